@@ -1,0 +1,234 @@
+/*
+ * base: what every folder stands on; it knows nothing of containers.
+ *
+ *   struct sc_err    the one way an error travels: filled once where it happens,
+ *                    wrapped on the way up, printed once by cli/ or monitor/
+ *   sc_cleanup_*     resources that release themselves; every one accepts its
+ *                    empty value, can run twice and keeps errno
+ *   struct sc_arena  memory of one job (a config, a plan, a record), freed at once
+ *   struct sc_buf    a growing byte string
+ *   sc_parse_*       text to numbers, Docker's spellings of sizes and durations
+ *   sc_file_*        whole-file reading and crash-safe replacement, by directory fd
+ *   sc_json_*        typed reading of a jansson tree, with the path in each error
+ *   sc_msg_*         SEQPACKET messages with fds riding along
+ *
+ * Invariants: nothing here prints, exits or keeps global state. A function that
+ * returns int returns 0 (or a documented non-negative value) or -1 with *err
+ * filled; *err is untouched on success. Everything but json.c must also build
+ * with musl, for sc-monitor and sc-init.
+ */
+#ifndef SC_BASE_H
+#define SC_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/types.h>
+
+#define SC_MUST_CHECK __attribute__((warn_unused_result))
+#define SC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define SC_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* For impossible states, never for input: says where and aborts. */
+#define SC_BUG(why) sc_bug(__FILE__, __LINE__, why)
+_Noreturn void sc_bug(const char *file, int line, const char *why);
+
+/* ---- errors (err.c) ------------------------------------------------------- */
+
+enum sc_err_kind {
+    SC_ERR_NONE,
+    SC_ERR_INVALID,     /* the caller's input */
+    SC_ERR_NOT_FOUND,   /* an object that was named does not exist */
+    SC_ERR_EXISTS,      /* a name is taken */
+    SC_ERR_BUSY,        /* the object's state forbids it now */
+    SC_ERR_DENIED,      /* privilege is missing */
+    SC_ERR_UNSUPPORTED, /* this host or build cannot do it */
+    SC_ERR_KERNEL,      /* a system call failed for another reason */
+    SC_ERR_PEER_DIED,   /* the other end of a protocol is gone */
+    SC_ERR_INTERNAL,    /* a defect of sc */
+};
+
+/* Plain data: it crosses a process boundary whole. Init with SC_ERR_INIT. */
+struct sc_err {
+    enum sc_err_kind kind;
+    int errnum;        /* errno, or 0 */
+    int exit_code;     /* 0: derive from kind (125); 126/127 where Docker says so */
+    char msg[1024];    /* lower case, no full stop: `doing what: to what: why` */
+    char remedy[512];  /* what to do about it, or "" */
+};
+#define SC_ERR_INIT {.kind = SC_ERR_NONE}
+
+/* Each returns -1, so that a failure reads `return sc_err_set(...)`. A long message is cut. */
+int sc_err_set(struct sc_err *err, enum sc_err_kind kind, const char *fmt, ...) SC_PRINTF(3, 4);
+/* Appends ": " and strerror(errnum); the kind follows from errnum (ENOENT is NOT_FOUND,
+ * EEXIST is EXISTS, EBUSY is BUSY, EPERM and EACCES are DENIED, ENOSYS and EOPNOTSUPP are UNSUPPORTED, else KERNEL). */
+int sc_err_errno(struct sc_err *err, int errnum, const char *fmt, ...) SC_PRINTF(3, 4);
+/* Puts "what: " before the message. */
+int sc_err_wrap(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
+int sc_err_remedy(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
+int sc_err_nomem(struct sc_err *err);
+void sc_err_clear(struct sc_err *err);
+const char *sc_err_kind_name(enum sc_err_kind kind);
+
+/* ---- cleanup (cleanup.c) ---------------------------------------------------- */
+
+void sc_closep(int *fd);
+void sc_freep(void *ptr_to_ptr);
+void sc_closedirp(void *ptr_to_dir);
+#define sc_cleanup_fd __attribute__((cleanup(sc_closep))) int              /* init with -1 */
+#define sc_cleanup_free __attribute__((cleanup(sc_freep)))                 /* any T *, init with NULL */
+#define sc_cleanup_dir __attribute__((cleanup(sc_closedirp))) DIR *         /* init with NULL */
+
+static inline int
+sc_steal_fd(int *fd)
+{
+    int value = *fd;
+    *fd = -1;
+    return value;
+}
+
+static inline void *
+sc_steal_ptr_impl(void *ptr_to_ptr)
+{
+    void **where = ptr_to_ptr;
+    void *value = *where;
+    *where = NULL;
+    return value;
+}
+#define sc_steal_ptr(pp) ((__typeof__(*(pp)))sc_steal_ptr_impl(pp))
+
+/* ---- arena (arena.c) ---------------------------------------------------------- */
+
+/* Memory for one job. Allocation is zeroed; failure is sticky as with ferror(3): it returns
+ * NULL and sets has_failed, so a decoder may check once at its end what it has not used. */
+struct sc_arena {
+    struct sc_arena_block *blocks;
+    bool has_failed;
+};
+#define SC_ARENA_INIT {.blocks = NULL}
+void sc_arena_release(struct sc_arena *arena);
+#define sc_cleanup_arena __attribute__((cleanup(sc_arena_release))) struct sc_arena
+
+void *sc_arena_alloc(struct sc_arena *arena, size_t size);
+/* count * size, checked for overflow */
+void *sc_arena_array(struct sc_arena *arena, size_t count, size_t size);
+#define SC_ARENA_NEW(arena, type) ((type *)sc_arena_alloc((arena), sizeof(type)))
+#define SC_ARENA_ARRAY(arena, type, count) ((type *)sc_arena_array((arena), (count), sizeof(type)))
+char *sc_arena_strdup(struct sc_arena *arena, const char *text);   /* NULL stays NULL */
+char *sc_arena_strndup(struct sc_arena *arena, const char *text, size_t len);
+char *sc_arena_printf(struct sc_arena *arena, const char *fmt, ...) SC_PRINTF(2, 3);
+/* 0, or -1 with err filled where any allocation of this arena has failed */
+SC_MUST_CHECK int sc_arena_check(const struct sc_arena *arena, struct sc_err *err);
+
+/* A counted list of strings; items[count] is NULL, so items can be handed to execve(2). */
+struct sc_strv {
+    char **items;
+    size_t count;
+    size_t capacity;
+};
+/* Appends a copy, in the arena. Failure shows in the arena only. */
+void sc_strv_add(struct sc_strv *list, struct sc_arena *arena, const char *text);
+void sc_strv_addf(struct sc_strv *list, struct sc_arena *arena, const char *fmt, ...) SC_PRINTF(3, 4);
+/* Index of the entry "KEY=..." or -1; key without '='. */
+ssize_t sc_strv_find_key(const struct sc_strv *list, const char *key);
+/* Replaces the entry "KEY=..." or appends it; entry is "KEY=VALUE". */
+void sc_strv_set_env(struct sc_strv *list, struct sc_arena *arena, const char *entry);
+
+/* ---- growing byte string (buf.c) ------------------------------------------------- */
+
+/* data is always NUL-terminated once anything was added; failure is sticky like the arena's. */
+struct sc_buf {
+    char *data;
+    size_t len;
+    size_t capacity;
+    bool has_failed;
+};
+#define SC_BUF_INIT {.data = NULL}
+void sc_buf_release(struct sc_buf *buf);
+#define sc_cleanup_buf __attribute__((cleanup(sc_buf_release))) struct sc_buf
+void sc_buf_clear(struct sc_buf *buf);              /* length to 0, memory kept */
+void sc_buf_add(struct sc_buf *buf, const void *data, size_t len);
+void sc_buf_adds(struct sc_buf *buf, const char *text);
+void sc_buf_addc(struct sc_buf *buf, char c);
+void sc_buf_addf(struct sc_buf *buf, const char *fmt, ...) SC_PRINTF(2, 3);
+void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args);
+void sc_buf_add_json(struct sc_buf *buf, const char *text, size_t len);  /* quoted and escaped (RFC 8259); invalid UTF-8 becomes U+FFFD */
+void sc_buf_add_shell(struct sc_buf *buf, const char *text);   /* quoted for sh(1) where needed */
+const char *sc_buf_str(const struct sc_buf *buf);   /* "" when nothing was added */
+SC_MUST_CHECK int sc_buf_check(const struct sc_buf *buf, struct sc_err *err);
+
+/* ---- text to values (parse.c): each names the offending text in err ---------------- */
+
+#define SC_NUM_MAX 24  /* room for any 64-bit number as text */
+SC_MUST_CHECK int sc_parse_i64(const char *text, int64_t *out, struct sc_err *err);
+SC_MUST_CHECK int sc_parse_u64(const char *text, uint64_t *out, struct sc_err *err);
+SC_MUST_CHECK int sc_parse_u32(const char *text, uint32_t *out, struct sc_err *err);
+/* "256m", "1.5g", "64kb", "1073741824": bytes; binary multiples, as docker/go-units RAMInBytes */
+SC_MUST_CHECK int sc_parse_size(const char *text, int64_t *bytes, struct sc_err *err);
+/* "300ms", "1.5h", "10s", "1m30s": nanoseconds, as Go's time.ParseDuration; a bare number is seconds */
+SC_MUST_CHECK int sc_parse_duration(const char *text, int64_t *nsec, struct sc_err *err);
+/* ".5", "1.25": billionths, at most nine decimals, as Docker's --cpus */
+SC_MUST_CHECK int sc_parse_decimal_nano(const char *text, int64_t *nano, struct sc_err *err);
+SC_MUST_CHECK int sc_parse_bool(const char *text, bool *out, struct sc_err *err);  /* Go's strconv.ParseBool */
+/* "0-3,7": checks the grammar of cpuset(7) lists */
+SC_MUST_CHECK int sc_parse_cpu_list(const char *text, struct sc_err *err);
+/* RFC 3339 with nanoseconds to and from CLOCK_REALTIME nanoseconds since 1970 */
+#define SC_TIME_MAX 40
+void sc_time_format(int64_t nsec, char out[SC_TIME_MAX]);   /* "2026-11-23T09:10:47.123456789Z" */
+SC_MUST_CHECK int sc_time_parse(const char *text, int64_t *nsec, struct sc_err *err);
+int64_t sc_time_now(void);        /* CLOCK_REALTIME, ns */
+int64_t sc_time_monotonic(void);  /* CLOCK_MONOTONIC, ns */
+bool sc_str_starts(const char *text, const char *prefix);
+bool sc_str_ends(const char *text, const char *suffix);
+bool sc_str_eq(const char *a, const char *b);       /* both may be NULL */
+/* Signal names as kill(1) writes them: "TERM", "SIGTERM", "15", "RTMIN+3" */
+SC_MUST_CHECK int sc_signal_parse(const char *text, int *signum, struct sc_err *err);
+const char *sc_signal_name(int signum);             /* "SIGTERM", or NULL */
+
+/* ---- files (file.c); paths given to these are the engine's own, never a container's ---- */
+
+int sc_fd_cloexec(int fd, bool on);
+SC_MUST_CHECK int sc_io_write_all(int fd, const void *data, size_t len, struct sc_err *err);
+/* The whole of a file of at most max bytes into buf (appended); larger is an error. */
+SC_MUST_CHECK int sc_file_read_fd(int fd, size_t max, struct sc_buf *buf, struct sc_err *err);
+SC_MUST_CHECK int sc_file_read_at(int dirfd, const char *path, size_t max, struct sc_buf *buf, struct sc_err *err);
+/* One write(2) of text into an existing file: for /proc, /sys and cgroup files. */
+SC_MUST_CHECK int sc_file_write_at(int dirfd, const char *path, const char *text, struct sc_err *err);
+enum sc_durability { SC_VOLATILE, SC_DURABLE };     /* DURABLE: fsync file and directory */
+/* Replaces path by write to a temporary name, (fsync,) rename. A reader sees old or new, never half. */
+SC_MUST_CHECK int sc_file_replace_at(int dirfd, const char *path, const void *data, size_t len,
+                                     mode_t mode, enum sc_durability durability, struct sc_err *err);
+/* mkdir -p below dirfd; existing directories are fine */
+SC_MUST_CHECK int sc_dir_make_at(int dirfd, const char *path, mode_t mode, struct sc_err *err);
+/* Opens (O_DIRECTORY|O_CLOEXEC|O_NOFOLLOW); returns the fd or -1 */
+SC_MUST_CHECK int sc_dir_open_at(int dirfd, const char *path, struct sc_err *err);
+/* rm -rf of name below dirfd without following links or crossing mounts; absent is success. */
+SC_MUST_CHECK int sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err);
+/* flock(2) that dies with its holder. Opens or creates path, locks it exclusive or shared.
+ * With wait false, a held lock is SC_ERR_BUSY. Returns the fd that holds the lock. */
+enum sc_lock_mode { SC_LOCK_SHARED, SC_LOCK_EXCLUSIVE };
+SC_MUST_CHECK int sc_lock_at(int dirfd, const char *path, enum sc_lock_mode mode, bool wait, struct sc_err *err);
+/* 64 hexadecimal digits from getrandom(2), as Docker's ids; out[64] is NUL */
+#define SC_ID_LEN 64
+SC_MUST_CHECK int sc_id_random(char out[SC_ID_LEN + 1], struct sc_err *err);
+
+/* ---- messages over SOCK_SEQPACKET (msg.c) ------------------------------------------- */
+
+#define SC_MSG_FDS_MAX 8
+/* Sends one packet with count fds (borrowed). EPIPE is SC_ERR_PEER_DIED. Never raises SIGPIPE. */
+SC_MUST_CHECK int sc_msg_send(int sock, const void *data, size_t len, const int *fds, size_t count, struct sc_err *err);
+/* Receives one packet: returns its length, 0 at end of file, or -1. fds arrive close-on-exec; *count
+ * holds the room on entry and the number received on return (fds and count may both be NULL: then any
+ * fd that arrives is closed). A truncated packet is an error. */
+SC_MUST_CHECK ssize_t sc_msg_recv(int sock, void *data, size_t size, int *fds, size_t *count, struct sc_err *err);
+
+/* ---- child programs (spawn.c) --------------------------------------------------------- */
+
+/* Runs argv (argv[0] is a path) with stdin, stdout, stderr being the given fds (-1: /dev/null) and every
+ * other descriptor closed; waits; returns the wait status in *status. */
+SC_MUST_CHECK int sc_spawn_wait(const char *const argv[], const char *const envp[], int in, int out, int err_fd,
+                                int *status, struct sc_err *err);
+
+#endif
