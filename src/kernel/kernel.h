@@ -1,0 +1,90 @@
+/*
+ * kernel: the only code that talks to privileged Linux, one file per facility.
+ *
+ *   path.c       resolving inside a container's root (openat2), a verified procfs handle
+ *   mount.c      detached mounts, bind, attributes, propagation, pivot_root
+ *   namespace.c  joining, unsharing, time offsets          idmap.c   id maps, subordinate ids, idmapped mounts
+ *   caps.c       capability sets                            process.c clone3, pidfd, start time, rlimits, ids
+ *   probe.c      what this kernel can do                    user.c    passwd and group files of an image
+ *   program.c    why a program cannot be executed           undo.c    taking host steps back
+ *   seccomp.h, cgroup/cgroup.h have headers of their own
+ *
+ * Invariants: functions marked [child] may run between clone and exec of a container: no allocation, no stdio, no locks. They return
+ * 0 (or an fd) or -errno, and the runtime turns that into a step's error; all others return -1 with *err. Every fd is close-on-exec.
+ */
+#ifndef SC_KERNEL_H
+#define SC_KERNEL_H
+
+#include <sched.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "oci/oci.h"
+
+/* ---- path.c [child] ------------------------------------------------------------- */
+/* openat2 inside root: symlinks resolve as if root were "/", never through magic links. ENOSYS: component walk in userspace. */
+int sc_path_open(int root_fd, const char *path, int flags, mode_t mode);
+/* Like open(O_PATH) of path, creating missing directories (mode 0755); the last component becomes a directory, or (is_file) an empty
+ * regular file, when absent. */
+int sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode);
+/* Opens the parent directory of path (created when missing) as O_PATH; *name points to the last component inside path. */
+int sc_path_parent(int root_fd, const char *path, const char **name);
+/* The same inside a root, erroring where a component is a symlink leading out etc. */
+int sc_proc_open(void);                                   /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
+int sc_proc_write(int proc_fd, const char *path, const char *text, size_t len);   /* e.g. "self/oom_score_adj"; RESOLVE_NO_XDEV|NO_SYMLINKS but self */
+
+/* ---- user.c: pure parsers of passwd(5) and group(5) text ------------------------------ */
+struct sc_user_request { const char *user; /* "", "name", "uid", "name:group", "uid:gid" */ struct sc_strv extra_groups; };
+struct sc_user_result {
+    uint32_t uid, gid;
+    uint32_t *additional_gids;
+    size_t additional_gid_count;
+    char *home, *name;       /* "/" and "" when unknown */
+};
+/* As Docker: "" is uid 0; a name must be found; a number need not be; supplementary groups from group(5) for a known user. */
+SC_MUST_CHECK int sc_user_resolve(const char *passwd_text, const char *group_text, const struct sc_user_request *ask, struct sc_arena *arena,
+                                  struct sc_user_result *out, struct sc_err *err);
+/* subuid(5): the ranges of user (name or uid) in the text of /etc/subuid or /etc/subgid */
+SC_MUST_CHECK int sc_subid_find(const char *subid_text, const char *user, uint32_t uid, struct sc_arena *arena, struct sc_oci_id_maps *out, struct sc_err *err);
+
+/* ---- program.c: why execve failed, in words -------------------------------------------------- */
+/* Looks at program inside root_fd (PATH searched in env's PATH when it has no '/'), reads the shebang or ELF header, and fills err:
+ * not found in PATH (127), no such file (127), is a directory (126), not executable (126), script interpreter "x" missing (127),
+ * ELF interpreter (loader) "x" missing (127), wrong architecture (126, names both), empty or unknown format (126).
+ * Always returns -1; errnum is what execve gave. */
+int sc_program_explain(int root_fd, const char *program, const struct sc_strv *env, const char *cwd, int errnum, struct sc_err *err);
+
+/* ---- caps.c ----------------------------------------------------------------------------------- */
+#define SC_CAP_BIT(cap) (UINT64_C(1) << (cap))
+uint64_t sc_caps_default(void);              /* the security baseline's eleven */
+uint64_t sc_caps_all(void);                  /* every capability of the running kernel that this process's bounding set has [child] */
+/* --cap-add/--cap-drop as Docker: ALL, CAP_ prefix or not, any case */
+SC_MUST_CHECK int sc_caps_apply_flags(uint64_t base, uint64_t all, const struct sc_strv *add, const struct sc_strv *drop, uint64_t *out, struct sc_err *err);
+int sc_caps_drop_bounding(uint64_t keep);                                                     /* [child] */
+int sc_caps_set(uint64_t effective, uint64_t permitted, uint64_t inheritable);               /* [child] capset(2) */
+int sc_caps_set_ambient(uint64_t ambient);                                                    /* [child] */
+int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);             /* [child] */
+
+/* ---- undo.c: host steps taken back; musl-clean, used by the monitor, delete and recovery ------------- */
+/* Undo is text, one operation a line, run from the first to the last; each is idempotent:
+ *     cgroup-kill DIR       SIGKILL all below, wait
+ *     cgroup-remove DIR     rmdir it and its children
+ *     tree PATH             rm -rf
+ *     unlink PATH
+ * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
+enum sc_undo_op { SC_UNDO_CGROUP_KILL, SC_UNDO_CGROUP_REMOVE, SC_UNDO_TREE, SC_UNDO_UNLINK };
+void sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *path);
+/* Runs all; goes on after an error and reports the first. */
+SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);
+
+/* ---- process.c -------------------------------------------------------------------------------------- */
+/* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it does not exist. */
+uint64_t sc_process_start_time(pid_t pid);
+bool sc_process_is_zombie(pid_t pid);
+/* /proc/sys/kernel/random/boot_id without newline */
+SC_MUST_CHECK int sc_boot_id(char out[40], struct sc_err *err);
+/* pidfd_open(2), then verifies start_time (0: no check): -1 with SC_ERR_NOT_FOUND when gone or another process */
+SC_MUST_CHECK int sc_pidfd_open(pid_t pid, uint64_t start_time, struct sc_err *err);
+SC_MUST_CHECK int sc_pidfd_kill(int pidfd, int signum, struct sc_err *err);
+
+#endif
