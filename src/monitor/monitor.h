@@ -1,0 +1,119 @@
+/*
+ * monitor: the per-container supervisor `sc-monitor`, its protocol, and the log it writes.
+ *
+ * The engine forks; the child starts the container (so the container's init is its child) and then becomes
+ * sc-monitor by execve, keeping its pid and the descriptors named on the command line. sc-monitor is
+ * static, built with musl where it can be, and stays under 300 kB: it links base (without JSON) and
+ * the musl-clean files of kernel only.
+ *
+ *     container init ──pipes or pty──► sc-monitor ──► log (json-file, rotated)
+ *            ▲ pidfd, wait                  ▲ SEQPACKET
+ *            └── signals ──────────────────┘◄── sc run / attach / wait / stop (clients)
+ *
+ * What it does when init ends: drains what is in the pipes, reads OOM kills, kills what is left in the cgroup, writes
+ * exit.json (before undo: a crash in between is repaired by the next command), runs the undo file, removes an --rm
+ * container's record and name, tells every client EXIT, ends. The container dies with its monitor (PDEATHSIG): nobody
+ * runs unsupervised.
+ *
+ * Messages: one packet each, first byte the type, numbers in host order. End of file from a client means it is gone (nothing
+ * else); end of file from the monitor without EXIT means the monitor died: SC_ERR_PEER_DIED.
+ *
+ *   type      from      body                          answer
+ *   HELLO     client    u8 flags (SC_ATTACH_*)        STARTED at once when it runs; then output as asked for
+ *   STDIN     client    1..32000 bytes                -
+ *   STDIN_EOF client    -                             - (closes the container's stdin once no client with SC_ATTACH_STDIN feeds it)
+ *   RESIZE    client    u16 rows, u16 columns         -
+ *   KILL      client    i32 signal                    - (to init, by pidfd)
+ *   STARTED   monitor   i32 pid                       also sent by the engine's forked child when exec succeeded
+ *   ERROR     monitor   struct sc_err, whole          sent by the engine's forked child: the start failed, all is undone
+ *   STDOUT    monitor   bytes                         a terminal's output is STDOUT
+ *   STDERR    monitor   bytes
+ *   EXIT      monitor   struct sc_exit                last message: cleanup is complete
+ */
+#ifndef SC_MONITOR_H
+#define SC_MONITOR_H
+
+#include "base/base.h"
+
+enum sc_monitor_msg {
+    SC_MSG_HELLO = 1, SC_MSG_STDIN, SC_MSG_STDIN_EOF, SC_MSG_RESIZE, SC_MSG_KILL,
+    SC_MSG_STARTED = 32, SC_MSG_ERROR, SC_MSG_STDOUT, SC_MSG_STDERR, SC_MSG_EXIT,
+};
+#define SC_MONITOR_DATA_MAX 32000
+#define SC_MONITOR_PACKET_MAX (SC_MONITOR_DATA_MAX + 64)
+
+enum { SC_ATTACH_STDIN = 1, SC_ATTACH_STDOUT = 2, SC_ATTACH_STDERR = 4, SC_ATTACH_WAIT_ONLY = 0 };
+
+struct sc_exit {
+    int32_t code;            /* as a shell says it: status, or 128 + signal */
+    int32_t signal;          /* 0 when it exited */
+    uint8_t was_oom_killed;
+    int64_t finished_at;     /* CLOCK_REALTIME ns */
+};
+
+/* What sc-monitor is started with; fds are inherited, -1 where absent. */
+struct sc_monitor_config {
+    const char *id;
+    const char *run_dir;       /* /run/sc/container/<id>: lock, state.json, undo, monitor.sock */
+    const char *data_dir;      /* /var/lib/sc/container/<id>: exit.json is written here; removed when is_rm */
+    const char *name_link;     /* /var/lib/sc/name/<name>: unlinked when is_rm; NULL: none */
+    const char *log_path;      /* NULL: no log */
+    int64_t log_max_size;      /* bytes; <= 0: no rotation */
+    int log_max_files;         /* 1: truncate; n: path, path.1 .. path.(n-1) */
+    const char *memory_dir;    /* memory cgroup directory, for OOM kills; NULL: not known */
+    bool memory_is_v2;
+    pid_t pid;
+    int pidfd;
+    int lock_fd;               /* flock on run_dir/lock, held for the monitor's life */
+    int listen_fd;             /* bound and listening run_dir/monitor.sock */
+    int client_fd;             /* the first client (sc run), or -1 */
+    int client_flags;          /* its SC_ATTACH_* */
+    int tty_fd;                /* pty master; then in/out/err are -1 */
+    int in_fd, out_fd, err_fd; /* our ends of the container's stdio pipes */
+    bool keeps_stdin_open;     /* -i: stdin stays open until a client closes it (and after, unless stdin_once) */
+    bool stdin_once;           /* close stdin when the first attached client leaves (docker run -i without -d) */
+    bool is_rm;
+};
+/* config -> argv for execve and back (both halves in one file, tested as inverses). argv lives in the arena. */
+void sc_monitor_config_encode(const struct sc_monitor_config *config, const char *program, struct sc_arena *arena, struct sc_strv *argv);
+SC_MUST_CHECK int sc_monitor_config_decode(int argc, char **argv, struct sc_monitor_config *out, struct sc_err *err);
+
+/* ---- for clients (lib_monitor; linked into sc) ----------------------------------- */
+/* Binds run_dir/monitor.sock (mode 0600) through the directory fd, whatever the length of its path; returns the listening fd. */
+SC_MUST_CHECK int sc_monitor_listen(int run_dir_fd, struct sc_err *err);
+/* Connects and sends HELLO; SC_ERR_NOT_FOUND when no monitor listens. Returns the socket. */
+SC_MUST_CHECK int sc_monitor_connect(int run_dir_fd, int attach_flags, struct sc_err *err);
+SC_MUST_CHECK int sc_monitor_send(int sock, enum sc_monitor_msg type, const void *body, size_t len, struct sc_err *err);
+/* One message: *type and its body in data (room SC_MONITOR_PACKET_MAX); returns the body's length; end of file is SC_ERR_PEER_DIED. */
+SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err);
+
+/* exit.json */
+SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, enum sc_durability durability, struct sc_err *err);
+
+/* ---- relaying a terminal or pipes (relay.c): used by run -i/-t, attach, exec ------------ */
+struct sc_relay {
+    int sock;                 /* monitor socket, or -1 when pipes/pty are relayed directly (exec) */
+    int tty_fd;               /* exec -t: pty master */
+    int in_fd, out_fd, err_fd;/* exec: our pipe ends */
+    int pidfd;                /* exec: ends when this does and the pipes are drained */
+    bool with_stdin, with_terminal;   /* with_terminal: our stdin is put in raw mode, SIGWINCH is forwarded */
+    bool forwards_signals;    /* --sig-proxy: TERM INT HUP QUIT USR1 USR2 ... go to the container (not with_terminal) */
+    const char *detach_keys;  /* "ctrl-p,ctrl-q"; NULL or "": none */
+};
+enum sc_relay_end { SC_RELAY_EXITED, SC_RELAY_DETACHED };
+/* Copies between this process's fds 0, 1, 2 and the container until it ends or the user detaches. Terminal modes are always restored,
+ * also on a fatal signal. SIGPIPE on our stdout ends output, not the container. A second interactive client is fine. */
+SC_MUST_CHECK int sc_relay_run(const struct sc_relay *relay, enum sc_relay_end *end, struct sc_exit *exit_record, struct sc_err *err);
+
+/* ---- reading logs (log-read.c; jansson) ------------------------------------------------------ */
+struct sc_log_query {
+    int64_t tail;             /* last n lines; -1: all */
+    int64_t since, until;     /* CLOCK_REALTIME ns; 0: not set */
+    bool follow;              /* until the container ends (is_running says) and its log is drained; inotify */
+    bool timestamps;          /* RFC 3339 nano before each line */
+};
+typedef bool (*sc_log_running_fn)(void *data);
+typedef int (*sc_log_line_fn)(bool is_stderr, const char *line, size_t len, void *data);  /* nonzero stops */
+SC_MUST_CHECK int sc_log_read(const char *log_path, const struct sc_log_query *query, sc_log_running_fn is_running, sc_log_line_fn line, void *data, struct sc_err *err);
+
+#endif
