@@ -62,7 +62,7 @@ struct sc_err {
 
 /* Each returns -1, so that a failure reads `return sc_err_set(...)`. A long message is cut. */
 int sc_err_set(struct sc_err *err, enum sc_err_kind kind, const char *fmt, ...) SC_PRINTF(3, 4);
-/* Appends ": " and strerror(errnum); the kind follows from errnum (ENOENT is NOT_FOUND,
+/* Appends ": " and strerror(errnum), its first letter made small; the kind follows from errnum (ENOENT is NOT_FOUND,
  * EEXIST is EXISTS, EBUSY is BUSY, EPERM and EACCES are DENIED, ENOSYS and EOPNOTSUPP are UNSUPPORTED, else KERNEL). */
 int sc_err_errno(struct sc_err *err, int errnum, const char *fmt, ...) SC_PRINTF(3, 4);
 /* Puts "what: " before the message. */
@@ -153,7 +153,7 @@ void sc_buf_add(struct sc_buf *buf, const void *data, size_t len);
 void sc_buf_adds(struct sc_buf *buf, const char *text);
 void sc_buf_addc(struct sc_buf *buf, char c);
 void sc_buf_addf(struct sc_buf *buf, const char *fmt, ...) SC_PRINTF(2, 3);
-void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args);
+void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args) SC_PRINTF(2, 0);
 void sc_buf_add_json(struct sc_buf *buf, const char *text, size_t len);  /* quoted and escaped (RFC 8259); invalid UTF-8 becomes U+FFFD */
 void sc_buf_add_shell(struct sc_buf *buf, const char *text);   /* quoted for sh(1) where needed */
 const char *sc_buf_str(const struct sc_buf *buf);   /* "" when nothing was added */

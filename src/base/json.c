@@ -1,0 +1,450 @@
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/json.h"
+
+/*
+ * jansson's integers are int64, yet config.json is full of 18446744073709551615 (no limit). Before it
+ * parses, numbers above INT64_MAX that fit a uint64 are rewritten as strings of BIG_MARK and the digits;
+ * the getters and the dumper here turn them back. No string of the input can be mistaken for
+ * another's: one that spells the mark itself reads as that number and is refused as a string.
+ */
+#define BIG_MARK       '\x01'
+#define BIG_DIGITS_MIN 19
+#define BIG_DIGITS_MAX 20
+#define INDENT_PRETTY  4
+#define REAL_EXACT     9007199254740992.0 /* 2^53: beyond it a double skips integers */
+
+void
+sc_json_decrefp(json_t **json)
+{
+    int saved = errno;
+
+    json_decref(*json);
+    *json = NULL;
+    errno = saved;
+}
+
+static bool
+is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Whether len digits are above INT64_MAX and at most UINT64_MAX. */
+static bool
+big_fits(const char *digits, size_t len)
+{
+    if (len == BIG_DIGITS_MIN)
+        return strncmp(digits, "9223372036854775807", len) > 0;
+    return len == BIG_DIGITS_MAX && digits[0] != '0' && strncmp(digits, "18446744073709551615", len) <= 0;
+}
+
+/* A run of 19 digits covers one of every 19th bytes, so most texts are passed over in a few steps. */
+static bool
+big_is_likely(const char *text, size_t len)
+{
+    for (size_t i = BIG_DIGITS_MIN - 1; i < len; i += BIG_DIGITS_MIN) {
+        size_t first = i, last = i;
+
+        if (!is_digit(text[i]))
+            continue;
+        while (first > 0 && is_digit(text[first - 1]))
+            first--;
+        while (last + 1 < len && is_digit(text[last + 1]))
+            last++;
+        if (last - first + 1 >= BIG_DIGITS_MIN)
+            return true;
+    }
+    return false;
+}
+
+/* A copy of text with the big numbers outside strings rewritten. */
+static void
+big_rewrite(const char *text, size_t len, struct sc_buf *out)
+{
+    bool in_string = false;
+
+    for (size_t i = 0; i < len; i++) {
+        size_t end = i;
+
+        if (in_string && text[i] == '\\' && i + 1 < len) {
+            sc_buf_add(out, text + i, 2);
+            i++;
+            continue;
+        }
+        if (text[i] == '"')
+            in_string = !in_string;
+        if (in_string || !is_digit(text[i])) {
+            sc_buf_addc(out, text[i]);
+            continue;
+        }
+        while (end < len && is_digit(text[end]))
+            end++;
+        /* Not a part of -1, 1.5 or 1e9. */
+        if (big_fits(text + i, end - i) && (i == 0 || !strchr("-+.eE", text[i - 1])) &&
+            (end == len || !strchr(".eE", text[end])))
+            sc_buf_addf(out, "\"\\u%04x%.*s\"", (unsigned)BIG_MARK, (int)(end - i), text + i);
+        else
+            sc_buf_add(out, text + i, end - i);
+        i = end - 1;
+    }
+}
+
+static bool
+big_value(const json_t *json, uint64_t *out)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (!json_is_string(json))
+        return false;
+    return json_string_value(json)[0] == BIG_MARK && sc_parse_u64(json_string_value(json) + 1, out, &ignored) == 0;
+}
+
+int
+sc_json_parse(const char *text, size_t len, const char *what, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_buf rewritten = SC_BUF_INIT;
+    json_error_t error = {.line = -1};
+    json_t *json;
+
+    if (big_is_likely(text, len)) {
+        big_rewrite(text, len, &rewritten);
+        if (sc_buf_check(&rewritten, err) < 0)
+            return -1;
+        text = rewritten.data;
+        len = rewritten.len;
+    }
+    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    if (json) {
+        *out = json;
+        return 0;
+    }
+    /* jansson leaves no text where only memory was missing. */
+    if (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory)
+        return sc_err_nomem(err);
+    return sc_err_set(err, SC_ERR_INVALID, "parse %s: line %d, column %d: %s", what, error.line, error.column,
+                      error.text);
+}
+
+int
+sc_json_read_at(int dirfd, const char *path, size_t max, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_file_read_at(dirfd, path, max, &text, err) < 0)
+        return -1;
+    return sc_json_parse(sc_buf_str(&text), text.len, path, out, err);
+}
+
+/* ---- dumping --------------------------------------------------------------------- */
+
+static void
+dump_newline(struct sc_buf *out, int indent, int depth)
+{
+    if (indent)
+        sc_buf_addf(out, "\n%*s", indent * depth, "");
+}
+
+static void dump_value(const json_t *json, struct sc_buf *out, int indent, int depth);
+
+static void
+dump_object(const json_t *json, struct sc_buf *out, int indent, int depth)
+{
+    json_t *obj = (json_t *)(uintptr_t)json; /* jansson's iterator is not const */
+    void *at = json_object_iter(obj);
+
+    sc_buf_addc(out, '{');
+    for (bool is_first = true; at; at = json_object_iter_next(obj, at), is_first = false) {
+        const char *key = json_object_iter_key(at);
+
+        if (!is_first)
+            sc_buf_addc(out, ',');
+        dump_newline(out, indent, depth + 1);
+        sc_buf_add_json(out, key, strlen(key));
+        sc_buf_adds(out, indent ? ": " : ":");
+        dump_value(json_object_iter_value(at), out, indent, depth + 1);
+    }
+    if (json_object_size(json) > 0)
+        dump_newline(out, indent, depth);
+    sc_buf_addc(out, '}');
+}
+
+static void
+dump_array(const json_t *json, struct sc_buf *out, int indent, int depth)
+{
+    size_t count = json_array_size(json);
+
+    sc_buf_addc(out, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            sc_buf_addc(out, ',');
+        dump_newline(out, indent, depth + 1);
+        dump_value(json_array_get(json, i), out, indent, depth + 1);
+    }
+    if (count > 0)
+        dump_newline(out, indent, depth);
+    sc_buf_addc(out, ']');
+}
+
+static void
+dump_value(const json_t *json, struct sc_buf *out, int indent, int depth)
+{
+    uint64_t big;
+
+    switch (json_typeof(json)) {
+    case JSON_OBJECT:
+        dump_object(json, out, indent, depth);
+        break;
+    case JSON_ARRAY:
+        dump_array(json, out, indent, depth);
+        break;
+    case JSON_STRING:
+        if (big_value(json, &big))
+            sc_buf_addf(out, "%" PRIu64, big);
+        else
+            sc_buf_add_json(out, json_string_value(json), json_string_length(json));
+        break;
+    case JSON_INTEGER:
+        sc_buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
+        break;
+    case JSON_REAL:
+        sc_buf_addf(out, "%.17g", json_real_value(json));
+        break;
+    case JSON_TRUE:
+        sc_buf_adds(out, "true");
+        break;
+    case JSON_FALSE:
+        sc_buf_adds(out, "false");
+        break;
+    case JSON_NULL:
+        sc_buf_adds(out, "null");
+        break;
+    }
+}
+
+int
+sc_json_dump(const json_t *json, struct sc_buf *out, struct sc_err *err)
+{
+    dump_value(json, out, 0, 0);
+    return sc_buf_check(out, err);
+}
+
+int
+sc_json_dump_pretty(const json_t *json, struct sc_buf *out, struct sc_err *err)
+{
+    dump_value(json, out, INDENT_PRETTY, 0);
+    return sc_buf_check(out, err);
+}
+
+/* ---- getters ---------------------------------------------------------------------- */
+
+/* The member, or NULL when it is absent or null. */
+static json_t *
+json_member(const json_t *obj, const char *key)
+{
+    json_t *json = json_object_get(obj, key);
+
+    return json_is_null(json) ? NULL : json;
+}
+
+static int
+json_type_err(struct sc_err *err, const char *where, const char *key, const char *expected)
+{
+    return sc_err_set(err, SC_ERR_INVALID, "%s%s%s: must be %s", where, *where ? "." : "", key, expected);
+}
+
+static bool
+json_is_text(const json_t *json)
+{
+    uint64_t big;
+
+    return json_is_string(json) && !big_value(json, &big);
+}
+
+int
+sc_json_get_str(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, char **out,
+                struct sc_err *err)
+{
+    const json_t *json = json_member(obj, key);
+    char *text;
+
+    if (!json)
+        return 0;
+    if (!json_is_text(json))
+        return json_type_err(err, where, key, "a string");
+    text = sc_arena_strdup(arena, json_string_value(json));
+    if (!text)
+        return sc_err_nomem(err);
+    *out = text;
+    return 0;
+}
+
+/* A number as its magnitude and sign. A real such as 1e6 counts when it is a whole number. */
+static int
+json_get_whole(const json_t *json, const char *key, const char *where, bool *is_negative, uint64_t *magnitude,
+               struct sc_err *err)
+{
+    *is_negative = false;
+    if (big_value(json, magnitude))
+        return 0;
+    if (json_is_integer(json)) {
+        json_int_t value = json_integer_value(json);
+
+        *is_negative = value < 0;
+        *magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+        return 0;
+    }
+    if (json_is_real(json)) {
+        double value = json_real_value(json);
+
+        if (fabs(value) >= REAL_EXACT || value != (double)(int64_t)value)
+            return json_type_err(err, where, key, "a whole number");
+        *is_negative = value < 0;
+        *magnitude = (uint64_t)(int64_t)fabs(value);
+        return 0;
+    }
+    return json_type_err(err, where, key, "a number");
+}
+
+int
+sc_json_get_i64(const json_t *obj, const char *key, const char *where, int64_t *out, struct sc_err *err)
+{
+    const json_t *json = json_member(obj, key);
+    uint64_t magnitude;
+    bool is_negative;
+
+    if (!json)
+        return 0;
+    if (json_get_whole(json, key, where, &is_negative, &magnitude, err) < 0)
+        return -1;
+    if (magnitude > (uint64_t)INT64_MAX + is_negative)
+        return json_type_err(err, where, key, "a number from -9223372036854775808 to 9223372036854775807");
+    *out = is_negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    return 0;
+}
+
+static int
+json_get_unsigned(const json_t *obj, const char *key, const char *where, uint64_t max, uint64_t *out,
+                  struct sc_err *err)
+{
+    const json_t *json = json_member(obj, key);
+    uint64_t magnitude;
+    bool is_negative;
+
+    if (!json)
+        return 0;
+    if (json_get_whole(json, key, where, &is_negative, &magnitude, err) < 0)
+        return -1;
+    if ((is_negative && magnitude != 0) || magnitude > max) {
+        sc_err_set(err, SC_ERR_INVALID, "%s%s%s: must be a number from 0 to %" PRIu64, where, *where ? "." : "", key,
+                   max);
+        return -1;
+    }
+    *out = magnitude;
+    return 0;
+}
+
+int
+sc_json_get_u64(const json_t *obj, const char *key, const char *where, uint64_t *out, struct sc_err *err)
+{
+    return json_get_unsigned(obj, key, where, UINT64_MAX, out, err);
+}
+
+int
+sc_json_get_u32(const json_t *obj, const char *key, const char *where, uint32_t *out, struct sc_err *err)
+{
+    uint64_t value = *out;
+
+    if (json_get_unsigned(obj, key, where, UINT32_MAX, &value, err) < 0)
+        return -1;
+    *out = (uint32_t)value;
+    return 0;
+}
+
+int
+sc_json_get_bool(const json_t *obj, const char *key, const char *where, bool *out, struct sc_err *err)
+{
+    const json_t *json = json_member(obj, key);
+
+    if (!json)
+        return 0;
+    if (!json_is_boolean(json))
+        return json_type_err(err, where, key, "true or false");
+    *out = json_is_true(json);
+    return 0;
+}
+
+int
+sc_json_get_strv(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, struct sc_strv *out,
+                 struct sc_err *err)
+{
+    const json_t *json = json_member(obj, key);
+    struct sc_strv list = {.items = NULL};
+
+    if (!json)
+        return 0;
+    if (!json_is_array(json))
+        return json_type_err(err, where, key, "a list of strings");
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        const json_t *item = json_array_get(json, i);
+
+        if (!json_is_text(item))
+            return sc_err_set(err, SC_ERR_INVALID, "%s%s%s[%zu]: must be a string", where, *where ? "." : "", key, i);
+        sc_strv_add(&list, arena, json_string_value(item));
+    }
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    *out = list;
+    return 0;
+}
+
+int
+sc_json_get_map(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, struct sc_strv *out,
+                struct sc_err *err)
+{
+    json_t *json = json_member(obj, key);
+    struct sc_strv list = {.items = NULL};
+
+    if (!json)
+        return 0;
+    if (!json_is_object(json))
+        return json_type_err(err, where, key, "an object of strings");
+    for (void *at = json_object_iter(json); at; at = json_object_iter_next(json, at)) {
+        const json_t *value = json_object_iter_value(at);
+        const char *name = json_object_iter_key(at);
+
+        if (!json_is_text(value))
+            return sc_err_set(err, SC_ERR_INVALID, "%s%s%s[\"%s\"]: must be a string", where, *where ? "." : "", key,
+                              name);
+        sc_strv_addf(&list, arena, "%s=%s", name, json_string_value(value));
+    }
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    *out = list;
+    return 0;
+}
+
+int
+sc_json_get_obj(const json_t *obj, const char *key, const char *where, json_t **out, struct sc_err *err)
+{
+    json_t *json = json_member(obj, key);
+
+    if (json && !json_is_object(json))
+        return json_type_err(err, where, key, "an object");
+    *out = json;
+    return 0;
+}
+
+int
+sc_json_get_arr(const json_t *obj, const char *key, const char *where, json_t **out, struct sc_err *err)
+{
+    json_t *json = json_member(obj, key);
+
+    if (json && !json_is_array(json))
+        return json_type_err(err, where, key, "a list");
+    *out = json;
+    return 0;
+}

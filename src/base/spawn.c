@@ -1,0 +1,102 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+#define SPAWN_SIGNAL_MAX 64
+
+struct spawn {
+    const char *const *argv;
+    const char *const *envp;
+    int stdio[3];
+    volatile int errnum; /* written by the child: vfork(2) shares our memory */
+};
+
+/* Runs in the child on the parent's memory: system calls only, and it never returns. */
+static _Noreturn __attribute__((noinline)) void
+spawn_child(struct spawn *spawn)
+{
+    struct sigaction ignored = {0}, defaults = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    int high[3];
+
+    /* execve(2) resets handlers but keeps what is ignored or blocked; the program must not notice ours. */
+    for (int signum = 1; signum <= SPAWN_SIGNAL_MAX; signum++) {
+        if (sigaction(signum, NULL, &ignored) == 0 && ignored.sa_handler != SIG_DFL)
+            (void)sigaction(signum, &defaults, NULL);
+    }
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+
+    /* First out of the way of 0..2, as the three may be each other's numbers. */
+    for (int i = 0; i < 3; i++) {
+        high[i] = fcntl(spawn->stdio[i], F_DUPFD, 3);
+        if (high[i] < 0)
+            goto fail;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (dup2(high[i], i) < 0)
+            goto fail;
+    }
+    if (syscall(SYS_close_range, 3U, ~0U, 0U) < 0)
+        goto fail;
+    (void)execve(spawn->argv[0], (char *const *)(uintptr_t)spawn->argv, (char *const *)(uintptr_t)spawn->envp);
+fail:
+    spawn->errnum = errno;
+    _exit(127);
+}
+
+static pid_t
+spawn_start(struct spawn *spawn)
+{
+    sigset_t all, old;
+    pid_t pid;
+    int saved;
+
+    /* A handler run in the child would change the parent's memory. */
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_BLOCK, &all, &old);
+    pid = vfork();
+    if (pid == 0)
+        spawn_child(spawn);
+    saved = errno;
+    (void)sigprocmask(SIG_SETMASK, &old, NULL);
+    errno = saved;
+    return pid;
+}
+
+int
+sc_spawn_wait(const char *const argv[], const char *const envp[], int in, int out, int err_fd, int *status,
+              struct sc_err *err)
+{
+    struct spawn spawn = {.argv = argv, .envp = envp, .stdio = {in, out, err_fd}};
+    sc_cleanup_fd null_fd = -1;
+    int result = 0;
+    pid_t pid;
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(spawn.stdio); i++) {
+        if (spawn.stdio[i] >= 0)
+            continue;
+        if (null_fd < 0)
+            null_fd = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        if (null_fd < 0)
+            return sc_err_errno(err, errno, "run \"%s\": open \"/dev/null\"", argv[0]);
+        spawn.stdio[i] = null_fd;
+    }
+    pid = spawn_start(&spawn);
+    if (pid < 0)
+        return sc_err_errno(err, errno, "run \"%s\": fork", argv[0]);
+    while (waitpid(pid, &result, 0) < 0) {
+        if (errno != EINTR)
+            return sc_err_errno(err, errno, "run \"%s\": wait for it", argv[0]);
+    }
+    if (spawn.errnum)
+        return sc_err_errno(err, spawn.errnum, "run \"%s\"", argv[0]);
+    *status = result;
+    return 0;
+}
