@@ -1,0 +1,94 @@
+/*
+ * image-priv: what the reading half shares among its own files, and the writing half uses.
+ *
+ * Two locks keep processes apart, both flock(2), which dies with its holder:
+ *
+ *   <data>/image/lock      exclusive while index.json changes
+ *   <data>/image/session   shared by whoever writes blobs or layers, from before its first blob until the image
+ *                          is in index.json. Whoever gets it exclusively (and never waits for it) knows that no
+ *                          writer lives, so what index.json does not lead to is garbage: sweep.c.
+ *
+ * Order: session, then lock. A reader takes neither: files are replaced, never changed.
+ */
+#ifndef SC_IMAGE_PRIV_H
+#define SC_IMAGE_PRIV_H
+
+#include "base/json.h"
+#include "image/image.h"
+
+#define SC_IMAGE_JSON_MAX    ((size_t)8 << 20) /* largest manifest, config or index that is read */
+#define SC_IMAGE_LAYERS_MAX  500               /* what one overlay mount takes (OVL_MAX_STACK) */
+#define SC_DIGEST_PREFIX_LEN 7                 /* "sha256:" */
+#define SC_DIGEST_HEX_LEN    64
+#define SC_DIGEST_LEN        (SC_DIGEST_PREFIX_LEN + SC_DIGEST_HEX_LEN)
+
+#define SC_MEDIA_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
+#define SC_MEDIA_INDEX       "application/vnd.oci.image.index.v1+json"
+#define SC_MEDIA_CONFIG      "application/vnd.oci.image.config.v1+json"
+#define SC_MEDIA_LAYER       "application/vnd.oci.image.layer.v1.tar"
+#define SC_MEDIA_LAYER_GZIP  SC_MEDIA_LAYER "+gzip"
+#define SC_MEDIA_LAYER_ZSTD  SC_MEDIA_LAYER "+zstd"
+#define SC_MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
+#define SC_MEDIA_DOCKER      "application/vnd.docker.distribution.manifest.v2+json"
+
+#define SC_ANNOTATION_REF    "org.opencontainers.image.ref.name"
+
+/* ---- digest.c */
+bool sc_hex_is_valid(const char *text, size_t len); /* len lower-case hexadecimal digits */
+const char *sc_digest_hex(const char *digest);      /* of a valid digest: what follows "sha256:" */
+/* "blobs/sha256/<hex>" of a valid digest */
+#define SC_BLOB_PATH_MAX (sizeof("blobs/sha256/") + SC_DIGEST_HEX_LEN)
+void sc_blob_path(const char *digest, char out[SC_BLOB_PATH_MAX]);
+
+/* ---- store.c */
+/* Take the locks described above; each returns the fd that holds it. */
+SC_MUST_CHECK int sc_store_lock(const struct sc_store *store, struct sc_err *err);
+SC_MUST_CHECK int sc_store_session(const struct sc_store *store, struct sc_err *err);
+bool sc_store_has_blob(const struct sc_store *store, const char *digest);
+SC_MUST_CHECK int sc_store_read_blob(const struct sc_store *store, const char *digest, const char *what,
+                                     struct sc_buf *out, struct sc_err *err);
+/* Opens <data>/layer, which is not kept open: readers do not need it. */
+SC_MUST_CHECK int sc_store_open_layers(const struct sc_store *store, struct sc_err *err);
+
+/* ---- index.c: index.json as a jansson tree, so that what others wrote into it survives */
+SC_MUST_CHECK int sc_index_read(const struct sc_store *store, json_t **out, struct sc_err *err);
+SC_MUST_CHECK int sc_index_write(const struct sc_store *store, const json_t *index, struct sc_err *err);
+json_t *sc_index_manifests(const json_t *index);          /* the array */
+const char *sc_index_digest(const json_t *descriptor);    /* valid in an index that sc_index_read gave */
+const char *sc_index_ref(const json_t *descriptor);       /* as recorded, or NULL */
+/* The full reference of a descriptor, whoever wrote it; NULL when dangling or no reference. */
+char *sc_index_name(const json_t *descriptor, struct sc_arena *arena);
+/* Position of the descriptor with this full name, or -1. */
+ssize_t sc_index_find(const json_t *index, const char *full_name);
+SC_MUST_CHECK int sc_index_append(json_t *index, const char *media_type, const char *digest, int64_t size,
+                                  const char *full_name, struct sc_err *err);
+/* Removes the name of descriptor `at`; the descriptor itself goes too where `keep` is false. */
+SC_MUST_CHECK int sc_index_drop(json_t *index, size_t at, bool keep, struct sc_err *err);
+
+/* ---- find.c */
+/* What a descriptor leads to. With needs_chain, an image without its sidecar is an error. */
+SC_MUST_CHECK int sc_image_read(const struct sc_store *store, const json_t *descriptor, bool needs_chain,
+                                struct sc_arena *arena, struct sc_image *out, struct sc_err *err);
+/* The descriptors that name_or_id means. By name: one. By id: every descriptor of that image. */
+struct sc_image_match {
+    bool by_id;
+    size_t *at; /* positions in the index's array */
+    size_t count;
+    char *id; /* image id */
+};
+SC_MUST_CHECK int sc_image_match(const struct sc_store *store, const json_t *index, const char *name_or_id,
+                                 struct sc_arena *arena, struct sc_image_match *out, struct sc_err *err);
+/* The image id behind a descriptor: its manifest's config digest. */
+SC_MUST_CHECK int sc_image_id_of(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena,
+                                 char **id, struct sc_err *err);
+
+/* ---- sweep.c */
+/* Removes blobs, sidecars, layers and temporary files that index does not lead to, if no writer lives (else
+ * nothing: the last of them sweeps). Call with the index lock held and with no session of one's own.
+ * What cannot be removed is left for the next sweep. */
+SC_MUST_CHECK int sc_store_sweep(const struct sc_store *store, const json_t *index, struct sc_err *err);
+/* Whether any image of the index has this layer. */
+SC_MUST_CHECK int sc_store_uses_chain(const struct sc_store *store, const json_t *index, const char *chain_hex,
+                                      bool *uses, struct sc_err *err);
+
+#endif
