@@ -1,0 +1,21 @@
+/*
+ * rootfs: turns an image's layers into what plan/ needs for a root, and reads single files of it before it exists.
+ * It mounts nothing: the overlay is mounted by the container's own first process, inside its mount namespace.
+ */
+#ifndef SC_ROOTFS_H
+#define SC_ROOTFS_H
+
+#include "base/base.h"
+#include "plan/plan.h"
+
+/* Fills overlay from chain ids (lowest first, as struct sc_image has them): lowerdirs "<data>/layer/<chain>/diff" top first, upper and work
+ * below container_dir (created, mode 0755 owner root_uid:root_gid for a user namespace). */
+SC_MUST_CHECK int sc_rootfs_prepare(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, uid_t root_uid, gid_t root_gid,
+                                    bool is_volatile, struct sc_arena *arena, struct sc_overlay *out, struct sc_err *err);
+/* One small file ("etc/passwd") as the container would see it, from the layers (upper first), honouring whiteouts and opaque directories; through
+ * openat2(RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). Absent or not a regular file: empty buf, returns 0. At most max bytes. */
+SC_MUST_CHECK int sc_rootfs_read_file(const struct sc_overlay *overlay, const char *path, size_t max, struct sc_buf *out, struct sc_err *err);
+/* The same in a plain directory (--rootfs DIR, or /proc/PID/root). */
+SC_MUST_CHECK int sc_rootfs_read_file_at(int root_fd, const char *path, size_t max, struct sc_buf *out, struct sc_err *err);
+
+#endif
