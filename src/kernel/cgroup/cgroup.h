@@ -49,8 +49,9 @@ int sc_cgroup_find(const struct sc_cgroup_layout *layout, const char *controller
 struct sc_cgroup_write {
     int hierarchy;
     char *file, *value;
-    const char *why;            /* static text for --explain: "at most 64 MiB of memory (memory.max)" may be in the arena */
-    bool is_optional;           /* ENOENT is fine (file only exists in some kernels/configs) and nothing was asked */
+    const char *why;            /* for --explain: "at most 64 MiB of memory"; static or in the arena */
+    bool is_optional;           /* nothing was asked: a missing file is fine, see sc_cgroup_write_optional */
+    const char *not_below;      /* "memory.current": a value under what this file holds is refused (checkBeforeUpdate); or NULL */
 };
 struct sc_cgroup_writes { struct sc_cgroup_write *items; size_t count; };
 /* resources -> writes, in an order the kernel accepts (v1 memory before memsw; cpuset first, period before quota).
@@ -77,8 +78,15 @@ SC_MUST_CHECK int sc_cgroup_create(const struct sc_cgroup_layout *layout, int hi
                                    bool may_exist, bool *was_created, struct sc_err *err);
 /* Opens an existing one (O_PATH|O_DIRECTORY). */
 SC_MUST_CHECK int sc_cgroup_open(const char *mount_point, const char *path, struct sc_err *err);
-/* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. */
+/* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. Where the kernel has BFQ's file instead
+ * of the generic one (io.weight, blkio.weight), that is written. */
 SC_MUST_CHECK int sc_cgroup_write_file(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
+/* The same for a write with is_optional: a missing file is success, and a v1 cpuset value wider than the parent's
+ * (a restricted --cgroup-parent) becomes the parent's own. */
+SC_MUST_CHECK int sc_cgroup_write_optional(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
+/* All writes whose hierarchy is `hierarchy`, in order, honouring is_optional and not_below; a file written several times in a row
+ * (devices.allow) is opened once. */
+SC_MUST_CHECK int sc_cgroup_apply(int cgroup_fd, int hierarchy, const struct sc_cgroup_writes *writes, struct sc_err *err);
 
 /* ---- on a live or dead container; musl-clean (the monitor uses these): no layout needed, only directories --- */
 /* A container's cgroups as the state file records them: absolute directories, one per hierarchy. */
