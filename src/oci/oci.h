@@ -160,6 +160,8 @@ struct sc_oci_seccomp {
     struct sc_oci_seccomp_rule *rules;
     size_t rule_count;
     bool is_sc_default;                       /* engine's own default profile: newer syscalls get ENOSYS, x32 killed, ints compared low-32 */
+    uint64_t sc_default_caps;                 /* with is_sc_default: the capabilities that unlock calls. Such a profile is passed around */
+    bool sc_default_i386;                     /* without rules; sc_seccomp_expand (kernel/seccomp.h) writes them out for config.json */
 };
 
 struct sc_oci_net_device { char *host_name, *name; };
