@@ -1,0 +1,124 @@
+/*
+ * kernel/process: telling whether a process is still the one we mean, and signalling just that one (pidfd_open(2)).
+ *
+ * A pid is reused; a pid with its start time and the boot id is not. Musl-clean: sc-monitor uses this file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+
+/* Linux 5.3 and 5.1; the same numbers on every architecture. */
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+
+/* State (field 3) and start time (field 22) of proc_pid_stat(5). False when there is no such process. */
+static bool
+read_stat(pid_t pid, char *state, uint64_t *start_time)
+{
+    char path[32], text[1024], *at;
+    sc_cleanup_fd fd = -1;
+    ssize_t len;
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    do {
+        len = read(fd, text, sizeof(text) - 1);
+    } while (len < 0 && errno == EINTR);
+    if (len <= 0)
+        return false;
+    text[len] = '\0';
+    /* Field 2 is the program's name in parentheses and may hold anything, spaces and parentheses too: count from its
+     * end. */
+    at = strrchr(text, ')');
+    if (at == NULL || at[1] != ' ' || at[2] == '\0')
+        return false;
+    at += 2;
+    *state = *at;
+    for (int field = 3; field < 22; field++) {
+        at = strchr(at, ' ');
+        if (at == NULL)
+            return false;
+        at++;
+    }
+    *start_time = strtoull(at, NULL, 10);
+    return true;
+}
+
+uint64_t
+sc_process_start_time(pid_t pid)
+{
+    uint64_t start_time;
+    char state;
+
+    return pid > 0 && read_stat(pid, &state, &start_time) ? start_time : 0;
+}
+
+bool
+sc_process_is_zombie(pid_t pid)
+{
+    uint64_t start_time;
+    char state;
+
+    return pid > 0 && read_stat(pid, &state, &start_time) && (state == 'Z' || state == 'X');
+}
+
+int
+sc_boot_id(char out[40], struct sc_err *err)
+{
+    static const char path[] = "/proc/sys/kernel/random/boot_id";
+    sc_cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len;
+
+    if (fd < 0)
+        return sc_err_errno(err, errno, "read \"%s\"", path);
+    len = read(fd, out, 39);
+    if (len < 0)
+        return sc_err_errno(err, errno, "read \"%s\"", path);
+    if (len > 0 && out[len - 1] == '\n')
+        len--;
+    out[len] = '\0';
+    if (len != 36)
+        return sc_err_set(err, SC_ERR_KERNEL, "read \"%s\": \"%s\" is not a boot id", path, out);
+    return 0;
+}
+
+int
+sc_pidfd_open(pid_t pid, uint64_t start_time, struct sc_err *err)
+{
+    sc_cleanup_fd fd = -1;
+
+    if (pid <= 0)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "open process %d: there is no such process", (int)pid);
+    fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 && errno == ESRCH)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "open process %d: there is no such process", (int)pid);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "open process %d", (int)pid);
+    /* The descriptor pins its process, so what is read now is of that one or, when it is gone, absent. */
+    if (start_time != 0 && sc_process_start_time(pid) != start_time)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "open process %d: it is not the one that started at tick %" PRIu64,
+                          (int)pid, start_time);
+    return sc_steal_fd(&fd);
+}
+
+int
+sc_pidfd_kill(int pidfd, int signum, struct sc_err *err)
+{
+    if (syscall(SYS_pidfd_send_signal, pidfd, signum, NULL, 0) == 0)
+        return 0;
+    if (errno == ESRCH)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "send signal %d: the process has ended", signum);
+    return sc_err_errno(err, errno, "send signal %d", signum);
+}
