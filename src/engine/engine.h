@@ -8,9 +8,12 @@
  *                                  config.json  the OCI config of the last start
  *                                  exit.json    how it last ended (the monitor writes it)
  *                                  upper/ work/ log.json  hosts hostname resolv.conf
- *            <data>/name/<name> -> <id>         symlink: made with O_EXCL meaning, so a name is taken once
- *            <run>/container/<id>/lock          held by the monitor while it lives (flock)
- *                                 state.json undo monitor.sock root/
+ *            <data>/name/<name> -> <id>         symlink: symlink(2) never replaces, so a name is taken once
+ *            <data>/userns/<host id> -> <id>    the same for the id ranges of --userns auto
+ *            <data>/volume/<name>/_data         volumes
+ *            <run>/container/<id>/lock          held from start on by CLI, child and then monitor while it lives (flock)
+ *                                 state.json undo monitor.sock shm/
+ *            <run>/root/                        where each container attaches its root, in its own mount namespace only
  *            <run>/seccomp/                     filter cache
  * <data> is /var/lib/sc ($SC_DATA_ROOT; not root: $XDG_DATA_HOME/sc), <run> is /run/sc ($SC_RUN_ROOT; not root: $XDG_RUNTIME_DIR/sc).
  *
@@ -54,6 +57,7 @@ struct sc_mount_ask {              /* -v, --mount, --tmpfs */
     int64_t tmpfs_size;            /* bytes, 0: none */
     unsigned tmpfs_mode;           /* 0: 1777 */
     struct sc_strv options;        /* further tmpfs options: noexec, uid=.. */
+    bool is_anonymous;             /* set by create: a volume that was given no name and goes with the container */
 };
 struct sc_device_ask { char *host_path, *container_path, *permissions /* "rwm" */; };
 struct sc_log_ask { char *driver; /* "json-file" "none" */ int64_t max_size; int max_files; };
@@ -84,6 +88,8 @@ struct sc_create_options {
     struct sc_log_ask log;
     char *cidfile;                 /* the engine writes it once the record exists; exists already: error */
     char *detach_keys;
+    bool starts_now;               /* run: create keeps the container's lock for the start that follows, and an --rm container whose
+                                      caller dies in between is garbage (create --rm is not) */
 };
 void sc_create_options_init(struct sc_create_options *options);
 
@@ -103,7 +109,14 @@ struct sc_container {
     char *effective_user, *effective_workdir, *effective_stop_signal;
     struct sc_strv effective_env, effective_labels;
     int restart_count;
+    struct sc_strv chain_ids;                 /* its image's layers, lowest first: a start reads no image again */
+    struct sc_strv effective_uid_maps, effective_gid_maps;   /* "0:100000:65536"; empty: no user namespace of its own */
+    bool is_i386;                             /* the image is for i386: its system calls are allowed */
+    int lock_fd;                              /* of create with starts_now, until start takes it; else -1 */
 };
+/* Closes lock_fd; the rest is the arena's. */
+void sc_container_release(struct sc_container *container);
+#define SC_CONTAINER_INIT {.lock_fd = -1}
 /* By name, id or unique id prefix. SC_ERR_NOT_FOUND `no such container: "x"`. Recovers it first where that is needed. */
 SC_MUST_CHECK int sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 struct sc_container_list { struct sc_container *items; size_t count; };

@@ -1,0 +1,87 @@
+/* What plan/ needs to mount the root, and single files of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+#include "rootfs/rootfs-priv.h"
+
+void
+sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, bool is_volatile,
+                   struct sc_arena *arena, struct sc_overlay *out)
+{
+    *out = (struct sc_overlay){.is_volatile = is_volatile};
+    for (size_t i = chain_ids->count; i > 0; i--)
+        sc_strv_addf(&out->lowerdirs, arena, "%s/layer/%s/diff", data_path, chain_ids->items[i - 1]);
+    out->upperdir = sc_arena_printf(arena, "%s/upper", container_dir);
+    out->workdir = sc_arena_printf(arena, "%s/work", container_dir);
+}
+
+static int
+make_owned(const char *path, uid_t uid, gid_t gid, struct sc_err *err)
+{
+    sc_cleanup_fd fd = -1;
+
+    if (mkdirat(AT_FDCWD, path, 0755) < 0) { /* lint: below the engine's own container directory */
+        if (errno != EEXIST)
+            return sc_err_errno(err, errno, "make directory \"%s\"", path);
+        return 0;
+    }
+    if (uid == geteuid() && gid == getegid())
+        return 0;
+    fd = sc_dir_open_at(AT_FDCWD, path, err); /* lint: as above */
+    if (fd < 0)
+        return -1;
+    if (fchown(fd, uid, gid) < 0)
+        return sc_err_errno(err, errno, "give \"%s\" to uid %u gid %u", path, uid, gid);
+    return 0;
+}
+
+int
+sc_rootfs_prepare(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, uid_t root_uid,
+                  gid_t root_gid, bool is_volatile, struct sc_arena *arena, struct sc_overlay *out, struct sc_err *err)
+{
+    sc_rootfs_describe(data_path, chain_ids, container_dir, is_volatile, arena, out);
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    if (make_owned(out->upperdir, root_uid, root_gid, err) < 0)
+        return -1;
+    return make_owned(out->workdir, root_uid, root_gid, err);
+}
+
+int
+sc_rootfs_read_file(const struct sc_overlay *overlay, const char *path, size_t max, struct sc_buf *out,
+                    struct sc_err *err)
+{
+    sc_cleanup_view root = SC_VIEW_INIT, dir = SC_VIEW_INIT;
+    sc_cleanup_fd fd = -1;
+
+    if (sc_view_open(overlay, &root, err) < 0 || sc_view_resolve(&root, path, &dir, &fd, err) < 0)
+        return -1;
+    if (fd < 0)
+        return 0;
+    if (sc_file_read_fd(fd, max, out, err) < 0)
+        return sc_err_wrap(err, "read \"%s\" of the image", path);
+    return 0;
+}
+
+int
+sc_rootfs_read_file_at(int root_fd, const char *path, size_t max, struct sc_buf *out, struct sc_err *err)
+{
+    int opened = sc_path_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    sc_cleanup_fd fd = opened >= 0 ? opened : -1;
+    struct stat st;
+
+    if (opened == -ENOENT || opened == -ENOTDIR || opened == -ELOOP || opened == -ENXIO)
+        return 0;
+    if (opened < 0)
+        return sc_err_errno(err, -opened, "open \"%s\" of the container", path);
+    if (fstat(fd, &st) < 0)
+        return sc_err_errno(err, errno, "stat \"%s\" of the container", path);
+    if (!S_ISREG(st.st_mode))
+        return 0;
+    if (sc_file_read_fd(fd, max, out, err) < 0)
+        return sc_err_wrap(err, "read \"%s\" of the container", path);
+    return 0;
+}

@@ -1,0 +1,129 @@
+/* One directory of the merged tree, and one step down in it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "rootfs/rootfs-priv.h"
+
+void
+sc_view_release(struct sc_view *view)
+{
+    for (size_t i = 0; i < view->count; i++)
+        sc_closep(&view->fds[i]);
+    sc_freep(&view->fds);
+    view->count = 0;
+}
+
+void
+sc_view_entry_release(struct sc_view_entry *entry)
+{
+    sc_view_release(&entry->dir);
+    entry->kind = SC_VIEW_ABSENT;
+}
+
+bool
+sc_view_is_whiteout(const struct stat *st)
+{
+    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
+}
+
+static bool
+is_opaque(int dir_fd)
+{
+    static const char *const names[] = {"trusted.overlay.opaque", "user.overlay.opaque"};
+    char value[4];
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(names); i++) {
+        if (fgetxattr(dir_fd, names[i], value, sizeof(value)) == 1 && value[0] == 'y')
+            return true;
+    }
+    return false;
+}
+
+/* Room for one more layer below what the view has. */
+static int
+view_push_take(struct sc_view *view, size_t most, int fd, struct sc_err *err)
+{
+    if (!view->fds) {
+        view->fds = malloc(most * sizeof(*view->fds));
+        if (!view->fds) {
+            sc_closep(&fd);
+            return sc_err_nomem(err);
+        }
+    }
+    view->fds[view->count++] = fd;
+    return 0;
+}
+
+static int
+open_layer(const char *path, struct sc_err *err)
+{
+    int fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the store's own directory */
+
+    return fd < 0 ? sc_err_errno(err, errno, "open layer \"%s\"", path) : fd;
+}
+
+int
+sc_view_open(const struct sc_overlay *overlay, struct sc_view *out, struct sc_err *err)
+{
+    size_t most = overlay->lowerdirs.count + 1;
+    struct sc_err upper_err = SC_ERR_INIT;
+    int fd;
+
+    if (overlay->upperdir) {
+        fd = open_layer(overlay->upperdir, &upper_err);
+        if (fd < 0 && upper_err.errnum != ENOENT) {
+            *err = upper_err;
+            return -1;
+        }
+        if (fd >= 0 && view_push_take(out, most, fd, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < overlay->lowerdirs.count; i++) {
+        fd = open_layer(overlay->lowerdirs.items[i], err);
+        if (fd < 0)
+            return -1;
+        if (view_push_take(out, most, fd, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+sc_view_lookup(const struct sc_view *view, const char *name, struct sc_view_entry *out, struct sc_err *err)
+{
+    *out = (struct sc_view_entry){.kind = SC_VIEW_ABSENT};
+    for (size_t i = 0; i < view->count; i++) {
+        struct stat st;
+        int fd;
+
+        if (fstatat(view->fds[i], name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+            if (errno == ENOENT)
+                continue;
+            return sc_err_errno(err, errno, "look up \"%s\"", name);
+        }
+        if (sc_view_is_whiteout(&st))
+            return 0;
+        if (!S_ISDIR(st.st_mode)) {
+            /* Below a directory of a higher layer a file is hidden by it. */
+            if (out->kind == SC_VIEW_ABSENT)
+                *out = (struct sc_view_entry){.kind = SC_VIEW_OTHER, .layer = i, .st = st};
+            return 0;
+        }
+        fd = openat(view->fds[i], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return sc_err_errno(err, errno, "open directory \"%s\"", name);
+        if (out->kind == SC_VIEW_ABSENT) {
+            out->kind = SC_VIEW_DIR;
+            out->st = st;
+        }
+        if (view_push_take(&out->dir, view->count, fd, err) < 0)
+            return -1;
+        if (is_opaque(fd))
+            return 0;
+    }
+    return 0;
+}
