@@ -42,6 +42,7 @@ struct sc_oci_id_maps { struct sc_oci_id_map *items; size_t count; };
 struct sc_oci_capabilities {  /* bit n is capability number n (linux/capability.h) */
     bool is_set;
     uint64_t bounding, effective, inheritable, permitted, ambient;
+    struct sc_strv unknown;   /* names this build does not know: to warn of, not to refuse (config.md, "Linux Process") */
 };
 struct sc_oci_rlimit { int resource; /* RLIMIT_* */ uint64_t soft, hard; };
 struct sc_oci_user {
@@ -214,10 +215,14 @@ SC_MUST_CHECK int sc_oci_decode_seccomp(const char *text, size_t len, uint64_t c
 SC_MUST_CHECK int sc_oci_encode(const struct sc_oci_spec *spec, struct sc_buf *out, struct sc_err *err);
 
 /* An ordered list of small named checks (validate.c), each with the rule it comes from:
- * version, root path given, process args, cwd absolute, hostname needs a new UTS namespace, one namespace of a kind,
+ * version, root path given, process args, cwd absolute, hostname needs a UTS namespace, one namespace of a kind,
  * mappings need a user namespace (and it needs mappings or a path), time offsets need a time namespace, sysctl is
- * namespaced and its namespace is new, destinations absolute, devices sane, capabilities, cgroups path, ... */
+ * namespaced and its namespace is listed, destinations absolute, devices sane, capabilities, cgroups path, ... */
 SC_MUST_CHECK int sc_oci_validate(const struct sc_oci_spec *spec, struct sc_err *err);
+/* The checks of these objects alone, for exec and update. */
+SC_MUST_CHECK int sc_oci_validate_process(const struct sc_oci_process *process, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_validate_resources(const struct sc_oci_resources *resources, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_validate_seccomp(const struct sc_oci_seccomp *seccomp, struct sc_err *err);
 
 /* Helpers used by others. */
 const struct sc_oci_namespace *sc_oci_find_namespace(const struct sc_oci_spec *spec, enum sc_ns_kind kind); /* or NULL */
@@ -227,5 +232,9 @@ const char *sc_cap_name(int cap);             /* "CAP_CHOWN" or NULL */
 extern const int sc_cap_last;                 /* highest capability this build knows */
 int sc_rlimit_from_name(const char *name);    /* "RLIMIT_NOFILE" or "nofile"; -1 when unknown */
 const char *sc_rlimit_name(int resource);     /* "RLIMIT_NOFILE" */
+/* "net.ipv4.ip_forward" or "net/ipv4/ip_forward" to the path below /proc/sys, as sysctl(8) reads it: the separator that
+ * comes first separates, the other is its opposite ("net.ipv4.conf.eth0/1.forwarding"). key ends at '=' or NUL.
+ * An empty component, "." or ".." is SC_ERR_INVALID. */
+SC_MUST_CHECK int sc_oci_sysctl_path(const char *key, struct sc_arena *arena, char **out, struct sc_err *err);
 
 #endif

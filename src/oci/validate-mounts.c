@@ -1,0 +1,139 @@
+/* config.md, "Mounts", and what else of the config is done by mounting. */
+#include <string.h>
+
+#include "oci/oci-priv.h"
+
+static int
+check_mount_namespace(const struct sc_oci_spec *spec, struct sc_err *err)
+{
+    const struct sc_oci_linux *linux_ = &spec->linux_;
+    const char *key = NULL;
+
+    if (sc_oci_find_namespace(spec, SC_NS_MOUNT))
+        return 0;
+    /* Done without one, each of these would change the host's own tree. */
+    if (spec->mount_count > 0)
+        key = "mounts";
+    else if (linux_->masked_paths.count > 0)
+        key = "linux.maskedPaths";
+    else if (linux_->readonly_paths.count > 0)
+        key = "linux.readonlyPaths";
+    else if (linux_->rootfs_propagation)
+        key = "linux.rootfsPropagation";
+    else if (spec->root.readonly)
+        key = "root.readonly";
+    if (key)
+        return sc_err_set(err, SC_ERR_INVALID, "%s: needs a mount namespace in linux.namespaces", key);
+    return 0;
+}
+
+static bool
+mount_is_bind(const struct sc_oci_mount *mount)
+{
+    return sc_str_eq(mount->type, "bind") || sc_oci_strv_has(&mount->options, "bind") ||
+           sc_oci_strv_has(&mount->options, "rbind");
+}
+
+static int
+check_mounts(const struct sc_oci_spec *spec, struct sc_err *err)
+{
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct sc_oci_mount *mount = &spec->mounts[i];
+
+        if (!sc_oci_path_is_absolute(mount->destination))
+            return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].destination: \"%s\" must be absolute", i,
+                              mount->destination ? mount->destination : "");
+        if (mount_is_bind(mount) && !mount->source)
+            return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].source: is required for a bind mount on \"%s\"", i,
+                              mount->destination);
+        if (!mount_is_bind(mount) && !mount->type && !sc_oci_strv_has(&mount->options, "remount"))
+            return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].type: is required to mount on \"%s\"", i,
+                              mount->destination);
+    }
+    return 0;
+}
+
+static int
+check_idmapped_mount(const struct sc_oci_spec *spec, const struct sc_oci_mount *mount, const char *where,
+                     struct sc_err *err)
+{
+    bool has_maps = mount->uid_mappings.count > 0 || mount->gid_mappings.count > 0;
+    bool has_option = sc_oci_strv_has(&mount->options, "idmap") || sc_oci_strv_has(&mount->options, "ridmap");
+
+    if (!has_maps && !has_option)
+        return 0;
+    if (!mount_is_bind(mount))
+        return sc_err_set(err, SC_ERR_INVALID, "%s: only a bind mount can be id-mapped", where);
+    if (!has_maps && !sc_oci_find_namespace(spec, SC_NS_USER))
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "%s.options: idmap without mappings needs a user namespace in linux.namespaces", where);
+    if (has_maps && (mount->uid_mappings.count == 0 || mount->gid_mappings.count == 0))
+        return sc_err_set(err, SC_ERR_INVALID, "%s: uidMappings and gidMappings must both be given", where);
+    return 0;
+}
+
+static int
+check_idmapped_mounts(const struct sc_oci_spec *spec, struct sc_err *err)
+{
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct sc_oci_mount *mount = &spec->mounts[i];
+        sc_cleanup_arena arena = SC_ARENA_INIT;
+        const char *where, *uid_where, *gid_where;
+
+        if (mount->uid_mappings.count == 0 && mount->gid_mappings.count == 0 && mount->options.count == 0)
+            continue;
+        where = sc_arena_printf(&arena, "mounts[%zu]", i);
+        uid_where = sc_arena_printf(&arena, "mounts[%zu].uidMappings", i);
+        gid_where = sc_arena_printf(&arena, "mounts[%zu].gidMappings", i);
+        if (sc_arena_check(&arena, err) < 0 || check_idmapped_mount(spec, mount, where, err) < 0 ||
+            sc_oci_check_id_maps(&mount->uid_mappings, uid_where, err) < 0 ||
+            sc_oci_check_id_maps(&mount->gid_mappings, gid_where, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+check_path_list(const struct sc_strv *paths, const char *key, struct sc_err *err)
+{
+    for (size_t i = 0; i < paths->count; i++) {
+        if (!sc_oci_path_is_absolute(paths->items[i]))
+            return sc_err_set(err, SC_ERR_INVALID, "linux.%s[%zu]: \"%s\" must be absolute", key, i, paths->items[i]);
+    }
+    return 0;
+}
+
+static int
+check_masked_and_readonly(const struct sc_oci_spec *spec, struct sc_err *err)
+{
+    if (check_path_list(&spec->linux_.masked_paths, "maskedPaths", err) < 0)
+        return -1;
+    return check_path_list(&spec->linux_.readonly_paths, "readonlyPaths", err);
+}
+
+static int
+check_propagation(const struct sc_oci_spec *spec, struct sc_err *err)
+{
+    static const char *const known[] = {"shared",  "slave",  "private",  "unbindable",
+                                        "rshared", "rslave", "rprivate", "runbindable"};
+    const char *propagation = spec->linux_.rootfs_propagation;
+
+    if (!propagation)
+        return 0;
+    for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
+        if (strcmp(propagation, known[i]) == 0)
+            return 0;
+    }
+    return sc_err_set(err, SC_ERR_INVALID,
+                      "linux.rootfsPropagation: unknown value \"%s\", must be shared, slave, private or unbindable",
+                      propagation);
+}
+
+static const struct sc_oci_check rows[] = {
+    {"mount_namespaces(7)", check_mount_namespace},
+    {"config.md, Mounts", check_mounts},
+    {"config.md, POSIX-platform Mounts: uidMappings, gidMappings", check_idmapped_mounts},
+    {"config-linux.md, Masked Paths, Readonly Paths", check_masked_and_readonly},
+    {"config-linux.md, Rootfs Mount Propagation", check_propagation},
+};
+const struct sc_oci_checks sc_oci_mount_checks = {rows, SC_ARRAY_LEN(rows)};
