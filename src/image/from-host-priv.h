@@ -109,6 +109,19 @@ struct sc_host_build {
     struct sc_ld_entry *cached; /* found only through the cache: the image needs a cache of its own */
     size_t cached_count, cached_capacity;
 };
+#define SC_HOST_BUILD_INIT                                                                                             \
+    {                                                                                                                  \
+        .files = SC_HOST_FILES_INIT                                                                                    \
+    }
+
+/* path_env: NULL or "" for the usual directories. (from-host.c) */
+SC_MUST_CHECK int sc_host_build_open(struct sc_host_build *build, const char *root, const char *path_env,
+                                     struct sc_arena *arena, struct sc_err *err);
+void sc_host_build_release(struct sc_host_build *build);
+#define sc_cleanup_host_build __attribute__((cleanup(sc_host_build_release))) struct sc_host_build
+/* Fills the set of files with all that the image is to hold; *found gets the path of each program asked for. */
+SC_MUST_CHECK int sc_host_collect(struct sc_host_build *build, const struct sc_from_host *ask, struct sc_strv *found,
+                                  struct sc_err *err);
 
 /* Reads the host's ld.so.cache. */
 SC_MUST_CHECK int sc_host_libs_init(struct sc_host_build *build, struct sc_err *err);

@@ -362,8 +362,18 @@ sc_host_commit(struct sc_host_files *files, const struct sc_store *store, struct
     return rc;
 }
 
-static void
-build_release(struct sc_host_build *build)
+int
+sc_host_build_open(struct sc_host_build *build, const char *root, const char *path_env, struct sc_arena *arena,
+                   struct sc_err *err)
+{
+    *build = (struct sc_host_build){.arena = arena, .files = SC_HOST_FILES_INIT, .path_env = path_env};
+    if (path_env == NULL || path_env[0] == '\0')
+        build->path_env = DEFAULT_PATH;
+    return sc_host_files_open(&build->files, root, arena, err);
+}
+
+void
+sc_host_build_release(struct sc_host_build *build)
 {
     sc_host_files_release(&build->files);
     sc_buf_release(&build->cache_text);
@@ -395,8 +405,8 @@ image_path(struct sc_host_build *build, const struct sc_strv *found)
     return text.has_failed ? NULL : sc_arena_strdup(build->arena, text.data);
 }
 
-static int
-collect(struct sc_host_build *build, const struct sc_from_host *ask, struct sc_strv *found, struct sc_err *err)
+int
+sc_host_collect(struct sc_host_build *build, const struct sc_from_host *ask, struct sc_strv *found, struct sc_err *err)
 {
     char *path = NULL;
 
@@ -422,11 +432,7 @@ int
 sc_image_from_host(const struct sc_store *store, const struct sc_from_host *ask, struct sc_arena *arena,
                    char **image_id, struct sc_err *err)
 {
-    __attribute__((cleanup(build_release))) struct sc_host_build build = {
-        .arena = arena,
-        .files = SC_HOST_FILES_INIT,
-        .cache_text = SC_BUF_INIT,
-    };
+    sc_cleanup_host_build build = SC_HOST_BUILD_INIT;
     struct sc_strv found = {.count = 0}, env = {.count = 0}, cmd = ask->cmd;
     sc_cleanup_buf created_by = SC_BUF_INIT;
     struct sc_host_config config = {.env = &env, .entrypoint = &ask->entrypoint, .cmd = &cmd};
@@ -434,11 +440,8 @@ sc_image_from_host(const struct sc_store *store, const struct sc_from_host *ask,
 
     if (ask->programs.count == 0)
         return sc_err_set(err, SC_ERR_INVALID, "make image from host: no program was named");
-    build.path_env = getenv("PATH");
-    if (build.path_env == NULL || build.path_env[0] == '\0')
-        build.path_env = DEFAULT_PATH;
-    if (sc_host_files_open(&build.files, ask->root == NULL ? "/" : ask->root, arena, err) < 0 ||
-        collect(&build, ask, &found, err) < 0)
+    if (sc_host_build_open(&build, ask->root == NULL ? "/" : ask->root, getenv("PATH"), arena, err) < 0 ||
+        sc_host_collect(&build, ask, &found, err) < 0)
         return sc_err_wrap(err, "make image from host");
     path = image_path(&build, &found);
     if (path == NULL)
