@@ -1,0 +1,230 @@
+/*
+ * kill-at: runs a program and kills one of the processes it starts at that process's n-th system call.
+ *
+ *     kill-at [-r] ROLE N PROGRAM [ARGUMENT...]
+ *
+ * Roles are told apart by descent and by what is executed:
+ *
+ *     cli       the program itself                     launcher  a child of it, until it executes something
+ *     monitor   a process that executed sc-monitor     init      a child of the launcher, until it executes something
+ *
+ * SIGKILL comes at the entry of the call, so the call is not made: for every n that is each state between two calls.
+ * Then all processes run on untraced by calls until they end; with -r until the program itself has ended. N = 0 kills
+ * nothing. Last line of standard error: "kill-at: killed ROLE at call N (number NR)" and exit status 0, or "kill-at:
+ * ROLE made M calls" and exit status 10 when there was no n-th call. 3: something did not end in a minute.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TRACEES_MAX 256
+
+enum role { ROLE_NONE, ROLE_CLI, ROLE_LAUNCHER, ROLE_MONITOR, ROLE_INIT, ROLE_OTHER, ROLE_COUNT };
+static const char *const role_names[ROLE_COUNT] = {"", "cli", "launcher", "monitor", "init", "other"};
+
+struct tracee {
+    pid_t pid;
+    enum role role;
+    unsigned long calls;
+};
+
+struct tracer {
+    struct tracee items[TRACEES_MAX];
+    size_t count;
+    pid_t root;
+    bool root_ended, until_root;
+    enum role target;
+    unsigned long at;
+    bool has_killed;
+    unsigned long calls[ROLE_COUNT]; /* most that a process of this role made */
+};
+
+_Noreturn static void
+die(const char *what)
+{
+    fprintf(stderr, "kill-at: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+_Noreturn static void
+on_alarm(int signum)
+{
+    static const char text[] = "kill-at: something did not end in a minute\n";
+
+    (void)signum;
+    if (write(2, text, sizeof(text) - 1) < 0)
+        _exit(3);
+    _exit(3);
+}
+
+static struct tracee *
+find(struct tracer *t, pid_t pid)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->items[i].pid == pid)
+            return &t->items[i];
+    if (t->count == TRACEES_MAX) {
+        errno = E2BIG;
+        die("too many processes");
+    }
+    t->items[t->count] = (struct tracee){.pid = pid};
+    return &t->items[t->count++];
+}
+
+static void
+forget(struct tracer *t, pid_t pid)
+{
+    for (size_t i = 0; i < t->count; i++)
+        if (t->items[i].pid == pid)
+            t->items[i] = t->items[--t->count];
+    if (pid == t->root)
+        t->root_ended = true;
+}
+
+static void
+on_fork(struct tracer *t, pid_t parent_pid)
+{
+    unsigned long child = 0;
+
+    if (ptrace(PTRACE_GETEVENTMSG, parent_pid, NULL, &child) < 0)
+        return;
+    enum role parent = find(t, parent_pid)->role;
+    find(t, (pid_t)child)->role = parent == ROLE_CLI ? ROLE_LAUNCHER : parent == ROLE_LAUNCHER ? ROLE_INIT : ROLE_OTHER;
+}
+
+static void
+on_exec(struct tracer *t, pid_t pid)
+{
+    char link[64], path[512];
+    struct tracee *tracee = find(t, pid);
+
+    snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
+    ssize_t len = readlink(link, path, sizeof(path) - 1);
+    path[len < 0 ? 0 : len] = '\0';
+    if (strstr(path, "sc-monitor")) {
+        tracee->role = ROLE_MONITOR;
+        tracee->calls = 0;
+    } else if (tracee->role == ROLE_LAUNCHER || tracee->role == ROLE_INIT) {
+        tracee->role = ROLE_OTHER;
+    }
+}
+
+static void
+on_call(struct tracer *t, pid_t pid)
+{
+    struct __ptrace_syscall_info info;
+    struct tracee *tracee = find(t, pid);
+
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY)
+        return;
+    if (++tracee->calls > t->calls[tracee->role])
+        t->calls[tracee->role] = tracee->calls;
+    if (!t->has_killed && t->at && tracee->role == t->target && tracee->calls == t->at) {
+        t->has_killed = true;
+        kill(pid, SIGKILL);
+        fprintf(stderr, "kill-at: killed %s at call %lu (number %llu)\n", role_names[t->target], t->at,
+                (unsigned long long)info.entry.nr);
+    }
+}
+
+static void
+on_stop(struct tracer *t, pid_t pid, int status)
+{
+    int signum = WSTOPSIG(status), event = status >> 16;
+
+    if (signum == (SIGTRAP | 0x80)) {
+        on_call(t, pid);
+        signum = 0;
+    } else if (event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK || event == PTRACE_EVENT_CLONE) {
+        on_fork(t, pid);
+        signum = 0;
+    } else if (event == PTRACE_EVENT_EXEC) {
+        on_exec(t, pid);
+        signum = 0;
+    } else if (event == PTRACE_EVENT_STOP) {
+        /* The first stop of a new child, or a group stop; which may be seen before its parent's fork event. */
+        find(t, pid);
+        signum = 0;
+    }
+    /* ESRCH: it has been killed meanwhile. */
+    if (ptrace(t->has_killed ? PTRACE_CONT : PTRACE_SYSCALL, pid, NULL, (void *)(long)signum) < 0 && errno != ESRCH)
+        die("ptrace");
+}
+
+static pid_t
+start(char **argv)
+{
+    pid_t pid = fork();
+
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        raise(SIGSTOP);
+        execvp(argv[0], argv);
+        die(argv[0]);
+    }
+    if (waitpid(pid, NULL, WUNTRACED) < 0)
+        die("wait");
+    /* SEIZE: no SIGSTOP for new children, which init's handlers could mistake. */
+    if (ptrace(PTRACE_SEIZE, pid, NULL,
+               PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+                   PTRACE_O_TRACEEXEC) < 0)
+        die("seize");
+    kill(pid, SIGCONT);
+    return pid;
+}
+
+static enum role
+role_from_name(const char *name)
+{
+    for (enum role role = ROLE_CLI; role < ROLE_OTHER; role++)
+        if (strcmp(name, role_names[role]) == 0)
+            return role;
+    fprintf(stderr, "kill-at: role must be cli, launcher, monitor or init, not \"%s\"\n", name);
+    exit(2);
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct tracer tracer;
+    int status;
+
+    if (argc > 1 && strcmp(argv[1], "-r") == 0) {
+        tracer.until_root = true;
+        argv++;
+        argc--;
+    }
+    if (argc < 4) {
+        fprintf(stderr, "usage: kill-at [-r] ROLE N PROGRAM [ARGUMENT...]\n");
+        return 2;
+    }
+    tracer.target = role_from_name(argv[1]);
+    tracer.at = strtoul(argv[2], NULL, 10);
+    signal(SIGALRM, on_alarm);
+    alarm(60);
+    tracer.root = start(argv + 3);
+    find(&tracer, tracer.root)->role = ROLE_CLI;
+
+    while (!(tracer.root_ended && tracer.until_root)) {
+        pid_t pid = waitpid(-1, &status, __WALL);
+        if (pid < 0 && errno == ECHILD)
+            break;
+        if (pid < 0 && errno != EINTR)
+            die("wait");
+        if (pid > 0 && WIFSTOPPED(status))
+            on_stop(&tracer, pid, status);
+        else if (pid > 0)
+            forget(&tracer, pid);
+    }
+    if (tracer.has_killed)
+        return 0;
+    fprintf(stderr, "kill-at: %s made %lu calls\n", argv[1], tracer.calls[tracer.target]);
+    return 10;
+}
