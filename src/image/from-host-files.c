@@ -10,6 +10,7 @@
 
 #include "image/from-host-priv.h"
 #include "image/tar-write-priv.h"
+#include "image/transfer-priv.h"
 #include "kernel/kernel.h"
 
 #define LINKS_MAX      40 /* as the kernel's own walk */
@@ -21,7 +22,7 @@ int
 sc_host_files_open(struct sc_host_files *files, const char *root, struct sc_arena *arena, struct sc_err *err)
 {
     *files = (struct sc_host_files){.root_fd = -1, .arena = arena};
-    files->root_fd = sc_dir_open_at(AT_FDCWD, root, err);
+    files->root_fd = sc_dir_open_at(AT_FDCWD, root, err); /* lint: "/", or what the caller names */
     return files->root_fd < 0 ? sc_err_wrap(err, "open host root \"%s\"", root) : 0;
 }
 
@@ -62,8 +63,8 @@ grow(struct sc_host_files *files, struct sc_err *err)
 
     if (slots == NULL || items == NULL)
         return sc_err_nomem(err);
-    if (files->count > 0)
-        memcpy(items, files->items, files->count * sizeof(items[0]));
+    for (size_t i = 0; i < files->count; i++)
+        items[i] = files->items[i];
     files->items = items;
     files->capacity = slot_count / 2;
     files->slots = slots;
@@ -390,8 +391,7 @@ make_parent(struct sc_host_files *files, const char *path, const char **name, co
         *out = parent == NULL ? "" : parent->path;
         return 0;
     }
-    parent = sc_host_files_find(files, dir);
-    if (parent == NULL && (sc_host_files_put_dir(files, dir, 0755, err) < 0))
+    if (sc_host_files_find(files, dir) == NULL && sc_host_files_put_dir(files, dir, 0755, err) < 0)
         return -1;
     *out = dir;
     return 0;
@@ -472,21 +472,10 @@ sc_host_files_put_copy(struct sc_host_files *files, const char *path, mode_t mod
 
 /* ---- the layer ------------------------------------------------------------------------------------------------- */
 
-struct layer_sink {
-    struct sc_blob_writer *writer;
-};
-
-static void
-sink_release(struct layer_sink *sink)
-{
-    if (sink->writer != NULL)
-        sc_blob_abort(sc_steal_ptr(&sink->writer));
-}
-
 static int
-sink_write(void *sink, const void *data, size_t len, struct sc_err *err)
+write_to_blob(void *writer, const void *data, size_t len, struct sc_err *err)
 {
-    return sc_blob_write(((struct layer_sink *)sink)->writer, data, len, err);
+    return sc_blob_write(writer, data, len, err);
 }
 
 static int
@@ -590,13 +579,13 @@ int
 sc_host_files_write(struct sc_host_files *files, const struct sc_store *store, struct sc_store_layer *layer,
                     struct sc_err *err)
 {
-    __attribute__((cleanup(sink_release))) struct layer_sink sink = {.writer = NULL};
+    sc_cleanup_blob writer = NULL;
     sc_cleanup_tar tar = SC_TAR_INIT;
     int64_t content_size = 0;
 
     if (files->count > 0)
-        qsort(files->items, files->count, sizeof(files->items[0]), compare_files);
-    if (sc_blob_create(store, &sink.writer, err) < 0 || sc_tar_open(&tar, sink_write, &sink, err) < 0)
+        qsort(files->items, files->count, sizeof(void *), compare_files);
+    if (sc_blob_create(store, &writer, err) < 0 || sc_tar_open(&tar, write_to_blob, writer, err) < 0)
         return -1;
     for (size_t i = 0; i < files->count; i++)
         if (write_entry(files, i, &tar, &content_size, err) < 0)
@@ -604,7 +593,7 @@ sc_host_files_write(struct sc_host_files *files, const struct sc_store *store, s
     if (sc_tar_finish(&tar, err) < 0)
         return -1;
     *layer = (struct sc_store_layer){.diff_size = content_size};
-    if (sc_blob_commit(sc_steal_ptr(&sink.writer), NULL, files->arena, &layer->digest, &layer->size, err) < 0)
+    if (sc_blob_commit(sc_steal_ptr(&writer), NULL, files->arena, &layer->digest, &layer->size, err) < 0)
         return -1;
     layer->diff_id = layer->digest; /* the blob is not compressed */
     layer->media_type = sc_arena_strdup(files->arena, "application/vnd.oci.image.layer.v1.tar");

@@ -82,8 +82,8 @@ append_object(struct sc_host_build *build, struct sc_host_object *object, struct
         struct sc_host_object **objects = SC_ARENA_ARRAY(build->arena, struct sc_host_object *, capacity);
         if (objects == NULL)
             return sc_err_nomem(err);
-        if (build->object_count > 0)
-            memcpy(objects, build->objects, build->object_count * sizeof(objects[0]));
+        for (size_t i = 0; i < build->object_count; i++)
+            objects[i] = build->objects[i];
         build->objects = objects;
         build->object_capacity = capacity;
     }

@@ -4,7 +4,7 @@
 
 #include "image/tar-write-priv.h"
 
-#define BLOCK        512
+#define BLOCK        ((size_t)512)
 #define OCTAL_11_MAX UINT64_C(077777777777) /* what eleven octal digits hold: 8 GiB - 1 */
 
 struct ustar { /* POSIX.1-1988, tar(5) */
