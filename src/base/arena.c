@@ -5,8 +5,8 @@
 #include "base/base.h"
 
 #define ARENA_ALIGN       _Alignof(max_align_t)
-#define ARENA_BLOCK_FIRST 4096
-#define ARENA_BLOCK_MOST  (64 * 1024)
+#define ARENA_BLOCK_FIRST ((size_t)4096)
+#define ARENA_BLOCK_MOST  ((size_t)65536)
 
 struct sc_arena_block {
     struct sc_arena_block *next;

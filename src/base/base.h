@@ -27,9 +27,9 @@
 #include <stdlib.h>
 #include <sys/types.h>
 
-#define SC_MUST_CHECK __attribute__((warn_unused_result))
+#define SC_MUST_CHECK        __attribute__((warn_unused_result))
 #define SC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SC_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define SC_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 
 /* For impossible states, never for input: says where and aborts. */
 #define SC_BUG(why) sc_bug(__FILE__, __LINE__, why)
@@ -53,12 +53,15 @@ enum sc_err_kind {
 /* Plain data: it crosses a process boundary whole. Init with SC_ERR_INIT. */
 struct sc_err {
     enum sc_err_kind kind;
-    int errnum;        /* errno, or 0 */
-    int exit_code;     /* 0: derive from kind (125); 126/127 where Docker says so */
-    char msg[1024];    /* lower case, no full stop: `doing what: to what: why` */
-    char remedy[512];  /* what to do about it, or "" */
+    int errnum;       /* errno, or 0 */
+    int exit_code;    /* 0: derive from kind (125); 126/127 where Docker says so */
+    char msg[1024];   /* lower case, no full stop: `doing what: to what: why` */
+    char remedy[512]; /* what to do about it, or "" */
 };
-#define SC_ERR_INIT {.kind = SC_ERR_NONE}
+#define SC_ERR_INIT                                                                                                    \
+    {                                                                                                                  \
+        .kind = SC_ERR_NONE                                                                                            \
+    }
 
 /* Each returns -1, so that a failure reads `return sc_err_set(...)`. A long message is cut. */
 int sc_err_set(struct sc_err *err, enum sc_err_kind kind, const char *fmt, ...) SC_PRINTF(3, 4);
@@ -77,9 +80,9 @@ const char *sc_err_kind_name(enum sc_err_kind kind);
 void sc_closep(int *fd);
 void sc_freep(void *ptr_to_ptr);
 void sc_closedirp(void *ptr_to_dir);
-#define sc_cleanup_fd __attribute__((cleanup(sc_closep))) int              /* init with -1 */
-#define sc_cleanup_free __attribute__((cleanup(sc_freep)))                 /* any T *, init with NULL */
-#define sc_cleanup_dir __attribute__((cleanup(sc_closedirp))) DIR *         /* init with NULL */
+#define sc_cleanup_fd   __attribute__((cleanup(sc_closep))) int      /* init with -1 */
+#define sc_cleanup_free __attribute__((cleanup(sc_freep)))           /* any T *, init with NULL */
+#define sc_cleanup_dir  __attribute__((cleanup(sc_closedirp))) DIR * /* init with NULL */
 
 static inline int
 sc_steal_fd(int *fd)
@@ -107,16 +110,19 @@ struct sc_arena {
     struct sc_arena_block *blocks;
     bool has_failed;
 };
-#define SC_ARENA_INIT {.blocks = NULL}
+#define SC_ARENA_INIT                                                                                                  \
+    {                                                                                                                  \
+        .blocks = NULL                                                                                                 \
+    }
 void sc_arena_release(struct sc_arena *arena);
 #define sc_cleanup_arena __attribute__((cleanup(sc_arena_release))) struct sc_arena
 
 void *sc_arena_alloc(struct sc_arena *arena, size_t size);
 /* count * size, checked for overflow */
 void *sc_arena_array(struct sc_arena *arena, size_t count, size_t size);
-#define SC_ARENA_NEW(arena, type) ((type *)sc_arena_alloc((arena), sizeof(type)))
+#define SC_ARENA_NEW(arena, type)          ((type *)sc_arena_alloc((arena), sizeof(type)))
 #define SC_ARENA_ARRAY(arena, type, count) ((type *)sc_arena_array((arena), (count), sizeof(type)))
-char *sc_arena_strdup(struct sc_arena *arena, const char *text);   /* NULL stays NULL */
+char *sc_arena_strdup(struct sc_arena *arena, const char *text); /* NULL stays NULL */
 char *sc_arena_strndup(struct sc_arena *arena, const char *text, size_t len);
 char *sc_arena_printf(struct sc_arena *arena, const char *fmt, ...) SC_PRINTF(2, 3);
 /* 0, or -1 with err filled where any allocation of this arena has failed */
@@ -145,23 +151,27 @@ struct sc_buf {
     size_t capacity;
     bool has_failed;
 };
-#define SC_BUF_INIT {.data = NULL}
+#define SC_BUF_INIT                                                                                                    \
+    {                                                                                                                  \
+        .data = NULL                                                                                                   \
+    }
 void sc_buf_release(struct sc_buf *buf);
 #define sc_cleanup_buf __attribute__((cleanup(sc_buf_release))) struct sc_buf
-void sc_buf_clear(struct sc_buf *buf);              /* length to 0, memory kept */
+void sc_buf_clear(struct sc_buf *buf); /* length to 0, memory kept */
 void sc_buf_add(struct sc_buf *buf, const void *data, size_t len);
 void sc_buf_adds(struct sc_buf *buf, const char *text);
 void sc_buf_addc(struct sc_buf *buf, char c);
 void sc_buf_addf(struct sc_buf *buf, const char *fmt, ...) SC_PRINTF(2, 3);
 void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args) SC_PRINTF(2, 0);
-void sc_buf_add_json(struct sc_buf *buf, const char *text, size_t len);  /* quoted and escaped (RFC 8259); invalid UTF-8 becomes U+FFFD */
-void sc_buf_add_shell(struct sc_buf *buf, const char *text);   /* quoted for sh(1) where needed */
-const char *sc_buf_str(const struct sc_buf *buf);   /* "" when nothing was added */
+void sc_buf_add_json(struct sc_buf *buf, const char *text,
+                     size_t len); /* quoted and escaped (RFC 8259); invalid UTF-8 becomes U+FFFD */
+void sc_buf_add_shell(struct sc_buf *buf, const char *text); /* quoted for sh(1) where needed */
+const char *sc_buf_str(const struct sc_buf *buf);            /* "" when nothing was added */
 SC_MUST_CHECK int sc_buf_check(const struct sc_buf *buf, struct sc_err *err);
 
 /* ---- text to values (parse.c): each names the offending text in err ---------------- */
 
-#define SC_NUM_MAX 24  /* room for any 64-bit number as text */
+#define SC_NUM_MAX 24 /* room for any 64-bit number as text */
 SC_MUST_CHECK int sc_parse_i64(const char *text, int64_t *out, struct sc_err *err);
 SC_MUST_CHECK int sc_parse_u64(const char *text, uint64_t *out, struct sc_err *err);
 SC_MUST_CHECK int sc_parse_u32(const char *text, uint32_t *out, struct sc_err *err);
@@ -171,21 +181,21 @@ SC_MUST_CHECK int sc_parse_size(const char *text, int64_t *bytes, struct sc_err 
 SC_MUST_CHECK int sc_parse_duration(const char *text, int64_t *nsec, struct sc_err *err);
 /* ".5", "1.25": billionths, at most nine decimals, as Docker's --cpus */
 SC_MUST_CHECK int sc_parse_decimal_nano(const char *text, int64_t *nano, struct sc_err *err);
-SC_MUST_CHECK int sc_parse_bool(const char *text, bool *out, struct sc_err *err);  /* Go's strconv.ParseBool */
+SC_MUST_CHECK int sc_parse_bool(const char *text, bool *out, struct sc_err *err); /* Go's strconv.ParseBool */
 /* "0-3,7": checks the grammar of cpuset(7) lists */
 SC_MUST_CHECK int sc_parse_cpu_list(const char *text, struct sc_err *err);
 /* RFC 3339 with nanoseconds to and from CLOCK_REALTIME nanoseconds since 1970 */
 #define SC_TIME_MAX 40
-void sc_time_format(int64_t nsec, char out[SC_TIME_MAX]);   /* "2026-11-23T09:10:47.123456789Z" */
+void sc_time_format(int64_t nsec, char out[SC_TIME_MAX]); /* "2026-11-23T09:10:47.123456789Z" */
 SC_MUST_CHECK int sc_time_parse(const char *text, int64_t *nsec, struct sc_err *err);
-int64_t sc_time_now(void);        /* CLOCK_REALTIME, ns */
-int64_t sc_time_monotonic(void);  /* CLOCK_MONOTONIC, ns */
+int64_t sc_time_now(void);       /* CLOCK_REALTIME, ns */
+int64_t sc_time_monotonic(void); /* CLOCK_MONOTONIC, ns */
 bool sc_str_starts(const char *text, const char *prefix);
 bool sc_str_ends(const char *text, const char *suffix);
-bool sc_str_eq(const char *a, const char *b);       /* both may be NULL */
+bool sc_str_eq(const char *a, const char *b); /* both may be NULL */
 /* Signal names as kill(1) writes them: "TERM", "SIGTERM", "15", "RTMIN+3" */
 SC_MUST_CHECK int sc_signal_parse(const char *text, int *signum, struct sc_err *err);
-const char *sc_signal_name(int signum);             /* "SIGTERM", or NULL */
+const char *sc_signal_name(int signum); /* "SIGTERM", or NULL */
 
 /* ---- files (file.c); paths given to these are the engine's own, never a container's ---- */
 
@@ -196,10 +206,10 @@ SC_MUST_CHECK int sc_file_read_fd(int fd, size_t max, struct sc_buf *buf, struct
 SC_MUST_CHECK int sc_file_read_at(int dirfd, const char *path, size_t max, struct sc_buf *buf, struct sc_err *err);
 /* One write(2) of text into an existing file: for /proc, /sys and cgroup files. */
 SC_MUST_CHECK int sc_file_write_at(int dirfd, const char *path, const char *text, struct sc_err *err);
-enum sc_durability { SC_VOLATILE, SC_DURABLE };     /* DURABLE: fsync file and directory */
+enum sc_durability { SC_VOLATILE, SC_DURABLE }; /* DURABLE: fsync file and directory */
 /* Replaces path by write to a temporary name, (fsync,) rename. A reader sees old or new, never half. */
-SC_MUST_CHECK int sc_file_replace_at(int dirfd, const char *path, const void *data, size_t len,
-                                     mode_t mode, enum sc_durability durability, struct sc_err *err);
+SC_MUST_CHECK int sc_file_replace_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
+                                     enum sc_durability durability, struct sc_err *err);
 /* mkdir -p below dirfd; existing directories are fine */
 SC_MUST_CHECK int sc_dir_make_at(int dirfd, const char *path, mode_t mode, struct sc_err *err);
 /* Opens (O_DIRECTORY|O_CLOEXEC|O_NOFOLLOW); returns the fd or -1 */

@@ -426,13 +426,26 @@ tree_step(struct tree_walk *walk, int top, struct sc_err *err)
     return tree_push(walk, dirfd(level->dir), entry->d_name, err);
 }
 
+static int
+tree_remove(struct tree_walk *walk, int top, const char *name, struct sc_err *err)
+{
+    if (tree_push(walk, top, name, err) < 0)
+        return -1;
+    while (walk->count > 0) {
+        if (tree_step(walk, top, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int
 sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err)
 {
-    __attribute__((cleanup(tree_walk_release))) struct tree_walk walk = {.levels = NULL};
+    struct tree_walk walk = {.levels = NULL};
     char dir[PATH_MAX];
     const char *base = path_split(name, dir);
     sc_cleanup_fd top = -1;
+    int result;
 
     if (!base)
         return sc_err_set(err, SC_ERR_INVALID, "remove \"%s\": it is not a name", name);
@@ -443,13 +456,9 @@ sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err)
         return 0;
     if (errno != EISDIR && errno != EPERM)
         return sc_err_errno(err, errno, "remove \"%s\"", name);
-    if (tree_push(&walk, top, base, err) < 0)
-        return sc_err_wrap(err, "remove \"%s\"", name);
-    while (walk.count > 0) {
-        if (tree_step(&walk, top, err) < 0)
-            return sc_err_wrap(err, "remove \"%s\"", name);
-    }
-    return 0;
+    result = tree_remove(&walk, top, base, err);
+    tree_walk_release(&walk);
+    return result < 0 ? sc_err_wrap(err, "remove \"%s\"", name) : 0;
 }
 
 /* ---- locks and ids ------------------------------------------------------------ */

@@ -153,7 +153,7 @@ static void dump_value(const json_t *json, struct sc_buf *out, int indent, int d
 static void
 dump_object(const json_t *json, struct sc_buf *out, int indent, int depth)
 {
-    json_t *obj = (json_t *)(uintptr_t)json; /* jansson's iterator is not const */
+    json_t *obj = (json_t *)json; /* jansson's iterator is not const */
     void *at = json_object_iter(obj);
 
     sc_buf_addc(out, '{');
@@ -313,8 +313,8 @@ int
 sc_json_get_i64(const json_t *obj, const char *key, const char *where, int64_t *out, struct sc_err *err)
 {
     const json_t *json = json_member(obj, key);
-    uint64_t magnitude;
-    bool is_negative;
+    uint64_t magnitude = 0;
+    bool is_negative = false;
 
     if (!json)
         return 0;
@@ -331,8 +331,8 @@ json_get_unsigned(const json_t *obj, const char *key, const char *where, uint64_
                   struct sc_err *err)
 {
     const json_t *json = json_member(obj, key);
-    uint64_t magnitude;
-    bool is_negative;
+    uint64_t magnitude = 0;
+    bool is_negative = false;
 
     if (!json)
         return 0;

@@ -23,18 +23,28 @@ SC_MUST_CHECK int sc_json_parse(const char *text, size_t len, const char *what, 
 SC_MUST_CHECK int sc_json_read_at(int dirfd, const char *path, size_t max, json_t **out, struct sc_err *err);
 /* Compact form, keys in insertion order. */
 SC_MUST_CHECK int sc_json_dump(const json_t *json, struct sc_buf *out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_dump_pretty(const json_t *json, struct sc_buf *out, struct sc_err *err); /* 4 spaces, like docker inspect */
+SC_MUST_CHECK int sc_json_dump_pretty(const json_t *json, struct sc_buf *out,
+                                      struct sc_err *err); /* 4 spaces, like docker inspect */
 
-SC_MUST_CHECK int sc_json_get_str(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, char **out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_get_i64(const json_t *obj, const char *key, const char *where, int64_t *out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_get_u64(const json_t *obj, const char *key, const char *where, uint64_t *out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_get_u32(const json_t *obj, const char *key, const char *where, uint32_t *out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_get_bool(const json_t *obj, const char *key, const char *where, bool *out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_get_strv(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_str(const json_t *obj, const char *key, const char *where, struct sc_arena *arena,
+                                  char **out, struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_i64(const json_t *obj, const char *key, const char *where, int64_t *out,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_u64(const json_t *obj, const char *key, const char *where, uint64_t *out,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_u32(const json_t *obj, const char *key, const char *where, uint32_t *out,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_bool(const json_t *obj, const char *key, const char *where, bool *out,
+                                   struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_strv(const json_t *obj, const char *key, const char *where, struct sc_arena *arena,
+                                   struct sc_strv *out, struct sc_err *err);
 /* {"a":"b"} to "a=b" entries, sorted as written */
-SC_MUST_CHECK int sc_json_get_map(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_map(const json_t *obj, const char *key, const char *where, struct sc_arena *arena,
+                                  struct sc_strv *out, struct sc_err *err);
 /* The member when it is an object (or array); NULL in *out when absent or null; another type is an error. Borrowed. */
-SC_MUST_CHECK int sc_json_get_obj(const json_t *obj, const char *key, const char *where, json_t **out, struct sc_err *err);
-SC_MUST_CHECK int sc_json_get_arr(const json_t *obj, const char *key, const char *where, json_t **out, struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_obj(const json_t *obj, const char *key, const char *where, json_t **out,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_json_get_arr(const json_t *obj, const char *key, const char *where, json_t **out,
+                                  struct sc_err *err);
 
 #endif

@@ -22,7 +22,7 @@ msg_err(struct sc_err *err, int errnum, const char *what)
 int
 sc_msg_send(int sock, const void *data, size_t len, const int *fds, size_t count, struct sc_err *err)
 {
-    struct iovec iov = {.iov_base = (void *)(uintptr_t)data, .iov_len = len};
+    struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
     union msg_control control;
     ssize_t sent;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -9,18 +10,20 @@
 #include "base/base.h"
 
 #define SPAWN_SIGNAL_MAX 64
+#define SPAWN_STACK      32768
 
 struct spawn {
     const char *const *argv;
     const char *const *envp;
     int stdio[3];
-    volatile int errnum; /* written by the child: vfork(2) shares our memory */
+    volatile int errnum; /* written by the child, which shares our memory */
 };
 
-/* Runs in the child on the parent's memory: system calls only, and it never returns. */
-static _Noreturn __attribute__((noinline)) void
-spawn_child(struct spawn *spawn)
+/* Runs in the child, in the parent's memory: system calls only. Returning ends the child. */
+static int
+spawn_child(void *data)
 {
+    struct spawn *spawn = data;
     struct sigaction ignored = {0}, defaults = {.sa_handler = SIG_DFL};
     sigset_t none;
     int high[3];
@@ -45,15 +48,16 @@ spawn_child(struct spawn *spawn)
     }
     if (syscall(SYS_close_range, 3U, ~0U, 0U) < 0)
         goto fail;
-    (void)execve(spawn->argv[0], (char *const *)(uintptr_t)spawn->argv, (char *const *)(uintptr_t)spawn->envp);
+    (void)execve(spawn->argv[0], (char *const *)spawn->argv, (char *const *)spawn->envp);
 fail:
     spawn->errnum = errno;
-    _exit(127);
+    return 127;
 }
 
 static pid_t
 spawn_start(struct spawn *spawn)
 {
+    _Alignas(16) char stack[SPAWN_STACK];
     sigset_t all, old;
     pid_t pid;
     int saved;
@@ -61,9 +65,8 @@ spawn_start(struct spawn *spawn)
     /* A handler run in the child would change the parent's memory. */
     (void)sigfillset(&all);
     (void)sigprocmask(SIG_BLOCK, &all, &old);
-    pid = vfork();
-    if (pid == 0)
-        spawn_child(spawn);
+    /* As vfork(2): no copy of the page tables, and we wait until it has left our memory. */
+    pid = clone(spawn_child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, spawn);
     saved = errno;
     (void)sigprocmask(SIG_SETMASK, &old, NULL);
     errno = saved;

@@ -366,7 +366,7 @@ sc_oci_decode_seccomp(const char *text, size_t len, uint64_t caps, const char *k
     struct sc_oci_seccomp_host host = {.caps = caps};
     struct sc_oci_decoder decoder = {.arena = arena, .seccomp_host = &host};
 
-    if (sscanf(kernel_release, "%u.%u", &host.kernel_major, &host.kernel_minor) != 2)
+    if (!sc_oci_kernel_version(kernel_release, &host.kernel_major, &host.kernel_minor))
         return sc_err_set(err, SC_ERR_INTERNAL, "kernel release \"%s\": must be a version", kernel_release);
     return decode_document(text, len, "seccomp profile", "seccomp", &decoder, &sc_oci_seccomp_object, out, err);
 }

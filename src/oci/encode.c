@@ -76,9 +76,10 @@ encode_enum(struct sc_oci_encoder *encoder, const struct sc_oci_name *names, int
 {
     const char *name = sc_oci_name_of(names, (uint64_t)value);
 
-    if (!name)
+    if (name)
+        sc_oci_encode_text(encoder, name);
+    else
         SC_BUG("a value without a name in the specification");
-    sc_oci_encode_text(encoder, name);
 }
 
 static void

@@ -118,6 +118,9 @@ int sc_oci_member_err(const struct sc_oci_decoder *decoder, const char *key, str
 SC_MUST_CHECK int sc_oci_decode_word(struct sc_oci_decoder *decoder, const json_t *json, const char *key,
                                      const struct sc_oci_name *names, uint64_t *out, struct sc_err *err);
 
+/* seccomp.c: "6.1.0-13" is 6 and 1; returns what follows, or NULL when text does not start so. */
+const char *sc_oci_kernel_version(const char *text, unsigned *major, unsigned *minor);
+
 /* encode.c */
 void sc_oci_encode_text(struct sc_oci_encoder *encoder, const char *text);
 /* Elements of a list: call before each, is_first for the first, and the end after the last. */

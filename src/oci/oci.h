@@ -20,31 +20,58 @@
 #define SC_OCI_VERSION "1.3.0"
 
 /* A number that may be absent: zero and "not set" differ in the specification. */
-struct sc_opt_i64 { bool is_set; int64_t value; };
-struct sc_opt_u64 { bool is_set; uint64_t value; };
-struct sc_opt_bool { bool is_set; bool value; };
+struct sc_opt_i64 {
+    bool is_set;
+    int64_t value;
+};
+struct sc_opt_u64 {
+    bool is_set;
+    uint64_t value;
+};
+struct sc_opt_bool {
+    bool is_set;
+    bool value;
+};
 
-enum sc_ns_kind {   /* order of creation and of joining */
-    SC_NS_USER, SC_NS_PID, SC_NS_NET, SC_NS_MOUNT, SC_NS_IPC, SC_NS_UTS, SC_NS_CGROUP, SC_NS_TIME,
-    SC_NS_COUNT
+enum sc_ns_kind { /* order of creation and of joining */
+                  SC_NS_USER,
+                  SC_NS_PID,
+                  SC_NS_NET,
+                  SC_NS_MOUNT,
+                  SC_NS_IPC,
+                  SC_NS_UTS,
+                  SC_NS_CGROUP,
+                  SC_NS_TIME,
+                  SC_NS_COUNT
 };
 struct sc_ns_info {
-    const char *oci_name;     /* "mount", "network" */
-    const char *proc_name;    /* "mnt", "net": name under /proc/PID/ns */
+    const char *oci_name;  /* "mount", "network" */
+    const char *proc_name; /* "mnt", "net": name under /proc/PID/ns */
     uint64_t clone_flag;
 };
 extern const struct sc_ns_info sc_ns_table[SC_NS_COUNT];
 
-struct sc_oci_namespace { enum sc_ns_kind kind; char *path; /* NULL: a new one */ };
-struct sc_oci_id_map { uint32_t container_id, host_id, size; };
-struct sc_oci_id_maps { struct sc_oci_id_map *items; size_t count; };
+struct sc_oci_namespace {
+    enum sc_ns_kind kind;
+    char *path; /* NULL: a new one */
+};
+struct sc_oci_id_map {
+    uint32_t container_id, host_id, size;
+};
+struct sc_oci_id_maps {
+    struct sc_oci_id_map *items;
+    size_t count;
+};
 
-struct sc_oci_capabilities {  /* bit n is capability number n (linux/capability.h) */
+struct sc_oci_capabilities { /* bit n is capability number n (linux/capability.h) */
     bool is_set;
     uint64_t bounding, effective, inheritable, permitted, ambient;
-    struct sc_strv unknown;   /* names this build does not know: to warn of, not to refuse (config.md, "Linux Process") */
+    struct sc_strv unknown; /* names this build does not know: to warn of, not to refuse (config.md, "Linux Process") */
 };
-struct sc_oci_rlimit { int resource; /* RLIMIT_* */ uint64_t soft, hard; };
+struct sc_oci_rlimit {
+    int resource; /* RLIMIT_* */
+    uint64_t soft, hard;
+};
 struct sc_oci_user {
     uint32_t uid, gid;
     struct sc_opt_u64 umask;
@@ -53,17 +80,21 @@ struct sc_oci_user {
 };
 struct sc_oci_scheduler {
     bool is_set;
-    int policy;               /* SCHED_* of sched.h and linux/sched.h */
+    int policy; /* SCHED_* of sched.h and linux/sched.h */
     int32_t nice, priority;
-    uint64_t flags;           /* SCHED_FLAG_* */
+    uint64_t flags; /* SCHED_FLAG_* */
     uint64_t runtime, deadline, period;
 };
-struct sc_oci_io_priority { bool is_set; int klass; /* IOPRIO_CLASS_* */ int priority; };
+struct sc_oci_io_priority {
+    bool is_set;
+    int klass; /* IOPRIO_CLASS_* */
+    int priority;
+};
 
 struct sc_oci_process {
     bool is_set;
     bool terminal;
-    uint32_t console_height, console_width;   /* 0: not set */
+    uint32_t console_height, console_width; /* 0: not set */
     struct sc_oci_user user;
     struct sc_strv args, env;
     char *cwd;
@@ -78,7 +109,10 @@ struct sc_oci_process {
     char *exec_cpu_affinity_initial, *exec_cpu_affinity_final;
 };
 
-struct sc_oci_root { char *path; bool readonly; };
+struct sc_oci_root {
+    char *path;
+    bool readonly;
+};
 
 struct sc_oci_mount {
     char *destination, *type, *source;
@@ -86,46 +120,71 @@ struct sc_oci_mount {
     struct sc_oci_id_maps uid_mappings, gid_mappings;
 };
 
-struct sc_oci_hook { char *path; struct sc_strv args, env; struct sc_opt_i64 timeout; /* seconds */ };
-struct sc_oci_hook_list { struct sc_oci_hook *items; size_t count; };
+struct sc_oci_hook {
+    char *path;
+    struct sc_strv args, env;
+    struct sc_opt_i64 timeout; /* seconds */
+};
+struct sc_oci_hook_list {
+    struct sc_oci_hook *items;
+    size_t count;
+};
 struct sc_oci_hooks {
     struct sc_oci_hook_list prestart, create_runtime, create_container, start_container, poststart, poststop;
 };
 
 struct sc_oci_device {
-    char type;                /* 'c' 'u' 'b' 'p' */
+    char type; /* 'c' 'u' 'b' 'p' */
     char *path;
     int64_t major, minor;
     struct sc_opt_u64 file_mode, uid, gid;
 };
 struct sc_oci_device_rule {
     bool allow;
-    char type;                /* 'a' 'c' 'b' */
-    struct sc_opt_i64 major, minor;   /* not set: any */
+    char type;                      /* 'a' 'c' 'b' */
+    struct sc_opt_i64 major, minor; /* not set: any */
     bool can_read, can_write, can_mknod;
 };
 struct sc_oci_memory {
-    struct sc_opt_i64 limit, reservation, swap, kernel, kernel_tcp;   /* bytes; -1: unlimited */
+    struct sc_opt_i64 limit, reservation, swap, kernel, kernel_tcp; /* bytes; -1: unlimited */
     struct sc_opt_u64 swappiness;
     struct sc_opt_bool disable_oom_killer, use_hierarchy, check_before_update;
 };
 struct sc_oci_cpu {
-    struct sc_opt_u64 shares, burst, period, realtime_period;     /* microseconds but shares */
+    struct sc_opt_u64 shares, burst, period, realtime_period; /* microseconds but shares */
     struct sc_opt_i64 quota, realtime_runtime, idle;
     char *cpus, *mems;
 };
-struct sc_oci_weight_device { int64_t major, minor; struct sc_opt_u64 weight, leaf_weight; };
-struct sc_oci_throttle_device { int64_t major, minor; uint64_t rate; };
-struct sc_oci_throttle_list { struct sc_oci_throttle_device *items; size_t count; };
+struct sc_oci_weight_device {
+    int64_t major, minor;
+    struct sc_opt_u64 weight, leaf_weight;
+};
+struct sc_oci_throttle_device {
+    int64_t major, minor;
+    uint64_t rate;
+};
+struct sc_oci_throttle_list {
+    struct sc_oci_throttle_device *items;
+    size_t count;
+};
 struct sc_oci_block_io {
     struct sc_opt_u64 weight, leaf_weight;
     struct sc_oci_weight_device *weight_devices;
     size_t weight_device_count;
     struct sc_oci_throttle_list read_bps, write_bps, read_iops, write_iops;
 };
-struct sc_oci_hugepage { char *page_size; uint64_t limit; };
-struct sc_oci_net_priority { char *name; uint32_t priority; };
-struct sc_oci_rdma { char *name; struct sc_opt_u64 hca_handles, hca_objects; };
+struct sc_oci_hugepage {
+    char *page_size;
+    uint64_t limit;
+};
+struct sc_oci_net_priority {
+    char *name;
+    uint32_t priority;
+};
+struct sc_oci_rdma {
+    char *name;
+    struct sc_opt_u64 hca_handles, hca_objects;
+};
 
 struct sc_oci_resources {
     bool is_set;
@@ -133,7 +192,7 @@ struct sc_oci_resources {
     size_t device_count;
     struct sc_oci_memory memory;
     struct sc_oci_cpu cpu;
-    struct sc_opt_i64 pids_limit;             /* -1 (or 0 from old engines): unlimited */
+    struct sc_opt_i64 pids_limit; /* -1 (or 0 from old engines): unlimited */
     struct sc_oci_block_io block_io;
     struct sc_oci_hugepage *hugepages;
     size_t hugepage_count;
@@ -142,33 +201,54 @@ struct sc_oci_resources {
     size_t net_priority_count;
     struct sc_oci_rdma *rdma;
     size_t rdma_count;
-    struct sc_strv unified;                   /* "memory.high=100M" */
+    struct sc_strv unified; /* "memory.high=100M" */
 };
 
-struct sc_oci_seccomp_arg { uint32_t index; uint64_t value, value_two; int op; /* enum scmp_compare of libseccomp */ };
+struct sc_oci_seccomp_arg {
+    uint32_t index;
+    uint64_t value, value_two;
+    int op; /* enum scmp_compare of libseccomp */
+};
 struct sc_oci_seccomp_rule {
     struct sc_strv names;
-    uint32_t action;                          /* SECCOMP_RET_*, errno in the low 16 bits */
+    uint32_t action; /* SECCOMP_RET_*, errno in the low 16 bits */
     struct sc_oci_seccomp_arg *args;
     size_t arg_count;
 };
 struct sc_oci_seccomp {
     bool is_set;
-    uint32_t default_action;                  /* SECCOMP_RET_*, errno in the low 16 bits */
-    struct sc_strv architectures;             /* "SCMP_ARCH_X86_64" */
-    uint32_t flags;                           /* SECCOMP_FILTER_FLAG_* */
+    uint32_t default_action;      /* SECCOMP_RET_*, errno in the low 16 bits */
+    struct sc_strv architectures; /* "SCMP_ARCH_X86_64" */
+    uint32_t flags;               /* SECCOMP_FILTER_FLAG_* */
     char *listener_path, *listener_metadata;
     struct sc_oci_seccomp_rule *rules;
     size_t rule_count;
-    bool is_sc_default;                       /* engine's own default profile: newer syscalls get ENOSYS, x32 killed, ints compared low-32 */
-    uint64_t sc_default_caps;                 /* with is_sc_default: the capabilities that unlock calls. Such a profile is passed around */
-    bool sc_default_i386;                     /* without rules; sc_seccomp_expand (kernel/seccomp.h) writes them out for config.json */
+    bool is_sc_default; /* engine's own default profile: newer syscalls get ENOSYS, x32 killed, ints compared low-32 */
+    uint64_t
+        sc_default_caps;  /* with is_sc_default: the capabilities that unlock calls. Such a profile is passed around */
+    bool sc_default_i386; /* without rules; sc_seccomp_expand (kernel/seccomp.h) writes them out for config.json */
 };
 
-struct sc_oci_net_device { char *host_name, *name; };
-struct sc_oci_time_offset { bool is_set; int64_t secs; uint32_t nanosecs; };
-struct sc_oci_memory_policy { bool is_set; int mode; /* MPOL_* */ char *nodes; uint32_t flags; };
-struct sc_oci_intel_rdt { bool is_set; char *clos_id, *l3_cache_schema, *mem_bw_schema; struct sc_strv schemata; bool enable_monitoring; };
+struct sc_oci_net_device {
+    char *host_name, *name;
+};
+struct sc_oci_time_offset {
+    bool is_set;
+    int64_t secs;
+    uint32_t nanosecs;
+};
+struct sc_oci_memory_policy {
+    bool is_set;
+    int mode; /* MPOL_* */
+    char *nodes;
+    uint32_t flags;
+};
+struct sc_oci_intel_rdt {
+    bool is_set;
+    char *clos_id, *l3_cache_schema, *mem_bw_schema;
+    struct sc_strv schemata;
+    bool enable_monitoring;
+};
 
 struct sc_oci_linux {
     struct sc_oci_namespace *namespaces;
@@ -181,12 +261,12 @@ struct sc_oci_linux {
     size_t net_device_count;
     char *cgroups_path;
     struct sc_oci_resources resources;
-    char *rootfs_propagation;                 /* "private" "slave" "shared" "unbindable" and their r-forms */
+    char *rootfs_propagation; /* "private" "slave" "shared" "unbindable" and their r-forms */
     struct sc_oci_seccomp seccomp;
     struct sc_strv masked_paths, readonly_paths;
     char *mount_label;
-    struct sc_strv sysctl;                    /* "net.ipv4.ip_forward=1" */
-    struct sc_opt_u64 personality;            /* PER_LINUX or PER_LINUX32 */
+    struct sc_strv sysctl;         /* "net.ipv4.ip_forward=1" */
+    struct sc_opt_u64 personality; /* PER_LINUX or PER_LINUX32 */
     struct sc_oci_memory_policy memory_policy;
     struct sc_oci_intel_rdt intel_rdt;
 };
@@ -198,19 +278,23 @@ struct sc_oci_spec {
     struct sc_oci_mount *mounts;
     size_t mount_count;
     struct sc_oci_hooks hooks;
-    struct sc_strv annotations;               /* "key=value" */
+    struct sc_strv annotations; /* "key=value" */
     struct sc_oci_linux linux_;
 };
 
 /* text is a whole config.json. Errors name the member: "linux.resources.memory.limit: must be a number". */
-SC_MUST_CHECK int sc_oci_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_oci_spec *out,
+                                struct sc_err *err);
 /* A process object alone (runc exec --process FILE). */
-SC_MUST_CHECK int sc_oci_decode_process(const char *text, size_t len, struct sc_arena *arena, struct sc_oci_process *out, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_decode_process(const char *text, size_t len, struct sc_arena *arena,
+                                        struct sc_oci_process *out, struct sc_err *err);
 /* linux.resources alone (runc update --resources FILE). */
-SC_MUST_CHECK int sc_oci_decode_resources(const char *text, size_t len, struct sc_arena *arena, struct sc_oci_resources *out, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_decode_resources(const char *text, size_t len, struct sc_arena *arena,
+                                          struct sc_oci_resources *out, struct sc_err *err);
 /* linux.seccomp alone, or Docker's profile file (--security-opt seccomp=FILE): Docker's archMap, includes and excludes
  * (by caps, arches, minKernel) are resolved for `caps` and this machine's architecture and kernel (given as "6.1"). */
-SC_MUST_CHECK int sc_oci_decode_seccomp(const char *text, size_t len, uint64_t caps, const char *kernel_release, struct sc_arena *arena, struct sc_oci_seccomp *out, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_decode_seccomp(const char *text, size_t len, uint64_t caps, const char *kernel_release,
+                                        struct sc_arena *arena, struct sc_oci_seccomp *out, struct sc_err *err);
 /* The inverse: indented JSON, members in the specification's order, unset ones left out. */
 SC_MUST_CHECK int sc_oci_encode(const struct sc_oci_spec *spec, struct sc_buf *out, struct sc_err *err);
 
@@ -225,13 +309,14 @@ SC_MUST_CHECK int sc_oci_validate_resources(const struct sc_oci_resources *resou
 SC_MUST_CHECK int sc_oci_validate_seccomp(const struct sc_oci_seccomp *seccomp, struct sc_err *err);
 
 /* Helpers used by others. */
-const struct sc_oci_namespace *sc_oci_find_namespace(const struct sc_oci_spec *spec, enum sc_ns_kind kind); /* or NULL */
+const struct sc_oci_namespace *sc_oci_find_namespace(const struct sc_oci_spec *spec,
+                                                     enum sc_ns_kind kind); /* or NULL */
 /* "CAP_CHOWN", "chown", "CAP_ALL" is not accepted here; -1 when unknown */
 int sc_cap_from_name(const char *name);
-const char *sc_cap_name(int cap);             /* "CAP_CHOWN" or NULL */
-extern const int sc_cap_last;                 /* highest capability this build knows */
-int sc_rlimit_from_name(const char *name);    /* "RLIMIT_NOFILE" or "nofile"; -1 when unknown */
-const char *sc_rlimit_name(int resource);     /* "RLIMIT_NOFILE" */
+const char *sc_cap_name(int cap);          /* "CAP_CHOWN" or NULL */
+extern const int sc_cap_last;              /* highest capability this build knows */
+int sc_rlimit_from_name(const char *name); /* "RLIMIT_NOFILE" or "nofile"; -1 when unknown */
+const char *sc_rlimit_name(int resource);  /* "RLIMIT_NOFILE" */
 /* "net.ipv4.ip_forward" or "net/ipv4/ip_forward" to the path below /proc/sys, as sysctl(8) reads it: the separator that
  * comes first separates, the other is its opposite ("net.ipv4.conf.eth0/1.forwarding"). key ends at '=' or NUL.
  * An empty component, "." or ".." is SC_ERR_INVALID. */

@@ -54,9 +54,10 @@ action_encode(struct sc_oci_encoder *encoder, const struct sc_oci_field *field, 
     uint32_t action = *(const uint32_t *)((const char *)obj + field->offset);
     const char *name = sc_oci_name_of(sc_oci_seccomp_action_names, action & SECCOMP_RET_ACTION_FULL);
 
-    if (!name)
+    if (name)
+        sc_oci_encode_text(encoder, name);
+    else
         SC_BUG("a seccomp action without a name");
-    sc_oci_encode_text(encoder, name);
 }
 
 /* Read by action_decode. */
@@ -142,19 +143,42 @@ struct condition {
     bool has_kernel, is_kernel;
 };
 
+/* At most six digits, so that nothing overflows; returns what follows them, or NULL where there are none. */
+static const char *
+version_number(const char *at, unsigned *out)
+{
+    size_t digits = strspn(at, "0123456789");
+
+    *out = 0;
+    if (digits == 0 || digits > 6)
+        return NULL;
+    for (size_t i = 0; i < digits; i++)
+        *out = *out * 10 + (unsigned)(at[i] - '0');
+    return at + digits;
+}
+
+const char *
+sc_oci_kernel_version(const char *text, unsigned *major, unsigned *minor)
+{
+    const char *at = version_number(text, major);
+
+    return at && *at == '.' ? version_number(at + 1, minor) : NULL;
+}
+
 static int
 condition_kernel(struct sc_oci_decoder *decoder, const json_t *json, struct condition *out, struct sc_err *err)
 {
     const struct sc_oci_seccomp_host *host = decoder->seccomp_host;
+    const char *end;
     unsigned major, minor;
     char *text = NULL;
-    int len = 0;
 
     if (sc_json_get_str(json, "minKernel", decoder->path, decoder->arena, &text, err) < 0)
         return -1;
     if (!text || !*text)
         return 0;
-    if (sscanf(text, "%u.%u%n", &major, &minor, &len) != 2 || text[len] != '\0')
+    end = sc_oci_kernel_version(text, &major, &minor);
+    if (!end || *end)
         return sc_oci_member_err(decoder, "minKernel", err, "\"%s\" must be a version such as 4.8", text);
     out->has_kernel = true;
     out->is_kernel = host->kernel_major > major || (host->kernel_major == major && host->kernel_minor >= minor);

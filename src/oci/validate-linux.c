@@ -209,7 +209,7 @@ check_sysctl(const struct sc_oci_spec *spec, struct sc_err *err)
         sc_cleanup_arena arena = SC_ARENA_INIT;
         char *path = NULL;
 
-        if (sc_oci_sysctl_path(sysctl->items[i], &arena, &path, err) < 0)
+        if (sc_oci_sysctl_path(sysctl->items[i], &arena, &path, err) < 0 || !path)
             return sc_err_wrap(err, "linux.sysctl");
         if (check_sysctl_one(spec, path, err) < 0)
             return -1;

@@ -2,7 +2,6 @@
  * What a config must mean beyond its types. Everything that would fail after the clone and can be seen in the
  * config alone is refused here, in the order of the specification, by small named checks.
  */
-#include <ctype.h>
 #include <string.h>
 
 #include "oci/oci-priv.h"
@@ -25,29 +24,28 @@ sc_oci_strv_has(const struct sc_strv *list, const char *text)
     return false;
 }
 
-/* A number of SemVer 2.0.0 at *at, then the character after it. */
+/* SemVer 2.0.0: three numbers, then nothing or a pre-release or build suffix. */
 static bool
-version_part(const char **at, char after)
+version_is_valid(const char *at)
 {
-    const char *start = *at;
+    for (int part = 0; part < 3; part++) {
+        size_t digits = strspn(at, "0123456789");
 
-    while (isdigit((unsigned char)**at))
-        (*at)++;
-    if (*at == start || (*start == '0' && *at != start + 1) || (after && **at != after))
-        return false;
-    *at += after != '\0';
-    return true;
+        if (digits == 0 || (at[0] == '0' && digits > 1))
+            return false;
+        at += digits;
+        if (part < 2 && *at++ != '.')
+            return false;
+    }
+    return *at == '\0' || *at == '-' || *at == '+';
 }
 
 static int
 check_version(const struct sc_oci_spec *spec, struct sc_err *err)
 {
-    const char *at = spec->oci_version;
-
-    if (!at)
+    if (!spec->oci_version)
         return sc_err_set(err, SC_ERR_INVALID, "ociVersion: is required");
-    if (!version_part(&at, '.') || !version_part(&at, '.') || !version_part(&at, '\0') ||
-        (*at && *at != '-' && *at != '+'))
+    if (!version_is_valid(spec->oci_version))
         return sc_err_set(err, SC_ERR_INVALID, "ociVersion: \"%s\" must be a version such as " SC_OCI_VERSION,
                           spec->oci_version);
     if (!sc_str_starts(spec->oci_version, "1."))
