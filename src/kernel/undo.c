@@ -1,0 +1,125 @@
+/* Host steps taken back. musl-clean: the monitor, delete and crash recovery run the same text. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/cgroup/cgroup.h"
+#include "kernel/kernel.h"
+
+static int
+undo_tree(const char *path, struct sc_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    sc_cleanup_free char *above = strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    sc_cleanup_fd parent = -1;
+
+    if (!above)
+        return sc_err_nomem(err);
+    if (slash[1] == '\0')
+        return sc_err_set(err, SC_ERR_INVALID, "remove \"%s\": it is not a name", path);
+    parent = openat(AT_FDCWD, above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0)
+        return errno == ENOENT ? 0 : sc_err_errno(err, errno, "open directory \"%s\"", above);
+    return sc_tree_remove_at(parent, slash + 1, err);
+}
+
+static int
+undo_unlink(const char *path, struct sc_err *err)
+{
+    if (unlinkat(AT_FDCWD, path, 0) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "remove \"%s\"", path);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const char *path, struct sc_err *err);
+} undo_table[] = {
+    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill},
+    [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove},
+    [SC_UNDO_TREE] = {"tree", undo_tree},
+    [SC_UNDO_UNLINK] = {"unlink", undo_unlink},
+};
+
+void
+sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *path)
+{
+    sc_buf_addf(text, "%s ", undo_table[op].name);
+    for (const char *c = path; *c; c++) {
+        if (*c == ' ' || *c == '\n' || *c == '%')
+            sc_buf_addf(text, "%%%02X", (unsigned)*c);
+        else
+            sc_buf_addc(text, *c);
+    }
+    sc_buf_addc(text, '\n');
+}
+
+static int
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decodes in place; false where a '%' is followed by anything but two digits, or by 00. */
+static bool
+decode(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; to++) {
+        if (*from != '%') {
+            *to = *from++;
+            continue;
+        }
+        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+
+        if (low < 0 || high * 16 + low == 0)
+            return false;
+        *to = (char)(high * 16 + low);
+        from += 3;
+    }
+    *to = '\0';
+    return true;
+}
+
+static int
+undo_line(char *line, struct sc_err *err)
+{
+    char *space = strchr(line, ' '), *path = space ? space + 1 : NULL;
+
+    if (!path || strchr(path, ' '))
+        return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation and a path", line);
+    *space = '\0';
+    if (!decode(path) || path[0] != '/')
+        return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, path);
+    for (size_t i = 0; i < SC_ARRAY_LEN(undo_table); i++) {
+        if (strcmp(line, undo_table[i].name) == 0)
+            return undo_table[i].run(path, err);
+    }
+    return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation", line);
+}
+
+int
+sc_undo_run(const char *text, struct sc_err *err)
+{
+    sc_cleanup_free char *copy = strdup(text);
+    char *save = NULL;
+    int result = 0;
+
+    if (!copy)
+        return sc_err_nomem(err);
+    for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct sc_err later = SC_ERR_INIT;
+
+        /* What fails must not keep the rest from being taken back; the first cause is the one to report. */
+        if (undo_line(line, result == 0 ? err : &later) < 0)
+            result = -1;
+    }
+    return result;
+}
