@@ -12,8 +12,7 @@
  *            <data>/userns/<host id> -> <id>    the same for the id ranges of --userns auto
  *            <data>/volume/<name>/_data         volumes
  *            <run>/container/<id>/lock          held from start on by CLI, child and then monitor while it lives (flock)
- *                                 state.json undo monitor.sock shm/
- *            <run>/root/                        where each container attaches its root, in its own mount namespace only
+ *                                 state.json undo monitor.sock shm/ (--ipc shareable)
  *            <run>/seccomp/                     filter cache
  * <data> is /var/lib/sc ($SC_DATA_ROOT; not root: $XDG_DATA_HOME/sc), <run> is /run/sc ($SC_RUN_ROOT; not root: $XDG_RUNTIME_DIR/sc).
  *

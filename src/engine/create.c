@@ -1,0 +1,210 @@
+/* create: from what was asked to a record that a start needs nothing beside. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+
+/* `container:NAME` is recorded by id: the name may change hands later. */
+static int
+pin_target(struct sc_engine *engine, const char *flag, struct sc_ns_choice *choice, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_container target = SC_CONTAINER_INIT;
+
+    if (choice->mode != SC_NS_CONTAINER)
+        return 0;
+    if (!choice->value)
+        return sc_err_set(err, SC_ERR_INVALID, "--%s container: which one is not said", flag);
+    if (sc_engine_find(engine, choice->value, arena, &target, err) < 0)
+        return sc_err_wrap(err, "--%s container:%s", flag, choice->value);
+    choice->value = sc_arena_strdup(arena, target.id);
+    return sc_arena_check(arena, err);
+}
+
+static int
+pin_targets(struct sc_engine *engine, struct sc_create_options *options, struct sc_arena *arena, struct sc_err *err)
+{
+    if (pin_target(engine, "pid", &options->pid, arena, err) < 0 || pin_target(engine, "ipc", &options->ipc, arena, err) < 0 ||
+        pin_target(engine, "uts", &options->uts, arena, err) < 0 ||
+        pin_target(engine, "userns", &options->user_ns, arena, err) < 0 ||
+        pin_target(engine, "cgroupns", &options->cgroup_ns, arena, err) < 0)
+        return -1;
+    return pin_target(engine, "network", &options->network, arena, err);
+}
+
+int
+sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out,
+                  struct sc_err *err)
+{
+    struct sc_image image = {0};
+
+    *out = (struct sc_container)SC_CONTAINER_INIT;
+    if (sc_check_options(options, err) < 0)
+        return -1;
+    out->options = *options;
+    out->is_rm = options->rm;
+    out->created_at = sc_time_now();
+    out->status = SC_STATUS_CREATED;
+    if (options->image) {
+        if (sc_image_find(&engine->store, options->image, arena, &image, err) < 0 || sc_image_check_platform(&image, err) < 0)
+            return -1;
+        out->image_id = image.id;
+        out->image_name = options->image;
+        out->chain_ids = image.chain_ids;
+        out->is_i386 = sc_str_eq(image.architecture, "386");
+    } else if (options->rootfs[0] != '/') {
+        return sc_err_set(err, SC_ERR_INVALID, "--rootfs \"%s\": it is not an absolute path", options->rootfs);
+    }
+    if (sc_resolve_command(options, &image.config, arena, out, err) < 0 ||
+        sc_resolve_mounts(options, &image.config, arena, &out->options, err) < 0)
+        return -1;
+    return pin_targets(engine, &out->options, arena, err);
+}
+
+/* ---- the default image ------------------------------------------------------------------------- */
+
+static bool
+is_base(const char *image)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_reference ref = {0};
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return image && sc_reference_parse(image, &arena, &ref, &ignored) == 0 && !ref.digest &&
+           sc_str_eq(ref.registry, "docker.io") && sc_str_eq(ref.repository, "library/base") && sc_str_eq(ref.tag, "latest");
+}
+
+/* The heavy libraries are in sc-transfer; it finds the store where we have it. */
+static int
+make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err *err)
+{
+    const char *argv[] = {NULL, "make-base", NULL};
+    struct sc_strv env = {0};
+    char *program = NULL;
+    int status = 0;
+
+    if (sc_engine_program("sc-transfer", arena, &program, err) < 0)
+        return -1;
+    argv[0] = program;
+    for (char **at = environ; at && *at; at++)
+        sc_strv_add(&env, arena, *at);
+    sc_strv_set_env(&env, arena, sc_arena_printf(arena, "SC_DATA_ROOT=%s", engine->data_path));
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    if (sc_spawn_wait(argv, (const char *const *)env.items, -1, -1, STDERR_FILENO, &status, err) < 0)
+        return -1;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    return sc_err_set(err, SC_ERR_KERNEL, "make the default image \"base\": sc-transfer failed, see above");
+}
+
+static int
+resolve_or_make(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out,
+                struct sc_err *err)
+{
+    struct sc_err first = SC_ERR_INIT;
+
+    if (sc_engine_resolve(engine, options, arena, out, &first) == 0)
+        return 0;
+    if (first.kind != SC_ERR_NOT_FOUND || !is_base(options->image)) {
+        *err = first;
+        return -1;
+    }
+    if (make_base(engine, arena, err) < 0)
+        return -1;
+    return sc_engine_resolve(engine, options, arena, out, err);
+}
+
+/* ---- the record ---------------------------------------------------------------------------------- */
+
+/* docker run --cidfile: an existing file is an error, since two containers may not share one. */
+static int
+cidfile_open(const char *path, struct sc_err *err)
+{
+    int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644); /* lint: the caller's own file */
+
+    if (fd >= 0)
+        return fd;
+    if (errno != EEXIST)
+        return sc_err_errno(err, errno, "create --cidfile \"%s\"", path);
+    sc_err_set(err, SC_ERR_EXISTS, "--cidfile \"%s\": it exists already", path);
+    return sc_err_remedy(err, "make sure the other container is not running, or delete the file");
+}
+
+/* With the lock held: everything a container is on disk. */
+static int
+write_container(struct sc_engine *engine, struct sc_arena *arena, struct sc_container *out, struct sc_err *err)
+{
+    char *dir = sc_arena_printf(arena, "container/%s", out->id);
+
+    if (!dir)
+        return sc_err_nomem(err);
+    if (mkdirat(engine->data_fd, dir, 0711) < 0)
+        return sc_err_errno(err, errno, "make directory \"%s/%s\"", engine->data_path, dir);
+    if (out->options.name) {
+        if (sc_name_claim(engine, out->options.name, out->id, err) < 0)
+            return -1;
+        out->name = out->options.name;
+    } else if (sc_name_make(engine, out->id, arena, &out->name, err) < 0) {
+        return -1;
+    }
+    if (sc_resolve_userns(engine, false, arena, out, err) < 0)
+        return -1;
+    return sc_record_write(engine, out, err);
+}
+
+/* What a start would refuse, a create refuses too; a run finds out at its start a moment later. */
+static int
+try_plan(struct sc_engine *engine, struct sc_container *container, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_start_job *job = SC_ARENA_NEW(&arena, struct sc_start_job);
+
+    if (!job)
+        return sc_err_nomem(err);
+    return sc_engine_prepare(engine, container, true, &arena, job, err);
+}
+
+static int
+make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, struct sc_container *out, struct sc_err *err)
+{
+    sc_cleanup_fd lock = sc_engine_lock(engine, out->id, 0, err);
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (lock < 0)
+        return -1;
+    if (write_container(engine, arena, out, err) < 0 || (!out->options.starts_now && try_plan(engine, out, err) < 0) ||
+        (cid_fd >= 0 && sc_io_write_all(cid_fd, out->id, SC_ID_LEN, err) < 0)) {
+        if (!out->name) /* no claim to release */
+            out->name = (char[]){""};
+        (void)!sc_engine_remove_all(engine, out->id, out, false, &ignored);
+        return -1;
+    }
+    if (out->options.starts_now)
+        out->lock_fd = sc_steal_fd(&lock);
+    return 0;
+}
+
+int
+sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out,
+                 struct sc_err *err)
+{
+    sc_cleanup_fd cid_fd = -1;
+
+    *out = (struct sc_container)SC_CONTAINER_INIT;
+    if (options->cidfile) {
+        cid_fd = cidfile_open(options->cidfile, err);
+        if (cid_fd < 0)
+            return -1;
+    }
+    if (resolve_or_make(engine, options, arena, out, err) < 0 || sc_id_random(out->id, err) < 0 ||
+        make_container(engine, arena, cid_fd, out, err) < 0) {
+        if (cid_fd >= 0)
+            (void)unlinkat(AT_FDCWD, options->cidfile, 0); /* lint: as above */
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,203 @@
+/* A container as it is now: what its record says, and what the kernel says of it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "engine/engine-priv.h"
+
+#define EXIT_FILE_MAX 65536
+
+void
+sc_container_release(struct sc_container *container)
+{
+    sc_closep(&container->lock_fd);
+}
+
+int
+sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error, bool is_start_failure, enum sc_durability durability,
+                     struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    char time[SC_TIME_MAX];
+
+    sc_time_format(sc_time_now(), time);
+    sc_buf_addf(&text, "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":false,\"finishedAt\":\"%s\",\"startFailed\":%s,\"error\":", code,
+                signum, time, is_start_failure ? "true" : "false");
+    sc_buf_add_json(&text, start_error, strlen(start_error));
+    sc_buf_adds(&text, "}\n");
+    if (sc_buf_check(&text, err) < 0)
+        return -1;
+    return sc_file_replace_at(data_fd, "exit.json", text.data, text.len, 0600, durability, err);
+}
+
+/* exit.json, of the monitor's making or ours. Absent: the container never ended. */
+static int
+load_exit(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *has_ended, struct sc_err *err)
+{
+    sc_cleanup_json json = NULL;
+    struct sc_err read_err = SC_ERR_INIT;
+    bool is_start_failure = false;
+
+    *has_ended = false;
+    if (sc_exit_read(data_fd, &out->exit, &read_err) < 0) {
+        if (read_err.errnum == ENOENT)
+            return 0;
+        *err = read_err;
+        return -1;
+    }
+    if (sc_json_read_at(data_fd, "exit.json", EXIT_FILE_MAX, &json, err) < 0 ||
+        sc_json_get_str(json, "error", "exit.json", arena, &out->start_error, err) < 0 ||
+        sc_json_get_bool(json, "startFailed", "exit.json", &is_start_failure, err) < 0)
+        return -1;
+    out->finished_at = is_start_failure ? 0 : out->exit.finished_at;
+    out->status = is_start_failure ? SC_STATUS_CREATED : SC_STATUS_STOPPED;
+    *has_ended = true;
+    return 0;
+}
+
+/* config.json is written at each start that is to be remembered: its time is the start's. */
+static int64_t
+config_time(int data_fd)
+{
+    struct stat st;
+
+    if (fstatat(data_fd, "config.json", &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    return (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+/* Looks at the state file. True: the kernel says that it lives. */
+static bool
+load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_container *out, bool *needs_recovery)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd run = sc_engine_run_dir(engine, out->id, &ignored);
+    struct sc_state state = {0};
+    enum sc_status status;
+
+    *needs_recovery = false;
+    if (run < 0)
+        return false;
+    if (faccessat(run, "undo", F_OK, 0) == 0)
+        *needs_recovery = true;
+    if (faccessat(run, "state.json", F_OK, 0) < 0)
+        return false;
+    if (sc_state_read(run, arena, &state, &ignored) < 0) {
+        *needs_recovery = true;
+        return false;
+    }
+    status = sc_state_status(&state);
+    if (status != SC_STATUS_RUNNING && status != SC_STATUS_PAUSED && status != SC_STATUS_CREATED) {
+        *needs_recovery = true;
+        return false;
+    }
+    /* Its monitor holds the lock. Without one it is dying: PDEATHSIG has been sent. */
+    if (!sc_engine_is_locked(engine, out->id)) {
+        *needs_recovery = true;
+        return false;
+    }
+    *needs_recovery = false;
+    out->status = status == SC_STATUS_PAUSED ? SC_STATUS_PAUSED : SC_STATUS_RUNNING;
+    out->pid = state.pid;
+    out->started_at = state.created_at;
+    return true;
+}
+
+/* What is on disk, without repairing anything. */
+static int
+load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, bool *needs_recovery,
+          struct sc_err *err)
+{
+    sc_cleanup_fd data = -1;
+    bool has_ended = false;
+
+    if (sc_record_read(engine, id, arena, out, err) < 0)
+        return -1;
+    out->status = SC_STATUS_CREATED;
+    if (load_running(engine, arena, out, needs_recovery))
+        return 0;
+    data = sc_engine_data_dir(engine, id, err);
+    if (data < 0 || load_exit(data, arena, out, &has_ended, err) < 0)
+        return -1;
+    if (out->status == SC_STATUS_STOPPED)
+        out->started_at = config_time(data);
+    if (has_ended ? out->is_rm : (config_time(data) > 0 || (out->is_rm && out->options.starts_now)))
+        *needs_recovery = true;
+    return 0;
+}
+
+int
+sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err)
+{
+    struct sc_err first = SC_ERR_INIT, lock_err = SC_ERR_INIT;
+    bool needs_recovery = false, is_gone = false;
+    sc_cleanup_fd lock = -1;
+    int result = load_once(engine, id, arena, out, &needs_recovery, &first);
+
+    if (result == 0 && !needs_recovery)
+        return 0;
+    if (result < 0 && first.errnum != ENOENT) {
+        *err = first;
+        return -1;
+    }
+    lock = sc_engine_lock(engine, id, 0, &lock_err);
+    if (lock < 0) {
+        /* Somebody is at it just now: starting, stopping or removing it. */
+        if (result == 0 && lock_err.kind == SC_ERR_BUSY)
+            return 0;
+        *err = result < 0 ? first : lock_err;
+        return -1;
+    }
+    if (sc_engine_recover(engine, id, &is_gone, err) < 0)
+        return sc_err_wrap(err, "recover container %.12s", id);
+    if (is_gone)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%.12s\"", id);
+    sc_closep(&lock);
+    return load_once(engine, id, arena, out, &needs_recovery, err);
+}
+
+int
+sc_engine_not_running(const struct sc_container *container, struct sc_err *err)
+{
+    sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is not running", container->name);
+    return sc_err_remedy(err, "start it with: sc start %s", container->name);
+}
+
+int
+sc_engine_running_state(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena, struct sc_state *out,
+                        struct sc_err *err)
+{
+    struct sc_err state_err = SC_ERR_INIT;
+    sc_cleanup_fd run = sc_engine_run_dir(engine, container->id, &state_err);
+    enum sc_status status;
+
+    if (run < 0 || sc_state_read(run, arena, out, &state_err) < 0) {
+        if (state_err.errnum == ENOENT)
+            return sc_engine_not_running(container, err);
+        *err = state_err;
+        return -1;
+    }
+    status = sc_state_status(out);
+    return status == SC_STATUS_RUNNING || status == SC_STATUS_PAUSED ? 0 : sc_engine_not_running(container, err);
+}
+
+int
+sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err)
+{
+    int fd = sc_dir_open_at(engine->data_fd, "container", err);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *item;
+
+    if (!dir)
+        return fd < 0 ? -1 : sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
+    while ((item = readdir(dir)) != NULL) {
+        if (sc_engine_is_id(item->d_name))
+            sc_strv_add(out, arena, item->d_name);
+    }
+    return sc_arena_check(arena, err);
+}

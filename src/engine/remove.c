@@ -1,0 +1,108 @@
+/* rm and rename. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+
+#define SETTLE_MS 10000 /* for a monitor that is cleaning up */
+
+int
+sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container, bool volumes, struct sc_err *err)
+{
+    char path[sizeof("container//record.json") + SC_ID_LEN];
+
+    if (container && volumes)
+        sc_volumes_remove_anonymous(engine, container);
+    /* First the record: what is left without one is garbage to whoever comes by. */
+    (void)snprintf(path, sizeof(path), "container/%s/record.json", id);
+    if (unlinkat(engine->data_fd, path, 0) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "remove \"%s/%s\"", engine->data_path, path);
+    (void)snprintf(path, sizeof(path), "container/%s", id);
+    if (sc_tree_remove_at(engine->data_fd, path, err) < 0)
+        return sc_err_wrap(err, "remove container %.12s", id);
+    if (container) {
+        sc_claim_release(engine, "name", container->name, id);
+        sc_userns_release(engine, container);
+    }
+    /* Last the directory of the lock we hold: then nobody can mistake what is left for a container. */
+    if (sc_tree_remove_at(engine->run_fd, path, err) < 0)
+        return sc_err_wrap(err, "remove container %.12s", id);
+    return 0;
+}
+
+static int
+refuse_running(const struct sc_container *container, struct sc_err *err)
+{
+    sc_err_set(err, SC_ERR_BUSY, "cannot remove container \"%s\": container is %s", container->name,
+               container->status == SC_STATUS_PAUSED ? "paused" : "running");
+    return sc_err_remedy(err, "stop it first (sc stop %s) or use --force", container->name);
+}
+
+int
+sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force, bool volumes, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_container now = SC_CONTAINER_INIT;
+    struct sc_err load_err = SC_ERR_INIT;
+    sc_cleanup_fd lock = -1;
+    bool is_gone = false;
+
+    if (sc_engine_load(engine, container->id, &arena, &now, &load_err) < 0) {
+        if (load_err.kind == SC_ERR_NOT_FOUND && force)
+            return 0;
+        *err = load_err;
+        return -1;
+    }
+    if (now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED) {
+        if (!force)
+            return refuse_running(&now, err);
+        if (sc_engine_stop(engine, &now, 0, SIGKILL, err) < 0)
+            return sc_err_wrap(err, "remove container \"%s\"", now.name);
+    }
+    lock = sc_engine_lock(engine, now.id, SETTLE_MS, err);
+    if (lock < 0)
+        return sc_err_wrap(err, "remove container \"%s\"", now.name);
+    if (sc_engine_recover(engine, now.id, &is_gone, err) < 0)
+        return sc_err_wrap(err, "remove container \"%s\"", now.name);
+    return is_gone ? 0 : sc_engine_remove_all(engine, now.id, &now, volumes || now.is_rm, err);
+}
+
+int
+sc_engine_rename(struct sc_engine *engine, const struct sc_container *container, const char *name, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_container now = SC_CONTAINER_INIT;
+    sc_cleanup_fd guard = -1;
+    bool is_running = container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
+    char *old;
+
+    if (sc_name_check(name, err) < 0)
+        return -1;
+    if (is_running && container->is_rm)
+        return sc_err_set(err, SC_ERR_BUSY, "rename container \"%s\": it runs and is removed when it ends", container->name);
+    /* The monitor of a running container holds its lock, and changes no record; renames exclude each other by the directory's. */
+    guard = sc_engine_data_dir(engine, container->id, err);
+    if (guard < 0)
+        return -1;
+    if (flock(guard, LOCK_EX) < 0)
+        return sc_err_errno(err, errno, "lock container \"%s\"", container->name);
+    if (sc_record_read(engine, container->id, &arena, &now, err) < 0)
+        return -1;
+    if (strcmp(now.name, name) == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "rename container \"%s\": it has that name already", name);
+    if (sc_name_claim(engine, name, now.id, err) < 0)
+        return -1;
+    old = now.name;
+    now.name = sc_arena_strdup(&arena, name);
+    if (!now.name || sc_record_write(engine, &now, err) < 0) {
+        sc_claim_release(engine, "name", name, now.id);
+        return now.name ? -1 : sc_err_nomem(err);
+    }
+    sc_claim_release(engine, "name", old, now.id);
+    return 0;
+}

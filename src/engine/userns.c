@@ -1,0 +1,203 @@
+/* Id maps of a user namespace: explicit, the caller alone (rootless), or a range of /etc/subuid that nobody else has. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+
+#define RANGE       65536U
+#define CLAIM_KIND  "userns"
+#define MAPS_MAX    340 /* the kernel's limit of lines in uid_map, user_namespaces(7) */
+
+int
+sc_id_map_parse(const char *text, struct sc_oci_id_map *out, struct sc_err *err)
+{
+    uint32_t values[3];
+    const char *at = text;
+
+    for (size_t i = 0; i < 3; i++) {
+        size_t len = strcspn(at, ":");
+        char part[SC_NUM_MAX];
+
+        if (len == 0 || len >= sizeof(part) || (i < 2 ? at[len] != ':' : at[len] != '\0')) {
+            sc_err_set(err, SC_ERR_INVALID, "id map \"%.60s\": it is not CONTAINER:HOST:COUNT", text);
+            return sc_err_remedy(err, "for example 0:100000:65536");
+        }
+        memcpy(part, at, len);
+        part[len] = '\0';
+        if (sc_parse_u32(part, &values[i], err) < 0)
+            return sc_err_wrap(err, "id map \"%s\"", text);
+        at += len + 1;
+    }
+    if (values[2] == 0 || values[0] > UINT32_MAX - values[2] || values[1] > UINT32_MAX - values[2])
+        return sc_err_set(err, SC_ERR_INVALID, "id map \"%s\": the count is out of range", text);
+    *out = (struct sc_oci_id_map){values[0], values[1], values[2]};
+    return 0;
+}
+
+int
+sc_id_maps_parse(const struct sc_strv *texts, struct sc_arena *arena, struct sc_oci_id_maps *out, struct sc_err *err)
+{
+    *out = (struct sc_oci_id_maps){.items = NULL};
+    if (texts->count == 0)
+        return 0;
+    if (texts->count > MAPS_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "id maps: more than %d", MAPS_MAX);
+    out->items = SC_ARENA_ARRAY(arena, struct sc_oci_id_map, texts->count);
+    if (!out->items)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < texts->count; i++) {
+        if (sc_id_map_parse(texts->items[i], &out->items[i], err) < 0)
+            return -1;
+    }
+    out->count = texts->count;
+    return 0;
+}
+
+bool
+sc_id_map_find(const struct sc_oci_id_maps *maps, uint32_t id, uint32_t *host_id)
+{
+    *host_id = id;
+    if (maps->count == 0)
+        return true;
+    for (size_t i = 0; i < maps->count; i++) {
+        const struct sc_oci_id_map *map = &maps->items[i];
+
+        if (id >= map->container_id && id - map->container_id < map->size) {
+            *host_id = map->host_id + (id - map->container_id);
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+check_maps(const struct sc_strv *texts, const char *flag, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_oci_id_maps maps;
+    uint32_t ignored;
+
+    if (sc_id_maps_parse(texts, arena, &maps, err) < 0)
+        return sc_err_wrap(err, "%s", flag);
+    if (!sc_id_map_find(&maps, 0, &ignored))
+        return sc_err_set(err, SC_ERR_INVALID, "%s: id 0 of the container must be mapped", flag);
+    return 0;
+}
+
+/* The ranges of the first of our users that has some. */
+static int
+read_ranges(const char *file, struct sc_arena *arena, struct sc_oci_id_maps *out, struct sc_err *err)
+{
+    static const char *const users[] = {"sc", "containers", "root"};
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_file_read_at(AT_FDCWD, file, SC_SMALL_FILE_MAX, &text, err) < 0 && err->errnum != ENOENT) /* lint: the host's own */
+        return -1;
+    sc_err_clear(err);
+    for (size_t i = 0; i < SC_ARRAY_LEN(users); i++) {
+        /* A uid that no line names: only the user's name counts, but for the caller. */
+        uint32_t uid = i + 1 == SC_ARRAY_LEN(users) ? (uint32_t)getuid() : UINT32_MAX;
+
+        if (sc_subid_find(sc_buf_str(&text), users[i], uid, arena, out, err) < 0)
+            return -1;
+        if (out->count > 0)
+            return 0;
+    }
+    sc_err_set(err, SC_ERR_NOT_FOUND, "--userns auto: \"%s\" gives no range to user sc, containers or root", file);
+    return sc_err_remedy(err, "add to /etc/subuid and /etc/subgid the line: sc:200000:6553600");
+}
+
+/* The n-th whole range of RANGE ids (or the one shorter range there is); false when there are no more. */
+static bool
+nth_range(const struct sc_oci_id_maps *ranges, size_t n, uint32_t *host_id, uint32_t *size)
+{
+    for (size_t i = 0; i < ranges->count; i++) {
+        size_t here = ranges->items[i].size < RANGE ? 1 : ranges->items[i].size / RANGE;
+
+        if (n < here) {
+            *host_id = ranges->items[i].host_id + (uint32_t)n * RANGE;
+            *size = ranges->items[i].size < RANGE ? ranges->items[i].size : RANGE;
+            return true;
+        }
+        n -= here;
+    }
+    return false;
+}
+
+static int
+claim_range(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+{
+    struct sc_oci_id_maps uids = {0}, gids = {0};
+    uint32_t uid, gid, uid_size, gid_size;
+
+    if (read_ranges("/etc/subuid", arena, &uids, err) < 0 || read_ranges("/etc/subgid", arena, &gids, err) < 0)
+        return -1;
+    for (size_t n = 0; nth_range(&uids, n, &uid, &uid_size) && nth_range(&gids, n, &gid, &gid_size); n++) {
+        char name[SC_NUM_MAX], owner[SC_ID_LEN + 1] = "";
+        struct sc_err taken = SC_ERR_INIT;
+
+        (void)snprintf(name, sizeof(name), "%u", uid);
+        if (!is_dry && sc_claim(engine, CLAIM_KIND, name, container->id, owner, &taken) < 0) {
+            if (taken.kind == SC_ERR_EXISTS)
+                continue;
+            *err = taken;
+            return -1;
+        }
+        sc_strv_addf(&container->effective_uid_maps, arena, "0:%u:%u", uid, uid_size);
+        sc_strv_addf(&container->effective_gid_maps, arena, "0:%u:%u", gid, gid_size);
+        return sc_arena_check(arena, err);
+    }
+    sc_err_set(err, SC_ERR_BUSY, "--userns auto: every range of /etc/subuid is in use by a container");
+    return sc_err_remedy(err, "remove containers that are not needed, or widen the ranges in /etc/subuid and /etc/subgid");
+}
+
+static int
+resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+{
+    if (options->uid_maps.count > 0 || options->gid_maps.count > 0)
+        return sc_err_set(err, SC_ERR_DENIED, "--uidmap: mapping further ids needs root");
+    sc_strv_addf(&container->effective_uid_maps, arena, "0:%u:1", geteuid());
+    sc_strv_addf(&container->effective_gid_maps, arena, "0:%u:1", getegid());
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+{
+    const struct sc_create_options *options = &container->options;
+    const struct sc_strv *uids = &options->uid_maps, *gids = &options->gid_maps;
+
+    if (options->user_ns.mode == SC_NS_CONTAINER || options->user_ns.mode == SC_NS_PATH)
+        return 0;
+    if (!engine->is_root)
+        return resolve_rootless(options, arena, container, err);
+    if (uids->count > 0 || gids->count > 0) {
+        /* One given alone is meant for both, as podman has it. */
+        uids = uids->count > 0 ? uids : gids;
+        gids = gids->count > 0 ? gids : uids;
+        if (check_maps(uids, "--uidmap", arena, err) < 0 || check_maps(gids, "--gidmap", arena, err) < 0)
+            return -1;
+        for (size_t i = 0; i < uids->count; i++)
+            sc_strv_add(&container->effective_uid_maps, arena, uids->items[i]);
+        for (size_t i = 0; i < gids->count; i++)
+            sc_strv_add(&container->effective_gid_maps, arena, gids->items[i]);
+        return sc_arena_check(arena, err);
+    }
+    return options->user_ns.mode == SC_NS_PRIVATE ? claim_range(engine, is_dry, arena, container, err) : 0;
+}
+
+void
+sc_userns_release(const struct sc_engine *engine, const struct sc_container *container)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_oci_id_maps maps;
+    struct sc_err ignored = SC_ERR_INIT;
+    char name[SC_NUM_MAX];
+
+    if (container->effective_uid_maps.count == 0 || sc_id_maps_parse(&container->effective_uid_maps, &arena, &maps, &ignored) < 0)
+        return;
+    (void)snprintf(name, sizeof(name), "%u", maps.items[0].host_id);
+    sc_claim_release(engine, CLAIM_KIND, name, container->id);
+}
