@@ -1,0 +1,241 @@
+/* All of a start up to the plan: looks at the host, compiles, then makes on disk what the plan counts on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+#include "rootfs/rootfs.h"
+
+#define CGROUP_PARENT "/sc"
+
+/* ---- joined namespaces ------------------------------------------------------------------------- */
+
+/* The running container whose namespace is joined. */
+static int
+join_target(struct sc_engine *engine, const char *flag, const char *id, struct sc_arena *arena, struct sc_container **out, struct sc_err *err)
+{
+    *out = SC_ARENA_NEW(arena, struct sc_container);
+    if (!*out)
+        return sc_err_nomem(err);
+    if (sc_engine_find(engine, id, arena, *out, err) < 0)
+        return sc_err_wrap(err, "--%s container:%.12s", flag, id);
+    if ((*out)->status == SC_STATUS_RUNNING || (*out)->status == SC_STATUS_PAUSED)
+        return 0;
+    sc_err_set(err, SC_ERR_BUSY, "--%s container:%s: container \"%s\" is not running", flag, (*out)->name, (*out)->name);
+    return sc_err_remedy(err, "start it first: sc start %s", (*out)->name);
+}
+
+static int
+join_ipc(struct sc_engine *engine, const struct sc_container *target, struct sc_arena *arena, struct sc_inputs *in, struct sc_err *err)
+{
+    if (target->options.ipc.mode != SC_NS_SHAREABLE) {
+        sc_err_set(err, SC_ERR_INVALID, "--ipc container:%s: its /dev/shm is private", target->name);
+        return sc_err_remedy(err, "create \"%s\" with --ipc shareable", target->name);
+    }
+    in->shared_shm = sc_arena_printf(arena, "%s/container/%s/shm", engine->run_path, target->id);
+    return 0;
+}
+
+/* A container that shares a network shares the names of that network too. */
+static int
+join_net(struct sc_engine *engine, const struct sc_container *target, struct sc_arena *arena, struct sc_inputs *in, struct sc_err *err)
+{
+    in->files_dir = sc_engine_container_path(engine, target->id, arena);
+    in->hostname = target->options.hostname ? target->options.hostname : sc_arena_strndup(arena, target->id, SC_ID_SHORT);
+    return sc_arena_check(arena, err);
+}
+
+static int
+join_one(struct sc_engine *engine, const char *flag, enum sc_ns_kind kind, const struct sc_ns_choice *choice, struct sc_arena *arena,
+         struct sc_inputs *in, struct sc_err *err)
+{
+    struct sc_container *target = NULL;
+
+    if (choice->mode == SC_NS_PATH) {
+        if (!choice->value || choice->value[0] != '/')
+            return sc_err_set(err, SC_ERR_INVALID, "--%s ns:%s: it is not an absolute path", flag, choice->value ? choice->value : "");
+        in->ns_paths[kind] = choice->value;
+    }
+    if (choice->mode != SC_NS_CONTAINER)
+        return 0;
+    if (join_target(engine, flag, choice->value, arena, &target, err) < 0)
+        return -1;
+    in->ns_paths[kind] = sc_arena_printf(arena, "/proc/%d/ns/%s", (int)target->pid, sc_ns_table[kind].proc_name);
+    if (kind == SC_NS_IPC)
+        return join_ipc(engine, target, arena, in, err);
+    return kind == SC_NS_NET ? join_net(engine, target, arena, in, err) : sc_arena_check(arena, err);
+}
+
+static int
+look_at_namespaces(struct sc_engine *engine, struct sc_arena *arena, struct sc_inputs *in, struct sc_err *err)
+{
+    const struct sc_create_options *o = &in->container->options;
+    struct utsname host;
+
+    in->hostname = o->hostname;
+    if (!in->hostname && o->network.mode == SC_NS_HOST && uname(&host) == 0)
+        in->hostname = sc_arena_strdup(arena, host.nodename);
+    if (!in->hostname)
+        in->hostname = sc_arena_strndup(arena, in->container->id, SC_ID_SHORT);
+    if (join_one(engine, "pid", SC_NS_PID, &o->pid, arena, in, err) < 0 ||
+        join_one(engine, "ipc", SC_NS_IPC, &o->ipc, arena, in, err) < 0 ||
+        join_one(engine, "uts", SC_NS_UTS, &o->uts, arena, in, err) < 0 ||
+        join_one(engine, "userns", SC_NS_USER, &o->user_ns, arena, in, err) < 0 ||
+        join_one(engine, "cgroupns", SC_NS_CGROUP, &o->cgroup_ns, arena, in, err) < 0 ||
+        join_one(engine, "network", SC_NS_NET, &o->network, arena, in, err) < 0)
+        return -1;
+    if (o->ipc.mode == SC_NS_SHAREABLE)
+        in->shared_shm = sc_arena_printf(arena, "%s/shm", in->run_dir);
+    if (o->uts.mode != SC_NS_PRIVATE)
+        in->hostname = NULL;
+    in->has_userns = in->container->effective_uid_maps.count > 0 || in->ns_paths[SC_NS_USER];
+    if (sc_id_maps_parse(&in->container->effective_uid_maps, arena, &in->uid_maps, err) < 0)
+        return -1;
+    return sc_id_maps_parse(&in->container->effective_gid_maps, arena, &in->gid_maps, err);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------------ */
+
+static int
+look_at_user(const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
+{
+    sc_cleanup_fd root = -1;
+
+    if (c->options.rootfs) {
+        root = openat(AT_FDCWD, c->options.rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC); /* lint: the caller's own path */
+        if (root < 0)
+            return sc_err_errno(err, errno, "open --rootfs \"%s\"", c->options.rootfs);
+    }
+    return sc_users_resolve(c->effective_user, &c->options.group_add, &job->ask.overlay, root, arena, &job->inputs.user, err);
+}
+
+static int
+look_at_seccomp(const struct sc_create_options *o, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    uint64_t caps = 0;
+
+    if (!o->seccomp || strcmp(o->seccomp, "unconfined") == 0)
+        return 0;
+    if (sc_spec_caps(o, job->host.caps, &caps, err) < 0)
+        return -1;
+    if (sc_file_read_at(AT_FDCWD, o->seccomp, SC_SMALL_FILE_MAX, &text, err) < 0) /* lint: the caller's own path */
+        return sc_err_wrap(err, "--security-opt seccomp");
+    if (sc_oci_decode_seccomp(text.data ? text.data : "", text.len, caps, job->host.kernel_release, arena, &job->inputs.seccomp, err) < 0)
+        return sc_err_wrap(err, "--security-opt seccomp=\"%s\"", o->seccomp);
+    job->inputs.seccomp.is_set = true;
+    return 0;
+}
+
+static int
+fill_ask(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
+{
+    char *init = NULL;
+
+    job->ask.id = c->id;
+    job->ask.bundle = job->inputs.container_dir;
+    job->ask.cgroup_parent = c->options.cgroup_parent ? c->options.cgroup_parent : CGROUP_PARENT;
+    job->ask.dies_with_parent = true;
+    job->ask.without_cgroups = !engine->is_root;
+    if (c->options.init && sc_engine_program("sc-init", arena, &init, err) < 0)
+        return -1;
+    job->ask.init_path = init;
+    return 0;
+}
+
+/* Nothing has been made so far: all that can be wrong with what the user asked has been said. */
+static int
+make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, const struct sc_overlay *image,
+     struct sc_err *err)
+{
+    const struct sc_inputs *in = &job->inputs;
+    uint32_t uid = geteuid(), gid = getegid();
+    struct sc_overlay made;
+    bool is_userxattr = job->ask.overlay.is_userxattr;
+
+    if (in->uid_maps.count > 0 && engine->is_root) {
+        (void)sc_id_map_find(&in->uid_maps, 0, &uid);
+        (void)sc_id_map_find(&in->gid_maps, 0, &gid);
+    }
+    if (!c->options.rootfs && sc_rootfs_prepare(engine->data_path, &c->chain_ids, in->container_dir, uid, gid, c->is_rm, arena, &made, err) < 0)
+        return -1;
+    job->ask.overlay.is_userxattr = is_userxattr;
+    if (in->has_files && strcmp(in->files_dir, in->container_dir) == 0 && sc_files_write(engine, in, err) < 0)
+        return sc_err_wrap(err, "container \"%s\"", c->name);
+    if (c->options.ipc.mode == SC_NS_SHAREABLE) {
+        sc_cleanup_fd run = sc_engine_run_dir(engine, c->id, err), shm = -1;
+
+        if (run < 0)
+            return -1;
+        if (mkdirat(run, "shm", 0700) < 0 && errno != EEXIST)
+            return sc_err_errno(err, errno, "make \"%s\"", in->shared_shm);
+        shm = sc_dir_open_at(run, "shm", err);
+        if (shm < 0)
+            return -1;
+        if (fchmod(shm, 01777) < 0 || fchown(shm, uid, gid) < 0)
+            return sc_err_errno(err, errno, "prepare \"%s\"", in->shared_shm);
+    }
+    return sc_volumes_prepare(engine, c, image, false, err);
+}
+
+int
+sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry, struct sc_arena *arena, struct sc_start_job *job,
+                  struct sc_err *err)
+{
+    struct sc_inputs *in = &job->inputs;
+    struct sc_overlay image = {.is_volatile = false};
+    mode_t old_umask;
+    int result;
+
+    if (sc_host_detect(arena, &job->host, err) < 0)
+        return -1;
+    in->container = c;
+    in->host = &job->host;
+    in->is_root = engine->is_root;
+    in->container_dir = in->files_dir = sc_engine_container_path(engine, c->id, arena);
+    in->run_dir = sc_engine_run_path(engine, c->id, arena);
+    in->volume_dir = sc_arena_printf(arena, "%s/volume", engine->data_path);
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    in->has_files = !c->options.rootfs || engine->is_root;
+    if (!c->options.rootfs)
+        sc_rootfs_describe(engine->data_path, &c->chain_ids, in->container_dir, c->is_rm, arena, &job->ask.overlay);
+    job->ask.overlay.is_userxattr = !engine->is_root;
+    image = job->ask.overlay;
+    if (c->options.rootfs)
+        sc_strv_add(&image.lowerdirs, arena, c->options.rootfs);
+    image.upperdir = c->options.rootfs ? NULL : image.upperdir;
+    if (look_at_namespaces(engine, arena, in, err) < 0 || look_at_user(c, arena, job, err) < 0 ||
+        sc_devices_look(&c->options, engine->is_root, arena, &in->devices, err) < 0 ||
+        look_at_seccomp(&c->options, arena, job, err) < 0 || sc_spec_build(in, arena, &job->spec, err) < 0 ||
+        fill_ask(engine, c, arena, job, err) < 0 || sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0 ||
+        sc_volumes_prepare(engine, c, &image, true, err) < 0)
+        return -1;
+    if (is_dry)
+        return 0;
+    /* The caller's umask is not the container's. */
+    old_umask = umask(022);
+    result = make(engine, c, arena, job, &image, err);
+    (void)umask(old_umask);
+    return result;
+}
+
+int
+sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
+{
+    struct sc_container *container = SC_ARENA_NEW(arena, struct sc_container);
+    struct sc_start_job *job = SC_ARENA_NEW(arena, struct sc_start_job);
+
+    if (!container || !job)
+        return sc_err_nomem(err);
+    if (sc_engine_resolve(engine, options, arena, container, err) < 0 || sc_id_random(container->id, err) < 0)
+        return -1;
+    container->name = options->name ? options->name : sc_arena_strndup(arena, container->id, SC_ID_SHORT);
+    if (sc_resolve_userns(engine, true, arena, container, err) < 0 || sc_engine_prepare(engine, container, true, arena, job, err) < 0)
+        return -1;
+    *out = job->plan;
+    return 0;
+}

@@ -1,0 +1,138 @@
+/* Volumes: <data>/volume/<name>/_data. What the image has at the mount point is copied into a volume that is empty. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+#include "rootfs/rootfs.h"
+
+#define NAME_LEN 200
+
+int
+sc_volume_name_check(const char *name, struct sc_err *err)
+{
+    size_t len = strlen(name);
+    bool is_good = len >= 1 && len <= NAME_LEN &&
+                   strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len && !strchr("_.-", name[0]);
+
+    if (is_good)
+        return 0;
+    sc_err_set(err, SC_ERR_INVALID, "invalid volume name \"%.80s\"", name);
+    return sc_err_remedy(err, "use [a-zA-Z0-9][a-zA-Z0-9_.-]*, or an absolute path for a directory of the host");
+}
+
+static bool
+is_empty(int dir_fd)
+{
+    int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *item;
+
+    if (!dir) {
+        sc_closep(&copy);
+        return false;
+    }
+    while ((item = readdir(dir)) != NULL) {
+        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Into a directory of another name, then renamed over the empty one: a copy that was cut short is never taken for the volume. */
+static int
+copy_up(int volume_fd, const struct sc_overlay *overlay, const char *target, struct sc_err *err)
+{
+    sc_cleanup_fd copy = -1;
+
+    if (sc_tree_remove_at(volume_fd, "_copy", err) < 0)
+        return -1;
+    if (mkdirat(volume_fd, "_copy", 0755) < 0)
+        return sc_err_errno(err, errno, "make directory \"_copy\"");
+    copy = sc_dir_open_at(volume_fd, "_copy", err);
+    if (copy < 0 || sc_rootfs_copy_up(overlay, target, copy, err) < 0)
+        return -1;
+    return renameat(volume_fd, "_copy", volume_fd, "_data") < 0 ? sc_err_errno(err, errno, "rename \"_copy\" to \"_data\"") : 0;
+}
+
+static int
+prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, const struct sc_overlay *overlay, struct sc_err *err)
+{
+    char path[sizeof("volume/") + NAME_LEN];
+    sc_cleanup_fd volume = -1, data = -1, lock = -1;
+
+    (void)snprintf(path, sizeof(path), "volume/%s", m->source);
+    if (mkdirat(engine->data_fd, path, 0711) < 0 && errno != EEXIST)
+        return sc_err_errno(err, errno, "make volume \"%s\"", m->source);
+    volume = sc_dir_open_at(engine->data_fd, path, err);
+    if (volume < 0)
+        return -1;
+    lock = sc_lock_at(volume, "lock", SC_LOCK_EXCLUSIVE, true, err);
+    if (lock < 0)
+        return -1;
+    if (mkdirat(volume, "_data", 0755) < 0 && errno != EEXIST)
+        return sc_err_errno(err, errno, "make volume \"%s\"", m->source);
+    if (!m->copies_up)
+        return 0;
+    data = sc_dir_open_at(volume, "_data", err);
+    if (data < 0)
+        return -1;
+    if (is_empty(data) && copy_up(volume, overlay, m->target, err) < 0)
+        return sc_err_wrap(err, "fill volume \"%s\"", m->source);
+    return 0;
+}
+
+static int
+prepare_bind(const struct sc_mount_ask *m, bool is_dry, struct sc_err *err)
+{
+    if (faccessat(AT_FDCWD, m->source, F_OK, AT_SYMLINK_NOFOLLOW) == 0) /* lint: the caller's own path */
+        return 0;
+    if (errno != ENOENT)
+        return sc_err_errno(err, errno, "mount on \"%s\": bind source \"%s\"", m->target, m->source);
+    if (!m->creates_source) {
+        sc_err_set(err, SC_ERR_NOT_FOUND, "mount on \"%s\": bind source \"%s\" does not exist", m->target, m->source);
+        return sc_err_remedy(err, "make the directory first, or use -v, which makes it");
+    }
+    if (is_dry)
+        return 0;
+    if (sc_dir_make_at(AT_FDCWD, m->source, 0755, err) < 0) /* lint: as above */
+        return sc_err_wrap(err, "mount on \"%s\"", m->target);
+    return 0;
+}
+
+int
+sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container, const struct sc_overlay *overlay, bool is_dry,
+                   struct sc_err *err)
+{
+    const struct sc_create_options *o = &container->options;
+
+    for (size_t i = 0; i < o->mount_count; i++) {
+        const struct sc_mount_ask *m = &o->mounts[i];
+
+        if (m->kind == SC_MOUNT_BIND && prepare_bind(m, is_dry, err) < 0)
+            return -1;
+        if (m->kind == SC_MOUNT_VOLUME && !is_dry && prepare_volume(engine, m, overlay, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+void
+sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container)
+{
+    const struct sc_create_options *o = &container->options;
+
+    for (size_t i = 0; i < o->mount_count; i++) {
+        struct sc_err ignored = SC_ERR_INIT;
+        char path[sizeof("volume/") + NAME_LEN];
+
+        if (!o->mounts[i].is_anonymous || !sc_engine_is_id(o->mounts[i].source))
+            continue;
+        (void)snprintf(path, sizeof(path), "volume/%s", o->mounts[i].source);
+        (void)!sc_tree_remove_at(engine->data_fd, path, &ignored);
+    }
+}
