@@ -50,35 +50,30 @@ struct sc_ask {
     const char *id;
     const char *bundle;                /* absolute directory; relative root.path starts here */
     struct sc_overlay overlay;
-    const char *mountpoint;            /* absolute existing directory where the root is attached in the container's own mount namespace
-                                          (never on the host); NULL: root.path itself */
     const char *cgroup_parent;         /* for an absent cgroupsPath: "/sc" (engine), "/" (sc-oci) */
-    const char *state_dir;             /* run directory of this container; named in undo by the engine, never by the plan */
     bool waits_for_start;              /* create: stop before execve until told */
     bool dies_with_parent;             /* PR_SET_PDEATHSIG SIGKILL */
     bool no_pivot, no_new_keyring, without_cgroups;
     const char *init_path;             /* --init: host path of sc-init, bound at /run/sc-init (read-only); args are prefixed with it */
     unsigned preserve_fds;             /* fds 3..2+n reach the process */
-    bool seccomp_with_i386;
-    const char *notify_socket;         /* reserved */
 };
 
 /* ---- steps -------------------------------------------------------------------------------------- */
 enum sc_op {
     /* before */
-    SC_OP_CGROUP_CREATE, SC_OP_CGROUP_WRITE, SC_OP_CGROUP_DEVICES, SC_OP_NS_OPEN, SC_OP_IDMAP_NS, SC_OP_TREE_OPEN, SC_OP_OVERLAY_IDMAPPED,
+    SC_OP_CGROUP_CREATE, SC_OP_CGROUP_OPEN, SC_OP_CGROUP_WRITE, SC_OP_CGROUP_DEVICES, SC_OP_NS_OPEN, SC_OP_PIDFD_OPEN, SC_OP_IDMAP_NS, SC_OP_TREE_OPEN,
     /* the clone itself */
     SC_OP_CLONE,
     /* after */
     SC_OP_IDMAP_WRITE, SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
     SC_OP_CGROUP_JOIN, SC_OP_NS_JOIN, SC_OP_WAIT_MAPS, SC_OP_BECOME_ROOT, SC_OP_UNSHARE, SC_OP_TIME_OFFSETS, SC_OP_SETSID, SC_OP_KEYRING,
-    SC_OP_HOSTNAME, SC_OP_DOMAINNAME, SC_OP_LOOPBACK_UP, SC_OP_PROPAGATION, SC_OP_OVERLAY, SC_OP_ROOT_ATTACH, SC_OP_ROOT_OPEN, SC_OP_MOUNT, SC_OP_MOUNT_TREE,
+    SC_OP_HOSTNAME, SC_OP_DOMAINNAME, SC_OP_LOOPBACK_UP, SC_OP_PROPAGATION, SC_OP_OVERLAY, SC_OP_ROOT_ATTACH, SC_OP_MOUNT, SC_OP_MOUNT_TREE,
     SC_OP_MKNOD, SC_OP_SYMLINK, SC_OP_CONSOLE, SC_OP_WAIT_HOOKS, SC_OP_HOOKS_CONTAINER, SC_OP_SYSCTL, SC_OP_PIVOT, SC_OP_CHROOT,
     SC_OP_READONLY_PATH, SC_OP_MASK_PATH, SC_OP_ROOT_READONLY, SC_OP_ROOT_PROPAGATION,
     SC_OP_RLIMIT, SC_OP_OOM_SCORE, SC_OP_SCHEDULER, SC_OP_IO_PRIORITY, SC_OP_AFFINITY, SC_OP_PERSONALITY, SC_OP_MEMORY_POLICY,
-    SC_OP_UMASK, SC_OP_WAIT_START, SC_OP_HOOKS_START, SC_OP_CAPS_BOUNDING, SC_OP_SET_IDS, SC_OP_CWD, SC_OP_CAPS, SC_OP_NO_NEW_PRIVS,
-    SC_OP_SECCOMP, SC_OP_PDEATHSIG, SC_OP_CLOSE_FDS, SC_OP_EXEC,
+    SC_OP_CWD, SC_OP_FIND_PROGRAM, SC_OP_WAIT_START, SC_OP_HOOKS_START, SC_OP_CLOSE_FDS, SC_OP_CAPS_BOUNDING, SC_OP_SET_IDS, SC_OP_UMASK, SC_OP_CAPS,
+    SC_OP_NO_NEW_PRIVS, SC_OP_SECCOMP, SC_OP_PDEATHSIG, SC_OP_EXEC,
     SC_OP_COUNT
 };
 
@@ -90,32 +85,31 @@ struct sc_step {
     const char *why;            /* one clause for a person: "so that no mount leaks to the host" */
     int slot;                   /* the slot this step fills or uses; SC_SLOT_NONE */
     union {
-        struct { int hierarchy; const char *mount_point, *path; bool is_v2; const struct sc_strv *need_controllers; bool may_exist; bool optional; } cgroup;
+        struct { const char *mount_point, *path; bool is_v2, may_exist; const struct sc_strv *need_controllers; int hierarchy; } cgroup;
         struct { const char *mount_point, *path, *file, *value; bool is_optional; } cgroup_write;
-        struct { const struct sc_oci_device_rule *rules; size_t count; const struct bpf_insn *insns; size_t insn_count; } devices;
-        struct { enum sc_ns_kind kind; const char *path; uint64_t flags; } ns;          /* NS_OPEN NS_JOIN; pidfd join: flags */
-        struct { const char *uid_map, *gid_map; bool deny_setgroups; } idmap;            /* texts for /proc/PID/uid_map: IDMAP_NS IDMAP_WRITE */
-        struct { const char *source, *destination; bool is_recursive, is_file_if_absent; int idmap_slot;
-                 uint64_t attr_set, attr_clear, attr_set_rec, attr_clear_rec; uint64_t propagation; bool creates_source; } tree;
-        struct { const struct sc_overlay *overlay; const char *mountpoint; int idmap_slot; } overlay;
+        struct { const struct bpf_insn *insns; size_t insn_count; const char *summary; } devices;
+        struct { enum sc_ns_kind kind; const char *path; uint64_t flags; pid_t pid; } ns;  /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
+        struct { const char *uid_map, *gid_map; bool denies_setgroups; } idmap;             /* texts for /proc/PID/uid_map: IDMAP_NS IDMAP_WRITE */
+        struct { const char *source, *destination; bool is_recursive, creates_source, is_root; int idmap_slot;
+                 uint64_t attr_set, attr_clear, attr_set_rec, attr_clear_rec, propagation; bool is_idmap_recursive; } tree;
+        struct { const struct sc_overlay *overlay; int idmap_slot; } overlay;
         struct { uint64_t flags; int cgroup_slot; } clone;
-        struct { const char *text; const char *aux; } text;                               /* HOSTNAME, KEYRING, TIME_OFFSETS, SYSCTL (path, value), AFFINITY, paths */
-        struct { const char *path; uint64_t flags; } propagation;
-        struct { const char *type, *source, *destination, *data; uint64_t attr; unsigned long ms_flags; bool is_optional; bool copies_up;
-                 const char *fallback_bind; } mount;
-        struct { const char *path; unsigned mode; uint32_t uid, gid; int64_t major, minor; char type; int bind_slot; } node;
+        struct { const char *text, *value; } text;      /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY and the path steps */
+        struct { uint64_t flags; const char *path; /* inside the root; NULL: "/" of the namespace as it is now */ } propagation;
+        struct { const char *type, *source, *destination, *data; unsigned long ms_flags; const char *fallback_bind; bool is_optional; } mount;
+        struct { const char *path; unsigned mode; uint32_t uid, gid; int64_t major, minor; char type; } node;
         struct { const char *target, *path; } link;
         struct { const struct sc_oci_hook_list *lists[2]; const char *names[2]; } hooks;
         struct { int resource; uint64_t soft, hard; } rlimit;
-        struct { int64_t value; } number;
+        struct { int64_t value; } number;               /* OOM_SCORE PERSONALITY UMASK CLOSE_FDS(preserved) */
         const struct sc_oci_scheduler *scheduler;
         const struct sc_oci_io_priority *io_priority;
         const struct sc_oci_memory_policy *memory_policy;
         struct { uint64_t bounding, effective, permitted, inheritable, ambient; } caps;
         struct { uint32_t uid, gid; const uint32_t *groups; size_t group_count; bool keeps_groups; } ids;
         struct { const struct sc_oci_seccomp *profile; } seccomp;
-        struct { const char *path; uint32_t width, height; } console;
-        struct { char *const *argv; char *const *envp; } exec;
+        struct { uint32_t width, height; uint32_t uid; bool binds_console; } console;
+        struct { char *const *argv; char *const *envp; char *const *candidates; } exec;   /* FIND_PROGRAM EXEC */
     } u;
 };
 

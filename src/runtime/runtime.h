@@ -22,6 +22,8 @@ SC_MUST_CHECK int sc_host_detect(struct sc_arena *arena, struct sc_host *out, st
  * executable, so that a container that reopens /proc/self/exe cannot overwrite it (CVE-2019-5736). Returns only when
  * that holds already; otherwise execs itself again. Also makes the process non-dumpable. */
 SC_MUST_CHECK int sc_self_protect(char **argv, struct sc_err *err);
+/* Absolute path of this program as it was first started (heap-free, static storage filled by sc_self_protect or from /proc/self/exe). */
+SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 
 struct sc_launch {
     int in, out, err_fd;            /* become 0, 1, 2 of the process; -1: /dev/null. Not used with a terminal. Borrowed. */

@@ -1,0 +1,148 @@
+/* Cgroups: one directory in every hierarchy, its limits, and how the process gets there. */
+#include <string.h>
+
+#include "plan/plan-priv.h"
+#include "kernel/kernel.h"
+
+static bool
+asks_for_limits(const struct sc_oci_resources *r)
+{
+    const struct sc_oci_memory *m = &r->memory;
+    const struct sc_oci_cpu *cpu = &r->cpu;
+
+    return m->limit.is_set || m->swap.is_set || m->reservation.is_set || cpu->shares.is_set || cpu->quota.is_set || cpu->period.is_set ||
+           cpu->cpus != NULL || cpu->mems != NULL || r->pids_limit.is_set || r->hugepage_count > 0 || r->unified.count > 0;
+}
+
+static int
+add_writes(struct sc_compiler *c, const struct sc_cgroup_writes *writes, const int *slots, struct sc_err *err)
+{
+    for (size_t i = 0; i < writes->count; i++) {
+        const struct sc_cgroup_write *w = &writes->items[i];
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_WRITE, slots[w->hierarchy], w->why);
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.cgroup_write.mount_point = c->host->cgroups.items[w->hierarchy].mount_point;
+        step->u.cgroup_write.path = c->plan->cgroup_path;
+        step->u.cgroup_write.file = w->file;
+        step->u.cgroup_write.value = w->value;
+        step->u.cgroup_write.is_optional = w->is_optional;
+    }
+    return 0;
+}
+
+/* v2 has no device files: access is decided by a BPF program on the directory. */
+static int
+add_device_program(struct sc_compiler *c, const int *slots, struct sc_err *err)
+{
+    const struct sc_oci_resources *r = &c->spec->linux_.resources;
+    const struct sc_cgroup_layout *layout = &c->host->cgroups;
+    struct bpf_insn *insns = NULL;
+    size_t count = 0;
+    int v2 = -1;
+
+    for (size_t i = 0; i < layout->count; i++)
+        if (layout->items[i].is_v2)
+            v2 = (int)i;
+    if (r->device_count == 0 || sc_cgroup_find(layout, "devices") >= 0 || v2 < 0)
+        return 0;
+    if (sc_cgroup_device_program(r->devices, r->device_count, c->arena, &insns, &count, err) < 0)
+        return -1;
+
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_DEVICES, slots[v2], "device access is decided by a BPF program on v2");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.devices.insns = insns;
+    step->u.devices.insn_count = count;
+    step->u.devices.summary = sc_arena_printf(c->arena, "%zu device rules as %zu BPF instructions", r->device_count, count);
+    return 0;
+}
+
+static int
+add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, struct sc_err *err)
+{
+    const struct sc_cgroup_layout *layout = &c->host->cgroups;
+    struct sc_buf undo = SC_BUF_INIT;
+
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct sc_cgroup_hierarchy *h = &layout->items[i];
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_CREATE, slots[i] = sc_plan_new_slot(c->plan),
+                                            h->is_v2 ? "the v2 cgroup the process is born in" : "a cgroup of its own in this v1 hierarchy");
+        if (step == NULL)
+            return sc_err_nomem(err);
+        /* the slot after it holds the open `tasks` file of a v1 cgroup */
+        if (h->is_v2)
+            c->cgroup_v2_slot = slots[i];
+        else
+            sc_plan_new_slot(c->plan);
+        step->u.cgroup.mount_point = h->mount_point;
+        step->u.cgroup.path = c->plan->cgroup_path;
+        step->u.cgroup.is_v2 = h->is_v2;
+        step->u.cgroup.need_controllers = need;
+        step->u.cgroup.hierarchy = (int)i;
+
+        char *dir = sc_arena_printf(c->arena, "%s%s", h->mount_point, c->plan->cgroup_path);
+        if (dir == NULL)
+            return sc_err_nomem(err);
+        sc_strv_add(&c->plan->cgroup_dirs, c->arena, dir);
+        sc_undo_add(&undo, SC_UNDO_CGROUP_KILL, dir);
+        if ((int)i == sc_cgroup_find(layout, "memory")) {
+            c->plan->memory_dir = dir;
+            c->plan->memory_is_v2 = h->is_v2;
+        }
+    }
+    for (size_t i = 0; i < c->plan->cgroup_dirs.count; i++)
+        sc_undo_add(&undo, SC_UNDO_CGROUP_REMOVE, c->plan->cgroup_dirs.items[i]);
+    int result = sc_buf_check(&undo, err);
+    c->plan->undo = sc_arena_strdup(c->arena, sc_buf_str(&undo));
+    sc_buf_release(&undo);
+    return result;
+}
+
+static int
+add_joins(struct sc_compiler *c, const int *slots, struct sc_err *err)
+{
+    for (size_t i = 0; i < c->host->cgroups.count; i++) {
+        const struct sc_cgroup_hierarchy *h = &c->host->cgroups.items[i];
+
+        if (h->is_v2)
+            continue;   /* CLONE_INTO_CGROUP */
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_CGROUP_JOIN, slots[i] + 1,
+                                            "a task that moves itself skips the lock that moving another takes");
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.cgroup.mount_point = h->mount_point;
+        step->u.cgroup.path = c->plan->cgroup_path;
+    }
+    return 0;
+}
+
+int
+sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_oci_resources *r = &c->spec->linux_.resources;
+    struct sc_cgroup_writes writes = {0};
+    struct sc_strv *need = SC_ARENA_NEW(c->arena, struct sc_strv);
+    int slots[SC_CGROUP_HIERARCHIES_MAX];
+    char *path = NULL;
+
+    if (need == NULL)
+        return sc_err_nomem(err);
+    c->plan->undo = sc_arena_strdup(c->arena, "");
+    if (c->ask->without_cgroups || c->is_unprivileged || c->host->cgroups.count == 0) {
+        if (!asks_for_limits(r))
+            return 0;
+        sc_err_set(err, c->is_unprivileged ? SC_ERR_DENIED : SC_ERR_UNSUPPORTED, "limit resources: %s",
+                   c->is_unprivileged ? "only root may make cgroups here" : "this host has no cgroup hierarchy mounted");
+        return sc_err_remedy(err, "%s", c->is_unprivileged ? "run as root, or leave the limits out" : "mount cgroup2 on /sys/fs/cgroup");
+    }
+    if (sc_cgroup_path(c->spec->linux_.cgroups_path, c->ask->cgroup_parent, c->ask->id, c->arena, &path, err) < 0)
+        return -1;
+    c->plan->cgroup_path = path;
+    if (sc_cgroup_translate(&c->host->cgroups, r, true, c->arena, &writes, need, err) < 0)
+        return -1;
+    if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 || add_device_program(c, slots, err) < 0)
+        return -1;
+    return add_joins(c, slots, err);
+}

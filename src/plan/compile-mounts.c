@@ -1,0 +1,217 @@
+/* The config's mounts: binds as detached trees, file systems by type, and the cgroup view for each layout. */
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "plan/plan-priv.h"
+
+static int
+add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_err *err)
+{
+    int slot = sc_plan_new_slot(c->plan);
+    const char *source = m->source;
+    struct sc_step *open_step, *step;
+
+    if (source == NULL || source[0] == '\0')
+        return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": a bind mount needs a source", m->destination);
+    if (source[0] != '/')
+        source = sc_arena_printf(c->arena, "%s/%s", c->ask->bundle, source);
+    if (o->is_idmap && (m->uid_mappings.count > 0 || c->idmap_slot == SC_SLOT_NONE))
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "mount on \"%s\": idmap works with the container's own user namespace only", m->destination);
+
+    open_step = sc_compile_tree_step(c, slot, "the source is pinned before anything of the container runs");
+    step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot, "a bind mount the config asks for");
+    if (open_step == NULL || step == NULL)
+        return sc_err_nomem(err);
+    open_step->u.tree.source = source;
+    open_step->u.tree.destination = m->destination;
+    open_step->u.tree.is_recursive = o->is_rec;
+    open_step->u.tree.idmap_slot = o->is_idmap ? c->idmap_slot : SC_SLOT_NONE;
+    open_step->u.tree.is_idmap_recursive = o->is_ridmap;
+    open_step->u.tree.attr_set = o->attr_set;
+    open_step->u.tree.attr_clear = o->attr_clear;
+    open_step->u.tree.attr_set_rec = o->attr_set_rec;
+    open_step->u.tree.attr_clear_rec = o->attr_clear_rec;
+    open_step->u.tree.propagation = o->propagation != 0 ? o->propagation : MS_PRIVATE | MS_REC;
+    step->u.tree = open_step->u.tree;
+    if (strcmp(m->destination, "/dev") == 0)
+        c->dev_is_bound = true;
+    return 0;
+}
+
+static struct sc_step *
+add_mount(struct sc_compiler *c, const char *type, const char *source, const char *destination, unsigned long flags, const char *data,
+          const char *why)
+{
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT, SC_SLOT_NONE, why);
+
+    if (step == NULL)
+        return NULL;
+    step->u.mount.type = type;
+    step->u.mount.source = source;
+    step->u.mount.destination = destination;
+    step->u.mount.ms_flags = flags;
+    step->u.mount.data = data;
+    return step;
+}
+
+/* v1 and hybrid: a tmpfs with one directory for each hierarchy, as on the host. With a cgroup namespace a fresh mount shows the container's
+ * part; without one its directory is bound. */
+static int
+add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long flags, struct sc_err *err)
+{
+    const struct sc_cgroup_layout *layout = &c->host->cgroups;
+
+    if (add_mount(c, "tmpfs", "tmpfs", destination, flags & ~(unsigned long)MS_RDONLY, "mode=755", "v1 hierarchies are mounted below a tmpfs") == NULL)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct sc_cgroup_hierarchy *h = &layout->items[i];
+        char *where = sc_arena_printf(c->arena, "%s/%s", destination, h->name);
+
+        if (c->has_new[SC_NS_CGROUP]) {
+            char *data = sc_arena_strdup(c->arena, "");
+
+            for (size_t k = 0; k < h->controllers.count && !h->is_v2; k++)
+                data = sc_arena_printf(c->arena, "%s%s%s", data ? data : "", k > 0 ? "," : "", h->controllers.items[k]);
+            if (!h->is_v2 && h->controllers.count == 1 && sc_str_starts(h->controllers.items[0], "name="))
+                data = sc_arena_printf(c->arena, "none,%s", h->controllers.items[0]);
+            if (add_mount(c, h->is_v2 ? "cgroup2" : "cgroup", "cgroup", where, flags, h->is_v2 ? NULL : data,
+                          "the container's own part of this hierarchy") == NULL)
+                return sc_err_nomem(err);
+        } else if (c->plan->cgroup_path != NULL) {
+            struct sc_oci_mount bind = {.destination = where, .source = sc_arena_printf(c->arena, "%s%s", h->mount_point, c->plan->cgroup_path)};
+            struct sc_mount_options o = {.is_bind = true, .data = SC_BUF_INIT};
+
+            if ((flags & MS_RDONLY) != 0)
+                o.attr_set = MOUNT_ATTR_RDONLY;
+            o.attr_set |= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+            if (add_bind(c, &bind, &o, err) < 0)
+                return -1;
+        }
+    }
+    if ((flags & MS_RDONLY) != 0) {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_READONLY_PATH, SC_SLOT_NONE, "the list of hierarchies is fixed");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.text.text = destination;
+    }
+    return sc_arena_check(c->arena, err);
+}
+
+static int
+add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned long flags, struct sc_err *err)
+{
+    const struct sc_cgroup_layout *layout = &c->host->cgroups;
+
+    if (layout->mode == SC_CGROUP_V1 || layout->mode == SC_CGROUP_HYBRID)
+        return add_cgroup_v1_view(c, m->destination, flags, err);
+    if (layout->mode == SC_CGROUP_ABSENT || layout->count == 0)
+        return 0;
+
+    struct sc_step *step = add_mount(c, "cgroup2", "cgroup2", m->destination, flags, NULL, "the container's own cgroup, as the root of what it sees");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.mount.fallback_bind = c->plan->cgroup_path != NULL ? c->plan->cgroup_dirs.items[0] : "/sys/fs/cgroup";
+    if (!c->has_new[SC_NS_CGROUP] && c->plan->cgroup_path != NULL) {
+        /* without a cgroup namespace a fresh mount would show the whole host's tree */
+        struct sc_oci_mount bind = {.destination = m->destination, .source = c->plan->cgroup_dirs.items[0]};
+        struct sc_mount_options o = {.is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+
+        c->plan->child.count--;
+        if ((flags & MS_RDONLY) != 0)
+            o.attr_set |= MOUNT_ATTR_RDONLY;
+        return add_bind(c, &bind, &o, err);
+    }
+    return 0;
+}
+
+/* devpts and tmpfs name groups of the host's table; in a user namespace an unmapped gid is refused by the kernel. */
+static const char *
+without_unmapped_gid(struct sc_compiler *c, const char *data)
+{
+    uint64_t mapped = 0;
+    const char *gid = data != NULL ? strstr(data, "gid=5") : NULL;
+
+    if (!c->has_new[SC_NS_USER] || gid == NULL)
+        return data;
+    for (size_t i = 0; i < c->gid_maps->count; i++)
+        if (c->gid_maps->items[i].container_id <= 5 && 5 < (uint64_t)c->gid_maps->items[i].container_id + c->gid_maps->items[i].size)
+            mapped = 1;
+    if (mapped)
+        return data;
+    size_t before = (size_t)(gid - data);
+    const char *after = gid + strlen("gid=5");
+    if (*after == ',')
+        after++;
+    else if (before > 0)
+        before--;
+    return sc_arena_printf(c->arena, "%.*s%s", (int)before, data, after);
+}
+
+static int
+add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_err *err)
+{
+    const char *type = m->type != NULL && m->type[0] != '\0' ? m->type : "none";
+    const char *data = o->data.len > 0 ? sc_arena_strdup(c->arena, o->data.data) : NULL;
+    struct sc_step *step;
+
+    if (strcmp(type, "none") == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": needs a type, or the option bind", m->destination);
+    if (o->copies_up)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "mount on \"%s\": tmpcopyup is not supported", m->destination);
+    if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
+        return add_cgroup_view(c, m, o->ms_flags, err);
+    step = add_mount(c, type, m->source != NULL && m->source[0] != '\0' ? m->source : type, m->destination, o->ms_flags,
+                     without_unmapped_gid(c, data), "a file system the config asks for");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    /* A fresh sysfs shows the devices of a network namespace, and only its owner may mount one. */
+    if (strcmp(type, "sysfs") == 0 && c->has_user_ns && !c->has_new[SC_NS_NET])
+        step->u.mount.fallback_bind = "/sys";
+    if (strcmp(type, "mqueue") == 0 && c->has_user_ns && !c->has_new[SC_NS_IPC])
+        step->u.mount.fallback_bind = "/dev/mqueue";
+    if (strcmp(type, "proc") == 0 && c->has_user_ns && !c->has_new[SC_NS_PID])
+        step->u.mount.fallback_bind = "/proc";
+    if (o->propagation != 0) {
+        struct sc_step *p = sc_steps_add(c->arena, &c->plan->child, SC_OP_PROPAGATION, SC_SLOT_NONE, "asked for with the mount");
+
+        if (p == NULL)
+            return sc_err_nomem(err);
+        p->u.propagation.flags = o->propagation;
+        p->u.propagation.path = m->destination;
+    }
+    return 0;
+}
+
+/* --init: our own reaper, bound read-only where no image file can be in its place */
+static int
+add_init(struct sc_compiler *c, struct sc_err *err)
+{
+    struct sc_oci_mount bind = {.destination = (char *)SC_INIT_INSIDE, .source = (char *)c->ask->init_path};
+    struct sc_mount_options o = {.is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+
+    return c->ask->init_path != NULL ? add_bind(c, &bind, &o, err) : 0;
+}
+
+int
+sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
+{
+    for (size_t i = 0; i < c->spec->mount_count; i++) {
+        const struct sc_oci_mount *m = &c->spec->mounts[i];
+        struct sc_mount_options o = {.data = SC_BUF_INIT};
+        int result = sc_mount_options_parse(&m->options, &o, err);
+
+        if (result == 0 && o.data.len > 0 && o.is_bind) {
+            result = sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": option \"%s\" does not apply to a bind mount", m->destination, o.data.data);
+        } else if (result == 0) {
+            bool is_bind = o.is_bind || (m->type != NULL && strcmp(m->type, "bind") == 0);
+
+            result = is_bind ? add_bind(c, m, &o, err) : add_file_system(c, m, &o, err);
+        }
+        sc_buf_release(&o.data);
+        if (result < 0)
+            return sc_err_wrap(err, "mounts[%zu]", i);
+    }
+    return add_init(c, err);
+}

@@ -1,0 +1,327 @@
+/* From limits to execve: what becomes of the process itself, the same for a container's first and for an exec. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kernel/kernel.h"
+#include "plan/plan-priv.h"
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static struct sc_step *
+add(struct sc_arena *arena, struct sc_steps *steps, enum sc_op op, const char *why)
+{
+    return sc_steps_add(arena, steps, op, SC_SLOT_NONE, why);
+}
+
+static int
+compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *p, struct sc_err *err)
+{
+    struct sc_step *step;
+
+    if (p->scheduler.is_set) {
+        if ((step = add(arena, steps, SC_OP_SCHEDULER, "the scheduling policy asked for")) == NULL)
+            return sc_err_nomem(err);
+        step->u.scheduler = &p->scheduler;
+    }
+    if (p->io_priority.is_set) {
+        if ((step = add(arena, steps, SC_OP_IO_PRIORITY, "the I/O priority asked for")) == NULL)
+            return sc_err_nomem(err);
+        step->u.io_priority = &p->io_priority;
+    }
+    if (p->exec_cpu_affinity_final != NULL && p->exec_cpu_affinity_final[0] != '\0') {
+        if ((step = add(arena, steps, SC_OP_AFFINITY, "the CPUs asked for")) == NULL)
+            return sc_err_nomem(err);
+        step->u.text.text = p->exec_cpu_affinity_final;
+    }
+    return 0;
+}
+
+static int
+compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *p, struct sc_err *err)
+{
+    struct sc_step *step;
+
+    for (size_t i = 0; i < p->rlimit_count; i++) {
+        if ((step = add(arena, steps, SC_OP_RLIMIT, "a resource limit of the process")) == NULL)
+            return sc_err_nomem(err);
+        step->u.rlimit.resource = p->rlimits[i].resource;
+        step->u.rlimit.soft = p->rlimits[i].soft;
+        step->u.rlimit.hard = p->rlimits[i].hard;
+    }
+    if (p->oom_score_adj.is_set) {
+        if ((step = add(arena, steps, SC_OP_OOM_SCORE, "how readily the OOM killer takes it")) == NULL)
+            return sc_err_nomem(err);
+        step->u.number.value = p->oom_score_adj.value;
+    }
+    return compile_scheduling(arena, steps, p, err);
+}
+
+/* execvp(3)'s search, prepared here so that the child only tries names. */
+static char **
+program_candidates(struct sc_arena *arena, const char *program, const struct sc_strv *env)
+{
+    struct sc_strv list = {0};
+    ssize_t index = sc_strv_find_key(env, "PATH");
+    const char *path = index >= 0 ? env->items[index] + strlen("PATH=") : DEFAULT_PATH;
+
+    if (strchr(program, '/') != NULL) {
+        sc_strv_add(&list, arena, program);
+        return list.items;
+    }
+    while (*path != '\0') {
+        size_t len = strcspn(path, ":");
+
+        if (len == 0)
+            sc_strv_addf(&list, arena, "./%s", program);
+        else
+            sc_strv_addf(&list, arena, "%.*s/%s", (int)len, path, program);
+        path += len;
+        if (*path == ':')
+            path++;
+    }
+    if (list.count == 0)
+        sc_strv_addf(&list, arena, "/%s", program);
+    return list.items;
+}
+
+static int
+compile_program(struct sc_arena *arena, const struct sc_process_ask *ask, struct sc_step *find, struct sc_err *err)
+{
+    const struct sc_oci_process *p = ask->process;
+    struct sc_strv argv = {0}, env = {0};
+
+    /* sc-init takes the program as its arguments; --init finds it by the same search */
+    if (ask->init_path != NULL) {
+        sc_strv_add(&argv, arena, SC_INIT_INSIDE);
+        sc_strv_add(&argv, arena, "--");
+    }
+    for (size_t i = 0; i < p->args.count; i++)
+        sc_strv_add(&argv, arena, p->args.items[i]);
+    for (size_t i = 0; i < p->env.count; i++)
+        sc_strv_add(&env, arena, p->env.items[i]);
+    if (env.items == NULL)
+        env.items = SC_ARENA_ARRAY(arena, char *, 1);
+    find->u.exec.argv = argv.items;
+    find->u.exec.envp = env.items;
+    find->u.exec.candidates = program_candidates(arena, p->args.items[0], &p->env);
+    return sc_arena_check(arena, err);
+}
+
+static int
+compile_ids(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
+{
+    const struct sc_oci_user *user = &ask->process->user;
+    struct sc_step *step = add(arena, steps, SC_OP_SET_IDS, "no id or group of the caller remains");
+
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.ids.uid = user->uid;
+    step->u.ids.gid = user->gid;
+    step->u.ids.groups = user->additional_gids;
+    step->u.ids.group_count = user->additional_gid_count;
+    step->u.ids.keeps_groups = ask->denies_setgroups;
+    if (ask->denies_setgroups && user->additional_gid_count > 0)
+        return sc_err_set(err, SC_ERR_DENIED, "process.user.additionalGids: setting groups needs a gid map made by root (newgidmap)");
+    if ((step = add(arena, steps, SC_OP_UMASK, "the mask of new files")) == NULL)
+        return sc_err_nomem(err);
+    step->u.number.value = user->umask.is_set ? (int64_t)user->umask.value : 0022;
+    return 0;
+}
+
+static int
+compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
+{
+    const struct sc_oci_capabilities *caps = &ask->process->capabilities;
+    struct sc_step *step = NULL, *seccomp = NULL;
+
+    /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it is loaded while there is one (seccomp(2)). */
+    if (ask->seccomp != NULL && !ask->process->no_new_privileges) {
+        if ((seccomp = add(arena, steps, SC_OP_SECCOMP, "system calls outside the profile are refused; before the capability that loading needs is gone")) == NULL)
+            return sc_err_nomem(err);
+        seccomp->u.seccomp.profile = ask->seccomp;
+    }
+    if ((step = add(arena, steps, SC_OP_CAPS_BOUNDING, "what is dropped here no program can ever get back")) == NULL)
+        return sc_err_nomem(err);
+    step->u.caps.bounding = caps->is_set ? caps->bounding : 0;
+    if (compile_ids(arena, steps, ask, err) < 0)
+        return -1;
+    if ((step = add(arena, steps, SC_OP_CAPS, "the capabilities of the process, no others")) == NULL)
+        return sc_err_nomem(err);
+    if (caps->is_set) {
+        step->u.caps.effective = caps->effective;
+        step->u.caps.permitted = caps->permitted;
+        step->u.caps.inheritable = caps->inheritable;
+        step->u.caps.ambient = caps->ambient;
+    }
+    if (ask->process->no_new_privileges) {
+        if (add(arena, steps, SC_OP_NO_NEW_PRIVS, "execve gives no privilege: setuid and file capabilities are ignored") == NULL)
+            return sc_err_nomem(err);
+        if (ask->seccomp != NULL) {
+            if ((seccomp = add(arena, steps, SC_OP_SECCOMP, "system calls outside the profile are refused; as late as can be")) == NULL)
+                return sc_err_nomem(err);
+            seccomp->u.seccomp.profile = ask->seccomp;
+        }
+    }
+    return 0;
+}
+
+int
+sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
+{
+    const struct sc_oci_process *p = ask->process;
+    struct sc_step *step, *find;
+
+    if (p->args.count == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "process.args: must name a program");
+    if (compile_limits(arena, steps, p, err) < 0)
+        return -1;
+    if ((step = add(arena, steps, SC_OP_CWD, "made when absent, resolved inside the root, so that it can never be outside")) == NULL)
+        return sc_err_nomem(err);
+    step->u.text.text = p->cwd;
+    if ((find = add(arena, steps, SC_OP_FIND_PROGRAM, "a missing program is told before anything else happens")) == NULL)
+        return sc_err_nomem(err);
+    if (compile_program(arena, ask, find, err) < 0)
+        return -1;
+    char *const *argv = find->u.exec.argv, *const *envp = find->u.exec.envp, *const *candidates = find->u.exec.candidates;
+
+    if (ask->waits_for_start && add(arena, steps, SC_OP_WAIT_START, "created; the program runs when start says so") == NULL)
+        return sc_err_nomem(err);
+    if (ask->start_hooks != NULL && ask->start_hooks->count > 0) {
+        if ((step = add(arena, steps, SC_OP_HOOKS_START, "hooks in the container, before its program")) == NULL)
+            return sc_err_nomem(err);
+        step->u.hooks.lists[0] = ask->start_hooks;
+        step->u.hooks.names[0] = "startContainer";
+    }
+    if ((step = add(arena, steps, SC_OP_CLOSE_FDS, "no descriptor of the host gets in, not even as /proc/self/fd/N in the program's path")) == NULL)
+        return sc_err_nomem(err);
+    step->u.number.value = ask->preserve_fds;
+    if (compile_privileges(arena, steps, ask, err) < 0)
+        return -1;
+    if (ask->dies_with_parent && add(arena, steps, SC_OP_PDEATHSIG, "nothing runs without its monitor; after the ids, whose change clears it") == NULL)
+        return sc_err_nomem(err);
+    if ((step = add(arena, steps, SC_OP_EXEC, ask->init_path != NULL ? "sc-init is pid 1: it reaps and forwards signals" : "the program takes over")) == NULL)
+        return sc_err_nomem(err);
+    step->u.exec.argv = argv;
+    step->u.exec.envp = envp;
+    step->u.exec.candidates = candidates;
+    if (ask->init_path != NULL) {
+        char **only = SC_ARENA_ARRAY(arena, char *, 2);
+
+        if (only == NULL)
+            return sc_err_nomem(err);
+        only[0] = argv[0];
+        step->u.exec.candidates = only;
+    }
+    return 0;
+}
+
+/* ---- exec: a further process in a running container ------------------------------------------------- */
+
+static int
+compile_exec_cgroups(const struct sc_exec_ask *ask, const struct sc_host *host, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
+{
+    for (size_t i = 0; ask->cgroup_dirs != NULL && i < ask->cgroup_dirs->count; i++) {
+        const char *dir = ask->cgroup_dirs->items[i];
+        bool is_v2 = false;
+        int slot = sc_plan_new_slot(out);
+        struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_CGROUP_OPEN, slot, "the container's limits hold for this process too");
+
+        for (size_t k = 0; k < host->cgroups.count; k++) {
+            const struct sc_cgroup_hierarchy *h = &host->cgroups.items[k];
+
+            if (h->is_v2 && sc_str_starts(dir, h->mount_point) && dir[strlen(h->mount_point)] == '/')
+                is_v2 = true;
+        }
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.cgroup.mount_point = dir;
+        step->u.cgroup.path = "";
+        step->u.cgroup.is_v2 = is_v2;
+        if (is_v2) {
+            out->clone.u.clone.cgroup_slot = slot;
+            continue;
+        }
+        int join_slot = sc_plan_new_slot(out);
+        if ((step = sc_steps_add(arena, &out->child, SC_OP_CGROUP_JOIN, join_slot, "a task that moves itself skips the lock that moving another takes")) == NULL)
+            return sc_err_nomem(err);
+        step->u.cgroup.mount_point = dir;
+        step->u.cgroup.path = "";
+    }
+    return 0;
+}
+
+static int
+compile_exec_joins(const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
+{
+    int slot = sc_plan_new_slot(out);
+    struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_PIDFD_OPEN, slot, "a pidfd cannot come to mean another process");
+    uint64_t later = ask->ns_flags & ~sc_ns_table[SC_NS_PID].clone_flag;
+
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.ns.pid = ask->pid;
+    if ((ask->ns_flags & sc_ns_table[SC_NS_PID].clone_flag) != 0) {
+        if ((step = sc_steps_add(arena, &out->before, SC_OP_NS_JOIN, slot, "takes effect for the child that is cloned next")) == NULL)
+            return sc_err_nomem(err);
+        step->u.ns.flags = sc_ns_table[SC_NS_PID].clone_flag;
+        step->u.ns.pid = ask->pid;
+    }
+    if (later != 0) {
+        if ((step = sc_steps_add(arena, &out->child, SC_OP_NS_JOIN, slot, "one call joins all namespaces of the container")) == NULL)
+            return sc_err_nomem(err);
+        step->u.ns.flags = later;
+        step->u.ns.pid = ask->pid;
+    }
+    if (ask->has_user_namespace && sc_steps_add(arena, &out->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE, "the caller's ids mean nothing in the container") == NULL)
+        return sc_err_nomem(err);
+    if (sc_steps_add(arena, &out->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") == NULL)
+        return sc_err_nomem(err);
+    return 0;
+}
+
+int
+sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host, const struct sc_exec_ask *ask, struct sc_arena *arena,
+                     struct sc_plan *out, struct sc_err *err)
+{
+    struct sc_process_ask tail = {
+        .process = process,
+        .seccomp = ask->seccomp != NULL && ask->seccomp->is_set ? ask->seccomp : NULL,
+        .dies_with_parent = ask->dies_with_parent,
+        .has_user_ns = ask->has_user_namespace,
+        .denies_setgroups = host->uid != 0,
+        .preserve_fds = ask->preserve_fds,
+        .host_caps = host->caps,
+    };
+
+    memset(out, 0, sizeof(*out));
+    out->slot_count = SC_SLOT_FIRST_FREE;
+    out->is_exec = true;
+    out->process = process;
+    out->undo = sc_arena_strdup(arena, "");
+    out->clone.op = SC_OP_CLONE;
+    out->clone.slot = SC_SLOT_NONE;
+    out->clone.why = "the process that becomes the program";
+    out->clone.u.clone.cgroup_slot = SC_SLOT_NONE;
+    if (compile_exec_cgroups(ask, host, arena, out, err) < 0 || compile_exec_joins(ask, arena, out, err) < 0)
+        return -1;
+    if (!ask->no_new_keyring) {
+        struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_KEYRING, SC_SLOT_NONE, "so that the caller's keys are not inherited");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.text.text = "_ses";
+    }
+    if (process->terminal) {
+        struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_CONSOLE, SC_SLOT_NONE, "a terminal of the container's own devpts");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.console.width = process->console_width;
+        step->u.console.height = process->console_height;
+        step->u.console.uid = process->user.uid;
+    }
+    if (sc_compile_process(arena, &out->child, &tail, err) < 0)
+        return -1;
+    return sc_arena_check(arena, err);
+}

@@ -1,0 +1,240 @@
+/* The compiler: the order of a container's start, one stage after the other. Each stage is in a file of its own. */
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "kernel/kernel.h"
+#include "plan/plan-priv.h"
+
+#define STEPS_INITIAL 64
+
+struct sc_step *
+sc_steps_add(struct sc_arena *arena, struct sc_steps *list, enum sc_op op, int slot, const char *why)
+{
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity != 0 ? list->capacity * 2 : STEPS_INITIAL;
+        struct sc_step *items = SC_ARENA_ARRAY(arena, struct sc_step, capacity);
+
+        if (items == NULL)
+            return NULL;
+        if (list->count > 0)
+            memcpy(items, list->items, list->count * sizeof(*items));
+        list->items = items;
+        list->capacity = capacity;
+    }
+
+    struct sc_step *step = &list->items[list->count++];
+    step->op = op;
+    step->slot = slot;
+    step->why = why;
+    return step;
+}
+
+int
+sc_plan_new_slot(struct sc_plan *plan)
+{
+    return plan->slot_count < SC_SLOTS_MAX ? plan->slot_count++ : SC_SLOT_NONE;
+}
+
+static int
+add_text_step(struct sc_compiler *c, enum sc_op op, const char *text, const char *value, const char *why, struct sc_err *err)
+{
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, op, SC_SLOT_NONE, why);
+
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.text.text = text;
+    step->u.text.value = value;
+    return 0;
+}
+
+static int
+compile_identity(struct sc_compiler *c, struct sc_err *err)
+{
+    if (!c->ask->no_new_keyring) {
+        char *name = sc_arena_printf(c->arena, "_ses.%s", c->ask->id);
+
+        if (add_text_step(c, SC_OP_KEYRING, name, NULL, "so that the caller's keys are not inherited", err) < 0)
+            return -1;
+    }
+    if (c->spec->hostname != NULL && c->spec->hostname[0] != '\0' &&
+        add_text_step(c, SC_OP_HOSTNAME, c->spec->hostname, NULL, "the container's own host name", err) < 0)
+        return -1;
+    if (c->spec->domainname != NULL && c->spec->domainname[0] != '\0' &&
+        add_text_step(c, SC_OP_DOMAINNAME, c->spec->domainname, NULL, "the container's own NIS domain name", err) < 0)
+        return -1;
+    if (c->has_new[SC_NS_NET] &&
+        sc_steps_add(c->arena, &c->plan->child, SC_OP_LOOPBACK_UP, SC_SLOT_NONE, "a new network namespace starts with lo down") == NULL)
+        return sc_err_nomem(err);
+    return 0;
+}
+
+static int
+compile_sysctls(struct sc_compiler *c, struct sc_err *err)
+{
+    for (size_t i = 0; i < c->spec->linux_.sysctl.count; i++) {
+        const char *entry = c->spec->linux_.sysctl.items[i];
+        const char *equals = strchr(entry, '=');
+        char *path = sc_arena_printf(c->arena, "sys/%.*s", (int)(equals - entry), entry);
+
+        if (path == NULL)
+            return sc_err_nomem(err);
+        /* sysctl(8): dots separate unless the name was written with slashes */
+        if (strchr(path + 4, '/') == NULL) {
+            for (char *p = path + 4; *p != '\0'; p++)
+                if (*p == '.')
+                    *p = '/';
+        }
+        if (add_text_step(c, SC_OP_SYSCTL, path, equals + 1, "a kernel parameter of the new namespace", err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Hooks that run outside: createRuntime and its predecessor prestart, after the namespaces exist, before the root changes. */
+static int
+compile_runtime_hooks(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_oci_hooks *hooks = &c->spec->hooks;
+
+    if (hooks->prestart.count + hooks->create_runtime.count > 0) {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->after, SC_OP_HOOKS_RUNTIME, SC_SLOT_NONE, "hooks in the runtime's namespaces");
+
+        if (step == NULL ||
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_HOOKS, SC_SLOT_NONE, "hooks outside must finish first") == NULL)
+            return sc_err_nomem(err);
+        step->u.hooks.lists[0] = &hooks->prestart;
+        step->u.hooks.names[0] = "prestart";
+        step->u.hooks.lists[1] = &hooks->create_runtime;
+        step->u.hooks.names[1] = "createRuntime";
+    }
+    if (hooks->create_container.count > 0) {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_HOOKS_CONTAINER, SC_SLOT_NONE, "hooks in the container's namespaces");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.hooks.lists[0] = &hooks->create_container;
+        step->u.hooks.names[0] = "createContainer";
+    }
+    return 0;
+}
+
+static int
+compile_pivot(struct sc_compiler *c, struct sc_err *err)
+{
+    const char *propagation = c->spec->linux_.rootfs_propagation;
+    bool can_pivot = !c->host->root_is_ramfs && !c->ask->no_pivot;
+    const char *why = can_pivot ? "the root of the mount namespace becomes the container's; the host's is detached"
+                    : c->host->root_is_ramfs ? "pivot_root cannot leave a ramfs: the new root covers the old one instead"
+                                             : "asked for: no pivot_root";
+
+    if (!c->has_new[SC_NS_MOUNT])
+        return 0;
+    if (sc_steps_add(c->arena, &c->plan->child, can_pivot ? SC_OP_PIVOT : SC_OP_CHROOT, SC_SLOT_NONE, why) == NULL)
+        return sc_err_nomem(err);
+    if (propagation != NULL && propagation[0] != '\0') {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_PROPAGATION, SC_SLOT_NONE, "rootfsPropagation");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        return sc_propagation_parse(propagation, &step->u.propagation.flags, err);
+    }
+    return 0;
+}
+
+/* What the host or this build cannot do must be said before anything is made. */
+static int
+check_supported(const struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_oci_linux *l = &c->spec->linux_;
+
+    if (l->intel_rdt.is_set)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.intelRdt: this host has no resctrl file system");
+    if (l->net_device_count > 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.netDevices: moving network devices is not supported");
+    if (c->spec->process.is_set && c->spec->process.apparmor_profile != NULL && c->spec->process.apparmor_profile[0] != '\0')
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.apparmorProfile: AppArmor is not enabled on this host");
+    if (c->spec->process.is_set && c->spec->process.selinux_label != NULL && c->spec->process.selinux_label[0] != '\0')
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
+    if (l->seccomp.listener_path != NULL && l->seccomp.listener_path[0] != '\0')
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.seccomp.listenerPath: user notification is not supported");
+    return 0;
+}
+
+static int
+compile_process_tail(struct sc_compiler *c, struct sc_err *err)
+{
+    struct sc_process_ask ask = {
+        .process = &c->spec->process,
+        .seccomp = c->spec->linux_.seccomp.is_set ? &c->spec->linux_.seccomp : NULL,
+        .waits_for_start = c->ask->waits_for_start,
+        .dies_with_parent = c->ask->dies_with_parent,
+        .has_user_ns = c->has_user_ns,
+        .denies_setgroups = c->is_unprivileged,
+        .start_hooks = &c->spec->hooks.start_container,
+        .init_path = c->ask->init_path,
+        .preserve_fds = c->ask->preserve_fds,
+        .host_caps = c->host->caps,
+    };
+
+    return sc_compile_process(c->arena, &c->plan->child, &ask, err);
+}
+
+static int
+compile_personality(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_oci_linux *l = &c->spec->linux_;
+
+    if (l->personality.is_set) {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.number.value = (int64_t)l->personality.value;
+    }
+    if (l->memory_policy.is_set) {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.memory_policy = &l->memory_policy;
+    }
+    return 0;
+}
+
+int
+sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, const struct sc_ask *ask, struct sc_arena *arena,
+                struct sc_plan *out, struct sc_err *err)
+{
+    struct sc_compiler c = {
+        .spec = spec,
+        .host = host,
+        .ask = ask,
+        .arena = arena,
+        .plan = out,
+        .uid_maps = &spec->linux_.uid_mappings,
+        .gid_maps = &spec->linux_.gid_mappings,
+        .idmap_slot = SC_SLOT_NONE,
+        .cgroup_v2_slot = SC_SLOT_NONE,
+        .is_unprivileged = host->uid != 0,
+    };
+
+    memset(out, 0, sizeof(*out));
+    out->slot_count = SC_SLOT_FIRST_FREE;
+    out->id = ask->id;
+    out->spec = spec;
+    out->process = &spec->process;
+    if (sc_oci_validate(spec, err) < 0 || check_supported(&c, err) < 0)
+        return -1;
+    if (!spec->process.is_set)
+        return sc_err_set(err, SC_ERR_INVALID, "process: must be given to start a container");
+
+    if (sc_compile_cgroups(&c, err) < 0 || sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 ||
+        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_devices(&c, err) < 0 ||
+        compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 ||
+        compile_pivot(&c, err) < 0 || compile_personality(&c, err) < 0 || compile_process_tail(&c, err) < 0)
+        return -1;
+    if (out->slot_count >= SC_SLOTS_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d", SC_SLOTS_MAX - 40);
+    return sc_arena_check(arena, err);
+}

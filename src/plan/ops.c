@@ -1,0 +1,516 @@
+/* One row per op: its name, and how a step of it is told to a person, as a title and as system calls. */
+#include <linux/capability.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "plan/plan-priv.h"
+
+#define TITLE(...)                         \
+    do {                                   \
+        if (what == SC_PRINT_TITLE) {      \
+            sc_buf_addf(out, __VA_ARGS__); \
+            return;                        \
+        }                                  \
+    } while (0)
+
+static void
+print_cgroup_create(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("make cgroup %s%s", s->u.cgroup.mount_point, s->u.cgroup.path);
+    sc_buf_addf(out, "mkdir(\"%s%s\", 0755)", s->u.cgroup.mount_point, s->u.cgroup.path);
+    if (s->u.cgroup.is_v2 && s->u.cgroup.need_controllers != NULL && s->u.cgroup.need_controllers->count > 0) {
+        sc_buf_adds(out, "; write(\"cgroup.subtree_control\" of its parents, \"");
+        for (size_t i = 0; i < s->u.cgroup.need_controllers->count; i++)
+            sc_buf_addf(out, "%s+%s", i > 0 ? " " : "", s->u.cgroup.need_controllers->items[i]);
+        sc_buf_adds(out, "\")");
+    }
+}
+
+static void
+print_cgroup_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("open cgroup %s%s", s->u.cgroup.mount_point, s->u.cgroup.path);
+    sc_buf_addf(out, "open(\"%s%s\", O_PATH|O_DIRECTORY)", s->u.cgroup.mount_point, s->u.cgroup.path);
+}
+
+static void
+print_cgroup_write(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set %s to %s", s->u.cgroup_write.file, s->u.cgroup_write.value);
+    sc_buf_addf(out, "write(\"%s%s/%s\", \"%s\")", s->u.cgroup_write.mount_point, s->u.cgroup_write.path, s->u.cgroup_write.file, s->u.cgroup_write.value);
+}
+
+static void
+print_cgroup_devices(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("limit devices: %s", s->u.devices.summary);
+    sc_buf_addf(out, "bpf(BPF_PROG_LOAD, {BPF_PROG_TYPE_CGROUP_DEVICE, %zu insns}); bpf(BPF_PROG_ATTACH, BPF_CGROUP_DEVICE)", s->u.devices.insn_count);
+}
+
+static void
+print_ns_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("open %s namespace %s", sc_ns_table[s->u.ns.kind].oci_name, s->u.ns.path);
+    sc_buf_addf(out, "open(\"%s\", O_RDONLY|O_CLOEXEC)", s->u.ns.path);
+}
+
+static void
+print_pidfd_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("open process %d", (int)s->u.ns.pid);
+    sc_buf_addf(out, "pidfd_open(%d, 0)", (int)s->u.ns.pid);
+}
+
+static void
+print_ns_join(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    if (what == SC_PRINT_TITLE && s->u.ns.path != NULL)
+        sc_buf_addf(out, "join %s namespace %s", sc_ns_table[s->u.ns.kind].oci_name, s->u.ns.path);
+    else if (what == SC_PRINT_TITLE)
+        sc_buf_addf(out, "join the namespaces of process %d", (int)s->u.ns.pid);
+    else {
+        sc_buf_addf(out, "setns(fd of %s, ", s->u.ns.path != NULL ? s->u.ns.path : "the pidfd");
+        sc_print_clone_flags(s->u.ns.flags, out);
+        sc_buf_addc(out, ')');
+    }
+}
+
+static void
+print_one_line(const char *text, struct sc_buf *out)
+{
+    for (const char *p = text; p != NULL && *p != '\0'; p++)
+        if (*p != '\n')
+            sc_buf_addc(out, *p);
+        else if (p[1] != '\0')
+            sc_buf_adds(out, ", ");
+}
+
+static void
+print_idmap_ns(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("make a user namespace for idmapped mounts");
+    sc_buf_adds(out, "clone(CLONE_NEWUSER); write(\"/proc/PID/uid_map\", \"");
+    print_one_line(s->u.idmap.uid_map, out);
+    sc_buf_adds(out, "\"); open(\"/proc/PID/ns/user\")");
+}
+
+static void
+print_idmap_write(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("map ids");
+    if (s->u.idmap.denies_setgroups)
+        sc_buf_adds(out, "write(\"/proc/PID/setgroups\", \"deny\"); ");
+    sc_buf_adds(out, "write(\"/proc/PID/uid_map\", \"");
+    print_one_line(s->u.idmap.uid_map, out);
+    sc_buf_adds(out, "\"); write(\"/proc/PID/gid_map\", \"");
+    print_one_line(s->u.idmap.gid_map, out);
+    sc_buf_adds(out, "\")");
+}
+
+static void
+print_tree_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("open bind source %s", s->u.tree.source);
+    if (s->u.tree.creates_source)
+        sc_buf_addf(out, "mkdir(\"%s\", 0755) if absent; ", s->u.tree.source);
+    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE%s)", s->u.tree.source, s->u.tree.is_recursive ? "|AT_RECURSIVE" : "");
+    if (s->u.tree.attr_set != 0 || s->u.tree.attr_clear != 0) {
+        sc_buf_adds(out, "; mount_setattr(set=");
+        sc_print_attr(s->u.tree.attr_set, out);
+        sc_buf_adds(out, ", clear=");
+        sc_print_attr(s->u.tree.attr_clear, out);
+        sc_buf_addc(out, ')');
+    }
+    if (s->u.tree.attr_set_rec != 0 || s->u.tree.attr_clear_rec != 0) {
+        sc_buf_adds(out, "; mount_setattr(AT_RECURSIVE, set=");
+        sc_print_attr(s->u.tree.attr_set_rec, out);
+        sc_buf_adds(out, ", clear=");
+        sc_print_attr(s->u.tree.attr_clear_rec, out);
+        sc_buf_addc(out, ')');
+    }
+    if (s->u.tree.propagation != 0) {
+        sc_buf_adds(out, "; mount_setattr(propagation=");
+        sc_print_ms_flags((unsigned long)s->u.tree.propagation, out);
+        sc_buf_addc(out, ')');
+    }
+    if (s->u.tree.idmap_slot != SC_SLOT_NONE)
+        sc_buf_adds(out, "; mount_setattr(MOUNT_ATTR_IDMAP)");
+}
+
+static void
+print_mount_tree(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("bind %s on %s", s->u.tree.source, s->u.tree.destination);
+    sc_buf_addf(out, "move_mount(tree of \"%s\", openat2(root, \"%s\", RESOLVE_IN_ROOT))", s->u.tree.source, s->u.tree.destination);
+}
+
+static void
+print_clone(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("clone the process");
+    sc_buf_adds(out, "clone3(");
+    sc_print_clone_flags(s->u.clone.flags, out);
+    sc_buf_addf(out, "%s|CLONE_PIDFD)", s->u.clone.cgroup_slot != SC_SLOT_NONE ? "|CLONE_INTO_CGROUP" : "");
+}
+
+static void
+print_hooks(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    const char *separator = "";
+
+    if (what == SC_PRINT_TITLE)
+        sc_buf_adds(out, "run hooks: ");
+    for (size_t i = 0; i < SC_ARRAY_LEN(s->u.hooks.lists); i++) {
+        for (size_t k = 0; s->u.hooks.lists[i] != NULL && k < s->u.hooks.lists[i]->count; k++) {
+            const char *path = s->u.hooks.lists[i]->items[k].path;
+
+            if (what == SC_PRINT_TITLE)
+                sc_buf_addf(out, "%s%s %s", separator, s->u.hooks.names[i], path);
+            else
+                sc_buf_addf(out, "%sfork(); execve(\"%s\") with the state on its standard input", separator, path);
+            separator = "; ";
+        }
+    }
+}
+
+static void
+print_cgroup_join(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("enter cgroup %s%s", s->u.cgroup.mount_point, s->u.cgroup.path);
+    sc_buf_addf(out, "write(\"%s%s/tasks\", \"0\")", s->u.cgroup.mount_point, s->u.cgroup.path);
+}
+
+static void
+print_unshare(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("make a %s namespace", sc_ns_table[s->u.ns.kind].oci_name);
+    sc_buf_adds(out, "unshare(");
+    sc_print_clone_flags(s->u.ns.flags, out);
+    sc_buf_addc(out, ')');
+}
+
+static void
+print_time_offsets(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("make a time namespace");
+    sc_buf_adds(out, "unshare(CLONE_NEWTIME); write(\"/proc/self/timens_offsets\", \"");
+    print_one_line(s->u.text.text, out);
+    sc_buf_adds(out, "\"); setns(\"/proc/self/ns/time_for_children\", CLONE_NEWTIME)");
+}
+
+#define PRINT_FIXED(function, title, call)                                           \
+    static void function(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out) \
+    {                                                                                \
+        (void)s;                                                                     \
+        sc_buf_adds(out, what == SC_PRINT_TITLE ? (title) : (call));                 \
+    }
+PRINT_FIXED(print_wait_maps, "wait for the id maps", "recvmsg(launcher)")
+PRINT_FIXED(print_become_root, "become root of the user namespace", "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
+PRINT_FIXED(print_setsid, "start a session", "setsid()")
+PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})")
+PRINT_FIXED(print_root_attach, "attach the root", "move_mount(root, \"/\")")
+PRINT_FIXED(print_wait_hooks, "wait for hooks", "recvmsg(launcher)")
+PRINT_FIXED(print_pivot, "pivot to the new root", "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\")")
+PRINT_FIXED(print_chroot, "change to the new root", "fchdir(root); chroot(\".\"); chdir(\"/\")")
+PRINT_FIXED(print_root_readonly, "make the root read-only", "mount_setattr(root, MOUNT_ATTR_RDONLY)")
+PRINT_FIXED(print_no_new_privs, "forbid new privileges", "prctl(PR_SET_NO_NEW_PRIVS, 1)")
+PRINT_FIXED(print_pdeathsig, "die with the monitor", "prctl(PR_SET_PDEATHSIG, SIGKILL)")
+PRINT_FIXED(print_wait_start, "wait for start", "accept(gate)")
+PRINT_FIXED(print_scheduler, "set the scheduling policy", "sched_setattr(0)")
+PRINT_FIXED(print_io_priority, "set the I/O priority", "ioprio_set(IOPRIO_WHO_PROCESS, 0)")
+PRINT_FIXED(print_memory_policy, "set the NUMA memory policy", "set_mempolicy()")
+
+static void
+print_keyring(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("join a new session keyring");
+    sc_buf_addf(out, "keyctl(KEYCTL_JOIN_SESSION_KEYRING, \"%s\")", s->u.text.text);
+}
+
+static void
+print_hostname(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set the host name to %s", s->u.text.text);
+    sc_buf_addf(out, "sethostname(\"%s\")", s->u.text.text);
+}
+
+static void
+print_domainname(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set the domain name to %s", s->u.text.text);
+    sc_buf_addf(out, "setdomainname(\"%s\")", s->u.text.text);
+}
+
+static void
+print_propagation(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    const char *path = s->u.propagation.path != NULL ? s->u.propagation.path : "/";
+
+    TITLE("set mount propagation of %s", path);
+    sc_buf_addf(out, "mount(NULL, \"%s\", NULL, ", path);
+    sc_print_ms_flags((unsigned long)s->u.propagation.flags, out);
+    sc_buf_adds(out, ", NULL)");
+}
+
+static void
+print_overlay(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    const struct sc_overlay *o = s->u.overlay.overlay;
+
+    TITLE("mount overlay of %zu layer%s as the root", o->lowerdirs.count, o->lowerdirs.count == 1 ? "" : "s");
+    sc_buf_adds(out, "fsopen(\"overlay\"); fsconfig(");
+    for (size_t i = 0; i < o->lowerdirs.count; i++)
+        sc_buf_addf(out, "%slowerdir=%s", i > 0 ? ", " : "", o->lowerdirs.items[i]);
+    if (o->upperdir != NULL)
+        sc_buf_addf(out, ", upperdir=%s, workdir=%s", o->upperdir, o->workdir);
+    sc_buf_addf(out, "%s%s); fsmount()", o->is_volatile ? ", volatile" : "", o->is_userxattr ? ", userxattr" : "");
+}
+
+static void
+print_mount(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("mount %s on %s", s->u.mount.type, s->u.mount.destination);
+    sc_buf_addf(out, "mount(\"%s\", \"%s\", \"%s\", ", s->u.mount.source, s->u.mount.destination, s->u.mount.type);
+    sc_print_ms_flags(s->u.mount.ms_flags, out);
+    if (s->u.mount.data != NULL)
+        sc_buf_addf(out, ", \"%s\")", s->u.mount.data);
+    else
+        sc_buf_adds(out, ", NULL)");
+}
+
+static void
+print_mknod(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("make device %s", s->u.node.path);
+    sc_buf_addf(out, "mknod(\"%s\", %s|0%o, makedev(%lld, %lld))", s->u.node.path, s->u.node.type == 'b' ? "S_IFBLK" : s->u.node.type == 'p' ? "S_IFIFO" : "S_IFCHR",
+                s->u.node.mode, (long long)s->u.node.major, (long long)s->u.node.minor);
+    if (s->u.node.uid != 0 || s->u.node.gid != 0)
+        sc_buf_addf(out, "; chown(%u, %u)", s->u.node.uid, s->u.node.gid);
+}
+
+static void
+print_symlink(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("link %s to %s", s->u.link.path, s->u.link.target);
+    sc_buf_addf(out, "symlink(\"%s\", \"%s\")", s->u.link.target, s->u.link.path);
+}
+
+static void
+print_console(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("open a terminal");
+    sc_buf_addf(out, "open(\"/dev/pts/ptmx\"); ioctl(TIOCGPTPEER); %sioctl(TIOCSCTTY); dup2(0, 1, 2)", s->u.console.binds_console ? "bind it on \"/dev/console\"; " : "");
+}
+
+static void
+print_sysctl(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set /proc/%s to %s", s->u.text.text, s->u.text.value);
+    sc_buf_addf(out, "write(\"/proc/%s\", \"%s\")", s->u.text.text, s->u.text.value);
+}
+
+static void
+print_readonly_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("make %s read-only", s->u.text.text);
+    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount()", s->u.text.text);
+}
+
+static void
+print_mask_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("mask %s", s->u.text.text);
+    sc_buf_addf(out, "a directory: mount an empty read-only tmpfs on \"%s\"; a file: bind our null device on it", s->u.text.text);
+}
+
+static void
+print_root_propagation(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set the root's propagation");
+    sc_buf_adds(out, "mount(NULL, \"/\", NULL, ");
+    sc_print_ms_flags((unsigned long)s->u.propagation.flags, out);
+    sc_buf_adds(out, ", NULL)");
+}
+
+static void
+print_rlimit(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("limit %s", sc_rlimit_name(s->u.rlimit.resource));
+    sc_buf_addf(out, "prlimit(%s, {%llu, %llu})", sc_rlimit_name(s->u.rlimit.resource), (unsigned long long)s->u.rlimit.soft, (unsigned long long)s->u.rlimit.hard);
+}
+
+static void
+print_oom_score(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set oom_score_adj to %lld", (long long)s->u.number.value);
+    sc_buf_addf(out, "write(\"/proc/self/oom_score_adj\", \"%lld\")", (long long)s->u.number.value);
+}
+
+static void
+print_affinity(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("run on CPUs %s", s->u.text.text);
+    sc_buf_addf(out, "sched_setaffinity(0, {%s})", s->u.text.text);
+}
+
+static void
+print_personality(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set the personality");
+    sc_buf_addf(out, "personality(0x%llx)", (unsigned long long)s->u.number.value);
+}
+
+static void
+print_umask(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set the umask");
+    sc_buf_addf(out, "umask(0%03o)", (unsigned)s->u.number.value);
+}
+
+static void
+print_cwd(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("change to directory %s", s->u.text.text);
+    sc_buf_addf(out, "fchdir(openat2(root, \"%s\", RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS))", s->u.text.text);
+}
+
+static void
+print_find_program(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("find program %s", s->u.exec.candidates[0]);
+    sc_buf_adds(out, "access(");
+    for (char *const *p = s->u.exec.candidates; *p != NULL; p++)
+        sc_buf_addf(out, "%s\"%s\"", p != s->u.exec.candidates ? " or " : "", *p);
+    sc_buf_adds(out, ", X_OK)");
+}
+
+static void
+print_close_fds(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("close the launcher's descriptors");
+    sc_buf_addf(out, "close_range(%lld, ~0U, 0)", 3 + (long long)s->u.number.value);
+}
+
+static void
+print_caps_bounding(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("drop capabilities from the bounding set");
+    sc_buf_adds(out, "prctl(PR_CAPBSET_DROP) all but ");
+    sc_print_caps(s->u.caps.bounding, out);
+}
+
+static void
+print_set_ids(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("become user %u, group %u", s->u.ids.uid, s->u.ids.gid);
+    if (!s->u.ids.keeps_groups) {
+        sc_buf_addf(out, "setgroups(%zu, [", s->u.ids.group_count);
+        for (size_t i = 0; i < s->u.ids.group_count; i++)
+            sc_buf_addf(out, "%s%u", i > 0 ? ", " : "", s->u.ids.groups[i]);
+        sc_buf_adds(out, "]); ");
+    }
+    sc_buf_addf(out, "setresgid(%2$u, %2$u, %2$u); setresuid(%1$u, %1$u, %1$u)", s->u.ids.uid, s->u.ids.gid);
+}
+
+static void
+print_caps_set(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set capabilities");
+    sc_buf_adds(out, "capset(effective=");
+    sc_print_caps(s->u.caps.effective, out);
+    sc_buf_adds(out, ", permitted=");
+    sc_print_caps(s->u.caps.permitted, out);
+    sc_buf_adds(out, ", inheritable=");
+    sc_print_caps(s->u.caps.inheritable, out);
+    sc_buf_addc(out, ')');
+    if (s->u.caps.ambient != 0) {
+        sc_buf_adds(out, "; prctl(PR_CAP_AMBIENT_RAISE) ");
+        sc_print_caps(s->u.caps.ambient, out);
+    }
+}
+
+static void
+print_seccomp(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("load the seccomp filter");
+    sc_buf_addf(out, "seccomp(SECCOMP_SET_MODE_FILTER): %s", s->u.seccomp.profile->is_sc_default ? "sc's default profile" : "the config's profile");
+}
+
+static void
+print_exec(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("execute %s", s->u.exec.argv[0]);
+    sc_buf_adds(out, "execve(");
+    for (char *const *p = s->u.exec.argv; *p != NULL; p++) {
+        sc_buf_addf(out, "%s", p == s->u.exec.argv ? "[" : ", ");
+        sc_buf_add_json(out, *p, strlen(*p));
+    }
+    size_t count = 0;
+    while (s->u.exec.envp != NULL && s->u.exec.envp[count] != NULL)
+        count++;
+    sc_buf_addf(out, "], %zu variables)", count);
+}
+
+const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
+    [SC_OP_CGROUP_CREATE] = {"cgroup-create", print_cgroup_create},
+    [SC_OP_CGROUP_OPEN] = {"cgroup-open", print_cgroup_open},
+    [SC_OP_CGROUP_WRITE] = {"cgroup-write", print_cgroup_write},
+    [SC_OP_CGROUP_DEVICES] = {"cgroup-devices", print_cgroup_devices},
+    [SC_OP_NS_OPEN] = {"ns-open", print_ns_open},
+    [SC_OP_PIDFD_OPEN] = {"pidfd-open", print_pidfd_open},
+    [SC_OP_IDMAP_NS] = {"idmap-ns", print_idmap_ns},
+    [SC_OP_TREE_OPEN] = {"tree-open", print_tree_open},
+    [SC_OP_CLONE] = {"clone", print_clone},
+    [SC_OP_IDMAP_WRITE] = {"idmap-write", print_idmap_write},
+    [SC_OP_HOOKS_RUNTIME] = {"hooks-runtime", print_hooks},
+    [SC_OP_CGROUP_JOIN] = {"cgroup-join", print_cgroup_join},
+    [SC_OP_NS_JOIN] = {"ns-join", print_ns_join},
+    [SC_OP_WAIT_MAPS] = {"wait-maps", print_wait_maps},
+    [SC_OP_BECOME_ROOT] = {"become-root", print_become_root},
+    [SC_OP_UNSHARE] = {"unshare", print_unshare},
+    [SC_OP_TIME_OFFSETS] = {"time-offsets", print_time_offsets},
+    [SC_OP_SETSID] = {"setsid", print_setsid},
+    [SC_OP_KEYRING] = {"keyring", print_keyring},
+    [SC_OP_HOSTNAME] = {"hostname", print_hostname},
+    [SC_OP_DOMAINNAME] = {"domainname", print_domainname},
+    [SC_OP_LOOPBACK_UP] = {"loopback-up", print_loopback},
+    [SC_OP_PROPAGATION] = {"propagation", print_propagation},
+    [SC_OP_OVERLAY] = {"overlay", print_overlay},
+    [SC_OP_ROOT_ATTACH] = {"root-attach", print_root_attach},
+    [SC_OP_MOUNT] = {"mount", print_mount},
+    [SC_OP_MOUNT_TREE] = {"mount-tree", print_mount_tree},
+    [SC_OP_MKNOD] = {"mknod", print_mknod},
+    [SC_OP_SYMLINK] = {"symlink", print_symlink},
+    [SC_OP_CONSOLE] = {"console", print_console},
+    [SC_OP_WAIT_HOOKS] = {"wait-hooks", print_wait_hooks},
+    [SC_OP_HOOKS_CONTAINER] = {"hooks-container", print_hooks},
+    [SC_OP_SYSCTL] = {"sysctl", print_sysctl},
+    [SC_OP_PIVOT] = {"pivot", print_pivot},
+    [SC_OP_CHROOT] = {"chroot", print_chroot},
+    [SC_OP_READONLY_PATH] = {"readonly-path", print_readonly_path},
+    [SC_OP_MASK_PATH] = {"mask-path", print_mask_path},
+    [SC_OP_ROOT_READONLY] = {"root-readonly", print_root_readonly},
+    [SC_OP_ROOT_PROPAGATION] = {"root-propagation", print_root_propagation},
+    [SC_OP_RLIMIT] = {"rlimit", print_rlimit},
+    [SC_OP_OOM_SCORE] = {"oom-score", print_oom_score},
+    [SC_OP_SCHEDULER] = {"scheduler", print_scheduler},
+    [SC_OP_IO_PRIORITY] = {"io-priority", print_io_priority},
+    [SC_OP_AFFINITY] = {"affinity", print_affinity},
+    [SC_OP_PERSONALITY] = {"personality", print_personality},
+    [SC_OP_MEMORY_POLICY] = {"memory-policy", print_memory_policy},
+    [SC_OP_CWD] = {"cwd", print_cwd},
+    [SC_OP_FIND_PROGRAM] = {"find-program", print_find_program},
+    [SC_OP_WAIT_START] = {"wait-start", print_wait_start},
+    [SC_OP_HOOKS_START] = {"hooks-start", print_hooks},
+    [SC_OP_CLOSE_FDS] = {"close-fds", print_close_fds},
+    [SC_OP_CAPS_BOUNDING] = {"caps-bounding", print_caps_bounding},
+    [SC_OP_SET_IDS] = {"set-ids", print_set_ids},
+    [SC_OP_UMASK] = {"umask", print_umask},
+    [SC_OP_CAPS] = {"caps", print_caps_set},
+    [SC_OP_NO_NEW_PRIVS] = {"no-new-privs", print_no_new_privs},
+    [SC_OP_SECCOMP] = {"seccomp", print_seccomp},
+    [SC_OP_PDEATHSIG] = {"pdeathsig", print_pdeathsig},
+    [SC_OP_EXEC] = {"exec", print_exec},
+};
