@@ -225,8 +225,7 @@ const struct sc_seccomp_arg_group sc_seccomp_arg_groups[] = {
 const size_t sc_seccomp_arg_group_count = SC_ARRAY_LEN(sc_seccomp_arg_groups);
 
 /* Calls that an older libseccomp does not know. From 424 on a number is the same on every architecture (arch 0). The
- * sockets and System V calls that 32-bit x86 got in Linux 4.3 and 5.1 libseccomp knows only as parts of socketcall and
- * ipc. */
+ * sockets and System V calls that 32-bit x86 got over time libseccomp knows only as parts of socketcall and ipc. */
 static const struct {
     const char *name;
     int number;
@@ -269,6 +268,8 @@ static const struct {
     {"recvfrom", 371, SCMP_ARCH_X86},
     {"recvmsg", 372, SCMP_ARCH_X86},
     {"shutdown", 373, SCMP_ARCH_X86},
+    {"recvmmsg", 337, SCMP_ARCH_X86},
+    {"sendmmsg", 345, SCMP_ARCH_X86},
     {"semget", 393, SCMP_ARCH_X86},
     {"semctl", 394, SCMP_ARCH_X86},
     {"shmget", 395, SCMP_ARCH_X86},
@@ -377,33 +378,42 @@ native_arch_name(void)
     }
 }
 
-/* The calls of all groups with this verdict, as one rule. */
+/* The calls with this verdict, whatever their arguments, as one rule. */
 static void
 expand_groups(struct sc_oci_seccomp *profile, enum sc_verdict verdict, struct sc_arena *arena)
 {
     struct sc_oci_seccomp_rule *rule = &profile->rules[profile->rule_count];
+    uint64_t caps = profile->sc_default_caps;
     char name[SC_SECCOMP_NAME_MAX];
 
     rule->action = sc_seccomp_verdict_ret(verdict);
     for (size_t i = 0; i < sc_seccomp_group_count; i++) {
         const char *cursor = sc_seccomp_groups[i].names;
 
-        if (sc_seccomp_group_verdict(&sc_seccomp_groups[i], profile->sc_default_caps) != verdict)
+        if (sc_seccomp_group_verdict(&sc_seccomp_groups[i], caps) != verdict)
             continue;
         while (sc_seccomp_next_name(&cursor, name))
             sc_strv_add(&rule->names, arena, name);
     }
-    for (size_t i = 0; i < sc_seccomp_arg_group_count; i++)
-        if (verdict == SC_VERDICT_ALLOW && (sc_seccomp_arg_groups[i].caps & profile->sc_default_caps) != 0)
-            sc_strv_add(&rule->names, arena, sc_seccomp_arg_groups[i].name);
+    for (size_t i = 0; i < sc_seccomp_arg_group_count; i++) {
+        const struct sc_seccomp_arg_group *arg = &sc_seccomp_arg_groups[i];
+        enum sc_verdict whole = (arg->caps & caps) != 0 ? SC_VERDICT_ALLOW : arg->otherwise;
+
+        if (whole == verdict)
+            sc_strv_add(&rule->names, arena, arg->name);
+    }
     if (rule->names.count > 0)
         profile->rule_count++;
 }
 
-/* A masked comparison is the one way to say "low 32 bits" that every runtime understands. */
+/* A masked comparison is the one way to say "low 32 bits" that every runtime understands. A call that is not refused
+ * with the default action is left to the rule that says so for all its arguments: an OCI profile cannot say "else
+ * ENOSYS". */
 static void
 expand_arg_group(struct sc_oci_seccomp *profile, const struct sc_seccomp_arg_group *group, struct sc_arena *arena)
 {
+    if ((group->caps & profile->sc_default_caps) != 0 || group->otherwise != SC_VERDICT_EPERM)
+        return;
     for (size_t i = 0; i < group->value_count; i++) {
         struct sc_oci_seccomp_rule *rule = &profile->rules[profile->rule_count++];
 
@@ -438,10 +448,11 @@ sc_seccomp_expand(struct sc_oci_seccomp *profile, struct sc_arena *arena, struct
         sc_strv_add(&profile->architectures, arena, arch);
     if (profile->sc_default_i386 && seccomp_arch_native() == SCMP_ARCH_X86_64)
         sc_strv_add(&profile->architectures, arena, "SCMP_ARCH_X86");
-    expand_groups(profile, SC_VERDICT_ALLOW, arena);
+    /* What is refused comes first: for 32-bit x86 libseccomp turns "socket is allowed" into "so is socketcall for it"
+     * unless a rule has said otherwise before. */
     expand_groups(profile, SC_VERDICT_ENOSYS, arena);
+    expand_groups(profile, SC_VERDICT_ALLOW, arena);
     for (size_t i = 0; i < sc_seccomp_arg_group_count; i++)
-        if ((sc_seccomp_arg_groups[i].caps & profile->sc_default_caps) == 0)
-            expand_arg_group(profile, &sc_seccomp_arg_groups[i], arena);
+        expand_arg_group(profile, &sc_seccomp_arg_groups[i], arena);
     return sc_arena_check(arena, err);
 }
