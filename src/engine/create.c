@@ -10,7 +10,8 @@
 
 /* `container:NAME` is recorded by id: the name may change hands later. */
 static int
-pin_target(struct sc_engine *engine, const char *flag, struct sc_ns_choice *choice, struct sc_arena *arena, struct sc_err *err)
+pin_target(struct sc_engine *engine, const char *flag, struct sc_ns_choice *choice, struct sc_arena *arena,
+           struct sc_err *err)
 {
     struct sc_container target = SC_CONTAINER_INIT;
 
@@ -27,7 +28,8 @@ pin_target(struct sc_engine *engine, const char *flag, struct sc_ns_choice *choi
 static int
 pin_targets(struct sc_engine *engine, struct sc_create_options *options, struct sc_arena *arena, struct sc_err *err)
 {
-    if (pin_target(engine, "pid", &options->pid, arena, err) < 0 || pin_target(engine, "ipc", &options->ipc, arena, err) < 0 ||
+    if (pin_target(engine, "pid", &options->pid, arena, err) < 0 ||
+        pin_target(engine, "ipc", &options->ipc, arena, err) < 0 ||
         pin_target(engine, "uts", &options->uts, arena, err) < 0 ||
         pin_target(engine, "userns", &options->user_ns, arena, err) < 0 ||
         pin_target(engine, "cgroupns", &options->cgroup_ns, arena, err) < 0)
@@ -36,8 +38,8 @@ pin_targets(struct sc_engine *engine, struct sc_create_options *options, struct 
 }
 
 int
-sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out,
-                  struct sc_err *err)
+sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
+                  struct sc_container *out, struct sc_err *err)
 {
     struct sc_image image = {0};
 
@@ -49,7 +51,8 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     out->created_at = sc_time_now();
     out->status = SC_STATUS_CREATED;
     if (options->image) {
-        if (sc_image_find(&engine->store, options->image, arena, &image, err) < 0 || sc_image_check_platform(&image, err) < 0)
+        if (sc_image_find(&engine->store, options->image, arena, &image, err) < 0 ||
+            sc_image_check_platform(&image, err) < 0)
             return -1;
         out->image_id = image.id;
         out->image_name = options->image;
@@ -74,7 +77,8 @@ is_base(const char *image)
     struct sc_err ignored = SC_ERR_INIT;
 
     return image && sc_reference_parse(image, &arena, &ref, &ignored) == 0 && !ref.digest &&
-           sc_str_eq(ref.registry, "docker.io") && sc_str_eq(ref.repository, "library/base") && sc_str_eq(ref.tag, "latest");
+           sc_str_eq(ref.registry, "docker.io") && sc_str_eq(ref.repository, "library/base") &&
+           sc_str_eq(ref.tag, "latest");
 }
 
 /* The heavy libraries are in sc-transfer; it finds the store where we have it. */
@@ -102,8 +106,8 @@ make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err 
 }
 
 static int
-resolve_or_make(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out,
-                struct sc_err *err)
+resolve_or_make(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
+                struct sc_container *out, struct sc_err *err)
 {
     struct sc_err first = SC_ERR_INIT;
 
@@ -169,7 +173,8 @@ try_plan(struct sc_engine *engine, struct sc_container *container, struct sc_err
 }
 
 static int
-make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, struct sc_container *out, struct sc_err *err)
+make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, struct sc_container *out,
+               struct sc_err *err)
 {
     sc_cleanup_fd lock = sc_engine_lock(engine, out->id, 0, err);
     struct sc_err ignored = SC_ERR_INIT;
@@ -189,8 +194,8 @@ make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, str
 }
 
 int
-sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out,
-                 struct sc_err *err)
+sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
+                 struct sc_container *out, struct sc_err *err)
 {
     sc_cleanup_fd cid_fd = -1;
 

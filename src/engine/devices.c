@@ -14,7 +14,8 @@
 static bool
 is_own(const char *name)
 {
-    static const char *const names[] = {"pts", "shm", "fd", "mqueue", "console", "ptmx", "core", "hugepages", ".lxc", ".udev"};
+    static const char *const names[] = {"pts",  "shm",  "fd",        "mqueue", "console",
+                                        "ptmx", "core", "hugepages", ".lxc",   ".udev"};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(names); i++) {
         if (strcmp(name, names[i]) == 0)
@@ -24,8 +25,8 @@ is_own(const char *name)
 }
 
 static int
-add_node(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_path, const char *path, const char *permissions,
-         const struct stat *st, struct sc_err *err)
+add_node(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_path, const char *path,
+         const char *permissions, const struct stat *st, struct sc_err *err)
 {
     if (list->count == list->capacity) {
         size_t capacity = list->capacity ? list->capacity * 2 : 16;
@@ -54,10 +55,11 @@ add_node(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_
 
 /* All nodes below a directory of the host, as nodes below path. */
 static int
-add_tree(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_path, const char *path, const char *permissions,
-         bool is_all, unsigned depth, struct sc_err *err)
+add_tree(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_path, const char *path,
+         const char *permissions, bool is_all, unsigned depth, struct sc_err *err)
 {
-    int fd = openat(AT_FDCWD, host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the host's own /dev, or the caller's --device */
+    int fd = openat(AT_FDCWD, host_path,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the host's own /dev, or the caller's --device */
     sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *item;
 
@@ -67,8 +69,8 @@ add_tree(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_
         char *host_child, *child;
         struct stat st;
 
-        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 || (is_all && depth == 0 && is_own(item->d_name)) ||
-            fstatat(fd, item->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        if (strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0 ||
+            (is_all && depth == 0 && is_own(item->d_name)) || fstatat(fd, item->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         host_child = sc_arena_printf(arena, "%s/%s", host_path, item->d_name);
         child = sc_arena_printf(arena, "%s/%s", path, item->d_name);
@@ -95,7 +97,8 @@ add_asked(const struct sc_device_ask *ask, struct sc_arena *arena, struct sc_dev
     if (!path || ask->host_path[0] != '/')
         return sc_err_set(err, SC_ERR_INVALID, "--device \"%s\": it is not an absolute path", ask->host_path);
     if (strspn(permissions, "rwm") != strlen(permissions))
-        return sc_err_set(err, SC_ERR_INVALID, "--device \"%s\": permissions \"%s\": only r, w and m are known", ask->host_path, permissions);
+        return sc_err_set(err, SC_ERR_INVALID, "--device \"%s\": permissions \"%s\": only r, w and m are known",
+                          ask->host_path, permissions);
     if (fstatat(AT_FDCWD, ask->host_path, &st, 0) < 0) /* lint: the caller's own path */
         return sc_err_errno(err, errno, "--device \"%s\"", ask->host_path);
     if (S_ISDIR(st.st_mode)) {
@@ -103,7 +106,9 @@ add_asked(const struct sc_device_ask *ask, struct sc_arena *arena, struct sc_dev
 
         if (add_tree(out, arena, ask->host_path, path, permissions, false, 0, err) < 0)
             return -1;
-        return out->count > before ? 0 : sc_err_set(err, SC_ERR_INVALID, "--device \"%s\": no device is in it", ask->host_path);
+        return out->count > before
+                   ? 0
+                   : sc_err_set(err, SC_ERR_INVALID, "--device \"%s\": no device is in it", ask->host_path);
     }
     if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
         return sc_err_set(err, SC_ERR_INVALID, "--device \"%s\": it is not a device", ask->host_path);
@@ -111,8 +116,8 @@ add_asked(const struct sc_device_ask *ask, struct sc_arena *arena, struct sc_dev
 }
 
 int
-sc_devices_look(const struct sc_create_options *options, bool is_root, struct sc_arena *arena, struct sc_device_nodes *out,
-                struct sc_err *err)
+sc_devices_look(const struct sc_create_options *options, bool is_root, struct sc_arena *arena,
+                struct sc_device_nodes *out, struct sc_err *err)
 {
     if (options->privileged && is_root && add_tree(out, arena, "/dev", "/dev", "rwm", true, 0, err) < 0)
         return -1;

@@ -21,7 +21,8 @@ read_host(const char *path, struct sc_buf *out, struct sc_err *err)
 {
     struct sc_err read_err = SC_ERR_INIT;
 
-    if (sc_file_read_at(AT_FDCWD, path, SC_SMALL_FILE_MAX, out, &read_err) == 0 || read_err.errnum == ENOENT) /* lint: the host's own */
+    if (sc_file_read_at(AT_FDCWD, path, SC_SMALL_FILE_MAX, out, &read_err) == 0 ||
+        read_err.errnum == ENOENT) /* lint: the host's own */
         return 0;
     *err = read_err;
     return -1;

@@ -15,7 +15,8 @@ no_such(const char *what, struct sc_err *err)
 
 /* The id of the container whose id starts with prefix. */
 static int
-find_prefix(const struct sc_engine *engine, const char *prefix, struct sc_arena *arena, const char **id, struct sc_err *err)
+find_prefix(const struct sc_engine *engine, const char *prefix, struct sc_arena *arena, const char **id,
+            struct sc_err *err)
 {
     struct sc_strv ids = {0};
     size_t len = strlen(prefix);
@@ -29,7 +30,8 @@ find_prefix(const struct sc_engine *engine, const char *prefix, struct sc_arena 
         if (strncmp(ids.items[i], prefix, len) != 0)
             continue;
         if (*id) {
-            sc_err_set(err, SC_ERR_INVALID, "container id \"%s\" is ambiguous: it fits %.12s and %.12s", prefix, *id, ids.items[i]);
+            sc_err_set(err, SC_ERR_INVALID, "container id \"%s\" is ambiguous: it fits %.12s and %.12s", prefix, *id,
+                       ids.items[i]);
             return sc_err_remedy(err, "give more digits, or the name");
         }
         *id = ids.items[i];
@@ -39,7 +41,8 @@ find_prefix(const struct sc_engine *engine, const char *prefix, struct sc_arena 
 
 /* The load of an id that a user's word led to; the word is named in the error. */
 static int
-load_named(struct sc_engine *engine, const char *id, const char *word, struct sc_arena *arena, struct sc_container *out, struct sc_err *err)
+load_named(struct sc_engine *engine, const char *id, const char *word, struct sc_arena *arena, struct sc_container *out,
+           struct sc_err *err)
 {
     struct sc_err load_err = SC_ERR_INIT;
 
@@ -52,7 +55,8 @@ load_named(struct sc_engine *engine, const char *id, const char *word, struct sc
 }
 
 int
-sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err)
+sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena *arena, struct sc_container *out,
+               struct sc_err *err)
 {
     struct sc_err ignored = SC_ERR_INIT;
     char owner[SC_ID_LEN + 1] = "";
@@ -116,7 +120,8 @@ sweep_run(struct sc_engine *engine)
 }
 
 int
-sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struct sc_container_list *out, struct sc_err *err)
+sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struct sc_container_list *out,
+               struct sc_err *err)
 {
     struct sc_strv ids = {0};
 

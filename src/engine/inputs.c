@@ -15,7 +15,8 @@
 
 /* The running container whose namespace is joined. */
 static int
-join_target(struct sc_engine *engine, const char *flag, const char *id, struct sc_arena *arena, struct sc_container **out, struct sc_err *err)
+join_target(struct sc_engine *engine, const char *flag, const char *id, struct sc_arena *arena,
+            struct sc_container **out, struct sc_err *err)
 {
     *out = SC_ARENA_NEW(arena, struct sc_container);
     if (!*out)
@@ -24,12 +25,14 @@ join_target(struct sc_engine *engine, const char *flag, const char *id, struct s
         return sc_err_wrap(err, "--%s container:%.12s", flag, id);
     if ((*out)->status == SC_STATUS_RUNNING || (*out)->status == SC_STATUS_PAUSED)
         return 0;
-    sc_err_set(err, SC_ERR_BUSY, "--%s container:%s: container \"%s\" is not running", flag, (*out)->name, (*out)->name);
+    sc_err_set(err, SC_ERR_BUSY, "--%s container:%s: container \"%s\" is not running", flag, (*out)->name,
+               (*out)->name);
     return sc_err_remedy(err, "start it first: sc start %s", (*out)->name);
 }
 
 static int
-join_ipc(struct sc_engine *engine, const struct sc_container *target, struct sc_arena *arena, struct sc_inputs *in, struct sc_err *err)
+join_ipc(struct sc_engine *engine, const struct sc_container *target, struct sc_arena *arena, struct sc_inputs *in,
+         struct sc_err *err)
 {
     if (target->options.ipc.mode != SC_NS_SHAREABLE) {
         sc_err_set(err, SC_ERR_INVALID, "--ipc container:%s: its /dev/shm is private", target->name);
@@ -41,22 +44,25 @@ join_ipc(struct sc_engine *engine, const struct sc_container *target, struct sc_
 
 /* A container that shares a network shares the names of that network too. */
 static int
-join_net(struct sc_engine *engine, const struct sc_container *target, struct sc_arena *arena, struct sc_inputs *in, struct sc_err *err)
+join_net(struct sc_engine *engine, const struct sc_container *target, struct sc_arena *arena, struct sc_inputs *in,
+         struct sc_err *err)
 {
     in->files_dir = sc_engine_container_path(engine, target->id, arena);
-    in->hostname = target->options.hostname ? target->options.hostname : sc_arena_strndup(arena, target->id, SC_ID_SHORT);
+    in->hostname =
+        target->options.hostname ? target->options.hostname : sc_arena_strndup(arena, target->id, SC_ID_SHORT);
     return sc_arena_check(arena, err);
 }
 
 static int
-join_one(struct sc_engine *engine, const char *flag, enum sc_ns_kind kind, const struct sc_ns_choice *choice, struct sc_arena *arena,
-         struct sc_inputs *in, struct sc_err *err)
+join_one(struct sc_engine *engine, const char *flag, enum sc_ns_kind kind, const struct sc_ns_choice *choice,
+         struct sc_arena *arena, struct sc_inputs *in, struct sc_err *err)
 {
     struct sc_container *target = NULL;
 
     if (choice->mode == SC_NS_PATH) {
         if (!choice->value || choice->value[0] != '/')
-            return sc_err_set(err, SC_ERR_INVALID, "--%s ns:%s: it is not an absolute path", flag, choice->value ? choice->value : "");
+            return sc_err_set(err, SC_ERR_INVALID, "--%s ns:%s: it is not an absolute path", flag,
+                              choice->value ? choice->value : "");
         in->ns_paths[kind] = choice->value;
     }
     if (choice->mode != SC_NS_CONTAINER)
@@ -109,7 +115,8 @@ look_at_user(const struct sc_container *c, struct sc_arena *arena, struct sc_sta
         if (root < 0)
             return sc_err_errno(err, errno, "open --rootfs \"%s\"", c->options.rootfs);
     }
-    return sc_users_resolve(c->effective_user, &c->options.group_add, &job->ask.overlay, root, arena, &job->inputs.user, err);
+    return sc_users_resolve(c->effective_user, &c->options.group_add, &job->ask.overlay, root, arena, &job->inputs.user,
+                            err);
 }
 
 static int
@@ -124,14 +131,16 @@ look_at_seccomp(const struct sc_create_options *o, struct sc_arena *arena, struc
         return -1;
     if (sc_file_read_at(AT_FDCWD, o->seccomp, SC_SMALL_FILE_MAX, &text, err) < 0) /* lint: the caller's own path */
         return sc_err_wrap(err, "--security-opt seccomp");
-    if (sc_oci_decode_seccomp(text.data ? text.data : "", text.len, caps, job->host.kernel_release, arena, &job->inputs.seccomp, err) < 0)
+    if (sc_oci_decode_seccomp(text.data ? text.data : "", text.len, caps, job->host.kernel_release, arena,
+                              &job->inputs.seccomp, err) < 0)
         return sc_err_wrap(err, "--security-opt seccomp=\"%s\"", o->seccomp);
     job->inputs.seccomp.is_set = true;
     return 0;
 }
 
 static int
-fill_ask(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
+fill_ask(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job,
+         struct sc_err *err)
 {
     char *init = NULL;
 
@@ -148,8 +157,8 @@ fill_ask(struct sc_engine *engine, const struct sc_container *c, struct sc_arena
 
 /* Nothing has been made so far: all that can be wrong with what the user asked has been said. */
 static int
-make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, const struct sc_overlay *image,
-     struct sc_err *err)
+make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job,
+     const struct sc_overlay *image, struct sc_err *err)
 {
     const struct sc_inputs *in = &job->inputs;
     uint32_t uid = geteuid(), gid = getegid();
@@ -160,7 +169,8 @@ make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, s
         (void)sc_id_map_find(&in->uid_maps, 0, &uid);
         (void)sc_id_map_find(&in->gid_maps, 0, &gid);
     }
-    if (!c->options.rootfs && sc_rootfs_prepare(engine->data_path, &c->chain_ids, in->container_dir, uid, gid, c->is_rm, arena, &made, err) < 0)
+    if (!c->options.rootfs && sc_rootfs_prepare(engine->data_path, &c->chain_ids, in->container_dir, uid, gid, c->is_rm,
+                                                arena, &made, err) < 0)
         return -1;
     job->ask.overlay.is_userxattr = is_userxattr;
     if (in->has_files && strcmp(in->files_dir, in->container_dir) == 0 && sc_files_write(engine, in, err) < 0)
@@ -182,8 +192,8 @@ make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, s
 }
 
 int
-sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry, struct sc_arena *arena, struct sc_start_job *job,
-                  struct sc_err *err)
+sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry, struct sc_arena *arena,
+                  struct sc_start_job *job, struct sc_err *err)
 {
     struct sc_inputs *in = &job->inputs;
     struct sc_overlay image = {.is_volatile = false};
@@ -200,7 +210,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     in->volume_dir = sc_arena_printf(arena, "%s/volume", engine->data_path);
     if (sc_arena_check(arena, err) < 0)
         return -1;
-    in->has_files = !c->options.rootfs || engine->is_root;
+    in->has_files = true;
     if (!c->options.rootfs)
         sc_rootfs_describe(engine->data_path, &c->chain_ids, in->container_dir, c->is_rm, arena, &job->ask.overlay);
     job->ask.overlay.is_userxattr = !engine->is_root;
@@ -211,7 +221,8 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     if (look_at_namespaces(engine, arena, in, err) < 0 || look_at_user(c, arena, job, err) < 0 ||
         sc_devices_look(&c->options, engine->is_root, arena, &in->devices, err) < 0 ||
         look_at_seccomp(&c->options, arena, job, err) < 0 || sc_spec_build(in, arena, &job->spec, err) < 0 ||
-        fill_ask(engine, c, arena, job, err) < 0 || sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0 ||
+        fill_ask(engine, c, arena, job, err) < 0 ||
+        sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0 ||
         sc_volumes_prepare(engine, c, &image, true, err) < 0)
         return -1;
     if (is_dry)
@@ -224,7 +235,8 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
 }
 
 int
-sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
+sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
+               struct sc_plan *out, struct sc_err *err)
 {
     struct sc_container *container = SC_ARENA_NEW(arena, struct sc_container);
     struct sc_start_job *job = SC_ARENA_NEW(arena, struct sc_start_job);
@@ -234,7 +246,8 @@ sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options
     if (sc_engine_resolve(engine, options, arena, container, err) < 0 || sc_id_random(container->id, err) < 0)
         return -1;
     container->name = options->name ? options->name : sc_arena_strndup(arena, container->id, SC_ID_SHORT);
-    if (sc_resolve_userns(engine, true, arena, container, err) < 0 || sc_engine_prepare(engine, container, true, arena, job, err) < 0)
+    if (sc_resolve_userns(engine, true, arena, container, err) < 0 ||
+        sc_engine_prepare(engine, container, true, arena, job, err) < 0)
         return -1;
     *out = job->plan;
     return 0;

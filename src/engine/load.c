@@ -19,15 +19,17 @@ sc_container_release(struct sc_container *container)
 }
 
 int
-sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error, bool is_start_failure, enum sc_durability durability,
-                     struct sc_err *err)
+sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error, bool is_start_failure,
+                     enum sc_durability durability, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     char time[SC_TIME_MAX];
 
     sc_time_format(sc_time_now(), time);
-    sc_buf_addf(&text, "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":false,\"finishedAt\":\"%s\",\"startFailed\":%s,\"error\":", code,
-                signum, time, is_start_failure ? "true" : "false");
+    sc_buf_addf(
+        &text,
+        "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":false,\"finishedAt\":\"%s\",\"startFailed\":%s,\"error\":", code,
+        signum, time, is_start_failure ? "true" : "false");
     sc_buf_add_json(&text, start_error, strlen(start_error));
     sc_buf_adds(&text, "}\n");
     if (sc_buf_check(&text, err) < 0)
@@ -110,8 +112,8 @@ load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_c
 
 /* What is on disk, without repairing anything. */
 static int
-load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, bool *needs_recovery,
-          struct sc_err *err)
+load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
+          bool *needs_recovery, struct sc_err *err)
 {
     sc_cleanup_fd data = -1;
     bool has_ended = false;
@@ -132,7 +134,8 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
 }
 
 int
-sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err)
+sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
+               struct sc_err *err)
 {
     struct sc_err first = SC_ERR_INIT, lock_err = SC_ERR_INIT;
     bool needs_recovery = false, is_gone = false;
@@ -169,8 +172,8 @@ sc_engine_not_running(const struct sc_container *container, struct sc_err *err)
 }
 
 int
-sc_engine_running_state(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena, struct sc_state *out,
-                        struct sc_err *err)
+sc_engine_running_state(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
+                        struct sc_state *out, struct sc_err *err)
 {
     struct sc_err state_err = SC_ERR_INIT;
     sc_cleanup_fd run = sc_engine_run_dir(engine, container->id, &state_err);

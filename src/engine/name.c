@@ -122,7 +122,8 @@ drop_if_stale(const struct sc_engine *engine, int kind_fd, const char *kind, con
 }
 
 int
-sc_claim(const struct sc_engine *engine, const char *kind, const char *name, const char *id, char owner[SC_ID_LEN + 1], struct sc_err *err)
+sc_claim(const struct sc_engine *engine, const char *kind, const char *name, const char *id, char owner[SC_ID_LEN + 1],
+         struct sc_err *err)
 {
     sc_cleanup_fd kind_fd = open_kind(engine, kind, err);
 

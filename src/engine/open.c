@@ -65,12 +65,14 @@ choose_run(bool is_root, const char *data, struct sc_arena *arena, char **out, s
     }
     if (env_dir("XDG_RUNTIME_DIR", &dir, err) < 0)
         return -1;
-    /* Without a session's directory the data root must do: a reboot is recognised by its boot id, not by the files being gone. */
+    /* Without a session's directory the data root must do: a reboot is recognised by its boot id, not by the files
+     * being gone. */
     *out = dir ? sc_arena_printf(arena, "%s/sc", dir) : sc_arena_printf(arena, "%s/run", data);
     return 0;
 }
 
-/* Opens the directory, making it and the sub-directories only when it is not there: a start should not pay for mkdir. */
+/* Opens the directory, making it and the sub-directories only when it is not there: a start should not pay for mkdir.
+ */
 static int
 open_root(const char *path, const char *const *children, const char *probe, struct sc_err *err)
 {
@@ -105,8 +107,8 @@ sc_engine_open(struct sc_engine *out, struct sc_err *err)
     char *data = NULL, *run = NULL;
 
     engine.is_root = geteuid() == 0;
-    if (choose_data(engine.is_root, &arena, &data, err) < 0 || choose_run(engine.is_root, data, &arena, &run, err) < 0 ||
-        sc_arena_check(&arena, err) < 0)
+    if (choose_data(engine.is_root, &arena, &data, err) < 0 ||
+        choose_run(engine.is_root, data, &arena, &run, err) < 0 || sc_arena_check(&arena, err) < 0)
         return -1;
     engine.data_path = strdup(data);
     engine.run_path = strdup(run);

@@ -83,7 +83,8 @@ get_items(const json_t *obj, const struct sc_field *field, struct sc_arena *aren
 
         if (!json_is_object(item))
             return sc_err_set(err, SC_ERR_INVALID, "options.%s: must hold objects", field->key);
-        if ((is_mounts ? get_mount(item, field->key, arena, at, err) : get_device(item, field->key, arena, at, err)) < 0)
+        if ((is_mounts ? get_mount(item, field->key, arena, at, err) : get_device(item, field->key, arena, at, err)) <
+            0)
             return -1;
     }
     *(void **)(void *)((char *)base + field->offset) = items;
@@ -101,7 +102,8 @@ get_opt(const json_t *obj, const char *key, const char *where, struct sc_opt_i64
 }
 
 static int
-get_ns(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, struct sc_ns_choice *out, struct sc_err *err)
+get_ns(const json_t *obj, const char *key, const char *where, struct sc_arena *arena, struct sc_ns_choice *out,
+       struct sc_err *err)
 {
     json_t *ns = NULL;
     int mode = (int)out->mode;
@@ -135,7 +137,8 @@ get_time(const json_t *obj, const char *key, const char *where, struct sc_oci_ti
 }
 
 static int
-get_field(const json_t *obj, const char *where, const struct sc_field *field, struct sc_arena *arena, void *base, struct sc_err *err)
+get_field(const json_t *obj, const char *where, const struct sc_field *field, struct sc_arena *arena, void *base,
+          struct sc_err *err)
 {
     void *at = (char *)base + field->offset;
 

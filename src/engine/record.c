@@ -187,7 +187,8 @@ sc_record_write(const struct sc_engine *engine, const struct sc_container *conta
 }
 
 int
-sc_record_read(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err)
+sc_record_read(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
+               struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     sc_cleanup_fd dir = sc_engine_data_dir(engine, id, err);

@@ -1,4 +1,5 @@
-/* Repairs what a killed command, a killed monitor or a reboot has left. Called with the container's lock held, so nobody else is at it. */
+/* Repairs what a killed command, a killed monitor or a reboot has left. Called with the container's lock held, so
+ * nobody else is at it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -89,12 +90,13 @@ write_truth(int data_fd, const struct remains *remains, enum sc_durability durab
     if (exists(data_fd, "exit.json"))
         return 0;
     if (remains->has_state && remains->is_this_boot)
-        return sc_engine_exit_write(data_fd, SC_CODE_KILLED, SIGKILL, "its monitor (sc-monitor) was killed, and it with it", false,
-                                    durability, err);
+        return sc_engine_exit_write(data_fd, SC_CODE_KILLED, SIGKILL,
+                                    "its monitor (sc-monitor) was killed, and it with it", false, durability, err);
     if (remains->has_undo && !remains->has_state)
         return sc_engine_exit_write(data_fd, SC_CODE_ENGINE, 0, "the start was interrupted", true, durability, err);
     if (remains->has_state || exists(data_fd, "config.json"))
-        return sc_engine_exit_write(data_fd, SC_CODE_REBOOT, 0, "the host was restarted while it ran", false, durability, err);
+        return sc_engine_exit_write(data_fd, SC_CODE_REBOOT, 0, "the host was restarted while it ran", false,
+                                    durability, err);
     return 0;
 }
 

@@ -12,7 +12,8 @@
 #define SETTLE_MS 10000 /* for a monitor that is cleaning up */
 
 int
-sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container, bool volumes, struct sc_err *err)
+sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container, bool volumes,
+                     struct sc_err *err)
 {
     char path[sizeof("container//record.json") + SC_ID_LEN];
 
@@ -44,7 +45,8 @@ refuse_running(const struct sc_container *container, struct sc_err *err)
 }
 
 int
-sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force, bool volumes, struct sc_err *err)
+sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force, bool volumes,
+                 struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_container now = SC_CONTAINER_INIT;
@@ -84,8 +86,10 @@ sc_engine_rename(struct sc_engine *engine, const struct sc_container *container,
     if (sc_name_check(name, err) < 0)
         return -1;
     if (is_running && container->is_rm)
-        return sc_err_set(err, SC_ERR_BUSY, "rename container \"%s\": it runs and is removed when it ends", container->name);
-    /* The monitor of a running container holds its lock, and changes no record; renames exclude each other by the directory's. */
+        return sc_err_set(err, SC_ERR_BUSY, "rename container \"%s\": it runs and is removed when it ends",
+                          container->name);
+    /* The monitor of a running container holds its lock, and changes no record; renames exclude each other by the
+     * directory's. */
     guard = sc_engine_data_dir(engine, container->id, err);
     if (guard < 0)
         return -1;

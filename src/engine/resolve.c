@@ -105,7 +105,8 @@ merge_env(struct sc_strv *env, struct sc_arena *arena, const struct sc_strv *fro
 }
 
 static void
-resolve_env(const struct sc_create_options *options, const struct sc_image_config *image, struct sc_arena *arena, struct sc_container *out)
+resolve_env(const struct sc_create_options *options, const struct sc_image_config *image, struct sc_arena *arena,
+            struct sc_container *out)
 {
     sc_strv_add(&out->effective_env, arena, PATH_DEFAULT);
     if (options->tty)
@@ -152,7 +153,7 @@ sc_resolve_command(const struct sc_create_options *options, const struct sc_imag
     out->effective_stop_signal = sc_arena_strdup(arena, sc_signal_name(signum));
     if (!out->effective_stop_signal)
         out->effective_stop_signal = sc_arena_printf(arena, "%d", signum);
-    out->effective_user = sc_arena_strdup(arena, options->user                   ? options->user
+    out->effective_user = sc_arena_strdup(arena, options->user                 ? options->user
                                                  : image->user && *image->user ? image->user
                                                                                : "");
     return sc_arena_check(arena, err);
@@ -180,7 +181,8 @@ resolve_mount(struct sc_mount_ask *m, struct sc_arena *arena, struct sc_err *err
     char *clean = m->target ? sc_path_clean(m->target, arena) : NULL;
 
     if (!clean)
-        return sc_err_set(err, SC_ERR_INVALID, "mount path \"%s\" inside the container must be absolute", m->target ? m->target : "");
+        return sc_err_set(err, SC_ERR_INVALID, "mount path \"%s\" inside the container must be absolute",
+                          m->target ? m->target : "");
     if (strcmp(clean, "/") == 0)
         return sc_err_set(err, SC_ERR_INVALID, "mount on \"/\": the root cannot be a mount point");
     m->target = clean;
@@ -218,7 +220,8 @@ sc_resolve_mounts(const struct sc_create_options *options, const struct sc_image
                   struct sc_create_options *out, struct sc_err *err)
 {
     size_t count = 0;
-    struct sc_mount_ask *mounts = SC_ARENA_ARRAY(arena, struct sc_mount_ask, options->mount_count + image->volumes.count + 1);
+    struct sc_mount_ask *mounts =
+        SC_ARENA_ARRAY(arena, struct sc_mount_ask, options->mount_count + image->volumes.count + 1);
 
     if (!mounts)
         return sc_err_nomem(err);
@@ -275,7 +278,8 @@ sc_check_options(const struct sc_create_options *options, struct sc_err *err)
     if (options->privileged && options->user_ns.mode == SC_NS_PRIVATE)
         return conflict("--privileged", "--userns auto", err);
     if (options->ipc.mode == SC_NS_SHAREABLE && options->shm_size > 0)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "--shm-size with --ipc shareable: a shared /dev/shm has no size of its own");
+        return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                          "--shm-size with --ipc shareable: a shared /dev/shm has no size of its own");
     if (options->stop_timeout < -1)
         return sc_err_set(err, SC_ERR_INVALID, "--stop-timeout %d: it must not be negative", options->stop_timeout);
     return 0;

@@ -49,8 +49,8 @@ is_taken(const struct sc_inputs *in, const char *destination)
 
 /* ---- the defaults ----------------------------------------------------------------------------- */
 
-/* The kernel mounts proc and sysfs only for who owns the pid or network namespace they show: in a user namespace of its own a
- * container does not own the host's or another's, and gets a bind of what is there. */
+/* The kernel mounts proc and sysfs only for who owns the pid or network namespace they show: in a user namespace of its
+ * own a container does not own the host's or another's, and gets a bind of what is there. */
 static bool
 is_foreign(const struct sc_inputs *in, enum sc_ns_mode mode)
 {
@@ -89,8 +89,8 @@ add_dev(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
     uint32_t ignored;
 
     if (!is_taken(in, "/dev/pts")) {
-        struct sc_oci_mount *pts = add(list, arena, "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666",
-                                       "mode=0620", NULL);
+        struct sc_oci_mount *pts = add(list, arena, "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance",
+                                       "ptmxmode=0666", "mode=0620", NULL);
 
         if (pts && sc_id_map_find(&in->gid_maps, TTY_GID, &ignored))
             sc_strv_addf(&pts->options, arena, "gid=%d", TTY_GID);
@@ -106,7 +106,8 @@ add_dev(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
     if (in->shared_shm) {
         add(list, arena, "/dev/shm", "bind", in->shared_shm, "bind", "nosuid", "noexec", "nodev", NULL);
     } else {
-        struct sc_oci_mount *shm = add(list, arena, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", NULL);
+        struct sc_oci_mount *shm =
+            add(list, arena, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", NULL);
 
         if (shm)
             sc_strv_addf(&shm->options, arena, "size=%lld", (long long)shm_size);
@@ -162,13 +163,14 @@ add_asked(const struct sc_inputs *in, const struct sc_mount_ask *ask, struct sc_
     }
     if (ask->kind == SC_MOUNT_VOLUME)
         source = sc_arena_printf(arena, "%s/%s/_data", in->volume_dir, ask->source);
-    m = add(list, arena, ask->target, "bind", source, ask->non_recursive ? "bind" : "rbind", ask->propagation ? ask->propagation : "rprivate",
-            NULL);
+    m = add(list, arena, ask->target, "bind", source, ask->non_recursive ? "bind" : "rbind",
+            ask->propagation ? ask->propagation : "rprivate", NULL);
     if (!m)
         return;
     if (ask->is_readonly)
         sc_strv_add(&m->options, arena, ask->non_recursive ? "ro" : "rro");
-    /* A volume is the containers' own: its files carry the ids that they know. A directory of the host keeps the host's. */
+    /* A volume is the containers' own: its files carry the ids that they know. A directory of the host keeps the
+     * host's. */
     if (ask->kind == SC_MOUNT_VOLUME && in->uid_maps.count > 0 && in->host->has_idmapped_mounts && in->is_root)
         sc_strv_add(&m->options, arena, "idmap");
 }

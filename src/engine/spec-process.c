@@ -24,7 +24,8 @@ sc_ulimit_parse(const char *text, struct sc_oci_rlimit *out, struct sc_err *err)
     out->resource = sc_rlimit_from_name(name);
     if (out->resource < 0) {
         sc_err_set(err, SC_ERR_INVALID, "--ulimit \"%s\": unknown limit \"%s\"", text, name);
-        return sc_err_remedy(err, "known are: core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack");
+        return sc_err_remedy(err, "known are: core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio "
+                                  "rttime sigpending stack");
     }
     if (sc_parse_i64(soft, &values[0], err) < 0 || sc_parse_i64(hard, &values[1], err) < 0)
         return sc_err_wrap(err, "--ulimit \"%s\"", text);
@@ -46,7 +47,8 @@ sc_spec_caps(const struct sc_create_options *options, uint64_t host_caps, uint64
 }
 
 static int
-process_limits(const struct sc_create_options *o, struct sc_arena *arena, struct sc_oci_process *out, struct sc_err *err)
+process_limits(const struct sc_create_options *o, struct sc_arena *arena, struct sc_oci_process *out,
+               struct sc_err *err)
 {
     if (o->ulimits.count == 0)
         return 0;
@@ -80,7 +82,8 @@ check_mapped(const struct sc_inputs *in, struct sc_err *err)
         return in->is_root ? -1 : sc_err_remedy(err, "without root only user 0 of the container exists");
     }
     if (!sc_id_map_find(&in->gid_maps, in->user.gid, &ignored))
-        return sc_err_set(err, SC_ERR_INVALID, "group %u: it is not mapped in the container's user namespace", in->user.gid);
+        return sc_err_set(err, SC_ERR_INVALID, "group %u: it is not mapped in the container's user namespace",
+                          in->user.gid);
     return 0;
 }
 
@@ -101,7 +104,8 @@ process_user(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_p
     for (size_t i = 0; i < user->additional_gid_count; i++) {
         uint32_t ignored;
 
-        /* Groups of the image that the maps leave out are dropped, as they name nobody here; rootless has no setgroups(2) at all. */
+        /* Groups of the image that the maps leave out are dropped, as they name nobody here; rootless has no
+         * setgroups(2) at all. */
         if (in->is_root && sc_id_map_find(&in->gid_maps, user->additional_gids[i], &ignored))
             out->user.additional_gids[out->user.additional_gid_count++] = user->additional_gids[i];
     }
@@ -130,10 +134,12 @@ sc_spec_process(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oc
     if (process_user(in, arena, out, err) < 0 || process_limits(o, arena, out, err) < 0 ||
         sc_spec_caps(o, in->host->caps, &caps, err) < 0)
         return -1;
-    out->capabilities = (struct sc_oci_capabilities){.is_set = true, .bounding = caps, .permitted = caps, .effective = caps};
+    out->capabilities =
+        (struct sc_oci_capabilities){.is_set = true, .bounding = caps, .permitted = caps, .effective = caps};
     out->no_new_privileges = o->no_new_privileges;
     out->oom_score_adj = o->oom_score_adj;
     if (o->oom_score_adj.is_set && (o->oom_score_adj.value < -1000 || o->oom_score_adj.value > 1000))
-        return sc_err_set(err, SC_ERR_INVALID, "--oom-score-adj %lld: it must be between -1000 and 1000", (long long)o->oom_score_adj.value);
+        return sc_err_set(err, SC_ERR_INVALID, "--oom-score-adj %lld: it must be between -1000 and 1000",
+                          (long long)o->oom_score_adj.value);
     return sc_arena_check(arena, err);
 }

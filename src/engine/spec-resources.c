@@ -1,14 +1,15 @@
-/* Limits: Docker's rules for what goes together, in the OCI's words. That a host can enforce them is kernel/cgroup's to say. */
+/* Limits: Docker's rules for what goes together, in the OCI's words. That a host can enforce them is kernel/cgroup's to
+ * say. */
 #include <string.h>
 
 #include "engine/engine-priv.h"
 
-#define MEMORY_MIN      ((int64_t)6 << 20) /* below this nothing starts; Docker's bound */
-#define PERIOD_DEFAULT  100000
-#define PERIOD_MIN      1000
-#define PERIOD_MAX      1000000
-#define QUOTA_MIN       1000
-#define NANO            INT64_C(1000000000)
+#define MEMORY_MIN     ((int64_t)6 << 20) /* below this nothing starts; Docker's bound */
+#define PERIOD_DEFAULT 100000
+#define PERIOD_MIN     1000
+#define PERIOD_MAX     1000000
+#define QUOTA_MIN      1000
+#define NANO           INT64_C(1000000000)
 
 static int
 check_memory(const struct sc_create_options *o, struct sc_err *err)
@@ -16,11 +17,13 @@ check_memory(const struct sc_create_options *o, struct sc_err *err)
     if (o->memory != 0 && o->memory < MEMORY_MIN)
         return sc_err_set(err, SC_ERR_INVALID, "--memory %lld: the least is 6m", (long long)o->memory);
     if (o->memory_reservation != 0 && o->memory_reservation < MEMORY_MIN)
-        return sc_err_set(err, SC_ERR_INVALID, "--memory-reservation %lld: the least is 6m", (long long)o->memory_reservation);
+        return sc_err_set(err, SC_ERR_INVALID, "--memory-reservation %lld: the least is 6m",
+                          (long long)o->memory_reservation);
     if (o->memory > 0 && o->memory_reservation > o->memory)
         return sc_err_set(err, SC_ERR_INVALID, "--memory-reservation is larger than --memory");
     if (o->memory_swap < -1)
-        return sc_err_set(err, SC_ERR_INVALID, "--memory-swap %lld: it is a size, or -1 for no limit", (long long)o->memory_swap);
+        return sc_err_set(err, SC_ERR_INVALID, "--memory-swap %lld: it is a size, or -1 for no limit",
+                          (long long)o->memory_swap);
     if (o->memory_swap > 0 && o->memory == 0) {
         sc_err_set(err, SC_ERR_INVALID, "--memory-swap without --memory");
         return sc_err_remedy(err, "set --memory too: --memory-swap is memory and swap together");
@@ -30,7 +33,8 @@ check_memory(const struct sc_create_options *o, struct sc_err *err)
         return sc_err_remedy(err, "--memory-swap is memory and swap together, so at least as large");
     }
     if (o->memory_swappiness.is_set && (o->memory_swappiness.value < -1 || o->memory_swappiness.value > 100))
-        return sc_err_set(err, SC_ERR_INVALID, "--memory-swappiness %lld: it must be between 0 and 100", (long long)o->memory_swappiness.value);
+        return sc_err_set(err, SC_ERR_INVALID, "--memory-swappiness %lld: it must be between 0 and 100",
+                          (long long)o->memory_swappiness.value);
     return 0;
 }
 
@@ -68,7 +72,8 @@ fill_cpu_time(const struct sc_inputs *in, struct sc_oci_cpu *out, struct sc_err 
     const struct sc_create_options *o = &in->container->options;
 
     if (o->nano_cpus != 0 && (o->cpu_quota != 0 || o->cpu_period != 0)) {
-        sc_err_set(err, SC_ERR_INVALID, "conflicting options: --cpus and %s", o->cpu_quota != 0 ? "--cpu-quota" : "--cpu-period");
+        sc_err_set(err, SC_ERR_INVALID, "conflicting options: --cpus and %s",
+                   o->cpu_quota != 0 ? "--cpu-quota" : "--cpu-period");
         return sc_err_remedy(err, "--cpus N is --cpu-quota N*100000 with --cpu-period 100000: give one or the other");
     }
     if (o->nano_cpus < 0 || (o->nano_cpus > 0 && o->nano_cpus < NANO / 100))
@@ -76,10 +81,11 @@ fill_cpu_time(const struct sc_inputs *in, struct sc_oci_cpu *out, struct sc_err 
     if (o->nano_cpus > (int64_t)in->host->cpu_count * NANO)
         return sc_err_set(err, SC_ERR_INVALID, "--cpus: more than the %u CPUs of this host", in->host->cpu_count);
     if (o->cpu_period != 0 && (o->cpu_period < PERIOD_MIN || o->cpu_period > PERIOD_MAX))
-        return sc_err_set(err, SC_ERR_INVALID, "--cpu-period %lld: it must be between %d and %d microseconds", (long long)o->cpu_period,
-                          PERIOD_MIN, PERIOD_MAX);
+        return sc_err_set(err, SC_ERR_INVALID, "--cpu-period %lld: it must be between %d and %d microseconds",
+                          (long long)o->cpu_period, PERIOD_MIN, PERIOD_MAX);
     if (o->cpu_quota < -1 || (o->cpu_quota > 0 && o->cpu_quota < QUOTA_MIN))
-        return sc_err_set(err, SC_ERR_INVALID, "--cpu-quota %lld: the least is %d microseconds", (long long)o->cpu_quota, QUOTA_MIN);
+        return sc_err_set(err, SC_ERR_INVALID, "--cpu-quota %lld: the least is %d microseconds",
+                          (long long)o->cpu_quota, QUOTA_MIN);
     if (o->nano_cpus > 0) {
         out->period = (struct sc_opt_u64){true, PERIOD_DEFAULT};
         out->quota = (struct sc_opt_i64){true, o->nano_cpus / (NANO / PERIOD_DEFAULT)};
@@ -168,11 +174,11 @@ static const struct {
     int major, minor;
     bool only_mknod;
 } default_rules[] = {
-    {'c', ANY, ANY, true}, {'b', ANY, ANY, true},           /* making a node is harmless: using it is what the others decide */
-    {'c', 1, 3, false},    {'c', 1, 5, false},              /* null zero */
-    {'c', 1, 7, false},    {'c', 1, 8, false},              /* full random */
-    {'c', 1, 9, false},    {'c', 5, 0, false},              /* urandom tty */
-    {'c', 5, 2, false},    {'c', 136, ANY, false},          /* ptmx pts */
+    {'c', ANY, ANY, true}, {'b', ANY, ANY, true},  /* making a node is harmless: using it is what the others decide */
+    {'c', 1, 3, false},    {'c', 1, 5, false},     /* null zero */
+    {'c', 1, 7, false},    {'c', 1, 8, false},     /* full random */
+    {'c', 1, 9, false},    {'c', 5, 0, false},     /* urandom tty */
+    {'c', 5, 2, false},    {'c', 136, ANY, false}, /* ptmx pts */
 };
 
 static struct sc_opt_i64
@@ -231,7 +237,8 @@ sc_spec_resources(const struct sc_inputs *in, struct sc_arena *arena, struct sc_
     if (fill_memory(in, &out->memory, err) < 0 || fill_cpu(in, &out->cpu, err) < 0)
         return -1;
     if (o->pids_limit < -1)
-        return sc_err_set(err, SC_ERR_INVALID, "--pids-limit %lld: it is a count, or -1 for no limit", (long long)o->pids_limit);
+        return sc_err_set(err, SC_ERR_INVALID, "--pids-limit %lld: it is a count, or -1 for no limit",
+                          (long long)o->pids_limit);
     if (o->pids_limit != 0)
         out->pids_limit = (struct sc_opt_i64){true, o->pids_limit};
     /* Rootless there is no cgroup to hold device rules; the user namespace gives no access to devices anyway. */

@@ -4,8 +4,9 @@
 #include "engine/engine-priv.h"
 
 static const char *const masked[] = {
-    "/proc/acpi",       "/proc/asound",     "/proc/interrupts", "/proc/kcore",      "/proc/keys", "/proc/latency_stats",
-    "/proc/sched_debug", "/proc/scsi",      "/proc/timer_list", "/proc/timer_stats", "/sys/firmware", "/sys/devices/virtual/powercap",
+    "/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
+    "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+    "/proc/timer_list", "/proc/timer_stats",   "/sys/firmware",     "/sys/devices/virtual/powercap",
 };
 static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 

@@ -1,4 +1,5 @@
-/* Record and host to OCI config, with Docker's defaults. Pure: what must be looked at or made is in struct sc_inputs already. */
+/* Record and host to OCI config, with Docker's defaults. Pure: what must be looked at or made is in struct sc_inputs
+ * already. */
 #include <string.h>
 
 #include "engine/engine-priv.h"
@@ -74,7 +75,8 @@ check_sysctls(const struct sc_inputs *in, struct sc_err *err)
         if (!strchr(entry, '=') || entry[0] == '=')
             return sc_err_set(err, SC_ERR_INVALID, "--sysctl \"%s\": it is not NAME=VALUE", entry);
         if (sc_str_starts(entry, "net.") && !is_new_netns(o))
-            return sc_err_set(err, SC_ERR_INVALID, "--sysctl \"%s\": the network namespace is not the container's own", entry);
+            return sc_err_set(err, SC_ERR_INVALID, "--sysctl \"%s\": the network namespace is not the container's own",
+                              entry);
     }
     return 0;
 }
@@ -94,7 +96,8 @@ sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_
     if (has_own_uts && o->domainname)
         out->domainname = o->domainname;
     else if (o->domainname)
-        return sc_err_set(err, SC_ERR_INVALID, "conflicting options: --domainname and a UTS namespace that is not the container's own");
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "conflicting options: --domainname and a UTS namespace that is not the container's own");
     if (check_sysctls(in, err) < 0 || sc_spec_process(in, arena, &out->process, err) < 0 ||
         sc_spec_namespaces(in, arena, out, err) < 0 || sc_spec_mounts(in, arena, out, err) < 0 ||
         sc_spec_devices(in, arena, out, err) < 0 || sc_spec_resources(in, arena, &out->linux_.resources, err) < 0 ||

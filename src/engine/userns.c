@@ -1,4 +1,5 @@
-/* Id maps of a user namespace: explicit, the caller alone (rootless), or a range of /etc/subuid that nobody else has. */
+/* Id maps of a user namespace: explicit, the caller alone (rootless), or a range of /etc/subuid that nobody else has.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,9 +8,9 @@
 
 #include "engine/engine-priv.h"
 
-#define RANGE       65536U
-#define CLAIM_KIND  "userns"
-#define MAPS_MAX    340 /* the kernel's limit of lines in uid_map, user_namespaces(7) */
+#define RANGE      65536U
+#define CLAIM_KIND "userns"
+#define MAPS_MAX   340 /* the kernel's limit of lines in uid_map, user_namespaces(7) */
 
 int
 sc_id_map_parse(const char *text, struct sc_oci_id_map *out, struct sc_err *err)
@@ -93,7 +94,8 @@ read_ranges(const char *file, struct sc_arena *arena, struct sc_oci_id_maps *out
     static const char *const users[] = {"sc", "containers", "root"};
     sc_cleanup_buf text = SC_BUF_INIT;
 
-    if (sc_file_read_at(AT_FDCWD, file, SC_SMALL_FILE_MAX, &text, err) < 0 && err->errnum != ENOENT) /* lint: the host's own */
+    if (sc_file_read_at(AT_FDCWD, file, SC_SMALL_FILE_MAX, &text, err) < 0 &&
+        err->errnum != ENOENT) /* lint: the host's own */
         return -1;
     sc_err_clear(err);
     for (size_t i = 0; i < SC_ARRAY_LEN(users); i++) {
@@ -127,7 +129,8 @@ nth_range(const struct sc_oci_id_maps *ranges, size_t n, uint32_t *host_id, uint
 }
 
 static int
-claim_range(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+claim_range(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container,
+            struct sc_err *err)
 {
     struct sc_oci_id_maps uids = {0}, gids = {0};
     uint32_t uid, gid, uid_size, gid_size;
@@ -150,11 +153,13 @@ claim_range(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena,
         return sc_arena_check(arena, err);
     }
     sc_err_set(err, SC_ERR_BUSY, "--userns auto: every range of /etc/subuid is in use by a container");
-    return sc_err_remedy(err, "remove containers that are not needed, or widen the ranges in /etc/subuid and /etc/subgid");
+    return sc_err_remedy(err,
+                         "remove containers that are not needed, or widen the ranges in /etc/subuid and /etc/subgid");
 }
 
 static int
-resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *container,
+                 struct sc_err *err)
 {
     if (options->uid_maps.count > 0 || options->gid_maps.count > 0)
         return sc_err_set(err, SC_ERR_DENIED, "--uidmap: mapping further ids needs root");
@@ -164,7 +169,8 @@ resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena
 }
 
 int
-sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container,
+                  struct sc_err *err)
 {
     const struct sc_create_options *options = &container->options;
     const struct sc_strv *uids = &options->uid_maps, *gids = &options->gid_maps;
@@ -196,7 +202,8 @@ sc_userns_release(const struct sc_engine *engine, const struct sc_container *con
     struct sc_err ignored = SC_ERR_INIT;
     char name[SC_NUM_MAX];
 
-    if (container->effective_uid_maps.count == 0 || sc_id_maps_parse(&container->effective_uid_maps, &arena, &maps, &ignored) < 0)
+    if (container->effective_uid_maps.count == 0 ||
+        sc_id_maps_parse(&container->effective_uid_maps, &arena, &maps, &ignored) < 0)
         return;
     (void)snprintf(name, sizeof(name), "%u", maps.items[0].host_id);
     sc_claim_release(engine, CLAIM_KIND, name, container->id);

@@ -17,7 +17,8 @@ sc_volume_name_check(const char *name, struct sc_err *err)
 {
     size_t len = strlen(name);
     bool is_good = len >= 1 && len <= NAME_LEN &&
-                   strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len && !strchr("_.-", name[0]);
+                   strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len &&
+                   !strchr("_.-", name[0]);
 
     if (is_good)
         return 0;
@@ -43,7 +44,8 @@ is_empty(int dir_fd)
     return true;
 }
 
-/* Into a directory of another name, then renamed over the empty one: a copy that was cut short is never taken for the volume. */
+/* Into a directory of another name, then renamed over the empty one: a copy that was cut short is never taken for the
+ * volume. */
 static int
 copy_up(int volume_fd, const struct sc_overlay *overlay, const char *target, struct sc_err *err)
 {
@@ -56,11 +58,14 @@ copy_up(int volume_fd, const struct sc_overlay *overlay, const char *target, str
     copy = sc_dir_open_at(volume_fd, "_copy", err);
     if (copy < 0 || sc_rootfs_copy_up(overlay, target, copy, err) < 0)
         return -1;
-    return renameat(volume_fd, "_copy", volume_fd, "_data") < 0 ? sc_err_errno(err, errno, "rename \"_copy\" to \"_data\"") : 0;
+    return renameat(volume_fd, "_copy", volume_fd, "_data") < 0
+               ? sc_err_errno(err, errno, "rename \"_copy\" to \"_data\"")
+               : 0;
 }
 
 static int
-prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, const struct sc_overlay *overlay, struct sc_err *err)
+prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, const struct sc_overlay *overlay,
+               struct sc_err *err)
 {
     char path[sizeof("volume/") + NAME_LEN];
     sc_cleanup_fd volume = -1, data = -1, lock = -1;
@@ -105,8 +110,8 @@ prepare_bind(const struct sc_mount_ask *m, bool is_dry, struct sc_err *err)
 }
 
 int
-sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container, const struct sc_overlay *overlay, bool is_dry,
-                   struct sc_err *err)
+sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
+                   const struct sc_overlay *overlay, bool is_dry, struct sc_err *err)
 {
     const struct sc_create_options *o = &container->options;
 

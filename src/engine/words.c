@@ -4,22 +4,23 @@
 #include "engine/engine-priv.h"
 
 static const char *const adjectives[] = {
-    "able",   "agile",  "amber",  "ample",  "apt",    "brave",  "brisk",  "calm",   "civil",  "clear",  "clever",
-    "cosy",   "crisp",  "deft",   "eager",  "early",  "fair",   "fleet",  "fond",   "frank",  "fresh",  "gentle",
-    "glad",   "golden", "grand",  "hale",   "handy",  "happy",  "hardy",  "honest", "jolly",  "keen",   "kind",
-    "light",  "lively", "loyal",  "lucid",  "lucky",  "merry",  "mild",   "modest", "neat",   "nimble", "noble",
-    "patient", "plain",  "proud",  "quick",  "quiet",  "rapid",  "ready",  "sage",   "sharp",  "silver", "snug",
-    "sober",  "solid",  "spry",   "steady", "still",  "sunny",  "swift",  "tidy",   "warm",   "wise",   "witty",
+    "able",    "agile",  "amber", "ample",  "apt",   "brave", "brisk", "calm",   "civil", "clear",  "clever",
+    "cosy",    "crisp",  "deft",  "eager",  "early", "fair",  "fleet", "fond",   "frank", "fresh",  "gentle",
+    "glad",    "golden", "grand", "hale",   "handy", "happy", "hardy", "honest", "jolly", "keen",   "kind",
+    "light",   "lively", "loyal", "lucid",  "lucky", "merry", "mild",  "modest", "neat",  "nimble", "noble",
+    "patient", "plain",  "proud", "quick",  "quiet", "rapid", "ready", "sage",   "sharp", "silver", "snug",
+    "sober",   "solid",  "spry",  "steady", "still", "sunny", "swift", "tidy",   "warm",  "wise",   "witty",
 };
 
 static const char *const surnames[] = {
-    "aho",      "allen",    "babbage",  "backus",   "bartik",   "boole",     "brooks",  "church",  "clarke",   "cocke",
-    "codd",     "cray",     "dahl",     "dijkstra", "easley",   "eckert",    "engelbart", "estrin", "floyd",   "goldberg",
-    "granville", "gray",    "hamilton", "hamming",  "hoare",    "holberton", "hopper",  "huffman", "iverson",  "johnson",
-    "kay",      "keller",   "kernighan", "kleene",  "knuth",    "lamarr",    "lamport", "liskov",  "lovelace", "mauchly",
-    "mccarthy", "mcilroy",  "meltzer",  "milner",   "minsky",   "naur",      "newell",  "nygaard", "perlis",   "perlman",
-    "postel",   "rabin",    "ritchie",  "scott",    "shannon",  "spence",    "stallman", "tarjan", "thompson", "turing",
-    "wilkes",   "wing",     "wirth",    "zuse",
+    "aho",       "allen",     "babbage",  "backus",   "bartik",    "boole",    "brooks",   "church",
+    "clarke",    "cocke",     "codd",     "cray",     "dahl",      "dijkstra", "easley",   "eckert",
+    "engelbart", "estrin",    "floyd",    "goldberg", "granville", "gray",     "hamilton", "hamming",
+    "hoare",     "holberton", "hopper",   "huffman",  "iverson",   "johnson",  "kay",      "keller",
+    "kernighan", "kleene",    "knuth",    "lamarr",   "lamport",   "liskov",   "lovelace", "mauchly",
+    "mccarthy",  "mcilroy",   "meltzer",  "milner",   "minsky",    "naur",     "newell",   "nygaard",
+    "perlis",    "perlman",   "postel",   "rabin",    "ritchie",   "scott",    "shannon",  "spence",
+    "stallman",  "tarjan",    "thompson", "turing",   "wilkes",    "wing",     "wirth",    "zuse",
 };
 
 void

@@ -1,0 +1,195 @@
+/* start, the child's half: it launches the container, so that init is its child, and becomes sc-monitor. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+
+/* Pipes: the container's ends and ours. */
+struct stdio {
+    int in[2], out[2], err[2];
+};
+
+static int
+make_pipe(int ends[2], int container_end, uint32_t uid, uint32_t gid, struct sc_err *err)
+{
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return sc_err_errno(err, errno, "make a pipe");
+    /* A program that opens /dev/stdout goes through the permissions of the pipe. */
+    if ((uid != geteuid() || gid != getegid()) && fchown(ends[container_end], uid, gid) < 0 && errno != EPERM)
+        return sc_err_errno(err, errno, "give a pipe to uid %u", uid);
+    return 0;
+}
+
+static int
+make_stdio(const struct sc_start_child *child, struct stdio *io, struct sc_err *err)
+{
+    const struct sc_create_options *o = &child->container->options;
+    const struct sc_inputs *in = &child->job->inputs;
+    uint32_t uid, gid;
+
+    if (o->tty)
+        return 0;
+    (void)sc_id_map_find(&in->uid_maps, in->user.uid, &uid);
+    (void)sc_id_map_find(&in->gid_maps, in->user.gid, &gid);
+    if (o->interactive && make_pipe(io->in, 0, uid, gid, err) < 0)
+        return -1;
+    if (make_pipe(io->out, 1, uid, gid, err) < 0)
+        return -1;
+    return make_pipe(io->err, 1, uid, gid, err);
+}
+
+static int
+launch(const struct sc_start_child *child, const struct stdio *io, struct sc_process *process, struct sc_err *err)
+{
+    struct sc_launch how = SC_LAUNCH_INIT;
+
+    how.in = io->in[0];
+    how.out = io->out[1];
+    how.err_fd = io->err[1];
+    how.seccomp_cache_fd = child->seccomp_fd;
+    how.explain = child->how->explain;
+    how.trace = child->how->trace;
+    how.trace_data = child->how->trace_data;
+    how.bundle = child->job->inputs.container_dir;
+    return sc_launch_run(&child->job->plan, &how, process, err);
+}
+
+static int
+write_state(const struct sc_start_child *child, const struct sc_process *process, struct sc_arena *arena,
+            struct sc_err *err)
+{
+    struct sc_state state = {0};
+
+    sc_state_from_plan(&child->job->plan, process, arena, &state);
+    state.bundle = sc_arena_strdup(arena, child->job->inputs.container_dir);
+    state.was_started = true;
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    return sc_state_write(child->run_fd, &state, SC_VOLATILE, err);
+}
+
+static void
+monitor_config(const struct sc_start_child *child, const struct sc_process *process, const struct stdio *io,
+               struct sc_arena *arena, struct sc_monitor_config *out)
+{
+    const struct sc_container *c = child->container;
+    const struct sc_create_options *o = &c->options;
+    const struct sc_inputs *in = &child->job->inputs;
+
+    *out = (struct sc_monitor_config){
+        .id = c->id,
+        .run_dir = in->run_dir,
+        .data_dir = in->container_dir,
+        .name_link = sc_arena_printf(arena, "%s/name/%s", child->engine->data_path, c->name),
+        .log_path = sc_str_eq(o->log.driver, "none") ? NULL : sc_arena_printf(arena, "%s/log.json", in->container_dir),
+        .log_max_size = o->log.max_size,
+        .log_max_files = o->log.max_files,
+        .memory_dir = child->job->plan.memory_dir,
+        .memory_is_v2 = child->job->plan.memory_is_v2,
+        .pid = process->pid,
+        .pidfd = process->pidfd,
+        .lock_fd = child->lock_fd,
+        .listen_fd = child->listen_fd,
+        .client_fd = child->how->client_flags >= 0 ? child->sock : -1,
+        .client_flags = child->how->client_flags >= 0 ? child->how->client_flags : 0,
+        .tty_fd = o->tty ? process->console_fd : -1,
+        .in_fd = io->in[1],
+        .out_fd = io->out[0],
+        .err_fd = io->err[0],
+        .keeps_stdin_open = o->interactive,
+        .stdin_once = o->interactive && !o->detach,
+        .is_rm = c->is_rm,
+    };
+}
+
+/* Becomes sc-monitor; returns only when that failed. */
+static int
+become_monitor(const struct sc_start_child *child, const struct sc_monitor_config *config, struct sc_arena *arena,
+               struct sc_err *err)
+{
+    const int kept[] = {config->pidfd,  config->lock_fd, config->listen_fd, config->client_fd,
+                        config->tty_fd, config->in_fd,   config->out_fd,    config->err_fd};
+    char *const no_env[] = {NULL};
+    struct sc_strv argv = {0};
+
+    sc_monitor_config_encode(config, child->monitor_path, arena, &argv);
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    for (size_t i = 0; i < SC_ARRAY_LEN(kept); i++) {
+        if (kept[i] >= 0 && sc_fd_cloexec(kept[i], false) < 0)
+            return sc_err_errno(err, errno, "pass a descriptor on to sc-monitor");
+    }
+    (void)execve(child->monitor_path, argv.items, no_env);
+    return sc_err_errno(err, errno, "execute \"%s\"", child->monitor_path);
+}
+
+/* The container runs, but nobody would watch it. */
+static void
+end_container(const struct sc_start_child *child, const struct sc_process *process)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    (void)!sc_pidfd_kill(process->pidfd, SIGKILL, &ignored);
+    while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    (void)!sc_undo_run(child->job->plan.undo ? child->job->plan.undo : "", &ignored);
+}
+
+/* Says why, leaves nothing behind, and ends. The lock is held until then. */
+static _Noreturn void
+fail(const struct sc_start_child *child, const struct sc_err *why)
+{
+    struct sc_err ignored = SC_ERR_INIT, report;
+    int code = why->exit_code ? why->exit_code : SC_CODE_ENGINE;
+
+    if (child->container->is_rm) {
+        (void)!sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored);
+    } else {
+        (void)!sc_engine_exit_write(child->data_fd, code, 0, why->msg, true, SC_VOLATILE, &ignored);
+        (void)unlinkat(child->run_fd, "state.json", 0);
+        (void)unlinkat(child->run_fd, "monitor.sock", 0);
+        (void)unlinkat(child->run_fd, "undo", 0);
+    }
+    memset(&report, 0, sizeof(report));
+    report = *why;
+    (void)!sc_monitor_send(child->sock, SC_MSG_ERROR, &report, sizeof(report), &ignored);
+    _exit(1);
+}
+
+_Noreturn void
+sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
+{
+    struct stdio io = {{-1, -1}, {-1, -1}, {-1, -1}};
+    struct sc_process process = SC_PROCESS_INIT;
+    struct sc_monitor_config config;
+    struct sc_err err = SC_ERR_INIT;
+    int32_t pid;
+
+    /* Away from the caller's terminal and signals: ^C is for the container to get from its client. */
+    (void)setsid();
+    (void)prctl(PR_SET_NAME, "sc-start");
+    if (make_stdio(child, &io, &err) < 0 || launch(child, &io, &process, &err) < 0)
+        fail(child, &err);
+    sc_closep(&io.in[0]);
+    sc_closep(&io.out[1]);
+    sc_closep(&io.err[1]);
+    pid = process.pid;
+    monitor_config(child, &process, &io, arena, &config);
+    if (write_state(child, &process, arena, &err) < 0 ||
+        sc_monitor_send(child->sock, SC_MSG_STARTED, &pid, sizeof(pid), &err) < 0) {
+        /* A caller that is gone does not end what it asked for. */
+        if (err.kind != SC_ERR_PEER_DIED) {
+            end_container(child, &process);
+            fail(child, &err);
+        }
+        sc_err_clear(&err);
+    }
+    (void)!become_monitor(child, &config, arena, &err);
+    end_container(child, &process);
+    fail(child, &err);
+}

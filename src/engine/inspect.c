@@ -1,0 +1,396 @@
+/* docker inspect's object of a container: the same names, filled from the record and the kernel. */
+#include <string.h>
+
+#include "base/json.h"
+#include "engine/engine-priv.h"
+
+static json_t *
+strings(const struct sc_strv *list)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        (void)json_array_append_new(out, json_string(list->items[i]));
+    return out;
+}
+
+/* Docker writes an empty list as null. */
+static json_t *
+strings_or_null(const struct sc_strv *list)
+{
+    return list->count > 0 ? strings(list) : json_null();
+}
+
+static json_t *
+map(const struct sc_strv *list)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *equals = strchr(list->items[i], '=');
+        size_t len = equals ? (size_t)(equals - list->items[i]) : strlen(list->items[i]);
+
+        (void)json_object_setn_new(out, list->items[i], len, json_string(equals ? equals + 1 : ""));
+    }
+    return out;
+}
+
+static json_t *
+text(const char *value)
+{
+    return json_string(value ? value : "");
+}
+
+static json_t *
+moment(int64_t nsec)
+{
+    char buf[SC_TIME_MAX] = "0001-01-01T00:00:00Z"; /* Go's zero time, which is what Docker shows */
+
+    if (nsec > 0)
+        sc_time_format(nsec, buf);
+    return json_string(buf);
+}
+
+static const char *
+status_name(const struct sc_container *c)
+{
+    switch (c->status) {
+    case SC_STATUS_RUNNING:
+        return "running";
+    case SC_STATUS_PAUSED:
+        return "paused";
+    case SC_STATUS_STOPPED:
+        return "exited";
+    default:
+        return "created";
+    }
+}
+
+static json_t *
+state_of(const struct sc_container *c)
+{
+    bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
+
+    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "Status", status_name(c), "Running",
+                     (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED), "Restarting", 0, "OOMKilled",
+                     (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0, "ExitCode",
+                     is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt", moment(c->started_at),
+                     "FinishedAt", moment(is_up ? 0 : c->finished_at));
+}
+
+/* "host", "container:ID", "private" ... as Docker writes modes */
+static json_t *
+mode_of(const struct sc_ns_choice *choice, const char *own)
+{
+    static const char *const names[] = {[SC_NS_HOST] = "host", [SC_NS_NONE] = "none", [SC_NS_SHAREABLE] = "shareable"};
+
+    if (choice->mode == SC_NS_CONTAINER)
+        return json_sprintf("container:%s", choice->value);
+    if (choice->mode == SC_NS_PATH)
+        return json_sprintf("ns:%s", choice->value);
+    if (choice->mode < SC_ARRAY_LEN(names) && names[choice->mode])
+        return json_string(names[choice->mode]);
+    return json_string(own);
+}
+
+static json_t *
+ulimits(const struct sc_create_options *o)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < o->ulimits.count; i++) {
+        struct sc_oci_rlimit limit;
+        struct sc_err ignored = SC_ERR_INIT;
+        size_t len = strcspn(o->ulimits.items[i], "=");
+
+        if (sc_ulimit_parse(o->ulimits.items[i], &limit, &ignored) == 0)
+            (void)json_array_append_new(out, json_pack("{s:s%, s:I, s:I}", "Name", o->ulimits.items[i], len, "Hard",
+                                                       (json_int_t)limit.hard, "Soft", (json_int_t)limit.soft));
+    }
+    return out;
+}
+
+static json_t *
+devices(const struct sc_create_options *o)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < o->device_count; i++) {
+        const struct sc_device_ask *d = &o->devices[i];
+
+        (void)json_array_append_new(out,
+                                    json_pack("{s:o, s:o, s:o}", "PathOnHost", text(d->host_path), "PathInContainer",
+                                              text(d->container_path ? d->container_path : d->host_path),
+                                              "CgroupPermissions", text(d->permissions ? d->permissions : "rwm")));
+    }
+    return out;
+}
+
+static json_t *
+security_options(const struct sc_create_options *o)
+{
+    struct sc_arena arena = SC_ARENA_INIT;
+    struct sc_strv list = {0};
+    json_t *out;
+
+    if (o->seccomp)
+        sc_strv_addf(&list, &arena, "seccomp=%s", o->seccomp);
+    if (o->no_new_privileges)
+        sc_strv_add(&list, &arena, "no-new-privileges");
+    if (o->systempaths_unconfined)
+        sc_strv_add(&list, &arena, "systempaths=unconfined");
+    out = strings_or_null(&list);
+    sc_arena_release(&arena);
+    return out;
+}
+
+static json_t *
+binds(const struct sc_create_options *o)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < o->mount_count; i++) {
+        const struct sc_mount_ask *m = &o->mounts[i];
+
+        if (m->kind == SC_MOUNT_BIND || (m->kind == SC_MOUNT_VOLUME && !m->is_anonymous))
+            (void)json_array_append_new(out,
+                                        json_sprintf("%s:%s%s", m->source, m->target, m->is_readonly ? ":ro" : ""));
+    }
+    if (json_array_size(out) > 0)
+        return out;
+    json_decref(out);
+    return json_null();
+}
+
+static int
+set(json_t *obj, const char *key, json_t *value)
+{
+    return json_object_set_new(obj, key, value);
+}
+
+static json_t *
+host_config(const struct sc_container *c)
+{
+    const struct sc_create_options *o = &c->options;
+    bool has_maps = c->effective_uid_maps.count > 0;
+    json_t *out = json_object();
+
+    (void)set(out, "Binds", binds(o));
+    (void)set(out, "ContainerIDFile", text(o->cidfile));
+    (void)set(out, "LogConfig",
+              json_pack("{s:s, s:{s:o, s:o}}", "Type", o->log.driver ? o->log.driver : "json-file", "Config",
+                        "max-size", json_sprintf("%lld", (long long)o->log.max_size), "max-file",
+                        json_sprintf("%d", o->log.max_files)));
+    (void)set(out, "NetworkMode", mode_of(&o->network, "none"));
+    (void)set(out, "PortBindings", json_object());
+    (void)set(out, "RestartPolicy", json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
+    (void)set(out, "AutoRemove", json_boolean(c->is_rm));
+    (void)set(out, "CapAdd", strings_or_null(&o->cap_add));
+    (void)set(out, "CapDrop", strings_or_null(&o->cap_drop));
+    (void)set(out, "CgroupnsMode", mode_of(&o->cgroup_ns, "private"));
+    (void)set(out, "GroupAdd", strings_or_null(&o->group_add));
+    (void)set(out, "IpcMode", mode_of(&o->ipc, "private"));
+    (void)set(out, "OomScoreAdj", json_integer(o->oom_score_adj.is_set ? o->oom_score_adj.value : 0));
+    (void)set(out, "PidMode", mode_of(&o->pid, ""));
+    (void)set(out, "Privileged", json_boolean(o->privileged));
+    (void)set(out, "ReadonlyRootfs", json_boolean(o->read_only));
+    (void)set(out, "SecurityOpt", security_options(o));
+    (void)set(out, "UTSMode", mode_of(&o->uts, ""));
+    (void)set(out, "UsernsMode", has_maps ? json_string("private") : mode_of(&o->user_ns, ""));
+    (void)set(out, "ShmSize", json_integer(o->shm_size > 0 ? o->shm_size : (json_int_t)64 << 20));
+    (void)set(out, "Sysctls", map(&o->sysctls));
+    (void)set(out, "CpuShares", json_integer((json_int_t)o->cpu_shares));
+    (void)set(out, "Memory", json_integer(o->memory));
+    (void)set(out, "NanoCpus", json_integer(o->nano_cpus));
+    (void)set(out, "CgroupParent", text(o->cgroup_parent));
+    (void)set(out, "CpuPeriod", json_integer(o->cpu_period));
+    (void)set(out, "CpuQuota", json_integer(o->cpu_quota));
+    (void)set(out, "CpusetCpus", text(o->cpuset_cpus));
+    (void)set(out, "CpusetMems", text(o->cpuset_mems));
+    (void)set(out, "Devices", devices(o));
+    (void)set(out, "MemoryReservation", json_integer(o->memory_reservation));
+    (void)set(out, "MemorySwap", json_integer(o->memory_swap));
+    (void)set(out, "MemorySwappiness",
+              o->memory_swappiness.is_set ? json_integer(o->memory_swappiness.value) : json_null());
+    (void)set(out, "OomKillDisable", json_boolean(o->oom_kill_disable));
+    (void)set(out, "PidsLimit", o->pids_limit ? json_integer(o->pids_limit) : json_null());
+    (void)set(out, "Ulimits", ulimits(o));
+    (void)set(out, "Init", json_boolean(o->init));
+    (void)set(out, "UidMappings", strings_or_null(&c->effective_uid_maps));
+    (void)set(out, "GidMappings", strings_or_null(&c->effective_gid_maps));
+    return out;
+}
+
+static json_t *
+config_of(const struct sc_container *c)
+{
+    const struct sc_create_options *o = &c->options;
+    struct sc_strv cmd = c->args;
+    json_t *out = json_object();
+    json_t *whole = json_array();
+
+    (void)json_array_append_new(whole, text(c->path));
+    for (size_t i = 0; i < cmd.count; i++)
+        (void)json_array_append_new(whole, json_string(cmd.items[i]));
+    (void)set(out, "Hostname", o->hostname ? json_string(o->hostname) : json_sprintf("%.12s", c->id));
+    (void)set(out, "Domainname", text(o->domainname));
+    (void)set(out, "User", text(c->effective_user));
+    (void)set(out, "AttachStdin", json_boolean(o->interactive && !o->detach));
+    (void)set(out, "AttachStdout", json_boolean(!o->detach));
+    (void)set(out, "AttachStderr", json_boolean(!o->detach));
+    (void)set(out, "Tty", json_boolean(o->tty));
+    (void)set(out, "OpenStdin", json_boolean(o->interactive));
+    (void)set(out, "StdinOnce", json_boolean(o->interactive && !o->detach));
+    (void)set(out, "Env", strings(&c->effective_env));
+    (void)set(out, "Cmd", whole);
+    (void)set(out, "Image", text(c->image_name));
+    (void)set(out, "WorkingDir", text(c->effective_workdir));
+    (void)set(out, "Entrypoint", o->has_entrypoint ? strings_or_null(&o->entrypoint) : json_null());
+    (void)set(out, "Labels", map(&c->effective_labels));
+    (void)set(out, "StopSignal", text(c->effective_stop_signal));
+    if (o->stop_timeout >= 0)
+        (void)set(out, "StopTimeout", json_integer(o->stop_timeout));
+    return out;
+}
+
+static json_t *
+mounts_of(const struct sc_engine *engine, const struct sc_container *c)
+{
+    static const char *const kinds[] = {
+        [SC_MOUNT_BIND] = "bind", [SC_MOUNT_VOLUME] = "volume", [SC_MOUNT_TMPFS] = "tmpfs"};
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < c->options.mount_count; i++) {
+        const struct sc_mount_ask *m = &c->options.mounts[i];
+        json_t *mount = json_pack("{s:s}", "Type", kinds[m->kind]);
+
+        if (m->kind == SC_MOUNT_VOLUME) {
+            (void)set(mount, "Name", text(m->source));
+            (void)set(mount, "Source", json_sprintf("%s/volume/%s/_data", engine->data_path, m->source));
+        } else {
+            (void)set(mount, "Source", text(m->source));
+        }
+        (void)set(mount, "Destination", text(m->target));
+        if (m->kind == SC_MOUNT_VOLUME)
+            (void)set(mount, "Driver", json_string("local"));
+        (void)set(mount, "Mode", json_string(m->is_readonly ? "ro" : ""));
+        (void)set(mount, "RW", json_boolean(!m->is_readonly));
+        (void)set(mount, "Propagation",
+                  m->kind == SC_MOUNT_BIND ? text(m->propagation ? m->propagation : "rprivate") : json_string(""));
+        (void)json_array_append_new(out, mount);
+    }
+    return out;
+}
+
+int
+sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    char *dir = sc_engine_container_path(engine, c->id, &arena), *log = sc_engine_log_path(engine, c, &arena);
+    json_t *json = json_object();
+
+    if (!json || !dir) {
+        json_decref(json);
+        return sc_err_nomem(err);
+    }
+    (void)set(json, "Id", json_string(c->id));
+    (void)set(json, "Created", moment(c->created_at));
+    (void)set(json, "Path", text(c->path));
+    (void)set(json, "Args", strings(&c->args));
+    (void)set(json, "State", state_of(c));
+    (void)set(json, "Image", text(c->image_id));
+    (void)set(json, "ResolvConfPath", json_sprintf("%s/resolv.conf", dir));
+    (void)set(json, "HostnamePath", json_sprintf("%s/hostname", dir));
+    (void)set(json, "HostsPath", json_sprintf("%s/hosts", dir));
+    (void)set(json, "LogPath", text(log));
+    (void)set(json, "Name", json_sprintf("/%s", c->name));
+    (void)set(json, "RestartCount", json_integer(c->restart_count));
+    (void)set(json, "Driver", json_string("overlay"));
+    (void)set(json, "Platform", json_string("linux"));
+    (void)set(json, "HostConfig", host_config(c));
+    (void)set(json, "Mounts", mounts_of(engine, c));
+    (void)set(json, "Config", config_of(c));
+    (void)set(json, "NetworkSettings", json_pack("{s:s, s:{}, s:{}}", "SandboxID", "", "Ports", "Networks"));
+    *out = json;
+    return 0;
+}
+
+/* ---- images ------------------------------------------------------------------------------------- */
+
+static json_t *
+set_of(const struct sc_strv *list)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < list->count; i++)
+        (void)set(out, list->items[i], json_object());
+    return out;
+}
+
+static json_t *
+image_config(const struct sc_image_config *config)
+{
+    json_t *out = json_object();
+
+    (void)set(out, "User", text(config->user));
+    (void)set(out, "Env", strings_or_null(&config->env));
+    (void)set(out, "Cmd", strings_or_null(&config->cmd));
+    (void)set(out, "Entrypoint", strings_or_null(&config->entrypoint));
+    (void)set(out, "WorkingDir", text(config->working_dir));
+    (void)set(out, "Labels", config->labels.count > 0 ? map(&config->labels) : json_null());
+    if (config->volumes.count > 0)
+        (void)set(out, "Volumes", set_of(&config->volumes));
+    if (config->exposed_ports.count > 0)
+        (void)set(out, "ExposedPorts", set_of(&config->exposed_ports));
+    if (config->stop_signal && *config->stop_signal)
+        (void)set(out, "StopSignal", json_string(config->stop_signal));
+    if (config->healthcheck.is_set)
+        (void)set(out, "Healthcheck",
+                  json_pack("{s:o, s:I, s:I, s:I, s:I}", "Test", strings(&config->healthcheck.test), "Interval",
+                            (json_int_t)config->healthcheck.interval, "Timeout",
+                            (json_int_t)config->healthcheck.timeout, "StartPeriod",
+                            (json_int_t)config->healthcheck.start_period, "Retries",
+                            (json_int_t)config->healthcheck.retries));
+    return out;
+}
+
+int
+sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_image_list list = {.items = NULL};
+    json_t *json = json_object(), *tags = json_array(), *digests = json_array();
+
+    if (!json || sc_image_list(&engine->store, &arena, &list, err) < 0) {
+        json_decref(json);
+        json_decref(tags);
+        json_decref(digests);
+        return json ? -1 : sc_err_nomem(err);
+    }
+    for (size_t i = 0; i < list.count; i++) {
+        struct sc_reference ref = {0};
+        struct sc_err ignored = SC_ERR_INIT;
+
+        if (!list.items[i].name || !sc_str_eq(list.items[i].id, image->id) ||
+            sc_reference_parse(list.items[i].name, &arena, &ref, &ignored) < 0)
+            continue;
+        if (ref.tag)
+            (void)json_array_append_new(tags, json_sprintf("%s:%s", sc_reference_familiar(&ref, &arena), ref.tag));
+    }
+    (void)set(json, "Id", text(image->id));
+    (void)set(json, "RepoTags", tags);
+    (void)set(json, "RepoDigests", digests);
+    (void)set(json, "Comment", text(image->comment));
+    (void)set(json, "Created", text(image->created));
+    (void)set(json, "Author", text(image->author));
+    (void)set(json, "Config", image_config(&image->config));
+    (void)set(json, "Architecture", text(image->architecture));
+    if (image->variant)
+        (void)set(json, "Variant", json_string(image->variant));
+    (void)set(json, "Os", text(image->os));
+    (void)set(json, "Size", json_integer(image->size));
+    (void)set(json, "RootFS", json_pack("{s:s, s:o}", "Type", "layers", "Layers", strings(&image->diff_ids)));
+    (void)set(json, "Descriptor", json_pack("{s:o}", "digest", text(image->manifest_digest)));
+    *out = json;
+    return 0;
+}

@@ -1,0 +1,254 @@
+/* start, the caller's half: everything that can go wrong before the container exists, then a fork and its first
+ * message. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+#include "kernel/seccomp.h"
+
+#define SETTLE_MS 10000 /* for a monitor that is cleaning up */
+
+/* What the fork shares: the descriptors of one start. */
+struct start {
+    struct sc_engine *engine;
+    struct sc_container *container;
+    struct sc_start_job *job;
+    struct sc_arena *arena;
+    bool is_fresh; /* created by this very command, lock kept */
+    char *monitor_path;
+    int lock, data, run, listen, ours, theirs, seccomp;
+};
+
+static void
+start_release(struct start *start)
+{
+    sc_closep(&start->lock);
+    sc_closep(&start->data);
+    sc_closep(&start->run);
+    sc_closep(&start->listen);
+    sc_closep(&start->ours);
+    sc_closep(&start->theirs);
+    sc_closep(&start->seccomp);
+}
+#define sc_cleanup_start __attribute__((cleanup(start_release))) struct start
+
+static int
+take_lock(struct start *start, struct sc_err *err)
+{
+    struct sc_container *c = start->container;
+    struct sc_container now = SC_CONTAINER_INIT;
+    struct sc_err busy = SC_ERR_INIT;
+    bool is_gone = false;
+
+    start->is_fresh = c->lock_fd >= 0;
+    if (start->is_fresh) {
+        start->lock = sc_steal_fd(&c->lock_fd);
+        return 0;
+    }
+    start->lock = sc_engine_lock(start->engine, c->id, 0, &busy);
+    if (start->lock < 0) {
+        if (sc_engine_load(start->engine, c->id, start->arena, &now, err) < 0)
+            return -1;
+        if (now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED)
+            return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is already running", now.name);
+        start->lock = sc_engine_lock(start->engine, c->id, SETTLE_MS, err);
+        if (start->lock < 0)
+            return -1;
+    }
+    if (sc_engine_recover(start->engine, c->id, &is_gone, err) < 0)
+        return -1;
+    return is_gone ? sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%s\"", c->name) : 0;
+}
+
+/* config.json: for people and tools; a start does not read it. */
+static int
+write_config(struct start *start, struct sc_err *err)
+{
+    struct sc_oci_spec spec = start->job->spec;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (start->is_fresh && start->container->is_rm)
+        return 0;
+    if (sc_seccomp_expand(&spec.linux_.seccomp, start->arena, err) < 0 || sc_oci_encode(&spec, &text, err) < 0)
+        return sc_err_wrap(err, "write config.json");
+    return sc_file_replace_at(start->data, "config.json", text.data, text.len, 0600, SC_VOLATILE, err);
+}
+
+/* Before anything is made on the host it is written down how to take it back: whoever finds the file finishes. */
+static int
+write_undo(struct start *start, struct sc_err *err)
+{
+    const struct sc_create_options *o = &start->container->options;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_buf_adds(&text, start->job->plan.undo ? start->job->plan.undo : "");
+    for (size_t i = 0; i < o->mount_count && start->container->is_rm; i++) {
+        char *path = o->mounts[i].is_anonymous
+                         ? sc_arena_printf(start->arena, "%s/volume/%s", start->engine->data_path, o->mounts[i].source)
+                         : NULL;
+
+        if (path)
+            sc_undo_add(&text, SC_UNDO_TREE, path);
+    }
+    for (size_t i = 0; start->container->is_rm && i < start->job->inputs.uid_maps.count; i++) {
+        char *path = sc_arena_printf(start->arena, "%s/userns/%u", start->engine->data_path,
+                                     start->job->inputs.uid_maps.items[i].host_id);
+
+        if (path && o->user_ns.mode == SC_NS_PRIVATE && start->engine->is_root)
+            sc_undo_add(&text, SC_UNDO_UNLINK, path);
+    }
+    if (sc_buf_check(&text, err) < 0 || sc_arena_check(start->arena, err) < 0)
+        return -1;
+    return sc_file_replace_at(start->run, "undo", sc_buf_str(&text), text.len, 0600, SC_VOLATILE, err);
+}
+
+static int
+open_all(struct start *start, struct sc_err *err)
+{
+    int pair[2];
+
+    start->data = sc_engine_data_dir(start->engine, start->container->id, err);
+    if (start->data < 0)
+        return -1;
+    start->run = sc_engine_run_dir(start->engine, start->container->id, err);
+    if (start->run < 0 || sc_engine_program("sc-monitor", start->arena, &start->monitor_path, err) < 0)
+        return -1;
+    start->seccomp =
+        openat(start->engine->run_fd, "seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* without it: no cache */
+    if (!start->is_fresh) {
+        /* What an earlier start left must not be taken for this one's. */
+        (void)unlinkat(start->run, "state.json", 0);
+        (void)unlinkat(start->run, "monitor.sock", 0);
+        (void)unlinkat(start->run, "monitor.err", 0);
+    }
+    if (write_undo(start, err) < 0)
+        return -1;
+    if (!start->is_fresh && unlinkat(start->data, "exit.json", 0) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "remove exit.json");
+    if (write_config(start, err) < 0)
+        return -1;
+    start->listen = sc_monitor_listen(start->run, err);
+    if (start->listen < 0)
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return sc_err_errno(err, errno, "make a socket pair");
+    start->ours = pair[0];
+    start->theirs = pair[1];
+    return 0;
+}
+
+/* The child's one answer. */
+static int
+await_child(struct start *start, pid_t pid, struct sc_err *err)
+{
+    union {
+        char bytes[SC_MONITOR_PACKET_MAX];
+        struct sc_err failure;
+        int32_t pid;
+    } body;
+    enum sc_monitor_msg type = SC_MSG_ERROR;
+    ssize_t len = sc_monitor_recv(start->ours, &type, &body, sizeof(body), err);
+
+    if (len == (ssize_t)sizeof(body.pid) && type == SC_MSG_STARTED) {
+        start->container->status = SC_STATUS_RUNNING;
+        start->container->pid = body.pid;
+        start->container->started_at = sc_time_now();
+        return 0;
+    }
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (len == (ssize_t)sizeof(body.failure) && type == SC_MSG_ERROR) {
+        body.failure.msg[sizeof(body.failure.msg) - 1] = '\0';
+        body.failure.remedy[sizeof(body.failure.remedy) - 1] = '\0';
+        *err = body.failure;
+        return -1;
+    }
+    if (len >= 0)
+        return sc_err_set(err, SC_ERR_INTERNAL, "start container \"%s\": message %d was not expected",
+                          start->container->name, (int)type);
+    return sc_err_wrap(err, "start container \"%s\": its starter was killed", start->container->name);
+}
+
+static int
+fork_child(struct start *start, const struct sc_start_options *how, pid_t *pid, struct sc_err *err)
+{
+    struct sc_start_child child = {
+        .engine = start->engine,
+        .container = start->container,
+        .job = start->job,
+        .how = how,
+        .monitor_path = start->monitor_path,
+        .lock_fd = start->lock,
+        .listen_fd = start->listen,
+        .sock = start->theirs,
+        .data_fd = start->data,
+        .run_fd = start->run,
+        .seccomp_fd = start->seccomp,
+    };
+
+    *pid = fork();
+    if (*pid < 0)
+        return sc_err_errno(err, errno, "fork");
+    if (*pid == 0) {
+        sc_closep(&start->ours);
+        sc_start_child_run(&child, start->arena);
+    }
+    return 0;
+}
+
+/* A start that failed before its child: what a command made for itself alone goes with it. */
+static void
+give_up(struct start *start)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (start->is_fresh)
+        (void)!sc_engine_remove_all(start->engine, start->container->id, start->container, true, &ignored);
+    else if (start->run >= 0)
+        (void)unlinkat(start->run, "undo", 0);
+}
+
+int
+sc_engine_start(struct sc_engine *engine, struct sc_container *container, const struct sc_start_options *how,
+                int *client_fd, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    sc_cleanup_start start = {.engine = engine,
+                              .container = container,
+                              .arena = &arena,
+                              .lock = -1,
+                              .data = -1,
+                              .run = -1,
+                              .listen = -1,
+                              .ours = -1,
+                              .theirs = -1,
+                              .seccomp = -1};
+    pid_t pid = -1;
+
+    if (client_fd)
+        *client_fd = -1;
+    if (take_lock(&start, err) < 0)
+        return -1;
+    start.job = SC_ARENA_NEW(&arena, struct sc_start_job);
+    if (!start.job)
+        return sc_err_nomem(err);
+    if (sc_engine_prepare(engine, container, false, &arena, start.job, err) < 0 || open_all(&start, err) < 0 ||
+        fork_child(&start, how, &pid, err) < 0) {
+        give_up(&start);
+        return -1;
+    }
+    /* The child holds them now; kept here they would outlive the container in a long-lived caller. */
+    sc_closep(&start.lock);
+    sc_closep(&start.theirs);
+    sc_closep(&start.listen);
+    if (await_child(&start, pid, err) < 0)
+        return -1;
+    if (client_fd && how->client_flags >= 0)
+        *client_fd = sc_steal_fd(&start.ours);
+    return 0;
+}

@@ -1,0 +1,218 @@
+/* stop, kill, pause, wait, attach: verbs on a container that runs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+
+#define TIMEOUT_DEFAULT 10
+#define KILL_MS         60000 /* a process in uninterruptible sleep dies late */
+
+enum end { END_TIMEOUT, END_EXITED, END_LOST };
+
+/* Reads messages of the monitor until EXIT, or until `until` (CLOCK_MONOTONIC ns; 0: however long it takes). */
+static enum end
+await_exit(int sock, int64_t until, struct sc_exit *out)
+{
+    for (;;) {
+        char body[SC_MONITOR_PACKET_MAX];
+        struct pollfd poll_fd = {.fd = sock, .events = POLLIN};
+        int64_t left = until ? (until - sc_time_monotonic()) / 1000000 : -1;
+        struct sc_err ignored = SC_ERR_INIT;
+        enum sc_monitor_msg type;
+        ssize_t len;
+        int ready;
+
+        if (until && left < 0)
+            left = 0;
+        ready = poll(&poll_fd, 1, (int)left);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready == 0)
+            return END_TIMEOUT;
+        len = sc_monitor_recv(sock, &type, body, sizeof(body), &ignored);
+        if (len < 0)
+            return END_LOST;
+        if (type == SC_MSG_EXIT && len == (ssize_t)sizeof(*out)) {
+            memcpy(out, body, sizeof(*out));
+            return END_EXITED;
+        }
+    }
+}
+
+/* The monitor's socket; -1 without error when nobody listens any more. */
+static int
+connect_monitor(const struct sc_engine *engine, const char *id, int flags, int *sock, struct sc_err *err)
+{
+    struct sc_err connect_err = SC_ERR_INIT;
+    sc_cleanup_fd run = sc_engine_run_dir(engine, id, &connect_err);
+
+    *sock = run < 0 ? -1 : sc_monitor_connect(run, flags, &connect_err);
+    if (*sock >= 0 || connect_err.kind == SC_ERR_NOT_FOUND || connect_err.kind == SC_ERR_PEER_DIED)
+        return 0;
+    *err = connect_err;
+    return -1;
+}
+
+static int
+send_signal(const struct sc_state *state, int signum, struct sc_err *err)
+{
+    struct sc_err gone = SC_ERR_INIT;
+    sc_cleanup_fd pidfd = sc_pidfd_open(state->pid, state->start_time, &gone);
+
+    if (pidfd < 0 && gone.kind == SC_ERR_NOT_FOUND)
+        return 0; /* it has just ended */
+    if (pidfd < 0) {
+        *err = gone;
+        return -1;
+    }
+    return sc_pidfd_kill(pidfd, signum, err);
+}
+
+/* A frozen process takes a signal when it is thawed, so that comes after. */
+static int
+signal_and_thaw(const struct sc_state *state, int signum, struct sc_err *err)
+{
+    bool is_paused = sc_state_status(state) == SC_STATUS_PAUSED;
+
+    if (send_signal(state, signum, err) < 0)
+        return -1;
+    return is_paused ? sc_runtime_freeze(state, false, err) : 0;
+}
+
+static int64_t
+deadline(int64_t msec)
+{
+    return sc_time_monotonic() + msec * 1000000;
+}
+
+static int
+stop_running(struct sc_engine *engine, const struct sc_container *container, const struct sc_state *state,
+             int timeout_sec, int signum, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_container now = SC_CONTAINER_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_exit exit_record;
+    sc_cleanup_fd sock = -1;
+    enum end end = END_LOST;
+
+    if (connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
+        return -1;
+    if (sock >= 0) {
+        if (signal_and_thaw(state, signum, err) < 0)
+            return -1;
+        end = await_exit(sock, deadline((int64_t)timeout_sec * 1000), &exit_record);
+        if (end == END_TIMEOUT) {
+            if (signum != SIGKILL && signal_and_thaw(state, SIGKILL, err) < 0)
+                return -1;
+            end = await_exit(sock, deadline(KILL_MS), &exit_record);
+        }
+    }
+    if (end == END_TIMEOUT)
+        return sc_err_set(err, SC_ERR_BUSY, "process %d does not die", (int)state->pid);
+    if (end == END_EXITED)
+        return 0;
+    /* The monitor is gone without a word: repair, which kills. */
+    if (sc_engine_load(engine, container->id, &arena, &now, &ignored) < 0)
+        return ignored.kind == SC_ERR_NOT_FOUND ? 0 : sc_err_set(err, ignored.kind, "%s", ignored.msg);
+    return now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED
+               ? sc_err_set(err, SC_ERR_PEER_DIED, "its monitor does not answer")
+               : 0;
+}
+
+int
+sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum,
+               struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_state state = {0};
+    struct sc_err state_err = SC_ERR_INIT;
+
+    if (sc_engine_running_state(engine, container, &arena, &state, &state_err) < 0) {
+        if (state_err.kind == SC_ERR_BUSY)
+            return 0;
+        *err = state_err;
+        return -1;
+    }
+    if (timeout_sec < 0)
+        timeout_sec = container->options.stop_timeout >= 0 ? container->options.stop_timeout : TIMEOUT_DEFAULT;
+    if (signum == 0 && sc_signal_parse(container->effective_stop_signal, &signum, err) < 0)
+        return -1;
+    if (stop_running(engine, container, &state, timeout_sec, signum, err) < 0)
+        return sc_err_wrap(err, "stop container \"%s\"", container->name);
+    return 0;
+}
+
+int
+sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, int signum, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_state state = {0};
+
+    if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
+        return -1;
+    if ((signum == SIGKILL ? signal_and_thaw(&state, signum, err) : send_signal(&state, signum, err)) < 0)
+        return sc_err_wrap(err, "kill container \"%s\"", container->name);
+    return 0;
+}
+
+int
+sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_state state = {0};
+
+    if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
+        return -1;
+    if ((sc_state_status(&state) == SC_STATUS_PAUSED) == paused)
+        return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is %s paused", container->name,
+                          paused ? "already" : "not");
+    if (sc_runtime_freeze(&state, paused, err) < 0)
+        return sc_err_wrap(err, "%s container \"%s\"", paused ? "pause" : "unpause", container->name);
+    return 0;
+}
+
+int
+sc_engine_wait(struct sc_engine *engine, const struct sc_container *container, struct sc_exit *out, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_container now = SC_CONTAINER_INIT;
+    sc_cleanup_fd sock = -1;
+
+    *out = container->exit;
+    if (container->status != SC_STATUS_RUNNING && container->status != SC_STATUS_PAUSED)
+        return 0;
+    if (connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
+        return -1;
+    if (sock >= 0 && await_exit(sock, 0, out) == END_EXITED)
+        return 0;
+    if (sc_engine_load(engine, container->id, &arena, &now, err) < 0)
+        return -1;
+    if (now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED)
+        return sc_err_set(err, SC_ERR_PEER_DIED, "wait for container \"%s\": its monitor does not answer",
+                          container->name);
+    *out = now.exit;
+    return 0;
+}
+
+int
+sc_engine_attach(struct sc_engine *engine, const struct sc_container *container, int attach_flags, int *client_fd,
+                 struct sc_err *err)
+{
+    *client_fd = -1;
+    if (connect_monitor(engine, container->id, attach_flags, client_fd, err) < 0)
+        return -1;
+    return *client_fd >= 0 ? 0 : sc_engine_not_running(container, err);
+}
+
+char *
+sc_engine_log_path(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena)
+{
+    if (sc_str_eq(container->options.log.driver, "none"))
+        return NULL;
+    return sc_arena_printf(arena, "%s/container/%s/log.json", engine->data_path, container->id);
+}
