@@ -96,14 +96,15 @@ int
 sc_caps_drop_bounding(uint64_t keep)
 {
     for (int cap = 0; cap < CAPS_MAX; cap++) {
-        if ((keep & SC_CAP_BIT(cap)) != 0)
+        int has;
+
+        if ((keep & SC_CAP_BIT(cap)) != 0 || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
             continue;
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
-            continue;
-        if (errno == EINVAL)
-            return 0; /* past the kernel's last */
-        /* EPERM without CAP_SETPCAP; of no matter where there is nothing to drop */
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+        /* EPERM without CAP_SETPCAP, which the kernel checks first: of no matter where there is nothing to drop */
+        has = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+        if (has < 0)
+            return 0; /* EINVAL: past the kernel's last */
+        if (has == 1)
             return -EPERM;
     }
     return 0;

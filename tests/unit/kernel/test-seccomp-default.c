@@ -14,14 +14,14 @@
 #include "bpf-eval.h"
 #include "kernel/kernel.h"
 #include "kernel/seccomp-priv.h"
-#include "test-cmocka.h"
+#include "test.h"
 
-#define ALLOW  SECCOMP_RET_ALLOW
-#define KILL   SECCOMP_RET_KILL_PROCESS
+#define ALLOW   SECCOMP_RET_ALLOW
+#define KILL    SECCOMP_RET_KILL_PROCESS
 #define EPERM_  (SECCOMP_RET_ERRNO | EPERM)
 #define ENOSYS_ (SECCOMP_RET_ERRNO | ENOSYS)
-#define HIGH   (UINT64_C(1) << 32)
-#define NR_MAX 1024
+#define HIGH    (UINT64_C(1) << 32)
+#define NR_MAX  1024
 
 static struct sc_arena arena;
 static struct sc_err err;
@@ -156,8 +156,9 @@ test_caps_unlock(void **state)
         int cap;
         const char *names;
     } rows[] = {
-        {CAP_SYS_ADMIN, "mount umount2 unshare setns bpf perf_event_open syslog clone3 open_tree_attr fsopen lsm_list_modules "
-                        "quotactl_fd sethostname fanotify_init"},
+        {CAP_SYS_ADMIN,
+         "mount umount2 unshare setns bpf perf_event_open syslog clone3 open_tree_attr fsopen lsm_list_modules "
+         "quotactl_fd sethostname fanotify_init"},
         {CAP_SYS_CHROOT, "chroot"},
         {CAP_SYS_PTRACE, "kcmp pidfd_getfd process_madvise"},
         {CAP_SYS_TIME, "settimeofday clock_settime"},
@@ -253,16 +254,16 @@ test_i386(void **state)
     (void)state;
     for (uint32_t nr = 0; nr < NR_MAX; nr++)
         assert_int_equal(ask_arch(&without, SCMP_ARCH_X86, nr, 0), KILL);
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 3, 0), ALLOW);              /* read */
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 192, 0), ALLOW);            /* mmap2 */
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 21, 0), EPERM_);            /* mount */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 3, 0), ALLOW);               /* read */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 192, 0), ALLOW);             /* mmap2 */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 21, 0), EPERM_);             /* mount */
     assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 120, CLONE_NEWPID), EPERM_); /* clone */
     assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 120, CLONE_VM), ALLOW);
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 435, 0), ENOSYS_);          /* clone3 */
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 359, AF_INET), ALLOW);      /* socket */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 435, 0), ENOSYS_);     /* clone3 */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 359, AF_INET), ALLOW); /* socket */
     assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 359, AF_VSOCK), EPERM_);
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 361, 0), ALLOW);            /* bind */
-    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 337, 0), ALLOW);            /* recvmmsg */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 361, 0), ALLOW); /* bind */
+    assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 337, 0), ALLOW); /* recvmmsg */
     assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 9999, 0), ENOSYS_);
     /* socketcall: every operation but SYS_SOCKET, however the register's other half looks */
     assert_int_equal(ask_arch(&with, SCMP_ARCH_X86, 102, 1), ENOSYS_);
@@ -318,7 +319,7 @@ test_table_names_every_call_once(void **state)
 static void
 check_name_is_real(const char *name)
 {
-    static const uint32_t archs[] = {SCMP_ARCH_X86_64, SCMP_ARCH_X86,  SCMP_ARCH_AARCH64, SCMP_ARCH_ARM,
+    static const uint32_t archs[] = {SCMP_ARCH_X86_64,  SCMP_ARCH_X86,   SCMP_ARCH_AARCH64, SCMP_ARCH_ARM,
                                      SCMP_ARCH_RISCV64, SCMP_ARCH_S390X, SCMP_ARCH_PPC64LE};
     /* libseccomp 2.5 does not know it, and only riscv has it. */
     bool is_known = strcmp(name, "riscv_hwprobe") == 0;
@@ -355,9 +356,12 @@ test_numbers_agree_with_headers(void **state)
         const char *name;
         int number;
     } rows[] = {
-        {"read", SYS_read},         {"openat2", SYS_openat2},
-        {"clone3", SYS_clone3},     {"close_range", SYS_close_range},
-        {"faccessat2", SYS_faccessat2}, {"futex_waitv", SYS_futex_waitv},
+        {"read", SYS_read},
+        {"openat2", SYS_openat2},
+        {"clone3", SYS_clone3},
+        {"close_range", SYS_close_range},
+        {"faccessat2", SYS_faccessat2},
+        {"futex_waitv", SYS_futex_waitv},
         {"landlock_add_rule", SYS_landlock_add_rule},
 #ifdef SYS_cachestat
         {"cachestat", SYS_cachestat},
@@ -376,7 +380,8 @@ test_numbers_agree_with_headers(void **state)
 static void
 compare_with_expanded(uint64_t caps, bool with_i386)
 {
-    static const uint64_t args[] = {0, 1, 2, 38, 40, HIGH | 40, 0x8, 0x40000, CLONE_NEWUSER, CLONE_VM, 0xffffffff, HIGH | 0x20008};
+    static const uint64_t args[] = {
+        0, 1, 2, 38, 40, HIGH | 40, 0x8, 0x40000, CLONE_NEWUSER, CLONE_VM, 0xffffffff, HIGH | 0x20008};
     const uint32_t archs[] = {seccomp_arch_native(), SCMP_ARCH_X86};
     struct sc_seccomp_filter own = compile(caps, with_i386), lib;
     struct sc_oci_seccomp profile;
@@ -399,8 +404,8 @@ compare_with_expanded(uint64_t caps, bool with_i386)
 
                 /* An OCI profile cannot say "else ENOSYS", so socketcall is refused whole there. */
                 if (a != b && strcmp(name, "socketcall") != 0)
-                    fail_msg("%s(%#llx) of %#x: %#x here, %#x through libseccomp", name, (unsigned long long)args[j], archs[i], a,
-                             b);
+                    fail_msg("%s(%#llx) of %#x: %#x here, %#x through libseccomp", name, (unsigned long long)args[j],
+                             archs[i], a, b);
             }
             if (name != NULL && strcmp(name, "socketcall") == 0)
                 assert_int_equal(ask_arch(&lib, archs[i], (uint32_t)nr, 1), ENOSYS_);

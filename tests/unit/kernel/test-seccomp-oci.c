@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,7 +18,7 @@
 #include "bpf-eval.h"
 #include "kernel/kernel.h"
 #include "kernel/seccomp-priv.h"
-#include "test-cmocka.h"
+#include "test.h"
 
 #define ALLOW   SECCOMP_RET_ALLOW
 #define EPERM_  (SECCOMP_RET_ERRNO | EPERM)
@@ -25,7 +26,7 @@
 
 static struct sc_arena arena;
 static struct sc_err err;
-static char dir[] = "/tmp/sc-seccomp.XXXXXX";
+static char dir[32];
 static int dir_fd = -1;
 
 static int
@@ -288,7 +289,6 @@ test_profile_without_rules(void **state)
 static size_t
 count_entries(void)
 {
-    sc_cleanup_buf text = SC_BUF_INIT;
     size_t count = 0;
     int fd = dup(dir_fd);
     char entries[4096];
@@ -349,7 +349,7 @@ expect_same(const struct sc_seccomp_filter *a, const struct sc_seccomp_filter *b
 static int
 cache_setup(void **state)
 {
-    strcpy(dir, "/tmp/sc-seccomp.XXXXXX"); /* lint: the template's own size */
+    snprintf(dir, sizeof(dir), "/tmp/sc-seccomp.XXXXXX");
     if (mkdtemp(dir) == NULL)
         return -1;
     dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
