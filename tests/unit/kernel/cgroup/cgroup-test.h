@@ -12,11 +12,23 @@
 
 #include "kernel/cgroup/cgroup-priv.h"
 
-#define I64(n) ((struct sc_opt_i64){.is_set = true, .value = (n)})
-#define U64(n) ((struct sc_opt_u64){.is_set = true, .value = (n)})
-#define YES    ((struct sc_opt_bool){.is_set = true, .value = true})
-#define NO     ((struct sc_opt_bool){.is_set = true, .value = false})
-#define MIB    (INT64_C(1) << 20)
+#define I64(n)                                                                                                         \
+    {                                                                                                                  \
+        .is_set = true, .value = (n)                                                                                   \
+    }
+#define U64(n)                                                                                                         \
+    {                                                                                                                  \
+        .is_set = true, .value = (n)                                                                                   \
+    }
+#define YES                                                                                                            \
+    {                                                                                                                  \
+        .is_set = true, .value = true                                                                                  \
+    }
+#define NO                                                                                                             \
+    {                                                                                                                  \
+        .is_set = true, .value = false                                                                                 \
+    }
+#define MIB (INT64_C(1) << 20)
 
 /* Adds a hierarchy: controllers is "cpu cpuacct". */
 static inline void
@@ -38,7 +50,7 @@ layout_put(struct sc_cgroup_layout *layout, struct sc_arena *arena, bool is_v2, 
 static inline struct sc_cgroup_layout
 layout_v1(struct sc_arena *arena)
 {
-    static const char *const names[] = {"cpuset",  "cpu cpuacct", "memory",  "pids",     "devices", "blkio",
+    static const char *const names[] = {"cpuset",  "cpu cpuacct", "memory",   "pids", "devices", "blkio",
                                         "hugetlb", "net_cls",     "net_prio", "rdma", "freezer"};
     struct sc_cgroup_layout layout = {
         .mode = SC_CGROUP_V1, .cpuset_cpus = (char *)"0-3", .cpuset_mems = (char *)"0", .has_swap_accounting = true};

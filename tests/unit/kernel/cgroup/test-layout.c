@@ -49,7 +49,8 @@ static const struct sample samples[] = {
     {"cgroups mounted nowhere", "28 1 254:1 / / rw - ext4 /dev/vda1 rw\n", "0::/\n", SC_CGROUP_ABSENT, ""},
     {"nothing at all", "", "", SC_CGROUP_ABSENT, ""},
     {"one hierarchy in two places: the usual one counts",
-     "40 1 0:30 / /mnt/memory rw - cgroup none rw,memory\n41 1 0:30 / /sys/fs/cgroup/memory rw - cgroup none rw,memory\n"
+     "40 1 0:30 / /mnt/memory rw - cgroup none rw,memory\n41 1 0:30 / /sys/fs/cgroup/memory rw - cgroup none "
+     "rw,memory\n"
      "42 1 0:30 / /srv/memory rw - cgroup none rw,memory\n",
      "5:memory:/\n", SC_CGROUP_V1, "memory:memory:/sys/fs/cgroup/memory:/:/;"},
     {"a bind mount of a part does not replace the whole",
@@ -63,8 +64,8 @@ static const struct sample samples[] = {
      "40 1 0:30 / /sys/fs/cgroup2 rw - cgroup2 none rw\n41 1 0:31 / /sys/fs/cgroup rw - tmpfs none rw\n", "0::/\n",
      SC_CGROUP_V2, "cgroup2:2:/sys/fs/cgroup2:/:/;"},
     {"escapes in a path, and a line cut short",
-     "40 1 0:30 / /mnt/my\\040groups rw shared:1 master:2 - cgroup2 none rw\n99 1 0:1 /\n98 1 0:1 / /x rw -\n", "0::/\n",
-     SC_CGROUP_V2, "my groups:2:/mnt/my groups:/:/;"},
+     "40 1 0:30 / /mnt/my\\040groups rw shared:1 master:2 - cgroup2 none rw\n99 1 0:1 /\n98 1 0:1 / /x rw -\n",
+     "0::/\n", SC_CGROUP_V2, "my groups:2:/mnt/my groups:/:/;"},
     {"a mount option that only starts like a controller", "40 1 0:30 / /a rw - cgroup none rw,cpuacct\n",
      "2:cpu:/one\n3:cpuacct:/two\n", SC_CGROUP_V1, "a:cpuacct:/a:/:/two;"},
 };
@@ -143,10 +144,12 @@ test_path(void **state)
     static const struct {
         const char *given, *parent, *expected;
     } cases[] = {
-        {NULL, "/sc", "/sc/abc"},      {"", "/sc", "/sc/abc"},         {NULL, "/", "/abc"},
-        {NULL, NULL, "/abc"},          {"/a/b", "/sc", "/a/b"},        {"a/b", "/sc", "/a/b"},
-        {"//a///./b/", "/sc", "/a/b"}, {"/", "/sc", "/"},              {"/a:b:c", "/sc", "/a:b:c"},
-        {NULL, "user.slice", "/user.slice/abc"}, {"/...", NULL, "/..."},
+        {NULL, "/sc", "/sc/abc"},      {"", "/sc", "/sc/abc"},
+        {NULL, "/", "/abc"},           {NULL, NULL, "/abc"},
+        {"/a/b", "/sc", "/a/b"},       {"a/b", "/sc", "/a/b"},
+        {"//a///./b/", "/sc", "/a/b"}, {"/", "/sc", "/"},
+        {"/a:b:c", "/sc", "/a:b:c"},   {NULL, "user.slice", "/user.slice/abc"},
+        {"/...", NULL, "/..."},
     };
     static const struct {
         const char *given, *parent;
