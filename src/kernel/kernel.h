@@ -33,6 +33,41 @@ int sc_path_parent(int root_fd, const char *path, const char **name);
 int sc_proc_open(void);                                   /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
 int sc_proc_write(int proc_fd, const char *path, const char *text, size_t len);   /* e.g. "self/oom_score_adj"; RESOLVE_NO_XDEV|NO_SYMLINKS but self */
 
+/* ---- mount.c [child] --------------------------------------------------------------- */
+/* A detached copy of the mount (or file) at path, recursive or not (open_tree(2)). */
+int sc_mount_tree_open(int dir_fd, const char *path, bool is_recursive);
+/* MOUNT_ATTR_* to set and clear, and MS_* propagation (0: leave), on the mount fd; nothing to do is success. */
+int sc_mount_setattr(int mount_fd, bool is_recursive, uint64_t set, uint64_t clear, uint64_t propagation);
+int sc_mount_idmap(int mount_fd, bool is_recursive, int user_ns_fd);
+/* Attaches a detached mount on the file that target_fd is, or (target_fd -1) over the root of this mount namespace. */
+int sc_mount_move(int mount_fd, int target_fd);
+/* mount(2) on the file that target_fd is (reached through /proc/self/fd, which is the host's until the root changes). */
+int sc_mount_fs(int target_fd, const char *type, const char *source, unsigned long flags, const char *data);
+int sc_mount_bind(int source_fd, int target_fd);
+int sc_mount_propagation(int target_fd, unsigned long flags);
+/* A detached overlay; lower top first. Layers are opened here, so the caller's mount namespace must be the one it is used in. upper may be
+ * NULL. options: "volatile", "userxattr". Old kernels, which cannot take many layers through fsconfig(2), mount it over "/" and open
+ * it there: *is_attached says so. */
+struct sc_mount_overlay { char *const *lower; size_t lower_count; const char *upper, *work; bool is_volatile, is_userxattr; };
+int sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached);
+/* The root of this mount namespace becomes root_fd's mount, which covers "/" already. */
+int sc_mount_pivot(int root_fd);
+int sc_mount_chroot(int root_fd);
+
+/* ---- namespace.c [child] -------------------------------------------------------------- */
+int sc_clone3(uint64_t flags, int cgroup_fd, int *pidfd);   /* pid, 0 in the child, -errno; cgroup_fd -1: none */
+int sc_ns_loopback_up(void);
+int sc_ns_time_offsets(const char *text);        /* unshares, writes, enters */
+int sc_keyring_join(const char *name);
+int sc_ns_check_kind(int ns_fd, uint64_t clone_flag);   /* -EINVAL when the fd is another kind of namespace */
+
+/* ---- idmap.c -------------------------------------------------------------------------- */
+/* Writes the maps of a process in a new user namespace; without privilege through newuidmap(1) and newgidmap(1) where more than one's own
+ * id is mapped. */
+SC_MUST_CHECK int sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, bool denies_setgroups, struct sc_err *err);
+/* A user namespace with these maps and no process: its fd. */
+SC_MUST_CHECK int sc_idmap_ns_create(const char *uid_map, const char *gid_map, struct sc_err *err);
+
 /* ---- user.c: pure parsers of passwd(5) and group(5) text ------------------------------ */
 struct sc_user_request { const char *user; /* "", "name", "uid", "name:group", "uid:gid" */ struct sc_strv extra_groups; };
 struct sc_user_result {

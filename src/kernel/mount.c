@@ -1,0 +1,306 @@
+/* Mounts by descriptor: detached trees, attributes before anything is visible, and the change of root. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#define MOVE_MOUNT_F_EMPTY_PATH 4
+#define MOVE_MOUNT_T_EMPTY_PATH 0x40
+#endif
+#define FD_PATH_MAX 32
+#define FSCONFIG_STRING_MAX 256    /* the kernel's limit of one value, with its NUL */
+#define LAYERS_DATA_MAX 4096       /* one page: the limit of mount(2)'s data */
+
+/* "/proc/self/fd/N" without stdio; returns its length */
+static size_t
+fd_path(int fd, char out[FD_PATH_MAX])
+{
+    static const char prefix[] = "/proc/self/fd/";
+    char digits[12];
+    size_t len = sizeof(prefix) - 1;
+    int n = 0;
+
+    memcpy(out, prefix, len);
+    do
+        digits[n++] = (char)('0' + fd % 10);
+    while ((fd /= 10) > 0);
+    while (n > 0)
+        out[len++] = digits[--n];
+    out[len] = '\0';
+    return len;
+}
+
+int
+sc_mount_tree_open(int dir_fd, const char *path, bool is_recursive)
+{
+    unsigned flags = OPEN_TREE_CLONE | O_CLOEXEC | (is_recursive ? AT_RECURSIVE : 0) | (path[0] == '\0' ? AT_EMPTY_PATH : 0);
+    int fd = (int)syscall(SYS_open_tree, dir_fd, path, flags);
+
+    return fd >= 0 ? fd : -errno;
+}
+
+int
+sc_mount_setattr(int mount_fd, bool is_recursive, uint64_t set, uint64_t clear, uint64_t propagation)
+{
+    struct mount_attr attr = {.attr_set = set, .attr_clr = clear, .propagation = propagation & ~(uint64_t)MS_REC};
+
+    if (set == 0 && clear == 0 && propagation == 0)
+        return 0;
+    return syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_idmap(int mount_fd, bool is_recursive, int user_ns_fd)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_ns_fd};
+
+    return syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_move(int mount_fd, int target_fd)
+{
+    unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (target_fd >= 0 ? MOVE_MOUNT_T_EMPTY_PATH : 0);
+
+    return syscall(SYS_move_mount, mount_fd, "", target_fd >= 0 ? target_fd : AT_FDCWD, target_fd >= 0 ? "" : "/", flags) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_fs(int target_fd, const char *type, const char *source, unsigned long flags, const char *data)
+{
+    char target[FD_PATH_MAX];
+
+    fd_path(target_fd, target);
+    return mount(source, target, type, flags, data) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_bind(int source_fd, int target_fd)
+{
+    char source[FD_PATH_MAX], target[FD_PATH_MAX];
+
+    fd_path(source_fd, source);
+    fd_path(target_fd, target);
+    return mount(source, target, NULL, MS_BIND, NULL) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_propagation(int target_fd, unsigned long flags)
+{
+    char target[FD_PATH_MAX] = "/";
+
+    if (target_fd >= 0)
+        fd_path(target_fd, target);
+    return mount(NULL, target, NULL, flags, NULL) == 0 ? 0 : -errno;
+}
+
+/* ---- overlay ---------------------------------------------------------------------------------------- */
+
+static int
+set_string(int fs_fd, const char *key, const char *value)
+{
+    return syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_STRING, key, value, 0) == 0 ? 0 : -errno;
+}
+
+static int
+set_directory(int fs_fd, const char *key, const char *path)
+{
+    char name[FD_PATH_MAX];
+    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    /* as a descriptor's name: no ':' or ',' of a path can be taken for syntax, and no host path shows in the container */
+    fd_path(fd, name);
+    int result = set_string(fs_fd, key, name);
+    close(fd);
+    return result;
+}
+
+/* "lowerdir=/proc/self/fd/5:/proc/self/fd/6" opens the layers; they stay open until the mount is made. */
+static int
+join_layers(const struct sc_mount_overlay *o, int *fds, char *out, size_t size)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < o->lower_count; i++) {
+        fds[i] = open(o->lower[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fds[i] < 0)
+            return -errno;
+        if (at + FD_PATH_MAX + 1 > size)
+            return -E2BIG;
+        if (i > 0)
+            out[at++] = ':';
+        at += fd_path(fds[i], out + at);
+    }
+    return 0;
+}
+
+static int
+set_lower_joined(int fs_fd, const struct sc_mount_overlay *o)
+{
+    char value[FSCONFIG_STRING_MAX];
+    int fds[FSCONFIG_STRING_MAX / 16];
+    size_t room = SC_ARRAY_LEN(fds);
+    int result;
+
+    if (o->lower_count > room)
+        return -E2BIG;
+    memset(fds, -1, sizeof(fds));
+    result = join_layers(o, fds, value, sizeof(value));
+    if (result == 0)
+        result = set_string(fs_fd, "lowerdir", value);
+    for (size_t i = 0; i < o->lower_count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    return result;
+}
+
+static int
+set_layers(int fs_fd, const struct sc_mount_overlay *o)
+{
+    for (size_t i = 0; i < o->lower_count; i++) {
+        int result = set_directory(fs_fd, "lowerdir+", o->lower[i]);
+
+        /* "lowerdir+" came with Linux 6.5 */
+        if (i == 0 && result == -EINVAL)
+            return set_lower_joined(fs_fd, o);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int
+overlay_detached(const struct sc_mount_overlay *o)
+{
+    int fs_fd = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+    int result;
+
+    if (fs_fd < 0)
+        return -errno;
+    result = set_layers(fs_fd, o);
+    if (result == 0 && o->upper != NULL)
+        result = set_directory(fs_fd, "upperdir", o->upper);
+    if (result == 0 && o->upper != NULL)
+        result = set_directory(fs_fd, "workdir", o->work);
+    if (result == 0 && o->is_volatile && o->upper != NULL)
+        result = syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0) == 0 ? 0 : -errno;
+    if (result == 0 && o->is_userxattr)
+        result = syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) == 0 ? 0 : -errno;
+    if (result == 0)
+        result = syscall(SYS_fsconfig, fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0 ? 0 : -errno;
+    if (result == 0) {
+        result = (int)syscall(SYS_fsmount, fs_fd, FSMOUNT_CLOEXEC, 0);
+        if (result < 0)
+            result = -errno;
+    }
+    close(fs_fd);
+    return result;
+}
+
+static bool
+append(char *out, size_t size, size_t *at, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (*at + len + 1 > size)
+        return false;
+    memcpy(out + *at, text, len + 1);
+    *at += len;
+    return true;
+}
+
+/* mount(2) over "/" for kernels before 6.5 with more layers than one fsconfig value can name. */
+static int
+overlay_classic(const struct sc_mount_overlay *o)
+{
+    char data[LAYERS_DATA_MAX] = "lowerdir=", name[FD_PATH_MAX];
+    int fds[LAYERS_DATA_MAX / 16], upper = -1, work = -1, result;
+    size_t at;
+
+    if (o->lower_count > SC_ARRAY_LEN(fds))
+        return -E2BIG;
+    memset(fds, -1, sizeof(fds));
+    result = join_layers(o, fds, data + strlen("lowerdir="), sizeof(data) - 128);
+    at = strlen(data);
+    if (result == 0 && o->upper != NULL) {
+        upper = open(o->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        work = open(o->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (upper < 0 || work < 0) {
+            result = -errno;
+        } else {
+            bool fits = append(data, sizeof(data), &at, ",upperdir=");
+            fd_path(upper, name);
+            fits = fits && append(data, sizeof(data), &at, name) && append(data, sizeof(data), &at, ",workdir=");
+            fd_path(work, name);
+            fits = fits && append(data, sizeof(data), &at, name) && (!o->is_volatile || append(data, sizeof(data), &at, ",volatile"));
+            result = fits ? 0 : -E2BIG;
+        }
+    }
+    if (result == 0 && o->is_userxattr && !append(data, sizeof(data), &at, ",userxattr"))
+        result = -E2BIG;
+    if (result == 0)
+        result = mount("overlay", "/", "overlay", 0, data) == 0 ? 0 : -errno;
+    for (size_t i = 0; i < o->lower_count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (upper >= 0)
+        close(upper);
+    if (work >= 0)
+        close(work);
+    /* "/" is still the mount beneath; ".." of it is followed up to the mount that covers it */
+    if (result == 0)
+        result = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return result >= 0 ? result : (result == -1 ? -errno : result);
+}
+
+int
+sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached)
+{
+    int fd = overlay_detached(overlay);
+
+    *is_attached = false;
+    if (fd == -E2BIG || fd == -ENOSYS) {
+        *is_attached = true;
+        fd = overlay_classic(overlay);
+    }
+    return fd;
+}
+
+/* ---- the root -------------------------------------------------------------------------------------------- */
+
+int
+sc_mount_pivot(int root_fd)
+{
+    int old_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), result = 0;
+
+    if (old_fd < 0)
+        return -errno;
+    /* pivot_root(2), "pivot_root(".", ".")": old and new root are stacked on one place, and the old one is taken away */
+    if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(old_fd) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        result = -errno;
+    close(old_fd);
+    return result;
+}
+
+int
+sc_mount_chroot(int root_fd)
+{
+    if (fchdir(root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
+        return -errno;
+    return 0;
+}

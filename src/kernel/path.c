@@ -1,0 +1,282 @@
+/* Paths inside a container's root. The root's content is hostile: nothing here follows a link out of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+
+#define LINKS_MAX 40       /* as the kernel's MAXSYMLINKS */
+#define PROC_ROOT_INODE 1
+
+/* ---- a resolver for kernels without openat2 (before 5.6): one component at a time, links expanded by hand --------- */
+
+struct walk {
+    char rest[PATH_MAX];   /* what is still to be resolved */
+    int fds[64];           /* the directories passed, root first: ".." goes back one */
+    int depth;
+    int links;
+};
+
+static void
+walk_close(struct walk *w, int keep)
+{
+    while (w->depth > keep)
+        close(w->fds[--w->depth]);
+}
+
+/* A link's text goes in front of what is left; an absolute one starts at the root again. */
+static int
+walk_expand(struct walk *w, int dir_fd, const char *name)
+{
+    char target[PATH_MAX];
+    ssize_t len = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+
+    if (len < 0)
+        return -errno;
+    if (++w->links > LINKS_MAX)
+        return -ELOOP;
+    target[len] = '\0';
+    size_t rest_len = strlen(w->rest);
+    if ((size_t)len + 1 + rest_len + 1 > sizeof(w->rest))
+        return -ENAMETOOLONG;
+    memmove(w->rest + len + 1, w->rest, rest_len + 1);
+    memcpy(w->rest, target, (size_t)len);
+    w->rest[len] = '/';
+    if (target[0] == '/')
+        walk_close(w, 1);
+    return 0;
+}
+
+static int
+walk_component(struct walk *w, const char *name)
+{
+    struct stat st;
+    struct statfs fs;
+    int dir_fd = w->fds[w->depth - 1];
+
+    if (strcmp(name, ".") == 0)
+        return 0;
+    if (strcmp(name, "..") == 0) {
+        if (w->depth > 1)
+            walk_close(w, w->depth - 1);
+        return 0;
+    }
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    if (S_ISLNK(st.st_mode)) {
+        /* a link of procfs may be a magic one, whose text means nothing */
+        if (fstatfs(dir_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+            return -ELOOP;
+        return walk_expand(w, dir_fd, name);
+    }
+    if (w->depth == (int)SC_ARRAY_LEN(w->fds))
+        return -ENAMETOOLONG;
+    int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    w->fds[w->depth++] = fd;
+    return 0;
+}
+
+static int
+walk_open(int root_fd, const char *path, int flags, mode_t mode)
+{
+    static const struct walk empty;
+    struct walk w = empty;
+    int result = 0;
+
+    if (strlen(path) >= sizeof(w.rest))
+        return -ENAMETOOLONG;
+    strncpy(w.rest, path, sizeof(w.rest) - 1);
+    w.fds[w.depth++] = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    while (result == 0) {
+        char name[NAME_MAX + 1];
+        size_t skip = strspn(w.rest, "/"), len = strcspn(w.rest + skip, "/");
+
+        if (len == 0)
+            break;
+        if (len > NAME_MAX) {
+            result = -ENAMETOOLONG;
+            break;
+        }
+        memcpy(name, w.rest + skip, len);
+        name[len] = '\0';
+        memmove(w.rest, w.rest + skip + len, strlen(w.rest + skip + len) + 1);
+        result = walk_component(&w, name);
+        if (result == -ENOENT && (flags & O_CREAT) != 0 && w.rest[strspn(w.rest, "/")] == '\0') {
+            int fd = openat(w.fds[w.depth - 1], name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+
+            result = fd >= 0 ? fd : -errno;
+            walk_close(&w, 0);
+            return result;
+        }
+    }
+    if (result == 0) {
+        /* the pinned file reopened with the asked-for flags: O_PATH fds are named by procfs */
+        char name[64] = "/proc/self/fd/";
+        int fd = w.fds[w.depth - 1];
+        size_t at = strlen(name);
+        char digits[12];
+        int n = 0;
+
+        if ((flags & O_PATH) != 0) {
+            result = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+        } else {
+            do
+                digits[n++] = (char)('0' + fd % 10);
+            while ((fd /= 10) > 0);
+            while (n > 0)
+                name[at++] = digits[--n];
+            name[at] = '\0';
+            result = open(name, (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC);
+        }
+        if (result < 0)
+            result = -errno;
+    }
+    walk_close(&w, 0);
+    return result;
+}
+
+int
+sc_path_open(int root_fd, const char *path, int flags, mode_t mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd;
+
+    /* EAGAIN: something was renamed while ".." was resolved; openat2(2) says to try again */
+    for (int tries = 0; tries < 64; tries++) {
+        fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+        if (fd >= 0)
+            return fd;
+        if (errno == ENOSYS)
+            return walk_open(root_fd, path, flags, mode);
+        if (errno != EAGAIN)
+            break;
+    }
+    return -errno;
+}
+
+/* Makes the directories of path[0..len) inside the root; returns the last one's O_PATH fd. */
+static int
+make_directories(int root_fd, const char *path, size_t len, mode_t mode)
+{
+    char prefix[PATH_MAX];
+    int fd;
+
+    if (len >= sizeof(prefix))
+        return -ENAMETOOLONG;
+    memcpy(prefix, path, len);
+    prefix[len] = '\0';
+    fd = sc_path_open(root_fd, len > 0 ? prefix : "/", O_PATH | O_DIRECTORY, 0);
+    if (fd != -ENOENT)
+        return fd;
+
+    /* component by component, each through the one before, so that a link on the way stays inside the root */
+    size_t at = 0;
+    int dir_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    while (dir_fd >= 0 && at < len) {
+        size_t start = at + strspn(path + at, "/"), end = start + strcspn(path + start, "/");
+
+        if (end > len)
+            end = len;
+        if (start >= len)
+            break;
+        memcpy(prefix, path, end);
+        prefix[end] = '\0';
+        int next = sc_path_open(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
+        if (next == -ENOENT) {
+            if (mkdirat(dir_fd, prefix + start, mode) < 0 && errno != EEXIST) {
+                next = -errno;
+            } else {
+                next = sc_path_open(root_fd, prefix, O_PATH | O_DIRECTORY, 0);
+            }
+        }
+        close(dir_fd);
+        dir_fd = next;
+        at = end;
+    }
+    return dir_fd;
+}
+
+int
+sc_path_parent(int root_fd, const char *path, const char **name)
+{
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/')
+        return -EINVAL;
+    const char *slash = strrchr(path, '/');
+    *name = slash != NULL ? slash + 1 : path;
+    if ((*name)[0] == '\0' || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0)
+        return -EINVAL;
+    return make_directories(root_fd, path, slash != NULL ? (size_t)(slash - path) : 0, 0755);
+}
+
+int
+sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
+{
+    size_t len = strlen(path);
+    const char *name;
+    int fd = sc_path_open(root_fd, path, O_PATH, 0);
+
+    if (fd != -ENOENT)
+        return fd;
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    if (!is_file)
+        return make_directories(root_fd, path, len, mode);
+
+    int parent = sc_path_parent(root_fd, path, &name);
+    if (parent < 0)
+        return parent;
+    /* O_EXCL: a link that points nowhere is replaced by nobody's file outside */
+    int made = openat(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode);
+    int result = made < 0 ? -errno : 0;
+    close(parent);
+    if (made >= 0)
+        close(made);
+    return result < 0 && result != -EEXIST ? result : sc_path_open(root_fd, path, O_PATH, 0);
+}
+
+int
+sc_proc_open(void)
+{
+    struct statfs fs;
+    struct stat st;
+    int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return -errno;
+    /* a directory of /proc bound here would have another inode; another file system another magic */
+    if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(fd, &st) < 0 || st.st_ino != PROC_ROOT_INODE) {
+        close(fd);
+        return -EXDEV;
+    }
+    return fd;
+}
+
+int
+sc_proc_write(int proc_fd, const char *path, const char *text, size_t len)
+{
+    struct open_how how = {.flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));
+
+    if (fd < 0 && errno == ENOSYS)
+        fd = openat(proc_fd, path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int result = write(fd, text, len) == (ssize_t)len ? 0 : -errno;
+    close(fd);
+    return result;
+}
