@@ -1,0 +1,31 @@
+/* The exit record: how a process ended, in the words of a shell. */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "monitor/monitor.h"
+
+void
+sc_exit_from_wait(int code, int status, struct sc_exit *out)
+{
+    if (code == CLD_EXITED) {
+        out->code = status;
+        out->signal = 0;
+    } else { /* CLD_KILLED, CLD_DUMPED */
+        out->code = 128 + status;
+        out->signal = status;
+    }
+}
+
+int
+sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, enum sc_durability durability, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    char time[SC_TIME_MAX];
+
+    sc_time_format(exit_record->finished_at, time);
+    sc_buf_addf(&text, "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":%s,\"finishedAt\":\"%s\"}\n", exit_record->code,
+                exit_record->signal, exit_record->was_oom_killed ? "true" : "false", time);
+    if (sc_buf_check(&text, err) < 0)
+        return -1;
+    return sc_file_replace_at(data_dir_fd, "exit.json", text.data, text.len, 0600, durability, err);
+}

@@ -1,0 +1,206 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/cgroup/cgroup.h"
+#include "kernel/kernel.h"
+#include "monitor/monitor-priv.h"
+
+#define DRAIN_ROUNDS_MAX 128 /* packets: a process that init leaves behind may write for ever */
+#define UNDO_FILE_MAX    1048576
+#define CODE_UNKNOWN     255 /* init was not our child: nobody can say how it ended */
+
+void
+sc_monitor_complain(const struct sc_monitor *monitor, const struct sc_err *err)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf line = SC_BUF_INIT;
+    sc_cleanup_fd dir = -1, fd = -1;
+
+    dir = sc_dir_open_at(AT_FDCWD, monitor->config.run_dir, &ignored); /* lint: the engine's own directory */
+    if (dir < 0)
+        return;
+    fd = openat(dir, "monitor.err", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    sc_buf_addf(&line, "%s\n", err->msg);
+    if (fd >= 0 && !line.has_failed)
+        (void)!sc_io_write_all(fd, line.data, line.len, &ignored);
+}
+
+/* Says what failed in monitor.err and goes on: each part of the end is tried whatever became of the others. */
+static void
+check(const struct sc_monitor *monitor, int result, struct sc_err *err)
+{
+    if (result < 0)
+        sc_monitor_complain(monitor, err);
+    sc_err_clear(err);
+}
+
+static void
+drain(struct sc_monitor *monitor)
+{
+    struct sc_monitor_config *config = &monitor->config;
+    int *out_fd = config->tty_fd >= 0 ? &config->tty_fd : &config->out_fd;
+
+    /* Without the slave, a read of the master says when it has given everything. */
+    sc_closep(&monitor->tty_hold_fd);
+    for (int i = 0; i < DRAIN_ROUNDS_MAX; i++) {
+        bool has_more = *out_fd >= 0 && sc_monitor_read(monitor, out_fd, SC_MSG_STDOUT);
+
+        if (config->err_fd >= 0 && sc_monitor_read(monitor, &config->err_fd, SC_MSG_STDERR))
+            has_more = true;
+        if (!has_more)
+            break;
+    }
+    sc_client_close_input(monitor);
+    sc_closep(out_fd);
+    sc_closep(&config->err_fd);
+}
+
+/* Waits for init: how (WNOWAIT) keeps it a zombie. */
+static void
+wait_for_init(const struct sc_monitor *monitor, int how, struct sc_exit *out)
+{
+    siginfo_t info = {0};
+
+    while (waitid(P_PID, (id_t)monitor->config.pid, &info, WEXITED | how) < 0) {
+        if (errno == EINTR)
+            continue;
+        out->code = CODE_UNKNOWN;
+        return;
+    }
+    sc_exit_from_wait(info.si_code, info.si_status, out);
+}
+
+/* SIGKILL and an OOM kill in the cgroup belong together; 137 without a signal is a shell or sc-init passing it on. */
+static bool
+is_oom_killed(const struct sc_monitor *monitor, const struct sc_exit *record, struct sc_err *err)
+{
+    uint64_t kills = 0;
+
+    if (record->code != 128 + SIGKILL || !monitor->config.memory_dir)
+        return false;
+    check(monitor, sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, err), err);
+    return kills > 0;
+}
+
+static int
+write_exit(const struct sc_monitor *monitor, const struct sc_exit *record, struct sc_err *err)
+{
+    const char *data_dir = monitor->config.data_dir;
+    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, data_dir, err); /* lint: the engine's own directory */
+
+    if (dir < 0)
+        return -1;
+    return sc_exit_write(dir, record, monitor->config.is_rm ? SC_VOLATILE : SC_DURABLE, err);
+}
+
+/* Takes the host steps back. The undo file stays when that failed, for the next command to try again. */
+static int
+undo(int run_dir, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_file_read_at(run_dir, "undo", UNDO_FILE_MAX, &text, err) < 0) {
+        if (err->errnum != ENOENT)
+            return -1;
+        sc_err_clear(err);
+        return 0;
+    }
+    if (sc_undo_run(sc_buf_str(&text), err) < 0)
+        return -1;
+    return unlinkat(run_dir, "undo", 0) < 0 ? sc_err_errno(err, errno, "remove \"undo\"") : 0;
+}
+
+/* After this nobody can connect any more: the socket's name is gone. */
+static void
+remove_traces(const struct sc_monitor *monitor, struct sc_err *err)
+{
+    const struct sc_monitor_config *config = &monitor->config;
+    sc_cleanup_fd run_dir = sc_dir_open_at(AT_FDCWD, config->run_dir, err); /* lint: the engine's own directory */
+
+    check(monitor, run_dir, err);
+    if (run_dir >= 0)
+        check(monitor, undo(run_dir, err), err);
+    if (!config->is_rm) {
+        if (run_dir >= 0)
+            (void)unlinkat(run_dir, "monitor.sock", 0);
+        return;
+    }
+    check(monitor, sc_tree_remove_at(AT_FDCWD, config->data_dir, err), err); /* lint: the engine's own directory */
+    if (config->name_link && unlinkat(AT_FDCWD, config->name_link, 0) < 0 && errno != ENOENT) /* lint: the same */
+        check(monitor, sc_err_errno(err, errno, "remove the name \"%s\"", config->name_link), err);
+    check(monitor, sc_tree_remove_at(AT_FDCWD, config->run_dir, err), err); /* lint: the engine's own directory */
+}
+
+/* All output that is left, then EXIT. True: the client has it all, or is gone. */
+static bool
+say_goodbye(struct sc_monitor *monitor, struct sc_client *client, const struct sc_exit *record)
+{
+    uint8_t packet[1 + sizeof(*record)] = {SC_MSG_EXIT};
+
+    if (!sc_chunk_send(monitor, client))
+        return true;
+    if (client->next)
+        return false;
+    memcpy(packet + 1, record, sizeof(*record));
+    while (send(client->fd, packet, sizeof(packet), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (errno == EAGAIN)
+            return false;
+        if (errno != EINTR)
+            return true;
+    }
+    return true;
+}
+
+/* A client may take its time (a pager): nothing but this process waits for it. */
+static void
+say_goodbye_to_all(struct sc_monitor *monitor, const struct sc_exit *record)
+{
+    struct pollfd polls[SC_CLIENTS_MAX];
+
+    for (;;) {
+        for (size_t i = 0; i < monitor->client_count; i++) {
+            struct sc_client *client = &monitor->clients[i];
+
+            if (client->fd >= 0 && say_goodbye(monitor, client, record))
+                sc_client_drop(monitor, client);
+        }
+        sc_client_sweep(monitor);
+        if (monitor->client_count == 0)
+            return;
+        for (size_t i = 0; i < monitor->client_count; i++)
+            polls[i] = (struct pollfd){.fd = monitor->clients[i].fd, .events = POLLOUT};
+        (void)poll(polls, monitor->client_count, -1);
+        for (size_t i = 0; i < monitor->client_count; i++) {
+            if (polls[i].revents & (POLLHUP | POLLERR))
+                sc_client_drop(monitor, &monitor->clients[i]);
+        }
+        sc_client_sweep(monitor);
+    }
+}
+
+void
+sc_monitor_finish(struct sc_monitor *monitor)
+{
+    struct sc_exit record, reaped;
+    struct sc_err err = SC_ERR_INIT;
+
+    memset(&record, 0, sizeof(record)); /* it is sent whole, with its padding */
+    record.finished_at = sc_time_now();
+    drain(monitor);
+    wait_for_init(monitor, WNOWAIT, &record);
+    record.was_oom_killed = is_oom_killed(monitor, &record, &err);
+    sc_log_finish(&monitor->log, record.finished_at);
+    sc_log_release(&monitor->log);
+    check(monitor, write_exit(monitor, &record, &err), &err);
+    wait_for_init(monitor, 0, &reaped);
+    remove_traces(monitor, &err);
+    sc_client_accept(monitor);
+    sc_closep(&monitor->config.listen_fd);
+    sc_closep(&monitor->config.lock_fd);
+    say_goodbye_to_all(monitor, &record);
+}

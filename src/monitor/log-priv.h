@@ -1,0 +1,50 @@
+/*
+ * The log's writing side: a container's output as Docker's json-file format.
+ *
+ *     {"log":"hello\n","stream":"stdout","time":"2026-11-23T09:10:47.123456789Z"}
+ *
+ * A record is one line of output, or a piece of at most 16 KiB of a longer one (only its last piece ends in \n); a piece is
+ * never cut inside a UTF-8 character. Bytes that are not UTF-8 become U+FFFD. Output without a newline waits for one (or for 16 KiB,
+ * or the end). Many records are written with one write(2), and the file only ever grows by whole records: what a
+ * failed write has left is cut off again.
+ *
+ * Writing never fails for the caller and never waits: a full disk costs log lines, not the container. How many bytes were lost is
+ * noted in the log itself once a write succeeds again.
+ */
+#ifndef SC_MONITOR_LOG_PRIV_H
+#define SC_MONITOR_LOG_PRIV_H
+
+#include "base/base.h"
+
+#define SC_LOG_LINE_MAX 16384
+
+struct sc_log_hold { char *data; size_t len; };   /* the start of a line; data has SC_LOG_LINE_MAX bytes, or is NULL */
+
+struct sc_log_writer {
+    int dir_fd, fd;            /* fd: O_APPEND; -1: no log */
+    const char *name;          /* in dir_fd; borrowed from the path */
+    int64_t size, max_size;    /* bytes in the file; max_size <= 0: no rotation */
+    int max_files;
+    struct sc_buf batch;       /* whole records not yet written */
+    uint64_t batch_bytes;      /* of output, in batch */
+    uint64_t lost_bytes;       /* of output, that could not be written since the last note */
+    int lost_errno;
+    struct sc_log_hold holds[2]; /* stdout, stderr */
+};
+#define SC_LOG_WRITER_INIT {.dir_fd = -1, .fd = -1}
+
+/* path must outlive the writer. */
+SC_MUST_CHECK int sc_log_open(struct sc_log_writer *log, const char *path, int64_t max_size, int max_files, struct sc_err *err);
+/* now: CLOCK_REALTIME ns, the time of every record that data completes. All that is complete is in the file on return. */
+void sc_log_write(struct sc_log_writer *log, bool is_stderr, const char *data, size_t len, int64_t now);
+/* Writes what waits for a newline that will not come. */
+void sc_log_finish(struct sc_log_writer *log, int64_t now);
+/* Gives memory back that only a busy log needs. */
+void sc_log_trim(struct sc_log_writer *log);
+void sc_log_release(struct sc_log_writer *log);
+#define sc_cleanup_log_writer __attribute__((cleanup(sc_log_release))) struct sc_log_writer
+
+/* The longest prefix of data (at most max bytes) that does not end inside a UTF-8 character. */
+size_t sc_log_cut(const char *data, size_t max);
+
+#endif
