@@ -1,0 +1,335 @@
+/* The child's steps on mounts and files of the new root. All [child]: no allocation, no stdio. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+#include "runtime/launch-priv.h"
+
+static int
+root_of(const struct sc_executor *x)
+{
+    return x->slots[SC_SLOT_ROOT];
+}
+
+int
+sc_tree_open_step(const struct sc_step *step, const int *slots)
+{
+    int fd = sc_mount_tree_open(AT_FDCWD, step->u.tree.source, step->u.tree.is_recursive);
+    int result = 0;
+
+    if (fd < 0)
+        return fd;
+    bool is_rec = (step->u.tree.propagation & MS_REC) != 0;
+    result = sc_mount_setattr(fd, false, step->u.tree.attr_set, step->u.tree.attr_clear, 0);
+    if (result == 0)
+        result = sc_mount_setattr(fd, true, step->u.tree.attr_set_rec, step->u.tree.attr_clear_rec, 0);
+    if (result == 0)
+        result = sc_mount_setattr(fd, is_rec, 0, 0, step->u.tree.propagation);
+    if (result == 0 && step->u.tree.idmap_slot != SC_SLOT_NONE)
+        result = sc_mount_idmap(fd, step->u.tree.is_idmap_recursive, slots[step->u.tree.idmap_slot]);
+    if (result < 0) {
+        close(fd);
+        return result;
+    }
+    return fd;
+}
+
+static int
+step_tree_open(struct sc_executor *x, const struct sc_step *step)
+{
+    int fd = sc_tree_open_step(step, x->slots);
+
+    if (fd < 0)
+        return fd;
+    x->slots[step->slot] = fd;
+    return 0;
+}
+
+int
+sc_overlay_step(const struct sc_step *step, bool *is_attached)
+{
+    const struct sc_overlay *o = step->u.overlay.overlay;
+    struct sc_mount_overlay ask = {
+        .lower = o->lowerdirs.items,
+        .lower_count = o->lowerdirs.count,
+        .upper = o->upperdir,
+        .work = o->workdir,
+        .is_volatile = o->is_volatile,
+        .is_userxattr = o->is_userxattr,
+    };
+
+    return sc_mount_overlay(&ask, is_attached);
+}
+
+static int
+step_overlay(struct sc_executor *x, const struct sc_step *step)
+{
+    int fd = sc_overlay_step(step, &x->is_root_attached);
+
+    if (fd < 0)
+        return fd;
+    x->slots[SC_SLOT_ROOT] = fd;
+    return 0;
+}
+
+static int
+step_root_attach(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)step;
+    return x->is_root_attached ? 0 : sc_mount_move(root_of(x), -1);
+}
+
+static int
+step_propagation(struct sc_executor *x, const struct sc_step *step)
+{
+    int fd = -1, result;
+
+    if (step->u.propagation.path != NULL) {
+        fd = sc_path_open(root_of(x), step->u.propagation.path, O_PATH, 0);
+        if (fd < 0)
+            return fd;
+    }
+    result = sc_mount_propagation(fd, (unsigned long)step->u.propagation.flags);
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+static int
+bind_instead(const char *source, int target_fd, unsigned long ms_flags)
+{
+    int tree = sc_mount_tree_open(AT_FDCWD, source, true);
+
+    if (tree < 0)
+        return tree;
+    int result = sc_mount_setattr(tree, true, (ms_flags & MS_RDONLY) != 0 ? MOUNT_ATTR_RDONLY : 0, 0, MS_PRIVATE);
+    if (result == 0)
+        result = sc_mount_move(tree, target_fd);
+    close(tree);
+    return result;
+}
+
+static int
+step_mount(struct sc_executor *x, const struct sc_step *step)
+{
+    int target = sc_path_make(root_of(x), step->u.mount.destination, false, 0755);
+    int result;
+
+    if (target < 0)
+        return target;
+    result = sc_mount_fs(target, step->u.mount.type, step->u.mount.source, step->u.mount.ms_flags, step->u.mount.data);
+    if ((result == -EPERM || result == -EBUSY) && step->u.mount.fallback_bind != NULL)
+        result = bind_instead(step->u.mount.fallback_bind, target, step->u.mount.ms_flags);
+    close(target);
+    return result;
+}
+
+static int
+step_mount_tree(struct sc_executor *x, const struct sc_step *step)
+{
+    struct stat st;
+    int tree = x->slots[step->slot], result;
+
+    if (fstat(tree, &st) < 0)
+        return -errno;
+    int target = sc_path_make(root_of(x), step->u.tree.destination, !S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0644);
+    if (target < 0)
+        return target;
+    result = sc_mount_move(tree, target);
+    close(target);
+    return result;
+}
+
+static int
+step_mknod(struct sc_executor *x, const struct sc_step *step)
+{
+    mode_t type = step->u.node.type == 'b' ? S_IFBLK : step->u.node.type == 'p' ? S_IFIFO : S_IFCHR;
+    dev_t device = makedev((unsigned)step->u.node.major, (unsigned)step->u.node.minor);
+    struct stat st;
+    const char *name;
+    int result = 0, dir = sc_path_parent(root_of(x), step->u.node.path, &name);
+
+    if (dir < 0)
+        return dir;
+    if (mknodat(dir, name, type | (step->u.node.mode & 07777), device) < 0) {
+        result = -errno;
+        /* an image may bring the node; anything else in its place is refused */
+        if (result == -EEXIST && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == type && st.st_rdev == device)
+            result = 0;
+    }
+    if (result == 0 && (step->u.node.uid != 0 || step->u.node.gid != 0) &&
+        fchownat(dir, name, step->u.node.uid, step->u.node.gid, AT_SYMLINK_NOFOLLOW) < 0)
+        result = -errno;
+    /* /proc's masked files are covered by this node, never by one the image brought */
+    if (result == 0 && step->u.node.major == 1 && step->u.node.minor == 3 && type == S_IFCHR && x->null_fd < 0)
+        x->null_fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    close(dir);
+    return result;
+}
+
+static int
+step_symlink(struct sc_executor *x, const struct sc_step *step)
+{
+    const char *name;
+    int result = 0, dir = sc_path_parent(root_of(x), step->u.link.path, &name);
+
+    if (dir < 0)
+        return dir;
+    if (symlinkat(step->u.link.target, dir, name) < 0 && errno != EEXIST)
+        result = -errno;
+    close(dir);
+    return result;
+}
+
+static int
+step_root_readonly(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)step;
+    return sc_mount_setattr(root_of(x), false, MOUNT_ATTR_RDONLY, 0, 0);
+}
+
+static int
+step_readonly_path(struct sc_executor *x, const struct sc_step *step)
+{
+    int result, target = sc_path_open(root_of(x), step->u.text.text, O_PATH, 0);
+
+    if (target < 0)
+        return target == -ENOENT || target == -ENOTDIR ? 0 : target;
+    int tree = sc_mount_tree_open(target, "", true);
+    if (tree < 0) {
+        result = tree;
+    } else {
+        result = sc_mount_setattr(tree, true, MOUNT_ATTR_RDONLY, 0, 0);
+        if (result == 0)
+            result = sc_mount_move(tree, target);
+        close(tree);
+    }
+    close(target);
+    return result;
+}
+
+/* One empty tmpfs serves every masked directory: the first is mounted, the others are binds of it. */
+static int
+mask_directory(struct sc_executor *x, int target, const char *path)
+{
+    int result;
+
+    if (x->mask_fd >= 0)
+        return sc_mount_bind(x->mask_fd, target);
+    result = sc_mount_fs(target, "tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "nr_blocks=1,nr_inodes=1");
+    if (result < 0)
+        return result;
+    x->mask_fd = sc_path_open(root_of(x), path, O_PATH | O_DIRECTORY, 0);
+    return x->mask_fd < 0 ? x->mask_fd : 0;
+}
+
+static int
+step_mask_path(struct sc_executor *x, const struct sc_step *step)
+{
+    struct stat st;
+    int result, target = sc_path_open(root_of(x), step->u.text.text, O_PATH, 0);
+
+    if (target < 0)
+        return target == -ENOENT || target == -ENOTDIR ? 0 : target;
+    if (fstat(target, &st) < 0) {
+        result = -errno;
+    } else if (S_ISDIR(st.st_mode)) {
+        result = mask_directory(x, target, step->u.text.text);
+    } else {
+        /* in a user namespace no node was made: the host's is bound, where the container has no right over it */
+        if (x->null_fd < 0)
+            x->null_fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (x->null_fd < 0 || fstat(x->null_fd, &st) < 0)
+            result = -errno;
+        else if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+            result = -ENODEV;
+        else
+            result = sc_mount_bind(x->null_fd, target);
+    }
+    close(target);
+    return result;
+}
+
+static int
+step_pivot(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)step;
+    return sc_mount_pivot(root_of(x));
+}
+
+static int
+step_chroot(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)step;
+    return sc_mount_chroot(root_of(x));
+}
+
+static int
+open_terminal(int root_fd, int *master)
+{
+    int unlocked = 0;
+
+    *master = sc_path_open(root_fd, "dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+    if (*master < 0)
+        return *master;
+    if (ioctl(*master, TIOCSPTLCK, &unlocked) < 0)
+        return -errno;
+    int slave = ioctl(*master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    return slave >= 0 ? slave : -errno;
+}
+
+static int
+step_console(struct sc_executor *x, const struct sc_step *step)
+{
+    struct winsize size = {.ws_row = (unsigned short)step->u.console.height, .ws_col = (unsigned short)step->u.console.width};
+    int master = -1, result = 0, own_root = -1;
+
+    if (root_of(x) < 0)   /* an exec is inside already */
+        x->slots[SC_SLOT_ROOT] = own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int slave = open_terminal(root_of(x), &master);
+    if (slave < 0) {
+        if (master >= 0)
+            close(master);
+        return slave;
+    }
+    if (size.ws_row != 0 && ioctl(slave, TIOCSWINSZ, &size) < 0)
+        result = -errno;
+    if (result == 0 && step->u.console.uid != 0 && fchown(slave, step->u.console.uid, (gid_t)-1) < 0)
+        result = -errno;
+    if (result == 0 && step->u.console.binds_console) {
+        int target = sc_path_make(root_of(x), "/dev/console", true, 0600);
+
+        result = target < 0 ? target : sc_mount_bind(slave, target);
+        if (target >= 0)
+            close(target);
+    }
+    if (result == 0)
+        result = sc_child_send(x->sock, SC_CHILD_CONSOLE, 0, 0, master);
+    if (result == 0 && (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0))
+        result = -errno;
+    close(slave);
+    close(master);
+    return result;
+}
+
+sc_child_fn
+sc_child_mount_executor(enum sc_op op)
+{
+    static const sc_child_fn table[SC_OP_COUNT] = {
+        [SC_OP_TREE_OPEN] = step_tree_open, [SC_OP_OVERLAY] = step_overlay, [SC_OP_ROOT_ATTACH] = step_root_attach,
+        [SC_OP_PROPAGATION] = step_propagation, [SC_OP_ROOT_PROPAGATION] = step_propagation, [SC_OP_MOUNT] = step_mount,
+        [SC_OP_MOUNT_TREE] = step_mount_tree, [SC_OP_MKNOD] = step_mknod, [SC_OP_SYMLINK] = step_symlink,
+        [SC_OP_ROOT_READONLY] = step_root_readonly, [SC_OP_READONLY_PATH] = step_readonly_path, [SC_OP_MASK_PATH] = step_mask_path,
+        [SC_OP_PIVOT] = step_pivot, [SC_OP_CHROOT] = step_chroot, [SC_OP_CONSOLE] = step_console,
+    };
+
+    return table[op];
+}

@@ -1,0 +1,434 @@
+/* The child's steps on itself: namespaces, ids, limits, privileges, the program. All [child]: no allocation, no stdio. */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "runtime/launch-priv.h"
+
+#define IOPRIO_CLASS_SHIFT 13
+
+static int
+check(long result)
+{
+    return result < 0 ? -errno : 0;
+}
+
+static int
+step_cgroup_join(struct sc_executor *x, const struct sc_step *step)
+{
+    return check(write(x->slots[step->slot], "0", 1));
+}
+
+static int
+step_ns_join(struct sc_executor *x, const struct sc_step *step)
+{
+    int result = check(setns(x->slots[step->slot], (int)step->u.ns.flags));
+
+    if (result == 0 && (step->u.ns.flags & CLONE_NEWNS) != 0)
+        x->slots[SC_SLOT_ROOT] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return result;
+}
+
+/* Asks the launcher for the next `after` step and waits until it is done. */
+static int
+step_wait(struct sc_executor *x, const struct sc_step *step)
+{
+    char answer;
+    int result = sc_child_send(x->sock, SC_CHILD_WAIT, (int)(step - x->plan->child.items), 0, -1);
+
+    if (result < 0)
+        return result;
+    ssize_t len = recv(x->sock, &answer, 1, 0);
+    return len == 1 ? 0 : len < 0 ? -errno : -ECONNRESET;
+}
+
+static int
+step_become_root(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    (void)step;
+    /* EPERM: setgroups was given up with the map */
+    if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+        return -errno;
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0)
+        return -errno;
+    return check(syscall(SYS_setresuid, 0, 0, 0));
+}
+
+static int
+step_unshare(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return check(unshare((int)step->u.ns.flags));
+}
+
+static int
+step_time_offsets(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return sc_ns_time_offsets(step->u.text.text);
+}
+
+static int
+step_setsid(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    (void)step;
+    return check(setsid());
+}
+
+static int
+step_keyring(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return sc_keyring_join(step->u.text.text);
+}
+
+static int
+step_hostname(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return check(step->op == SC_OP_HOSTNAME ? sethostname(step->u.text.text, strlen(step->u.text.text))
+                                            : setdomainname(step->u.text.text, strlen(step->u.text.text)));
+}
+
+static int
+step_loopback(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    (void)step;
+    return sc_ns_loopback_up();
+}
+
+static int
+step_hooks(struct sc_executor *x, const struct sc_step *step)
+{
+    for (size_t i = 0; i < SC_ARRAY_LEN(step->u.hooks.lists); i++) {
+        int result = step->u.hooks.lists[i] != NULL ? sc_child_hooks(step->u.hooks.lists[i], x->how->state_json) : 0;
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int
+step_sysctl(struct sc_executor *x, const struct sc_step *step)
+{
+    return sc_proc_write(x->slots[SC_SLOT_PROC], step->u.text.text, step->u.text.value, strlen(step->u.text.value));
+}
+
+static int
+step_rlimit(struct sc_executor *x, const struct sc_step *step)
+{
+    struct rlimit limit = {.rlim_cur = step->u.rlimit.soft, .rlim_max = step->u.rlimit.hard};
+
+    (void)x;
+    return check(prlimit(0, (enum __rlimit_resource)step->u.rlimit.resource, &limit, NULL));
+}
+
+static int
+step_oom_score(struct sc_executor *x, const struct sc_step *step)
+{
+    char text[SC_NUM_MAX];
+    int64_t value = step->u.number.value;
+    uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
+    size_t at = sizeof(text);
+
+    do
+        text[--at] = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        text[--at] = '-';
+    return sc_proc_write(x->slots[SC_SLOT_PROC], "self/oom_score_adj", text + at, sizeof(text) - at);
+}
+
+/* struct sched_attr, first version (sched_setattr(2)); libc has no declaration */
+struct sched_attr_v0 {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+static int
+step_scheduler(struct sc_executor *x, const struct sc_step *step)
+{
+    const struct sc_oci_scheduler *s = step->u.scheduler;
+    struct sched_attr_v0 attr = {
+        .size = sizeof(attr), .policy = (uint32_t)s->policy, .flags = s->flags, .nice = s->nice, .priority = (uint32_t)s->priority,
+        .runtime = s->runtime, .deadline = s->deadline, .period = s->period,
+    };
+
+    (void)x;
+    return check(syscall(SYS_sched_setattr, 0, &attr, 0));
+}
+
+static int
+step_io_priority(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return check(syscall(SYS_ioprio_set, 1, 0, (step->u.io_priority->klass << IOPRIO_CLASS_SHIFT) | step->u.io_priority->priority));
+}
+
+/* "0-3,7" into a bit set; the text was checked when the config was validated */
+static void
+parse_list(const char *text, unsigned long *bits, size_t limit)
+{
+    const size_t width = 8 * sizeof(*bits);
+    unsigned long first = 0, value = 0;
+    bool is_range = false;
+
+    for (const char *p = text;; p++) {
+        if (*p >= '0' && *p <= '9') {
+            value = value * 10 + (unsigned long)(*p - '0');
+        } else if (*p == '-') {
+            first = value;
+            value = 0;
+            is_range = true;
+        } else if (*p == ',' || *p == '\0') {
+            for (unsigned long i = is_range ? first : value; i <= value && i < limit; i++)
+                bits[i / width] |= 1UL << (i % width);
+            value = 0;
+            is_range = false;
+            if (*p == '\0')
+                return;
+        }
+    }
+}
+
+static int
+step_affinity(struct sc_executor *x, const struct sc_step *step)
+{
+    unsigned long bits[128] = {0};
+
+    (void)x;
+    parse_list(step->u.text.text, bits, 8 * sizeof(bits));
+    return check(syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits));
+}
+
+static int
+step_memory_policy(struct sc_executor *x, const struct sc_step *step)
+{
+    unsigned long bits[16] = {0};
+
+    (void)x;
+    if (step->u.memory_policy->nodes != NULL)
+        parse_list(step->u.memory_policy->nodes, bits, 8 * sizeof(bits));
+    return check(syscall(SYS_set_mempolicy, step->u.memory_policy->mode | (int)step->u.memory_policy->flags,
+                         step->u.memory_policy->nodes != NULL ? bits : NULL, step->u.memory_policy->nodes != NULL ? 8 * sizeof(bits) : 0));
+}
+
+static int
+step_personality(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return check(personality((unsigned long)step->u.number.value));
+}
+
+static int
+step_cwd(struct sc_executor *x, const struct sc_step *step)
+{
+    int root = x->plan->is_exec ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : x->slots[SC_SLOT_ROOT];
+    char name[4096];
+    int result, fd;
+
+    if (root < 0)
+        return -errno;
+    fd = sc_path_make(root, step->u.text.text, false, 0755);
+    if (fd < 0)
+        return fd;
+    result = check(fchdir(fd));
+    close(fd);
+    /* CVE-2024-21626: a directory outside the root shows as "(unreachable)" */
+    if (result == 0 && (syscall(SYS_getcwd, name, sizeof(name)) < 0 || name[0] != '/'))
+        result = -EXDEV;
+    return result;
+}
+
+static int
+step_find_program(struct sc_executor *x, const struct sc_step *step)
+{
+    int result = -ENOENT;
+
+    for (size_t i = 0; step->u.exec.candidates[i] != NULL; i++) {
+        struct stat st;
+
+        if (stat(step->u.exec.candidates[i], &st) < 0) {
+            if (errno != ENOENT && errno != ENOTDIR)
+                result = -errno;
+            continue;
+        }
+        if (S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0) {
+            x->candidate = i;
+            return 0;
+        }
+        result = S_ISDIR(st.st_mode) ? -EISDIR : -EACCES;
+    }
+    return result;
+}
+
+static int
+step_wait_start(struct sc_executor *x, const struct sc_step *step)
+{
+    char word;
+    int result;
+
+    (void)step;
+    result = sc_child_send(x->sock, SC_CHILD_CREATED, 0, 0, -1);
+    if (result < 0)
+        return result;
+    for (;;) {
+        int fd = accept4(x->how->gate_fd, NULL, NULL, SOCK_CLOEXEC);
+
+        if (fd < 0 && errno != EINTR)
+            return -errno;
+        if (fd >= 0 && recv(fd, &word, 1, 0) == 1) {
+            x->start_sock = fd;
+            break;
+        }
+        if (fd >= 0)
+            close(fd);
+    }
+    /* from here on errors travel to whoever said start */
+    if (dup3(x->start_sock, x->sock, O_CLOEXEC) < 0)
+        return -errno;
+    close(x->start_sock);
+    close(x->how->gate_fd);
+    return 0;
+}
+
+static int
+step_close_fds(struct sc_executor *x, const struct sc_step *step)
+{
+    unsigned keep = 3 + (unsigned)step->u.number.value, sock = (unsigned)x->sock;
+
+    /* The socket stays, close-on-exec, to tell of a failed execve: no path leads through a socket. */
+    if (sock < keep)
+        return -EBADF;
+    if (sock > keep && syscall(SYS_close_range, keep, sock - 1, 0) < 0 && errno != ENOSYS)
+        return -errno;
+    if (syscall(SYS_close_range, sock + 1, ~0U, 0) == 0)
+        return 0;
+    if (errno != ENOSYS)
+        return -errno;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return -errno;
+    for (unsigned fd = keep; fd < limit.rlim_max && fd < (1U << 20); fd++)
+        if (fd != sock)
+            close((int)fd);
+    return 0;
+}
+
+static int
+step_set_ids(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+        return -errno;
+    /* raw calls: libc's versions signal every thread, and take locks, to do so */
+    if (!step->u.ids.keeps_groups && syscall(SYS_setgroups, step->u.ids.group_count, step->u.ids.groups) < 0)
+        return -errno;
+    if (syscall(SYS_setresgid, step->u.ids.gid, step->u.ids.gid, step->u.ids.gid) < 0)
+        return -errno;
+    if (syscall(SYS_setresuid, step->u.ids.uid, step->u.ids.uid, step->u.ids.uid) < 0)
+        return -errno;
+    return check(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0));
+}
+
+static int
+step_umask(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    umask((mode_t)step->u.number.value);
+    return 0;
+}
+
+static int
+step_caps_bounding(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return sc_caps_drop_bounding(step->u.caps.bounding);
+}
+
+static int
+step_caps(struct sc_executor *x, const struct sc_step *step)
+{
+    int result;
+
+    (void)x;
+    result = sc_caps_set(step->u.caps.effective, step->u.caps.permitted, step->u.caps.inheritable);
+    return result < 0 ? result : sc_caps_set_ambient(step->u.caps.ambient);
+}
+
+static int
+step_no_new_privs(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    (void)step;
+    return check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+static int
+step_seccomp(struct sc_executor *x, const struct sc_step *step)
+{
+    int result;
+
+    (void)step;
+    result = sc_seccomp_load(&x->filter);
+    return result < 0 ? result : 0;
+}
+
+static int
+step_pdeathsig(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    (void)step;
+    return check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+}
+
+static int
+step_exec(struct sc_executor *x, const struct sc_step *step)
+{
+    /* init's candidates list is itself; a program's is what FIND_PROGRAM found */
+    size_t index = step->u.exec.candidates[0] == step->u.exec.argv[0] ? 0 : x->candidate;
+    int result = sc_child_send(x->sock, SC_CHILD_EXECING, 0, 0, -1);
+
+    if (result < 0)
+        return result;   /* nobody is there any more: do not run unsupervised */
+    execve(step->u.exec.candidates[index], step->u.exec.argv, step->u.exec.envp);
+    return -errno;
+}
+
+sc_child_fn
+sc_child_process_executor(enum sc_op op)
+{
+    static const sc_child_fn table[SC_OP_COUNT] = {
+        [SC_OP_CGROUP_JOIN] = step_cgroup_join, [SC_OP_NS_JOIN] = step_ns_join, [SC_OP_WAIT_MAPS] = step_wait, [SC_OP_WAIT_HOOKS] = step_wait,
+        [SC_OP_BECOME_ROOT] = step_become_root, [SC_OP_UNSHARE] = step_unshare, [SC_OP_TIME_OFFSETS] = step_time_offsets,
+        [SC_OP_SETSID] = step_setsid, [SC_OP_KEYRING] = step_keyring, [SC_OP_HOSTNAME] = step_hostname, [SC_OP_DOMAINNAME] = step_hostname,
+        [SC_OP_LOOPBACK_UP] = step_loopback, [SC_OP_HOOKS_CONTAINER] = step_hooks, [SC_OP_HOOKS_START] = step_hooks, [SC_OP_SYSCTL] = step_sysctl,
+        [SC_OP_RLIMIT] = step_rlimit, [SC_OP_OOM_SCORE] = step_oom_score, [SC_OP_SCHEDULER] = step_scheduler,
+        [SC_OP_IO_PRIORITY] = step_io_priority, [SC_OP_AFFINITY] = step_affinity, [SC_OP_MEMORY_POLICY] = step_memory_policy,
+        [SC_OP_PERSONALITY] = step_personality, [SC_OP_CWD] = step_cwd, [SC_OP_FIND_PROGRAM] = step_find_program,
+        [SC_OP_WAIT_START] = step_wait_start, [SC_OP_CLOSE_FDS] = step_close_fds, [SC_OP_SET_IDS] = step_set_ids, [SC_OP_UMASK] = step_umask,
+        [SC_OP_CAPS_BOUNDING] = step_caps_bounding, [SC_OP_CAPS] = step_caps, [SC_OP_NO_NEW_PRIVS] = step_no_new_privs,
+        [SC_OP_SECCOMP] = step_seccomp, [SC_OP_PDEATHSIG] = step_pdeathsig, [SC_OP_EXEC] = step_exec,
+    };
+
+    return table[op];
+}
