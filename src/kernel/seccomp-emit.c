@@ -148,7 +148,7 @@ emit_leaf(struct sc_bpf *bpf, const struct range *range)
 
     if (arg != NULL) {
         sc_bpf_add(bpf, BPF_LD | BPF_W | BPF_ABS, 0, 0,
-                   (uint32_t)(offsetof(struct seccomp_data, args) + 8 * arg->index + LOW_WORD));
+                   (uint32_t)offsetof(struct seccomp_data, args) + 8 * arg->index + LOW_WORD);
         if (arg->mask != UINT32_MAX)
             sc_bpf_add(bpf, BPF_ALU | BPF_AND | BPF_K, 0, 0, arg->mask);
         for (size_t i = 0; i < arg->value_count; i++)
@@ -216,7 +216,7 @@ sc_seccomp_emit_default(uint64_t caps, bool with_i386, struct sc_arena *arena, s
         sc_bpf_add(&bpf, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, archs[i]);
         sc_bpf_add(&bpf, BPF_JMP | BPF_JA, 0, 0, 0);
         emit_arch(&bpf, archs[i], caps);
-        if (arena->has_failed)
+        if (arena->has_failed || bpf.insns == NULL)
             return sc_err_nomem(err);
         bpf.insns[at + 1].k = (uint32_t)(bpf.count - at - 2);
     }

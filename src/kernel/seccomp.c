@@ -21,7 +21,7 @@
 
 /* Raise when the table or the generator changes what a text compiles to. */
 #define CACHE_VERSION 1
-#define ENTRY_MAX     (1024 * 1024)
+#define ENTRY_MAX     1048576
 
 struct entry_head {
     char magic[8];

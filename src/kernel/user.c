@@ -271,7 +271,7 @@ collect_groups(const char *group_text, const struct sc_user_request *ask, bool i
     struct gid_list list = {.items = NULL};
     struct group_entry entry;
     struct span line;
-    uint32_t gid;
+    uint32_t gid = 0;
 
     /* The primary group too, as Docker does: else a file that denies the group by its mode bits could be had by
      * dropping it (CVE-2022-36109). */
