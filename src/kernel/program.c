@@ -86,7 +86,9 @@ struct explain {
 };
 
 /* A full message with Docker's exit code: 127 where something is not found, 126 where it cannot be executed. */
-static int SC_PRINTF(4, 5) say(struct explain *ex, enum sc_err_kind kind, int exit_code, const char *fmt, ...)
+SC_PRINTF(4, 5)
+static int
+say(struct explain *ex, enum sc_err_kind kind, int exit_code, const char *fmt, ...)
 {
     struct sc_err *err = ex->err;
     char text[sizeof(err->msg)];
