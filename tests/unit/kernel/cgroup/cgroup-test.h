@@ -2,15 +2,8 @@
 #ifndef SC_TESTS_CGROUP_TEST_H
 #define SC_TESTS_CGROUP_TEST_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "kernel/cgroup/cgroup-priv.h"
+#include "test.h"
 
 #define I64(n)                                                                                                         \
     {                                                                                                                  \

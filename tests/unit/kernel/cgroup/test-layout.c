@@ -194,5 +194,5 @@ main(void)
         cmocka_unit_test(test_path),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests);
 }

@@ -444,5 +444,5 @@ main(void)
         cmocka_unit_test(test_missing),     cmocka_unit_test(test_missing_remedy),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests);
 }

@@ -297,5 +297,5 @@ main(void)
         cmocka_unit_test(test_hybrid), cmocka_unit_test(test_weights),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return RUN_TESTS(tests);
 }

@@ -1,0 +1,105 @@
+/* Undo: its text, its refusals, that it goes on after an error, and that twice is as good as once. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+#include "test.h"
+
+static void
+test_text(void **state)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    (void)state;
+    sc_undo_add(&text, SC_UNDO_CGROUP_KILL, "/sys/fs/cgroup/sc/abc");
+    sc_undo_add(&text, SC_UNDO_CGROUP_REMOVE, "/sys/fs/cgroup/a b");
+    sc_undo_add(&text, SC_UNDO_TREE, "/run/100%\nx");
+    sc_undo_add(&text, SC_UNDO_UNLINK, "/run/link");
+    assert_string_equal(sc_buf_str(&text), "cgroup-kill /sys/fs/cgroup/sc/abc\ncgroup-remove /sys/fs/cgroup/a%20b\n"
+                                           "tree /run/100%25%0Ax\nunlink /run/link\n");
+}
+
+static void
+test_refusals(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"tree\n", "undo: \"tree\" is not an operation and a path"},
+        {"tree /a b\n", "undo: \"tree /a b\" is not an operation and a path"},
+        {"tree a\n", "undo tree: \"a\" is not an absolute path"},
+        {"tree /a%2\n", "undo tree: \"/a%2\" is not an absolute path"},
+        {"tree /a%00b\n", "undo tree: \"/a%00b\" is not an absolute path"},
+        {"tree /no-such-dir/x/\n", "remove \"/no-such-dir/x/\": it is not a name"},
+        {"format /dev/sda\n", "undo: \"format\" is not an operation"},
+    };
+    struct sc_err err;
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++)
+        assert_fails(sc_undo_run(cases[i].text, &err), SC_ERR_INVALID, cases[i].message);
+    assert_ok(sc_undo_run("", &err));
+    assert_ok(sc_undo_run("\n\n", &err));
+}
+
+static void
+test_absent_is_done(void **state)
+{
+    struct sc_err err;
+
+    (void)state;
+    assert_ok(sc_undo_run("cgroup-kill /sys/fs/cgroup/no-such-group\ncgroup-remove /sys/fs/cgroup/no-such-group\n"
+                          "tree /no-such-dir/x\ntree /no-such-dir\nunlink /no-such-dir/x\nunlink /no-such-file\n",
+                          &err));
+}
+
+static void
+make(const char *path, bool is_dir)
+{
+    int fd = is_dir ? mkdir(path, 0700) : open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    if (!is_dir)
+        (void)close(fd);
+}
+
+static void
+test_files(void **state)
+{
+    char dir[] = "/tmp/sc-test-undo-XXXXXX", path[128];
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err err;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/tree with space", dir);
+    make(path, true);
+    sc_undo_add(&text, SC_UNDO_UNLINK, path); /* a directory: it fails, and the rest is done all the same */
+    sc_undo_add(&text, SC_UNDO_TREE, path);
+    (void)snprintf(path, sizeof(path), "%s/tree with space/file", dir);
+    make(path, false);
+    (void)snprintf(path, sizeof(path), "%s/100%%", dir);
+    make(path, false);
+    sc_undo_add(&text, SC_UNDO_UNLINK, path);
+
+    assert_int_equal(sc_undo_run(sc_buf_str(&text), &err), -1);
+    assert_int_equal(err.errnum, EISDIR);
+    assert_int_equal(rmdir(dir), 0); /* nothing was left in it */
+    assert_ok(sc_undo_run(sc_buf_str(&text), &err));
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_text),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_absent_is_done),
+        cmocka_unit_test(test_files),
+    };
+
+    return RUN_TESTS(tests);
+}
