@@ -444,6 +444,9 @@ sc_seccomp_expand(struct sc_oci_seccomp *profile, struct sc_arena *arena, struct
     if (profile->rules == NULL)
         return sc_err_nomem(err);
     profile->rule_count = 0;
+    /* Also for a profile that was not begun by sc_seccomp_default: 0 would kill. */
+    profile->default_action = SCMP_ACT_ERRNO(EPERM);
+    profile->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     if (arch != NULL)
         sc_strv_add(&profile->architectures, arena, arch);
     if (profile->sc_default_i386 && seccomp_arch_native() == SCMP_ARCH_X86_64)

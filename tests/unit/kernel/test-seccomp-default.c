@@ -439,6 +439,22 @@ test_expand_leaves_others_alone(void **state)
     assert_int_equal(other.architectures.count, 0);
 }
 
+/* A builder need only say that it is the default, and for which capabilities. */
+static void
+test_expand_begins_anywhere(void **state)
+{
+    struct sc_oci_seccomp bare = {.is_set = true, .is_sc_default = true, .sc_default_caps = sc_caps_default()}, full;
+
+    (void)state;
+    assert_int_equal(sc_seccomp_default(sc_caps_default(), false, &arena, &full, &err), 0);
+    assert_int_equal(sc_seccomp_expand(&bare, &arena, &err), 0);
+    assert_int_equal(sc_seccomp_expand(&full, &arena, &err), 0);
+    assert_int_equal(bare.default_action, EPERM_);
+    assert_int_equal(bare.default_action, full.default_action);
+    assert_int_equal(bare.flags, full.flags);
+    assert_int_equal(bare.rule_count, full.rule_count);
+}
+
 int
 main(void)
 {
@@ -456,6 +472,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_numbers_agree_with_headers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expanded_means_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expand_leaves_others_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_expand_begins_anywhere, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
