@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -118,17 +119,14 @@ static bool
 matches_name(const char *pattern, const char *name)
 {
     const char *open = strchr(pattern, '{'), *close = open == NULL ? NULL : strchr(open, '}');
-    sc_cleanup_buf text = SC_BUF_INIT;
+    char text[64]; /* longer than any name in the table */
 
     if (close == NULL)
         return fnmatch(pattern, name, 0) == 0;
     for (const char *choice = open; choice < close;) {
         size_t len = strcspn(++choice, ",}");
-        sc_buf_clear(&text);
-        sc_buf_add(&text, pattern, (size_t)(open - pattern));
-        sc_buf_add(&text, choice, len);
-        sc_buf_adds(&text, close + 1);
-        if (fnmatch(sc_buf_str(&text), name, 0) == 0)
+        (void)snprintf(text, sizeof(text), "%.*s%.*s%s", (int)(open - pattern), pattern, (int)len, choice, close + 1);
+        if (fnmatch(text, name, 0) == 0)
             return true;
         choice += len;
     }

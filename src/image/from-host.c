@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "image/from-host-priv.h"
@@ -279,47 +278,14 @@ add_json_labels(struct sc_buf *out, const struct sc_strv *labels)
     sc_buf_addc(out, '}');
 }
 
-/* Go's names of this machine (image-spec config.md, "architecture"). */
-static void
-add_json_platform(struct sc_buf *out, const char *machine)
-{
-    static const struct {
-        const char *uname, *architecture, *variant;
-    } known[] = {
-        {"x86_64", "amd64", NULL},
-        {"i386", "386", NULL},
-        {"i486", "386", NULL},
-        {"i586", "386", NULL},
-        {"i686", "386", NULL},
-        {"aarch64", "arm64", NULL},
-        {"armv5tel", "arm", "v5"},
-        {"armv6l", "arm", "v6"},
-        {"armv7l", "arm", "v7"},
-        {"armv8l", "arm", "v7"},
-        {"loongarch64", "loong64", NULL},
-    };
-
-    for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
-        if (strcmp(known[i].uname, machine) != 0)
-            continue;
-        sc_buf_addf(out, "\"architecture\":\"%s\"", known[i].architecture);
-        if (known[i].variant != NULL)
-            sc_buf_addf(out, ",\"variant\":\"%s\"", known[i].variant);
-        return;
-    }
-    sc_buf_adds(out, "\"architecture\":"); /* riscv64, ppc64le, s390x, ... are the same word */
-    sc_buf_add_json(out, machine, strlen(machine));
-}
-
 int
 sc_host_config_write(const struct sc_host_config *config, struct sc_buf *out, struct sc_err *err)
 {
-    struct utsname host;
+    char arch[SC_PLATFORM_MAX];
 
-    if (uname(&host) < 0)
-        return sc_err_errno(err, errno, "ask for the machine");
-    sc_buf_adds(out, "{\"created\":\"" EPOCH "\",");
-    add_json_platform(out, host.machine);
+    sc_buf_adds(out, "{\"created\":\"" EPOCH "\",\"architecture\":");
+    (void)sc_platform_arch(arch);
+    sc_buf_add_json(out, arch, strlen(arch));
     sc_buf_adds(out, ",\"os\":\"linux\",\"config\":{\"WorkingDir\":\"/\"");
     add_json_list(out, "Env", config->env);
     add_json_list(out, "Entrypoint", config->entrypoint);
