@@ -31,7 +31,7 @@
 #define SC_MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 #define SC_MEDIA_DOCKER      "application/vnd.docker.distribution.manifest.v2+json"
 
-#define SC_ANNOTATION_REF    "org.opencontainers.image.ref.name"
+#define SC_ANNOTATION_REF "org.opencontainers.image.ref.name"
 
 /* ---- digest.c */
 bool sc_hex_is_valid(const char *text, size_t len); /* len lower-case hexadecimal digits */
@@ -53,17 +53,23 @@ SC_MUST_CHECK int sc_store_open_layers(const struct sc_store *store, struct sc_e
 /* ---- index.c: index.json as a jansson tree, so that what others wrote into it survives */
 SC_MUST_CHECK int sc_index_read(const struct sc_store *store, json_t **out, struct sc_err *err);
 SC_MUST_CHECK int sc_index_write(const struct sc_store *store, const json_t *index, struct sc_err *err);
-json_t *sc_index_manifests(const json_t *index);          /* the array */
-const char *sc_index_digest(const json_t *descriptor);    /* valid in an index that sc_index_read gave */
-const char *sc_index_ref(const json_t *descriptor);       /* as recorded, or NULL */
+json_t *sc_index_manifests(const json_t *index);       /* the array */
+const char *sc_index_digest(const json_t *descriptor); /* valid in an index that sc_index_read gave */
+const char *sc_index_ref(const json_t *descriptor);    /* as recorded, or NULL */
 /* The full reference of a descriptor, whoever wrote it; NULL when dangling or no reference. */
 char *sc_index_name(const json_t *descriptor, struct sc_arena *arena);
-/* Position of the descriptor with this full name, or -1. */
-ssize_t sc_index_find(const json_t *index, const char *full_name);
-SC_MUST_CHECK int sc_index_append(json_t *index, const char *media_type, const char *digest, int64_t size,
-                                  const char *full_name, struct sc_err *err);
-/* Removes the name of descriptor `at`; the descriptor itself goes too where `keep` is false. */
-SC_MUST_CHECK int sc_index_drop(json_t *index, size_t at, bool keep, struct sc_err *err);
+/* Position of the descriptor with this full name, or -1 (also where the arena has failed: check it). */
+ssize_t sc_index_find(const json_t *index, const char *full_name, struct sc_arena *arena);
+/* Adds an image, or a name of it (full_name may be NULL). Another image that had this name loses it and stays,
+ * dangling, as with Docker. */
+struct sc_index_item {
+    const char *media_type, *digest, *image_id;
+    int64_t size;
+};
+SC_MUST_CHECK int sc_index_put(const struct sc_store *store, json_t *index, const struct sc_index_item *item,
+                               const char *full_name, struct sc_arena *arena, struct sc_err *err);
+/* Takes descriptor `at` out; with `keep` it only loses its name. */
+void sc_index_drop(json_t *index, size_t at, bool keep);
 
 /* ---- find.c */
 /* What a descriptor leads to. With needs_chain, an image without its sidecar is an error. */
@@ -82,13 +88,25 @@ SC_MUST_CHECK int sc_image_match(const struct sc_store *store, const json_t *ind
 SC_MUST_CHECK int sc_image_id_of(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena,
                                  char **id, struct sc_err *err);
 
+/* ---- config.c */
+/* How well this machine runs a platform: 2 its own (or not said), 1 also, 0 not at all. */
+int sc_platform_rank(const char *os, const char *arch);
+/* This machine's architecture in image-spec's words ("amd64"); returns its argument. */
+#define SC_PLATFORM_MAX 65
+const char *sc_platform_arch(char machine[SC_PLATFORM_MAX]);
+
 /* ---- sweep.c */
-/* Removes blobs, sidecars, layers and temporary files that index does not lead to, if no writer lives (else
- * nothing: the last of them sweeps). Call with the index lock held and with no session of one's own.
- * What cannot be removed is left for the next sweep. */
-SC_MUST_CHECK int sc_store_sweep(const struct sc_store *store, const json_t *index, struct sc_err *err);
-/* Whether any image of the index has this layer. */
-SC_MUST_CHECK int sc_store_uses_chain(const struct sc_store *store, const json_t *index, const char *chain_hex,
-                                      bool *uses, struct sc_err *err);
+/* What the images of an index need: sets of hexadecimal digits, as members of JSON objects. */
+struct sc_marks {
+    json_t *blobs, *configs, *chains;
+};
+void sc_marks_release(struct sc_marks *marks);
+#define sc_cleanup_marks __attribute__((cleanup(sc_marks_release))) struct sc_marks
+SC_MUST_CHECK int sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks *out,
+                                struct sc_err *err);
+/* Removes blobs, sidecars, layers and temporary files that are not marked, unless a writer lives (the last of them
+ * sweeps). Call with the index lock held and with no session of one's own. What cannot be removed waits for the
+ * next sweep. */
+void sc_store_sweep(const struct sc_store *store, const struct sc_marks *marks);
 
 #endif

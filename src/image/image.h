@@ -1,7 +1,7 @@
 /*
  * image: references, the OCI-layout store, and layers on disk.
  *
- *     archive / from-host ──► blobs/sha256/*  ──► index.json (names) ──► struct sc_image
+ *     archive / from-host ──► blobs/sha256/<hex> ─► index.json (names) ──► struct sc_image
  *                                  └─ layer blob ──unpack──► layer/<chain-id>/diff
  *
  * The store is <data>/image, a valid OCI image layout (skopeo and umoci read it): oci-layout, index.json,
@@ -36,6 +36,8 @@ SC_MUST_CHECK int sc_reference_parse(const char *text, struct sc_arena *arena, s
 char *sc_reference_full(const struct sc_reference *ref, struct sc_arena *arena);
 /* What Docker shows in REPOSITORY: "base", "user/app", "host:5000/x" */
 char *sc_reference_familiar(const struct sc_reference *ref, struct sc_arena *arena);
+/* The familiar name with its tag or digest: "base:latest" */
+char *sc_reference_shown(const struct sc_reference *ref, struct sc_arena *arena);
 bool sc_digest_is_valid(const char *digest);   /* sha256:64 lower-case hex digits */
 
 /* ---- the store ------------------------------------------------------------------- */
@@ -91,7 +93,7 @@ SC_MUST_CHECK int sc_manifest_decode(const char *text, size_t len, struct sc_are
 
 /* Names: tag adds a name; remove takes one name away (and the image when it was the last: blobs and layers nobody
  * else uses go too). *untagged / *deleted list what to print ("Untagged: base:latest", "Deleted: sha256:..."). is_in_use is
- * asked for the image id before the last name goes (SC_ERR_BUSY unless force). */
+ * asked for the image id before the last name goes (SC_ERR_BUSY unless force: then the image loses its name and stays). */
 SC_MUST_CHECK int sc_image_tag(const struct sc_store *store, const char *source, const char *target, struct sc_err *err);
 struct sc_image_removed { struct sc_strv untagged, deleted; };
 typedef bool (*sc_image_in_use_fn)(const char *image_id, void *data);

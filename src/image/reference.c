@@ -187,7 +187,8 @@ parse_name(const char *text, const char *name, size_t len, struct sc_arena *aren
     size_t domain = domain_len(name, len), skip = domain ? domain + 1 : 0;
     const char *path = name + skip;
     size_t path_len = len - skip;
-    bool is_default = domain == 0 || (domain == sizeof(DEFAULT_DOMAIN) - 1 && memcmp(name, DEFAULT_DOMAIN, domain) == 0) ||
+    bool is_default = domain == 0 ||
+                      (domain == sizeof(DEFAULT_DOMAIN) - 1 && memcmp(name, DEFAULT_DOMAIN, domain) == 0) ||
                       (domain == sizeof(OLD_DOMAIN) - 1 && memcmp(name, OLD_DOMAIN, domain) == 0);
 
     if (domain > 0 && !is_domain(name, domain))
@@ -197,7 +198,8 @@ parse_name(const char *text, const char *name, size_t len, struct sc_arena *aren
     if (has_upper(path, path_len))
         return ref_err(err, text, "a repository name must be lower-case");
     if (!is_repository(path, path_len))
-        return ref_err(err, text, "a repository name is made of lower-case letters and digits, with '.', '_' or '-' between them");
+        return ref_err(err, text,
+                       "a repository name is made of lower-case letters and digits, with '.', '_' or '-' between them");
     if (domain == 0 && path_len == SC_DIGEST_HEX_LEN && sc_hex_is_valid(path, path_len))
         return ref_err(err, text, "64 hexadecimal digits are an image id, not a name");
     out->registry = is_default ? sc_arena_strdup(arena, DEFAULT_DOMAIN) : sc_arena_strndup(arena, name, domain);
@@ -227,11 +229,12 @@ sc_reference_parse(const char *text, struct sc_arena *arena, struct sc_reference
     }
     colon = memrchr(text, ':', len);
     /* A colon before a slash is the registry's port. */
-    if (colon && !memchr(colon, '/', len - (size_t)(colon - text)) && !(text[0] == '[' && memchr(colon, ']', len - (size_t)(colon - text)))) {
+    if (colon && !memchr(colon, '/', len - (size_t)(colon - text))) {
         size_t tag_len = len - (size_t)(colon - text) - 1;
 
         if (!is_tag(colon + 1, tag_len))
-            return ref_err(err, text, "a tag is at most 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'");
+            return ref_err(err, text,
+                           "a tag is at most 128 letters, digits, '_', '.' and '-', not beginning with '.' or '-'");
         ref.tag = sc_arena_strndup(arena, colon + 1, tag_len);
         len = (size_t)(colon - text);
     }
@@ -270,4 +273,12 @@ sc_reference_familiar(const struct sc_reference *ref, struct sc_arena *arena)
     if (sc_str_starts(path, OFFICIAL) && !strchr(path + sizeof(OFFICIAL) - 1, '/'))
         path += sizeof(OFFICIAL) - 1;
     return sc_arena_strdup(arena, path);
+}
+
+char *
+sc_reference_shown(const struct sc_reference *ref, struct sc_arena *arena)
+{
+    char *name = sc_reference_familiar(ref, arena);
+
+    return name ? ref_join(name, ref, arena) : NULL;
 }

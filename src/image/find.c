@@ -1,0 +1,243 @@
+/* From a name or an id to an image, and the list of all. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "image/image-priv.h"
+
+#define CHAIN_TEXT_MAX ((size_t)SC_IMAGE_LAYERS_MAX * 96)
+
+static int
+read_manifest(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena, struct sc_manifest *out,
+              struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_store_read_blob(store, sc_index_digest(descriptor), "an image manifest", &text, err) < 0)
+        return -1;
+    return sc_manifest_decode(sc_buf_str(&text), text.len, arena, out, err);
+}
+
+int
+sc_image_id_of(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena, char **id,
+               struct sc_err *err)
+{
+    struct sc_manifest manifest;
+
+    if (read_manifest(store, descriptor, arena, &manifest, err) < 0)
+        return -1;
+    *id = manifest.config_digest;
+    return 0;
+}
+
+/* The sidecar: one line "<chain id> <bytes>" a layer, lowest first. */
+static int
+read_chain(const struct sc_store *store, struct sc_arena *arena, struct sc_image *image, struct sc_err *err)
+{
+    char path[sizeof("sc-chain/") + SC_DIGEST_HEX_LEN];
+    sc_cleanup_buf text = SC_BUF_INIT;
+    const char *line;
+
+    (void)snprintf(path, sizeof(path), "sc-chain/%s", sc_digest_hex(image->id));
+    if (sc_file_read_at(store->image_fd, path, CHAIN_TEXT_MAX, &text, err) < 0)
+        return -1;
+    for (line = sc_buf_str(&text); *line; line = strchr(line, '\n') + 1) {
+        long long bytes;
+
+        if (strlen(line) < SC_DIGEST_HEX_LEN || !sc_hex_is_valid(line, SC_DIGEST_HEX_LEN) ||
+            sscanf(line + SC_DIGEST_HEX_LEN, " %lld", &bytes) != 1 || bytes < 0 || !strchr(line, '\n'))
+            return sc_err_set(err, SC_ERR_INVALID, "read \"%s\": it is damaged", path);
+        sc_strv_add(&image->chain_ids, arena, sc_arena_strndup(arena, line, SC_DIGEST_HEX_LEN));
+        image->size += bytes;
+    }
+    if (image->chain_ids.count != image->diff_ids.count)
+        return sc_err_set(err, SC_ERR_INVALID, "read \"%s\": it has %zu layers instead of %zu", path,
+                          image->chain_ids.count, image->diff_ids.count);
+    return sc_arena_check(arena, err);
+}
+
+static int
+read_image(const struct sc_store *store, const json_t *descriptor, bool needs_chain, struct sc_arena *arena,
+           struct sc_image *out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err chain_err = SC_ERR_INIT;
+    struct sc_manifest manifest;
+
+    if (read_manifest(store, descriptor, arena, &manifest, err) < 0)
+        return -1;
+    if (sc_store_read_blob(store, manifest.config_digest, "an image config", &text, err) < 0)
+        return -1;
+    if (sc_image_config_decode(sc_buf_str(&text), text.len, arena, out, err) < 0)
+        return -1;
+    if (out->diff_ids.count != manifest.layer_digests.count)
+        return sc_err_set(err, SC_ERR_INVALID, "its manifest has %zu layers, its config %zu",
+                          manifest.layer_digests.count, out->diff_ids.count);
+    out->id = manifest.config_digest;
+    out->layer_digests = manifest.layer_digests;
+    out->manifest_digest = sc_arena_strdup(arena, sc_index_digest(descriptor));
+    out->name = sc_index_name(descriptor, arena);
+    if (read_chain(store, arena, out, &chain_err) < 0 && needs_chain) {
+        *err = chain_err;
+        return sc_err_remedy(
+            err, "it was put into the store by another program: run `sc image load -i %s/image` to unpack it",
+            store->data_path);
+    }
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_image_read(const struct sc_store *store, const json_t *descriptor, bool needs_chain, struct sc_arena *arena,
+              struct sc_image *out, struct sc_err *err)
+{
+    const char *name = sc_index_ref(descriptor);
+
+    *out = (struct sc_image){.id = NULL};
+    if (read_image(store, descriptor, needs_chain, arena, out, err) < 0)
+        return sc_err_wrap(err, "read image \"%s\"", name ? name : sc_index_digest(descriptor));
+    return 0;
+}
+
+static int
+no_such_image(struct sc_err *err, const char *name)
+{
+    sc_err_set(err, SC_ERR_NOT_FOUND, "no such image: \"%.300s\"", name);
+    return sc_err_remedy(err,
+                         "list what is there with `sc image ls`; get it with `sc image load` or `sc image from-host`; "
+                         "\"base\" is always there");
+}
+
+/* The hexadecimal digits of an image id or its prefix ("ab12", "sha256:ab12"); NULL where text is none. */
+static const char *
+id_prefix(const char *text)
+{
+    const char *hex = sc_str_starts(text, "sha256:") ? text + SC_DIGEST_PREFIX_LEN : text;
+    size_t len = strlen(hex);
+
+    return len > 0 && len <= SC_DIGEST_HEX_LEN && sc_hex_is_valid(hex, len) ? hex : NULL;
+}
+
+static int
+match_id(const struct sc_store *store, const json_t *index, const char *text, const char *prefix,
+         struct sc_arena *arena, struct sc_image_match *out, struct sc_err *err)
+{
+    json_t *manifests = sc_index_manifests(index);
+    size_t len = strlen(prefix);
+
+    out->by_id = true;
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        struct sc_err broken = SC_ERR_INIT;
+        char *id = NULL;
+
+        /* A damaged image has no id; it can still be named. */
+        if (sc_image_id_of(store, json_array_get(manifests, i), arena, &id, &broken) < 0)
+            continue;
+        if (strncmp(sc_digest_hex(id), prefix, len) != 0)
+            continue;
+        if (out->id && strcmp(out->id, id) != 0) {
+            sc_err_set(err, SC_ERR_INVALID, "image id \"%s\" is ambiguous: several begin with it", text);
+            return sc_err_remedy(err, "give more digits, as `sc image ls --no-trunc` shows them");
+        }
+        out->id = id;
+        out->at[out->count++] = i;
+    }
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    return out->count > 0 ? 0 : no_such_image(err, text);
+}
+
+/* name@digest: the manifest's digest, in that repository whatever the tag. */
+static ssize_t
+find_by_digest(const json_t *index, const struct sc_reference *ref, struct sc_arena *arena)
+{
+    json_t *manifests = sc_index_manifests(index);
+
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        const json_t *item = json_array_get(manifests, i);
+        const char *text = sc_index_ref(item);
+        struct sc_err ignored = SC_ERR_INIT;
+        struct sc_reference other;
+
+        if (sc_str_eq(sc_index_digest(item), ref->digest) && text &&
+            sc_reference_parse(text, arena, &other, &ignored) == 0 && sc_str_eq(other.registry, ref->registry) &&
+            sc_str_eq(other.repository, ref->repository))
+            return (ssize_t)i;
+    }
+    return -1;
+}
+
+int
+sc_image_match(const struct sc_store *store, const json_t *index, const char *name_or_id, struct sc_arena *arena,
+               struct sc_image_match *out, struct sc_err *err)
+{
+    struct sc_image_match match = {.by_id = false};
+    const char *prefix = id_prefix(name_or_id);
+    struct sc_err ref_err = SC_ERR_INIT;
+    struct sc_reference ref;
+    ssize_t at = -1;
+
+    match.at = SC_ARENA_ARRAY(arena, size_t, json_array_size(sc_index_manifests(index)) + 1);
+    if (!match.at)
+        return sc_err_nomem(err);
+    /* A name goes before an id prefix: "base" and "cafe" are both. */
+    if (sc_reference_parse(name_or_id, arena, &ref, &ref_err) == 0)
+        at = ref.digest ? find_by_digest(index, &ref, arena)
+                        : sc_index_find(index, sc_reference_full(&ref, arena), arena);
+    else if (!prefix) {
+        *err = ref_err;
+        return -1;
+    }
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
+    if (at >= 0) {
+        match.at[match.count++] = (size_t)at;
+    } else if (!prefix) {
+        return no_such_image(err, name_or_id);
+    } else if (match_id(store, index, name_or_id, prefix, arena, &match, err) < 0) {
+        return -1;
+    }
+    *out = match;
+    return 0;
+}
+
+int
+sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_arena *arena, struct sc_image *out,
+              struct sc_err *err)
+{
+    sc_cleanup_json index = NULL;
+    struct sc_image_match match;
+    size_t at;
+
+    if (sc_index_read(store, &index, err) < 0 || sc_image_match(store, index, name_or_id, arena, &match, err) < 0)
+        return -1;
+    at = match.at[0];
+    for (size_t i = 0; i < match.count; i++) { /* of several descriptors, one with a name says most */
+        if (sc_index_ref(json_array_get(sc_index_manifests(index), match.at[i]))) {
+            at = match.at[i];
+            break;
+        }
+    }
+    return sc_image_read(store, json_array_get(sc_index_manifests(index), at), true, arena, out, err);
+}
+
+int
+sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_image_list *out, struct sc_err *err)
+{
+    struct sc_image_list list = {.items = NULL};
+    sc_cleanup_json index = NULL;
+    json_t *manifests;
+
+    if (sc_index_read(store, &index, err) < 0)
+        return -1;
+    manifests = sc_index_manifests(index);
+    list.items = SC_ARENA_ARRAY(arena, struct sc_image, json_array_size(manifests) + 1);
+    if (!list.items)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        if (sc_image_read(store, json_array_get(manifests, i), false, arena, &list.items[list.count], err) < 0)
+            return sc_err_remedy(err, "remove it with `sc image rm` and its name, then load it again");
+        list.count++;
+    }
+    *out = list;
+    return 0;
+}

@@ -1,0 +1,389 @@
+/*
+ * Unpacking one layer into a directory, in the form that overlay stacks: a whiteout becomes a character device 0:0,
+ * an opaque directory gets an attribute. Owners, modes (setuid included), file capabilities, times to the nanosecond,
+ * hard links and holes are kept.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "image/transfer-priv.h"
+
+/* One entry being unpacked: where to, and what. */
+struct item {
+    struct sc_unpack *unpack;
+    struct sc_tar_in *tar;
+    struct archive_entry *entry;
+    struct sc_layer_name name;
+    int dir_fd; /* borrowed */
+    struct sc_layer_attrs attrs;
+};
+
+static struct sc_layer_attrs
+entry_attrs(struct archive_entry *entry)
+{
+    int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+    struct sc_layer_attrs attrs = {
+        .uid = uid < 0 || uid >= UINT32_MAX ? UINT32_MAX : (uint32_t)uid,
+        .gid = gid < 0 || gid >= UINT32_MAX ? UINT32_MAX : (uint32_t)gid,
+        .mode = archive_entry_perm(entry) & 07777,
+        .mtime = {.tv_sec = archive_entry_mtime(entry), .tv_nsec = archive_entry_mtime_nsec(entry)},
+    };
+
+    if (attrs.mtime.tv_nsec < 0 || attrs.mtime.tv_nsec > 999999999)
+        attrs.mtime.tv_nsec = 0;
+    return attrs;
+}
+
+/* Makes room for a new entry: what this layer already had under the name goes. *was_hidden tells of a whiteout. */
+static int
+clear_place(struct item *item, bool *was_hidden, struct sc_err *err)
+{
+    struct stat st;
+
+    *was_hidden = false;
+    if (fstatat(item->dir_fd, item->name.base, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : sc_err_errno(err, errno, "look at what is there");
+    *was_hidden = sc_layer_is_whiteout(&st);
+    if (!S_ISDIR(st.st_mode)) {
+        if (unlinkat(item->dir_fd, item->name.base, 0) < 0)
+            return sc_err_errno(err, errno, "replace what is there");
+        return 0;
+    }
+    if (sc_tree_remove_at(item->dir_fd, item->name.base, err) < 0)
+        return -1;
+    /* The directory opened last may have been inside; dir_fd itself is not, and stays good. */
+    sc_layer_forget_dir(item->unpack);
+    item->dir_fd = sc_layer_open_dir(item->unpack, item->name.dir, err);
+    return item->dir_fd < 0 ? -1 : 0;
+}
+
+static int
+write_content(struct item *item, int fd, struct sc_err *err)
+{
+    int64_t size = archive_entry_size(item->entry), end = 0, at;
+    const void *data;
+    size_t len;
+
+    for (;;) {
+        if (sc_tar_in_data(item->tar, &data, &len, &at, err) < 0)
+            return -1;
+        if (len == 0)
+            break;
+        if (at < end || at > size || (uint64_t)len > (uint64_t)(size - at))
+            return sc_err_set(err, SC_ERR_INVALID, "its content does not fit into its size");
+        if (at > end && lseek(fd, at, SEEK_SET) < 0)
+            return sc_err_errno(err, errno, "seek");
+        if (sc_io_write_all(fd, data, len, err) < 0)
+            return -1;
+        end = at + (int64_t)len;
+    }
+    /* A hole at the end. */
+    if (end < size && ftruncate(fd, size) < 0)
+        return sc_err_errno(err, errno, "make it %lld bytes long", (long long)size);
+    item->unpack->file_bytes += (uint64_t)size;
+    return 0;
+}
+
+static int
+put_file(struct item *item, struct sc_err *err)
+{
+    struct timespec times[2] = {item->attrs.mtime, item->attrs.mtime};
+    sc_cleanup_fd fd = -1;
+    bool was_hidden;
+
+    if (archive_entry_size(item->entry) < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
+    if (clear_place(item, &was_hidden, err) < 0)
+        return -1;
+    fd = openat(item->dir_fd, item->name.base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "create it");
+    if (write_content(item, fd, err) < 0)
+        return -1;
+    /* In this order: chown(2) takes away setuid bits and file capabilities, and everything touches times. */
+    if (sc_layer_chown(item->unpack, fd, item->attrs.uid, item->attrs.gid, err) < 0)
+        return -1;
+    if (fchmod(fd, item->attrs.mode) < 0)
+        return sc_err_errno(err, errno, "set mode %04o", item->attrs.mode);
+    if (sc_layer_put_xattrs(item->unpack, fd, item->entry, err) < 0)
+        return -1;
+    if (futimens(fd, times) < 0)
+        return sc_err_errno(err, errno, "set its time");
+    return 0;
+}
+
+static int
+put_dir(struct item *item, struct sc_err *err)
+{
+    bool is_root = item->name.kind == SC_LAYER_ROOT, was_hidden = false;
+    sc_cleanup_fd fd = -1;
+    struct stat st;
+
+    if (!is_root && !(fstatat(item->dir_fd, item->name.base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))) {
+        if (clear_place(item, &was_hidden, err) < 0)
+            return -1;
+        if (mkdirat(item->dir_fd, item->name.base, 0700) < 0)
+            return sc_err_errno(err, errno, "make the directory");
+    }
+    fd = openat(item->dir_fd, is_root ? "." : item->name.base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "open the directory");
+    if (was_hidden && sc_layer_set_opaque(item->unpack, fd, err) < 0)
+        return -1;
+    if (sc_layer_put_dir_attrs(item->unpack, fd, item->name.dir, item->name.base, &item->attrs, err) < 0)
+        return -1;
+    return sc_layer_put_xattrs(item->unpack, fd, item->entry, err);
+}
+
+static int
+put_symlink(struct item *item, struct sc_err *err)
+{
+    struct timespec times[2] = {item->attrs.mtime, item->attrs.mtime};
+    const char *target = archive_entry_symlink(item->entry);
+    const char *base = item->name.base;
+    bool was_hidden;
+
+    if (!target || !*target)
+        return sc_err_set(err, SC_ERR_INVALID, "it is a symbolic link to nothing");
+    if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0 || clear_place(item, &was_hidden, err) < 0)
+        return -1;
+    /* The target may be anything: it is data until someone follows it, and we never do beyond the layer. */
+    if (symlinkat(target, item->dir_fd, base) < 0)
+        return sc_err_errno(err, errno, "make the symbolic link");
+    if (fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+        (item->unpack->is_root || errno != EPERM))
+        return sc_err_errno(err, errno, "set owner %u:%u", item->attrs.uid, item->attrs.gid);
+    if (utimensat(item->dir_fd, base, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return sc_err_errno(err, errno, "set its time");
+    return 0;
+}
+
+/* Devices are made as they are listed: the device cgroup of the container and its mounts decide who may use them. */
+static int
+put_node(struct item *item, mode_t type, struct sc_err *err)
+{
+    dev_t dev = type == S_IFIFO ? 0
+                                : makedev((unsigned)archive_entry_rdevmajor(item->entry),
+                                          (unsigned)archive_entry_rdevminor(item->entry));
+    struct timespec times[2] = {item->attrs.mtime, item->attrs.mtime};
+    const char *base = item->name.base;
+    bool was_hidden;
+
+    if (type == S_IFCHR && dev == makedev(0, 0))
+        return sc_err_set(err, SC_ERR_INVALID, "it is a character device 0:0, which overlay would take for a whiteout");
+    if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0 || clear_place(item, &was_hidden, err) < 0)
+        return -1;
+    if (mknodat(item->dir_fd, base, type | 0600, dev) < 0) {
+        if (errno == EPERM && !item->unpack->is_root)
+            return 0;
+        return sc_err_errno(err, errno, "make the %s", type == S_IFIFO ? "fifo" : "device");
+    }
+    if (fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+        (item->unpack->is_root || errno != EPERM))
+        return sc_err_errno(err, errno, "set owner %u:%u", item->attrs.uid, item->attrs.gid);
+    /* Just made here, in a directory that only we can reach: no link can be in its place. */
+    if (fchmodat(item->dir_fd, base, item->attrs.mode, 0) < 0)
+        return sc_err_errno(err, errno, "set mode %04o", item->attrs.mode);
+    if (utimensat(item->dir_fd, base, times, AT_SYMLINK_NOFOLLOW) < 0)
+        return sc_err_errno(err, errno, "set its time");
+    return 0;
+}
+
+static int
+put_hard_link(struct item *item, const char *target, struct sc_err *err)
+{
+    struct sc_layer_name to;
+    struct sc_err why = SC_ERR_INIT;
+    sc_cleanup_fd to_fd = -1;
+    struct stat st, here;
+    bool was_hidden;
+
+    if (sc_layer_name_parse(target, &to, err) < 0)
+        return sc_err_wrap(err, "it is a hard link");
+    if (to.kind != SC_LAYER_ENTRY)
+        return sc_err_set(err, SC_ERR_INVALID, "it is a hard link to \"%.300s\", which is no file", target);
+    to_fd = sc_layer_find_dir(item->unpack, to.dir, &why);
+    if (to_fd < 0 && why.kind != SC_ERR_NOT_FOUND) {
+        *err = why;
+        return sc_err_wrap(err, "it is a hard link to \"%.300s\"", target);
+    }
+    if (to_fd < 0 || fstatat(to_fd, to.base, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode) ||
+        sc_layer_is_whiteout(&st))
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "it is a hard link to \"%.300s\", which is no file of this layer before it", target);
+    if (fstatat(item->dir_fd, item->name.base, &here, AT_SYMLINK_NOFOLLOW) == 0 && here.st_ino == st.st_ino)
+        return 0;
+    if (clear_place(item, &was_hidden, err) < 0)
+        return -1;
+    if (linkat(to_fd, to.base, item->dir_fd, item->name.base, 0) < 0)
+        return sc_err_errno(err, errno, "link it to \"%.300s\"", target);
+    return 0;
+}
+
+/* Hides what the layers below have under the name. What this layer itself has there stays (layer.md: whiteouts apply
+ * to lower layers only), in whatever order the two come. */
+static int
+put_whiteout(struct item *item, struct sc_err *err)
+{
+    sc_cleanup_fd fd = -1;
+    struct stat st;
+
+    if (fstatat(item->dir_fd, item->name.base, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno != ENOENT)
+            return sc_err_errno(err, errno, "look at what is there");
+        /* Linux 5.8 lets anybody make this one device. */
+        if (mknodat(item->dir_fd, item->name.base, S_IFCHR, makedev(0, 0)) < 0)
+            return sc_err_errno(err, errno, "make the whiteout");
+        return 0;
+    }
+    if (!S_ISDIR(st.st_mode))
+        return 0;
+    fd = openat(item->dir_fd, item->name.base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "open the directory");
+    return sc_layer_set_opaque(item->unpack, fd, err);
+}
+
+static int
+put_by_type(struct item *item, struct sc_err *err)
+{
+    const char *hard_link = archive_entry_hardlink(item->entry);
+    mode_t type = archive_entry_filetype(item->entry);
+
+    if (item->name.kind == SC_LAYER_WHITEOUT)
+        return put_whiteout(item, err);
+    if (item->name.kind == SC_LAYER_OPAQUE)
+        return sc_layer_set_opaque(item->unpack, item->dir_fd, err);
+    if (item->name.kind == SC_LAYER_ROOT && (hard_link || type != AE_IFDIR))
+        return sc_err_set(err, SC_ERR_INVALID, "it would replace the layer's top directory");
+    if (hard_link)
+        return put_hard_link(item, hard_link, err);
+    if (item->attrs.uid == UINT32_MAX || item->attrs.gid == UINT32_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "its owner is out of range");
+    switch (type) {
+    case AE_IFREG:
+        return put_file(item, err);
+    case AE_IFDIR:
+        return put_dir(item, err);
+    case AE_IFLNK:
+        return put_symlink(item, err);
+    case AE_IFCHR:
+        return put_node(item, S_IFCHR, err);
+    case AE_IFBLK:
+        return put_node(item, S_IFBLK, err);
+    case AE_IFIFO:
+        return put_node(item, S_IFIFO, err);
+    default:
+        return sc_err_set(err, SC_ERR_INVALID, "a layer cannot hold an entry of its type");
+    }
+}
+
+static int
+put_entry(struct item *item, struct sc_err *err)
+{
+    const char *name = archive_entry_pathname(item->entry);
+
+    if (sc_layer_name_parse(name, &item->name, err) < 0)
+        return -1;
+    item->attrs = entry_attrs(item->entry);
+    item->dir_fd = sc_layer_open_dir(item->unpack, item->name.dir, err);
+    if (item->dir_fd < 0 || put_by_type(item, err) < 0)
+        return sc_err_wrap(err, "entry \"%.300s\"", name);
+    return 0;
+}
+
+static void
+unpack_release(struct sc_unpack *unpack)
+{
+    sc_layer_forget_dir(unpack);
+    sc_layer_late_free(unpack->late);
+    unpack->late = NULL;
+}
+
+static int
+unpack_all(struct sc_unpack *unpack, struct sc_tar_in *tar, struct sc_err *err)
+{
+    struct sc_layer_attrs top = {.mode = 0755};
+    struct item item = {.unpack = unpack, .tar = tar};
+
+    if (sc_layer_put_dir_attrs(unpack, unpack->root_fd, "", "", &top, err) < 0)
+        return -1;
+    for (;;) {
+        if (sc_tar_in_next(tar, &item.entry, err) < 0)
+            return -1;
+        if (!item.entry)
+            break;
+        if (put_entry(&item, err) < 0)
+            return -1;
+    }
+    return sc_layer_late_apply(unpack, err);
+}
+
+static int
+diff_id_err(struct sc_err *err, const char *digest, const char *actual, const char *diff_id)
+{
+    sc_err_set(err, SC_ERR_INVALID, "unpack layer %s: its content is %s, the image says %s", digest, actual, diff_id);
+    return sc_err_remedy(err, "the image is damaged or was changed: get it again");
+}
+
+int
+sc_layer_verify(const struct sc_store *store, const char *digest, const char *diff_id, struct sc_err *err)
+{
+    sc_cleanup_fd blob = sc_blob_open(store, digest, err);
+    sc_cleanup_hash hash = SC_HASH_INIT;
+    sc_cleanup_stream stream = NULL;
+    char actual[SC_DIGEST_LEN + 1], chunk[32768];
+    ssize_t got;
+
+    if (blob < 0)
+        return -1;
+    if (strcmp(digest, diff_id) == 0) /* not compressed: the digest was verified when the blob came in */
+        return 0;
+    if (sc_stream_open(blob, &sc_limits_default, &stream, err) < 0 || sc_hash_start(&hash, err) < 0)
+        return sc_err_wrap(err, "check layer %s", digest);
+    while ((got = sc_stream_read(stream, chunk, sizeof(chunk), err)) > 0) {
+        if (sc_hash_add(&hash, chunk, (size_t)got, err) < 0)
+            return -1;
+    }
+    if (got < 0 || sc_hash_end(&hash, actual, err) < 0)
+        return sc_err_wrap(err, "check layer %s", digest);
+    return strcmp(actual, diff_id) == 0 ? 0 : diff_id_err(err, digest, actual, diff_id);
+}
+
+int
+sc_layer_unpack_over(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
+                     const struct sc_layer_lowers *lowers, const struct sc_limits *limits, int64_t *file_bytes,
+                     struct sc_err *err)
+{
+    __attribute__((cleanup(unpack_release))) struct sc_unpack unpack = {
+        .root_fd = dir_fd, .is_root = geteuid() == 0, .lowers = *lowers, .limits = limits, .cached_fd = -1};
+    sc_cleanup_fd blob = sc_blob_open(store, digest, err);
+    sc_cleanup_stream stream = NULL;
+    sc_cleanup_tar_in tar = NULL;
+    char actual[SC_DIGEST_LEN + 1];
+
+    if (blob < 0)
+        return -1;
+    if (sc_layer_late_new(&unpack.late, err) < 0 || sc_stream_open(blob, limits, &stream, err) < 0 ||
+        sc_tar_in_open(sc_steal_ptr(&stream), limits, &tar, err) < 0 || unpack_all(&unpack, tar, err) < 0 ||
+        sc_tar_in_digest(tar, actual, err) < 0) {
+        sc_err_wrap(err, "unpack layer %s", digest);
+        return sc_err_disk(err, store);
+    }
+    if (strcmp(actual, diff_id) != 0)
+        return diff_id_err(err, digest, actual, diff_id);
+    *file_bytes = (int64_t)unpack.file_bytes;
+    return 0;
+}
+
+int
+sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd, struct sc_err *err)
+{
+    struct sc_layer_lowers none = {.layers_fd = -1};
+    int64_t file_bytes;
+
+    return sc_layer_unpack_over(store, digest, diff_id, dir_fd, &none, &sc_limits_default, &file_bytes, err);
+}

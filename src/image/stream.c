@@ -1,0 +1,313 @@
+/*
+ * Archives as streams: decompression, a count against bombs, and a tar reader that hashes the uncompressed bytes.
+ *
+ * libarchive runs in whatever locale the thread has; in the C locale (nobody here calls setlocale) it cannot convert
+ * names that are not ASCII, warns, and keeps their bytes, which is exactly what a container needs. So warnings pass.
+ */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/transfer-priv.h"
+
+#define PEEK_MAX 512
+
+const struct sc_limits sc_limits_default = {
+    .ratio = 1100,                   /* deflate reaches 1032 on zeros: what is above was made to hurt */
+    .ratio_from = UINT64_C(1) << 30, /* a GiB never hurts */
+    .entries = UINT64_C(4) << 20,    /* ten times what the largest distributions have */
+    .name_bytes = UINT64_C(256) << 20,
+    .xattr_bytes = (size_t)64 << 10, /* XATTR_SIZE_MAX */
+};
+
+struct sc_stream {
+    int fd;
+    const struct sc_limits *limits;
+    enum sc_compression compression;
+    struct archive *filter; /* NULL: the file is not compressed */
+    uint64_t in, out;
+    struct sc_err err; /* of the read callback */
+    size_t peeked, peek_used;
+    char peek[PEEK_MAX];
+    char chunk[65536];
+};
+
+enum sc_compression
+sc_compression_of(const void *data, size_t len)
+{
+    static const struct {
+        enum sc_compression compression;
+        const char *magic;
+        size_t len;
+    } magics[] = {
+        {SC_COMPRESSION_GZIP, "\x1f\x8b", 2},
+        {SC_COMPRESSION_ZSTD, "\x28\xb5\x2f\xfd", 4},
+        {SC_COMPRESSION_BZIP2, "BZh", 3},
+        {SC_COMPRESSION_XZ,
+         "\xfd"
+         "7zXZ",
+         6},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(magics); i++) {
+        if (len >= magics[i].len && memcmp(data, magics[i].magic, magics[i].len) == 0)
+            return magics[i].compression;
+    }
+    return SC_COMPRESSION_NONE;
+}
+
+/* Packed bytes: first those that were looked at, then the file's. */
+static ssize_t
+stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
+{
+    size_t ahead = stream->peeked - stream->peek_used;
+    ssize_t got;
+
+    if (ahead > 0) {
+        size_t len = ahead < size ? ahead : size;
+
+        memcpy(data, stream->peek + stream->peek_used, len);
+        stream->peek_used += len;
+        return (ssize_t)len;
+    }
+    do
+        got = read(stream->fd, data, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return sc_err_errno(err, errno, "read the archive");
+    stream->in += (uint64_t)got;
+    return got;
+}
+
+static la_ssize_t
+filter_read(struct archive *archive, void *data, const void **buffer)
+{
+    struct sc_stream *stream = data;
+    ssize_t got = stream_read_packed(stream, stream->chunk, sizeof(stream->chunk), &stream->err);
+
+    *buffer = stream->chunk;
+    if (got < 0)
+        archive_set_error(archive, EIO, "%s", stream->err.msg);
+    return got;
+}
+
+/* A failure of libarchive, unless a callback of ours failed first: then that is the cause. */
+static int
+archive_err(struct sc_err *err, const struct sc_err *callback, struct archive *archive, const char *what)
+{
+    const char *why = archive_error_string(archive);
+
+    if (callback->kind != SC_ERR_NONE) {
+        *err = *callback;
+        return -1;
+    }
+    if (archive_errno(archive) == ENOMEM)
+        return sc_err_nomem(err);
+    sc_err_set(err, SC_ERR_INVALID, "%s: %s", what, why ? why : "it is damaged");
+    return sc_err_remedy(err, "the archive is damaged or incomplete: get it again");
+}
+
+static int
+stream_open_filter(struct sc_stream *stream, struct sc_err *err)
+{
+    struct archive_entry *entry;
+    int status;
+
+    stream->filter = archive_read_new();
+    if (!stream->filter)
+        return sc_err_nomem(err);
+    /* Only these: libarchive can also run programs as filters. */
+    if (stream->compression == SC_COMPRESSION_GZIP)
+        status = archive_read_support_filter_gzip(stream->filter);
+    else if (stream->compression == SC_COMPRESSION_ZSTD)
+        status = archive_read_support_filter_zstd(stream->filter);
+    else if (stream->compression == SC_COMPRESSION_BZIP2)
+        status = archive_read_support_filter_bzip2(stream->filter);
+    else
+        status = archive_read_support_filter_xz(stream->filter);
+    if (status != ARCHIVE_OK)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "decompress: %s", archive_error_string(stream->filter));
+    if (archive_read_support_format_raw(stream->filter) != ARCHIVE_OK ||
+        archive_read_support_format_empty(stream->filter) != ARCHIVE_OK ||
+        archive_read_open(stream->filter, stream, NULL, filter_read, NULL) != ARCHIVE_OK)
+        return archive_err(err, &stream->err, stream->filter, "decompress");
+    status = archive_read_next_header(stream->filter, &entry);
+    if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
+        return archive_err(err, &stream->err, stream->filter, "decompress");
+    return 0;
+}
+
+int
+sc_stream_open(int fd, const struct sc_limits *limits, struct sc_stream **out, struct sc_err *err)
+{
+    sc_cleanup_stream stream = calloc(1, sizeof(*stream));
+
+    if (!stream)
+        return sc_err_nomem(err);
+    stream->fd = fd;
+    stream->limits = limits;
+    while (stream->peeked < sizeof(stream->peek)) {
+        ssize_t got = read(fd, stream->peek + stream->peeked, sizeof(stream->peek) - stream->peeked);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return sc_err_errno(err, errno, "read the archive");
+        if (got == 0)
+            break;
+        stream->peeked += (size_t)got;
+    }
+    stream->in = stream->peeked;
+    stream->compression = sc_compression_of(stream->peek, stream->peeked);
+    if (stream->compression != SC_COMPRESSION_NONE && stream_open_filter(stream, err) < 0)
+        return -1;
+    *out = sc_steal_ptr(&stream);
+    return 0;
+}
+
+enum sc_compression
+sc_stream_compression(const struct sc_stream *stream)
+{
+    return stream->compression;
+}
+
+ssize_t
+sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
+{
+    la_ssize_t got;
+
+    if (!stream->filter)
+        return stream_read_packed(stream, data, size, err);
+    got = archive_read_data(stream->filter, data, size);
+    if (got < 0)
+        return archive_err(err, &stream->err, stream->filter, "decompress");
+    stream->out += (uint64_t)got;
+    if (stream->out > stream->limits->ratio_from && stream->out / stream->limits->ratio > stream->in)
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "the archive unpacks to more than %llu times its size: it is taken for a decompression bomb",
+                          (unsigned long long)stream->limits->ratio);
+    return got;
+}
+
+void
+sc_stream_close(struct sc_stream *stream)
+{
+    if (!stream)
+        return;
+    if (stream->filter)
+        (void)archive_read_free(stream->filter);
+    free(stream);
+}
+
+void
+sc_stream_closep(struct sc_stream **stream)
+{
+    sc_stream_close(*stream);
+    *stream = NULL;
+}
+
+/* ---- tar ----------------------------------------------------------------------------- */
+
+static la_ssize_t
+tar_read(struct archive *archive, void *data, const void **buffer)
+{
+    struct sc_tar_in *tar = data;
+    ssize_t got = sc_stream_read(tar->stream, tar->chunk, sizeof(tar->chunk), &tar->err);
+
+    *buffer = tar->chunk;
+    if (got > 0 && sc_hash_add(&tar->hash, tar->chunk, (size_t)got, &tar->err) < 0)
+        got = -1;
+    if (got < 0)
+        archive_set_error(archive, EIO, "%s", tar->err.msg);
+    return got;
+}
+
+void
+sc_tar_in_closep(struct sc_tar_in **tar)
+{
+    if (!*tar)
+        return;
+    if ((*tar)->archive)
+        (void)archive_read_free((*tar)->archive);
+    sc_stream_close((*tar)->stream);
+    sc_hash_release(&(*tar)->hash);
+    free(*tar);
+    *tar = NULL;
+}
+
+int
+sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, struct sc_tar_in **out,
+               struct sc_err *err)
+{
+    sc_cleanup_stream stream = stream_take;
+    sc_cleanup_tar_in tar = calloc(1, sizeof(*tar));
+
+    if (!tar)
+        return sc_err_nomem(err);
+    tar->stream = sc_steal_ptr(&stream);
+    tar->limits = limits;
+    if (sc_hash_start(&tar->hash, err) < 0)
+        return -1;
+    tar->archive = archive_read_new();
+    if (!tar->archive)
+        return sc_err_nomem(err);
+    if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
+        archive_read_support_format_empty(tar->archive) != ARCHIVE_OK ||
+        archive_read_open(tar->archive, tar, NULL, tar_read, NULL) != ARCHIVE_OK)
+        return archive_err(err, &tar->err, tar->archive, "read as tar");
+    *out = sc_steal_ptr(&tar);
+    return 0;
+}
+
+int
+sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **entry, struct sc_err *err)
+{
+    int status = archive_read_next_header(tar->archive, entry);
+
+    if (status == ARCHIVE_EOF) {
+        *entry = NULL;
+        return 0;
+    }
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+        return archive_err(err, &tar->err, tar->archive, "read as tar");
+    if (++tar->entries > tar->limits->entries)
+        return sc_err_set(err, SC_ERR_INVALID, "the archive has more than %llu entries",
+                          (unsigned long long)tar->limits->entries);
+    if (!archive_entry_pathname(*entry))
+        return sc_err_set(err, SC_ERR_INVALID, "entry %llu of the archive has no readable name",
+                          (unsigned long long)tar->entries);
+    return 0;
+}
+
+int
+sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *offset, struct sc_err *err)
+{
+    la_int64_t at = 0;
+    int status;
+
+    do { /* a hole may be told as a piece without bytes */
+        *len = 0;
+        status = archive_read_data_block(tar->archive, data, len, &at);
+    } while ((status == ARCHIVE_OK || status == ARCHIVE_WARN) && *len == 0);
+    *offset = at;
+    if (status == ARCHIVE_EOF) {
+        *len = 0;
+        return 0;
+    }
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
+        return archive_err(err, &tar->err, tar->archive, "read as tar");
+    return 0;
+}
+
+int
+sc_tar_in_digest(struct sc_tar_in *tar, char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
+{
+    ssize_t got;
+
+    /* What libarchive read ahead went through tar_read; what it did not ask for is still in the stream. */
+    while ((got = sc_stream_read(tar->stream, tar->chunk, sizeof(tar->chunk), err)) > 0) {
+        if (sc_hash_add(&tar->hash, tar->chunk, (size_t)got, err) < 0)
+            return -1;
+    }
+    return got < 0 ? -1 : sc_hash_end(&tar->hash, digest, err);
+}

@@ -1,0 +1,377 @@
+/*
+ * sc-transfer: the commands of `sc image` that need heavy libraries, as a program of its own, so that `sc run` starts
+ * without them. sc executes it in its place: what it prints is what the user sees.
+ *
+ *     sc-transfer [--data DIR] load | save | import | from-host | make-base ARGUMENT...
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/transfer-options.h"
+#include "image/transfer-priv.h"
+
+#define EXIT_ENGINE 125
+
+struct job {
+    struct sc_store store;
+    struct sc_arena arena;
+    const char *data;
+};
+
+/* ---- output ------------------------------------------------------------------------ */
+
+/* Names from archives reach these messages: nothing in them may speak to the terminal. */
+static void
+print_clean(FILE *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20 || c == 0x7f)
+            (void)fprintf(out, "\\x%02x", c);
+        else
+            (void)fputc(c, out);
+    }
+}
+
+static void
+print_err(const struct sc_err *err)
+{
+    (void)fputs("sc: ", stderr);
+    print_clean(stderr, err->msg);
+    (void)fputc('\n', stderr);
+    if (err->remedy[0] == '\0')
+        return;
+    (void)fputs("sc: hint: ", stderr);
+    print_clean(stderr, err->remedy);
+    (void)fputc('\n', stderr);
+}
+
+static int
+flush_output(struct sc_err *err)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return sc_err_errno(err, errno, "write to standard output");
+    return 0;
+}
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+/* A name given to a new image, in full; NULL stays NULL. */
+static int
+full_name(const char *text, struct sc_arena *arena, const char **out, struct sc_err *err)
+{
+    struct sc_reference ref;
+
+    *out = NULL;
+    if (!text)
+        return 0;
+    if (sc_reference_parse(text, arena, &ref, err) < 0)
+        return -1;
+    if (ref.digest)
+        return sc_err_set(err, SC_ERR_INVALID, "invalid name \"%s\": a new image cannot be given a digest", text);
+    *out = sc_reference_full(&ref, arena);
+    return *out ? 0 : sc_err_nomem(err);
+}
+
+static int
+data_root(const char *given, struct sc_arena *arena, const char **out, struct sc_err *err)
+{
+    const char *from_env = getenv("SC_DATA_ROOT"), *xdg = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+    if (given)
+        *out = given;
+    else if (from_env && *from_env)
+        *out = from_env;
+    else if (geteuid() == 0)
+        *out = "/var/lib/sc";
+    else if (xdg && xdg[0] == '/')
+        *out = sc_arena_printf(arena, "%s/sc", xdg);
+    else if (home && home[0] == '/')
+        *out = sc_arena_printf(arena, "%s/.local/share/sc", home);
+    else
+        return sc_err_set(err, SC_ERR_INVALID, "find the data root: neither XDG_DATA_HOME nor HOME is set");
+    return *out ? 0 : sc_err_nomem(err);
+}
+
+/* A relative --data is taken from where we are. */
+static int
+open_store(struct job *job, struct sc_err *err)
+{
+    const char *path;
+
+    if (data_root(job->data, &job->arena, &path, err) < 0)
+        return -1;
+    if (path[0] != '/') {
+        sc_cleanup_free char *here = getcwd(NULL, 0);
+
+        if (!here)
+            return sc_err_errno(err, errno, "find out where \"%s\" is", path);
+        path = sc_arena_printf(&job->arena, "%s/%s", here, path);
+        if (!path)
+            return sc_err_nomem(err);
+    }
+    return sc_store_open(path, &job->store, err);
+}
+
+static int
+usage_err(struct sc_err *err, const char *usage)
+{
+    sc_err_set(err, SC_ERR_INVALID, "wrong number of arguments");
+    return sc_err_remedy(err, "usage: %s", usage);
+}
+
+/* ---- load --------------------------------------------------------------------------------- */
+
+static int
+run_load(struct job *job, int argc, char **argv, struct sc_err *err)
+{
+    struct sc_strv operands = {.items = NULL}, names = {.items = NULL};
+    const char *input = NULL;
+    bool is_quiet = false;
+    const struct sc_transfer_option options[] = {
+        {.letter = 'i', .name = "input", .value = &input},
+        {.letter = 'q', .name = "quiet", .flag = &is_quiet},
+    };
+    int status;
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
+        return -1;
+    if (operands.count > 0)
+        return usage_err(err, "sc image load [-q] [-i FILE]");
+    if (!input && isatty(STDIN_FILENO)) {
+        sc_err_set(err, SC_ERR_INVALID, "load an image: standard input is a terminal");
+        return sc_err_remedy(err, "name the archive with -i FILE, or redirect it to standard input");
+    }
+    if (open_store(job, err) < 0)
+        return -1;
+    status = sc_image_load(&job->store, input ? input : "-", &job->arena, &names, err);
+    /* Docker prints these also with --quiet, which is about progress. Images before a bad one are there to stay. */
+    for (size_t i = 0; i < names.count; i++)
+        (void)printf("Loaded image%s: %s\n", sc_str_starts(names.items[i], "sha256:") ? " ID" : "", names.items[i]);
+    return status;
+}
+
+/* ---- save ----------------------------------------------------------------------------------- */
+
+static int
+save_format(const char *text, enum sc_archive_format *out, struct sc_err *err)
+{
+    if (!text || strcmp(text, "docker-archive") == 0)
+        *out = SC_ARCHIVE_DOCKER;
+    else if (strcmp(text, "oci-archive") == 0)
+        *out = SC_ARCHIVE_OCI;
+    else if (strcmp(text, "oci-dir") == 0)
+        *out = SC_ARCHIVE_OCI_DIR;
+    else {
+        sc_err_set(err, SC_ERR_INVALID, "invalid value \"%s\" of --format", text);
+        return sc_err_remedy(err, "give docker-archive, oci-archive or oci-dir");
+    }
+    return 0;
+}
+
+/* The archive appears under its name whole or not at all. */
+static int
+save_to_file(struct job *job, const struct sc_strv *names, enum sc_archive_format format, const char *path,
+             struct sc_err *err)
+{
+    char *temp = sc_arena_printf(&job->arena, "%s.sc-%d", path, (int)getpid());
+    sc_cleanup_fd fd = -1;
+    struct stat st;
+
+    if (!temp)
+        return sc_err_nomem(err);
+    /* A pipe or device is written as it is. */
+    if (fstatat(AT_FDCWD, path, &st, 0) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)) {
+        fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+            return sc_err_errno(err, errno, "open \"%s\"", path);
+        return sc_image_save(&job->store, names, format, fd, NULL, err);
+    }
+    fd = openat(AT_FDCWD, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "create \"%s\"", temp);
+    if (sc_image_save(&job->store, names, format, fd, NULL, err) == 0) {
+        if (fsync(fd) < 0)
+            sc_err_errno(err, errno, "sync \"%s\"", path);
+        else if (renameat(AT_FDCWD, temp, AT_FDCWD, path) < 0)
+            sc_err_errno(err, errno, "write \"%s\"", path);
+        else
+            return 0;
+    }
+    (void)unlinkat(AT_FDCWD, temp, 0);
+    return -1;
+}
+
+static int
+run_save(struct job *job, int argc, char **argv, struct sc_err *err)
+{
+    const char *output = NULL, *format_text = NULL;
+    struct sc_strv names = {.items = NULL};
+    enum sc_archive_format format;
+    const struct sc_transfer_option options[] = {
+        {.letter = 'o', .name = "output", .value = &output},
+        {.name = "format", .value = &format_text},
+    };
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &names, err) < 0 ||
+        save_format(format_text, &format, err) < 0)
+        return -1;
+    if (names.count == 0)
+        return usage_err(err, "sc image save [-o FILE] [--format docker-archive|oci-archive|oci-dir] IMAGE...");
+    if (format == SC_ARCHIVE_OCI_DIR && !output) {
+        sc_err_set(err, SC_ERR_INVALID, "--format oci-dir needs a directory");
+        return sc_err_remedy(err, "name it with -o DIR");
+    }
+    if (!output && isatty(STDOUT_FILENO)) {
+        sc_err_set(err, SC_ERR_INVALID, "refusing to write an archive to a terminal");
+        return sc_err_remedy(err, "name a file with -o FILE, or redirect the output");
+    }
+    if (open_store(job, err) < 0)
+        return -1;
+    if (format == SC_ARCHIVE_OCI_DIR)
+        return sc_image_save(&job->store, &names, format, -1, output, err);
+    return output ? save_to_file(job, &names, format, output, err)
+                  : sc_image_save(&job->store, &names, format, STDOUT_FILENO, NULL, err);
+}
+
+/* ---- import -------------------------------------------------------------------------------------- */
+
+static int
+run_import(struct job *job, int argc, char **argv, struct sc_err *err)
+{
+    struct sc_strv operands = {.items = NULL}, changes = {.items = NULL};
+    const char *message = NULL, *name;
+    char *id;
+    const struct sc_transfer_option options[] = {
+        {.letter = 'c', .name = "change", .values = &changes},
+        {.letter = 'm', .name = "message", .value = &message},
+    };
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
+        return -1;
+    if (operands.count < 1 || operands.count > 2)
+        return usage_err(err, "sc image import [-c CHANGE]... [-m MESSAGE] FILE|-|DIR [NAME[:TAG]]");
+    if (full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||
+        open_store(job, err) < 0 ||
+        sc_image_import(&job->store, operands.items[0], name, &changes, message, &job->arena, &id, err) < 0)
+        return -1;
+    (void)printf("%s\n", id);
+    return 0;
+}
+
+/* ---- from-host, make-base ------------------------------------------------------------------------------ */
+
+/* The writers of these hold no session of their own: nothing may be swept between their layer and their image. */
+static int
+in_session(struct job *job, const struct sc_from_host *ask, char **id, struct sc_err *err)
+{
+    sc_cleanup_fd session = sc_store_session(&job->store, err);
+
+    if (session < 0)
+        return -1;
+    return ask ? sc_image_from_host(&job->store, ask, &job->arena, id, err)
+               : sc_image_make_base(&job->store, &job->arena, id, err);
+}
+
+static int
+make_and_print(struct job *job, const struct sc_from_host *ask, struct sc_err *err)
+{
+    char *id = NULL;
+    int status = in_session(job, ask, &id, err);
+
+    sc_store_collect(&job->store);
+    if (status == 0)
+        (void)printf("%s\n", id);
+    return status;
+}
+
+static int
+run_from_host(struct job *job, int argc, char **argv, struct sc_err *err)
+{
+    const char *name = NULL, *entrypoint = NULL, *root = "/";
+    struct sc_from_host ask = {.root = "/"};
+    const struct sc_transfer_option options[] = {
+        {.letter = 't', .name = "tag", .value = &name},
+        {.name = "entrypoint", .value = &entrypoint},
+        {.name = "root", .value = &root},
+    };
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &ask.programs, err) < 0)
+        return -1;
+    if (ask.programs.count == 0)
+        return usage_err(err, "sc image from-host [-t NAME[:TAG]] [--entrypoint PROGRAM] PROGRAM...");
+    ask.root = root;
+    if (entrypoint && *entrypoint)
+        sc_strv_add(&ask.entrypoint, &job->arena, entrypoint);
+    if (full_name(name, &job->arena, &ask.full_name, err) < 0 || open_store(job, err) < 0)
+        return -1;
+    return make_and_print(job, &ask, err);
+}
+
+static int
+run_make_base(struct job *job, int argc, char **argv, struct sc_err *err)
+{
+    (void)argv;
+    if (argc > 0)
+        return usage_err(err, "sc-transfer make-base");
+    if (open_store(job, err) < 0)
+        return -1;
+    return make_and_print(job, NULL, err);
+}
+
+/* ---- ------------------------------------------------------------------------------------------------------ */
+
+static const struct verb {
+    const char *name;
+    int (*run)(struct job *job, int argc, char **argv, struct sc_err *err);
+} verbs[] = {
+    {"load", run_load},           {"save", run_save},           {"import", run_import},
+    {"from-host", run_from_host}, {"make-base", run_make_base},
+};
+
+static int
+run(struct job *job, int argc, char **argv, struct sc_err *err)
+{
+    const struct sc_transfer_option options[] = {{.name = "data", .value = &job->data}};
+    struct sc_strv operands = {.items = NULL};
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), true, &job->arena, &operands, err) < 0)
+        return -1;
+    if (operands.count == 0)
+        return usage_err(err, "sc-transfer [--data DIR] load|save|import|from-host|make-base ARGUMENT...");
+    for (size_t i = 0; i < SC_ARRAY_LEN(verbs); i++) {
+        int given = (int)operands.count - 1;
+
+        /* The arguments as they came: a "--" among them is the verb's. */
+        if (strcmp(verbs[i].name, operands.items[0]) == 0)
+            return verbs[i].run(job, given, argv + argc - given, err);
+    }
+    return sc_err_set(err, SC_ERR_INVALID, "unknown command \"%s\"", operands.items[0]);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct job job = {.store = SC_STORE_INIT, .arena = SC_ARENA_INIT};
+    struct sc_err err = SC_ERR_INIT;
+    int status;
+
+    /* Writing into a closed pipe is an error like another, and is cleaned up after. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    /* The store's modes are ours, not the caller's. */
+    (void)umask(022);
+    status = run(&job, argc - 1, argv + 1, &err);
+    if (flush_output(status < 0 ? &(struct sc_err)SC_ERR_INIT : &err) < 0)
+        status = -1;
+    if (status < 0)
+        print_err(&err);
+    sc_store_release(&job.store);
+    sc_arena_release(&job.arena);
+    return status < 0 ? EXIT_ENGINE : 0;
+}

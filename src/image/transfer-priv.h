@@ -1,0 +1,226 @@
+/*
+ * transfer-priv: what the files of the writing half share.
+ *
+ *   hash.c          SHA-256                        blob.c         verified, synced blobs
+ *   stream.c        decompression, counted         layer-name.c   what a tar entry's name means (pure)
+ *   layer.c         unpacking one layer            layer-path.c   reaching its directories by fd
+ *   commit.c        layers + config = image        layer-attr.c   owners, modes, xattrs, times
+ *   load*.c         archives in                    save.c         archives out
+ *   import.c        a root tree in                 changes.c      Dockerfile words
+ *
+ * Everything that comes out of an archive is hostile: names, links, numbers and sizes are checked here, once, where
+ * they are used.
+ */
+#ifndef SC_IMAGE_TRANSFER_PRIV_H
+#define SC_IMAGE_TRANSFER_PRIV_H
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "image/image-priv.h"
+
+/* ---- hash.c */
+struct sc_hash {
+    void *ctx; /* EVP_MD_CTX */
+};
+#define SC_HASH_INIT                                                                                                   \
+    {                                                                                                                  \
+        .ctx = NULL                                                                                                    \
+    }
+SC_MUST_CHECK int sc_hash_start(struct sc_hash *hash, struct sc_err *err);
+SC_MUST_CHECK int sc_hash_add(struct sc_hash *hash, const void *data, size_t len, struct sc_err *err);
+SC_MUST_CHECK int sc_hash_end(struct sc_hash *hash, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+void sc_hash_release(struct sc_hash *hash);
+#define sc_cleanup_hash __attribute__((cleanup(sc_hash_release))) struct sc_hash
+SC_MUST_CHECK int sc_hash_text(const void *data, size_t len, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+
+/* ---- blob.c */
+void sc_blob_abortp(struct sc_blob_writer **writer);
+#define sc_cleanup_blob __attribute__((cleanup(sc_blob_abortp))) struct sc_blob_writer *
+/* Writes a whole blob; digest and size may be NULL. */
+SC_MUST_CHECK int sc_blob_put(const struct sc_store *store, const void *data, size_t len, const char *expected,
+                              struct sc_arena *arena, char **digest, int64_t *size, struct sc_err *err);
+/* Opens a blob for reading: the fd. */
+SC_MUST_CHECK int sc_blob_open(const struct sc_store *store, const char *digest, struct sc_err *err);
+/* Puts a remedy on errors that a full disk makes. */
+int sc_err_disk(struct sc_err *err, const struct sc_store *store);
+
+/* ---- stream.c: the bytes of a file that may be compressed (gzip, zstd, bzip2, xz), known by its first bytes */
+struct sc_limits {
+    uint64_t ratio;      /* unpacked bytes per packed byte ... */
+    uint64_t ratio_from; /* ... once this many are unpacked */
+    uint64_t entries;    /* in one archive */
+    uint64_t name_bytes; /* of names that are remembered */
+    size_t xattr_bytes;  /* of the attributes of one entry */
+};
+extern const struct sc_limits sc_limits_default;
+enum sc_compression {
+    SC_COMPRESSION_NONE,
+    SC_COMPRESSION_GZIP,
+    SC_COMPRESSION_ZSTD,
+    SC_COMPRESSION_BZIP2,
+    SC_COMPRESSION_XZ
+};
+struct sc_stream;
+/* fd is borrowed, limits too. */
+SC_MUST_CHECK int sc_stream_open(int fd, const struct sc_limits *limits, struct sc_stream **out, struct sc_err *err);
+enum sc_compression sc_stream_compression(const struct sc_stream *stream);
+/* Bytes read into data, 0 at the end. A short read is not the end. */
+SC_MUST_CHECK ssize_t sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err *err);
+void sc_stream_close(struct sc_stream *stream_take);
+void sc_stream_closep(struct sc_stream **stream);
+#define sc_cleanup_stream __attribute__((cleanup(sc_stream_closep))) struct sc_stream *
+/* What the first bytes of a file say. */
+enum sc_compression sc_compression_of(const void *data, size_t len);
+
+/* A tar reader over a stream that hashes what goes by. */
+struct sc_tar_in {
+    struct archive *archive;
+    struct sc_stream *stream; /* owned */
+    struct sc_hash hash;
+    struct sc_err err; /* of the read callback */
+    uint64_t entries;
+    const struct sc_limits *limits;
+    char chunk[65536];
+};
+SC_MUST_CHECK int sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, struct sc_tar_in **out,
+                                 struct sc_err *err);
+/* The next entry; *entry is NULL at the end. */
+SC_MUST_CHECK int sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **entry, struct sc_err *err);
+/* The next piece of the entry's content; *len is 0 at the end. Holes are jumped over. */
+SC_MUST_CHECK int sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *offset,
+                                 struct sc_err *err);
+/* After the last entry: reads what is left and gives the digest of the whole uncompressed stream. */
+SC_MUST_CHECK int sc_tar_in_digest(struct sc_tar_in *tar, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+void sc_tar_in_closep(struct sc_tar_in **tar);
+#define sc_cleanup_tar_in __attribute__((cleanup(sc_tar_in_closep))) struct sc_tar_in *
+
+/* ---- layer-name.c: pure, fuzzed */
+enum sc_layer_name_kind {
+    SC_LAYER_ROOT,     /* "./": the layer's own top directory */
+    SC_LAYER_ENTRY,    /* dir/base */
+    SC_LAYER_WHITEOUT, /* dir/.wh.base: base of the layers below is gone (image-spec, layer.md) */
+    SC_LAYER_OPAQUE,   /* dir/.wh..wh..opq: all of dir of the layers below is gone */
+};
+struct sc_layer_name {
+    enum sc_layer_name_kind kind;
+    char dir[PATH_MAX];      /* clean and relative: no "", "." or ".." among its parts; "" is the top */
+    char base[NAME_MAX + 1]; /* of ENTRY and WHITEOUT */
+};
+SC_MUST_CHECK int sc_layer_name_parse(const char *name, struct sc_layer_name *out, struct sc_err *err);
+/* Whether an extended attribute is set: user.* and file capabilities are (1), what belongs to the host's policy is
+ * passed over (0), and overlay's own are an attack (-1). */
+SC_MUST_CHECK int sc_layer_xattr_check(const char *name, struct sc_err *err);
+
+/* ---- layer-path.c, layer-attr.c */
+/* The layers below, as directories under layer/, lowest first: implicit parents take their attributes from there. */
+struct sc_layer_lowers {
+    int layers_fd;
+    const char *const *dirs;
+    size_t count;
+};
+struct sc_layer_late; /* what is set on directories at the end */
+struct sc_unpack {
+    int root_fd;
+    bool is_root; /* uid 0: failures to chown, mknod and set attributes are errors */
+    struct sc_layer_lowers lowers;
+    const struct sc_limits *limits;
+    struct sc_layer_late *late;
+    int cached_fd; /* the directory opened last */
+    char cached_dir[PATH_MAX];
+    uint64_t file_bytes;
+};
+/* Opens a directory of the layer, creating what is missing of it. The fd is borrowed until the next call. */
+SC_MUST_CHECK int sc_layer_open_dir(struct sc_unpack *unpack, const char *dir, struct sc_err *err);
+/* The same without creating: an fd to close, or -1 with ENOENT in err. */
+SC_MUST_CHECK int sc_layer_find_dir(struct sc_unpack *unpack, const char *dir, struct sc_err *err);
+/* To call when a directory may have gone: forgets the one opened last. */
+void sc_layer_forget_dir(struct sc_unpack *unpack);
+bool sc_layer_is_whiteout(const struct stat *st);
+SC_MUST_CHECK int sc_layer_set_opaque(struct sc_unpack *unpack, int dir_fd, struct sc_err *err);
+
+struct sc_layer_attrs {
+    uint32_t uid, gid;
+    mode_t mode; /* 07777 */
+    struct timespec mtime;
+};
+SC_MUST_CHECK int sc_layer_late_new(struct sc_layer_late **out, struct sc_err *err);
+void sc_layer_late_free(struct sc_layer_late *late);
+/* Directory dir_fd, at this path, gets mode and time when all is unpacked: its time would change, and its mode may
+ * forbid us to write into it. Owner is set now. */
+SC_MUST_CHECK int sc_layer_put_dir_attrs(struct sc_unpack *unpack, int dir_fd, const char *dir, const char *base,
+                                         const struct sc_layer_attrs *attrs, struct sc_err *err);
+SC_MUST_CHECK int sc_layer_late_apply(struct sc_unpack *unpack, struct sc_err *err);
+SC_MUST_CHECK int sc_layer_chown(const struct sc_unpack *unpack, int fd, uint32_t uid, uint32_t gid,
+                                 struct sc_err *err);
+SC_MUST_CHECK int sc_layer_put_xattrs(const struct sc_unpack *unpack, int fd, struct archive_entry *entry,
+                                      struct sc_err *err);
+
+/* ---- layer.c */
+SC_MUST_CHECK int sc_layer_unpack_over(const struct sc_store *store, const char *digest, const char *diff_id,
+                                       int dir_fd, const struct sc_layer_lowers *lowers, const struct sc_limits *limits,
+                                       int64_t *file_bytes, struct sc_err *err);
+
+/* ---- commit.c */
+/* The same as sc_image_commit for a manifest that exists: its blob, those of its layers and its config are in the
+ * store. */
+SC_MUST_CHECK int sc_image_commit_manifest(const struct sc_store *store, const char *manifest_digest,
+                                           const char *full_name, struct sc_arena *arena, char **image_id,
+                                           struct sc_err *err);
+/* Removes what no image leads to, unless another writer lives. Failure is not the caller's: the next one tries again.
+ */
+void sc_store_collect(const struct sc_store *store);
+/* "sha256:..." of the layers up to each, from their diff ids (image-spec, config.md, "Layer ChainID"). */
+SC_MUST_CHECK int sc_chain_ids(const struct sc_strv *diff_ids, struct sc_arena *arena, struct sc_strv *hex,
+                               struct sc_err *err);
+
+/* Whether the blob, unpacked, is what diff_id says. */
+SC_MUST_CHECK int sc_layer_verify(const struct sc_store *store, const char *digest, const char *diff_id,
+                                  struct sc_err *err);
+
+/* ---- load-source.c: a tar (read once, front to back, so that a pipe will do) or a directory, as named members */
+struct sc_source {
+    const struct sc_store *store;
+    struct sc_arena *arena;
+    int dir_fd;      /* of a directory, else -1 */
+    json_t *members; /* of a tar: name to a position in items */
+    struct sc_member *items;
+    size_t count, capacity;
+    uint64_t held; /* bytes of small members, in the arena */
+};
+#define SC_SOURCE_INIT                                                                                                 \
+    {                                                                                                                  \
+        .dir_fd = -1                                                                                                   \
+    }
+void sc_source_release(struct sc_source *source);
+#define sc_cleanup_source __attribute__((cleanup(sc_source_release))) struct sc_source
+/* path: a file, a directory, or "-". Large members of a tar become blobs of the store at once. */
+SC_MUST_CHECK int sc_source_open(const struct sc_store *store, const char *path, struct sc_arena *arena,
+                                 struct sc_source *out, struct sc_err *err);
+bool sc_source_has(const struct sc_source *source, const char *name);
+/* The whole of a member of at most SC_IMAGE_JSON_MAX bytes. An absent one is SC_ERR_INVALID: the archive is incomplete.
+ */
+SC_MUST_CHECK int sc_source_text(const struct sc_source *source, const char *name, struct sc_buf *out,
+                                 struct sc_err *err);
+/* Makes a member a blob; expected may be NULL. */
+SC_MUST_CHECK int sc_source_blob(const struct sc_source *source, const char *name, const char *expected, char **digest,
+                                 int64_t *size, struct sc_err *err);
+
+/* ---- load-docker.c, load-oci.c: all images of a source; what was loaded goes to names also when a later one fails */
+SC_MUST_CHECK int sc_load_docker(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);
+SC_MUST_CHECK int sc_load_oci(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);
+/* Opens a file or "-" (standard input) for reading: the fd. */
+SC_MUST_CHECK int sc_transfer_open(const char *path, struct sc_err *err);
+
+/* ---- import-dir.c */
+/* The tree at dir_fd as an uncompressed tar blob, entries sorted by name. */
+SC_MUST_CHECK int sc_import_dir(const struct sc_store *store, int dir_fd, struct sc_arena *arena, char **digest,
+                                int64_t *size, struct sc_err *err);
+
+/* ---- changes.c */
+/* Applies Dockerfile words to the "config" object of an image config. Pure. */
+SC_MUST_CHECK int sc_change_apply(json_t *config, const char *change, struct sc_err *err);
+
+#endif
