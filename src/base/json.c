@@ -117,14 +117,17 @@ sc_json_parse(const char *text, size_t len, const char *what, json_t **out, stru
         text = rewritten.data;
         len = rewritten.len;
     }
+    errno = 0;
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+    /* Where memory is missing jansson blames the text, or cuts a long string and says nothing; malloc(3) told errno. */
+    if (errno == ENOMEM) {
+        json_decref(json);
+        return sc_err_nomem(err);
+    }
     if (json) {
         *out = json;
         return 0;
     }
-    /* jansson leaves no text where only memory was missing. */
-    if (error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory)
-        return sc_err_nomem(err);
     return sc_err_set(err, SC_ERR_INVALID, "parse %s: line %d, column %d: %s", what, error.line, error.column,
                       error.text);
 }
