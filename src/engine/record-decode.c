@@ -22,6 +22,13 @@ get_int(const json_t *obj, const char *key, const char *where, int64_t min, int6
     return 0;
 }
 
+/* A string that is NULL may be absent, or memory has run out. */
+static bool
+has_run_out(const struct sc_arena *arena, struct sc_err *err)
+{
+    return sc_arena_check(arena, err) < 0;
+}
+
 static int
 get_mount(const json_t *obj, const char *where, struct sc_arena *arena, struct sc_mount_ask *m, struct sc_err *err)
 {
@@ -43,7 +50,7 @@ get_mount(const json_t *obj, const char *where, struct sc_arena *arena, struct s
     m->kind = (enum sc_mount_kind)kind;
     m->tmpfs_mode = (unsigned)mode;
     if (!m->target)
-        return sc_err_set(err, SC_ERR_INVALID, "%s.target: is missing", where);
+        return has_run_out(arena, err) ? -1 : sc_err_set(err, SC_ERR_INVALID, "%s.target: is missing", where);
     return 0;
 }
 
@@ -55,7 +62,7 @@ get_device(const json_t *obj, const char *where, struct sc_arena *arena, struct 
         sc_json_get_str(obj, "permissions", where, arena, &d->permissions, err) < 0)
         return -1;
     if (!d->host_path)
-        return sc_err_set(err, SC_ERR_INVALID, "%s.host: is missing", where);
+        return has_run_out(arena, err) ? -1 : sc_err_set(err, SC_ERR_INVALID, "%s.host: is missing", where);
     return 0;
 }
 
@@ -117,7 +124,7 @@ get_ns(const json_t *obj, const char *key, const char *where, struct sc_arena *a
         return -1;
     out->mode = (enum sc_ns_mode)mode;
     if ((out->mode == SC_NS_CONTAINER || out->mode == SC_NS_PATH) && !out->value)
-        return sc_err_set(err, SC_ERR_INVALID, "%s.%s.value: is missing", where, key);
+        return has_run_out(arena, err) ? -1 : sc_err_set(err, SC_ERR_INVALID, "%s.%s.value: is missing", where, key);
     return 0;
 }
 
@@ -179,7 +186,7 @@ decode_tree(const json_t *json, struct sc_arena *arena, struct sc_container *out
         return sc_err_set(err, SC_ERR_INVALID, "it must be an object");
     if (get_int(json, "version", "record", 0, INT_MAX, &version, err) < 0 ||
         sc_json_get_str(json, "id", "record", arena, &id, err) < 0 ||
-        sc_json_get_obj(json, "options", "record", &options, err) < 0)
+        sc_json_get_obj(json, "options", "record", &options, err) < 0 || sc_arena_check(arena, err) < 0)
         return -1;
     if (version != RECORD_VERSION)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "version %d: this sc reads version %d", version, RECORD_VERSION);
@@ -195,6 +202,8 @@ decode_tree(const json_t *json, struct sc_arena *arena, struct sc_container *out
         if (get_field(options, "options", &sc_option_fields[i], arena, &out->options, err) < 0)
             return -1;
     }
+    if (sc_arena_check(arena, err) < 0)
+        return -1;
     if (!out->name || sc_name_check(out->name, err) < 0)
         return out->name ? -1 : sc_err_set(err, SC_ERR_INVALID, "record.name: is missing");
     for (size_t i = 0; i < out->chain_ids.count; i++) {

@@ -268,7 +268,7 @@ test_process_flags(void **state)
     assert_string_equal(at(f, "process.noNewPrivileges"), "true");
     assert_string_equal(at(f, "process.oomScoreAdj"), "500");
     assert_string_equal(at(f, "process.env"), "[\"PATH=/bin\",\"HOME=/mine\",\"HOSTNAME=001122334455\"]");
-    assert_string_equal(at(f, "process.rlimits.0"), "{\"type\":\"RLIMIT_NOFILE\",\"soft\":1024,\"hard\":2048}");
+    assert_string_equal(at(f, "process.rlimits.0"), "{\"type\":\"RLIMIT_NOFILE\",\"hard\":2048,\"soft\":1024}");
     assert_int_equal(f->spec.process.rlimit_count, 2);
     assert_true(f->spec.process.rlimits[1].hard == UINT64_MAX);
 }
@@ -342,7 +342,7 @@ test_ipc_none_and_time(void **state)
     build(f);
     assert_string_equal(mount_on(f, "/dev/shm"), "");
     assert_string_equal(at(f, "linux.namespaces.6"), "{\"type\":\"time\"}");
-    assert_string_equal(at(f, "linux.timeOffsets"), "{\"boottime\":{\"secs\":86400,\"nanosecs\":0}}");
+    assert_string_equal(at(f, "linux.timeOffsets"), "{\"boottime\":{\"secs\":86400}}");
 }
 
 static void
