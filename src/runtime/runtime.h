@@ -32,9 +32,11 @@ struct sc_launch {
     bool explain;                   /* call trace for each step after it ran */
     void (*trace)(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
     void *trace_data;
-    const char *state_json;         /* for hooks: the OCI state without pid, see sc_state_oci */
-    const char *bundle;
-    const struct sc_strv *annotations;
+    const struct sc_cgroup_layout *cgroups;   /* of the host the plan was compiled for */
+    /* writes the OCI state for hooks outside once the pid is known; NULL: hooks get an empty standard input */
+    int (*state_with_pid)(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err);
+    void *state_data;
+    const char *state_json;         /* for hooks inside, where the pid is 1's own business: the state without pid */
 };
 #define SC_LAUNCH_INIT {.in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1}
 

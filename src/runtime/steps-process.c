@@ -59,6 +59,8 @@ step_become_root(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
     (void)step;
+    /* the container's processes share this user namespace: until execve none may look at our descriptors */
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     /* EPERM: setgroups was given up with the map */
     if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
         return -errno;

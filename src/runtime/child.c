@@ -1,0 +1,205 @@
+/* The new process: one loop over prepared steps. [child] throughout: no allocation, no stdio, no locks. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/launch-priv.h"
+
+int
+sc_child_send(int sock, enum sc_child_msg_type type, int step, int errnum, int fd)
+{
+    struct sc_child_msg body = {.type = (int32_t)type, .step = step, .errnum = errnum};
+    struct iovec part = {.iov_base = &body, .iov_len = sizeof(body)};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {.bytes = {0}};
+    struct msghdr msg = {.msg_iov = &part, .msg_iovlen = 1};
+
+    if (fd >= 0) {
+        msg.msg_control = control.bytes;
+        msg.msg_controllen = sizeof(control.bytes);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&msg);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+    }
+    for (;;) {
+        /* write where it will do: a seccomp profile that forbids sendmsg is common enough. Nobody there any more: SIGPIPE ends
+         * the child, and nothing runs unsupervised. */
+        ssize_t len = fd >= 0 ? sendmsg(sock, &msg, 0) : write(sock, &body, sizeof(body));
+
+        if (len == (ssize_t)sizeof(body))
+            return 0;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+sc_child_fn
+sc_child_executor(enum sc_op op)
+{
+    sc_child_fn fn = sc_child_mount_executor(op);
+
+    return fn != NULL ? fn : sc_child_process_executor(op);
+}
+
+static int64_t
+now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* Signals the launcher ignored or blocked must not be so in the program. */
+static void
+reset_signals(void)
+{
+    sigset_t none;
+
+    for (int i = 1; i < NSIG; i++)
+        if (i != SIGKILL && i != SIGSTOP)
+            (void)signal(i, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* fds 0, 1, 2 of the program; a terminal replaces them later */
+static int
+set_stdio(const struct sc_launch *how)
+{
+    const int given[3] = {how->in, how->out, how->err_fd};
+    int fds[3], null_fd = -1;
+
+    /* first out of the way of 0, 1, 2, which may be among them */
+    for (int i = 0; i < 3; i++) {
+        if (given[i] < 0 && null_fd < 0 && (null_fd = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
+            return -errno;
+        fds[i] = fcntl(given[i] >= 0 ? given[i] : null_fd, F_DUPFD_CLOEXEC, 3);
+        if (fds[i] < 0)
+            return -errno;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (dup2(fds[i], i) < 0)
+            return -errno;
+        close(fds[i]);
+    }
+    return 0;
+}
+
+static _Noreturn void
+fail(struct sc_executor *x, int step, int errnum)
+{
+    char byte;
+
+    (void)sc_child_send(x->sock, SC_CHILD_FAILED, step, errnum, -1);
+    /* the launcher looks at the root through /proc/PID/root, then closes its end */
+    while (recv(x->sock, &byte, 1, 0) < 0 && errno == EINTR)
+        ;
+    _exit(127);
+}
+
+_Noreturn void
+sc_child_main(struct sc_executor *x)
+{
+    const struct sc_steps *steps = &x->plan->child;
+    int result;
+
+    reset_signals();
+    umask(0);
+    if ((result = set_stdio(x->how)) < 0)
+        fail(x, -1, -result);
+    for (size_t i = 0; i < steps->count; i++) {
+        int64_t before = x->times != NULL ? now() : 0;
+
+        if (x->times != NULL)
+            x->times[i] = -2;   /* begun: execve does not come back to say how long it took */
+        result = sc_child_executor(steps->items[i].op)(x, &steps->items[i]);
+        if (result < 0)
+            fail(x, (int)i, -result);
+        if (x->times != NULL)
+            x->times[i] = now() - before;
+    }
+    _exit(127);
+}
+
+/* ---- hooks: fork and execve with the state on standard input ------------------------------------------------ */
+
+static _Noreturn void
+hook_main(const struct sc_oci_hook *hook, int in)
+{
+    char *const no_args[] = {hook->path, NULL}, *const no_env[] = {NULL};
+
+    if (dup2(in, 0) < 0)
+        _exit(127);
+    (void)syscall(SYS_close_range, 3, ~0U, 0);
+    execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args, hook->env.items != NULL ? hook->env.items : no_env);
+    _exit(127);
+}
+
+static int
+wait_hook(pid_t pid, int pidfd, const struct sc_opt_i64 *timeout)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int status = 0, ready;
+
+    do
+        ready = poll(&p, 1, timeout->is_set ? (int)(timeout->value * 1000) : -1);
+    while (ready < 0 && errno == EINTR);
+    if (ready == 0)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (ready == 0)
+        return -ETIMEDOUT;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
+}
+
+static int
+run_hook(const struct sc_oci_hook *hook, const char *state_json)
+{
+    int ends[2], pidfd = -1, result = 0;
+    size_t len = state_json != NULL ? strlen(state_json) : 0;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    pid_t pid = sc_clone3(0, -1, &pidfd);
+    if (pid == 0)
+        hook_main(hook, ends[1]);
+    close(ends[1]);
+    if (pid < 0) {
+        close(ends[0]);
+        return pid;
+    }
+    /* a hook that does not read its standard input is its own business */
+    if (len > 0)
+        (void)!send(ends[0], state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(ends[0]);
+    result = wait_hook(pid, pidfd, &hook->timeout);
+    close(pidfd);
+    return result;
+}
+
+int
+sc_child_hooks(const struct sc_oci_hook_list *list, const char *state_json)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        int result = run_hook(&list->items[i], state_json);
+
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}

@@ -1,0 +1,312 @@
+/* The launcher: runs the plan's host half, clones, listens to the child, and takes everything back when it fails. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/launch-priv.h"
+
+#define STATE_PATH_MAX 64
+
+static void
+executor_release(struct sc_executor *x)
+{
+    for (int i = 0; i < SC_SLOTS_MAX; i++)
+        sc_closep(&x->slots[i]);
+    sc_closep(&x->sock);
+    if (x->times != NULL)
+        munmap(x->times, x->plan->child.count * sizeof(*x->times));
+    x->times = NULL;
+}
+
+static void
+trace(const struct sc_executor *x, enum sc_phase phase, size_t index, int64_t nsec)
+{
+    if (x->how->explain && x->how->trace != NULL)
+        x->how->trace(x->plan, phase, index, nsec, x->how->trace_data);
+}
+
+static void
+trace_child(const struct sc_executor *x)
+{
+    for (size_t i = 0; x->times != NULL && i < x->plan->child.count && x->times[i] != 0; i++)
+        trace(x, SC_PHASE_CHILD, i, x->times[i] >= 0 ? x->times[i] : -1);
+}
+
+int
+sc_step_failed(const struct sc_plan *plan, enum sc_phase phase, size_t index, int errnum, struct sc_err *err)
+{
+    const struct sc_steps *list = phase == SC_PHASE_BEFORE ? &plan->before : phase == SC_PHASE_AFTER ? &plan->after : &plan->child;
+    sc_cleanup_buf title = SC_BUF_INIT;
+
+    sc_step_title(phase == SC_PHASE_CLONE ? &plan->clone : &list->items[index], &title);
+    sc_err_errno(err, errnum, "%s", sc_buf_str(&title));
+    size_t len = strlen(err->msg);
+    snprintf(err->msg + len, sizeof(err->msg) - len, " (step %zu of %zu)", sc_plan_step_number(plan, phase, index), sc_plan_step_count(plan));
+    return -1;
+}
+
+static int
+prepare_filter(struct sc_executor *x, struct sc_arena *arena, struct sc_err *err)
+{
+    for (size_t i = 0; i < x->plan->child.count; i++) {
+        if (x->plan->child.items[i].op != SC_OP_SECCOMP)
+            continue;
+        if (sc_seccomp_get(x->plan->child.items[i].u.seccomp.profile, x->how->seccomp_cache_fd, arena, &x->filter, err) < 0)
+            return -1;
+        x->has_filter = true;
+    }
+    return 0;
+}
+
+static int
+run_list(struct sc_executor *x, enum sc_phase phase, const struct sc_steps *list, size_t from, size_t to, struct sc_err *err)
+{
+    for (size_t i = from; i < to; i++) {
+        int64_t start = x->how->explain ? sc_time_monotonic() : 0;
+
+        if (sc_launcher_step(x, &list->items[i], err) < 0)
+            return -1;
+        trace(x, phase, i, x->how->explain ? sc_time_monotonic() - start : 0);
+    }
+    return 0;
+}
+
+/* The program could not be found or executed: say why, by looking at it from the child's own root. */
+static int
+explain_program(const struct sc_executor *x, int errnum, struct sc_err *err)
+{
+    const struct sc_oci_process *p = x->plan->process;
+    char path[STATE_PATH_MAX];
+
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)x->pid);
+    sc_cleanup_fd root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root >= 0) {
+        (void)sc_program_explain(root, p->args.items[0], &p->env, p->cwd, errnum, err);
+    } else {
+        sc_err_errno(err, errnum, "execute \"%s\"", p->args.items[0]);
+        err->exit_code = errnum == ENOENT ? 127 : 126;
+    }
+    return -1;
+}
+
+static int
+child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct sc_err *err)
+{
+    if (msg->step < 0 || (size_t)msg->step >= x->plan->child.count)
+        return sc_err_errno(err, msg->errnum, "set up standard input and output");
+
+    enum sc_op op = x->plan->child.items[msg->step].op;
+    if (op == SC_OP_FIND_PROGRAM || op == SC_OP_EXEC)
+        return explain_program(x, msg->errnum, err);
+    return sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
+}
+
+/* Listens until the child has become the program, or waits at the gate, or failed. */
+static int
+follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
+{
+    size_t next_after = 0;
+    bool is_execing = false;
+
+    for (;;) {
+        struct sc_child_msg msg = {0};
+        int fd = -1;
+        size_t count = 1;
+        ssize_t len = sc_msg_recv(x->sock, &msg, sizeof(msg), &fd, &count, err);
+
+        if (len < 0)
+            return -1;
+        if (len == 0 && is_execing)
+            return 0;
+        if (len == 0)
+            return sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died while it was made");
+        switch ((enum sc_child_msg_type)msg.type) {
+        case SC_CHILD_WAIT:
+            if (next_after >= x->plan->after.count)
+                return sc_err_set(err, SC_ERR_INTERNAL, "the child waits for a step that the plan does not have");
+            if (run_list(x, SC_PHASE_AFTER, &x->plan->after, next_after, next_after + 1, err) < 0)
+                return -1;
+            next_after++;
+            if (sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
+                return sc_err_wrap(err, "answer the container's first process");
+            break;
+        case SC_CHILD_CONSOLE:
+            sc_closep(&out->console_fd);
+            out->console_fd = count == 1 ? fd : -1;
+            break;
+        case SC_CHILD_CREATED:
+            return 0;
+        case SC_CHILD_EXECING:
+            is_execing = true;
+            break;
+        case SC_CHILD_FAILED:
+            return child_failed(x, &msg, err);
+        }
+    }
+}
+
+static int
+start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
+{
+    const struct sc_step *step = &x->plan->clone;
+    int ends[2], pidfd = -1;
+    int64_t start = x->how->explain ? sc_time_monotonic() : 0;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return sc_err_errno(err, errno, "make a socket pair");
+    /* The child's end keeps out of the way of preserved descriptors. */
+    int child_end = fcntl(ends[1], F_DUPFD_CLOEXEC, 3 + SC_SLOTS_MAX);
+    close(ends[1]);
+    if (child_end < 0) {
+        int errnum = errno;
+
+        close(ends[0]);
+        return sc_err_errno(err, errnum, "duplicate a descriptor");
+    }
+    pid_t pid = sc_clone3(step->u.clone.flags, step->u.clone.cgroup_slot >= 0 ? x->slots[step->u.clone.cgroup_slot] : -1, &pidfd);
+    if (pid == 0) {
+        close(ends[0]);
+        x->sock = child_end;
+        sc_child_main(x);
+    }
+    close(child_end);
+    x->sock = ends[0];
+    if (pid < 0) {
+        sc_step_failed(x->plan, SC_PHASE_CLONE, 0, -pid, err);
+        if (pid == -ENOSPC || pid == -EUSERS)
+            return sc_err_remedy(err, "raise the limits in /proc/sys/user/max_*_namespaces");
+        return -1;
+    }
+    x->pid = out->pid = pid;
+    out->pidfd = pidfd;
+    trace(x, SC_PHASE_CLONE, 0, x->how->explain ? sc_time_monotonic() - start : 0);
+    return 0;
+}
+
+static void
+take_back(const struct sc_executor *x, struct sc_process *process)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (process->pid > 0) {
+        kill(process->pid, SIGKILL);
+        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    sc_process_release(process);
+    if (x->plan->undo != NULL && !x->plan->is_exec)
+        (void)!sc_undo_run(x->plan->undo, &ignored);
+}
+
+int
+sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_executor x = {.plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .dev_fd = -1};
+    int result;
+
+    *out = (struct sc_process)SC_PROCESS_INIT;
+    for (int i = 0; i < SC_SLOTS_MAX; i++)
+        x.slots[i] = -1;
+    x.slots[SC_SLOT_PROC] = sc_proc_open();
+    if (x.slots[SC_SLOT_PROC] < 0)
+        return sc_err_errno(err, -x.slots[SC_SLOT_PROC], "open /proc");
+    if (how->explain) {
+        x.times = mmap(NULL, (plan->child.count + 1) * sizeof(*x.times), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (x.times == MAP_FAILED)
+            x.times = NULL;
+    }
+    result = prepare_filter(&x, &arena, err);
+    if (result == 0)
+        result = run_list(&x, SC_PHASE_BEFORE, &plan->before, 0, plan->before.count, err);
+    if (result == 0)
+        result = start_child(&x, out, err);
+    if (result == 0)
+        result = follow_child(&x, out, err);
+    trace_child(&x);
+    if (result == 0) {
+        out->start_time = sc_process_start_time(out->pid);
+    } else {
+        take_back(&x, out);
+    }
+    executor_release(&x);
+    return result;
+}
+
+void
+sc_process_release(struct sc_process *process)
+{
+    sc_closep(&process->pidfd);
+    sc_closep(&process->console_fd);
+    process->pid = 0;
+}
+
+/* ---- the gate ------------------------------------------------------------------------------------------------ */
+
+static int
+gate_address(int dir_fd, struct sockaddr_un *address)
+{
+    memset(address, 0, sizeof(*address));
+    address->sun_family = AF_UNIX;
+    /* through the descriptor: a state directory's path may be longer than sun_path */
+    return snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/start.sock", dir_fd);
+}
+
+int
+sc_gate_listen(int state_dir_fd, struct sc_err *err)
+{
+    struct sockaddr_un address;
+    sc_cleanup_fd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return sc_err_errno(err, errno, "make a socket");
+    (void)gate_address(state_dir_fd, &address);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
+        return sc_err_errno(err, errno, "bind the start socket");
+    return sc_steal_fd(&fd);
+}
+
+int
+sc_gate_open(int state_dir_fd, const struct sc_oci_process *process, pid_t pid, struct sc_err *err)
+{
+    struct sockaddr_un address;
+    sc_cleanup_fd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct sc_child_msg msg = {0};
+    bool is_execing = false;
+
+    if (fd < 0)
+        return sc_err_errno(err, errno, "make a socket");
+    (void)gate_address(state_dir_fd, &address);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return sc_err_errno(err, errno, "start the container: reach its first process");
+    if (sc_msg_send(fd, "s", 1, NULL, 0, err) < 0)
+        return -1;
+    for (;;) {
+        ssize_t len = sc_msg_recv(fd, &msg, sizeof(msg), NULL, NULL, err);
+
+        if (len < 0)
+            return -1;
+        if (len == 0 && is_execing)
+            return 0;
+        if (len == 0)
+            return sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died");
+        if (msg.type == SC_CHILD_EXECING) {
+            is_execing = true;
+        } else {
+            struct sc_executor x = {.pid = pid};
+            struct sc_plan plan = {.process = process};
+
+            x.plan = &plan;
+            return msg.errnum == ENOENT || msg.errnum == EACCES || msg.errnum == ENOEXEC
+                       ? explain_program(&x, msg.errnum, err)
+                       : sc_err_errno(err, msg.errnum, "start the container: step %d of its first process", msg.step);
+        }
+    }
+}

@@ -1,0 +1,255 @@
+/* The launcher's steps: cgroups, namespaces to join, bind sources, id maps, hooks outside. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/launch-priv.h"
+
+typedef int (*launcher_fn)(struct sc_executor *x, const struct sc_step *step, struct sc_err *err);
+
+static int
+open_tasks(struct sc_executor *x, const struct sc_step *step, const char *path, struct sc_err *err)
+{
+    if (step->u.cgroup.is_v2)
+        return 0;
+    x->slots[step->slot + 1] = openat(x->slots[step->slot], "tasks", O_WRONLY | O_CLOEXEC);
+    return x->slots[step->slot + 1] >= 0 ? 0 : sc_err_errno(err, errno, "open \"%s%s/tasks\"", step->u.cgroup.mount_point, path);
+}
+
+static int
+step_cgroup_create(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    const struct sc_cgroup_layout *layout = x->how->cgroups;
+    bool was_created = false;
+    int fd = sc_cgroup_create(layout, step->u.cgroup.hierarchy, step->u.cgroup.path, step->u.cgroup.need_controllers, step->u.cgroup.may_exist,
+                              &was_created, err);
+
+    if (fd < 0)
+        return -1;
+    x->slots[step->slot] = fd;
+    return open_tasks(x, step, step->u.cgroup.path, err);
+}
+
+static int
+step_cgroup_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int fd = sc_cgroup_open(step->u.cgroup.mount_point, step->u.cgroup.path, err);
+
+    if (fd < 0)
+        return -1;
+    x->slots[step->slot] = fd;
+    if (step->u.cgroup.is_v2)
+        return 0;
+    int tasks = openat(fd, "tasks", O_WRONLY | O_CLOEXEC);
+    if (tasks < 0)
+        return sc_err_errno(err, errno, "open \"%s/tasks\"", step->u.cgroup.mount_point);
+    x->slots[step->slot + 1] = tasks;
+    return 0;
+}
+
+static int
+step_cgroup_write(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int fd = x->slots[step->slot];
+
+    if (step->u.cgroup_write.is_optional)
+        return sc_cgroup_write_optional(fd, step->u.cgroup_write.file, step->u.cgroup_write.value, err);
+    return sc_cgroup_write_file(fd, step->u.cgroup_write.file, step->u.cgroup_write.value, err);
+}
+
+static int
+step_cgroup_devices(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    return sc_cgroup_device_attach(x->slots[step->slot], step->u.devices.insns, step->u.devices.insn_count, err);
+}
+
+static int
+step_ns_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int fd = open(step->u.ns.path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return sc_err_errno(err, errno, "open namespace \"%s\"", step->u.ns.path);
+    x->slots[step->slot] = fd;
+    if (sc_ns_check_kind(fd, sc_ns_table[step->u.ns.kind].clone_flag) < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\" is not a %s namespace", step->u.ns.path, sc_ns_table[step->u.ns.kind].oci_name);
+    return 0;
+}
+
+static int
+step_pidfd_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    x->slots[step->slot] = sc_pidfd_open(step->u.ns.pid, 0, err);
+    return x->slots[step->slot] < 0 ? -1 : 0;
+}
+
+static int
+step_ns_join(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    if (setns(x->slots[step->slot], (int)step->u.ns.flags) == 0)
+        return 0;
+    return sc_err_errno(err, errno, "join namespace %s", step->u.ns.path != NULL ? step->u.ns.path : "of the container");
+}
+
+static int
+step_idmap_ns(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    x->slots[step->slot] = sc_idmap_ns_create(step->u.idmap.uid_map, step->u.idmap.gid_map, err);
+    return x->slots[step->slot] < 0 ? -1 : 0;
+}
+
+static int
+step_tree_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int fd = sc_tree_open_step(step, x->slots);
+
+    if (fd < 0) {
+        sc_err_errno(err, -fd, "bind \"%s\" on \"%s\"", step->u.tree.source, step->u.tree.destination);
+        return fd == -ENOENT ? sc_err_remedy(err, "the source must exist on the host") : -1;
+    }
+    x->slots[step->slot] = fd;
+    return 0;
+}
+
+/* ---- overlay of idmapped layers -------------------------------------------------------------------------- */
+
+/* Overlay takes layers by path in the caller's mount namespace, and an idmapped mount must be attached to have one. A short-lived
+ * process does that in a mount namespace of its own, so that nothing shows on the host. */
+static int
+overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
+{
+    const struct sc_overlay *o = step->u.overlay.overlay;
+    struct sc_step idmapped = *step;
+    struct sc_overlay copy = *o;
+    bool is_attached = false;
+
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0) {
+        *errnum = errno;
+        return -1;
+    }
+    /* each directory is covered by an idmapped mount of itself: upper and work share a parent, which is mapped as one */
+    for (size_t i = 0; i < o->lowerdirs.count + (o->upperdir != NULL); i++) {
+        const char *path = i < o->lowerdirs.count ? o->lowerdirs.items[i] : o->upperdir;
+        char parent[4096];
+
+        strncpy(parent, path, sizeof(parent) - 1);
+        parent[sizeof(parent) - 1] = '\0';
+        if (i == o->lowerdirs.count)
+            *strrchr(parent, '/') = '\0';
+        int target = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int tree = target >= 0 ? sc_mount_tree_open(AT_FDCWD, parent, false) : -errno;
+        int result = tree < 0 ? tree : sc_mount_idmap(tree, false, user_ns);
+        if (result == 0)
+            result = sc_mount_move(tree, target);
+        if (result < 0) {
+            *errnum = -result;
+            return -1;
+        }
+    }
+    idmapped.u.overlay.overlay = &copy;
+    int fd = sc_overlay_step(&idmapped, &is_attached);
+    if (fd >= 0 && is_attached)
+        fd = sc_mount_tree_open(fd, "", false);
+    *errnum = fd < 0 ? -fd : 0;
+    return fd < 0 ? -1 : fd;
+}
+
+static int
+step_overlay(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int ends[2], fd = -1, pidfd = -1;
+    size_t count = 1;
+    int32_t answer = 0;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return sc_err_errno(err, errno, "make a socket pair");
+    pid_t pid = sc_clone3(0, -1, &pidfd);
+    if (pid == 0) {
+        struct sc_err ignored = SC_ERR_INIT;
+        int errnum = 0, tree = overlay_in_helper(step, x->slots[step->u.overlay.idmap_slot], &errnum);
+
+        answer = errnum;
+        (void)!sc_msg_send(ends[1], &answer, sizeof(answer), &tree, tree >= 0 ? 1 : 0, &ignored);
+        _exit(0);
+    }
+    close(ends[1]);
+    int result = -1;
+    if (pid < 0)
+        sc_err_errno(err, -pid, "fork");
+    else if (sc_msg_recv(ends[0], &answer, sizeof(answer), &fd, &count, err) < 0)
+        sc_err_wrap(err, "mount overlay");
+    else if (count == 0 || answer != 0)
+        sc_err_errno(err, answer != 0 ? answer : EPROTO, "mount overlay of idmapped layers");
+    else
+        result = 0;
+    close(ends[0]);
+    if (pid > 0) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        close(pidfd);
+    }
+    if (result == 0)
+        x->slots[SC_SLOT_ROOT] = fd;
+    return result;
+}
+
+/* ---- after the clone --------------------------------------------------------------------------------------- */
+
+static int
+step_idmap_write(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    return sc_idmap_write(x->pid, step->u.idmap.uid_map, step->u.idmap.gid_map, step->u.idmap.denies_setgroups, err);
+}
+
+int
+sc_hooks_run(const struct sc_oci_hook_list *list, const char *state_json, struct sc_err *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct sc_oci_hook_list one = {.items = &list->items[i], .count = 1};
+        int result = sc_child_hooks(&one, state_json);
+
+        if (result == -ECANCELED)
+            return sc_err_set(err, SC_ERR_KERNEL, "hook \"%s\" failed", list->items[i].path);
+        if (result < 0)
+            return sc_err_errno(err, -result, "hook \"%s\"", list->items[i].path);
+    }
+    return 0;
+}
+
+static int
+step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    sc_cleanup_buf state = SC_BUF_INIT;
+
+    if (x->how->state_with_pid != NULL && x->how->state_with_pid(x->how->state_data, x->pid, &state, err) < 0)
+        return -1;
+    for (size_t i = 0; i < SC_ARRAY_LEN(step->u.hooks.lists); i++)
+        if (step->u.hooks.lists[i] != NULL && sc_hooks_run(step->u.hooks.lists[i], sc_buf_str(&state), err) < 0)
+            return -1;
+    return 0;
+}
+
+static const launcher_fn launcher_table[SC_OP_COUNT] = {
+    [SC_OP_CGROUP_CREATE] = step_cgroup_create, [SC_OP_CGROUP_OPEN] = step_cgroup_open, [SC_OP_CGROUP_WRITE] = step_cgroup_write,
+    [SC_OP_CGROUP_DEVICES] = step_cgroup_devices, [SC_OP_NS_OPEN] = step_ns_open, [SC_OP_PIDFD_OPEN] = step_pidfd_open,
+    [SC_OP_NS_JOIN] = step_ns_join, [SC_OP_IDMAP_NS] = step_idmap_ns, [SC_OP_TREE_OPEN] = step_tree_open, [SC_OP_OVERLAY] = step_overlay,
+    [SC_OP_IDMAP_WRITE] = step_idmap_write, [SC_OP_HOOKS_RUNTIME] = step_hooks,
+};
+
+bool
+sc_launcher_has_op(enum sc_op op)
+{
+    return launcher_table[op] != NULL;
+}
+
+int
+sc_launcher_step(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    return launcher_table[step->op](x, step, err);
+}
