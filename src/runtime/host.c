@@ -1,0 +1,87 @@
+/* What this host can do, read once per start: as little as the compiler needs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "runtime/runtime.h"
+
+#define FILE_MAX 4096
+
+static unsigned
+possible_cpus(void)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+    unsigned last = 0;
+
+    /* "0-3": offline CPUs have their directories too */
+    if (sc_file_read_at(AT_FDCWD, "/sys/devices/system/cpu/possible", FILE_MAX, &text, &ignored) < 0)
+        return 1;
+    for (const char *p = sc_buf_str(&text); *p != '\0'; p++) {
+        if (*p >= '0' && *p <= '9') {
+            last = 0;
+            while (*p >= '0' && *p <= '9')
+                last = last * 10 + (unsigned)(*p++ - '0');
+            if (*p == '\0')
+                break;
+        }
+    }
+    return last + 1;
+}
+
+/* pivot_root(2) fails with EINVAL when the root is the initial ramfs, which is mounted on nothing: its mount is its own parent. */
+static bool
+root_is_initial_ramfs(void)
+{
+    struct statfs fs;
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (statfs("/", &fs) < 0 || (fs.f_type != RAMFS_MAGIC && fs.f_type != TMPFS_MAGIC))
+        return false;
+    if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", 1 << 20, &text, &ignored) < 0)
+        return fs.f_type == RAMFS_MAGIC;
+    /* the initial one is the line "ID PARENT 0:N / / ... - rootfs rootfs" */
+    for (const char *line = sc_buf_str(&text); line != NULL && *line != '\0'; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        const char *end = strchr(line, '\n'), *dash = strstr(line, " - ");
+
+        if (dash != NULL && (end == NULL || dash < end) && sc_str_starts(dash, " - rootfs ") && strstr(line, " / / ") != NULL && strstr(line, " / / ") < dash)
+            return true;
+    }
+    return false;
+}
+
+static bool
+kernel_at_least(const char *release, int major, int minor)
+{
+    int a = 0, b = 0;
+
+    return sscanf(release, "%d.%d", &a, &b) == 2 && (a > major || (a == major && b >= minor));
+}
+
+int
+sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
+{
+    struct utsname name;
+
+    *out = (struct sc_host){.uid = geteuid(), .gid = getegid()};
+    if (uname(&name) < 0)
+        return sc_err_errno(err, errno, "uname");
+    out->kernel_release = sc_arena_strdup(arena, name.release);
+    out->machine = sc_arena_strdup(arena, name.machine);
+    out->caps = sc_caps_all();
+    out->cpu_count = possible_cpus();
+    out->root_is_ramfs = root_is_initial_ramfs();
+    /* overlay on idmapped layers: 5.19 */
+    out->has_idmapped_mounts = kernel_at_least(name.release, 5, 19);
+    out->has_time_namespaces = access("/proc/self/ns/time", F_OK) == 0;
+    if (sc_cgroup_detect(arena, &out->cgroups, err) < 0)
+        return -1;
+    return sc_arena_check(arena, err);
+}
