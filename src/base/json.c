@@ -3,19 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json-priv.h"
 
-/*
- * jansson's integers are int64, yet config.json is full of 18446744073709551615 (no limit). Before it
- * parses, numbers above INT64_MAX that fit a uint64 are rewritten as strings of BIG_MARK and the digits;
- * the getters and the dumper here turn them back. No string of the input can be mistaken for
- * another's: one that spells the mark itself reads as that number and is refused as a string.
- */
-#define BIG_MARK       '\x01'
-#define BIG_DIGITS_MIN 19
-#define BIG_DIGITS_MAX 20
-#define INDENT_PRETTY  4
-#define REAL_EXACT     9007199254740992.0 /* 2^53: beyond it a double skips integers */
+#define INDENT_PRETTY 4
+#define REAL_EXACT    9007199254740992.0 /* 2^53: beyond it a double skips integers */
 
 void
 sc_json_decrefp(json_t **json)
@@ -27,109 +18,15 @@ sc_json_decrefp(json_t **json)
     errno = saved;
 }
 
-static bool
-is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-/* Whether len digits are above INT64_MAX and at most UINT64_MAX. */
-static bool
-big_fits(const char *digits, size_t len)
-{
-    if (len == BIG_DIGITS_MIN)
-        return strncmp(digits, "9223372036854775807", len) > 0;
-    return len == BIG_DIGITS_MAX && digits[0] != '0' && strncmp(digits, "18446744073709551615", len) <= 0;
-}
-
-/* A run of 19 digits covers one of every 19th bytes, so most texts are passed over in a few steps. */
-static bool
-big_is_likely(const char *text, size_t len)
-{
-    for (size_t i = BIG_DIGITS_MIN - 1; i < len; i += BIG_DIGITS_MIN) {
-        size_t first = i, last = i;
-
-        if (!is_digit(text[i]))
-            continue;
-        while (first > 0 && is_digit(text[first - 1]))
-            first--;
-        while (last + 1 < len && is_digit(text[last + 1]))
-            last++;
-        if (last - first + 1 >= BIG_DIGITS_MIN)
-            return true;
-    }
-    return false;
-}
-
-/* A copy of text with the big numbers outside strings rewritten. */
-static void
-big_rewrite(const char *text, size_t len, struct sc_buf *out)
-{
-    bool in_string = false;
-
-    for (size_t i = 0; i < len; i++) {
-        size_t end = i;
-
-        if (in_string && text[i] == '\\' && i + 1 < len) {
-            sc_buf_add(out, text + i, 2);
-            i++;
-            continue;
-        }
-        if (text[i] == '"')
-            in_string = !in_string;
-        if (in_string || !is_digit(text[i])) {
-            sc_buf_addc(out, text[i]);
-            continue;
-        }
-        while (end < len && is_digit(text[end]))
-            end++;
-        /* Not a part of -1, 1.5 or 1e9. */
-        if (big_fits(text + i, end - i) && (i == 0 || !strchr("-+.eE", text[i - 1])) &&
-            (end == len || !strchr(".eE", text[end])))
-            sc_buf_addf(out, "\"\\u%04x%.*s\"", (unsigned)BIG_MARK, (int)(end - i), text + i);
-        else
-            sc_buf_add(out, text + i, end - i);
-        i = end - 1;
-    }
-}
-
-static bool
-big_value(const json_t *json, uint64_t *out)
+bool
+sc_json_big_value(const json_t *json, uint64_t *out)
 {
     struct sc_err ignored = SC_ERR_INIT;
+    const char *text = json_string_value(json);
 
-    if (!json_is_string(json))
+    if (!text || text[0] != SC_JSON_BIG_MARK)
         return false;
-    return json_string_value(json)[0] == BIG_MARK && sc_parse_u64(json_string_value(json) + 1, out, &ignored) == 0;
-}
-
-int
-sc_json_parse(const char *text, size_t len, const char *what, json_t **out, struct sc_err *err)
-{
-    sc_cleanup_buf rewritten = SC_BUF_INIT;
-    json_error_t error = {.line = -1};
-    json_t *json;
-
-    if (big_is_likely(text, len)) {
-        big_rewrite(text, len, &rewritten);
-        if (sc_buf_check(&rewritten, err) < 0)
-            return -1;
-        text = rewritten.data;
-        len = rewritten.len;
-    }
-    errno = 0;
-    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-    /* Where memory is missing jansson blames the text, or cuts a long string and says nothing; malloc(3) told errno. */
-    if (errno == ENOMEM) {
-        json_decref(json);
-        return sc_err_nomem(err);
-    }
-    if (json) {
-        *out = json;
-        return 0;
-    }
-    return sc_err_set(err, SC_ERR_INVALID, "parse %s: line %d, column %d: %s", what, error.line, error.column,
-                      error.text);
+    return sc_parse_u64(text + 1, out, &ignored) == 0 && *out > INT64_MAX;
 }
 
 int
@@ -205,7 +102,7 @@ dump_value(const json_t *json, struct sc_buf *out, int indent, int depth)
         dump_array(json, out, indent, depth);
         break;
     case JSON_STRING:
-        if (big_value(json, &big))
+        if (sc_json_big_value(json, &big))
             sc_buf_addf(out, "%" PRIu64, big);
         else
             sc_buf_add_json(out, json_string_value(json), json_string_length(json));
@@ -264,7 +161,7 @@ json_is_text(const json_t *json)
 {
     uint64_t big;
 
-    return json_is_string(json) && !big_value(json, &big);
+    return json_is_string(json) && !sc_json_big_value(json, &big);
 }
 
 int
@@ -291,7 +188,7 @@ json_get_whole(const json_t *json, const char *key, const char *where, bool *is_
                struct sc_err *err)
 {
     *is_negative = false;
-    if (big_value(json, magnitude))
+    if (sc_json_big_value(json, magnitude))
         return 0;
     if (json_is_integer(json)) {
         json_int_t value = json_integer_value(json);
