@@ -52,10 +52,10 @@ launch(const struct sc_start_child *child, const struct stdio *io, struct sc_pro
     how.out = io->out[1];
     how.err_fd = io->err[1];
     how.seccomp_cache_fd = child->seccomp_fd;
+    how.cgroups = &child->job->host.cgroups;
     how.explain = child->how->explain;
     how.trace = child->how->trace;
     how.trace_data = child->how->trace_data;
-    how.bundle = child->job->inputs.container_dir;
     return sc_launch_run(&child->job->plan, &how, process, err);
 }
 

@@ -116,8 +116,8 @@ exec_pipes(const struct sc_exec_options *options, int in[2], int out[2], int err
 }
 
 static int
-exec_launch(const struct sc_engine *engine, const struct sc_plan *plan, const struct sc_exec_options *options,
-            struct sc_exec_process *out, struct sc_err *err)
+exec_launch(const struct sc_engine *engine, const struct sc_host *host, const struct sc_plan *plan,
+            const struct sc_exec_options *options, struct sc_exec_process *out, struct sc_err *err)
 {
     int in[2] = {-1, -1}, std_out[2] = {-1, -1}, std_err[2] = {-1, -1};
     struct sc_launch how = SC_LAUNCH_INIT;
@@ -129,6 +129,7 @@ exec_launch(const struct sc_engine *engine, const struct sc_plan *plan, const st
     how.err_fd = std_err[1];
     how.seccomp_cache_fd = cache;
     how.explain = options->explain;
+    how.cgroups = &host->cgroups;
     if (result == 0)
         result = sc_launch_run(plan, &how, &out->process, err);
     sc_closep(&in[0]);
@@ -178,5 +179,5 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
     ask.seccomp = seccomp->is_set ? seccomp : NULL;
     if (sc_plan_compile_exec(process, host, &ask, &arena, plan, err) < 0)
         return -1;
-    return exec_launch(engine, plan, options, out, err);
+    return exec_launch(engine, host, plan, options, out, err);
 }
