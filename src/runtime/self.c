@@ -93,12 +93,13 @@ sc_self_path(char *out, size_t size, struct sc_err *err)
 {
     const char *kept = getenv(SELF_ENV);
     ssize_t len = readlink("/proc/self/exe", out, size - 1);
+    struct stat st;
 
     if (len < 0)
         return sc_err_errno(err, errno, "read /proc/self/exe");
     out[len] = '\0';
     /* a detached mount has no path: what readlink shows of it is its root's name or "/" */
-    if (kept != NULL && access(out, X_OK) < 0)
+    if (kept != NULL && (stat(out, &st) < 0 || !S_ISREG(st.st_mode)))
         snprintf(out, size, "%s", kept);
     return 0;
 }
