@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "base/utf8-priv.h"
 
 void
 sc_buf_release(struct sc_buf *buf)
@@ -100,9 +101,9 @@ sc_buf_addf(struct sc_buf *buf, const char *fmt, ...)
     va_end(args);
 }
 
-/* Length of the well-formed UTF-8 sequence at text (Unicode table 3-7), or 0. */
-static size_t
-utf8_len(const unsigned char *text, size_t len)
+/* Unicode, table 3-7. */
+size_t
+sc_utf8_len(const unsigned char *text, size_t len)
 {
     unsigned char low = 0x80, high = 0xbf;
     size_t count;
@@ -160,7 +161,7 @@ sc_buf_add_json(struct sc_buf *buf, const char *text, size_t len)
 
     sc_buf_addc(buf, '"');
     while (i < len) {
-        size_t count = utf8_len(bytes + i, len - i);
+        size_t count = sc_utf8_len(bytes + i, len - i);
 
         if (count > 0 && bytes[i] >= 0x20 && bytes[i] != '"' && bytes[i] != '\\') {
             i += count;

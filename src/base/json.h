@@ -17,7 +17,8 @@
 void sc_json_decrefp(json_t **json);
 #define sc_cleanup_json __attribute__((cleanup(sc_json_decrefp))) json_t *
 
-/* Parses text; duplicate keys, trailing garbage, depth over jansson's limit are SC_ERR_INVALID with line and column. */
+/* Parses text; duplicate keys, trailing garbage, NUL in a string, more than 512 levels are SC_ERR_INVALID with line and
+ * column. */
 SC_MUST_CHECK int sc_json_parse(const char *text, size_t len, const char *what, json_t **out, struct sc_err *err);
 /* Reads and parses a file of at most max bytes. */
 SC_MUST_CHECK int sc_json_read_at(int dirfd, const char *path, size_t max, json_t **out, struct sc_err *err);

@@ -51,7 +51,6 @@ int sc_overlay_step(const struct sc_step *step, bool *is_attached);
 /* launcher executors */
 bool sc_launcher_has_op(enum sc_op op);
 SC_MUST_CHECK int sc_launcher_step(struct sc_executor *x, const struct sc_step *step, struct sc_err *err);
-SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *state_json, struct sc_err *err);
 
 /* Turns FAILED of a step into words: "mount proc on /proc: operation not permitted (step 14 of 41)". */
 int sc_step_failed(const struct sc_plan *plan, enum sc_phase phase, size_t index, int errnum, struct sc_err *err);

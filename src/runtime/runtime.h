@@ -53,6 +53,9 @@ void sc_process_release(struct sc_process *process);  /* closes; does not kill *
  * and must wait for it (or exit). The calling process must be single-threaded. */
 SC_MUST_CHECK int sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out, struct sc_err *err);
 
+/* Hooks outside, in order, with the state on standard input; the first that fails ends it. */
+SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *state_json, struct sc_err *err);
+
 /* create/start: the gate is a socket in the state directory on which the waiting init accepts once. */
 SC_MUST_CHECK int sc_gate_listen(int state_dir_fd, struct sc_err *err);
 /* Lets it go; returns when execve has succeeded, or the error that the child met. */

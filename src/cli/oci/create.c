@@ -1,0 +1,295 @@
+/* create, run, start: from a bundle to a process. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/oci/oci-priv.h"
+#include "monitor/monitor.h"
+
+#define CONFIG_MAX (8 << 20)
+
+int
+sc_oci_check_id(const char *id, struct sc_err *err)
+{
+    size_t len = id != NULL ? strlen(id) : 0;
+
+    if (len == 0 || len > 1024 || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "invalid id format: \"%s\"", id != NULL ? id : "");
+    for (const char *p = id; *p != '\0'; p++)
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("_+-.", *p) != NULL))
+            return sc_err_set(err, SC_ERR_INVALID, "invalid id format: \"%s\"", id);
+    return 0;
+}
+
+int
+sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    char *path = file[0] == '/' ? sc_arena_strdup(arena, file) : sc_arena_printf(arena, "%s/%s", bundle, file);
+
+    if (path == NULL)
+        return sc_err_nomem(err);
+    if (sc_file_read_at(AT_FDCWD, path, CONFIG_MAX, &text, err) < 0)
+        return -1;
+    return sc_oci_decode(text.data, text.len, arena, out, err);
+}
+
+/* The terminal's master goes to the engine (runc's --console-socket: one byte and the descriptor). */
+static int
+send_console(const char *path, int fd, struct sc_err *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    sc_cleanup_fd sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (sock < 0)
+        return sc_err_errno(err, errno, "make a socket");
+    if (strlen(path) >= sizeof(address.sun_path))
+        return sc_err_set(err, SC_ERR_INVALID, "--console-socket: path too long");
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
+        return sc_err_errno(err, errno, "connect to --console-socket \"%s\"", path);
+    return sc_msg_send(sock, "/dev/ptmx", strlen("/dev/ptmx"), &fd, 1, err);
+}
+
+int
+sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err)
+{
+    char text[SC_NUM_MAX];
+
+    if (process->console_fd >= 0 && cli->console_socket != NULL) {
+        if (send_console(cli->console_socket, process->console_fd, err) < 0)
+            return -1;
+        sc_closep(&process->console_fd);
+    }
+    if (cli->pid_file == NULL)
+        return 0;
+    int len = snprintf(text, sizeof(text), "%d", (int)process->pid);
+    return sc_file_replace_at(AT_FDCWD, cli->pid_file, text, (size_t)len, 0644, SC_VOLATILE, err);
+}
+
+int
+sc_oci_wait(struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err)
+{
+    int status = 0;
+
+    if (process->console_fd >= 0) {
+        struct sc_relay relay = {.sock = -1, .tty_fd = process->console_fd, .in_fd = -1, .out_fd = -1, .err_fd = -1, .pidfd = process->pidfd,
+                                 .with_stdin = true, .with_terminal = isatty(0)};
+        enum sc_relay_end end = SC_RELAY_EXITED;
+        struct sc_exit ended = {0};
+
+        if (sc_relay_run(&relay, &end, &ended, err) < 0)
+            return -1;
+        cli->exit_code = ended.code;
+        return 0;
+    }
+    while (waitpid(process->pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return sc_err_errno(err, errno, "wait for process %d", (int)process->pid);
+    cli->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return 0;
+}
+
+struct creation {
+    struct sc_oci_spec spec;
+    struct sc_host host;
+    struct sc_plan plan;
+    struct sc_state state;
+    char *bundle;
+    int dir_fd, gate_fd;
+};
+
+static int
+write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
+{
+    struct creation *c = data;
+
+    c->state.pid = pid;
+    return sc_state_oci(&c->state, SC_STATUS_CREATING, out, err);
+}
+
+static int
+prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, struct sc_err *err)
+{
+    struct sc_ask ask = {.id = id, .cgroup_parent = "/", .waits_for_start = waits, .no_pivot = cli->no_pivot,
+                         .no_new_keyring = cli->no_new_keyring, .preserve_fds = cli->preserve_fds};
+    char *absolute = realpath(cli->bundle != NULL ? cli->bundle : ".", NULL);
+
+    if (absolute == NULL)
+        return sc_err_errno(err, errno, "open bundle \"%s\"", cli->bundle != NULL ? cli->bundle : ".");
+    c->bundle = sc_arena_strdup(&cli->arena, absolute);
+    free(absolute);
+    ask.bundle = c->bundle;
+    if (sc_oci_load_spec(c->bundle, cli->config != NULL ? cli->config : "config.json", &cli->arena, &c->spec, err) < 0)
+        return -1;
+    if (c->spec.process.terminal && waits && cli->console_socket == NULL)
+        return sc_err_set(err, SC_ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+    if (sc_host_detect(&cli->arena, &c->host, err) < 0)
+        return -1;
+    return sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err);
+}
+
+static int
+make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
+{
+    if (sc_dir_make_at(AT_FDCWD, cli->root, 0711, err) < 0)
+        return -1;
+    sc_cleanup_fd root = sc_dir_open_at(AT_FDCWD, cli->root, err);
+    if (root < 0)
+        return -1;
+    if (mkdirat(root, id, 0711) < 0) {
+        if (errno == EEXIST)
+            return sc_err_set(err, SC_ERR_EXISTS, "container with id exists already: %s", id);
+        return sc_err_errno(err, errno, "make state directory of %s", id);
+    }
+    return sc_dir_open_at(root, id, err);
+}
+
+int
+sc_oci_cache_open(const struct sc_oci_cli *cli)
+{
+    char path[4096];
+    struct sc_err ignored = SC_ERR_INIT;
+
+    snprintf(path, sizeof(path), "%s/.seccomp", cli->root);
+    if (sc_dir_make_at(AT_FDCWD, path, 0700, &ignored) < 0)
+        return -1;
+    return sc_dir_open_at(AT_FDCWD, path, &ignored);
+}
+
+static int
+launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process *process, struct sc_err *err)
+{
+    struct sc_launch how = SC_LAUNCH_INIT;
+    sc_cleanup_fd cache = sc_oci_cache_open(cli);
+    sc_cleanup_buf state_text = SC_BUF_INIT;
+
+    how.in = 0;
+    how.out = 1;
+    how.err_fd = 2;
+    how.seccomp_cache_fd = cache;
+    how.cgroups = &c->host.cgroups;
+    how.gate_fd = c->gate_fd;
+    how.state_with_pid = write_state_for_hook;
+    how.state_data = c;
+    /* what is needed to clean up is known before anything is made */
+    sc_state_from_plan(&c->plan, process, &cli->arena, &c->state);
+    c->state.bundle = c->bundle;
+    if (sc_arena_check(&cli->arena, err) < 0 || sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0)
+        return -1;
+    if (c->spec.hooks.create_container.count + c->spec.hooks.start_container.count > 0) {
+        if (sc_state_oci(&c->state, SC_STATUS_CREATING, &state_text, err) < 0)
+            return -1;
+        how.state_json = state_text.data;
+    }
+    if (sc_launch_run(&c->plan, &how, process, err) < 0)
+        return -1;
+    c->state.pid = process->pid;
+    c->state.start_time = process->start_time;
+    c->state.was_started = !waits;
+    if (sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0 || sc_oci_publish(cli, process, err) < 0) {
+        struct sc_err ignored = SC_ERR_INIT;
+
+        kill(process->pid, SIGKILL);
+        while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        (void)!sc_undo_run(c->plan.undo, &ignored);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process *process, struct sc_err *err)
+{
+    const char *id = cli->args.count > 0 ? cli->args.items[0] : NULL;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (sc_oci_check_id(id, err) < 0 || prepare(cli, id, waits, c, err) < 0)
+        return -1;
+    c->dir_fd = make_state_dir(cli, id, err);
+    if (c->dir_fd < 0)
+        return -1;
+    if (waits)
+        c->gate_fd = sc_gate_listen(c->dir_fd, err);
+    if ((waits && c->gate_fd < 0) || launch(cli, c, waits, process, err) < 0) {
+        (void)!sc_oci_remove_state(cli, id, &ignored);
+        return -1;
+    }
+    return 0;
+}
+
+int
+sc_oci_verb_create(struct sc_oci_cli *cli, struct sc_err *err)
+{
+    struct creation c = {.dir_fd = -1, .gate_fd = -1};
+    struct sc_process process = SC_PROCESS_INIT;
+
+    return create(cli, true, &c, &process, err);
+}
+
+int
+sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
+{
+    struct creation c = {.dir_fd = -1, .gate_fd = -1};
+    struct sc_process process = SC_PROCESS_INIT;
+
+    if (create(cli, false, &c, &process, err) < 0)
+        return -1;
+    if (c.spec.hooks.poststart.count > 0) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        if (sc_state_oci(&c.state, SC_STATUS_RUNNING, &text, err) < 0 || sc_hooks_run(&c.spec.hooks.poststart, text.data, err) < 0)
+            return -1;
+    }
+    if (cli->is_detached)
+        return 0;
+    if (sc_oci_wait(cli, &process, err) < 0)
+        return -1;
+    if (cli->keeps)
+        return 0;
+    if (sc_undo_run(c.plan.undo, err) < 0)
+        return -1;
+    if (c.spec.hooks.poststop.count > 0) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        if (sc_state_oci(&c.state, SC_STATUS_STOPPED, &text, err) < 0 || sc_hooks_run(&c.spec.hooks.poststop, text.data, err) < 0)
+            return -1;
+    }
+    return sc_oci_remove_state(cli, cli->args.items[0], err);
+}
+
+int
+sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
+{
+    struct sc_state state = {0};
+    struct sc_oci_spec spec = {0};
+    sc_cleanup_fd dir = sc_oci_open_state(cli, cli->args.count > 0 ? cli->args.items[0] : NULL, &state, err);
+
+    if (dir < 0)
+        return -1;
+    enum sc_status status = sc_state_status(&state);
+    if (status != SC_STATUS_CREATED)
+        return sc_err_set(err, SC_ERR_BUSY, "cannot start a container that has %s", status == SC_STATUS_STOPPED ? "stopped" : "been started already");
+    if (sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, err) < 0)
+        return -1;
+    if (sc_gate_open(dir, &spec.process, state.pid, err) < 0)
+        return -1;
+    state.was_started = true;
+    if (sc_state_write(dir, &state, SC_VOLATILE, err) < 0)
+        return -1;
+    if (spec.hooks.poststart.count > 0) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        if (sc_state_oci(&state, SC_STATUS_RUNNING, &text, err) < 0 || sc_hooks_run(&spec.hooks.poststart, text.data, err) < 0)
+            return -1;
+    }
+    return 0;
+}
