@@ -7,8 +7,9 @@ enum { READ = BPF_DEVCG_ACC_READ, WRITE = BPF_DEVCG_ACC_WRITE, MKNOD = BPF_DEVCG
 #define ANY (-1)
 #define RULE(allow_, type_, major_, minor_, access)                                                                    \
     {                                                                                                                  \
-        .allow = (allow_), .type = (type_), .major = {(major_) != ANY, (major_)}, .minor = {(minor_) != ANY, (minor_)}, \
-        .can_read = ((access)&READ) != 0, .can_write = ((access)&WRITE) != 0, .can_mknod = ((access)&MKNOD) != 0       \
+        .allow = (allow_), .type = (type_), .major = {(major_) != ANY, (major_)},                                      \
+        .minor = {(minor_) != ANY, (minor_)}, .can_read = ((access)&READ) != 0, .can_write = ((access)&WRITE) != 0,    \
+        .can_mknod = ((access)&MKNOD) != 0                                                                             \
     }
 #define ALLOW(type, major, minor, access) RULE(true, type, major, minor, access)
 #define DENY(type, major, minor, access)  RULE(false, type, major, minor, access)
@@ -201,18 +202,22 @@ struct v1_case {
 };
 
 static const struct v1_case v1_cases[] = {
-    {{DENY('a', ANY, ANY, RWM), ALLOW('c', 1, 3, RWM), ALLOW('b', 8, ANY, READ)}, 3,
+    {{DENY('a', ANY, ANY, RWM), ALLOW('c', 1, 3, RWM), ALLOW('b', 8, ANY, READ)},
+     3,
      "devices.deny=a;devices.allow=c 1:3 rwm;devices.allow=b 8:* r;"},
     {{ALLOW('c', 1, 3, READ)}, 1, "devices.deny=a;devices.allow=c 1:3 r;"}, /* the default is to deny */
     {{ALLOW('a', ANY, ANY, RWM)}, 1, "devices.allow=a;"},
     {{DENY('a', ANY, ANY, RWM)}, 1, "devices.deny=a;"},
     /* what came before "everything" does not matter */
-    {{ALLOW('c', 1, 3, RWM), DENY('a', ANY, ANY, RWM), ALLOW('c', 1, 5, RWM)}, 3, "devices.deny=a;devices.allow=c 1:5 rwm;"},
+    {{ALLOW('c', 1, 3, RWM), DENY('a', ANY, ANY, RWM), ALLOW('c', 1, 5, RWM)},
+     3,
+     "devices.deny=a;devices.allow=c 1:5 rwm;"},
     {{ALLOW('a', ANY, ANY, RWM), DENY('c', 1, 3, WRITE)}, 2, "devices.allow=a;devices.deny=c 1:3 w;"},
     {{ALLOW('c', 1, 3, READ), ALLOW('c', 1, 3, WRITE)}, 2, "devices.deny=a;devices.allow=c 1:3 rw;"},
     {{ALLOW('c', 1, 3, RWM), DENY('c', 1, 3, MKNOD)}, 2, "devices.deny=a;devices.allow=c 1:3 rw;"},
     {{ALLOW('c', 1, 3, RWM), ALLOW('c', 1, 5, RWM), DENY('c', 1, ANY, RWM)}, 3, "devices.deny=a;"},
-    {{ALLOW('c', 1, 3, RWM), DENY('b', 1, 3, RWM), DENY('c', 2, ANY, RWM)}, 3,
+    {{ALLOW('c', 1, 3, RWM), DENY('b', 1, 3, RWM), DENY('c', 2, ANY, RWM)},
+     3,
      "devices.deny=a;devices.allow=c 1:3 rwm;"},
     /* the kernel would read "a 1:3 m" as everything */
     {{ALLOW('a', 1, 3, MKNOD)}, 1, "devices.deny=a;devices.allow=b 1:3 m;devices.allow=c 1:3 m;"},
