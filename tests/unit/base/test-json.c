@@ -39,7 +39,7 @@ test_parse_errors(void **state)
         assert_null(json);
     }
     assert_fails(sc_json_parse("{\n 1}", 5, "config.json", &json, &err), SC_ERR_INVALID,
-                 "parse config.json: line 2, column 2: string or '}' expected near '1'");
+                 "parse config.json: line 2, column 2: a string is expected");
 }
 
 static void
@@ -54,7 +54,7 @@ test_depth_is_bounded(void **state)
         sc_buf_addc(&text, '[');
     assert_int_equal(sc_json_parse(text.data, text.len, "x", &json, &err), -1);
     assert_int_equal(err.kind, SC_ERR_INVALID);
-    assert_non_null(strstr(err.msg, "maximum parsing depth"));
+    assert_non_null(strstr(err.msg, "too many levels"));
 }
 
 static void
@@ -254,7 +254,7 @@ test_read_at(void **state)
                  "read \"f.json\": it is larger than 6 bytes");
     assert_ok(sc_file_replace_at(scratch->fd, "f.json", "", 0, 0600, SC_VOLATILE, &err));
     assert_fails(sc_json_read_at(scratch->fd, "f.json", 6, &json, &err), SC_ERR_INVALID,
-                 "parse f.json: line 1, column 0: '[' or '{' expected near end of file");
+                 "parse f.json: line 1, column 1: it ends too early");
 }
 
 int

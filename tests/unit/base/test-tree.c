@@ -146,7 +146,9 @@ try_mounts(struct scratch *scratch)
 
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return 1;
-    if (fchdir(scratch->fd) < 0 || mount("keep", "t/m", NULL, MS_BIND, NULL) < 0)
+    /* The old descriptor still shows the tree of the old namespace. */
+    scratch->fd = openat(AT_FDCWD, scratch->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (scratch->fd < 0 || fchdir(scratch->fd) < 0 || mount("keep", "t/m", NULL, MS_BIND, NULL) < 0)
         return 2;
     if (sc_tree_remove_at(scratch->fd, "t", &err) == 0 || err.kind != SC_ERR_BUSY ||
         strcmp(err.msg, "remove \"t\": \"m\": it is a mount point") != 0 || strcmp(err.remedy, "unmount it first") != 0)
