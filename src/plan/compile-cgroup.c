@@ -34,9 +34,8 @@ add_writes(struct sc_compiler *c, const struct sc_cgroup_writes *writes, const i
 
 /* v2 has no device files: access is decided by a BPF program on the directory. */
 static int
-add_device_program(struct sc_compiler *c, const int *slots, struct sc_err *err)
+add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, const int *slots, struct sc_err *err)
 {
-    const struct sc_oci_resources *r = &c->spec->linux_.resources;
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
     struct bpf_insn *insns = NULL;
     size_t count = 0;
@@ -118,16 +117,65 @@ add_joins(struct sc_compiler *c, const int *slots, struct sc_err *err)
     return 0;
 }
 
+/* What every container may use, after the config's own rules, as runc and crun append them: making any node, and the default devices of
+ * config-linux with the pty pair. Without this the default devices could not even be made. */
+static const struct { char type; int major, minor; bool is_mknod_only; } default_rules[] = {
+    {'c', -1, -1, true}, {'b', -1, -1, true}, {'c', 1, 3, false}, {'c', 1, 5, false}, {'c', 1, 7, false}, {'c', 1, 8, false},
+    {'c', 1, 9, false},  {'c', 5, 0, false},  {'c', 5, 2, false}, {'c', 136, -1, false},
+};
+
+static bool
+has_rule(const struct sc_oci_resources *r, const struct sc_oci_device_rule *rule)
+{
+    for (size_t i = 0; i < r->device_count; i++) {
+        const struct sc_oci_device_rule *have = &r->devices[i];
+
+        if (have->allow && have->can_mknod && (have->can_read || !rule->can_read) && (have->can_write || !rule->can_write) &&
+            (have->type == 'a' || (have->type == rule->type && have->major.is_set == rule->major.is_set && have->major.value == rule->major.value &&
+                                   have->minor.is_set == rule->minor.is_set && have->minor.value == rule->minor.value)))
+            return true;
+    }
+    return false;
+}
+
+/* A copy of resources with the default rules at the end; the config itself stays as it was given. */
+static struct sc_oci_resources *
+with_default_rules(struct sc_compiler *c)
+{
+    const struct sc_oci_resources *given = &c->spec->linux_.resources;
+    struct sc_oci_resources *r = SC_ARENA_NEW(c->arena, struct sc_oci_resources);
+
+    if (r == NULL)
+        return NULL;
+    *r = *given;
+    if (given->device_count == 0)
+        return r;
+    r->devices = SC_ARENA_ARRAY(c->arena, struct sc_oci_device_rule, given->device_count + SC_ARRAY_LEN(default_rules));
+    if (r->devices == NULL)
+        return NULL;
+    memcpy(r->devices, given->devices, given->device_count * sizeof(*r->devices));
+    for (size_t i = 0; i < SC_ARRAY_LEN(default_rules); i++) {
+        struct sc_oci_device_rule rule = {.allow = true, .type = default_rules[i].type, .can_mknod = true,
+                                          .can_read = !default_rules[i].is_mknod_only, .can_write = !default_rules[i].is_mknod_only};
+
+        rule.major = (struct sc_opt_i64){default_rules[i].major >= 0, default_rules[i].major >= 0 ? default_rules[i].major : 0};
+        rule.minor = (struct sc_opt_i64){default_rules[i].minor >= 0, default_rules[i].minor >= 0 ? default_rules[i].minor : 0};
+        if (!has_rule(given, &rule))
+            r->devices[r->device_count++] = rule;
+    }
+    return r;
+}
+
 int
 sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
 {
-    const struct sc_oci_resources *r = &c->spec->linux_.resources;
+    const struct sc_oci_resources *r = with_default_rules(c);
     struct sc_cgroup_writes writes = {0};
     struct sc_strv *need = SC_ARENA_NEW(c->arena, struct sc_strv);
     int slots[SC_CGROUP_HIERARCHIES_MAX];
     char *path = NULL;
 
-    if (need == NULL)
+    if (need == NULL || r == NULL)
         return sc_err_nomem(err);
     c->plan->undo = sc_arena_strdup(c->arena, "");
     if (c->ask->without_cgroups || c->is_unprivileged || c->host->cgroups.count == 0) {
@@ -142,7 +190,7 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     c->plan->cgroup_path = path;
     if (sc_cgroup_translate(&c->host->cgroups, r, true, c->arena, &writes, need, err) < 0)
         return -1;
-    if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 || add_device_program(c, slots, err) < 0)
+    if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 || add_device_program(c, r, slots, err) < 0)
         return -1;
     return add_joins(c, slots, err);
 }

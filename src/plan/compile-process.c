@@ -152,7 +152,8 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
         step->u.caps.effective = caps->effective;
         step->u.caps.permitted = caps->permitted;
         step->u.caps.inheritable = caps->inheritable;
-        step->u.caps.ambient = caps->ambient;
+        /* capabilities(7): none is ambient that is not permitted and inheritable; configs of runc 1.1 ask for more, and runc raises what it can */
+        step->u.caps.ambient = caps->ambient & caps->inheritable & caps->permitted;
     }
     if (ask->process->no_new_privileges) {
         if (add(arena, steps, SC_OP_NO_NEW_PRIVS, "execve gives no privilege: setuid and file capabilities are ignored") == NULL)

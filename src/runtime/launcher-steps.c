@@ -133,18 +133,14 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
         *errnum = errno;
         return -1;
     }
-    /* each directory is covered by an idmapped mount of itself: upper and work share a parent, which is mapped as one */
-    for (size_t i = 0; i < o->lowerdirs.count + (o->upperdir != NULL); i++) {
-        const char *path = i < o->lowerdirs.count ? o->lowerdirs.items[i] : o->upperdir;
-        char parent[4096];
-
-        strncpy(parent, path, sizeof(parent) - 1);
-        parent[sizeof(parent) - 1] = '\0';
-        if (i == o->lowerdirs.count)
-            *strrchr(parent, '/') = '\0';
-        int target = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int tree = target >= 0 ? sc_mount_tree_open(AT_FDCWD, parent, false) : -errno;
+    /* Each layer is covered by an idmapped mount of itself. Not the upper directory: overlay makes files there with the ids of who
+     * mounts it, root, which the container's maps do not have; so it holds the shifted ids, and belongs to this container alone. */
+    for (size_t i = 0; i < o->lowerdirs.count; i++) {
+        const char *path = o->lowerdirs.items[i];
+        int target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int tree = target >= 0 ? sc_mount_tree_open(AT_FDCWD, path, false) : -errno;
         int result = tree < 0 ? tree : sc_mount_idmap(tree, false, user_ns);
+
         if (result == 0)
             result = sc_mount_move(tree, target);
         if (result < 0) {

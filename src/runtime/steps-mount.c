@@ -203,8 +203,11 @@ step_readonly_path(struct sc_executor *x, const struct sc_step *step)
 
     if (target < 0)
         return target == -ENOENT || target == -ENOTDIR ? 0 : target;
-    int tree = sc_mount_tree_open(target, "", true);
-    if (tree < 0) {
+    /* the root of a mount changes in place; anything else is covered by a copy of itself */
+    int tree = sc_mount_setattr(target, false, MOUNT_ATTR_RDONLY, 0, 0) == 0 ? 0 : sc_mount_tree_open(target, "", true);
+    if (tree == 0) {
+        result = 0;
+    } else if (tree < 0) {
         result = tree;
     } else {
         result = sc_mount_setattr(tree, true, MOUNT_ATTR_RDONLY, 0, 0);
