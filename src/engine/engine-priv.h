@@ -131,6 +131,7 @@ struct sc_inputs {                     /* all that is not in the record */
     const char *ns_paths[SC_NS_COUNT]; /* joined: path, else NULL */
     const char *hostname;              /* NULL: not ours to set */
     const char *shared_shm;            /* host directory to be /dev/shm, or NULL */
+    bool has_host_mqueue;              /* the host has /dev/mqueue */
     struct sc_device_nodes devices;    /* --device and --privileged, looked at */
     struct sc_oci_seccomp seccomp;     /* decoded profile of --security-opt seccomp=FILE (is_set), else empty */
 };

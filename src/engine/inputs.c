@@ -95,6 +95,10 @@ look_at_namespaces(struct sc_engine *engine, struct sc_arena *arena, struct sc_i
         return -1;
     if (o->ipc.mode == SC_NS_SHAREABLE)
         in->shared_shm = sc_arena_printf(arena, "%s/shm", in->run_dir);
+    if (o->ipc.mode == SC_NS_HOST) {
+        in->shared_shm = "/dev/shm";
+        in->has_host_mqueue = faccessat(AT_FDCWD, "/dev/mqueue", F_OK, 0) == 0; /* lint: the host's own */
+    }
     if (o->uts.mode != SC_NS_PRIVATE)
         in->hostname = NULL;
     in->has_userns = in->container->effective_uid_maps.count > 0 || in->ns_paths[SC_NS_USER];

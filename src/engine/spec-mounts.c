@@ -96,10 +96,10 @@ add_dev(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
             sc_strv_addf(&pts->options, arena, "gid=%d", TTY_GID);
     }
     if (!is_taken(in, "/dev/mqueue")) {
-        if (is_foreign(in, o->ipc.mode) || o->ipc.mode == SC_NS_HOST)
-            add(list, arena, "/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev", NULL);
-        else
+        if (!is_foreign(in, o->ipc.mode))
             add(list, arena, "/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev", NULL);
+        else if (in->has_host_mqueue && o->ipc.mode == SC_NS_HOST)
+            add(list, arena, "/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev", NULL);
     }
     if (is_taken(in, "/dev/shm") || o->ipc.mode == SC_NS_NONE)
         return;

@@ -302,10 +302,12 @@ test_host_namespaces(void **state)
 
     f->o->pid.mode = f->o->ipc.mode = f->o->uts.mode = f->o->network.mode = f->o->cgroup_ns.mode = SC_NS_HOST;
     f->in.hostname = NULL;
+    f->in.shared_shm = "/dev/shm";
     build(f);
     assert_string_equal(at(f, "linux.namespaces"), "[{\"type\":\"mount\"}]");
     assert_string_equal(at(f, "hostname"), "");
-    assert_string_equal(mount_on(f, "/dev/mqueue"), "bind /dev/mqueue bind,nosuid,noexec,nodev");
+    assert_string_equal(mount_on(f, "/dev/mqueue"), "mqueue mqueue nosuid,noexec,nodev");
+    assert_string_equal(mount_on(f, "/dev/shm"), "bind /dev/shm bind,nosuid,noexec,nodev");
     assert_string_equal(mount_on(f, "/sys"), "sysfs sysfs nosuid,noexec,nodev,ro");
 }
 
@@ -386,7 +388,12 @@ test_user_namespace(void **state)
     assert_string_equal(at(f, "linux.devices"), "");
     f->o->network.mode = SC_NS_HOST;
     f->o->pid.mode = SC_NS_HOST;
+    f->o->ipc.mode = SC_NS_HOST;
     build(f);
+    assert_string_equal(mount_on(f, "/dev/mqueue"), "");
+    f->in.has_host_mqueue = true;
+    build(f);
+    assert_string_equal(mount_on(f, "/dev/mqueue"), "bind /dev/mqueue bind,nosuid,noexec,nodev");
     assert_string_equal(mount_on(f, "/sys"), "bind /sys rbind,nosuid,noexec,nodev,ro");
     assert_string_equal(mount_on(f, "/proc"), "bind /proc rbind,nosuid,noexec,nodev");
 }
