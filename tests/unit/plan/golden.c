@@ -1,0 +1,116 @@
+/* Compiles a config from standard input for a made-up host and prints the plan, or the error: the driver of tests/golden/run. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+#include "plan/plan.h"
+
+static const char v1_mounts[] = "30 1 0:25 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+                                "31 1 0:26 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n"
+                                "32 1 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+                                "33 1 0:28 / /sys/fs/cgroup/devices rw - cgroup cgroup rw,devices\n"
+                                "34 1 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+                                "35 1 0:30 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n"
+                                "36 1 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n";
+static const char hybrid_mount[] = "37 1 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+static const char v2_mount[] = "30 1 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
+static const char v1_self[] = "7:name=systemd:/\n6:freezer:/\n5:pids:/\n4:devices:/\n3:memory:/\n2:cpuset:/\n1:cpu,cpuacct:/\n";
+
+static int
+make_host(const char *kind, struct sc_arena *arena, struct sc_host *host, struct sc_err *err)
+{
+    char mounts[4096] = "", self[4096] = "";
+
+    *host = (struct sc_host){.caps = sc_caps_default(), .cpu_count = 2, .has_idmapped_mounts = true, .has_time_namespaces = true,
+                             .kernel_release = "6.1.0", .machine = "x86_64"};
+    if (strcmp(kind, "none") == 0)
+        return 0;
+    snprintf(mounts, sizeof(mounts), "%s%s", strcmp(kind, "v2") == 0 ? v2_mount : v1_mounts, strcmp(kind, "hybrid") == 0 ? hybrid_mount : "");
+    snprintf(self, sizeof(self), "%s%s", strcmp(kind, "v2") == 0 ? "" : v1_self, strcmp(kind, "v1") == 0 ? "" : "0::/\n");
+    if (sc_cgroup_parse_layout(mounts, self, arena, &host->cgroups, err) < 0)
+        return -1;
+    /* what detection reads of the root files */
+    for (size_t i = 0; i < host->cgroups.count; i++)
+        if (host->cgroups.items[i].is_v2 && strcmp(kind, "v2") == 0)
+            for (size_t k = 0; k < 6; k++)
+                sc_strv_add(&host->cgroups.items[i].controllers, arena, (const char *[]){"cpuset", "cpu", "io", "memory", "hugetlb", "pids"}[k]);
+    host->cgroups.cpuset_cpus = sc_arena_strdup(arena, "0-1");
+    host->cgroups.cpuset_mems = sc_arena_strdup(arena, "0");
+    host->cgroups.has_swap_accounting = true;
+    return 0;
+}
+
+static int
+run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_buf out = SC_BUF_INIT;
+    struct sc_oci_spec spec = {0};
+    struct sc_host host;
+    struct sc_plan plan;
+    struct sc_ask ask = {.id = "golden", .bundle = "/bundle", .cgroup_parent = "/sc"};
+    enum sc_plan_format format = SC_PLAN_TEXT;
+    const char *kind = "v1";
+
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "host=", 5) == 0)
+            kind = argv[i] + 5;
+    if (make_host(kind, arena, &host, err) < 0)
+        return -1;
+    for (int i = 1; i < argc; i++) {
+        const char *word = argv[i];
+
+        if (strcmp(word, "overlay") == 0) {
+            sc_strv_add(&ask.overlay.lowerdirs, arena, "/layer/top/diff");
+            sc_strv_add(&ask.overlay.lowerdirs, arena, "/layer/base/diff");
+            ask.overlay.upperdir = sc_arena_strdup(arena, "/c/upper");
+            ask.overlay.workdir = sc_arena_strdup(arena, "/c/work");
+        } else if (strcmp(word, "volatile") == 0)
+            ask.overlay.is_volatile = true;
+        else if (strcmp(word, "user") == 0)
+            host.uid = host.gid = 1000;
+        else if (strcmp(word, "ramfs") == 0)
+            host.root_is_ramfs = true;
+        else if (strcmp(word, "no-pivot") == 0)
+            ask.no_pivot = true;
+        else if (strcmp(word, "no-idmap") == 0)
+            host.has_idmapped_mounts = false;
+        else if (strcmp(word, "no-time") == 0)
+            host.has_time_namespaces = false;
+        else if (strcmp(word, "wait") == 0)
+            ask.waits_for_start = true;
+        else if (strcmp(word, "monitor") == 0)
+            ask.dies_with_parent = true;
+        else if (strcmp(word, "init") == 0)
+            ask.init_path = "/libexec/sc-init";
+        else if (strcmp(word, "no-cgroups") == 0)
+            ask.without_cgroups = true;
+        else if (strcmp(word, "no-keyring") == 0)
+            ask.no_new_keyring = true;
+        else if (strcmp(word, "fds") == 0)
+            ask.preserve_fds = 2;
+        else if (strcmp(word, "json") == 0)
+            format = SC_PLAN_JSON;
+        else if (strcmp(word, "sh") == 0)
+            format = SC_PLAN_SH;
+    }
+    if (sc_file_read_fd(STDIN_FILENO, 1 << 20, &text, err) < 0 || sc_oci_decode(text.data, text.len, arena, &spec, err) < 0 ||
+        sc_plan_compile(&spec, &host, &ask, arena, &plan, err) < 0 || sc_plan_print(&plan, format, &out, err) < 0)
+        return -1;
+    fputs(sc_buf_str(&out), stdout);
+    return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err err = SC_ERR_INIT;
+
+    if (run(argc, argv, &arena, &err) < 0)
+        printf("error %s: %s\n", sc_err_kind_name(err.kind), err.msg);
+    if (err.remedy[0] != '\0')
+        printf("remedy: %s\n", err.remedy);
+    return 0;
+}
