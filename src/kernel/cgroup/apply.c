@@ -50,6 +50,9 @@ static const struct refusal refusals[] = {
     {"cgroup.procs", EBUSY, SC_ERR_BUSY,
      "it has controllers enabled for its children, and cgroup v2 then takes no process",
      "use a cgroup without children"},
+    {"cgroup.procs", EOPNOTSUPP, SC_ERR_BUSY,
+     "a cgroup above it holds processes beside controllers, so it takes only threads",
+     "choose another --cgroup-parent, one that holds only cgroups"},
     {"cgroup.procs", ENOSPC, SC_ERR_BUSY, "its cpuset is empty", "write cpuset.cpus and cpuset.mems first"},
 };
 

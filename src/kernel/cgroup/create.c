@@ -138,6 +138,18 @@ write_control(int dir_fd, const char *text)
     return fd >= 0 && write(fd, text, strlen(text)) >= 0 ? 0 : -1;
 }
 
+/* Only the real root, which has no cgroup.type, may hold processes beside children with controllers. The kernel would
+ * still enable cpu, cpuset and pids, which work on threads, but then the children take threads alone and no container.
+ */
+static bool
+holds_processes(int fd)
+{
+    char text[32];
+
+    return faccessat(fd, "cgroup.type", F_OK, 0) == 0 &&
+           sc_cgroup_read_small(fd, "cgroup.procs", text, sizeof(text)) > 0;
+}
+
 /* Enables in one directory what its children lack: in one write, or one by one to see which is refused. */
 static int
 enable_at(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, const struct sc_strv *need, struct sc_err *err)
@@ -146,7 +158,7 @@ enable_at(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, const st
     sc_cleanup_buf all = SC_BUF_INIT;
     const char *controller;
     char enabled[512];
-    bool is_needed;
+    bool is_needed, is_held;
 
     if (fd < 0 || sc_cgroup_read_small(fd, "cgroup.subtree_control", enabled, sizeof(enabled)) < 0)
         return sc_err_errno(err, errno, "read \"%s/cgroup.subtree_control\"", dir);
@@ -156,16 +168,19 @@ enable_at(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, const st
     }
     if (sc_buf_check(&all, err) < 0)
         return -1;
-    if (all.len == 0 || write_control(fd, sc_buf_str(&all)) == 0)
+    if (all.len == 0)
+        return 0;
+    is_held = holds_processes(fd);
+    if (!is_held && write_control(fd, sc_buf_str(&all)) == 0)
         return 0;
     for (size_t i = 0; (controller = wanted(hierarchy, need, i, &is_needed)); i++) {
         char one[64];
 
-        if (!controller[0] || has_word(enabled, controller))
+        if (!controller[0] || has_word(enabled, controller) || (is_held && !is_needed))
             continue;
         (void)snprintf(one, sizeof(one), "+%s", controller);
-        if (write_control(fd, one) < 0 && is_needed)
-            return enable_err(hierarchy, dir, fd, controller, errno, err);
+        if ((is_held || write_control(fd, one) < 0) && is_needed)
+            return enable_err(hierarchy, dir, fd, controller, is_held ? EBUSY : errno, err);
     }
     return 0;
 }

@@ -734,8 +734,8 @@ test_controllers(void **state)
     while (found < host.count && (!host.items[found].is_v2 || host.items[found].controllers.count == 0))
         found++;
     if (found == host.count)
-        return; /* no v2 hierarchy with a controller */
-    sc_strv_add(&need, &arena, host.items[found].controllers.items[0]);
+        return;                                                         /* no v2 hierarchy with a controller */
+    sc_strv_add(&need, &arena, host.items[found].controllers.items[0]); /* also one that works on threads */
     assert_ok(fd = sc_cgroup_create(&host, (int)found, own_path(&arena, "/a/b"), &need, false, &was_created, &err));
     assert_true(sc_cgroup_read_small(fd, "cgroup.controllers", text, sizeof(text)) > 0);
     assert_non_null(strstr(text, need.items[0]));
