@@ -138,8 +138,11 @@ change_port(json_t *config, const char *text, struct sc_err *err)
     const char *slash = strchr(text, '/');
     size_t digits = strspn(text, "0123456789");
     sc_cleanup_buf port = SC_BUF_INIT;
+    unsigned number = 0;
 
-    if (digits == 0 || digits > 5 || text[digits] != (slash ? '/' : '\0') || atoi(text) < 1 || atoi(text) > 65535)
+    for (size_t i = 0; i < digits && i < 6; i++)
+        number = number * 10 + (unsigned)(text[i] - '0');
+    if (digits == 0 || text[digits] != (slash ? '/' : '\0') || number < 1 || number > 65535)
         return sc_err_set(err, SC_ERR_INVALID, "EXPOSE: \"%s\" is no port", text);
     if (slash && strcmp(slash, "/tcp") != 0 && strcmp(slash, "/udp") != 0 && strcmp(slash, "/sctp") != 0)
         return sc_err_set(err, SC_ERR_INVALID, "EXPOSE: \"%s\" is of no known protocol (tcp, udp, sctp)", text);

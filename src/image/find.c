@@ -36,17 +36,21 @@ read_chain(const struct sc_store *store, struct sc_arena *arena, struct sc_image
 {
     char path[sizeof("sc-chain/") + SC_DIGEST_HEX_LEN];
     sc_cleanup_buf text = SC_BUF_INIT;
-    const char *line;
+    char *line, *end;
 
     (void)snprintf(path, sizeof(path), "sc-chain/%s", sc_digest_hex(image->id));
     if (sc_file_read_at(store->image_fd, path, CHAIN_TEXT_MAX, &text, err) < 0)
         return -1;
-    for (line = sc_buf_str(&text); *line; line = strchr(line, '\n') + 1) {
-        long long bytes;
+    for (line = text.data; line && *line; line = end + 1) {
+        int64_t bytes = -1;
 
-        if (strlen(line) < SC_DIGEST_HEX_LEN || !sc_hex_is_valid(line, SC_DIGEST_HEX_LEN) ||
-            sscanf(line + SC_DIGEST_HEX_LEN, " %lld", &bytes) != 1 || bytes < 0 || !strchr(line, '\n'))
+        end = strchr(line, '\n');
+        if (!end || end - line < SC_DIGEST_HEX_LEN + 2 || !sc_hex_is_valid(line, SC_DIGEST_HEX_LEN) ||
+            line[SC_DIGEST_HEX_LEN] != ' ')
             return sc_err_set(err, SC_ERR_INVALID, "read \"%s\": it is damaged", path);
+        *end = '\0';
+        if (sc_parse_i64(line + SC_DIGEST_HEX_LEN + 1, &bytes, err) < 0)
+            return sc_err_wrap(err, "read \"%s\"", path);
         sc_strv_add(&image->chain_ids, arena, sc_arena_strndup(arena, line, SC_DIGEST_HEX_LEN));
         image->size += bytes;
     }

@@ -257,6 +257,7 @@ save_to_dir(const struct sc_store *store, const struct sc_save_list *list, const
     temp = sc_arena_printf(arena, "%s.sc-%d", path ? path : "", (int)getpid());
     if (!path || !temp)
         return sc_err_nomem(err);
+    /* lint: the caller's own path */
     if (mkdirat(AT_FDCWD, temp, 0755) < 0)
         return sc_err_errno(err, errno, "make directory \"%s\"", temp);
     out.dir_fd = sc_dir_open_at(AT_FDCWD, temp, err);
@@ -266,6 +267,7 @@ save_to_dir(const struct sc_store *store, const struct sc_save_list *list, const
     sc_closep(&out.file_fd);
     sc_closep(&out.dir_fd);
     /* rename(2) replaces an empty directory, and nothing else. */
+    /* lint: the caller's own path */
     if (status == 0 && renameat(AT_FDCWD, temp, AT_FDCWD, path) < 0) {
         status = errno == ENOTEMPTY || errno == EEXIST
                      ? sc_err_set(err, SC_ERR_EXISTS, "directory \"%s\" exists and is not empty", path)
