@@ -60,7 +60,7 @@ link_name(const char *name, const char *target, struct sc_arena *arena, struct s
 
     while (sc_str_starts(target, "../")) {
         if (dir == 0) {
-            sc_err_set(err, SC_ERR_INVALID, "entry \"%.300s\": it is a link that leads out of the archive", name);
+            sc_err_set(err, SC_ERR_INVALID, "it leads out of the archive");
             return NULL;
         }
         while (dir > 0 && name[--dir] != '/')
@@ -166,11 +166,14 @@ take_entry(struct sc_source *source, struct sc_tar_in *tar, struct archive_entry
     else if (type == AE_IFLNK && archive_entry_symlink(entry))
         member.link = link_name(name, archive_entry_symlink(entry), source->arena, err);
     else if (type == AE_IFREG)
-        return take_file(source, tar, name, archive_entry_size(entry), err);
+        return take_file(source, tar, name, archive_entry_size(entry), err) < 0
+                   ? sc_err_wrap(err, "entry \"%.300s\"", raw)
+                   : 0;
     else
-        return sc_err_set(err, SC_ERR_INVALID, "an image archive holds files, directories and links only");
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "entry \"%.300s\": an image archive holds files, directories and links only", raw);
     if (!member.link)
-        return err->kind == SC_ERR_NONE ? sc_err_nomem(err) : -1;
+        return err->kind == SC_ERR_NONE ? sc_err_nomem(err) : sc_err_wrap(err, "link \"%.300s\"", raw);
     return source_add(source, name, &member, err);
 }
 
@@ -199,7 +202,7 @@ source_open_tar(struct sc_source *source, int fd, struct sc_err *err)
         if (!entry)
             return sc_arena_check(source->arena, err);
         if (take_entry(source, tar, entry, err) < 0)
-            return sc_err_wrap(err, "entry \"%.300s\"", archive_entry_pathname(entry));
+            return -1;
     }
 }
 
