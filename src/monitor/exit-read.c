@@ -16,10 +16,10 @@ sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err)
 
     if (sc_json_read_at(data_dir_fd, "exit.json", EXIT_FILE_MAX, &json, err) < 0)
         return -1;
-    if (sc_json_get_i64(json, "exitCode", "exitCode", &code, err) < 0 ||
-        sc_json_get_i64(json, "signal", "signal", &signum, err) < 0 ||
-        sc_json_get_bool(json, "oomKilled", "oomKilled", &was_oom_killed, err) < 0 ||
-        sc_json_get_str(json, "finishedAt", "finishedAt", &arena, &finished_at, err) < 0)
+    if (sc_json_get_i64(json, "exitCode", "", &code, err) < 0 ||
+        sc_json_get_i64(json, "signal", "", &signum, err) < 0 ||
+        sc_json_get_bool(json, "oomKilled", "", &was_oom_killed, err) < 0 ||
+        sc_json_get_str(json, "finishedAt", "", &arena, &finished_at, err) < 0)
         return sc_err_wrap(err, "exit.json");
     if (code < 0 || code > 255 || signum < 0 || signum > 127 || !finished_at)
         return sc_err_set(err, SC_ERR_INVALID, "exit.json: it does not hold an exit record");

@@ -99,11 +99,14 @@ sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, st
     uint8_t head = 0;
     struct iovec parts[] = {{.iov_base = &head, .iov_len = sizeof(head)}, {.iov_base = data, .iov_len = size}};
     struct msghdr msg = {.msg_iov = parts, .msg_iovlen = SC_ARRAY_LEN(parts)};
-    ssize_t got;
+    bool was_reset;
+    ssize_t got = 0;
 
-    do
+    do {
+        /* A peer that ends with messages of ours unread makes the kernel report that once, before what it had sent. */
+        was_reset = got < 0 && errno == ECONNRESET;
         got = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC); /* without room for them, descriptors are closed by the kernel */
-    while (got < 0 && errno == EINTR);
+    } while (got < 0 && (errno == EINTR || (errno == ECONNRESET && !was_reset)));
     if (got < 0 && errno != ECONNRESET)
         return sc_err_errno(err, errno, "receive from the monitor");
     if (got <= 0)
