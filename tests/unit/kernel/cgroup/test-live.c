@@ -759,16 +759,79 @@ test_controllers(void **state)
     remove_own(found);
 }
 
+/* In a container with a cgroup namespace, the root that it sees is an ordinary cgroup, and it is in it. */
+static void
+test_inside_container(void **state)
+{
+    char dir[] = "/tmp/sc-test-cgroup-XXXXXX";
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    sc_cleanup_fd fd = -1;
+    size_t found = 0;
+    struct sc_err err;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    while (found < host.count && (!host.items[found].is_v2 || host.items[found].controllers.count == 0))
+        found++;
+    if (found == host.count)
+        return; /* no v2 hierarchy with a controller */
+    assert_non_null(mkdtemp(dir));
+    fd = create(found, "");
+    pid = fork();
+    if (pid == 0) {
+        struct sc_cgroup_layout inside = {.mode = SC_CGROUP_V2, .count = 1, .items = {host.items[found]}};
+        struct sc_strv need = {.count = 0};
+        char message[512];
+        bool was_created;
+
+        join(fd);
+        if (unshare(CLONE_NEWCGROUP | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("none", dir, "cgroup2", 0, NULL) < 0)
+            _exit(1);
+        inside.items[0].mount_point = dir;
+        sc_strv_add(&need, &arena, host.items[found].controllers.items[0]);
+        (void)snprintf(
+            message, sizeof(message),
+            "enable the \"%s\" controller below \"%s\": this is a container whose own cgroup holds processes, "
+            "and a cgroup v2 with processes gives its children no controllers",
+            need.items[0], dir);
+        if (sc_cgroup_create(&inside, 0, "/x", &need, false, &was_created, &err) >= 0 || err.kind != SC_ERR_BUSY ||
+            strcmp(err.msg, message) != 0)
+            _exit(2);
+        (void)snprintf(message, sizeof(message), "move them into a child first: mkdir %s/init && ", dir);
+        _exit(sc_str_starts(err.remedy, message) ? 0 : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(rmdir(dir), 0);
+    remove_own(found);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_detect),        cmocka_unit_test(test_create),        cmocka_unit_test(test_open_absent),
-        cmocka_unit_test(test_cpuset_parent), cmocka_unit_test(test_cpuset_narrow), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_update),        cmocka_unit_test(test_write_errors),  cmocka_unit_test(test_not_below),
-        cmocka_unit_test(test_kill),          cmocka_unit_test(test_kill_forking),  cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_mount_root),    cmocka_unit_test(test_freeze),        cmocka_unit_test(test_oom),
-        cmocka_unit_test(test_devices_v1),    cmocka_unit_test(test_devices_v2),    cmocka_unit_test(test_controllers),
+        cmocka_unit_test(test_detect),
+        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_open_absent),
+        cmocka_unit_test(test_cpuset_parent),
+        cmocka_unit_test(test_cpuset_narrow),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_update),
+        cmocka_unit_test(test_write_errors),
+        cmocka_unit_test(test_not_below),
+        cmocka_unit_test(test_kill),
+        cmocka_unit_test(test_kill_forking),
+        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_mount_root),
+        cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_oom),
+        cmocka_unit_test(test_devices_v1),
+        cmocka_unit_test(test_devices_v2),
+        cmocka_unit_test(test_controllers),
+        cmocka_unit_test(test_inside_container),
     };
     struct sc_err err = SC_ERR_INIT;
     int failed;
