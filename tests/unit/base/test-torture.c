@@ -1,5 +1,6 @@
 /* base with every single allocation failing once. */
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "test.h"
 
@@ -95,13 +96,12 @@ test_jobs(void **state)
 static void
 test_tree(void **state)
 {
-    char path[200] = "/tmp/sc-unit.XXXXXX", top[64];
+    char top[] = "/tmp/sc-unit.XXXXXX", path[64];
     struct sc_err err;
 
     (void)state;
-    assert_non_null(mkdtemp(path));
-    strcpy(top, path);
-    strcat(path, "/a");
+    assert_non_null(mkdtemp(top));
+    (void)snprintf(path, sizeof(path), "%s/a", top);
     torture_run("tree", tree_job, path);
     assert_ok(sc_tree_remove_at(AT_FDCWD, top, &err));
 }
