@@ -58,8 +58,7 @@ static int
 add_tree(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_path, const char *path,
          const char *permissions, bool is_all, unsigned depth, struct sc_err *err)
 {
-    int fd = openat(AT_FDCWD, host_path,
-                    O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the host's own /dev, or the caller's --device */
+    int fd = openat(AT_FDCWD, host_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the host's own /dev */
     sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *item;
 

@@ -61,7 +61,11 @@ extern const size_t sc_container_field_count;
 
 /* ---- name.c ---- */
 SC_MUST_CHECK int sc_name_check(const char *name, struct sc_err *err);
-/* Claims are symlinks <data>/<kind>/<name> -> id. SC_ERR_EXISTS when another container has it: owner says whose it is. */
+#define SC_CLAIM_MAX 44
+/* An id as a claim's target, and back (false: it is no id's). Inverses, tested so. */
+void sc_claim_encode(const char *id, char out[SC_CLAIM_MAX]);
+bool sc_claim_decode(const char *text, size_t len, char id[SC_ID_LEN + 1]);
+/* Claims are symlinks <data>/<kind>/<name> -> id in base64url. SC_ERR_EXISTS when another container has it: owner says whose it is. */
 SC_MUST_CHECK int sc_claim(const struct sc_engine *engine, const char *kind, const char *name, const char *id, char owner[SC_ID_LEN + 1],
                            struct sc_err *err);
 /* Removes it when it is id's. */

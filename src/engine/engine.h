@@ -8,7 +8,7 @@
  *                                  config.json  the OCI config of the last start
  *                                  exit.json    how it last ended (the monitor writes it)
  *                                  upper/ work/ log.json  hosts hostname resolv.conf
- *            <data>/name/<name> -> <id>         symlink: symlink(2) never replaces, so a name is taken once
+ *            <data>/name/<name> -> <id>         symlink (the id in base64url): symlink(2) never replaces, so a name is taken once
  *            <data>/userns/<host id> -> <id>    the same for the id ranges of --userns auto
  *            <data>/volume/<name>/_data         volumes
  *            <run>/container/<id>/lock          held from start on by CLI, child and then monitor while it lives (flock)

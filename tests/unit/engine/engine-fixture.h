@@ -56,6 +56,16 @@ made_id(struct engine_fixture *f, unsigned n)
     return sc_arena_printf(&f->arena, "%08x00000000000000000000000000000000000000000000000000000000", n);
 }
 
+/* A claim, made by hand */
+static inline void
+put_claim(struct engine_fixture *f, const char *path, unsigned n)
+{
+    char target[SC_CLAIM_MAX];
+
+    sc_claim_encode(made_id(f, n), target);
+    assert_int_equal(symlinkat(target, f->engine.data_fd, path), 0);
+}
+
 /* A container on disk, as create leaves it. */
 static inline char *
 made_container(struct engine_fixture *f, unsigned n, const char *name, bool is_rm, bool starts_now)

@@ -24,6 +24,31 @@ test_grammar(void **state)
 }
 
 static void
+test_ids_as_targets(void **state)
+{
+    char id[SC_ID_LEN + 1], back[SC_ID_LEN + 1], text[SC_CLAIM_MAX], other[SC_CLAIM_MAX];
+    struct sc_err err;
+
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        assert_ok(sc_id_random(id, &err));
+        sc_claim_encode(id, text);
+        assert_true(strlen(text) < 60); /* what ext4 keeps in the inode */
+        assert_true(sc_claim_decode(text, strlen(text), back));
+        assert_string_equal(id, back);
+    }
+    memset(id, '0', SC_ID_LEN);
+    sc_claim_encode(id, text);
+    assert_string_equal(text, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    memcpy(other, text, sizeof(other));
+    other[42] = 'B'; /* bits that no id has */
+    assert_false(sc_claim_decode(other, 43, back));
+    assert_false(sc_claim_decode(text, 42, back));
+    text[7] = '/';
+    assert_false(sc_claim_decode(text, 43, back));
+}
+
+static void
 test_made_up_names_are_names(void **state)
 {
     struct sc_err err;
@@ -56,7 +81,7 @@ test_name_of_a_vanished_container_is_free(void **state)
     struct sc_err err = SC_ERR_INIT;
     char owner[SC_ID_LEN + 1];
 
-    assert_int_equal(symlinkat(made_id(f, 9), f->engine.data_fd, "name/web"), 0);
+    put_claim(f, "name/web", 9);
     assert_ok(sc_name_claim(&f->engine, "web", made_id(f, 2), &err));
     sc_claim_owner(&f->engine, "name", "web", owner);
     assert_string_equal(owner, made_id(f, 2));
@@ -71,7 +96,7 @@ test_name_of_a_container_in_the_making_is_not_free(void **state)
     sc_cleanup_fd lock = sc_engine_lock(&f->engine, made_id(f, 9), 0, &err);
 
     assert_true(lock >= 0);
-    assert_int_equal(symlinkat(made_id(f, 9), f->engine.data_fd, "name/web"), 0);
+    put_claim(f, "name/web", 9);
     assert_fails(sc_name_claim(&f->engine, "web", made_id(f, 2), &err), SC_ERR_EXISTS,
                  "name \"web\" is in use by container 000000090000");
 }
@@ -171,7 +196,7 @@ test_names_that_the_record_does_not_say(void **state)
     struct sc_err err = SC_ERR_INIT;
 
     (void)made_container(f, 1, "web", false, false);
-    assert_int_equal(symlinkat(made_id(f, 1), f->engine.data_fd, "name/half"), 0);
+    put_claim(f, "name/half", 1);
     assert_fails(sc_engine_find(&f->engine, "half", &f->arena, &out, &err), SC_ERR_NOT_FOUND,
                  "no such container: \"half\"");
     assert_ok(sc_name_claim(&f->engine, "half", made_id(f, 2), &err));
@@ -183,6 +208,7 @@ main(void)
 #define WITH_ENGINE(test) cmocka_unit_test_setup_teardown(test, engine_setup, engine_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grammar),
+        cmocka_unit_test(test_ids_as_targets),
         cmocka_unit_test(test_made_up_names_are_names),
         WITH_ENGINE(test_conflict_names_the_owner),
         WITH_ENGINE(test_name_of_a_vanished_container_is_free),
