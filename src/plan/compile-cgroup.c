@@ -4,14 +4,20 @@
 #include "plan/plan-priv.h"
 #include "kernel/kernel.h"
 
+/* Is anything asked for that only a cgroup can give? Device rules are not: without privilege no device can be made or opened anyway. */
 static bool
 asks_for_limits(const struct sc_oci_resources *r)
 {
     const struct sc_oci_memory *m = &r->memory;
     const struct sc_oci_cpu *cpu = &r->cpu;
+    const struct sc_oci_block_io *io = &r->block_io;
 
-    return m->limit.is_set || m->swap.is_set || m->reservation.is_set || cpu->shares.is_set || cpu->quota.is_set || cpu->period.is_set ||
-           cpu->cpus != NULL || cpu->mems != NULL || r->pids_limit.is_set || r->hugepage_count > 0 || r->unified.count > 0;
+    return m->limit.is_set || m->swap.is_set || m->reservation.is_set || m->kernel.is_set || m->kernel_tcp.is_set || m->swappiness.is_set ||
+           m->disable_oom_killer.value || cpu->shares.is_set || cpu->quota.is_set || cpu->period.is_set || cpu->burst.is_set || cpu->idle.is_set ||
+           cpu->realtime_period.is_set || cpu->realtime_runtime.is_set || cpu->cpus != NULL || cpu->mems != NULL || r->pids_limit.is_set ||
+           io->weight.is_set || io->leaf_weight.is_set || io->weight_device_count > 0 || io->read_bps.count + io->write_bps.count > 0 ||
+           io->read_iops.count + io->write_iops.count > 0 || r->hugepage_count > 0 || r->net_class_id.is_set || r->net_priority_count > 0 ||
+           r->rdma_count > 0 || r->unified.count > 0;
 }
 
 static int

@@ -58,6 +58,13 @@ sh_cgroup_create(const struct sc_step *s, struct sc_buf *out)
         sc_buf_adds(out, " | tr / ' '); do echo +$c > $d/cgroup.subtree_control; d=$d/$part; done\ndone");
     }
     sc_buf_addc(out, '\n');
+    /* v1: a cpuset is born empty, and so are its parents that did not exist */
+    if (!s->u.cgroup.is_v2 && strstr(s->u.cgroup.mount_point, "cpuset") != NULL) {
+        sc_buf_addf(out, "d=%s\nfor part in $(echo ", s->u.cgroup.mount_point);
+        sc_buf_add_shell(out, s->u.cgroup.path);
+        sc_buf_adds(out, " | tr / ' '); do\n  for f in cpuset.cpus cpuset.mems; do\n    [ -n \"$(cat $d/$part/$f)\" ] || cat $d/$f > $d/$part/$f\n"
+                         "  done\n  d=$d/$part\ndone\n");
+    }
 }
 
 static void

@@ -238,12 +238,16 @@ kill_all(const struct sc_state *state, int signum, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_pid_list pids = {0};
+    bool is_v2 = false;
+    const char *dir = find_freezer(state, &is_v2);   /* where killing is exact: cgroup.kill, or frozen meanwhile */
 
-    if (state->cgroup_dirs.count == 0)
+    if (dir == NULL && state->cgroup_dirs.count > 0)
+        dir = state->cgroup_dirs.items[0];
+    if (dir == NULL)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "kill all: the container has no cgroup to find its processes by");
     if (signum == SIGKILL)
-        return sc_cgroup_kill(state->cgroup_dirs.items[0], err);
-    if (sc_cgroup_pids(state->cgroup_dirs.items[0], &arena, &pids, err) < 0)
+        return sc_cgroup_kill(dir, err);
+    if (sc_cgroup_pids(dir, &arena, &pids, err) < 0)
         return -1;
     for (size_t i = 0; i < pids.count; i++)
         if (kill(pids.items[i], signum) < 0 && errno != ESRCH)
