@@ -18,16 +18,28 @@ read_manifest(const struct sc_store *store, const json_t *descriptor, struct sc_
     return sc_manifest_decode(sc_buf_str(&text), text.len, arena, out, err);
 }
 
+bool
+sc_image_is_damaged(const struct sc_err *err)
+{
+    return err->kind == SC_ERR_INVALID || err->kind == SC_ERR_NOT_FOUND || err->kind == SC_ERR_UNSUPPORTED;
+}
+
 int
 sc_image_id_of(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena, char **id,
                struct sc_err *err)
 {
+    struct sc_err why = SC_ERR_INIT;
     struct sc_manifest manifest;
 
-    if (read_manifest(store, descriptor, arena, &manifest, err) < 0)
-        return -1;
-    *id = manifest.config_digest;
-    return 0;
+    *id = NULL;
+    if (read_manifest(store, descriptor, arena, &manifest, &why) == 0) {
+        *id = manifest.config_digest;
+        return 0;
+    }
+    if (sc_image_is_damaged(&why))
+        return 0;
+    *err = why;
+    return -1;
 }
 
 /* The sidecar: one line "<chain id> <bytes>" a layer, lowest first. */
@@ -81,11 +93,14 @@ read_image(const struct sc_store *store, const json_t *descriptor, bool needs_ch
     out->layer_digests = manifest.layer_digests;
     out->manifest_digest = sc_arena_strdup(arena, sc_index_digest(descriptor));
     out->name = sc_index_name(descriptor, arena);
-    if (read_chain(store, arena, out, &chain_err) < 0 && needs_chain) {
+    if (read_chain(store, arena, out, &chain_err) < 0 && (needs_chain || !sc_image_is_damaged(&chain_err))) {
         *err = chain_err;
-        return sc_err_remedy(
-            err, "it was put into the store by another program: run `sc image load -i %s/image` to unpack it",
-            store->data_path);
+        return !sc_image_is_damaged(err)
+                   ? -1
+                   : sc_err_remedy(
+                         err,
+                         "it was put into the store by another program: run `sc image load -i %s/image` to unpack it",
+                         store->data_path);
     }
     return sc_arena_check(arena, err);
 }
@@ -130,13 +145,12 @@ match_id(const struct sc_store *store, const json_t *index, const char *text, co
 
     out->by_id = true;
     for (size_t i = 0; i < json_array_size(manifests); i++) {
-        struct sc_err broken = SC_ERR_INIT;
-        char *id = NULL;
+        char *id;
 
+        if (sc_image_id_of(store, json_array_get(manifests, i), arena, &id, err) < 0)
+            return -1;
         /* A damaged image has no id; it can still be named. */
-        if (sc_image_id_of(store, json_array_get(manifests, i), arena, &id, &broken) < 0)
-            continue;
-        if (strncmp(sc_digest_hex(id), prefix, len) != 0)
+        if (!id || strncmp(sc_digest_hex(id), prefix, len) != 0)
             continue;
         if (out->id && strcmp(out->id, id) != 0) {
             sc_err_set(err, SC_ERR_INVALID, "image id \"%s\" is ambiguous: several begin with it", text);

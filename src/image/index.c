@@ -112,33 +112,39 @@ sc_index_drop(json_t *index, size_t at, bool keep)
 }
 
 /* Whether a descriptor other than `except` leads to this image. */
-static bool
-has_image(const struct sc_store *store, const json_t *index, size_t except, const char *id, struct sc_arena *arena)
+static int
+has_image(const struct sc_store *store, const json_t *index, size_t except, const char *id, struct sc_arena *arena,
+          bool *has, struct sc_err *err)
 {
     json_t *manifests = sc_index_manifests(index);
 
+    *has = false;
     for (size_t i = 0; i < json_array_size(manifests); i++) {
-        struct sc_err broken = SC_ERR_INIT;
-        char *other = NULL;
+        char *other;
 
-        if (i != except && sc_image_id_of(store, json_array_get(manifests, i), arena, &other, &broken) == 0 &&
-            strcmp(other, id) == 0)
-            return true;
+        if (i == except)
+            continue;
+        if (sc_image_id_of(store, json_array_get(manifests, i), arena, &other, err) < 0)
+            return -1;
+        *has = *has || sc_str_eq(other, id);
     }
-    return false;
+    return 0;
 }
 
 /* Takes full_name away from the image at `at`, which stays where nothing else leads to it. */
-static void
-release_name(const struct sc_store *store, json_t *index, size_t at, const char *new_id, struct sc_arena *arena)
+static int
+release_name(const struct sc_store *store, json_t *index, size_t at, const char *new_id, struct sc_arena *arena,
+             struct sc_err *err)
 {
-    struct sc_err broken = SC_ERR_INIT;
-    char *old_id = NULL;
-    bool keep;
+    bool is_elsewhere = false;
+    char *old_id;
 
-    keep = sc_image_id_of(store, json_array_get(sc_index_manifests(index), at), arena, &old_id, &broken) == 0 &&
-           strcmp(old_id, new_id) != 0 && !has_image(store, index, at, old_id, arena);
-    sc_index_drop(index, at, keep);
+    if (sc_image_id_of(store, json_array_get(sc_index_manifests(index), at), arena, &old_id, err) < 0)
+        return -1;
+    if (old_id && strcmp(old_id, new_id) != 0 && has_image(store, index, at, old_id, arena, &is_elsewhere, err) < 0)
+        return -1;
+    sc_index_drop(index, at, old_id && strcmp(old_id, new_id) != 0 && !is_elsewhere);
+    return 0;
 }
 
 static int
@@ -162,11 +168,13 @@ sc_index_put(const struct sc_store *store, json_t *index, const struct sc_index_
     json_t *manifests = sc_index_manifests(index);
     ssize_t at = sc_index_find(index, full_name, arena);
 
+    if (sc_arena_check(arena, err) < 0) /* then "not found" is no answer */
+        return -1;
     if (at >= 0 && sc_str_eq(sc_index_digest(json_array_get(manifests, (size_t)at)), item->digest) &&
         sc_str_eq(sc_index_ref(json_array_get(manifests, (size_t)at)), full_name))
         return 0;
-    if (at >= 0)
-        release_name(store, index, (size_t)at, item->image_id, arena);
+    if (at >= 0 && release_name(store, index, (size_t)at, item->image_id, arena, err) < 0)
+        return -1;
     for (size_t i = json_array_size(manifests); i-- > 0;) {
         const json_t *other = json_array_get(manifests, i);
 

@@ -29,16 +29,20 @@ removal_look(struct removal *job, const char *name_or_id, struct sc_err *err)
     if (sc_image_match(job->store, job->index, name_or_id, job->arena, &job->match, err) < 0)
         return -1;
     if (sc_image_read(job->store, removal_item(job, 0), false, job->arena, &job->image, &broken) < 0) {
+        if (!sc_image_is_damaged(&broken)) {
+            *err = broken;
+            return -1;
+        }
         job->image = (struct sc_image){.id = NULL};
         job->is_last = true;
         return sc_arena_check(job->arena, err);
     }
     for (size_t i = 0; i < json_array_size(manifests); i++) {
-        char *id = NULL;
+        char *id;
 
-        if (sc_image_id_of(job->store, json_array_get(manifests, i), job->arena, &id, &broken) == 0 &&
-            strcmp(id, job->image.id) == 0)
-            leading++;
+        if (sc_image_id_of(job->store, json_array_get(manifests, i), job->arena, &id, err) < 0)
+            return -1;
+        leading += sc_str_eq(id, job->image.id);
     }
     job->is_last = leading <= job->match.count;
     return sc_arena_check(job->arena, err);
@@ -140,6 +144,10 @@ remove_locked(struct removal *job, const char *text, bool force, sc_image_in_use
         sc_index_drop(job->index, job->match.at[i], must_keep && i == 0);
     /* Where another image is damaged, nobody knows what it needs: nothing is swept until it is removed. */
     can_sweep = sc_store_mark(job->store, job->index, &marks, &unmarked) == 0;
+    if (!can_sweep && !sc_image_is_damaged(&unmarked)) {
+        *err = unmarked;
+        return -1;
+    }
     if (!must_keep)
         list_deleted(job, &marks, &out->deleted);
     if (sc_arena_check(job->arena, err) < 0 || sc_index_write(job->store, job->index, err) < 0)
