@@ -1,5 +1,4 @@
 /* Mounts: Docker's defaults, what the user asked for, and the engine's own files over /etc. */
-#include <stdarg.h>
 #include <string.h>
 
 #include "engine/engine-priv.h"
@@ -12,12 +11,12 @@ struct mounts {
     size_t count, capacity;
 };
 
-/* options end with NULL */
+/* options as mount(8) writes them: "nosuid,nodev" */
 static struct sc_oci_mount *
-add(struct mounts *list, struct sc_arena *arena, const char *destination, const char *type, const char *source, ...)
+add(struct mounts *list, struct sc_arena *arena, const char *destination, const char *type, const char *source,
+    const char *options)
 {
     struct sc_oci_mount *m;
-    va_list args;
 
     if (list->count == list->capacity) {
         arena->has_failed = true; /* the callers' sum is wrong */
@@ -27,10 +26,12 @@ add(struct mounts *list, struct sc_arena *arena, const char *destination, const 
     m->destination = sc_arena_strdup(arena, destination);
     m->type = sc_arena_strdup(arena, type);
     m->source = sc_arena_strdup(arena, source);
-    va_start(args, source);
-    for (const char *option = va_arg(args, const char *); option; option = va_arg(args, const char *))
-        sc_strv_add(&m->options, arena, option);
-    va_end(args);
+    while (*options) {
+        size_t len = strcspn(options, ",");
+
+        sc_strv_addf(&m->options, arena, "%.*s", (int)len, options);
+        options += len + (options[len] == ',');
+    }
     return m;
 }
 
@@ -61,24 +62,26 @@ static void
 add_proc_and_sys(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
 {
     const struct sc_create_options *o = &in->container->options;
-    const char *mode = o->privileged ? "rw" : "ro";
 
     if (!is_taken(in, "/proc")) {
         if (is_foreign(in, o->pid.mode))
-            add(list, arena, "/proc", "bind", "/proc", "rbind", "nosuid", "noexec", "nodev", NULL);
+            add(list, arena, "/proc", "bind", "/proc", "rbind,nosuid,noexec,nodev");
         else
-            add(list, arena, "/proc", "proc", "proc", "nosuid", "noexec", "nodev", NULL);
+            add(list, arena, "/proc", "proc", "proc", "nosuid,noexec,nodev");
     }
     if (!is_taken(in, "/dev"))
-        add(list, arena, "/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k", NULL);
+        add(list, arena, "/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k");
     if (!is_taken(in, "/sys")) {
         if (is_foreign(in, o->network.mode))
-            add(list, arena, "/sys", "bind", "/sys", "rbind", "nosuid", "noexec", "nodev", mode, NULL);
+            add(list, arena, "/sys", "bind", "/sys",
+                o->privileged ? "rbind,nosuid,noexec,nodev,rw" : "rbind,nosuid,noexec,nodev,ro");
         else
-            add(list, arena, "/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", mode, NULL);
+            add(list, arena, "/sys", "sysfs", "sysfs",
+                o->privileged ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
     }
     if (!is_taken(in, "/sys/fs/cgroup") && in->is_root)
-        add(list, arena, "/sys/fs/cgroup", "cgroup", "cgroup", mode, "nosuid", "noexec", "nodev", NULL);
+        add(list, arena, "/sys/fs/cgroup", "cgroup", "cgroup",
+            o->privileged ? "rw,nosuid,noexec,nodev" : "ro,nosuid,noexec,nodev");
 }
 
 static void
@@ -89,25 +92,24 @@ add_dev(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
     uint32_t ignored;
 
     if (!is_taken(in, "/dev/pts")) {
-        struct sc_oci_mount *pts = add(list, arena, "/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance",
-                                       "ptmxmode=0666", "mode=0620", NULL);
+        struct sc_oci_mount *pts =
+            add(list, arena, "/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620");
 
         if (pts && sc_id_map_find(&in->gid_maps, TTY_GID, &ignored))
             sc_strv_addf(&pts->options, arena, "gid=%d", TTY_GID);
     }
     if (!is_taken(in, "/dev/mqueue")) {
         if (!is_foreign(in, o->ipc.mode))
-            add(list, arena, "/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev", NULL);
+            add(list, arena, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev");
         else if (in->has_host_mqueue && o->ipc.mode == SC_NS_HOST)
-            add(list, arena, "/dev/mqueue", "bind", "/dev/mqueue", "bind", "nosuid", "noexec", "nodev", NULL);
+            add(list, arena, "/dev/mqueue", "bind", "/dev/mqueue", "bind,nosuid,noexec,nodev");
     }
     if (is_taken(in, "/dev/shm") || o->ipc.mode == SC_NS_NONE)
         return;
     if (in->shared_shm) {
-        add(list, arena, "/dev/shm", "bind", in->shared_shm, "bind", "nosuid", "noexec", "nodev", NULL);
+        add(list, arena, "/dev/shm", "bind", in->shared_shm, "bind,nosuid,noexec,nodev");
     } else {
-        struct sc_oci_mount *shm =
-            add(list, arena, "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", NULL);
+        struct sc_oci_mount *shm = add(list, arena, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777");
 
         if (shm)
             sc_strv_addf(&shm->options, arena, "size=%lld", (long long)shm_size);
@@ -137,7 +139,7 @@ add_tmpfs_option(struct sc_strv *options, struct sc_arena *arena, const char *op
 static void
 add_tmpfs(const struct sc_mount_ask *ask, struct sc_arena *arena, struct mounts *list)
 {
-    struct sc_oci_mount *m = add(list, arena, ask->target, "tmpfs", "tmpfs", "noexec", "nosuid", "nodev", NULL);
+    struct sc_oci_mount *m = add(list, arena, ask->target, "tmpfs", "tmpfs", "noexec,nosuid,nodev");
 
     if (!m)
         return;
@@ -163,10 +165,10 @@ add_asked(const struct sc_inputs *in, const struct sc_mount_ask *ask, struct sc_
     }
     if (ask->kind == SC_MOUNT_VOLUME)
         source = sc_arena_printf(arena, "%s/%s/_data", in->volume_dir, ask->source);
-    m = add(list, arena, ask->target, "bind", source, ask->non_recursive ? "bind" : "rbind",
-            ask->propagation ? ask->propagation : "rprivate", NULL);
+    m = add(list, arena, ask->target, "bind", source, ask->non_recursive ? "bind" : "rbind");
     if (!m)
         return;
+    sc_strv_add(&m->options, arena, ask->propagation ? ask->propagation : "rprivate");
     if (ask->is_readonly)
         sc_strv_add(&m->options, arena, ask->non_recursive ? "ro" : "rro");
     /* A volume is the containers' own: its files carry the ids that they know. A directory of the host keeps the
@@ -179,14 +181,14 @@ static void
 add_files(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
 {
     static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
-    const char *mode = in->container->options.read_only ? "ro" : "rw";
+    const char *options = in->container->options.read_only ? "bind,rprivate,ro" : "bind,rprivate,rw";
 
     for (size_t i = 0; i < SC_ARRAY_LEN(names) && in->has_files; i++) {
         char *destination = sc_arena_printf(arena, "/etc/%s", names[i]);
         char *source = sc_arena_printf(arena, "%s/%s", in->files_dir, names[i]);
 
         if (destination && source && !is_taken(in, destination))
-            add(list, arena, destination, "bind", source, "bind", "rprivate", mode, NULL);
+            add(list, arena, destination, "bind", source, options);
     }
 }
 
@@ -195,7 +197,7 @@ static void
 add_bound_devices(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
 {
     for (size_t i = 0; i < in->devices.count && in->has_userns; i++)
-        add(list, arena, in->devices.items[i].path, "bind", in->devices.items[i].host_path, "bind", "rprivate", NULL);
+        add(list, arena, in->devices.items[i].path, "bind", in->devices.items[i].host_path, "bind,rprivate");
 }
 
 static size_t

@@ -56,7 +56,7 @@ process_limits(const struct sc_create_options *o, struct sc_arena *arena, struct
     if (!out->rlimits)
         return sc_err_nomem(err);
     for (size_t i = 0; i < o->ulimits.count; i++) {
-        struct sc_oci_rlimit limit;
+        struct sc_oci_rlimit limit = {.resource = -1};
         size_t at = 0;
 
         if (sc_ulimit_parse(o->ulimits.items[i], &limit, err) < 0)

@@ -203,7 +203,7 @@ sc_userns_release(const struct sc_engine *engine, const struct sc_container *con
     char name[SC_NUM_MAX];
 
     if (container->effective_uid_maps.count == 0 ||
-        sc_id_maps_parse(&container->effective_uid_maps, &arena, &maps, &ignored) < 0)
+        sc_id_maps_parse(&container->effective_uid_maps, &arena, &maps, &ignored) < 0 || !maps.items)
         return;
     (void)snprintf(name, sizeof(name), "%u", maps.items[0].host_id);
     sc_claim_release(engine, CLAIM_KIND, name, container->id);
