@@ -110,6 +110,8 @@ sc_engine_open(struct sc_engine *out, struct sc_err *err)
     if (choose_data(engine.is_root, &arena, &data, err) < 0 ||
         choose_run(engine.is_root, data, &arena, &run, err) < 0 || sc_arena_check(&arena, err) < 0)
         return -1;
+    if (!data || !run)
+        return sc_err_nomem(err);
     engine.data_path = strdup(data);
     engine.run_path = strdup(run);
     if (!engine.data_path || !engine.run_path)
