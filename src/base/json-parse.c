@@ -137,6 +137,8 @@ parse_escape(struct parser *parser)
     static const char pairs[] = "\"\"\\\\//b\bf\fn\nr\rt\t";
     char c = peek(parser);
 
+    if (parser->at == parser->end)
+        return false;
     parser->at++;
     if (c == 'u')
         return parse_unicode(parser);

@@ -89,6 +89,17 @@ dump_array(const json_t *json, struct sc_buf *out, int indent, int depth)
     sc_buf_addc(out, ']');
 }
 
+/* 17 digits tell every double apart; a whole one keeps its point, to stay a real. */
+static void
+dump_real(double value, struct sc_buf *out)
+{
+    size_t start = out->len;
+
+    sc_buf_addf(out, "%.17g", value);
+    if (!out->has_failed && !strpbrk(out->data + start, ".e"))
+        sc_buf_adds(out, ".0");
+}
+
 static void
 dump_value(const json_t *json, struct sc_buf *out, int indent, int depth)
 {
@@ -111,7 +122,7 @@ dump_value(const json_t *json, struct sc_buf *out, int indent, int depth)
         sc_buf_addf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
         break;
     case JSON_REAL:
-        sc_buf_addf(out, "%.17g", json_real_value(json));
+        dump_real(json_real_value(json), out);
         break;
     case JSON_TRUE:
         sc_buf_adds(out, "true");

@@ -168,6 +168,19 @@ decode_dict(struct sc_oci_decoder *decoder, json_t *json, const struct sc_oci_fi
     return 0;
 }
 
+/* A map is kept as "key=value" entries, which could not tell where such a key ends. */
+static int
+decode_map(struct sc_oci_decoder *decoder, const json_t *json, json_t *value, const struct sc_oci_field *field,
+           struct sc_strv *out, struct sc_err *err)
+{
+    for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
+        if (strchr(json_object_iter_key(at), '='))
+            return sc_oci_member_err(decoder, field->key, err, "key \"%s\" must not contain \"=\"",
+                                     json_object_iter_key(at));
+    }
+    return sc_json_get_map(json, field->key, decoder->path, decoder->arena, out, err);
+}
+
 /* ---- fields ------------------------------------------------------------------------------ */
 
 static int
@@ -258,7 +271,7 @@ decode_field(struct sc_oci_decoder *decoder, const json_t *json, json_t *value, 
     case FIELD_STRV:
         return sc_json_get_strv(json, key, where, decoder->arena, out, err);
     case FIELD_MAP:
-        return sc_json_get_map(json, key, where, decoder->arena, out, err);
+        return decode_map(decoder, json, value, field, out, err);
     case FIELD_BOOL:
         return sc_json_get_bool(json, key, where, out, err);
     case FIELD_I32:

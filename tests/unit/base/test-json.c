@@ -42,6 +42,121 @@ test_parse_errors(void **state)
                  "parse config.json: line 2, column 2: a string is expected");
 }
 
+/* What RFC 8259 allows and forbids, with jansson's own parser as the second opinion. */
+static void
+test_grammar_as_jansson_has_it(void **state)
+{
+    static const char *const texts[] = {
+        "[]",
+        " {\t} \r\n",
+        "[1,2]",
+        "[1 2]",
+        "[1,,2]",
+        "[,1]",
+        "{\"a\" : 1 , \"b\":[ ]}",
+        "{\"a\" 1}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{'a':1}",
+        "{\"\":1}",
+        "[true,false,null]",
+        "[tru]",
+        "[nulll]",
+        "[TRUE]",
+        "[0,-0,0.5,-1.25e+3,1E2,1e-2]",
+        "[00]",
+        "[-]",
+        "[1.]",
+        "[.5]",
+        "[1e]",
+        "[1e+]",
+        "[+1]",
+        "[0x1]",
+        "[1e999]",
+        "[NaN]",
+        "[-9223372036854775808]",
+        "[\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"]",
+        "[\"\\u0041\\u00e9\\u20AC\\ud83d\\udc33\"]",
+        "[\"\\ud83d\"]",
+        "[\"\\udc33\"]",
+        "[\"\\ud83dx\"]",
+        "[\"\\ud83d\\u0041\"]",
+        "[\"\\u12\"]",
+        "[\"\\u12g4\"]",
+        "[\"\\u\"]",
+        "[\"\\x\"]",
+        "[\"\\",
+        "[\"a",
+        "[\"a\nb\"]",
+        "[\"a\tb\"]",
+        "[\"\x7f\"]",
+        "[\"\xc3\xa9\"]",
+        "[\"\xc3\"]",
+        "[\"\xed\xa0\x80\"]",
+        "{\"\\u0061\":1,\"a\":2}",
+        "{\"a\":{\"a\":{\"a\":[{\"a\":1}]}}}",
+        "[1]]",
+        "[1}",
+        "{\"a\":1]",
+        "[1]//",
+        "\xef\xbb\xbf[]",
+        "nul",
+        "\"x\"",
+        "7",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(texts); i++) {
+        sc_cleanup_json ours = NULL;
+        sc_cleanup_json theirs = json_loads(texts[i], JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL);
+        struct sc_err err = SC_ERR_INIT;
+
+        if ((sc_json_parse(texts[i], strlen(texts[i]), "x", &ours, &err) == 0) != (theirs != NULL))
+            fail_msg("%s: jansson %s it, we say \"%s\"", texts[i], theirs ? "takes" : "refuses", err.msg);
+        if (theirs && !json_equal(ours, theirs))
+            fail_msg("%s: the values differ", texts[i]);
+    }
+}
+
+static void
+test_each_refusal_says_why(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } rows[] = {
+        {"", "line 1, column 1: it ends too early"},
+        {"[", "line 1, column 2: it ends too early"},
+        {"[}", "line 1, column 2: a value is expected"},
+        {"[1\n;", "line 2, column 1: \",\" or \"]\" is expected"},
+        {"{\"a\":1;", "line 1, column 7: \",\" or \"}\" is expected"},
+        {"{\"a\"}", "line 1, column 5: \":\" is expected"},
+        {"{1:1}", "line 1, column 2: a string is expected"},
+        {"{\"a\":1,\"a\":1}", "line 1, column 11: a key that was there before"},
+        {"[\"a", "line 1, column 4: a string that does not end"},
+        {"[\"\n\"]", "line 1, column 3: a control character in a string"},
+        {"[\"\xff\"]", "line 1, column 3: a byte that is not UTF-8"},
+        {"[\"\\u0000\"]", "line 1, column 9: an escape that does not exist"},
+        {"\"X\\", "line 1, column 4: an escape that does not exist"},
+        {"[-x]", "line 1, column 3: a number that is not complete"},
+        {"[01]", "line 1, column 3: a number with a leading zero"},
+        {"[18446744073709551616]", "line 1, column 22: a number that is too large"},
+        {"[1e999]", "line 1, column 7: a number that is too large"},
+        {"[\"\\u000118446744073709551615\"]", "line 1, column 30: a string that stands for a number"},
+        {"[] []", "line 1, column 4: something follows the end"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(rows); i++) {
+        struct sc_err err = SC_ERR_INIT;
+        json_t *json = NULL;
+
+        assert_int_equal(sc_json_parse(rows[i].text, strlen(rows[i].text), "x", &json, &err), -1);
+        assert_memory_equal(err.msg, "parse x: ", 9);
+        assert_string_equal(err.msg + 9, rows[i].why);
+    }
+}
+
 static void
 test_depth_is_bounded(void **state)
 {
@@ -213,13 +328,13 @@ test_lists_and_maps(void **state)
 static void
 test_dump(void **state)
 {
-    sc_cleanup_json json = parse("{\"z\":[],\"a\":{},\"l\":[1,-2.5,null,true,false,{\"k\":\"v\\n\"}]}");
+    sc_cleanup_json json = parse("{\"z\":[],\"a\":{},\"l\":[1,-2.5,1e3,null,true,false,{\"k\":\"v\\n\"}]}");
     sc_cleanup_buf out = SC_BUF_INIT;
     struct sc_err err;
 
     (void)state;
     assert_ok(sc_json_dump(json, &out, &err));
-    assert_string_equal(sc_buf_str(&out), "{\"z\":[],\"a\":{},\"l\":[1,-2.5,null,true,false,{\"k\":\"v\\n\"}]}");
+    assert_string_equal(sc_buf_str(&out), "{\"z\":[],\"a\":{},\"l\":[1,-2.5,1000.0,null,true,false,{\"k\":\"v\\n\"}]}");
     sc_buf_clear(&out);
     assert_ok(sc_json_dump_pretty(json, &out, &err));
     assert_string_equal(sc_buf_str(&out), "{\n"
@@ -228,6 +343,7 @@ test_dump(void **state)
                                           "    \"l\": [\n"
                                           "        1,\n"
                                           "        -2.5,\n"
+                                          "        1000.0,\n"
                                           "        null,\n"
                                           "        true,\n"
                                           "        false,\n"
@@ -262,6 +378,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_grammar_as_jansson_has_it),
+        cmocka_unit_test(test_each_refusal_says_why),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_absent_and_null_leave_out_alone),
         cmocka_unit_test(test_wrong_types_name_the_member),

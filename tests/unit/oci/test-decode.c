@@ -44,6 +44,7 @@ static const struct {
     {"{\"mounts\":[{\"destination\":\"/a\"},{\"destination\":\"/b\",\"uidMappings\":[{\"containerID\":0}]}]}",
      "mounts[1].uidMappings[0].hostID: is required"},
     {"{\"hooks\":{\"poststop\":[{\"path\":7}]}}", "hooks.poststop[0].path: must be a string"},
+    {"{\"annotations\":{\"a=b\":\"\"}}", "annotations: key \"a=b\" must not contain \"=\""},
     {"{\"annotations\":{\"a\":1}}", "annotations[\"a\"]: must be a string"},
     {"{\"linux\":{\"namespaces\":[{\"path\":\"/x\"}]}}", "linux.namespaces[0].type: is required"},
     {"{\"linux\":{\"namespaces\":[{\"type\":\"net\"}]}}",
