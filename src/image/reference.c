@@ -266,12 +266,14 @@ sc_reference_full(const struct sc_reference *ref, struct sc_arena *arena)
 char *
 sc_reference_familiar(const struct sc_reference *ref, struct sc_arena *arena)
 {
-    const char *path = ref->repository;
+    const char *path = ref->repository, *word = path + sizeof(OFFICIAL) - 1;
 
-    if (!sc_str_eq(ref->registry, DEFAULT_DOMAIN))
+    /* Without its registry, a first component that looks like one would be taken for it. */
+    if (!sc_str_eq(ref->registry, DEFAULT_DOMAIN) || domain_len(path, strlen(path)) > 0)
         return sc_arena_printf(arena, "%s/%s", ref->registry, path);
-    if (sc_str_starts(path, OFFICIAL) && !strchr(path + sizeof(OFFICIAL) - 1, '/'))
-        path += sizeof(OFFICIAL) - 1;
+    if (sc_str_starts(path, OFFICIAL) && !strchr(word, '/') &&
+        !(strlen(word) == SC_DIGEST_HEX_LEN && sc_hex_is_valid(word, SC_DIGEST_HEX_LEN)))
+        path = word;
     return sc_arena_strdup(arena, path);
 }
 

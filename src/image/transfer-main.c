@@ -39,16 +39,16 @@ print_clean(FILE *out, const char *text)
     }
 }
 
+/* One line, as sc itself prints it. */
 static void
 print_err(const struct sc_err *err)
 {
     (void)fputs("sc: ", stderr);
     print_clean(stderr, err->msg);
-    (void)fputc('\n', stderr);
-    if (err->remedy[0] == '\0')
-        return;
-    (void)fputs("sc: hint: ", stderr);
-    print_clean(stderr, err->remedy);
+    if (err->remedy[0] != '\0') {
+        (void)fputs("; ", stderr);
+        print_clean(stderr, err->remedy);
+    }
     (void)fputc('\n', stderr);
 }
 

@@ -34,6 +34,8 @@ test_accepted(void **state)
         {"base@sha256:" HEX64, "docker.io/library/base@sha256:" HEX64, "base@sha256:" HEX64},
         {"base:t@sha256:" HEX64, "docker.io/library/base:t@sha256:" HEX64, "base:t@sha256:" HEX64},
         {"r.io/" HEX64, "r.io/" HEX64 ":latest", "r.io/" HEX64 ":latest"},
+        {"docker.io/quay.io/x", "docker.io/quay.io/x:latest", "docker.io/quay.io/x:latest"},
+        {"docker.io/" HEX64, "docker.io/library/" HEX64 ":latest", "library/" HEX64 ":latest"},
         {"abcdef", "docker.io/library/abcdef:latest", "abcdef:latest"},
     };
 
