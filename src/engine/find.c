@@ -93,6 +93,23 @@ newest_first(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
+/* Directories that a monitor put aside for removal and was killed before it came to it. */
+static void
+sweep_gone(int root_fd)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    int fd = sc_dir_open_at(root_fd, "container", &ignored);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *item;
+
+    if (!dir)
+        return;
+    while ((item = readdir(dir)) != NULL) {
+        if (sc_str_ends(item->d_name, ".gone"))
+            (void)!sc_tree_remove_at(fd, item->d_name, &ignored);
+    }
+}
+
 /* Run directories whose container is gone: what a crash in the middle of a removal leaves. */
 static void
 sweep_run(struct sc_engine *engine)
@@ -145,6 +162,8 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
             out->count++;
     }
     sweep_run(engine);
+    sweep_gone(engine->data_fd);
+    sweep_gone(engine->run_fd);
     sc_claim_sweep(engine, "name");
     sc_claim_sweep(engine, "userns");
     qsort(out->items, out->count, sizeof(*out->items), newest_first);

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -115,6 +117,26 @@ undo(int run_dir, struct sc_err *err)
     return unlinkat(run_dir, "undo", 0) < 0 ? sc_err_errno(err, errno, "remove \"undo\"") : 0;
 }
 
+static bool
+gone_name(const char *dir, char gone[PATH_MAX])
+{
+    int len = snprintf(gone, PATH_MAX, "%s.gone", dir);
+
+    return len > 0 && len < PATH_MAX;
+}
+
+/* Takes an --rm container's directory out of sight at once; deleting what is in it may take a disk milliseconds, and no
+ * client need wait for that. */
+static void
+put_aside(const struct sc_monitor *monitor, const char *dir, struct sc_err *err)
+{
+    char gone[PATH_MAX];
+
+    if (gone_name(dir, gone) && renameat(AT_FDCWD, dir, AT_FDCWD, gone) == 0) /* lint: the engine's own directory */
+        return;
+    check(monitor, sc_tree_remove_at(AT_FDCWD, dir, err), err); /* lint: the same */
+}
+
 /* After this nobody can connect any more: the socket's name is gone. */
 static void
 remove_traces(const struct sc_monitor *monitor, struct sc_err *err)
@@ -130,10 +152,25 @@ remove_traces(const struct sc_monitor *monitor, struct sc_err *err)
             (void)unlinkat(run_dir, "monitor.sock", 0);
         return;
     }
-    check(monitor, sc_tree_remove_at(AT_FDCWD, config->data_dir, err), err); /* lint: the engine's own directory */
+    put_aside(monitor, config->data_dir, err);
     if (config->name_link && unlinkat(AT_FDCWD, config->name_link, 0) < 0 && errno != ENOENT) /* lint: the same */
         check(monitor, sc_err_errno(err, errno, "remove the name \"%s\"", config->name_link), err);
-    check(monitor, sc_tree_remove_at(AT_FDCWD, config->run_dir, err), err); /* lint: the engine's own directory */
+    put_aside(monitor, config->run_dir, err);
+}
+
+/* What was put aside. A later `sc ps` does it where this monitor is killed before. */
+static void
+remove_aside(const struct sc_monitor *monitor)
+{
+    const char *const dirs[] = {monitor->config.data_dir, monitor->config.run_dir};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(dirs) && monitor->config.is_rm; i++) {
+        struct sc_err ignored = SC_ERR_INIT; /* monitor.err is gone too */
+        char gone[PATH_MAX];
+
+        if (gone_name(dirs[i], gone))
+            (void)!sc_tree_remove_at(AT_FDCWD, gone, &ignored); /* lint: the engine's own directory */
+    }
 }
 
 /* All output that is left, then EXIT. True: the client has it all, or is gone. */
@@ -156,6 +193,19 @@ say_goodbye(struct sc_monitor *monitor, struct sc_client *client, const struct s
     return true;
 }
 
+/* EXIT for each client that can take it now. */
+static void
+say_goodbye_once(struct sc_monitor *monitor, const struct sc_exit *record)
+{
+    for (size_t i = 0; i < monitor->client_count; i++) {
+        struct sc_client *client = &monitor->clients[i];
+
+        if (client->fd >= 0 && say_goodbye(monitor, client, record))
+            sc_client_drop(monitor, client);
+    }
+    sc_client_sweep(monitor);
+}
+
 /* A client may take its time (a pager): nothing but this process waits for it. */
 static void
 say_goodbye_to_all(struct sc_monitor *monitor, const struct sc_exit *record)
@@ -163,13 +213,7 @@ say_goodbye_to_all(struct sc_monitor *monitor, const struct sc_exit *record)
     struct pollfd polls[SC_CLIENTS_MAX];
 
     for (;;) {
-        for (size_t i = 0; i < monitor->client_count; i++) {
-            struct sc_client *client = &monitor->clients[i];
-
-            if (client->fd >= 0 && say_goodbye(monitor, client, record))
-                sc_client_drop(monitor, client);
-        }
-        sc_client_sweep(monitor);
+        say_goodbye_once(monitor, record);
         if (monitor->client_count == 0)
             return;
         for (size_t i = 0; i < monitor->client_count; i++)
@@ -196,11 +240,14 @@ sc_monitor_finish(struct sc_monitor *monitor)
     record.was_oom_killed = is_oom_killed(monitor, &record, &err);
     sc_log_finish(&monitor->log, record.finished_at);
     sc_log_release(&monitor->log);
-    check(monitor, write_exit(monitor, &record, &err), &err);
+    if (!monitor->config.is_rm) /* else nobody can ever read it */
+        check(monitor, write_exit(monitor, &record, &err), &err);
     wait_for_init(monitor, 0, &reaped);
     remove_traces(monitor, &err);
     sc_client_accept(monitor);
     sc_closep(&monitor->config.listen_fd);
     sc_closep(&monitor->config.lock_fd);
+    say_goodbye_once(monitor, &record);
+    remove_aside(monitor);
     say_goodbye_to_all(monitor, &record);
 }

@@ -270,6 +270,23 @@ test_half_removed(void **state)
     assert_false(is_there(f, false, "name/web"));
 }
 
+/* A monitor that was killed after it took the container out of sight. */
+static void
+test_put_aside(void **state)
+{
+    struct engine_fixture *f = *state;
+    struct sc_container_list list;
+    struct sc_err err = SC_ERR_INIT;
+    char *gone = sc_arena_printf(&f->arena, "container/%s.gone", made_id(f, 1));
+
+    assert_ok(sc_dir_make_at(f->engine.data_fd, sc_arena_printf(&f->arena, "%s/upper/x", gone), 0700, &err));
+    assert_ok(sc_dir_make_at(f->engine.run_fd, gone, 0700, &err));
+    assert_ok(sc_engine_list(&f->engine, true, &f->arena, &list, &err));
+    assert_int_equal(list.count, 0);
+    assert_false(is_there(f, false, gone));
+    assert_false(is_there(f, true, gone));
+}
+
 static void
 test_damaged_record_is_said_not_removed(void **state)
 {
@@ -336,6 +353,7 @@ main(void)
         WITH_ENGINE(test_reboot),
         WITH_ENGINE(test_exited),
         WITH_ENGINE(test_half_removed),
+        WITH_ENGINE(test_put_aside),
         WITH_ENGINE(test_damaged_record_is_said_not_removed),
         WITH_ENGINE(test_list_is_newest_first),
         WITH_ENGINE(test_remove),
