@@ -1,5 +1,5 @@
 /*
- * The log's writing side: a container's output as Docker's json-file format.
+ * The log: a container's output as Docker's json-file format.
  *
  *     {"log":"hello\n","stream":"stdout","time":"2026-11-23T09:10:47.123456789Z"}
  *
@@ -43,6 +43,15 @@ void sc_log_finish(struct sc_log_writer *log, int64_t now);
 void sc_log_trim(struct sc_log_writer *log);
 void sc_log_release(struct sc_log_writer *log);
 #define sc_cleanup_log_writer __attribute__((cleanup(sc_log_release))) struct sc_log_writer
+
+/* ---- reading ------------------------------------------------------------------ */
+struct sc_log_record {
+    bool is_stderr;
+    char time[SC_TIME_MAX];    /* as it is written */
+    int64_t when;              /* the same as CLOCK_REALTIME ns */
+};
+/* One line of a log without its newline. The output goes to text, whose failure the caller checks. False: it is no record. */
+bool sc_log_record_parse(const char *record, size_t len, struct sc_log_record *out, struct sc_buf *text);
 
 /* The longest prefix of data (at most max bytes) that does not end inside a UTF-8 character. */
 size_t sc_log_cut(const char *data, size_t max);

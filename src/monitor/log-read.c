@@ -1,7 +1,6 @@
 /* Reading a log in the json-file format, over its rotated files and while it grows. */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -10,12 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json.h"
+#include "monitor/log-priv.h"
 #include "monitor/monitor.h"
 
 #define BLOCK        65536
 #define FILES_MAX    1000    /* rotated files that are looked at */
 #define RECORD_MAX   1048576 /* a longer line is no record of ours */
+#define OPEN_TRIES   50      /* against rotations meanwhile */
 #define ASK_EVERY_MS 250     /* is_running is a question, not an event */
 
 struct log_file {
@@ -30,7 +30,8 @@ struct reader {
     int dir_fd;
     const char *name;      /* of the newest file, in dir_fd */
     struct sc_buf pending; /* the start of a record */
-    struct sc_buf text;    /* a line with its time before it */
+    struct sc_buf log;     /* the output in the record at hand */
+    struct sc_buf timed;   /* the same with its time before it */
     bool is_inside[2];     /* stdout, stderr: the last record did not end its line */
     bool is_over;          /* --until was reached, or line asked to stop */
 };
@@ -40,7 +41,8 @@ reader_release(struct reader *reader)
 {
     sc_closep(&reader->dir_fd);
     sc_buf_release(&reader->pending);
-    sc_buf_release(&reader->text);
+    sc_buf_release(&reader->log);
+    sc_buf_release(&reader->timed);
 }
 
 /* index 0 is the newest: "log.json", 1 is "log.json.1" */
@@ -73,48 +75,43 @@ is_same_file(int a, int b)
 /* ---- records ----------------------------------------------------------------------------------- */
 
 static int
-emit(struct reader *reader, bool is_stderr, const char *log, size_t len, const char *time, struct sc_err *err)
+emit(struct reader *reader, const struct sc_log_record *record, struct sc_err *err)
 {
-    bool starts_line = !reader->is_inside[is_stderr];
+    const struct sc_buf *text = &reader->log;
+    bool starts_line = !reader->is_inside[record->is_stderr];
 
-    reader->is_inside[is_stderr] = len > 0 && log[len - 1] != '\n';
+    reader->is_inside[record->is_stderr] = text->len > 0 && text->data[text->len - 1] != '\n';
     if (reader->query->timestamps && starts_line) {
-        sc_buf_clear(&reader->text);
-        sc_buf_adds(&reader->text, time);
-        sc_buf_addc(&reader->text, ' ');
-        sc_buf_add(&reader->text, log, len);
-        if (sc_buf_check(&reader->text, err) < 0)
+        sc_buf_clear(&reader->timed);
+        sc_buf_adds(&reader->timed, record->time);
+        sc_buf_addc(&reader->timed, ' ');
+        sc_buf_add(&reader->timed, text->data, text->len);
+        if (sc_buf_check(&reader->timed, err) < 0)
             return -1;
-        log = reader->text.data;
-        len = reader->text.len;
+        text = &reader->timed;
     }
-    if (reader->line(is_stderr, log, len, reader->data) != 0)
+    if (reader->line(record->is_stderr, sc_buf_str(text), text->len, reader->data) != 0)
         reader->is_over = true;
     return 0;
 }
 
 /* One line of the file, without its newline. What is no record is passed over: a crash may have torn it. */
 static int
-on_record(struct reader *reader, const char *record, size_t len, struct sc_err *err)
+on_record(struct reader *reader, const char *line, size_t len, struct sc_err *err)
 {
-    /* NUL bytes are ordinary output; jansson refuses them unless asked. */
-    sc_cleanup_json json = json_loadb(record, len, JSON_ALLOW_NUL, NULL);
-    const json_t *log = json_object_get(json, "log");
-    const char *stream = json_string_value(json_object_get(json, "stream"));
-    const char *time = json_string_value(json_object_get(json, "time"));
     const struct sc_log_query *query = reader->query;
-    struct sc_err ignored = SC_ERR_INIT;
-    int64_t when = 0;
+    struct sc_log_record record;
+    bool is_record = sc_log_record_parse(line, len, &record, &reader->log);
 
-    if (!json_is_string(log) || !stream || !time || sc_time_parse(time, &when, &ignored) < 0)
+    if (sc_buf_check(&reader->log, err) < 0)
+        return -1;
+    if (!is_record || (query->since && record.when < query->since))
         return 0;
-    if (query->since && when < query->since)
-        return 0;
-    if (query->until && when > query->until) {
+    if (query->until && record.when > query->until) {
         reader->is_over = true;
         return 0;
     }
-    return emit(reader, strcmp(stream, "stderr") == 0, json_string_value(log), json_string_length(log), time, err);
+    return emit(reader, &record, err);
 }
 
 /* Splits what was read into records; the last one may be incomplete. */
@@ -214,35 +211,51 @@ files_close(struct log_file *files, int count)
         sc_closep(&files[i].fd);
 }
 
-/* Opens from the newest to the oldest, which a rotation meanwhile can only repeat, never skip; a file met twice is left
- * out. Stops where enough records for --tail are found. Returns how many. */
+/* Walks the files from the newest to the oldest. A rotation renames from the oldest to the newest, so at any moment one
+ * number may be missing; two in a row are the end. */
+struct walk {
+    int index, missing;
+};
+#define WALK_INIT                                                                                                      \
+    {                                                                                                                  \
+        .index = -1, .missing = 0                                                                                      \
+    }
+
+/* The next file that is there, or -1 after the last; walk->index is its number. */
 static int
-files_open(const struct reader *reader, struct log_file *files, struct sc_err *err)
+walk_next(const struct reader *reader, struct walk *walk)
+{
+    while (walk->missing < 2 && ++walk->index < FILES_MAX) {
+        int fd = file_open(reader, walk->index);
+
+        if (fd >= 0) {
+            walk->missing = 0;
+            return fd;
+        }
+        walk->missing++;
+    }
+    return -1;
+}
+
+/* Opens the files, the newest first, as many as --tail needs. Returns how many. */
+static int
+files_open_once(const struct reader *reader, struct log_file *files, struct sc_err *err)
 {
     int64_t lines = reader->query->tail;
+    struct walk walk = WALK_INIT;
     int count = 0;
 
-    for (int i = 0; i < FILES_MAX && lines != 0; i++) {
-        struct log_file file = {.fd = file_open(reader, i)};
-        int result = 0;
+    while (lines != 0 || count == 0) {
+        struct log_file file = {.fd = walk_next(reader, &walk)};
 
-        if (file.fd < 0 && errno == ENOENT && i == 0)
-            continue; /* between the two steps of a rotation, or no log at all */
-        if (file.fd < 0 && errno == ENOENT)
+        if (file.fd < 0)
             break;
-        if (file.fd < 0) {
-            sc_err_errno(err, errno, "open log \"%s\"", reader->name);
-            files_close(files, count);
-            return -1;
-        }
-        if (count > 0 && is_same_file(files[count - 1].fd, file.fd)) {
+        if (count > 0 && is_same_file(files[count - 1].fd, file.fd)) { /* renamed since */
             sc_closep(&file.fd);
             continue;
         }
-        if (lines > 0)
-            result = seek_tail(reader, &file, &lines, err);
         files[count++] = file;
-        if (result < 0) {
+        if (lines >= 0 && seek_tail(reader, &files[count - 1], &lines, err) < 0) {
             files_close(files, count);
             return -1;
         }
@@ -250,38 +263,67 @@ files_open(const struct reader *reader, struct log_file *files, struct sc_err *e
     return count;
 }
 
+/* The same, again when the newest file has become another meanwhile: then numbers and order may be wrong. */
+static int
+files_open(const struct reader *reader, struct log_file *files, struct sc_err *err)
+{
+    for (int i = 0;; i++) {
+        int count = files_open_once(reader, files, err);
+        sc_cleanup_fd newest = count > 0 ? file_open(reader, 0) : -1;
+
+        if (count <= 0 || i == OPEN_TRIES || (newest >= 0 && is_same_file(newest, files[0].fd)))
+            return count;
+        files_close(files, count);
+    }
+}
+
 /* ---- following -------------------------------------------------------------------------------------------- */
 
-enum next { NEXT_NONE, NEXT_EMPTIED, NEXT_FOUND };
+enum next { NEXT_NONE, NEXT_AGAIN /* a rotation is at work */, NEXT_EMPTIED, NEXT_FOUND };
+
+/* Opens the file begun after file, whose number was index when it was looked up; -1 when a rotation came between. */
+static int
+open_newer(const struct reader *reader, const struct log_file *file, int index)
+{
+    sc_cleanup_fd newer = file_open(reader, index - 1);
+    sc_cleanup_fd again = -1;
+
+    if (newer < 0 && index > 1) { /* the number that a rotation at work leaves free */
+        newer = file_open(reader, index - 2);
+        again = file_open(reader, index - 1);
+        if (again >= 0)
+            return -1;
+    }
+    again = file_open(reader, index);
+    if (newer < 0 || again < 0 || !is_same_file(again, file->fd))
+        return -1;
+    return sc_steal_fd(&newer);
+}
 
 /* What came after file: nothing yet; itself, emptied (a log of one file is not rotated); or *newer, the file begun
  * after it. */
 static enum next
 find_next(const struct reader *reader, const struct log_file *file, struct log_file *newer)
 {
+    struct walk walk = WALK_INIT;
+    int oldest = -1;
     struct stat st;
-    int i;
 
-    for (i = 0; i < FILES_MAX; i++) {
-        sc_cleanup_fd here = file_open(reader, i);
-        sc_cleanup_fd next = -1, again = -1;
+    for (;;) {
+        sc_cleanup_fd here = walk_next(reader, &walk);
 
-        if (here < 0 && i > 0)
+        if (here < 0)
             break;
-        if (here < 0 || !is_same_file(here, file->fd))
+        oldest = walk.index;
+        if (!is_same_file(here, file->fd))
             continue;
-        if (i == 0)
+        if (oldest == 0)
             return fstat(here, &st) == 0 && st.st_size < file->at ? NEXT_EMPTIED : NEXT_NONE;
-        next = file_open(reader, i - 1);
-        again = file_open(reader, i);
-        /* A rotation between the two would have made next the one after the next. */
-        if (next < 0 || again < 0 || !is_same_file(again, file->fd))
-            return NEXT_NONE;
-        newer->fd = sc_steal_fd(&next);
-        return NEXT_FOUND;
+        newer->fd = open_newer(reader, file, oldest);
+        return newer->fd >= 0 ? NEXT_FOUND : NEXT_AGAIN;
     }
     /* The writer was so fast that our file is gone: the oldest that is left comes next. With --rm, none is. */
-    newer->fd = i > 1 ? file_open(reader, i - 1) : -1;
+    newer->fd = oldest >= 0 ? file_open(reader, oldest) : -1;
     return newer->fd >= 0 ? NEXT_FOUND : NEXT_NONE;
 }
 
@@ -289,7 +331,7 @@ find_next(const struct reader *reader, const struct log_file *file, struct log_f
 static int
 catch_up(struct reader *reader, struct log_file *file, struct sc_err *err)
 {
-    for (;;) {
+    for (int tries = 0; tries < OPEN_TRIES;) {
         struct log_file newer = {.fd = -1};
 
         if (read_to_end(reader, file, err) < 0)
@@ -299,6 +341,9 @@ catch_up(struct reader *reader, struct log_file *file, struct sc_err *err)
         switch (find_next(reader, file, &newer)) {
         case NEXT_NONE:
             return 0;
+        case NEXT_AGAIN:
+            tries++;
+            break;
         case NEXT_EMPTIED:
             file->at = 0;
             sc_buf_clear(&reader->pending);
@@ -312,10 +357,12 @@ catch_up(struct reader *reader, struct log_file *file, struct sc_err *err)
             sc_buf_clear(&reader->pending);
             if (result < 0)
                 return -1;
+            tries = 0;
             break;
         }
         }
     }
+    return 0;
 }
 
 /* Sleeps until something happens in the log's directory, or it is time to ask whether the container still runs. */
@@ -343,6 +390,18 @@ watch(const struct reader *reader, struct sc_err *err)
     return sc_steal_fd(&notify_fd);
 }
 
+/* Where there was no log when we came: it begins with the oldest file that is there now. */
+static int
+oldest_open(const struct reader *reader)
+{
+    struct walk walk = WALK_INIT;
+    int oldest = -1;
+
+    for (int fd; (fd = walk_next(reader, &walk)) >= 0; oldest = fd)
+        sc_closep(&oldest);
+    return oldest;
+}
+
 static int
 follow(struct reader *reader, struct log_file *file, int notify_fd, sc_log_running_fn is_running, struct sc_err *err)
 {
@@ -350,7 +409,7 @@ follow(struct reader *reader, struct log_file *file, int notify_fd, sc_log_runni
         bool runs = is_running(reader->data); /* asked before reading: what is written before the end is read */
 
         if (file->fd < 0)
-            *file = (struct log_file){.fd = file_open(reader, 0)};
+            *file = (struct log_file){.fd = oldest_open(reader)};
         if (file->fd >= 0 && catch_up(reader, file, err) < 0)
             return -1;
         if (!runs || reader->is_over)

@@ -123,7 +123,7 @@ enum sc_relay_end { SC_RELAY_EXITED, SC_RELAY_DETACHED };
  * after that. A reader of our stdout that leaves ends the output, not the container; a process of exec gets SIGPIPE then. */
 SC_MUST_CHECK int sc_relay_run(const struct sc_relay *relay, enum sc_relay_end *end, struct sc_exit *exit_record, struct sc_err *err);
 
-/* ---- reading logs (log-read.c; jansson) ------------------------------------------------------ */
+/* ---- reading logs (log-read.c) ------------------------------------------------------ */
 struct sc_log_query {
     int64_t tail;             /* last n lines; -1: all */
     int64_t since, until;     /* CLOCK_REALTIME ns; 0: not set */

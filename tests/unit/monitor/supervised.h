@@ -25,12 +25,12 @@ struct supervised {
     char run[80], data[80], name[80], log[96];
     int run_fd, data_fd;
     pid_t monitor;
-    int client;                /* the first client's end, or -1 */
+    int client; /* the first client's end, or -1 */
 };
 
 struct how {
     const char *script;
-    int client_flags;          /* -1: no first client */
+    int client_flags; /* -1: no first client */
     bool tty, interactive, once, rm, no_log;
     int64_t log_max_size;
     int log_max_files;

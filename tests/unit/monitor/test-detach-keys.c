@@ -85,19 +85,14 @@ test_filter(void **state)
     static const struct {
         const char *keys, *in, *out;
     } cases[] = {
-        {"", "abc", "abc"},
-        {"x,y", "abc", "abc"},
-        {"x,y", "axyb", "a!"},
-        {"x,y", "axb", "axb"},
-        {"x,y", "ax", "a"},        /* held back: it may be the start */
-        {"x,y", "xx", "x"},        /* typed twice, it arrives once and waits again */
-        {"x,y", "xxy", "x!"},
-        {"x", "abxc", "ab!"},
-        {"a,a,b", "aaab", "a!"},   /* the second a may begin the sequence that counts */
-        {"a,a,b", "aacaab", "aac!"},
-        {"a,b,a,c", "ababac", "ab!"},
-        {"a,b,a,c", "abab", "ab"},
-        {"ctrl-p,ctrl-q", "ls\r\x10\x11", "ls\r!"},
+        {"", "abc", "abc"},          {"x,y", "abc", "abc"},
+        {"x,y", "axyb", "a!"},       {"x,y", "axb", "axb"},
+        {"x,y", "ax", "a"}, /* held back: it may be the start */
+        {"x,y", "xx", "x"}, /* typed twice, it arrives once and waits again */
+        {"x,y", "xxy", "x!"},        {"x", "abxc", "ab!"},
+        {"a,a,b", "aaab", "a!"}, /* the second a may begin the sequence that counts */
+        {"a,a,b", "aacaab", "aac!"}, {"a,b,a,c", "ababac", "ab!"},
+        {"a,b,a,c", "abab", "ab"},   {"ctrl-p,ctrl-q", "ls\r\x10\x11", "ls\r!"},
     };
 
     (void)state;

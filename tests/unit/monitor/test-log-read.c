@@ -9,10 +9,10 @@
 #define START  (INT64_C(1795425047) * SECOND) /* 2026-11-23T09:10:47Z */
 
 struct seen {
-    struct sc_buf text;      /* stderr's pieces in [ ] */
-    size_t stop_after;       /* pieces; 0: never */
+    struct sc_buf text; /* stderr's pieces in [ ] */
+    size_t stop_after;  /* pieces; 0: never */
     size_t count;
-    pid_t writer;            /* follow: runs as long as this process does */
+    pid_t writer; /* follow: runs as long as this process does */
 };
 
 static int
@@ -54,8 +54,8 @@ write_numbers(const struct scratch *scratch, int count, int64_t per_file, int fi
     sc_cleanup_log_writer log = SC_LOG_WRITER_INIT;
     struct sc_err err;
     char path[128];
-    int64_t record = (int64_t)strlen(
-        "{\"log\":\"1\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47.000000000Z\"}\n");
+    int64_t record =
+        (int64_t)strlen("{\"log\":\"1\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47.000000000Z\"}\n");
 
     path_of(scratch, path);
     assert_ok(sc_log_open(&log, path, per_file * record, files, &err));
@@ -187,6 +187,57 @@ test_what_is_no_record_is_passed_over(void **state)
 }
 
 static void
+test_records(void **state)
+{
+    static const struct {
+        const char *record, *log; /* NULL: it is none */
+    } cases[] = {
+        {"{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"}", "a"},
+        {" { \"time\" : \"2026-11-23T09:10:47Z\" , \"stream\" : \"x\" , \"log\" : \"\" } ", ""},
+        {"{\"attrs\":{\"a\":[1,{\"log\":\"}\"}],\"b\":\"\\\"}\"},\"log\":\"a\",\"stream\":\"x\",\"n\":-1.5,"
+         "\"time\":\"2026-11-23T09:10:47Z\"}",
+         "a"},
+        {"{\"log\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u0041\\u00e9\\u20AC\\ud83d\\udc0B\",\"stream\":\"x\","
+         "\"time\":\"2026-11-23T09:10:47Z\"}",
+         "\"\\/\b\f\n\r\tA\xc3\xa9\xe2\x82\xac\xf0\x9f\x90\x8b"},
+        {"{\"log\":\"\\ud83d.\\udc0b\\ud83d\\u0041\",\"stream\":\"x\",\"time\":\"2026-11-23T09:10:47Z\"}",
+         "\xef\xbf\xbd.\xef\xbf\xbd\xef\xbf\xbd"
+         "A"},
+        {"", NULL},
+        {"{}", NULL},
+        {"{", NULL},
+        {"[1]", NULL},
+        {"{\"log\":\"a\",\"stream\":\"stdout\"}", NULL},
+        {"{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"} x", NULL},
+        {"{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"", NULL},
+        {"{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\",}", NULL},
+        {"{\"log\":1,\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"}", NULL},
+        {"{\"log\":\"\\x\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"}", NULL},
+        {"{\"log\":\"\\u00g0\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"}", NULL},
+        {"{\"log\":\"\\u00\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47Z\"}", NULL},
+        {"{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"never\"}", NULL},
+        {"{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"2026-11-23T09:10:47.00000000000000000000000000Z\"}", NULL},
+        {"{\"log\":\"a\\", NULL},
+        {"{\"x\":[1", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].record);
+        char *exact = malloc(len + !len); /* so that a sanitizer sees a read past its end */
+        sc_cleanup_buf text = SC_BUF_INIT;
+        struct sc_log_record record;
+
+        assert_non_null(exact);
+        memcpy(exact, cases[i].record, len);
+        assert_int_equal(sc_log_record_parse(exact, len, &record, &text), cases[i].log != NULL);
+        if (cases[i].log)
+            assert_string_equal(sc_buf_str(&text), cases[i].log);
+        free(exact);
+    }
+}
+
+static void
 test_bytes_come_back(void **state)
 {
     const struct scratch *scratch = *state;
@@ -251,8 +302,8 @@ writer_runs(void *data)
     return seen->writer > 0;
 }
 
-/* A process that logs the numbers 1 to count, files of max_size bytes. It pauses, so that the reader meets all of: the end of the
- * file, a rotation while it sleeps, several rotations at once. */
+/* A process that logs the numbers 1 to count, files of max_size bytes. It pauses, so that the reader meets all of: the
+ * end of the file, a rotation while it sleeps, several rotations at once. */
 static pid_t
 start_writer(const char *path, int count, int64_t max_size, int max_files)
 {
@@ -308,6 +359,23 @@ test_follow_through_rotations(void **state)
     assert_follow(*state, 2000, 4000, 100);
 }
 
+/* --tail 0 -f: only what comes. */
+static void
+test_follow_from_the_end(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct sc_log_query query = {.tail = 0, .follow = true};
+    struct seen seen = {.stop_after = 0};
+    struct sc_err err;
+    char path[128];
+
+    write_numbers(scratch, 3, 0, 0);
+    path_of(scratch, path);
+    assert_ok(sc_log_read(path, &query, writer_runs, on_line, &seen, &err));
+    assert_string_equal(sc_buf_str(&seen.text), "");
+    sc_buf_release(&seen.text);
+}
+
 static void
 test_follow_ends_when_nothing_runs(void **state)
 {
@@ -334,11 +402,13 @@ main(void)
         SCRATCH_TEST(test_since_and_until),
         SCRATCH_TEST(test_timestamps_stand_before_lines_not_pieces),
         SCRATCH_TEST(test_what_is_no_record_is_passed_over),
+        cmocka_unit_test(test_records),
         SCRATCH_TEST(test_bytes_come_back),
         SCRATCH_TEST(test_no_log_is_empty),
         SCRATCH_TEST(test_the_reader_can_stop),
         SCRATCH_TEST(test_follow_a_file),
         SCRATCH_TEST(test_follow_through_rotations),
+        SCRATCH_TEST(test_follow_from_the_end),
         SCRATCH_TEST(test_follow_ends_when_nothing_runs),
     };
 

@@ -5,8 +5,8 @@
 #include "monitor/log-priv.h"
 #include "scratch.h"
 
-#define NOW  INT64_C(1795425047123456789)
-#define TIME "2026-11-23T09:10:47.123456789Z"
+#define NOW       INT64_C(1795425047123456789)
+#define TIME      "2026-11-23T09:10:47.123456789Z"
 #define OUT(text) "{\"log\":\"" text "\",\"stream\":\"stdout\",\"time\":\"" TIME "\"}\n"
 #define ERR(text) "{\"log\":\"" text "\",\"stream\":\"stderr\",\"time\":\"" TIME "\"}\n"
 
@@ -48,8 +48,7 @@ test_lines(void **state)
     assert_file(scratch, "log.json", OUT("one\\n") OUT("two\\n") OUT("\\n") ERR("err\\n") OUT("three\\n"));
     sc_log_trim(&log); /* must keep what waits */
     sc_log_finish(&log, NOW);
-    assert_file(scratch, "log.json",
-                OUT("one\\n") OUT("two\\n") OUT("\\n") ERR("err\\n") OUT("three\\n") OUT("four"));
+    assert_file(scratch, "log.json", OUT("one\\n") OUT("two\\n") OUT("\\n") ERR("err\\n") OUT("three\\n") OUT("four"));
 }
 
 static void
@@ -82,7 +81,8 @@ test_the_log_is_continued(void **state)
     assert_file(scratch, "log.json", OUT("x\\n") OUT("x\\n"));
 }
 
-/* The values of "log" in the file, each followed by '|'. They hold nothing that is escaped but the newline, which becomes '$'. */
+/* The values of "log" in the file, each followed by '|'. They hold nothing that is escaped but the newline, which
+ * becomes '$'. */
 static char *
 pieces(const struct scratch *scratch)
 {
@@ -104,7 +104,8 @@ pieces(const struct scratch *scratch)
     return out.data;
 }
 
-/* A line of len bytes, written step bytes at a time, comes in pieces of 16 KiB of which only the last has the newline. */
+/* A line of len bytes, written step bytes at a time, comes in pieces of 16 KiB of which only the last has the newline.
+ */
 static void
 assert_pieces(void **state, size_t len, size_t step)
 {
@@ -274,8 +275,9 @@ test_what_a_full_disk_costs_is_noted(void **state)
     put(&log, false, "5\n");
     text = scratch_read(scratch, "log.json");
     assert_memory_equal(text, OUT("1\\n"), record);
-    assert_non_null(strstr(text + record, "{\"log\":\"sc-monitor: 5 bytes of output are missing here: File too large\\n\","
-                                          "\"stream\":\"stderr\",\"time\":\""));
+    assert_non_null(strstr(text + record,
+                           "{\"log\":\"sc-monitor: 5 bytes of output are missing here: File too large\\n\","
+                           "\"stream\":\"stderr\",\"time\":\""));
     assert_string_equal(text + strlen(text) - 2 * record, OUT("4\\n") OUT("5\\n"));
     assert_null(strstr(text, "33"));
 }

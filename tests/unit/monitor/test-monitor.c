@@ -166,8 +166,8 @@ test_stdin_once_ends_with_eof(void **state)
     struct supervised *s = *state;
     sc_cleanup_told told = {.started = 0};
 
-    supervised_start(
-        s, &(struct how){.script = "cat; echo end", .client_flags = ALL, .interactive = true, .once = true});
+    supervised_start(s,
+                     &(struct how){.script = "cat; echo end", .client_flags = ALL, .interactive = true, .once = true});
     send_msg(s->client, SC_MSG_STDIN, "hello ", 6);
     send_msg(s->client, SC_MSG_STDIN_EOF, NULL, 0);
     hear_all(s->client, &told);
@@ -181,8 +181,8 @@ test_stdin_once_ends_with_the_client(void **state)
 {
     struct supervised *s = *state;
 
-    supervised_start(
-        s, &(struct how){.script = "cat; echo end", .client_flags = ALL, .interactive = true, .once = true});
+    supervised_start(s,
+                     &(struct how){.script = "cat; echo end", .client_flags = ALL, .interactive = true, .once = true});
     send_msg(s->client, SC_MSG_STDIN, "hello ", 6);
     sc_closep(&s->client);
     supervised_wait(s);
@@ -196,8 +196,8 @@ test_stdin_once_waits_for_the_last_who_feeds_it(void **state)
     sc_cleanup_told second = {.started = 0};
     sc_cleanup_fd other = -1;
 
-    supervised_start(
-        s, &(struct how){.script = "cat; echo end", .client_flags = ALL, .interactive = true, .once = true});
+    supervised_start(s,
+                     &(struct how){.script = "cat; echo end", .client_flags = ALL, .interactive = true, .once = true});
     other = attach(s, ALL, &second);
     sc_closep(&s->client);
     send_msg(other, SC_MSG_STDIN, "still open ", 11);
@@ -250,7 +250,8 @@ test_a_signal_passes_waiting_input(void **state)
     sc_cleanup_told told = {.started = 0};
     static char data[SC_MONITOR_DATA_MAX];
 
-    supervised_start(s, &(struct how){.script = "echo ready; exec sleep 1000", .client_flags = ALL, .interactive = true});
+    supervised_start(s,
+                     &(struct how){.script = "echo ready; exec sleep 1000", .client_flags = ALL, .interactive = true});
     hear_until(s->client, &told, "ready");
     for (int sent = 1; sent <= 3; sent++) { /* a pipe holds two of these and a bit */
         send_msg(s->client, SC_MSG_STDIN, data, sizeof(data));
@@ -321,7 +322,8 @@ test_much_output_arrives_whole(void **state)
     }
 }
 
-/* More than a socket holds is still on its way when init ends: the record does not wait for the reader, and nothing is lost. */
+/* More than a socket holds is still on its way when init ends: the record does not wait for the reader, and nothing is
+ * lost. */
 static void
 test_exit_is_recorded_while_a_client_sleeps(void **state)
 {
@@ -424,11 +426,9 @@ test_the_terminal_outlives_its_client(void **state)
     sc_cleanup_told second = {.started = 0};
     sc_cleanup_fd other = -1;
 
-    supervised_start(s, &(struct how){.script = "read x; echo got $x",
-                                      .client_flags = ALL,
-                                      .interactive = true,
-                                      .once = true,
-                                      .tty = true});
+    supervised_start(
+        s, &(struct how){
+               .script = "read x; echo got $x", .client_flags = ALL, .interactive = true, .once = true, .tty = true});
     sc_closep(&s->client); /* ctrl-p ctrl-q */
     other = attach(s, ALL, &second);
     send_msg(other, SC_MSG_STDIN, "it\n", 3);
@@ -484,16 +484,16 @@ test_who_breaks_the_protocol_is_dropped(void **state)
         size_t len;
         bool greets;
     } cases[] = {
-        {{SC_MSG_STDIN, 'x'}, 2, false},       /* before HELLO */
-        {{SC_MSG_HELLO}, 1, false},            /* without flags */
+        {{SC_MSG_STDIN, 'x'}, 2, false}, /* before HELLO */
+        {{SC_MSG_HELLO}, 1, false},      /* without flags */
         {{SC_MSG_HELLO, 1, 2}, 3, false},
-        {{SC_MSG_HELLO, 0}, 2, true},          /* twice */
-        {{SC_MSG_EXIT}, 1, true},              /* not a client's */
+        {{SC_MSG_HELLO, 0}, 2, true}, /* twice */
+        {{SC_MSG_EXIT}, 1, true},     /* not a client's */
         {{99}, 1, true},
-        {{SC_MSG_STDIN}, 1, true},             /* empty */
+        {{SC_MSG_STDIN}, 1, true}, /* empty */
         {{SC_MSG_RESIZE, 1, 0}, 3, true},
         {{SC_MSG_KILL, 9}, 2, true},
-        {{SC_MSG_STDIN, 'x'}, 2, true},        /* without SC_ATTACH_STDIN */
+        {{SC_MSG_STDIN, 'x'}, 2, true}, /* without SC_ATTACH_STDIN */
     };
     struct supervised *s = *state;
     sc_cleanup_told told = {.started = 0};
@@ -532,10 +532,9 @@ test_the_log_rotates(void **state)
     struct supervised *s = *state;
     sc_cleanup_told told = {.started = 0};
 
-    supervised_start(s, &(struct how){.script = "seq 1 1000",
-                                      .client_flags = SC_ATTACH_WAIT_ONLY,
-                                      .log_max_size = 8192,
-                                      .log_max_files = 3});
+    supervised_start(
+        s, &(struct how){
+               .script = "seq 1 1000", .client_flags = SC_ATTACH_WAIT_ONLY, .log_max_size = 8192, .log_max_files = 3});
     hear_all(s->client, &told);
     supervised_wait(s);
     assert_true(scratch_has(s->scratch, "data/log.json.1"));
@@ -561,6 +560,33 @@ test_no_log(void **state)
     hear_all(s->client, &told);
     assert_string_equal(sc_buf_str(&told.out), "x\n");
     assert_false(scratch_has(s->scratch, "data/log.json"));
+    supervised_wait(s);
+}
+
+/* The bound: what a container costs beside its own processes, in kB. */
+static void
+test_an_idle_monitor_is_small(void **state)
+{
+    const char *max = getenv("SC_MONITOR_PSS_MAX"); /* set where it was built with musl */
+    struct supervised *s = *state;
+    sc_cleanup_told told = {.started = 0}, second = {.started = 0};
+    sc_cleanup_fd other = -1;
+    sc_cleanup_buf rollup = SC_BUF_INIT;
+    char path[64];
+    const char *line;
+    struct sc_err err;
+
+    supervised_start(s, &(struct how){.script = "seq 1 20000; read x", .client_flags = ALL, .interactive = true});
+    hear_until(s->client, &told, "20000\n");
+    other = attach(s, SC_ATTACH_WAIT_ONLY, &second);
+    (void)snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", (int)s->monitor);
+    assert_ok(sc_file_read_at(AT_FDCWD, path, 65536, &rollup, &err));
+    line = strstr(sc_buf_str(&rollup), "\nPss:");
+    assert_non_null(line);
+    if (max)
+        assert_in_range(strtol(line + 5, NULL, 10), 1, strtol(max, NULL, 10));
+    send_msg(s->client, SC_MSG_STDIN, "\n", 1);
+    hear_all(s->client, &told);
     supervised_wait(s);
 }
 
@@ -593,6 +619,7 @@ main(void)
         SUPERVISED_TEST(test_who_breaks_the_protocol_is_dropped),
         SUPERVISED_TEST(test_the_log_rotates),
         SUPERVISED_TEST(test_no_log),
+        SUPERVISED_TEST(test_an_idle_monitor_is_small),
     };
 
     return RUN_TESTS(tests);

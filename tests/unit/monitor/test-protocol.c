@@ -142,12 +142,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        SCRATCH_TEST(test_a_long_path_can_listen),
-        SCRATCH_TEST(test_nobody_listens),
-        cmocka_unit_test(test_messages_of_all_sizes),
-        cmocka_unit_test(test_a_message_larger_than_the_room),
-        cmocka_unit_test(test_the_other_end_is_gone),
-        cmocka_unit_test(test_a_reset_does_not_hide_the_last_message),
+        SCRATCH_TEST(test_a_long_path_can_listen),    SCRATCH_TEST(test_nobody_listens),
+        cmocka_unit_test(test_messages_of_all_sizes), cmocka_unit_test(test_a_message_larger_than_the_room),
+        cmocka_unit_test(test_the_other_end_is_gone), cmocka_unit_test(test_a_reset_does_not_hide_the_last_message),
     };
 
     return RUN_TESTS(tests);
