@@ -348,7 +348,7 @@ static void
 test_a_client_that_leaves_frees_the_others(void **state)
 {
     struct supervised *s = *state;
-    sc_cleanup_told told = {.started = 0}, second = {.started = 0};
+    sc_cleanup_told second = {.started = 0};
     sc_cleanup_fd other = -1;
 
     supervised_start(s, &(struct how){.script = "read x; head -c 3000000 /dev/zero; echo end",

@@ -14,12 +14,8 @@ test_a_long_path_can_listen(void **state)
     struct sc_err err;
     struct stat st;
 
-    for (int i = 0; i < 10; i++) {
-        char part[64];
-
-        (void)snprintf(part, sizeof(part), "%sa-directory-with-a-rather-long-name-%02d", i ? "/" : "", i);
-        (void)strncat(path, part, sizeof(path) - strlen(path) - 1);
-    }
+    for (size_t i = 0, len = 0; i < 10; i++, len = strlen(path))
+        (void)snprintf(path + len, sizeof(path) - len, "%sa-directory-with-a-rather-long-name-%02zu", i ? "/" : "", i);
     assert_ok(sc_dir_make_at(scratch->fd, path, 0755, &err));
     run = sc_dir_open_at(scratch->fd, path, &err);
     assert_true(run >= 0);
