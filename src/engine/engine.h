@@ -149,7 +149,9 @@ struct sc_exec_options {
     struct sc_strv args, env;
     char *user, *workdir;
     bool interactive, tty, detach, privileged;
-    bool explain;
+    bool explain;                             /* trace is called as for a start */
+    void (*trace)(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
+    void *trace_data;
     char *detach_keys;
 };
 /* A process in a running container, with pipes (or a pty) for stdio; the caller relays (sc_relay) and reaps it. */

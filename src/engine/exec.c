@@ -129,6 +129,8 @@ exec_launch(const struct sc_engine *engine, const struct sc_host *host, const st
     how.err_fd = std_err[1];
     how.seccomp_cache_fd = cache;
     how.explain = options->explain;
+    how.trace = options->trace;
+    how.trace_data = options->trace_data;
     how.cgroups = &host->cgroups;
     if (result == 0)
         result = sc_launch_run(plan, &how, &out->process, err);
