@@ -1,0 +1,208 @@
+/*
+ * cli: the program `sc`. One small file per command; tables say what can be typed; this is the only folder that prints.
+ *
+ *     argv ─► commands.c (which command) ─► options.c (its table) ─► cmd-*.c ─► engine ─► output.c, table.c, template.c
+ *
+ * A command is a row of sc_spellings and a struct sc_command: its words, its option table, its limits. Help text,
+ * manual, completions and the parser all read these tables; tests/unit/cli proves that none of them forgets a row.
+ *
+ * Invariants: a library function never prints and a command prints its result only after it has it. A command returns
+ * the exit status, or -1 with err filled; main() prints that as one line, `sc: MESSAGE; REMEDY`. `--help` never opens
+ * the engine.
+ */
+#ifndef SC_CLI_H
+#define SC_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/base.h"
+#include "engine/engine.h"
+
+#define SC_EXIT_ENGINE 125
+#define SC_DETACH_KEYS "ctrl-p,ctrl-q"
+
+/* ---- options (options.c) -------------------------------------------------------------------------------------- */
+
+enum sc_option_kind {
+    SC_OPTION_FLAG,     /* bool: --rm, --rm=false, -i */
+    SC_OPTION_STR,      /* char * */
+    SC_OPTION_STRV,     /* struct sc_strv: may be repeated */
+    SC_OPTION_CALL,     /* set() reads the value */
+    SC_OPTION_OPTIONAL, /* set() reads the value, which may be absent: --explain[=HOW]; then it is "" */
+};
+/* Reads value into the member at `to`. Its error need not name the option: the parser does. */
+typedef int (*sc_option_set_fn)(void *to, const char *value, struct sc_arena *arena, struct sc_err *err);
+struct sc_option {
+    const char *name; /* "memory"; NULL ends a table */
+    char letter;      /* 'm', or 0 */
+    enum sc_option_kind kind;
+    size_t offset;     /* of the member in the command's options */
+    const char *value; /* what help calls the value: "bytes"; NULL for a flag */
+    const char *help;
+    sc_option_set_fn set;
+    const char *alias; /* a second long name, or NULL */
+};
+
+/* ---- commands (commands.c) ------------------------------------------------------------------------------------- */
+
+struct sc_cli;
+struct sc_command {
+    const char *name;     /* as help shows it: "run", "image import" */
+    const char *synopsis; /* "[OPTIONS] IMAGE [COMMAND] [ARG...]" */
+    const char *help;     /* one line */
+    const struct sc_option *options;
+    int args_min, args_max; /* args_max -1: any number */
+    bool stops_at_argument; /* options end at the first argument: the rest is the container's command */
+    bool starts_containers; /* protects its own executable first; a failure is 125 and not 1 */
+    int (*run)(struct sc_cli *cli, struct sc_err *err);
+};
+struct sc_spelling {
+    const char *group, *name; /* group NULL: at the top */
+    const struct sc_command *command;
+};
+extern const struct sc_spelling sc_spellings[];
+extern const size_t sc_spelling_count;
+extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_stop, sc_cmd_kill, sc_cmd_rm, sc_cmd_ps,
+    sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect, sc_cmd_container_inspect,
+    sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_pause, sc_cmd_unpause, sc_cmd_images, sc_cmd_rmi, sc_cmd_tag,
+    sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info, sc_cmd_version, sc_cmd_help;
+
+/* One invocation. */
+struct sc_cli {
+    const struct sc_command *command;
+    int argc; /* what follows the command's words */
+    char **argv;
+    bool wants_help; /* the parser met --help */
+    struct sc_arena arena;
+    struct sc_engine engine;
+};
+
+/* Which command argv (without the program's name) asks for; *used counts its words. A word that is none, and a group
+ * without a word, are SC_ERR_INVALID. Nothing at all, --help and -h give sc_cmd_help; --version and -v sc_cmd_version.
+ */
+SC_MUST_CHECK int sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, struct sc_err *err);
+/* Parses cli->argv by the command's table into `options`, the rest into args, and checks their number. On --help:
+ * cli->wants_help and -1 with err untouched. */
+SC_MUST_CHECK int sc_cli_parse(struct sc_cli *cli, void *options, struct sc_strv *args, struct sc_err *err);
+/* The same without a struct sc_cli: what the tests call. */
+SC_MUST_CHECK int sc_options_parse(const struct sc_command *command, int argc, char **argv, void *options,
+                                   struct sc_arena *arena, struct sc_strv *args, bool *wants_help, struct sc_err *err);
+SC_MUST_CHECK int sc_cli_engine(struct sc_cli *cli, struct sc_err *err); /* opens cli->engine */
+/* For each argument: the container, then fn; an error is printed as it occurs and the rest goes on, as in Docker.
+ * Returns 0 or 1. */
+typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data,
+                          struct sc_err *err);
+SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void *data);
+
+void sc_help_command(const struct sc_command *command, struct sc_buf *out);
+void sc_help_all(struct sc_buf *out);
+/* `sc __options`: every command and option, one a line, for the tests of manual and completions. */
+void sc_help_options(struct sc_buf *out);
+
+/* ---- what run and create share (create-options.c, values.c, mount-value.c, env.c) ------------------------------ */
+
+enum sc_explain { SC_EXPLAIN_NONE, SC_EXPLAIN_TEXT, SC_EXPLAIN_JSON, SC_EXPLAIN_SH };
+struct sc_run_options {
+    struct sc_create_options create;
+    struct sc_strv env_files, attach;
+    char *entrypoint;
+    bool sig_proxy, dry_run;
+    enum sc_explain explain;
+};
+extern const struct sc_option sc_run_table[], sc_create_table[];
+void sc_run_options_init(struct sc_run_options *options);
+/* After parsing: image and command from args, files read, relative paths made absolute, values that belong together
+ * checked. */
+SC_MUST_CHECK int sc_run_options_finish(struct sc_run_options *options, const struct sc_strv *args,
+                                        struct sc_arena *arena, struct sc_err *err);
+/* The SC_ATTACH_* that run's options ask for. */
+SC_MUST_CHECK int sc_run_attach_flags(const struct sc_run_options *options, int *flags, struct sc_err *err);
+/* create --dry-run, run --dry-run, --explain=sh: prints the plan, does nothing */
+SC_MUST_CHECK int sc_run_print_plan(struct sc_cli *cli, const struct sc_run_options *options, struct sc_err *err);
+/* struct sc_start_options.trace; data is an enum sc_explain * */
+void sc_explain_trace(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
+
+/* "K=V" kept; "K" takes the caller's value, or stays "K" when there is none. */
+SC_MUST_CHECK int sc_env_add(struct sc_strv *env, const char *entry, struct sc_arena *arena, struct sc_err *err);
+/* Files first, then flags. */
+SC_MUST_CHECK int sc_env_collect(const struct sc_strv *files, const struct sc_strv *flags, struct sc_arena *arena,
+                                 struct sc_strv *out, struct sc_err *err);
+/* The text of an --env-file; name is for messages. */
+SC_MUST_CHECK int sc_env_parse(const char *text, const char *name, struct sc_strv *env, struct sc_arena *arena,
+                               struct sc_err *err);
+
+/* One value each: `to` is the member, typed as named. */
+int sc_value_size(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_memory_swap(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_cpus(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_i64(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_u64(void *u64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_cpu_list(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_pids(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_oom_score(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_swappiness(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_seconds(void *integer, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_signal_text(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_signal(void *integer, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_detach_keys(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_ulimit(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_sysctl(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_cap(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_id_map(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_label(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_pid(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_ipc(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_uts(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_userns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_explain(void *explain, const char *value, struct sc_arena *arena, struct sc_err *err);
+/* to is the whole struct sc_create_options */
+int sc_value_device(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_time_offset(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_volume(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_mount(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_tmpfs(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+
+/* ---- output ----------------------------------------------------------------------------------------------------- */
+
+/* One line on standard error, nothing in it that speaks to the terminal. */
+void sc_print_err(const struct sc_err *err);
+/* Flushes standard output; what could not be written is an error. */
+SC_MUST_CHECK int sc_output_flush(struct sc_err *err);
+
+/* human.c: Docker's units. */
+#define SC_HUMAN_MAX 48
+void sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX]);    /* "4.27MB", three digits, powers of 1000 */
+void sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX]); /* "2 minutes", "About an hour" */
+/* "Up 3 seconds", "Exited (0) 5 minutes ago", "Created" */
+void sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf *out);
+/* At most max characters of UTF-8, the last being an ellipsis when something was cut. */
+void sc_human_cut(const char *text, size_t max, struct sc_buf *out);
+
+/* table.c: text with tabs and newlines to columns, as Go's tabwriter does for Docker: at least ten wide, three apart.
+ */
+void sc_table_align(const char *text, struct sc_buf *out);
+
+/* template.c: what of Go's text/template people use with --format: fields, variables, pipelines, if, range, with and
+ * the functions json, index, len, upper, lower, title, join, split, eq, ne, and, or, not, print, println. */
+SC_MUST_CHECK int sc_template_run(const char *text, const json_t *data, struct sc_buf *out, struct sc_err *err);
+
+/* list-output.c: a list as Docker prints lists. */
+struct sc_column {
+    const char *key, *header; /* "ID", "CONTAINER ID" */
+};
+struct sc_list_format {
+    const char *format;              /* --format, or NULL */
+    const char *default_table;       /* "{{.ID}}\t{{.Image}}" */
+    const struct sc_column *columns; /* key NULL ends */
+};
+SC_MUST_CHECK int sc_list_print(const struct sc_list_format *how, const json_t *rows, struct sc_err *err);
+/* One object: "" or NULL indents, "json" is one line, else a template. */
+SC_MUST_CHECK int sc_object_print(const char *format, const json_t *object, struct sc_err *err);
+
+#endif

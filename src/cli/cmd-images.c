@@ -1,0 +1,186 @@
+/* sc images, rmi, tag. */
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+struct images_options {
+    bool all, quiet, no_trunc, digests;
+    char *format;
+};
+
+#define AT(member) offsetof(struct images_options, member)
+
+static const struct sc_option table[] = {
+    {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Show all (the default)", NULL, NULL},
+    {"digests", 0, SC_OPTION_FLAG, AT(digests), NULL, "Show digests", NULL, NULL},
+    {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
+    {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show ids whole", NULL, NULL},
+    {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
+    {.name = NULL},
+};
+
+static const struct sc_column columns[] = {
+    {"Repository", "REPOSITORY"},
+    {"Tag", "TAG"},
+    {"Digest", "DIGEST"},
+    {"ID", "IMAGE ID"},
+    {"CreatedSince", "CREATED"},
+    {"CreatedAt", "CREATED AT"},
+    {"Size", "SIZE"},
+    {NULL, NULL},
+};
+
+static json_t *
+row_of(const struct sc_image *image, const struct sc_reference *ref, const struct images_options *options, int64_t now,
+       struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
+    const char *id = image->id;
+    int64_t created = 0;
+    json_t *row = json_object();
+
+    if (!options->no_trunc && sc_str_starts(id, "sha256:"))
+        id += strlen("sha256:");
+    sc_human_size(image->size, size);
+    (void)json_object_set_new(row, "Containers", json_string("N/A"));
+    (void)json_object_set_new(row, "CreatedAt", json_string(image->created ? image->created : "N/A"));
+    if (image->created && sc_time_parse(image->created, &created, &ignored) == 0) {
+        sc_human_duration(now - created, since);
+        (void)json_object_set_new(row, "CreatedSince", json_sprintf("%s ago", since));
+    } else {
+        (void)json_object_set_new(row, "CreatedSince", json_string("N/A"));
+    }
+    (void)json_object_set_new(row, "Digest", json_string(image->manifest_digest ? image->manifest_digest : "<none>"));
+    (void)json_object_set_new(row, "ID", options->no_trunc ? json_string(id) : json_sprintf("%.12s", id));
+    (void)json_object_set_new(row, "Repository", json_string(ref ? sc_reference_familiar(ref, arena) : "<none>"));
+    (void)json_object_set_new(row, "Size", json_string(size));
+    (void)json_object_set_new(row, "Tag", json_string(ref && ref->tag ? ref->tag : "<none>"));
+    return row;
+}
+
+/* REPOSITORY or REPOSITORY:TAG */
+static bool
+is_asked_for(const struct sc_reference *ref, const char *wanted, struct sc_arena *arena)
+{
+    struct sc_reference parsed = {0};
+    struct sc_err ignored = SC_ERR_INIT;
+    const char *colon = strrchr(wanted, ':');
+
+    if (!ref || sc_reference_parse(wanted, arena, &parsed, &ignored) < 0 ||
+        !sc_str_eq(ref->registry, parsed.registry) || !sc_str_eq(ref->repository, parsed.repository))
+        return false;
+    return !colon || strchr(colon, '/') || sc_str_eq(ref->tag, parsed.tag);
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    struct images_options options = {.all = false};
+    struct sc_list_format how = {.columns = columns};
+    struct sc_image_list list = {.items = NULL};
+    struct sc_strv args = {0};
+    sc_cleanup_json rows = json_array();
+    int64_t now = sc_time_now();
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct sc_image *image = &list.items[i];
+        struct sc_reference ref = {0};
+        struct sc_err ignored = SC_ERR_INIT;
+        bool has_name = image->name && sc_reference_parse(image->name, &cli->arena, &ref, &ignored) == 0;
+
+        if (args.count == 0 || is_asked_for(has_name ? &ref : NULL, args.items[0], &cli->arena))
+            (void)json_array_append_new(rows, row_of(image, has_name ? &ref : NULL, &options, now, &cli->arena));
+    }
+    how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
+    how.default_table = options.digests
+                            ? "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}"
+                            : "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+    return sc_list_print(&how, rows, err);
+}
+
+const struct sc_command sc_cmd_images = {
+    .name = "images",
+    .synopsis = "[OPTIONS] [REPOSITORY[:TAG]]",
+    .help = "List images",
+    .options = table,
+    .args_max = 1,
+    .run = run,
+};
+
+/* ---- rmi --------------------------------------------------------------------------------------------------- */
+
+struct rmi_options {
+    bool force, no_prune;
+};
+
+static const struct sc_option rmi_table[] = {
+    {"force", 'f', SC_OPTION_FLAG, offsetof(struct rmi_options, force), NULL, "Take the name even of an image in use",
+     NULL, NULL},
+    {"no-prune", 0, SC_OPTION_FLAG, offsetof(struct rmi_options, no_prune), NULL,
+     "Accepted for Docker's sake, without effect", NULL, NULL},
+    {.name = NULL},
+};
+
+static int
+run_rmi(struct sc_cli *cli, struct sc_err *err)
+{
+    struct rmi_options options = {.force = false};
+    struct sc_strv args = {0};
+    int status = 0;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    for (size_t i = 0; i < args.count; i++) {
+        struct sc_image_removed removed = {.deleted = {0}};
+        struct sc_err one = SC_ERR_INIT;
+
+        if (sc_image_remove(&cli->engine.store, args.items[i], options.force, sc_engine_image_in_use, &cli->engine,
+                            &cli->arena, &removed, &one) < 0) {
+            sc_print_err(&one);
+            if (!(options.force && one.kind == SC_ERR_NOT_FOUND))
+                status = 1;
+            continue;
+        }
+        for (size_t j = 0; j < removed.untagged.count; j++)
+            (void)printf("%s\n", removed.untagged.items[j]);
+        for (size_t j = 0; j < removed.deleted.count; j++)
+            (void)printf("%s\n", removed.deleted.items[j]);
+    }
+    return status;
+}
+
+const struct sc_command sc_cmd_rmi = {
+    .name = "rmi",
+    .synopsis = "[OPTIONS] IMAGE...",
+    .help = "Remove images",
+    .options = rmi_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_rmi,
+};
+
+/* ---- tag ----------------------------------------------------------------------------------------------------- */
+
+static int
+run_tag(struct sc_cli *cli, struct sc_err *err)
+{
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, NULL, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    return sc_image_tag(&cli->engine.store, args.items[0], args.items[1], err);
+}
+
+const struct sc_command sc_cmd_tag = {
+    .name = "tag",
+    .synopsis = "IMAGE NAME[:TAG]",
+    .help = "Give an image another name",
+    .args_min = 2,
+    .args_max = 2,
+    .run = run_tag,
+};

@@ -1,0 +1,166 @@
+/* sc inspect, for containers and images. */
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+struct inspect_options {
+    char *format, *type;
+};
+
+static const struct sc_option typed_table[] = {
+    {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
+     NULL},
+    {.name = NULL},
+};
+
+static const struct sc_option table[] = {
+    {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
+     NULL},
+    {"type", 0, SC_OPTION_STR, offsetof(struct inspect_options, type), "type", "container or image", NULL, NULL},
+    {.name = NULL},
+};
+
+static int
+inspect_image(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err)
+{
+    struct sc_image image = {0};
+
+    if (sc_image_find(&cli->engine.store, name, &cli->arena, &image, err) < 0)
+        return -1;
+    return sc_engine_inspect_image(&cli->engine, &image, out, err);
+}
+
+static int
+inspect_container(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err)
+{
+    struct sc_container container = SC_CONTAINER_INIT;
+
+    if (sc_engine_find(&cli->engine, name, &cli->arena, &container, err) < 0)
+        return -1;
+    return sc_engine_inspect(&cli->engine, &container, out, err);
+}
+
+static int
+inspect_one(struct sc_cli *cli, const char *name, const char *type, json_t **out, struct sc_err *err)
+{
+    struct sc_err container_err = SC_ERR_INIT, image_err = SC_ERR_INIT;
+
+    if (sc_str_eq(type, "image"))
+        return inspect_image(cli, name, out, err);
+    if (sc_str_eq(type, "container"))
+        return inspect_container(cli, name, out, err);
+    if (inspect_container(cli, name, out, &container_err) == 0)
+        return 0;
+    if (container_err.kind != SC_ERR_NOT_FOUND) {
+        *err = container_err;
+        return -1;
+    }
+    if (inspect_image(cli, name, out, &image_err) == 0)
+        return 0;
+    if (image_err.kind != SC_ERR_NOT_FOUND && image_err.kind != SC_ERR_INVALID) {
+        *err = image_err;
+        return -1;
+    }
+    sc_err_set(err, SC_ERR_NOT_FOUND, "no such object: \"%s\"", name);
+    return sc_err_remedy(err, "list what is there with: sc ps -a, sc images");
+}
+
+static int
+print_template(const char *format, const json_t *all, struct sc_err *err)
+{
+    for (size_t i = 0; i < json_array_size(all); i++) {
+        if (sc_object_print(format, json_array_get(all, i), err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+inspect_all(struct sc_cli *cli, const struct sc_strv *names, const struct inspect_options *options, struct sc_err *err)
+{
+    sc_cleanup_json all = json_array();
+    struct sc_err failures[8];
+    size_t failure_count = 0;
+    bool is_list = !options->format || !*options->format || strcmp(options->format, "json") == 0;
+
+    if (sc_cli_engine(cli, err) < 0)
+        return -1;
+    for (size_t i = 0; i < names->count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+        json_t *object = NULL;
+
+        if (inspect_one(cli, names->items[i], options->type, &object, &one) == 0)
+            (void)json_array_append_new(all, object);
+        else if (failure_count < SC_ARRAY_LEN(failures))
+            failures[failure_count++] = one;
+    }
+    if ((is_list ? sc_object_print(options->format, all, err) : print_template(options->format, all, err)) < 0)
+        return -1;
+    for (size_t i = 0; i < failure_count; i++)
+        sc_print_err(&failures[i]);
+    return failure_count > 0;
+}
+
+static int
+run_typed(struct sc_cli *cli, const char *type, struct sc_err *err)
+{
+    struct inspect_options options = {.format = NULL};
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0)
+        return -1;
+    if (type)
+        options.type = sc_arena_strdup(&cli->arena, type);
+    if (options.type && strcmp(options.type, "container") != 0 && strcmp(options.type, "image") != 0)
+        return sc_err_set(err, SC_ERR_INVALID, "--type \"%s\": must be container or image", options.type);
+    return inspect_all(cli, &args, &options, err);
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    return run_typed(cli, NULL, err);
+}
+
+static int
+run_container(struct sc_cli *cli, struct sc_err *err)
+{
+    return run_typed(cli, "container", err);
+}
+
+static int
+run_image(struct sc_cli *cli, struct sc_err *err)
+{
+    return run_typed(cli, "image", err);
+}
+
+const struct sc_command sc_cmd_inspect = {
+    .name = "inspect",
+    .synopsis = "[OPTIONS] NAME...",
+    .help = "Print all that is known of containers or images",
+    .options = table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run,
+};
+
+const struct sc_command sc_cmd_container_inspect = {
+    .name = "container inspect",
+    .synopsis = "[OPTIONS] CONTAINER...",
+    .help = "Print all that is known of containers",
+    .options = typed_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_container,
+};
+
+const struct sc_command sc_cmd_image_inspect = {
+    .name = "image inspect",
+    .synopsis = "[OPTIONS] IMAGE...",
+    .help = "Print all that is known of images",
+    .options = typed_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_image,
+};

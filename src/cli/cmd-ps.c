@@ -1,0 +1,312 @@
+/* sc ps, sc container list. */
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+struct ps_options {
+    bool all, quiet, latest, no_trunc;
+    int64_t last;
+    struct sc_strv filters;
+    char *format;
+};
+
+#define AT(member) offsetof(struct ps_options, member)
+
+static const struct sc_option table[] = {
+    {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Show those that do not run, too", NULL, NULL},
+    {"filter", 'f', SC_OPTION_STRV, AT(filters), "key=value",
+     "Show those with this name, id, status, label, ancestor or exited code", NULL, NULL},
+    {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
+    {"last", 'n', SC_OPTION_CALL, AT(last), "number", "Show the newest, whatever their state", sc_value_i64, NULL},
+    {"latest", 'l', SC_OPTION_FLAG, AT(latest), NULL, "Show the newest, whatever its state", NULL, NULL},
+    {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show ids and commands whole", NULL, NULL},
+    {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
+    {.name = NULL},
+};
+
+static const struct sc_column columns[] = {
+    {"ID", "CONTAINER ID"},
+    {"Image", "IMAGE"},
+    {"Command", "COMMAND"},
+    {"CreatedAt", "CREATED AT"},
+    {"RunningFor", "CREATED"},
+    {"Status", "STATUS"},
+    {"State", "STATE"},
+    {"Ports", "PORTS"},
+    {"Names", "NAMES"},
+    {"Labels", "LABELS"},
+    {"Mounts", "MOUNTS"},
+    {"Networks", "NETWORKS"},
+    {"LocalVolumes", "LOCAL VOLUMES"},
+    {"Size", "SIZE"},
+    {NULL, NULL},
+};
+
+/* ---- filters ------------------------------------------------------------------------------------------ */
+
+static const char *
+state_name(const struct sc_container *c)
+{
+    switch (c->status) {
+    case SC_STATUS_RUNNING:
+        return "running";
+    case SC_STATUS_PAUSED:
+        return "paused";
+    case SC_STATUS_STOPPED:
+        return "exited";
+    default:
+        return "created";
+    }
+}
+
+static bool
+has_label(const struct sc_strv *labels, const char *wanted)
+{
+    const char *equals = strchr(wanted, '=');
+
+    for (size_t i = 0; i < labels->count; i++) {
+        size_t len = strcspn(labels->items[i], "=");
+
+        if (equals ? strcmp(labels->items[i], wanted) == 0
+                   : (strlen(wanted) == len && strncmp(labels->items[i], wanted, len) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* The image by the name used, by the name with its tag, or by id. */
+static bool
+is_ancestor(const struct sc_container *c, const char *wanted, struct sc_arena *arena)
+{
+    struct sc_reference mine = {0}, theirs = {0};
+    struct sc_err ignored = SC_ERR_INIT;
+    const char *id = c->image_id && sc_str_starts(c->image_id, "sha256:") ? c->image_id + 7 : "";
+
+    if (sc_str_eq(c->image_name, wanted) || sc_str_eq(c->image_id, wanted) ||
+        (strlen(wanted) >= 4 && sc_str_starts(id, wanted)))
+        return true;
+    if (!c->image_name || sc_reference_parse(c->image_name, arena, &mine, &ignored) < 0 ||
+        sc_reference_parse(wanted, arena, &theirs, &ignored) < 0)
+        return false;
+    return sc_str_eq(sc_reference_full(&mine, arena), sc_reference_full(&theirs, arena));
+}
+
+static bool
+matches(const struct sc_container *c, const char *filter, struct sc_arena *arena)
+{
+    const char *value = strchr(filter, '=') + 1;
+
+    if (sc_str_starts(filter, "name="))
+        return strstr(c->name, *value == '/' ? value + 1 : value) != NULL;
+    if (sc_str_starts(filter, "id="))
+        return sc_str_starts(c->id, value);
+    if (sc_str_starts(filter, "status="))
+        return strcmp(state_name(c), value) == 0;
+    if (sc_str_starts(filter, "label="))
+        return has_label(&c->effective_labels, value);
+    if (sc_str_starts(filter, "exited=")) {
+        int64_t code = -1;
+        struct sc_err ignored = SC_ERR_INIT;
+
+        return c->status == SC_STATUS_STOPPED && sc_parse_i64(value, &code, &ignored) == 0 && code == c->exit.code;
+    }
+    return is_ancestor(c, value, arena);
+}
+
+/* Docker: filters of one kind are alternatives (labels are not), of different kinds conditions. */
+static bool
+is_shown(const struct sc_container *c, const struct sc_strv *filters, struct sc_arena *arena)
+{
+    for (size_t i = 0; i < filters->count; i++) {
+        size_t key = strcspn(filters->items[i], "=") + 1;
+        bool is_match = matches(c, filters->items[i], arena);
+
+        if (strncmp(filters->items[i], "label=", key) != 0) {
+            for (size_t j = 0; j < filters->count && !is_match; j++)
+                is_match =
+                    strncmp(filters->items[i], filters->items[j], key) == 0 && matches(c, filters->items[j], arena);
+        }
+        if (!is_match)
+            return false;
+    }
+    return true;
+}
+
+static int
+check_filters(const struct sc_strv *filters, bool *needs_all, struct sc_err *err)
+{
+    static const char *const keys[] = {"name=", "id=", "status=", "label=", "ancestor=", "exited="};
+    static const char *const states[] = {"created", "running", "paused", "exited"};
+
+    for (size_t i = 0; i < filters->count; i++) {
+        const char *filter = filters->items[i];
+        bool is_known = false, is_state = !sc_str_starts(filter, "status=");
+
+        for (size_t j = 0; j < SC_ARRAY_LEN(keys); j++)
+            is_known = is_known || sc_str_starts(filter, keys[j]);
+        if (!is_known) {
+            sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": is not known", filter);
+            return sc_err_remedy(err, "give name= id= status= label= ancestor= or exited=");
+        }
+        for (size_t j = 0; j < SC_ARRAY_LEN(states); j++)
+            is_state = is_state || strcmp(filter + strlen("status="), states[j]) == 0;
+        if (!is_state)
+            return sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": a status is created, running, paused or exited",
+                              filter);
+        *needs_all = *needs_all || sc_str_starts(filter, "status=") || sc_str_starts(filter, "exited=");
+    }
+    return 0;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------- */
+
+static json_t *
+text_of(const struct sc_buf *buf)
+{
+    json_t *value = json_string(sc_buf_str(buf));
+
+    return value ? value : json_string("?"); /* not UTF-8 */
+}
+
+/* As a Go string literal, cut to twenty characters. */
+static json_t *
+command_of(const struct sc_container *c, bool no_trunc)
+{
+    sc_cleanup_buf whole = SC_BUF_INIT, cut = SC_BUF_INIT, quoted = SC_BUF_INIT;
+
+    sc_buf_adds(&whole, c->path ? c->path : "");
+    for (size_t i = 0; i < c->args.count; i++)
+        sc_buf_addf(&whole, " %s", c->args.items[i]);
+    if (no_trunc)
+        sc_buf_adds(&cut, sc_buf_str(&whole));
+    else
+        sc_human_cut(sc_buf_str(&whole), 20, &cut);
+    sc_buf_add_json(&quoted, sc_buf_str(&cut), cut.len);
+    return text_of(&quoted);
+}
+
+static json_t *
+joined(const struct sc_strv *list)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    for (size_t i = 0; i < list->count; i++)
+        sc_buf_addf(&text, "%s%s", i ? "," : "", list->items[i]);
+    return text_of(&text);
+}
+
+static json_t *
+mounts_of(const struct sc_container *c, int *volumes)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    *volumes = 0;
+    for (size_t i = 0; i < c->options.mount_count; i++) {
+        const struct sc_mount_ask *m = &c->options.mounts[i];
+
+        *volumes += m->kind == SC_MOUNT_VOLUME;
+        if (m->source)
+            sc_buf_addf(&text, "%s%s", text.len ? "," : "", m->source);
+    }
+    return text_of(&text);
+}
+
+static json_t *
+network_of(const struct sc_container *c)
+{
+    switch (c->options.network.mode) {
+    case SC_NS_HOST:
+        return json_string("host");
+    case SC_NS_CONTAINER:
+        return json_sprintf("container:%s", c->options.network.value);
+    case SC_NS_PATH:
+        return json_sprintf("ns:%s", c->options.network.value);
+    default:
+        return json_string("none");
+    }
+}
+
+/* A map of labels for {{.Label "x"}}; not part of --format json. */
+static json_t *
+label_map(const struct sc_strv *labels)
+{
+    json_t *map = json_object();
+
+    for (size_t i = 0; i < labels->count; i++) {
+        size_t len = strcspn(labels->items[i], "=");
+
+        (void)json_object_setn_new(map, labels->items[i], len, json_string(labels->items[i] + len + 1));
+    }
+    return map;
+}
+
+static json_t *
+row_of(const struct sc_container *c, const struct ps_options *options, int64_t now)
+{
+    sc_cleanup_buf status = SC_BUF_INIT;
+    char since[SC_HUMAN_MAX], created[SC_TIME_MAX];
+    int volumes;
+    json_t *row = json_object();
+
+    sc_human_status(c, now, &status);
+    sc_human_duration(now - c->created_at, since);
+    sc_time_format(c->created_at, created);
+    (void)json_object_set_new(row, "Command", command_of(c, options->no_trunc));
+    (void)json_object_set_new(row, "CreatedAt", json_string(created));
+    (void)json_object_set_new(row, "ID", json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, c->id));
+    (void)json_object_set_new(row, "Image",
+                              json_string(c->image_name       ? c->image_name
+                                          : c->options.rootfs ? c->options.rootfs
+                                                              : ""));
+    (void)json_object_set_new(row, "Labels", joined(&c->effective_labels));
+    (void)json_object_set_new(row, "Mounts", mounts_of(c, &volumes));
+    (void)json_object_set_new(row, "LocalVolumes", json_sprintf("%d", volumes));
+    (void)json_object_set_new(row, "Names", json_string(c->name));
+    (void)json_object_set_new(row, "Networks", network_of(c));
+    (void)json_object_set_new(row, "Ports", json_string(""));
+    (void)json_object_set_new(row, "RunningFor", json_sprintf("%s ago", since));
+    (void)json_object_set_new(row, "Size", json_string("0B"));
+    (void)json_object_set_new(row, "State", json_string(state_name(c)));
+    (void)json_object_set_new(row, "Status", text_of(&status));
+    if (!sc_str_eq(options->format, "json"))
+        (void)json_object_set_new(row, "Label", label_map(&c->effective_labels));
+    return row;
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    struct ps_options options = {.last = -1};
+    struct sc_list_format how = {
+        .default_table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+        .columns = columns};
+    struct sc_container_list list = {.items = NULL};
+    struct sc_strv args = {0};
+    sc_cleanup_json rows = json_array();
+    bool needs_all = false;
+    int64_t now;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || check_filters(&options.filters, &needs_all, err) < 0 ||
+        sc_cli_engine(cli, err) < 0)
+        return -1;
+    if (options.latest)
+        options.last = 1;
+    if (sc_engine_list(&cli->engine, options.all || needs_all || options.last >= 0, &cli->arena, &list, err) < 0)
+        return -1;
+    now = sc_time_now();
+    for (size_t i = 0; i < list.count && (options.last < 0 || json_array_size(rows) < (size_t)options.last); i++) {
+        if (is_shown(&list.items[i], &options.filters, &cli->arena))
+            (void)json_array_append_new(rows, row_of(&list.items[i], &options, now));
+    }
+    how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
+    return sc_list_print(&how, rows, err);
+}
+
+const struct sc_command sc_cmd_ps = {
+    .name = "ps",
+    .synopsis = "[OPTIONS]",
+    .help = "List containers",
+    .options = table,
+    .run = run,
+};

@@ -1,0 +1,114 @@
+/* sc run: create, start, stay with it until it ends. */
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+/* Standard input that a terminal of the container would read must be one itself, as with Docker. */
+static int
+check_terminal(const struct sc_run_options *options, int flags, struct sc_err *err)
+{
+    if (!options->create.tty || !(flags & SC_ATTACH_STDIN) || isatty(STDIN_FILENO))
+        return 0;
+    sc_err_set(err, SC_ERR_INVALID, "the input device is not a TTY");
+    return sc_err_remedy(err, "leave out -t, or run it from a terminal");
+}
+
+static int
+stay(const struct sc_run_options *options, int flags, int client, struct sc_err *err)
+{
+    const struct sc_create_options *o = &options->create;
+    struct sc_relay relay = {
+        .sock = client,
+        .tty_fd = -1,
+        .in_fd = -1,
+        .out_fd = -1,
+        .err_fd = -1,
+        .pidfd = -1,
+        .with_stdin = flags & SC_ATTACH_STDIN,
+        .with_terminal = o->tty,
+        .forwards_signals = options->sig_proxy,
+        .detach_keys = o->detach_keys ? o->detach_keys : SC_DETACH_KEYS,
+    };
+    struct sc_exit exit_record = {0};
+    enum sc_relay_end end;
+
+    if (sc_relay_run(&relay, &end, &exit_record, err) < 0)
+        return -1;
+    return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    struct sc_run_options options;
+    struct sc_strv args = {0};
+    __attribute__((cleanup(sc_container_release))) struct sc_container container = SC_CONTAINER_INIT;
+    struct sc_start_options how = {.client_flags = -1, .trace = sc_explain_trace, .trace_data = &options.explain};
+    sc_cleanup_fd client = -1;
+    int flags;
+
+    sc_run_options_init(&options);
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_run_options_finish(&options, &args, &cli->arena, err) < 0 ||
+        sc_run_attach_flags(&options, &flags, err) < 0)
+        return -1;
+    if (options.dry_run || options.explain == SC_EXPLAIN_SH)
+        return sc_run_print_plan(cli, &options, err);
+    if (!options.create.detach) {
+        how.client_flags = flags;
+        if (check_terminal(&options, flags, err) < 0)
+            return -1;
+    }
+    how.explain = options.explain != SC_EXPLAIN_NONE;
+    options.create.starts_now = true;
+    if (sc_cli_engine(cli, err) < 0 ||
+        sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0 ||
+        sc_engine_start(&cli->engine, &container, &how, &client, err) < 0)
+        return -1;
+    if (!options.create.detach)
+        return stay(&options, flags, client, err);
+    (void)printf("%s\n", container.id);
+    return 0;
+}
+
+const struct sc_command sc_cmd_run = {
+    .name = "run",
+    .synopsis = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .help = "Create a container and start it",
+    .options = sc_run_table,
+    .args_max = -1,
+    .stops_at_argument = true,
+    .starts_containers = true,
+    .run = run,
+};
+
+/* ---- sc create ------------------------------------------------------------------------------------- */
+
+static int
+run_create(struct sc_cli *cli, struct sc_err *err)
+{
+    struct sc_run_options options;
+    struct sc_strv args = {0};
+    __attribute__((cleanup(sc_container_release))) struct sc_container container = SC_CONTAINER_INIT;
+
+    sc_run_options_init(&options);
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_run_options_finish(&options, &args, &cli->arena, err) < 0)
+        return -1;
+    if (options.dry_run || options.explain != SC_EXPLAIN_NONE) /* nothing is executed that could be followed */
+        return sc_run_print_plan(cli, &options, err);
+    if (sc_cli_engine(cli, err) < 0 ||
+        sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
+        return -1;
+    (void)printf("%s\n", container.id);
+    return 0;
+}
+
+const struct sc_command sc_cmd_create = {
+    .name = "create",
+    .synopsis = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    .help = "Create a container without starting it",
+    .options = sc_create_table,
+    .args_max = -1,
+    .stops_at_argument = true,
+    .starts_containers = true,
+    .run = run_create,
+};

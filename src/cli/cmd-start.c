@@ -1,0 +1,197 @@
+/* sc start, and sc attach, which is the second half of sc start -a. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+struct attach_options {
+    bool attach, interactive, no_stdin, sig_proxy;
+    char *detach_keys;
+    enum sc_explain explain;
+};
+
+static int
+stay(const struct sc_container *container, const struct attach_options *options, int flags, int client,
+     struct sc_err *err)
+{
+    const char *keys = options->detach_keys ? options->detach_keys : container->options.detach_keys;
+    struct sc_relay relay = {
+        .sock = client,
+        .tty_fd = -1,
+        .in_fd = -1,
+        .out_fd = -1,
+        .err_fd = -1,
+        .pidfd = -1,
+        .with_stdin = flags & SC_ATTACH_STDIN,
+        .with_terminal = container->options.tty,
+        .forwards_signals = options->sig_proxy,
+        .detach_keys = keys ? keys : SC_DETACH_KEYS,
+    };
+    struct sc_exit exit_record = {0};
+    enum sc_relay_end end;
+
+    if (sc_relay_run(&relay, &end, &exit_record, err) < 0)
+        return -1;
+    return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
+}
+
+static int
+check_terminal(const struct sc_container *container, int flags, struct sc_err *err)
+{
+    if (!container->options.tty || !(flags & SC_ATTACH_STDIN) || isatty(STDIN_FILENO))
+        return 0;
+    sc_err_set(err, SC_ERR_INVALID, "the input device is not a TTY");
+    return sc_err_remedy(err, "container \"%s\" has a terminal: attach to it from one", container->name);
+}
+
+static bool
+is_up(const struct sc_container *container)
+{
+    return container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
+}
+
+/* ---- start ----------------------------------------------------------------------------------------- */
+
+static const struct sc_option start_table[] = {
+    {"attach", 'a', SC_OPTION_FLAG, offsetof(struct attach_options, attach), NULL, "Stay with the container's output",
+     NULL, NULL},
+    {"detach-keys", 0, SC_OPTION_CALL, offsetof(struct attach_options, detach_keys), "keys",
+     "Keys that detach (default ctrl-p,ctrl-q)", sc_value_detach_keys, NULL},
+    {"explain", 0, SC_OPTION_OPTIONAL, offsetof(struct attach_options, explain), "text|json",
+     "Say what the kernel is told, step by step, and why", sc_value_explain, NULL},
+    {"interactive", 'i', SC_OPTION_FLAG, offsetof(struct attach_options, interactive), NULL,
+     "Stay with its standard input", NULL, NULL},
+    {"sig-proxy", 0, SC_OPTION_FLAG, offsetof(struct attach_options, sig_proxy), NULL,
+     "Forward signals to the container (default true)", NULL, NULL},
+    {.name = NULL},
+};
+
+static int
+start_attached(struct sc_cli *cli, const char *name, struct attach_options *options, struct sc_err *err)
+{
+    struct sc_container container = SC_CONTAINER_INIT;
+    struct sc_start_options how = {
+        .explain = options->explain != SC_EXPLAIN_NONE, .trace = sc_explain_trace, .trace_data = &options->explain};
+    sc_cleanup_fd client = -1;
+    int flags = SC_ATTACH_STDOUT | SC_ATTACH_STDERR;
+
+    if (sc_engine_find(&cli->engine, name, &cli->arena, &container, err) < 0)
+        return -1;
+    if (options->interactive && container.options.interactive)
+        flags |= SC_ATTACH_STDIN;
+    if (check_terminal(&container, flags, err) < 0)
+        return -1;
+    how.client_flags = flags;
+    if (is_up(&container) ? sc_engine_attach(&cli->engine, &container, flags, &client, err) < 0
+                          : sc_engine_start(&cli->engine, &container, &how, &client, err) < 0)
+        return -1;
+    return stay(&container, options, flags, client, err);
+}
+
+struct start_many {
+    struct sc_start_options how;
+    int status;
+};
+
+static int
+start_one(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data, struct sc_err *err)
+{
+    struct start_many *many = data;
+    struct sc_container copy = *container;
+
+    /* Starting what runs already changes nothing, as in Docker. */
+    if (!is_up(container) && sc_engine_start(&cli->engine, &copy, &many->how, NULL, err) < 0) {
+        if (err->exit_code)
+            many->status = err->exit_code;
+        return -1;
+    }
+    (void)printf("%s\n", word);
+    return 0;
+}
+
+static int
+run_start(struct sc_cli *cli, struct sc_err *err)
+{
+    struct attach_options options = {.sig_proxy = true};
+    struct start_many many = {.status = SC_EXIT_ENGINE};
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0)
+        return -1;
+    if (options.explain == SC_EXPLAIN_SH)
+        return sc_err_set(err, SC_ERR_INVALID, "--explain \"sh\": is for sc run and sc create");
+    if ((options.attach || options.interactive) && args.count > 1) {
+        sc_err_set(err, SC_ERR_INVALID, "one can stay with one container only");
+        return sc_err_remedy(err, "leave out -a and -i, or start them one by one");
+    }
+    if (sc_cli_engine(cli, err) < 0)
+        return -1;
+    if (options.attach || options.interactive)
+        return start_attached(cli, args.items[0], &options, err);
+    many.how = (struct sc_start_options){.client_flags = -1,
+                                         .explain = options.explain != SC_EXPLAIN_NONE,
+                                         .trace = sc_explain_trace,
+                                         .trace_data = &options.explain};
+    return sc_cli_each(cli, &args, start_one, &many) ? many.status : 0;
+}
+
+const struct sc_command sc_cmd_start = {
+    .name = "start",
+    .synopsis = "[OPTIONS] CONTAINER...",
+    .help = "Start containers that do not run",
+    .options = start_table,
+    .args_min = 1,
+    .args_max = -1,
+    .starts_containers = true,
+    .run = run_start,
+};
+
+/* ---- attach ------------------------------------------------------------------------------------------ */
+
+static const struct sc_option attach_table[] = {
+    {"detach-keys", 0, SC_OPTION_CALL, offsetof(struct attach_options, detach_keys), "keys",
+     "Keys that detach (default ctrl-p,ctrl-q)", sc_value_detach_keys, NULL},
+    {"no-stdin", 0, SC_OPTION_FLAG, offsetof(struct attach_options, no_stdin), NULL, "Leave standard input alone", NULL,
+     NULL},
+    {"sig-proxy", 0, SC_OPTION_FLAG, offsetof(struct attach_options, sig_proxy), NULL,
+     "Forward signals to the container (default true)", NULL, NULL},
+    {.name = NULL},
+};
+
+static int
+run_attach(struct sc_cli *cli, struct sc_err *err)
+{
+    struct attach_options options = {.sig_proxy = true};
+    struct sc_container container = SC_CONTAINER_INIT;
+    struct sc_strv args = {0};
+    sc_cleanup_fd client = -1;
+    int flags = SC_ATTACH_STDOUT | SC_ATTACH_STDERR;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_engine_find(&cli->engine, args.items[0], &cli->arena, &container, err) < 0)
+        return -1;
+    if (container.status == SC_STATUS_PAUSED) {
+        sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is paused", container.name);
+        return sc_err_remedy(err, "unpause it first: sc unpause %s", container.name);
+    }
+    if (container.status != SC_STATUS_RUNNING) {
+        sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is not running", container.name);
+        return sc_err_remedy(err, "start it first: sc start %s", container.name);
+    }
+    if (!options.no_stdin && container.options.interactive)
+        flags |= SC_ATTACH_STDIN;
+    if (check_terminal(&container, flags, err) < 0 ||
+        sc_engine_attach(&cli->engine, &container, flags, &client, err) < 0)
+        return -1;
+    return stay(&container, &options, flags, client, err);
+}
+
+const struct sc_command sc_cmd_attach = {
+    .name = "attach",
+    .synopsis = "[OPTIONS] CONTAINER",
+    .help = "Connect this terminal to a running container",
+    .options = attach_table,
+    .args_min = 1,
+    .args_max = 1,
+    .run = run_attach,
+};

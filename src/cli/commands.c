@@ -1,0 +1,125 @@
+/* Every way to spell a command. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+const struct sc_spelling sc_spellings[] = {
+    {NULL, "run", &sc_cmd_run},
+    {NULL, "create", &sc_cmd_create},
+    {NULL, "start", &sc_cmd_start},
+    {NULL, "stop", &sc_cmd_stop},
+    {NULL, "kill", &sc_cmd_kill},
+    {NULL, "rm", &sc_cmd_rm},
+    {NULL, "ps", &sc_cmd_ps},
+    {NULL, "exec", &sc_cmd_exec},
+    {NULL, "attach", &sc_cmd_attach},
+    {NULL, "logs", &sc_cmd_logs},
+    {NULL, "wait", &sc_cmd_wait},
+    {NULL, "inspect", &sc_cmd_inspect},
+    {NULL, "rename", &sc_cmd_rename},
+    {NULL, "pause", &sc_cmd_pause},
+    {NULL, "unpause", &sc_cmd_unpause},
+    {NULL, "images", &sc_cmd_images},
+    {NULL, "rmi", &sc_cmd_rmi},
+    {NULL, "tag", &sc_cmd_tag},
+    {NULL, "load", &sc_cmd_load},
+    {NULL, "save", &sc_cmd_save},
+    {NULL, "import", &sc_cmd_import},
+    {NULL, "info", &sc_cmd_info},
+    {NULL, "version", &sc_cmd_version},
+    {NULL, "help", &sc_cmd_help},
+    {"container", "run", &sc_cmd_run},
+    {"container", "create", &sc_cmd_create},
+    {"container", "start", &sc_cmd_start},
+    {"container", "stop", &sc_cmd_stop},
+    {"container", "kill", &sc_cmd_kill},
+    {"container", "rm", &sc_cmd_rm},
+    {"container", "remove", &sc_cmd_rm},
+    {"container", "ls", &sc_cmd_ps},
+    {"container", "list", &sc_cmd_ps},
+    {"container", "ps", &sc_cmd_ps},
+    {"container", "exec", &sc_cmd_exec},
+    {"container", "attach", &sc_cmd_attach},
+    {"container", "logs", &sc_cmd_logs},
+    {"container", "wait", &sc_cmd_wait},
+    {"container", "inspect", &sc_cmd_container_inspect},
+    {"container", "rename", &sc_cmd_rename},
+    {"container", "pause", &sc_cmd_pause},
+    {"container", "unpause", &sc_cmd_unpause},
+    {"image", "ls", &sc_cmd_images},
+    {"image", "list", &sc_cmd_images},
+    {"image", "rm", &sc_cmd_rmi},
+    {"image", "remove", &sc_cmd_rmi},
+    {"image", "tag", &sc_cmd_tag},
+    {"image", "inspect", &sc_cmd_image_inspect},
+    {"image", "load", &sc_cmd_load},
+    {"image", "save", &sc_cmd_save},
+    {"image", "import", &sc_cmd_import},
+    {"image", "from-host", &sc_cmd_from_host},
+};
+const size_t sc_spelling_count = SC_ARRAY_LEN(sc_spellings);
+
+static const struct sc_command *
+find(const char *group, const char *name)
+{
+    for (size_t i = 0; i < sc_spelling_count; i++) {
+        if (sc_str_eq(sc_spellings[i].group, group) && strcmp(sc_spellings[i].name, name) == 0)
+            return sc_spellings[i].command;
+    }
+    return NULL;
+}
+
+static bool
+is_group(const char *word)
+{
+    for (size_t i = 0; i < sc_spelling_count; i++) {
+        if (sc_str_eq(sc_spellings[i].group, word))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+int
+sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, struct sc_err *err)
+{
+    *used = 1;
+    if (argc == 0 || is_help(argv[0])) {
+        *used = argc;
+        *out = &sc_cmd_help;
+        return 0;
+    }
+    if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-v") == 0) {
+        *out = &sc_cmd_version;
+        return 0;
+    }
+    *out = find(NULL, argv[0]);
+    if (*out)
+        return 0;
+    if (!is_group(argv[0])) {
+        if (argv[0][0] == '-')
+            sc_err_set(err, SC_ERR_INVALID, "unknown flag: %.80s", argv[0]);
+        else
+            sc_err_set(err, SC_ERR_INVALID, "\"%.80s\" is not a command", argv[0]);
+        return sc_err_remedy(err, "see 'sc --help'");
+    }
+    if (argc > 1 && is_help(argv[1])) {
+        *used = argc;
+        *out = &sc_cmd_help;
+        return 0;
+    }
+    *used = 2;
+    *out = argc > 1 ? find(argv[0], argv[1]) : NULL;
+    if (*out)
+        return 0;
+    if (argc > 1)
+        sc_err_set(err, SC_ERR_INVALID, "\"%s %.80s\" is not a command", argv[0], argv[1]);
+    else
+        sc_err_set(err, SC_ERR_INVALID, "\"%s\" needs a command", argv[0]);
+    return sc_err_remedy(err, "see 'sc --help'");
+}

@@ -1,0 +1,242 @@
+/* The flags of run and create. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+#define AT(member)     offsetof(struct sc_run_options, member)
+#define CREATE(member) AT(create.member)
+#define FLAG           SC_OPTION_FLAG
+#define STR            SC_OPTION_STR
+#define STRV           SC_OPTION_STRV
+#define CALL           SC_OPTION_CALL
+
+/* What both have: one list, so that neither forgets one. */
+#define CREATE_OPTIONS                                                                                                   \
+    {"attach", 'a', STRV, AT(attach), "stream", "Attach to stdin, stdout or stderr", NULL, NULL},                        \
+        {"cap-add", 0, CALL, CREATE(cap_add), "name", "Give a capability (ALL: all)", sc_value_cap, NULL},               \
+        {"cap-drop", 0, CALL, CREATE(cap_drop), "name", "Take a capability away (ALL: all)", sc_value_cap, NULL},        \
+        {"cgroup-parent", 0, STR, CREATE(cgroup_parent), "path", "Parent of the container's cgroup", NULL, NULL},        \
+        {"cgroupns",        0,      CALL,                                                                                \
+         CREATE(cgroup_ns), "mode", "Cgroup namespace: private, host, container:X or ns:PATH",                           \
+         sc_value_cgroupns, NULL},                                                                                       \
+        {"cidfile", 0, STR, CREATE(cidfile), "file", "Write the container's id to this file", NULL, NULL},               \
+        {"cpu-period", 0,   CALL, CREATE(cpu_period), "usec", "Period of the CPU quota, in microseconds",                \
+         sc_value_i64, NULL},                                                                                            \
+        {"cpu-quota",  0,   CALL, CREATE(cpu_quota), "usec", "CPU time in each period, in microseconds",                 \
+         sc_value_i64, NULL},                                                                                            \
+        {"cpu-shares", 'c', CALL, CREATE(cpu_shares), "number", "CPU weight relative to others (default 1024)",          \
+         sc_value_u64, NULL},                                                                                            \
+        {"cpus", 0, CALL, CREATE(nano_cpus), "number", "Number of CPUs, such as 1.5", sc_value_cpus, NULL},              \
+        {"cpuset-cpus", 0, CALL, CREATE(cpuset_cpus), "list", "CPUs to run on: 0-3,7", sc_value_cpu_list, NULL},         \
+        {"cpuset-mems", 0, CALL, CREATE(cpuset_mems), "list", "Memory nodes to use: 0,1", sc_value_cpu_list, NULL},      \
+        {"detach-keys",        0,   CALL, CREATE(detach_keys), "keys", "Keys that detach (default ctrl-p,ctrl-q)",       \
+         sc_value_detach_keys, NULL},                                                                                    \
+        {"device",        0,   CALL, AT(create), "device", "Give a device of the host: HOST[:CONTAINER][:rwm]",          \
+         sc_value_device, NULL},                                                                                         \
+        {"domainname", 0, STR, CREATE(domainname), "name", "NIS domain name", NULL, NULL},                               \
+        {"dry-run", 0, FLAG, AT(dry_run), NULL, "Print the plan of a start, do nothing", NULL, NULL},                    \
+        {"entrypoint", 0, STR, AT(entrypoint), "program", "Run this instead of the image's entrypoint", NULL, NULL},     \
+        {"env", 'e', STRV, CREATE(env), "name[=value]", "Set an environment variable", NULL, NULL},                      \
+        {"env-file", 0, STRV, AT(env_files), "file", "Read environment variables from a file", NULL, NULL},              \
+        {"explain",                                                                                                      \
+         0,                                                                                                              \
+         SC_OPTION_OPTIONAL,                                                                                             \
+         AT(explain),                                                                                                    \
+         "text|json|sh",                                                                                                 \
+         "Say what the kernel is told, step by step, and why; sh: print a script that does the same",                    \
+         sc_value_explain,                                                                                               \
+         NULL},                                                                                                          \
+        {"gidmap", 0, CALL, CREATE(gid_maps), "map", "Map group ids: CONTAINER:HOST:COUNT", sc_value_id_map, NULL},      \
+        {"group-add", 0, STRV, CREATE(group_add), "group", "Add a supplementary group", NULL, NULL},                     \
+        {"hostname", 'h', STR, CREATE(hostname), "name", "Host name of the container", NULL, NULL},                      \
+        {"init", 0, FLAG, CREATE(init), NULL, "Run a small init that reaps zombies and forwards signals", NULL, NULL},   \
+        {"interactive", 'i', FLAG, CREATE(interactive), NULL, "Keep standard input open", NULL, NULL},                   \
+        {"ipc",        0,      CALL,                                                                                     \
+         CREATE(ipc),  "mode", "IPC namespace: private, shareable, none, host, container:X or ns:PATH",                  \
+         sc_value_ipc, NULL},                                                                                            \
+        {"label", 'l', CALL, CREATE(labels), "name[=value]", "Label the container", sc_value_label, NULL},               \
+        {"log-driver", 0, CALL, AT(create), "driver", "json-file (default) or none", sc_value_log_driver, NULL},         \
+        {"log-opt", 0, CALL, AT(create), "name=value", "max-size=10m, max-file=3", sc_value_log_opt, NULL},              \
+        {"memory", 'm', CALL, CREATE(memory), "bytes", "Memory limit, such as 256m", sc_value_size, NULL},               \
+        {"memory-reservation", 0,   CALL, CREATE(memory_reservation), "bytes", "Memory to keep under pressure",          \
+         sc_value_size,        NULL},                                                                                    \
+        {"memory-swap",        0,       CALL,                                                                            \
+         CREATE(memory_swap),  "bytes", "Limit of memory and swap together; -1: no limit",                               \
+         sc_value_memory_swap, NULL},                                                                                    \
+        {"memory-swappiness", 0,   CALL, CREATE(memory_swappiness), "0-100", "How readily memory is swapped out",        \
+         sc_value_swappiness, NULL},                                                                                     \
+        {"mount",        0,   CALL, AT(create), "spec", "Mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]",  \
+         sc_value_mount, NULL},                                                                                          \
+        {"name", 0, STR, CREATE(name), "name", "Name of the container", NULL, NULL},                                     \
+        {"network",        0,    CALL, CREATE(network), "mode", "Network: none (default), host, container:X or ns:PATH", \
+         sc_value_network, "net"},                                                                                       \
+        {"oom-kill-disable",                                                                                             \
+         0,                                                                                                              \
+         FLAG,                                                                                                           \
+         CREATE(oom_kill_disable),                                                                                       \
+         NULL,                                                                                                           \
+         "Do not kill at the memory limit (cgroup v1)",                                                                  \
+         NULL,                                                                                                           \
+         NULL},                                                                                                          \
+        {"oom-score-adj",    0,   CALL, CREATE(oom_score_adj), "number", "Preference of the OOM killer, -1000 to 1000",  \
+         sc_value_oom_score, NULL},                                                                                      \
+        {"pid",        0,   CALL, CREATE(pid), "mode", "PID namespace: private, host, container:X or ns:PATH",           \
+         sc_value_pid, NULL},                                                                                            \
+        {"pids-limit",  0,   CALL, CREATE(pids_limit), "number", "Most tasks at a time; -1: no limit",                   \
+         sc_value_pids, NULL},                                                                                           \
+        {"privileged", 0, FLAG, CREATE(privileged), NULL, "All capabilities and devices, no confinement", NULL, NULL},   \
+        {"read-only", 0, FLAG, CREATE(read_only), NULL, "Mount the root file system read-only", NULL, NULL},             \
+        {"rm", 0, FLAG, CREATE(rm), NULL, "Remove the container when it ends", NULL, NULL},                              \
+        {"rootfs", 0, STR, CREATE(rootfs), "dir", "Use this directory as root, and no image", NULL, NULL},               \
+        {"security-opt",    0,        CALL,                                                                              \
+         AT(create),        "option", "seccomp=FILE|unconfined, no-new-privileges, systempaths=unconfined",              \
+         sc_value_security, NULL},                                                                                       \
+        {"shm-size", 0, CALL, CREATE(shm_size), "bytes", "Size of /dev/shm (default 64m)", sc_value_size, NULL},         \
+        {"stop-signal",        0,   CALL, CREATE(stop_signal), "signal", "Signal of sc stop (default SIGTERM)",          \
+         sc_value_signal_text, NULL},                                                                                    \
+        {"stop-timeout",       0,         CALL,                                                                          \
+         CREATE(stop_timeout), "seconds", "Patience of sc stop before it kills (default 10)",                            \
+         sc_value_seconds,     NULL},                                                                                    \
+        {"sysctl",                                                                                                       \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(sysctls),                                                                                                \
+         "name=value",                                                                                                   \
+         "Set a kernel parameter of the container's namespaces",                                                         \
+         sc_value_sysctl,                                                                                                \
+         NULL},                                                                                                          \
+        {"time-offset",        0,   CALL, AT(create), "clocks", "Shift clocks: monotonic=SECS,boottime=SECS",            \
+         sc_value_time_offset, NULL},                                                                                    \
+        {"tmpfs", 0, CALL, AT(create), "path[:opts]", "Mount a tmpfs", sc_value_tmpfs, NULL},                            \
+        {"tty", 't', FLAG, CREATE(tty), NULL, "Give the container a terminal", NULL, NULL},                              \
+        {"uidmap", 0, CALL, CREATE(uid_maps), "map", "Map user ids: CONTAINER:HOST:COUNT", sc_value_id_map, NULL},       \
+        {"ulimit",        0,   CALL, CREATE(ulimits), "name=soft[:hard]", "Resource limit, such as nofile=1024:2048",    \
+         sc_value_ulimit, NULL},                                                                                         \
+        {"user", 'u', STR, CREATE(user), "user[:group]", "User by name or id", NULL, NULL},                              \
+        {"userns",        0,      CALL,                                                                                  \
+         CREATE(user_ns), "mode", "User namespace: host (default), auto, container:X or ns:PATH",                        \
+         sc_value_userns, NULL},                                                                                         \
+        {"uts",        0,   CALL, CREATE(uts), "mode", "UTS namespace: private, host, container:X or ns:PATH",           \
+         sc_value_uts, NULL},                                                                                            \
+        {"volume",        'v', CALL, AT(create), "spec", "Mount [SOURCE:]TARGET[:ro]: a host path or a volume",          \
+         sc_value_volume, NULL},                                                                                         \
+    {                                                                                                                    \
+        "workdir", 'w', STR, CREATE(workdir), "dir", "Working directory", NULL, NULL                                     \
+    }
+
+const struct sc_option sc_create_table[] = {
+    CREATE_OPTIONS,
+    {.name = NULL},
+};
+
+const struct sc_option sc_run_table[] = {
+    CREATE_OPTIONS,
+    {"detach", 'd', FLAG, CREATE(detach), NULL, "Run in the background and print the id", NULL, NULL},
+    {"sig-proxy", 0, FLAG, AT(sig_proxy), NULL, "Forward signals to the container (default true)", NULL, NULL},
+    {.name = NULL},
+};
+
+void
+sc_run_options_init(struct sc_run_options *options)
+{
+    *options = (struct sc_run_options){.sig_proxy = true};
+    sc_create_options_init(&options->create);
+}
+
+/* Relative to where the caller stands; the engine wants absolute paths. Not resolved: the kernel does that in the open.
+ */
+static int
+make_absolute(char **path, struct sc_arena *arena, struct sc_err *err)
+{
+    sc_cleanup_free char *here = NULL;
+
+    if (!*path || (*path)[0] == '/')
+        return 0;
+    here = getcwd(NULL, 0);
+    if (!here)
+        return sc_err_errno(err, errno, "find out where \"%s\" is", *path);
+    *path = sc_arena_printf(arena, "%s/%s", here, *path);
+    return *path ? 0 : sc_err_nomem(err);
+}
+
+static int
+make_paths_absolute(struct sc_create_options *o, struct sc_arena *arena, struct sc_err *err)
+{
+    if (make_absolute(&o->rootfs, arena, err) < 0)
+        return -1;
+    if (o->seccomp && strcmp(o->seccomp, "unconfined") != 0 && make_absolute(&o->seccomp, arena, err) < 0)
+        return -1;
+    for (size_t i = 0; i < o->mount_count; i++) {
+        if (o->mounts[i].kind == SC_MOUNT_BIND && make_absolute(&o->mounts[i].source, arena, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int
+take_args(struct sc_create_options *o, const struct sc_strv *args, struct sc_arena *arena, struct sc_err *err)
+{
+    size_t first = 0;
+
+    if (!o->rootfs) {
+        if (args->count == 0) {
+            sc_err_set(err, SC_ERR_INVALID, "no image is named");
+            return sc_err_remedy(err, "see 'sc run --help'");
+        }
+        o->image = args->items[0];
+        first = 1;
+    }
+    for (size_t i = first; i < args->count; i++)
+        sc_strv_add(&o->args, arena, args->items[i]);
+    return 0;
+}
+
+int
+sc_run_options_finish(struct sc_run_options *options, const struct sc_strv *args, struct sc_arena *arena,
+                      struct sc_err *err)
+{
+    struct sc_create_options *o = &options->create;
+    struct sc_strv env = {0};
+    int ignored;
+
+    if (take_args(o, args, arena, err) < 0 || make_paths_absolute(o, arena, err) < 0 ||
+        sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
+        sc_run_attach_flags(options, &ignored, err) < 0)
+        return -1;
+    o->env = env;
+    if (options->entrypoint) {
+        o->has_entrypoint = true;
+        if (*options->entrypoint)
+            sc_strv_add(&o->entrypoint, arena, options->entrypoint);
+    }
+    if (o->detach && options->attach.count > 0)
+        return sc_err_set(err, SC_ERR_INVALID, "conflicting options: --detach and --attach");
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_run_attach_flags(const struct sc_run_options *options, int *flags, struct sc_err *err)
+{
+    const struct sc_create_options *o = &options->create;
+
+    *flags = 0;
+    for (size_t i = 0; i < options->attach.count; i++) {
+        const char *stream = options->attach.items[i];
+
+        if (strcasecmp(stream, "stdin") == 0)
+            *flags |= SC_ATTACH_STDIN;
+        else if (strcasecmp(stream, "stdout") == 0)
+            *flags |= SC_ATTACH_STDOUT;
+        else if (strcasecmp(stream, "stderr") == 0)
+            *flags |= SC_ATTACH_STDERR;
+        else
+            return sc_err_set(err, SC_ERR_INVALID, "--attach \"%s\": must be stdin, stdout or stderr", stream);
+    }
+    if (options->attach.count == 0)
+        *flags = SC_ATTACH_STDOUT | SC_ATTACH_STDERR | (o->interactive ? SC_ATTACH_STDIN : 0);
+    if (!o->interactive)
+        *flags &= ~SC_ATTACH_STDIN;
+    return 0;
+}

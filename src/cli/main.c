@@ -1,0 +1,64 @@
+/* sc: finds the command, runs it, prints what went wrong. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static int
+report(const struct sc_command *command, const struct sc_err *err)
+{
+    sc_print_err(err);
+    if (command && command->starts_containers)
+        return err->exit_code ? err->exit_code : SC_EXIT_ENGINE;
+    return !command || sc_str_starts(err->remedy, "see 'sc ") ? SC_EXIT_ENGINE : 1;
+}
+
+static void
+print_options(void)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_help_options(&text);
+    (void)fputs(sc_buf_str(&text), stdout);
+}
+
+static int
+run(int argc, char **argv)
+{
+    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT};
+    struct sc_err err = SC_ERR_INIT;
+    int used, status;
+
+    if (sc_cli_find(argc - 1, argv + 1, &cli.command, &used, &err) < 0)
+        return report(NULL, &err);
+    cli.argc = argc - 1 - used;
+    cli.argv = argv + 1 + used;
+    if (cli.command->starts_containers && sc_self_protect(argv, &err) < 0)
+        return report(cli.command, &err);
+    status = cli.command->run(&cli, &err);
+    if (status < 0 && cli.wants_help) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        sc_help_command(cli.command, &text);
+        (void)fputs(sc_buf_str(&text), stdout);
+        status = 0;
+    }
+    if (status < 0)
+        status = report(cli.command, &err);
+    if (sc_output_flush(&err) < 0)
+        status = report(cli.command, &err);
+    sc_engine_release(&cli.engine);
+    sc_arena_release(&cli.arena);
+    return status;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "__options") == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        print_options();
+        return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
+    }
+    return run(argc, argv);
+}

@@ -1,0 +1,152 @@
+/* What every command says: errors on one line, lists, objects. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+/* Names from images and archives reach messages: a newline or an escape sequence in them must stay text. */
+static void
+add_clean(struct sc_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c < 0x20 || c == 0x7f)
+            sc_buf_addf(out, "\\x%02x", c);
+        else
+            sc_buf_addc(out, (char)c);
+    }
+}
+
+void
+sc_print_err(const struct sc_err *err)
+{
+    sc_cleanup_buf line = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    /* What was printed before comes before. */
+    (void)fflush(stdout);
+    sc_buf_adds(&line, "sc: ");
+    add_clean(&line, err->msg);
+    if (err->remedy[0]) {
+        sc_buf_adds(&line, "; ");
+        add_clean(&line, err->remedy);
+    }
+    sc_buf_addc(&line, '\n');
+    if (sc_buf_check(&line, &ignored) == 0)
+        (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
+}
+
+int
+sc_output_flush(struct sc_err *err)
+{
+    int flushed = fflush(stdout), errnum = errno;
+    bool has_failed = flushed != 0 || ferror(stdout);
+
+    clearerr(stdout);
+    return has_failed ? sc_err_errno(err, errnum, "write to standard output") : 0;
+}
+
+/* In a shell's single quotes \t reaches us as two characters; Docker takes it for a tab. */
+static void
+add_format(struct sc_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        if (text[0] == '\\' && (text[1] == 't' || text[1] == 'n')) {
+            sc_buf_addc(out, text[1] == 't' ? '\t' : '\n');
+            text++;
+        } else {
+            sc_buf_addc(out, *text);
+        }
+    }
+}
+
+static int
+print_rows(const char *template, const json_t *header, const json_t *rows, struct sc_buf *out, struct sc_err *err)
+{
+    if (header) {
+        if (sc_template_run(template, header, out, err) < 0)
+            return -1;
+        sc_buf_addc(out, '\n');
+    }
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        if (sc_template_run(template, json_array_get(rows, i), out, err) < 0)
+            return -1;
+        sc_buf_addc(out, '\n');
+    }
+    return 0;
+}
+
+static int
+print_json_rows(const json_t *rows, struct sc_buf *out, struct sc_err *err)
+{
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        if (sc_json_dump(json_array_get(rows, i), out, err) < 0)
+            return -1;
+        sc_buf_addc(out, '\n');
+    }
+    return 0;
+}
+
+static int
+print_table(const struct sc_list_format *how, const char *template, const json_t *rows, struct sc_buf *out,
+            struct sc_err *err)
+{
+    sc_cleanup_json header = json_object();
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    for (const struct sc_column *c = how->columns; c->key; c++)
+        (void)json_object_set_new(header, c->key, json_string(c->header));
+    if (print_rows(template, header, rows, &text, err) < 0)
+        return -1;
+    sc_table_align(sc_buf_str(&text), out);
+    return sc_buf_check(&text, err);
+}
+
+int
+sc_list_print(const struct sc_list_format *how, const json_t *rows, struct sc_err *err)
+{
+    sc_cleanup_buf out = SC_BUF_INIT, template = SC_BUF_INIT;
+    const char *format = how->format ? how->format : "table";
+    bool is_table = strcmp(format, "table") == 0 || sc_str_starts(format, "table ");
+    int result;
+
+    if (is_table)
+        format += format[5] ? 6 : 5;
+    add_format(&template, is_table && !*format ? how->default_table : format);
+    if (is_table)
+        result = print_table(how, sc_buf_str(&template), rows, &out, err);
+    else if (strcmp(format, "json") == 0)
+        result = print_json_rows(rows, &out, err);
+    else
+        result = print_rows(sc_buf_str(&template), NULL, rows, &out, err);
+    if (result < 0)
+        return sc_err_wrap(err, "--format");
+    if (sc_buf_check(&template, err) < 0 || sc_buf_check(&out, err) < 0)
+        return -1;
+    (void)fwrite(sc_buf_str(&out), 1, out.len, stdout);
+    return 0;
+}
+
+int
+sc_object_print(const char *format, const json_t *object, struct sc_err *err)
+{
+    sc_cleanup_buf out = SC_BUF_INIT;
+    int result;
+
+    if (!format || !*format)
+        result = sc_json_dump_pretty(object, &out, err);
+    else if (strcmp(format, "json") == 0)
+        result = sc_json_dump(object, &out, err);
+    else
+        result = sc_template_run(format, object, &out, err) < 0 ? sc_err_wrap(err, "--format") : 0;
+    if (result < 0)
+        return -1;
+    sc_buf_addc(&out, '\n');
+    if (sc_buf_check(&out, err) < 0)
+        return -1;
+    (void)fwrite(sc_buf_str(&out), 1, out.len, stdout);
+    return 0;
+}

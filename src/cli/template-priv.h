@@ -1,0 +1,35 @@
+/* template: what its two halves share. template.c runs the text, template-eval.c what stands between the braces. */
+#ifndef SC_CLI_TEMPLATE_PRIV_H
+#define SC_CLI_TEMPLATE_PRIV_H
+
+#include "cli/cli.h"
+
+#define SC_TEMPLATE_NAME_MAX  32
+#define SC_TEMPLATE_VARS_MAX  16
+#define SC_TEMPLATE_DEPTH_MAX 64
+
+struct sc_template_variable {
+    char name[SC_TEMPLATE_NAME_MAX];
+    json_t *value; /* owned */
+};
+struct sc_template {
+    const char *at;          /* the text not yet run */
+    const json_t *root;      /* $ */
+    bool trims_next;         /* the last action ended in -}} */
+    const char *else_inside; /* what stood after `else` */
+    size_t else_len;
+    unsigned depth;
+    struct sc_template_variable variables[SC_TEMPLATE_VARS_MAX];
+    size_t variable_count;
+};
+
+/* A pipeline's value, a new reference. */
+SC_MUST_CHECK int sc_template_eval(struct sc_template *t, const char *text, size_t len, const json_t *dot, json_t **out,
+                                   struct sc_err *err);
+/* Sets or adds; more than fit are dropped and not found later. */
+void sc_template_set(struct sc_template *t, const char *name, json_t *value);
+void sc_template_forget(struct sc_template *t, size_t count); /* all beyond the first count */
+void sc_template_print(const json_t *value, struct sc_buf *out);
+bool sc_template_is_true(const json_t *value);
+
+#endif
