@@ -153,7 +153,7 @@ on_hello(struct sc_monitor *monitor, struct sc_client *client, const char *body,
     if (len != 1 || client->is_greeted)
         return false;
     client->is_greeted = true;
-    client->flags = body[0];
+    client->flags = (unsigned char)body[0];
     client->feeds_stdin = client->flags & SC_ATTACH_STDIN;
     monitor->had_feeder |= client->feeds_stdin;
     return send(client->fd, &started, sizeof(started), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;

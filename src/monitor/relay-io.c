@@ -11,11 +11,12 @@
 #include "monitor/relay-priv.h"
 
 void
-sc_outlet_init(struct sc_outlet *outlet, int fd)
+sc_outlet_init(struct sc_outlet *outlet, int fd, char *data)
 {
     struct stat st;
 
     outlet->fd = fd;
+    outlet->data = data;
     outlet->most = SC_MONITOR_PACKET_MAX;
     outlet->is_broken = fstat(fd, &st) < 0;
     outlet->at = outlet->len = 0;
@@ -73,10 +74,11 @@ set_nonblocking(int fd)
 }
 
 void
-sc_far_init(struct sc_far *far, const struct sc_relay *relay)
+sc_far_init(struct sc_far *far, const struct sc_relay *relay, char *data)
 {
     bool is_pipes = relay->sock < 0;
 
+    far->data = data;
     far->sock = relay->sock;
     far->tty_fd = is_pipes ? relay->tty_fd : -1;
     far->in_fd = is_pipes ? relay->in_fd : -1;

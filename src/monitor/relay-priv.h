@@ -45,9 +45,9 @@ struct sc_outlet {
     size_t most;               /* bytes that one write may take without blocking */
     bool is_broken;            /* nobody reads it any more */
     size_t at, len;            /* what of data is not written yet */
-    char data[SC_MONITOR_PACKET_MAX];
+    char *data;                /* SC_MONITOR_PACKET_MAX bytes, borrowed */
 };
-void sc_outlet_init(struct sc_outlet *outlet, int fd);
+void sc_outlet_init(struct sc_outlet *outlet, int fd, char *data);
 bool sc_outlet_is_empty(const struct sc_outlet *outlet);
 void sc_outlet_write(struct sc_outlet *outlet);            /* poll has said that there is room */
 void sc_outlet_flush(struct sc_outlet *outlet);            /* waits until all is written or nobody reads */
@@ -58,9 +58,9 @@ struct sc_far {
     int tty_fd, in_fd, out_fd, err_fd, pidfd;
     bool awaits_done;          /* sock: STDIN was sent, STDIN_DONE has not come */
     size_t at, len;            /* pipes: what of data stdin has not taken yet */
-    char data[SC_MONITOR_PACKET_MAX];
+    char *data;                /* SC_MONITOR_PACKET_MAX bytes, borrowed */
 };
-void sc_far_init(struct sc_far *far, const struct sc_relay *relay);
+void sc_far_init(struct sc_far *far, const struct sc_relay *relay, char *data);
 void sc_far_release(struct sc_far *far);
 bool sc_far_takes_input(const struct sc_far *far);
 void sc_far_send_input(struct sc_far *far, const char *data, size_t len);  /* only when it takes input */

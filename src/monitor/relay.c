@@ -152,7 +152,7 @@ on_message(struct relay *relay, struct sc_err *err)
 {
     struct sc_outlet *outlet = &relay->out;
     enum sc_monitor_msg type;
-    ssize_t len = sc_monitor_recv(relay->far.sock, &type, outlet->data, sizeof(outlet->data), err);
+    ssize_t len = sc_monitor_recv(relay->far.sock, &type, outlet->data, SC_MONITOR_PACKET_MAX, err);
 
     if (len < 0)
         return -1;
@@ -200,7 +200,7 @@ close_output(const struct relay *relay, int *fd)
 static bool
 on_pipe(struct relay *relay, int *fd, struct sc_outlet *outlet)
 {
-    ssize_t got = read(*fd, outlet->data, sizeof(outlet->data));
+    ssize_t got = read(*fd, outlet->data, SC_MONITOR_PACKET_MAX);
 
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return errno == EINTR;
@@ -307,20 +307,20 @@ relay_release(struct relay *relay)
 int
 sc_relay_run(const struct sc_relay *ask, enum sc_relay_end *end, struct sc_exit *exit_record, struct sc_err *err)
 {
-    /* Not initialised as a whole: its buffers are large, and most runs touch little of them. */
-    __attribute__((cleanup(relay_release))) struct relay relay;
+    /* Not initialised: most runs touch little of them. */
+    char data[3][SC_MONITOR_PACKET_MAX];
+    __attribute__((cleanup(relay_release))) struct relay relay = {
+        .ask = ask,
+        .terminal = SC_TERMINAL_INIT,
+        .is_raw = ask->with_terminal && ask->with_stdin && isatty(STDIN_FILENO),
+        .reads_stdin = ask->with_stdin,
+        .end = SC_RELAY_EXITED,
+        .signal_fd = -1,
+    };
 
-    relay.ask = ask;
-    relay.terminal = (struct sc_terminal)SC_TERMINAL_INIT;
-    relay.is_raw = ask->with_terminal && ask->with_stdin && isatty(STDIN_FILENO);
-    relay.reads_stdin = ask->with_stdin;
-    relay.is_over = false;
-    relay.end = SC_RELAY_EXITED;
-    relay.record = (struct sc_exit){0};
-    relay.filter.matched = 0;
-    sc_outlet_init(&relay.out, STDOUT_FILENO);
-    sc_outlet_init(&relay.err_out, STDERR_FILENO);
-    sc_far_init(&relay.far, ask);
+    sc_outlet_init(&relay.out, STDOUT_FILENO, data[0]);
+    sc_outlet_init(&relay.err_out, STDERR_FILENO, data[1]);
+    sc_far_init(&relay.far, ask, data[2]);
     if (signals_take(&relay, err) < 0)
         return -1;
     if (sc_detach_keys_parse(ask->detach_keys, &relay.filter.keys, err) < 0)
