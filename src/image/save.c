@@ -73,7 +73,7 @@ write_fd(void *sink, const void *data, size_t len, struct sc_err *err)
 {
     const int *fd = sink;
 
-    return sc_io_write_all(*fd, data, len, err);
+    return sc_io_write_all(*fd, data, len, err) < 0 ? sc_err_wrap(err, "write the archive") : 0;
 }
 
 int

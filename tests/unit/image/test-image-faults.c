@@ -231,7 +231,7 @@ run_once(const char *name, fault_job job, bool with_x, bool x_after, size_t n)
     struct sc_err err = SC_ERR_INIT;
     struct fixture *fixture;
     char when[200];
-    void *state;
+    void *state = NULL;
     int result;
 
     assert_int_equal(fixture_setup(&state), 0);
