@@ -10,7 +10,7 @@ load helpers
 }
 
 @test "run: the process is pid 1 in namespaces of its own" {
-    sc_ok run --rm base sh -c 'echo $$; hostname; readlink /proc/self/ns/pid /proc/self/ns/mnt /proc/self/ns/net /proc/self/ns/uts /proc/self/ns/ipc'
+    sc_ok run --rm base sh -c 'echo $$; hostname; for kind in pid mnt net uts ipc; do readlink /proc/self/ns/$kind; done'
     is "${lines[0]}" 1
     [ "${lines[1]}" != "$(hostname)" ]
     for kind in pid mnt net uts ipc; do
@@ -57,7 +57,8 @@ load helpers
     umount "$BATS_TEST_TMPDIR/m"
     matches "$output" 'mount [0-9]+ .*/m'
 
-    group=$(cgroup_dir self pids)/sc-leftover-$$
+    group=$(cgroup_dir self pids | tr -s /)
+    group=${group%/}/sc-leftover-$$
     mkdir "$group"
     run leftovers_check "$before"
     rmdir "$group"
@@ -66,7 +67,7 @@ load helpers
     unshare --fork --pid --net --kill-child sleep 1000 3>&- &
     wait_until pgrep -P $!
     run leftovers_check "$before"
-    kill $!
+    kill -KILL $!
     matches "$output" 'netns net:'
     matches "$output" 'process [0-9]+ '
 
