@@ -161,6 +161,7 @@ void sc_buf_clear(struct sc_buf *buf); /* length to 0, memory kept */
 void sc_buf_add(struct sc_buf *buf, const void *data, size_t len);
 void sc_buf_adds(struct sc_buf *buf, const char *text);
 void sc_buf_addc(struct sc_buf *buf, char c);
+void sc_buf_add_newline(struct sc_buf *buf, size_t indent); /* "\n" and indent spaces */
 void sc_buf_addf(struct sc_buf *buf, const char *fmt, ...) SC_PRINTF(2, 3);
 void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args) SC_PRINTF(2, 0);
 void sc_buf_add_json(struct sc_buf *buf, const char *text,

@@ -75,6 +75,17 @@ sc_buf_addc(struct sc_buf *buf, char c)
 }
 
 void
+sc_buf_add_newline(struct sc_buf *buf, size_t indent)
+{
+    if (!buf_reserve(buf, indent + 1))
+        return;
+    buf->data[buf->len] = '\n';
+    memset(buf->data + buf->len + 1, ' ', indent);
+    buf->len += indent + 1;
+    buf->data[buf->len] = '\0';
+}
+
+void
 sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args)
 {
     va_list again;

@@ -10,6 +10,7 @@
 #include "base/json-priv.h"
 #include "base/utf8-priv.h"
 
+#define KEY_SHORT  64  /* keys below it need no memory of their own */
 #define DEPTH_MOST 512 /* it recurses; no document of ours is deeper than twenty */
 
 struct parser {
@@ -151,6 +152,13 @@ parse_escape(struct parser *parser)
     return false;
 }
 
+/* Stands for itself in a string, as almost every byte does. */
+static bool
+is_plain(char c)
+{
+    return c >= 0x20 && c <= 0x7e && c != '"' && c != '\\';
+}
+
 /* A string at hand into parser->text. */
 static bool
 parse_text(struct parser *parser)
@@ -162,9 +170,12 @@ parse_text(struct parser *parser)
     plain = ++parser->at;
     sc_buf_clear(&parser->text);
     for (;;) {
-        char c = peek(parser);
         size_t len;
+        char c;
 
+        while (parser->at < parser->end && is_plain(*parser->at))
+            parser->at++;
+        c = peek(parser);
         if (c == '"' || c == '\\') {
             sc_buf_add(&parser->text, plain, (size_t)(parser->at - plain));
             parser->at++;
@@ -247,7 +258,7 @@ skip_number(struct parser *parser, bool *is_real)
 static json_t *
 number_value(struct parser *parser, bool is_real)
 {
-    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_err ignored; /* not cleared: it is large, and every number comes here */
     const char *text = sc_buf_str(&parser->text);
     json_t *json = NULL;
     uint64_t big;
@@ -318,8 +329,11 @@ parse_array(struct parser *parser)
 static bool
 parse_member(struct parser *parser, json_t *object)
 {
-    sc_cleanup_buf key = SC_BUF_INIT;
+    sc_cleanup_buf long_key = SC_BUF_INIT;
+    char short_key[KEY_SHORT];
+    const char *key = short_key;
     json_t *value;
+    size_t len;
 
     skip_space(parser);
     if (!parse_text(parser))
@@ -327,15 +341,21 @@ parse_member(struct parser *parser, json_t *object)
     if (json_object_getn(object, sc_buf_str(&parser->text), parser->text.len))
         return parse_fail(parser, "a key that was there before") != NULL;
     /* parse_value uses the buffer again. */
-    key = parser->text;
-    parser->text = (struct sc_buf)SC_BUF_INIT;
+    len = parser->text.len;
+    if (len < sizeof(short_key)) {
+        memcpy(short_key, sc_buf_str(&parser->text), len + 1);
+    } else {
+        long_key = parser->text;
+        key = long_key.data;
+        parser->text = (struct sc_buf)SC_BUF_INIT;
+    }
     skip_space(parser);
     if (!take(parser, ":"))
         return parse_fail(parser, "\":\" is expected") != NULL;
     value = parse_value(parser);
     if (!value)
         return false;
-    if (json_object_setn_new_nocheck(object, sc_buf_str(&key), key.len, value) < 0)
+    if (json_object_setn_new_nocheck(object, key, len, value) < 0)
         return parse_nomem(parser) != NULL;
     return true;
 }

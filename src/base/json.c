@@ -21,8 +21,8 @@ sc_json_decrefp(json_t **json)
 bool
 sc_json_big_value(const json_t *json, uint64_t *out)
 {
-    struct sc_err ignored = SC_ERR_INIT;
     const char *text = json_string_value(json);
+    struct sc_err ignored; /* not cleared: it is large, and every string of a document comes here */
 
     if (!text || text[0] != SC_JSON_BIG_MARK)
         return false;
@@ -45,7 +45,7 @@ static void
 dump_newline(struct sc_buf *out, int indent, int depth)
 {
     if (indent)
-        sc_buf_addf(out, "\n%*s", indent * depth, "");
+        sc_buf_add_newline(out, (size_t)indent * (size_t)depth);
 }
 
 static void dump_value(const json_t *json, struct sc_buf *out, int indent, int depth);

@@ -9,10 +9,15 @@
 size_t
 sc_oci_path_push(struct sc_oci_decoder *decoder, const char *key)
 {
-    size_t len = strlen(decoder->path);
+    size_t len = strlen(decoder->path), end = len;
+    size_t key_len;
 
     /* Cut when it is long: it serves messages only. */
-    (void)snprintf(decoder->path + len, sizeof(decoder->path) - len, "%s%s", len ? "." : "", key);
+    if (len > 0 && len + 1 < sizeof(decoder->path))
+        decoder->path[end++] = '.';
+    key_len = strnlen(key, sizeof(decoder->path) - 1 - end);
+    memcpy(decoder->path + end, key, key_len);
+    decoder->path[end + key_len] = '\0';
     return len;
 }
 

@@ -14,7 +14,7 @@ sc_oci_encode_text(struct sc_oci_encoder *encoder, const char *text)
 static void
 encode_newline(struct sc_oci_encoder *encoder)
 {
-    sc_buf_addf(encoder->out, "\n%*s", ENCODE_INDENT * encoder->depth, "");
+    sc_buf_add_newline(encoder->out, (size_t)ENCODE_INDENT * (size_t)encoder->depth);
 }
 
 /* Takes back what was added after mark. */

@@ -18,6 +18,9 @@ test_empty_and_clear(void **state)
     sc_buf_addc(&buf, '!');
     assert_string_equal(sc_buf_str(&buf), "12ab!");
     assert_int_equal(buf.len, 5);
+    sc_buf_add_newline(&buf, 2);
+    sc_buf_add_newline(&buf, 0);
+    assert_string_equal(sc_buf_str(&buf), "12ab!\n  \n");
     sc_buf_clear(&buf);
     assert_string_equal(sc_buf_str(&buf), "");
     assert_ok(sc_buf_check(&buf, &err));

@@ -95,6 +95,7 @@ test_grammar_as_jansson_has_it(void **state)
         "[\"\xc3\"]",
         "[\"\xed\xa0\x80\"]",
         "{\"\\u0061\":1,\"a\":2}",
+        "{\"a key of more than sixty-four bytes, which is as many as the parser keeps on its stack\":{\"b\":1}}",
         "{\"a\":{\"a\":{\"a\":[{\"a\":1}]}}}",
         "[1]]",
         "[1}",

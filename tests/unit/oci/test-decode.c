@@ -108,6 +108,25 @@ test_refused_members_are_named(void **state)
     }
 }
 
+/* The path in a message is cut, however long the keys of the input. */
+static void
+test_long_paths_are_cut(void **state)
+{
+    (void)state;
+    for (size_t len = 200; len < 300; len++) {
+        sc_cleanup_arena arena = SC_ARENA_INIT;
+        sc_cleanup_buf text = SC_BUF_INIT;
+        struct sc_oci_resources resources;
+        struct sc_err err = SC_ERR_INIT;
+
+        sc_buf_addf(&text, "{\"rdma\":{\"%0*d\":{\"hcaHandles\":\"x\"}}}", (int)len, 7);
+        assert_int_equal(sc_oci_decode_resources(text.data, text.len, &arena, &resources, &err), -1);
+        assert_memory_equal(err.msg, "linux.resources.rdma.000", 24);
+        assert_true(sc_str_ends(err.msg, ".hcaHandles: must be a number"));
+        assert_true(strlen(err.msg) < 300);
+    }
+}
+
 static void
 test_full_config_values(void **state)
 {
@@ -216,6 +235,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_members_are_named),
+        cmocka_unit_test(test_long_paths_are_cut),
         cmocka_unit_test(test_full_config_values),
         cmocka_unit_test(test_lenience),
         cmocka_unit_test(test_parts),
