@@ -137,7 +137,7 @@ leftovers_kill()
 {
     local pid
     for pid in $(grep -lzF "$BATS_TEST_TMPDIR" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3); do
-        [ "$pid" = "$$" ] || [ "$(cat "/proc/$pid/comm")" != sc-monitor ] || kill -KILL "$pid"
+        [ "$pid" = "$$" ] || [ "$(cat "/proc/$pid/comm" 2>/dev/null)" != sc-monitor ] || kill -KILL "$pid"
     done
 }
 

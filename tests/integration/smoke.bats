@@ -48,8 +48,8 @@ load helpers
 @test "the leftover check sees a mount, a cgroup, a network namespace, a process and a file" {
     [ "$(id -u)" -eq 0 ] || skip "making leftovers needs root"
     before=$BATS_TEST_TMPDIR/before
-    export SC_LEFTOVER_DEADLINE=0
     leftovers_check "$before"
+    export SC_LEFTOVER_DEADLINE=0
 
     mkdir "$BATS_TEST_TMPDIR/m"
     mount -t tmpfs leftover "$BATS_TEST_TMPDIR/m"
