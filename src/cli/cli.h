@@ -195,6 +195,7 @@ SC_MUST_CHECK int sc_template_run(const char *text, const json_t *data, struct s
 /* list-output.c: a list as Docker prints lists. */
 struct sc_column {
     const char *key, *header; /* "ID", "CONTAINER ID" */
+    bool is_map;              /* {{.Label "x"}}: the header is the same for every x */
 };
 struct sc_list_format {
     const char *format;              /* --format, or NULL */

@@ -6,6 +6,7 @@
 struct exec_options {
     struct sc_exec_options exec;
     struct sc_strv env_files;
+    enum sc_explain explain;
 };
 
 #define AT(member) offsetof(struct exec_options, member)
@@ -16,6 +17,8 @@ static const struct sc_option table[] = {
      sc_value_detach_keys, NULL},
     {"env", 'e', SC_OPTION_STRV, AT(exec.env), "name[=value]", "Set an environment variable", NULL, NULL},
     {"env-file", 0, SC_OPTION_STRV, AT(env_files), "file", "Read environment variables from a file", NULL, NULL},
+    {"explain", 0, SC_OPTION_OPTIONAL, AT(explain), "text|json", "Say what the kernel is told, step by step, and why",
+     sc_value_explain, NULL},
     {"interactive", 'i', SC_OPTION_FLAG, AT(exec.interactive), NULL, "Keep standard input open", NULL, NULL},
     {"privileged", 0, SC_OPTION_FLAG, AT(exec.privileged), NULL, "Give it all capabilities", NULL, NULL},
     {"tty", 't', SC_OPTION_FLAG, AT(exec.tty), NULL, "Give it a terminal", NULL, NULL},
@@ -60,6 +63,11 @@ run(struct sc_cli *cli, struct sc_err *err)
     if (sc_cli_parse(cli, &options, &args, err) < 0 ||
         sc_env_collect(&options.env_files, &exec->env, &cli->arena, &env, err) < 0)
         return -1;
+    if (options.explain == SC_EXPLAIN_SH)
+        return sc_err_set(err, SC_ERR_INVALID, "--explain \"sh\": is for sc run and sc create");
+    exec->explain = options.explain != SC_EXPLAIN_NONE;
+    exec->trace = sc_explain_trace;
+    exec->trace_data = &options.explain;
     exec->env = env;
     for (size_t i = 1; i < args.count; i++)
         sc_strv_add(&exec->args, &cli->arena, args.items[i]);

@@ -26,21 +26,14 @@ static const struct sc_option table[] = {
 };
 
 static const struct sc_column columns[] = {
-    {"ID", "CONTAINER ID"},
-    {"Image", "IMAGE"},
-    {"Command", "COMMAND"},
-    {"CreatedAt", "CREATED AT"},
-    {"RunningFor", "CREATED"},
-    {"Status", "STATUS"},
-    {"State", "STATE"},
-    {"Ports", "PORTS"},
-    {"Names", "NAMES"},
-    {"Labels", "LABELS"},
-    {"Mounts", "MOUNTS"},
-    {"Networks", "NETWORKS"},
-    {"LocalVolumes", "LOCAL VOLUMES"},
-    {"Size", "SIZE"},
-    {NULL, NULL},
+    {"ID", "CONTAINER ID"},    {"Image", "IMAGE"},
+    {"Command", "COMMAND"},    {"CreatedAt", "CREATED AT"},
+    {"RunningFor", "CREATED"}, {"Status", "STATUS"},
+    {"State", "STATE"},        {"Ports", "PORTS"},
+    {"Names", "NAMES"},        {"Labels", "LABELS"},
+    {"Label", "LABEL", true},  {"Mounts", "MOUNTS"},
+    {"Networks", "NETWORKS"},  {"LocalVolumes", "LOCAL VOLUMES"},
+    {"Size", "SIZE"},          {NULL, NULL},
 };
 
 /* ---- filters ------------------------------------------------------------------------------------------ */

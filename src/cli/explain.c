@@ -21,6 +21,22 @@ sc_explain_trace(const struct sc_plan *plan, enum sc_phase phase, size_t index, 
         (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
 }
 
+/* A start finds the container's directory made and the files in it written (engine/files.c): a script that is to do the
+ * same by hand makes them first, and removes them when its inner part, the plan, has ended. */
+static void
+print_script(const char *dir, const char *hostname, const char *plan, struct sc_buf *out)
+{
+    sc_buf_adds(out, "#!/bin/sh\n# What sc keeps on disk for the container.\ndir=");
+    sc_buf_add_shell(out, dir);
+    sc_buf_adds(out, "\numask 022\nmkdir -p \"$dir\"\ntrap 'rm -rf \"$dir\"' EXIT\n"
+                     "cat /etc/resolv.conf >\"$dir/resolv.conf\" 2>/dev/null\necho ");
+    sc_buf_add_shell(out, hostname ? hostname : "localhost");
+    sc_buf_adds(out, " >\"$dir/hostname\"\n"
+                     "printf '127.0.0.1\\tlocalhost\\n::1\\tlocalhost\\n' >\"$dir/hosts\"\n(\n");
+    sc_buf_adds(out, plan);
+    sc_buf_adds(out, "\n)\n");
+}
+
 int
 sc_run_print_plan(struct sc_cli *cli, const struct sc_run_options *options, struct sc_err *err)
 {
@@ -38,6 +54,18 @@ sc_run_print_plan(struct sc_cli *cli, const struct sc_run_options *options, stru
     if (sc_cli_engine(cli, err) < 0 || sc_engine_plan(&cli->engine, &options->create, &cli->arena, plan, err) < 0 ||
         sc_plan_print(plan, formats[options->explain], &text, err) < 0 || sc_buf_check(&text, err) < 0)
         return -1;
+    if (options->explain == SC_EXPLAIN_SH) {
+        sc_cleanup_buf script = SC_BUF_INIT;
+        const char *dir = sc_arena_printf(&cli->arena, "%s/container/%s", cli->engine.data_path, plan->id);
+
+        if (!dir)
+            return sc_err_nomem(err);
+        print_script(dir, plan->spec->hostname, sc_buf_str(&text), &script);
+        if (sc_buf_check(&script, err) < 0)
+            return -1;
+        (void)fwrite(sc_buf_str(&script), 1, script.len, stdout);
+        return 0;
+    }
     (void)fwrite(sc_buf_str(&text), 1, text.len, stdout);
     return 0;
 }

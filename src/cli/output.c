@@ -98,7 +98,8 @@ print_table(const struct sc_list_format *how, const char *template, const json_t
     sc_cleanup_buf text = SC_BUF_INIT;
 
     for (const struct sc_column *c = how->columns; c->key; c++)
-        (void)json_object_set_new(header, c->key, json_string(c->header));
+        (void)json_object_set_new(header, c->key,
+                                  c->is_map ? json_pack("{s:s}", "", c->header) : json_string(c->header));
     if (print_rows(template, header, rows, &text, err) < 0)
         return -1;
     sc_table_align(sc_buf_str(&text), out);

@@ -72,11 +72,11 @@ fn_json(const struct args *args, json_t **out, struct sc_err *err)
 static int
 fn_index(const struct args *args, json_t **out, struct sc_err *err)
 {
-    json_t *value;
+    json_t *value, *whole;
 
     if (need("index", args, 2, ARGS_MAX, err) < 0)
         return -1;
-    value = args->items[0];
+    value = whole = args->items[0];
     for (size_t i = 1; i < args->count; i++) {
         const json_t *key = args->items[i];
 
@@ -94,9 +94,13 @@ fn_index(const struct args *args, json_t **out, struct sc_err *err)
             return sc_err_set(err, SC_ERR_INVALID, "template: index: a map is indexed by a string, a list by a number");
         }
         if (!value) {
-            *out = json_string("");
+            /* A key that is not there is "", in the header of a list the column's name (under "", cmd-ps.c). */
+            const json_t *otherwise = json_object_get(whole, "");
+
+            *out = otherwise ? json_incref((json_t *)(uintptr_t)otherwise) : json_string("");
             return 0;
         }
+        whole = value;
     }
     *out = json_incref(value);
     return 0;
