@@ -1,0 +1,415 @@
+#!/usr/bin/env bats
+# Images: in and out of archives, names, layers that overlay, and archives that were made to do harm.
+load helpers
+
+# layer NAME: a layer tar, made by the Python on standard input, which adds to `t` (tarfile) with these helpers.
+layer()
+{
+    {
+        cat <<'END'
+import io, sys, tarfile
+t = tarfile.open(sys.argv[1], "w", format=tarfile.PAX_FORMAT)
+def entry(name, **fields):
+    info = tarfile.TarInfo(name)
+    for key, value in fields.items():
+        setattr(info, key, value)
+    return info
+def file(name, text="", **fields):
+    info = entry(name, **{"mode": 0o644, **fields})
+    info.size = len(text)
+    t.addfile(info, io.BytesIO(text.encode()))
+def dir(name, **fields):
+    t.addfile(entry(name, type=tarfile.DIRTYPE, **{"mode": 0o755, **fields}))
+def link(name, target):
+    t.addfile(entry(name, type=tarfile.SYMTYPE, linkname=target))
+def hard(name, target):
+    t.addfile(entry(name, type=tarfile.LNKTYPE, linkname=target))
+END
+        cat
+        echo 't.close()'
+    } | python3 - "$1"
+}
+
+# archive FILE NAME LAYER...: a docker-archive of these layer tars, over the layer of base where the first is "base".
+archive()
+{
+    local out=$1 name=$2 work=$BATS_TEST_TMPDIR/archive
+    shift 2
+    rm -rf "$work"
+    mkdir "$work"
+    if [ "$1" = base ]; then
+        sc_ok save -o "$BATS_TEST_TMPDIR/base.tar" base
+        tar -C "$work" -xf "$BATS_TEST_TMPDIR/base.tar"
+        mv "$work"/*.tar "$work/layer-0.tar"
+        rm "$work"/*.json "$work/repositories"
+        shift
+    fi
+    while [ $# -gt 0 ]; do
+        cp "$1" "$work/layer-$(find "$work" -name 'layer-*' | wc -l).tar"
+        shift
+    done
+    (
+        cd "$work"
+        sha256sum layer-* | jq -Rn '{architecture: "amd64", os: "linux", config: {Cmd: ["sh"], Env: ["PATH=/bin"]},
+            rootfs: {type: "layers", diff_ids: [inputs | "sha256:" + split(" ")[0]]}}' >config.json
+        find . -name 'layer-*' -printf '%P\n' | sort | jq -Rn --arg name "$name" \
+            '[{Config: "config.json", RepoTags: [$name], Layers: [inputs]}]' >manifest.json
+        tar -cf "$out" config.json manifest.json layer-*
+    )
+}
+
+# What the store holds, by name.
+store()
+{
+    (cd "$SC_DATA_ROOT" && find image/blobs image/sc-chain image/tmp layer -mindepth 1 -maxdepth 2 -not -path '*/diff*' -not -name sha256 | sort)
+}
+
+# refused TEXT COMMAND...: it fails with exit code 125, one line that has TEXT, and the store as it was.
+refused()
+{
+    local text=$1 before
+    shift
+    before=$(store)
+    run --separate-stderr "$@"
+    last_command="$*"
+    expect_error 125 "$text"
+    is "$(store)" "$before"
+}
+
+# hostile TEXT: a layer made by standard input is refused with TEXT, loaded and imported, and nothing outside is touched.
+hostile()
+{
+    local text=$1
+    layer "$BATS_TEST_TMPDIR/hostile.tar"
+    archive "$BATS_TEST_TMPDIR/hostile-image.tar" hostile:1 "$BATS_TEST_TMPDIR/hostile.tar"
+    refused "$text" "$SC" load -i "$BATS_TEST_TMPDIR/hostile-image.tar"
+    refused "$text" "$SC" image import "$BATS_TEST_TMPDIR/hostile.tar" hostile:2
+    [ ! -e /tmp/sc-test-evil ]
+    [ ! -e "$SC_DATA_ROOT/evil" ]
+    [ -z "$(find "$SC_DATA_ROOT" -name 'evil*' -print -quit)" ]
+}
+
+@test "image: base is a true OCI image" {
+    cd "$SC_DATA_ROOT/image"
+    is "$(jq -r .imageLayoutVersion oci-layout)" 1.0.0
+    manifest=$(jq -er '.manifests[0].digest' index.json)
+    is "$(jq -r '.manifests[0].annotations."org.opencontainers.image.ref.name"' index.json)" docker.io/library/base:latest
+    for blob in blobs/sha256/*; do
+        is "$(sha256sum "$blob" | cut -d' ' -f1)" "${blob##*/}"
+    done
+    config=$(jq -er .config.digest "blobs/sha256/${manifest#sha256:}")
+    is "$("$SC" images -q --no-trunc base)" "$config"
+}
+
+@test "image: saved and loaded, an image is the same and runs" {
+    id=$("$SC" images -q --no-trunc base)
+    for format in docker-archive oci-archive oci-dir; do
+        out=$BATS_TEST_TMPDIR/$format
+        sc_ok image save --format "$format" -o "$out" base
+        is "$output" ""
+        sc_ok rmi base
+        sc_ok image load -i "$out"
+        is "$output" "Loaded image: base:latest"
+        is "$("$SC" images -q --no-trunc base)" "$id"
+        sc_ok run --rm base echo "$format"
+        is "$output" "$format"
+    done
+}
+
+@test "image save: the same image gives the same bytes, to a file as to a pipe" {
+    for format in docker-archive oci-archive; do
+        sc_ok save --format "$format" -o "$BATS_TEST_TMPDIR/one" base
+        touch "$SC_DATA_ROOT/image"/blobs/sha256/*
+        "$SC" save --format "$format" base | cat >"$BATS_TEST_TMPDIR/two"
+        cmp "$BATS_TEST_TMPDIR/one" "$BATS_TEST_TMPDIR/two"
+    done
+}
+
+@test "image save: docker-archive is what docker, podman and skopeo take" {
+    sc_ok tag base user/second:1
+    sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base user/second:1
+    mkdir "$BATS_TEST_TMPDIR/x"
+    cd "$BATS_TEST_TMPDIR/x"
+    tar -xf ../x.tar
+    is "$(jq -c '.[0].RepoTags' manifest.json)" '["base:latest","user/second:1"]'
+    config=$(jq -er '.[0].Config' manifest.json)
+    is "$(sha256sum "$config" | cut -d' ' -f1).json" "$config"
+    layer=$(jq -er '.[0].Layers[0]' manifest.json)
+    is "sha256:$(sha256sum "$layer" | cut -d' ' -f1)" "$(jq -er '.rootfs.diff_ids[0]' "$config")"
+    is "$(jq -r '."user/second"."1"' repositories)" "${layer%.tar}"
+    if type -P skopeo >/dev/null; then
+        skopeo copy -q "docker-archive:../x.tar:base:latest" "dir:$BATS_TEST_TMPDIR/copied"
+        skopeo copy -q "oci:$SC_DATA_ROOT/image:docker.io/library/base:latest" "dir:$BATS_TEST_TMPDIR/copied2"
+    fi
+}
+
+@test "image save: without a place for it there is no archive" {
+    refused 'no such image: "nowhere"' "$SC" save -o "$BATS_TEST_TMPDIR/x.tar" nowhere
+    refused 'no such file or directory' "$SC" save -o "$BATS_TEST_TMPDIR/none/x.tar" base
+    refused 'no space left on device' bash -c '"$SC" save base >/dev/full'
+    refused 'invalid value "zip" of --format' "$SC" save --format zip base
+    is "$(find "$BATS_TEST_TMPDIR" -name 'x.tar*')" ""
+    mkdir "$BATS_TEST_TMPDIR/full"
+    touch "$BATS_TEST_TMPDIR/full/file"
+    refused 'exists and is not empty' "$SC" save --format oci-dir -o "$BATS_TEST_TMPDIR/full" base
+    is "$(ls "$BATS_TEST_TMPDIR/full")" file
+    script -qec "'$SC' save base" /dev/null >"$BATS_TEST_TMPDIR/tty" 2>&1 </dev/null && false
+    grep -q 'refusing to write an archive to a terminal' "$BATS_TEST_TMPDIR/tty"
+    is "$(wc -l <"$BATS_TEST_TMPDIR/tty")" 1
+}
+
+@test "image load: from standard input, compressed or not" {
+    sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
+    sc_ok rmi base
+    for filter in cat gzip xz bzip2; do
+        run --separate-stderr bash -c "$filter <'$BATS_TEST_TMPDIR/x.tar' | '$SC' load -q"
+        expect 0
+        is "$output" "Loaded image: base:latest"
+        sc_ok rmi base
+    done
+}
+
+@test "image: tag, list and remove share what they can" {
+    id=$("$SC" images -q --no-trunc base)
+    sc_ok tag base localhost:5000/team/app:1.0
+    sc_ok images --format '{{.Repository}} {{.Tag}}' --no-trunc
+    expect_output 'localhost:5000/team/app 1.0'
+    sc_ok rmi base
+    is "$output" "Untagged: base:latest"
+    sc_ok run --rm localhost:5000/team/app:1.0 true
+    sc_ok run --rm "${id:7:12}" true
+    sc_ok rmi "${id:7:12}"
+    is "${lines[0]}" "Untagged: localhost:5000/team/app:1.0"
+    is "${lines[1]}" "Deleted: $id"
+    is "$(store)" ""
+    run_sc rmi localhost:5000/team/app:1.0
+    expect_error 1 'no such image: "localhost:5000/team/app:1.0"'
+}
+
+@test "image rm: an image that a container uses stays" {
+    sc_ok create --name user base true
+    run_sc rmi base
+    expect_error 1 'is used by a container'
+    sc_ok start -a user
+    sc_ok rm user
+    sc_ok rmi base
+}
+
+@test "image: layers hide, replace and complete those below" {
+    layer "$BATS_TEST_TMPDIR/a.tar" <<'END'
+file("data/kept", "from a")
+file("data/replaced", "from a")
+file("data/removed", "from a")
+file("gone/x", "from a")
+file("opaque/x", "from a")
+dir("private", mode=0o700, uid=7, gid=8)
+END
+    layer "$BATS_TEST_TMPDIR/b.tar" <<'END'
+file("data/replaced", "from b")
+file("data/.wh.removed")
+file(".wh.gone")
+file("opaque/.wh..wh..opq")
+file("opaque/y", "from b")
+file("private/added", "from b")
+END
+    archive "$BATS_TEST_TMPDIR/x.tar" stack:1 base "$BATS_TEST_TMPDIR/a.tar" "$BATS_TEST_TMPDIR/b.tar"
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    is "$output" "Loaded image: stack:1"
+    sc_ok run --rm stack:1 sh -c 'cat /data/kept /data/replaced; echo; ls /data /opaque; ls -d /gone; stat -c "%a %u %g" /private'
+    expect_output "from afrom b"
+    expect_no_output removed
+    is "$(grep -c '^[xy]$' <<<"$output")" 1
+    expect_stderr "/gone: No such file"
+    expect_output "700 7 8"
+    # Written to, the image stays as it is.
+    sc_ok run --rm stack:1 sh -c 'echo changed >/data/kept; rm -r /opaque; cat /data/kept'
+    is "$output" changed
+    sc_ok run --rm stack:1 cat /data/kept /opaque/y
+    is "$output" "from afrom b"
+}
+
+@test "image: owners, modes, times, setuid, devices and attributes are kept" {
+    [ "$(id -u)" -eq 0 ] || skip "owners and devices need root"
+    layer "$BATS_TEST_TMPDIR/a.tar" <<'END'
+file("su", "x", mode=0o4755, mtime=1234567890.25)
+file("mine", "x", uid=12, gid=34, mode=0o640)
+hard("again", "mine")
+link("absolute", "/data/anything")
+t.addfile(entry("zero", type=tarfile.CHRTYPE, devmajor=1, devminor=5, mode=0o666))
+t.addfile(entry("pipe", type=tarfile.FIFOTYPE, mode=0o600))
+file("noted", "x", pax_headers={"SCHILY.xattr.user.note": "hello"})
+END
+    archive "$BATS_TEST_TMPDIR/x.tar" kept:1 base "$BATS_TEST_TMPDIR/a.tar"
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    diff=$(find "$SC_DATA_ROOT/layer" -maxdepth 2 -name diff -exec test -e '{}/su' \; -print)
+    is "$(stat -c '%a %.9Y' "$diff/su")" "4755 1234567890.250000000"
+    is "$(stat -c '%u %g %a %h' "$diff/mine")" "12 34 640 2"
+    is "$(readlink "$diff/absolute")" /data/anything
+    is "$(stat -c '%F %t %T' "$diff/zero")" "character special file 1 5"
+    is "$(stat -c '%F' "$diff/pipe")" fifo
+    is "$(getfattr --only-values -n user.note "$diff/noted")" hello
+}
+
+@test "image import: a tar, a pipe and a directory become images" {
+    root=$BATS_TEST_TMPDIR/root
+    mkdir -p "$root/bin" "$root/etc"
+    cp "$(type -P busybox)" "$root/bin/busybox"
+    ln -s busybox "$root/bin/sh"
+    ln -s busybox "$root/bin/echo"
+    tar -C "$root" -czf "$BATS_TEST_TMPDIR/root.tgz" .
+    sc_ok image import -c 'CMD ["echo", "default"]' -c 'ENV GREETING="hello there"' -m "why not" "$BATS_TEST_TMPDIR/root.tgz" one
+    matches "$output" '^sha256:[0-9a-f]{64}$'
+    sc_ok run --rm one
+    is "$output" default
+    sc_ok run --rm one sh -c 'echo $GREETING'
+    is "$output" "hello there"
+    is "$("$SC" image inspect one | jq -r '.[0].Comment')" "why not"
+    run --separate-stderr bash -c "tar -C '$root' -c . | '$SC' image import - two"
+    expect 0
+    sc_ok run --rm two sh -c 'echo two'
+    is "$output" two
+    sc_ok image import "$root" three
+    sc_ok run --rm three sh -c 'echo three'
+    is "$output" three
+    refused '"RUN" cannot be changed' "$SC" image import -c 'RUN rm -rf /' "$root"
+}
+
+@test "image: metadata never grants anything" {
+    layer "$BATS_TEST_TMPDIR/a.tar" </dev/null
+    archive "$BATS_TEST_TMPDIR/x.tar" wish:1 base "$BATS_TEST_TMPDIR/a.tar"
+    cd "$BATS_TEST_TMPDIR/archive"
+    jq '.config += {Privileged: true, CapAdd: ["ALL"], SecurityOpt: ["seccomp=unconfined"], Binds: ["/:/host"], NetworkMode: "host"}' \
+        config.json >c && mv c config.json
+    tar -cf ../x.tar config.json manifest.json layer-*
+    sc_ok load -i ../x.tar
+    sc_ok run --rm wish:1 sh -c 'grep -E "CapEff|Seccomp:" /proc/self/status; [ ! -e /host ]'
+    wish=$output
+    sc_ok run --rm base sh -c 'grep -E "CapEff|Seccomp:" /proc/self/status'
+    is "$wish" "$output"
+}
+
+@test "image: one for another machine is refused, and named" {
+    layer "$BATS_TEST_TMPDIR/a.tar" </dev/null
+    archive "$BATS_TEST_TMPDIR/x.tar" other:1 base "$BATS_TEST_TMPDIR/a.tar"
+    cd "$BATS_TEST_TMPDIR/archive"
+    jq '.architecture = "s390x"' config.json >c && mv c config.json
+    tar -cf ../x.tar config.json manifest.json layer-*
+    sc_ok load -i ../x.tar
+    run_sc run --rm other:1 true
+    expect_error 125 'is for linux/s390x, this machine is linux/'
+}
+
+# ---- hostile ---------------------------------------------------------------------------------
+
+@test "hostile layer: names that lead out" {
+    hostile 'its name has ".."' <<<'file("../../../../../../../../tmp/sc-test-evil", "x")'
+    hostile 'its name has ".."' <<<'file("a/../../evil", "x")'
+    hostile 'its name is absolute' <<<'file("/tmp/sc-test-evil", "x")'
+}
+
+@test "hostile layer: through symbolic links" {
+    hostile 'leads out of the layer' <<<'link("e", "/tmp"); file("e/sc-test-evil", "x")'
+    hostile 'leads out of the layer' <<<'link("e", "../../.."); file("e/evil", "x")'
+    hostile 'leads out of the layer' <<<'dir("d"); link("d/e", "../../../../../../../../tmp"); file("d/e/sc-test-evil", "x")'
+    hostile 'leads out of the layer' <<<'link("a", "b"); link("b", "/proc/self/root"); file("a/tmp/sc-test-evil", "x")'
+    hostile 'loop of symbolic links' <<<'link("a", "b"); link("b", "a"); file("a/x", "x")'
+}
+
+@test "hostile layer: hard links to what is outside" {
+    hostile 'its name is absolute' <<<'hard("h", "/etc/passwd")'
+    hostile 'its name has ".."' <<<'hard("h", "../../../../../../../etc/passwd")'
+    hostile 'leads out of the layer' <<<'link("e", "/etc"); hard("h", "e/passwd")'
+    hostile 'which is no file of this layer before it' <<<'hard("h", "nothing")'
+}
+
+@test "hostile layer: whiteouts, overlay attributes and the top directory" {
+    hostile 'whiteout of no name' <<<'file("a/.wh...", "")'
+    hostile 'no whiteout that an OCI layer may have' <<<'file(".wh..wh.plnk", "")'
+    hostile 'below a whiteout' <<<'file(".wh.a/b", "")'
+    hostile 'character device 0:0' <<<'t.addfile(entry("w", type=tarfile.CHRTYPE))'
+    hostile 'only overlay itself may set' <<<'dir("d", pax_headers={"SCHILY.xattr.trusted.overlay.redirect": "/etc"})'
+    hostile 'only overlay itself may set' <<<'dir("d", pax_headers={"SCHILY.xattr.user.overlay.opaque": "y"})'
+    hostile 'replace the layer'"'"'s top directory' <<<'link(".", "/tmp")'
+}
+
+@test "hostile layer: a control sequence in a name stays text" {
+    layer "$BATS_TEST_TMPDIR/a.tar" <<<'file("../\x1b[31mred\n", "x")'
+    run --separate-stderr "$SC" image import "$BATS_TEST_TMPDIR/a.tar"
+    expect_error 125 '\x1b[31mred\x0a'
+}
+
+@test "damaged archives: cut, changed, incomplete, or none at all" {
+    sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
+    sc_ok save --format oci-dir -o "$BATS_TEST_TMPDIR/layout" base
+    sc_ok rmi base
+    cd "$BATS_TEST_TMPDIR"
+    head -c 100000 x.tar >cut.tar
+    refused 'runcated' "$SC" load -i cut.tar
+    gzip -c x.tar | head -c 100000 >cut.tgz
+    refused 'runcated' "$SC" load -i cut.tgz
+    cp x.tar changed.tar
+    printf 'X' | dd of=changed.tar bs=1 seek=1000000 conv=notrunc status=none
+    refused 'the image says sha256:' "$SC" load -i changed.tar
+    echo hello >hello
+    refused 'Unrecognized archive format' "$SC" load -i hello
+    tar -cf other.tar hello
+    refused 'neither manifest.json nor index.json' "$SC" load -i other.tar
+    refused 'no such file or directory' "$SC" load -i nowhere.tar
+    layer=$(find layout/blobs -type f -size +100k)
+    printf 'X' | dd of="$layer" bs=1 seek=100 conv=notrunc status=none
+    refused 'has the wrong digest' "$SC" load -i layout
+    rm "$layer"
+    refused 'the archive has no "blobs/sha256/' "$SC" load -i layout
+    manifest=$(jq -r '.manifests[0].digest' layout/index.json)
+    rm "layout/blobs/sha256/${manifest#sha256:}"
+    refused 'the archive has no "blobs/sha256/' "$SC" load -i layout
+    mkdir traversal
+    echo '{"manifests": [{"digest": "sha256:../../../../etc/passwd"}]}' >traversal/index.json
+    refused 'must be "sha256:" and 64 hexadecimal digits' "$SC" load -i traversal
+    ln -s /etc/passwd traversal/manifest.json
+    refused 'open "manifest.json"' "$SC" load -i traversal
+    is "$(store)" ""
+}
+
+@test "image load: a full disk is said, and what was written is gone" {
+    [ "$(id -u)" -eq 0 ] || skip "mounting a small file system needs root"
+    sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
+    small=$BATS_TEST_TMPDIR/small
+    mkdir "$small"
+    mount -t tmpfs -o size=3m none "$small"
+    run --separate-stderr env SC_DATA_ROOT="$small" "$SC" load -i "$BATS_TEST_TMPDIR/x.tar"
+    left=$(find "$small/image/blobs" "$small/image/tmp" "$small/layer" -type f)
+    umount "$small"
+    expect_error 125 'no space left on device'
+    expect_stderr 'sc image rm'
+    is "$left" ""
+}
+
+@test "image load: several at once, and one that is killed" {
+    layer "$BATS_TEST_TMPDIR/a.tar" <<<'
+for i in range(500): file("d%d/f" % i, "x" * 10000)'
+    archive "$BATS_TEST_TMPDIR/x.tar" many:1 base "$BATS_TEST_TMPDIR/a.tar"
+    before=$(store)
+    for i in 1 2 3 4; do
+        "$SC" load -i "$BATS_TEST_TMPDIR/x.tar" >"$BATS_TEST_TMPDIR/out-$i" 2>&1 &
+        pids[i]=$!
+    done
+    for i in 1 2 3 4; do
+        wait "${pids[i]}"
+        is "$(cat "$BATS_TEST_TMPDIR/out-$i")" "Loaded image: many:1"
+    done
+    whole=$(store)
+    sc_ok rmi many:1
+    is "$(store)" "$before"
+    for delay in 0.005 0.01 0.02 0.03 0.05; do
+        "$SC" load -i "$BATS_TEST_TMPDIR/x.tar" >/dev/null 2>&1 &
+        sleep "$delay"
+        kill -KILL $! 2>/dev/null || true
+        wait $! 2>/dev/null || true
+        sc_ok images
+    done
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    is "$(store)" "$whole"
+    sc_ok run --rm many:1 sh -c 'cat /d*/f | wc -c'
+    is "$output" 5000000
+}
