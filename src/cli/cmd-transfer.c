@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 
 struct transfer_options {
-    char *input, *output, *format, *message, *tag, *entrypoint;
+    char *input, *output, *format, *message, *tag, *entrypoint, *root;
     struct sc_strv changes;
     bool quiet;
 };
@@ -34,6 +34,7 @@ static const struct sc_option import_table[] = {
 };
 static const struct sc_option from_host_table[] = {
     {"entrypoint", 0, SC_OPTION_STR, AT(entrypoint), "program", "Entrypoint of the image", NULL, NULL},
+    {"root", 0, SC_OPTION_STR, AT(root), "dir", "Take the programs from this directory instead of /", NULL, NULL},
     {"tag", 't', SC_OPTION_STR, AT(tag), "name[:tag]", "Name of the image", NULL, NULL},
     {.name = NULL},
 };

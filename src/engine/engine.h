@@ -8,18 +8,19 @@
  *                                  config.json  the OCI config of the last start
  *                                  exit.json    how it last ended (the monitor writes it)
  *                                  upper/ work/ log.json  hosts hostname resolv.conf
- *            <data>/name/<name> -> <id>         symlink (the id in base64url): symlink(2) never replaces, so a name is taken once
- *            <data>/userns/<host id> -> <id>    the same for the id ranges of --userns auto
- *            <data>/volume/<name>/_data         volumes
- *            <run>/container/<id>/lock          held from start on by CLI, child and then monitor while it lives (flock)
+ *            <data>/name/<name> -> <id>         symlink (the id in base64url): symlink(2) never replaces, so a name is
+ * taken once <data>/userns/<host id> -> <id>    the same for the id ranges of --userns auto <data>/volume/<name>/_data
+ * volumes <run>/container/<id>/lock          held from start on by CLI, child and then monitor while it lives (flock)
  *                                 state.json undo monitor.sock shm/ (--ipc shareable)
  *            <run>/seccomp/                     filter cache
- * <data> is /var/lib/sc ($SC_DATA_ROOT; not root: $XDG_DATA_HOME/sc), <run> is /run/sc ($SC_RUN_ROOT; not root: $XDG_RUNTIME_DIR/sc).
+ * <data> is /var/lib/sc ($SC_DATA_ROOT; not root: $XDG_DATA_HOME/sc), <run> is /run/sc ($SC_RUN_ROOT; not root:
+ * $XDG_RUNTIME_DIR/sc).
  *
- * Invariants: whether a container runs is asked of the kernel (lock held, state's pid + start time + boot id), never believed from a
- * record. Anything on the host is named after the container before it is made; sc_engine_open's user may be killed at any system
- * call and the next verb repairs what it finds (recover.c): a record without its monitor whose --rm is set is removed, undo files are run,
- * a half-made directory (no record.json, lock free) is removed. Nothing here prints.
+ * Invariants: whether a container runs is asked of the kernel (lock held, state's pid + start time + boot id), never
+ * believed from a record. Anything on the host is named after the container before it is made; sc_engine_open's user
+ * may be killed at any system call and the next verb repairs what it finds (recover.c): a record without its monitor
+ * whose --rm is set is removed, undo files are run, a half-made directory (no record.json, lock free) is removed.
+ * Nothing here prints.
  */
 #ifndef SC_ENGINE_H
 #define SC_ENGINE_H
@@ -32,136 +33,187 @@
 #include "runtime/runtime.h"
 
 struct sc_engine {
-    char *data_path, *run_path;    /* heap */
+    char *data_path, *run_path; /* heap */
     int data_fd, run_fd;
     struct sc_store store;
     bool is_root;
 };
-#define SC_ENGINE_INIT {.data_fd = -1, .run_fd = -1, .store = SC_STORE_INIT}
+#define SC_ENGINE_INIT                                                                                                 \
+    {                                                                                                                  \
+        .data_fd = -1, .run_fd = -1, .store = SC_STORE_INIT                                                            \
+    }
 SC_MUST_CHECK int sc_engine_open(struct sc_engine *out, struct sc_err *err);
 void sc_engine_release(struct sc_engine *engine);
 #define sc_cleanup_engine __attribute__((cleanup(sc_engine_release))) struct sc_engine
 
 /* ---- what a user can ask of run/create (docker run's flags, parsed and checked, not yet resolved) -------- */
-enum sc_ns_mode { SC_NS_PRIVATE, SC_NS_HOST, SC_NS_CONTAINER, SC_NS_PATH, SC_NS_NONE /* ipc, network */, SC_NS_SHAREABLE /* ipc */ };
-struct sc_ns_choice { enum sc_ns_mode mode; char *value; /* container name or path */ };
+enum sc_ns_mode {
+    SC_NS_PRIVATE,
+    SC_NS_HOST,
+    SC_NS_CONTAINER,
+    SC_NS_PATH,
+    SC_NS_NONE /* ipc, network */,
+    SC_NS_SHAREABLE /* ipc */
+};
+struct sc_ns_choice {
+    enum sc_ns_mode mode;
+    char *value; /* container name or path */
+};
 
 enum sc_mount_kind { SC_MOUNT_BIND, SC_MOUNT_VOLUME, SC_MOUNT_TMPFS };
-struct sc_mount_ask {              /* -v, --mount, --tmpfs */
+struct sc_mount_ask { /* -v, --mount, --tmpfs */
     enum sc_mount_kind kind;
-    char *source, *target;         /* source: absolute path, volume name, or NULL (anonymous volume) */
-    bool is_readonly, creates_source /* -v makes a missing host directory, --mount does not */, copies_up /* volume: not nocopy */;
-    char *propagation;             /* "rprivate" (default) "private" "rslave" "slave" "rshared" "shared" */
-    bool non_recursive;            /* --mount bind-recursive=disabled */
-    int64_t tmpfs_size;            /* bytes, 0: none */
-    unsigned tmpfs_mode;           /* 0: 1777 */
-    struct sc_strv options;        /* further tmpfs options: noexec, uid=.. */
-    bool is_anonymous;             /* set by create: a volume that was given no name and goes with the container */
+    char *source, *target; /* source: absolute path, volume name, or NULL (anonymous volume) */
+    bool is_readonly, creates_source /* -v makes a missing host directory, --mount does not */,
+        copies_up /* volume: not nocopy */;
+    char *propagation;      /* "rprivate" (default) "private" "rslave" "slave" "rshared" "shared" */
+    bool non_recursive;     /* --mount bind-recursive=disabled */
+    int64_t tmpfs_size;     /* bytes, 0: none */
+    unsigned tmpfs_mode;    /* 0: 1777 */
+    struct sc_strv options; /* further tmpfs options: noexec, uid=.. */
+    bool is_anonymous;      /* set by create: a volume that was given no name and goes with the container */
 };
-struct sc_device_ask { char *host_path, *container_path, *permissions /* "rwm" */; };
-struct sc_log_ask { char *driver; /* "json-file" "none" */ int64_t max_size; int max_files; };
+struct sc_device_ask {
+    char *host_path, *container_path, *permissions /* "rwm" */;
+};
+struct sc_log_ask {
+    char *driver; /* "json-file" "none" */
+    int64_t max_size;
+    int max_files;
+};
 
 struct sc_create_options {
-    char *name, *image, *rootfs;   /* rootfs: --rootfs DIR instead of an image */
-    struct sc_strv args;           /* the command after the image */
-    struct sc_strv entrypoint;     /* --entrypoint ""  : has_entrypoint and no items */
+    char *name, *image, *rootfs; /* rootfs: --rootfs DIR instead of an image */
+    struct sc_strv args;         /* the command after the image */
+    struct sc_strv entrypoint;   /* --entrypoint ""  : has_entrypoint and no items */
     bool has_entrypoint;
     bool interactive, tty, detach, rm, read_only, init, privileged, no_new_privileges, systempaths_unconfined;
     struct sc_strv env, labels, cap_add, cap_drop, group_add, sysctls, ulimits /* "nofile=1024:2048" checked */;
-    char *workdir, *user, *hostname, *domainname, *stop_signal, *seccomp /* NULL default, "unconfined", or path */, *cgroup_parent;
-    int stop_timeout;              /* seconds; -1: default 10 */
-    int64_t shm_size;              /* bytes; 0: 64 MiB */
-    struct sc_mount_ask *mounts; size_t mount_count;
-    struct sc_device_ask *devices; size_t device_count;
+    char *workdir, *user, *hostname, *domainname, *stop_signal, *seccomp /* NULL default, "unconfined", or path */,
+        *cgroup_parent;
+    int stop_timeout; /* seconds; -1: default 10 */
+    int64_t shm_size; /* bytes; 0: 64 MiB */
+    struct sc_mount_ask *mounts;
+    size_t mount_count;
+    struct sc_device_ask *devices;
+    size_t device_count;
     struct sc_ns_choice pid, ipc, uts, user_ns, cgroup_ns, network;
-    struct sc_strv uid_maps, gid_maps;            /* "0:100000:65536" */
+    struct sc_strv uid_maps, gid_maps; /* "0:100000:65536" */
     struct sc_oci_time_offset time_monotonic, time_boottime;
     int64_t memory, memory_swap /* -1 unlimited, 0 not set */, memory_reservation;
-    int64_t nano_cpus, cpu_period, cpu_quota;     /* 0: not set */
+    int64_t nano_cpus, cpu_period, cpu_quota; /* 0: not set */
     uint64_t cpu_shares;
     char *cpuset_cpus, *cpuset_mems;
-    int64_t pids_limit;            /* 0: not set; -1: unlimited */
+    int64_t pids_limit; /* 0: not set; -1: unlimited */
     struct sc_opt_i64 oom_score_adj;
     struct sc_opt_i64 memory_swappiness;
     bool oom_kill_disable;
     struct sc_log_ask log;
-    char *cidfile;                 /* the engine writes it once the record exists; exists already: error */
+    char *cidfile; /* the engine writes it once the record exists; exists already: error */
     char *detach_keys;
-    bool starts_now;               /* run: create keeps the container's lock for the start that follows, and an --rm container whose
-                                      caller dies in between is garbage (create --rm is not) */
+    bool starts_now; /* run: create keeps the container's lock for the start that follows, and an --rm container whose
+                        caller dies in between is garbage (create --rm is not) */
 };
 void sc_create_options_init(struct sc_create_options *options);
 
 /* ---- a container, as recorded and as the kernel sees it ------------------------------------------------- */
 struct sc_container {
     char id[SC_ID_LEN + 1];
-    char *name, *image_id, *image_name;       /* name as the user typed it, for ps */
-    int64_t created_at, started_at, finished_at;   /* ns; 0: never */
-    enum sc_status status;                    /* CREATED, RUNNING, PAUSED, STOPPED ("exited") */
+    char *name, *image_id, *image_name;          /* name as the user typed it, for ps */
+    int64_t created_at, started_at, finished_at; /* ns; 0: never */
+    enum sc_status status;                       /* CREATED, RUNNING, PAUSED, STOPPED ("exited") */
     bool is_rm;
-    pid_t pid;                                /* 0 unless running */
-    struct sc_exit exit;                      /* when stopped */
-    char *start_error;                        /* why the last start failed, or NULL */
-    struct sc_create_options options;         /* as asked */
-    char *path;                               /* the program and */
-    struct sc_strv args;                      /* its arguments, resolved with the image */
+    pid_t pid;                        /* 0 unless running */
+    struct sc_exit exit;              /* when stopped */
+    char *start_error;                /* why the last start failed, or NULL */
+    struct sc_create_options options; /* as asked */
+    char *path;                       /* the program and */
+    struct sc_strv args;              /* its arguments, resolved with the image */
     char *effective_user, *effective_workdir, *effective_stop_signal;
     struct sc_strv effective_env, effective_labels;
     int restart_count;
-    struct sc_strv chain_ids;                 /* its image's layers, lowest first: a start reads no image again */
-    struct sc_strv effective_uid_maps, effective_gid_maps;   /* "0:100000:65536"; empty: no user namespace of its own */
-    bool is_i386;                             /* the image is for i386: its system calls are allowed */
-    int lock_fd;                              /* of create with starts_now, until start takes it; else -1 */
+    struct sc_strv chain_ids; /* its image's layers, lowest first: a start reads no image again */
+    struct sc_strv effective_uid_maps, effective_gid_maps; /* "0:100000:65536"; empty: no user namespace of its own */
+    bool is_i386;                                          /* the image is for i386: its system calls are allowed */
+    int lock_fd; /* of create with starts_now, until start takes it; else -1 */
 };
 /* Closes lock_fd; the rest is the arena's. */
 void sc_container_release(struct sc_container *container);
-#define SC_CONTAINER_INIT {.lock_fd = -1}
-/* By name, id or unique id prefix. SC_ERR_NOT_FOUND `no such container: "x"`. Recovers it first where that is needed. */
-SC_MUST_CHECK int sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
-struct sc_container_list { struct sc_container *items; size_t count; };
+#define SC_CONTAINER_INIT                                                                                              \
+    {                                                                                                                  \
+        .lock_fd = -1                                                                                                  \
+    }
+/* By name, id or unique id prefix. SC_ERR_NOT_FOUND `no such container: "x"`. Recovers it first where that is needed.
+ */
+SC_MUST_CHECK int sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena *arena,
+                                 struct sc_container *out, struct sc_err *err);
+struct sc_container_list {
+    struct sc_container *items;
+    size_t count;
+};
 /* Newest first; all: stopped ones too. Recovers and collects garbage on the way. */
-SC_MUST_CHECK int sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struct sc_container_list *out, struct sc_err *err);
-/* Makes record and directories. The image must exist locally ("base" is made on first use: the engine runs sc-transfer make-base). */
-SC_MUST_CHECK int sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena,
+                                 struct sc_container_list *out, struct sc_err *err);
+/* Makes record and directories. The image must exist locally ("base" is made on first use: the engine runs sc-transfer
+ * make-base). */
+SC_MUST_CHECK int sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options,
+                                   struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 
 struct sc_start_options {
-    int client_flags;            /* SC_ATTACH_* of the caller, or -1: nobody attaches (detached) */
+    int client_flags; /* SC_ATTACH_* of the caller, or -1: nobody attaches (detached) */
     bool explain;
     void (*trace)(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
-    void *trace_data;            /* called in the forked child, whose fd 2 is still the caller's */
+    void *trace_data; /* called in the forked child, whose fd 2 is still the caller's */
 };
-/* Starts it: fork, plan, launch, sc-monitor. Returns when execve has succeeded. *client_fd (may be NULL) is the attached monitor socket. */
-SC_MUST_CHECK int sc_engine_start(struct sc_engine *engine, struct sc_container *container, const struct sc_start_options *how, int *client_fd, struct sc_err *err);
-/* Compiles without doing: the plan that start would run (--dry-run, needs no root; the image must exist or rootfs be given). */
-SC_MUST_CHECK int sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err);
+/* Starts it: fork, plan, launch, sc-monitor. Returns when execve has succeeded. *client_fd (may be NULL) is the
+ * attached monitor socket. */
+SC_MUST_CHECK int sc_engine_start(struct sc_engine *engine, struct sc_container *container,
+                                  const struct sc_start_options *how, int *client_fd, struct sc_err *err);
+/* Compiles without doing: the plan that start would run (--dry-run, needs no root; the image must exist or rootfs be
+ * given). */
+SC_MUST_CHECK int sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options,
+                                 struct sc_arena *arena, struct sc_plan *out, struct sc_err *err);
 
-SC_MUST_CHECK int sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum /* 0: its own */, struct sc_err *err);
-SC_MUST_CHECK int sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, int signum, struct sc_err *err);
-SC_MUST_CHECK int sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force, bool volumes, struct sc_err *err);
-SC_MUST_CHECK int sc_engine_rename(struct sc_engine *engine, const struct sc_container *container, const char *name, struct sc_err *err);
-SC_MUST_CHECK int sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, int timeout_sec,
+                                 int signum /* 0: its own */, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, int signum,
+                                 struct sc_err *err);
+SC_MUST_CHECK int sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force,
+                                   bool volumes, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_rename(struct sc_engine *engine, const struct sc_container *container, const char *name,
+                                   struct sc_err *err);
+SC_MUST_CHECK int sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused,
+                                  struct sc_err *err);
 /* Blocks until it is not running; its exit record. */
-SC_MUST_CHECK int sc_engine_wait(struct sc_engine *engine, const struct sc_container *container, struct sc_exit *out, struct sc_err *err);
-SC_MUST_CHECK int sc_engine_attach(struct sc_engine *engine, const struct sc_container *container, int attach_flags, int *client_fd, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_wait(struct sc_engine *engine, const struct sc_container *container, struct sc_exit *out,
+                                 struct sc_err *err);
+SC_MUST_CHECK int sc_engine_attach(struct sc_engine *engine, const struct sc_container *container, int attach_flags,
+                                   int *client_fd, struct sc_err *err);
 char *sc_engine_log_path(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena);
 
 struct sc_exec_options {
     struct sc_strv args, env;
     char *user, *workdir;
     bool interactive, tty, detach, privileged;
-    bool explain;                             /* trace is called as for a start */
+    bool explain; /* trace is called as for a start */
     void (*trace)(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
     void *trace_data;
     char *detach_keys;
 };
 /* A process in a running container, with pipes (or a pty) for stdio; the caller relays (sc_relay) and reaps it. */
-struct sc_exec_process { struct sc_process process; int in_fd, out_fd, err_fd; };
-SC_MUST_CHECK int sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, const struct sc_exec_options *options,
-                                 struct sc_exec_process *out, struct sc_err *err);
+struct sc_exec_process {
+    struct sc_process process;
+    int in_fd, out_fd, err_fd;
+};
+SC_MUST_CHECK int sc_engine_exec(struct sc_engine *engine, const struct sc_container *container,
+                                 const struct sc_exec_options *options, struct sc_exec_process *out,
+                                 struct sc_err *err);
 /* Docker's inspect object of a container, and of an image (jansson, caller decrefs). */
 #include <jansson.h>
-SC_MUST_CHECK int sc_engine_inspect(struct sc_engine *engine, const struct sc_container *container, json_t **out, struct sc_err *err);
-SC_MUST_CHECK int sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, json_t **out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_inspect(struct sc_engine *engine, const struct sc_container *container, json_t **out,
+                                    struct sc_err *err);
+SC_MUST_CHECK int sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, json_t **out,
+                                          struct sc_err *err);
 /* Is an image used by a container: for sc_image_remove */
 bool sc_engine_image_in_use(const char *image_id, void *engine);
 

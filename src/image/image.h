@@ -8,8 +8,8 @@
  * blobs/sha256/<hex>. A name is a manifest descriptor of index.json with the annotation
  * org.opencontainers.image.ref.name holding the full normalised reference ("docker.io/library/base:latest").
  * An unnamed (dangling) image is a descriptor without it. Layers are unpacked once to
- * <data>/layer/<chain-id hex>/diff in overlay's own form (whiteout = char device 0:0, opaque = trusted.overlay.opaque "y";
- * user.overlay.* when not root).
+ * <data>/layer/<chain-id hex>/diff in overlay's own form (whiteout = char device 0:0, opaque = trusted.overlay.opaque
+ * "y"; user.overlay.* when not root).
  *
  * Invariants: a blob is in blobs/ only when its digest was verified and it was synced; a layer directory exists
  * only when complete (unpacked under a temporary name, synced, renamed); index.json changes under the exclusive
@@ -17,7 +17,8 @@
  * Image metadata is a closed list (struct sc_image_config) and never changes security state.
  *
  * The reading half (resolve, config, list) links into sc and needs only jansson; the writing half (hashing,
- * archives, unpacking: libcrypto, libarchive, zlib, zstd) lives in lib_image_transfer and is linked only by sc-transfer.
+ * archives, unpacking: libcrypto, libarchive, zlib, zstd) lives in lib_image_transfer and is linked only by
+ * sc-transfer.
  */
 #ifndef SC_IMAGE_H
 #define SC_IMAGE_H
@@ -26,46 +27,50 @@
 
 /* ---- references (reference.c): Docker's grammar and defaults ------------------- */
 struct sc_reference {
-    char *registry;     /* "docker.io" */
-    char *repository;   /* "library/base" */
-    char *tag;          /* "latest", or NULL when a digest was given alone */
-    char *digest;       /* "sha256:..." or NULL */
+    char *registry;   /* "docker.io" */
+    char *repository; /* "library/base" */
+    char *tag;        /* "latest", or NULL when a digest was given alone */
+    char *digest;     /* "sha256:..." or NULL */
 };
-SC_MUST_CHECK int sc_reference_parse(const char *text, struct sc_arena *arena, struct sc_reference *out, struct sc_err *err);
+SC_MUST_CHECK int sc_reference_parse(const char *text, struct sc_arena *arena, struct sc_reference *out,
+                                     struct sc_err *err);
 /* "docker.io/library/base:latest" (what the store records) */
 char *sc_reference_full(const struct sc_reference *ref, struct sc_arena *arena);
 /* What Docker shows in REPOSITORY: "base", "user/app", "host:5000/x" */
 char *sc_reference_familiar(const struct sc_reference *ref, struct sc_arena *arena);
 /* The familiar name with its tag or digest: "base:latest" */
 char *sc_reference_shown(const struct sc_reference *ref, struct sc_arena *arena);
-bool sc_digest_is_valid(const char *digest);   /* sha256:64 lower-case hex digits */
+bool sc_digest_is_valid(const char *digest); /* sha256:64 lower-case hex digits */
 
 /* ---- the store ------------------------------------------------------------------- */
-struct sc_store {       /* opened directories */
-    int data_fd;        /* the data root, e.g. /var/lib/sc */
-    int image_fd;       /* <data>/image */
-    char *data_path;    /* absolute, in the heap */
+struct sc_store {    /* opened directories */
+    int data_fd;     /* the data root, e.g. /var/lib/sc */
+    int image_fd;    /* <data>/image */
+    char *data_path; /* absolute, in the heap */
 };
-#define SC_STORE_INIT {.data_fd = -1, .image_fd = -1}
+#define SC_STORE_INIT                                                                                                  \
+    {                                                                                                                  \
+        .data_fd = -1, .image_fd = -1                                                                                  \
+    }
 /* Creates what is missing. */
 SC_MUST_CHECK int sc_store_open(const char *data_path, struct sc_store *out, struct sc_err *err);
 void sc_store_release(struct sc_store *store);
 #define sc_cleanup_store __attribute__((cleanup(sc_store_release))) struct sc_store
 
-struct sc_image_health {          /* Docker's Healthcheck; durations in ns */
+struct sc_image_health { /* Docker's Healthcheck; durations in ns */
     bool is_set;
     struct sc_strv test;
     int64_t interval, timeout, start_period, retries;
 };
-struct sc_image_config {          /* the closed list */
+struct sc_image_config { /* the closed list */
     struct sc_strv env, entrypoint, cmd, labels /* "k=v" */, volumes, exposed_ports;
     char *working_dir, *user, *stop_signal;
     struct sc_image_health healthcheck;
 };
 struct sc_image {
-    char *id;                     /* config digest "sha256:..." (Docker's image id) */
+    char *id; /* config digest "sha256:..." (Docker's image id) */
     char *manifest_digest;
-    char *name;                   /* full reference, or NULL when dangling */
+    char *name; /* full reference, or NULL when dangling */
     char *architecture, *variant, *os, *created, *author, *comment;
     struct sc_image_config config;
     struct sc_strv layer_digests; /* of the (compressed) blobs, lowest first */
@@ -75,63 +80,88 @@ struct sc_image {
 };
 /* By name, "name:tag", name@digest, image id or unique id prefix (>= 1 hex digit, as Docker).
  * SC_ERR_NOT_FOUND: `no such image: "x"` with the remedy (sc image load / from-host / "base").
- * chain_ids are read from a sidecar <data>/image/sc-chain/<config hex> (lines) that the writer records, so no hashing here. */
-SC_MUST_CHECK int sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_arena *arena, struct sc_image *out, struct sc_err *err);
-struct sc_image_list { struct sc_image *items; size_t count; };
-SC_MUST_CHECK int sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_image_list *out, struct sc_err *err);
+ * chain_ids are read from a sidecar <data>/image/sc-chain/<config hex> (lines) that the writer records, so no hashing
+ * here. */
+SC_MUST_CHECK int sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_arena *arena,
+                                struct sc_image *out, struct sc_err *err);
+struct sc_image_list {
+    struct sc_image *items;
+    size_t count;
+};
+SC_MUST_CHECK int sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_image_list *out,
+                                struct sc_err *err);
 /* SC_ERR_UNSUPPORTED when the image is not for this machine: names both platforms. (i386 runs on amd64.) */
 SC_MUST_CHECK int sc_image_check_platform(const struct sc_image *image, struct sc_err *err);
 /* Decodes an image config blob (application/vnd.oci.image.config.v1+json or Docker's): pure, fuzzed. */
-SC_MUST_CHECK int sc_image_config_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_image *out, struct sc_err *err);
+SC_MUST_CHECK int sc_image_config_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_image *out,
+                                         struct sc_err *err);
 struct sc_manifest {
     char *media_type, *config_digest, *config_media_type;
     int64_t config_size;
     struct sc_strv layer_digests, layer_media_types;
     int64_t *layer_sizes;
 };
-SC_MUST_CHECK int sc_manifest_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_manifest *out, struct sc_err *err); /* pure, fuzzed */
+SC_MUST_CHECK int sc_manifest_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_manifest *out,
+                                     struct sc_err *err); /* pure, fuzzed */
 
 /* Names: tag adds a name; remove takes one name away (and the image when it was the last: blobs and layers nobody
- * else uses go too). *untagged / *deleted list what to print ("Untagged: base:latest", "Deleted: sha256:..."). is_in_use is
- * asked for the image id before the last name goes (SC_ERR_BUSY unless force: then the image loses its name and stays). */
-SC_MUST_CHECK int sc_image_tag(const struct sc_store *store, const char *source, const char *target, struct sc_err *err);
-struct sc_image_removed { struct sc_strv untagged, deleted; };
+ * else uses go too). *untagged / *deleted list what to print ("Untagged: base:latest", "Deleted: sha256:...").
+ * is_in_use is asked for the image id before the last name goes (SC_ERR_BUSY unless force: then the image loses its
+ * name and stays). */
+SC_MUST_CHECK int sc_image_tag(const struct sc_store *store, const char *source, const char *target,
+                               struct sc_err *err);
+struct sc_image_removed {
+    struct sc_strv untagged, deleted;
+};
 typedef bool (*sc_image_in_use_fn)(const char *image_id, void *data);
-SC_MUST_CHECK int sc_image_remove(const struct sc_store *store, const char *name_or_id, bool force, sc_image_in_use_fn in_use, void *data,
-                                  struct sc_arena *arena, struct sc_image_removed *out, struct sc_err *err);
+SC_MUST_CHECK int sc_image_remove(const struct sc_store *store, const char *name_or_id, bool force,
+                                  sc_image_in_use_fn in_use, void *data, struct sc_arena *arena,
+                                  struct sc_image_removed *out, struct sc_err *err);
 
 /* ---- writing half (lib_image_transfer; sc-transfer only) ---------------------------- */
-struct sc_store_layer { char *digest, *diff_id, *media_type; int64_t size, diff_size; };
+struct sc_store_layer {
+    char *digest, *diff_id, *media_type;
+    int64_t size, diff_size;
+};
 /* A writer streams a blob into the store under a temporary name, hashing; commit verifies `expected` (or NULL). */
 struct sc_blob_writer;
 SC_MUST_CHECK int sc_blob_create(const struct sc_store *store, struct sc_blob_writer **out, struct sc_err *err);
 SC_MUST_CHECK int sc_blob_write(struct sc_blob_writer *writer, const void *data, size_t len, struct sc_err *err);
-SC_MUST_CHECK int sc_blob_commit(struct sc_blob_writer *writer_take, const char *expected, struct sc_arena *arena, char **digest, int64_t *size, struct sc_err *err);
+SC_MUST_CHECK int sc_blob_commit(struct sc_blob_writer *writer_take, const char *expected, struct sc_arena *arena,
+                                 char **digest, int64_t *size, struct sc_err *err);
 void sc_blob_abort(struct sc_blob_writer *writer_take);
 /* Puts an image together: writes config and manifest blobs, unpacks layers that are not there yet (layer blobs must be
  * in the store), records the chain sidecar and sizes, adds `full_name` (may be NULL) to index.json. */
-SC_MUST_CHECK int sc_image_commit(const struct sc_store *store, const char *config_json, size_t config_len, const struct sc_store_layer *layers,
-                                  size_t count, const char *full_name, struct sc_arena *arena, char **image_id, struct sc_err *err);
+SC_MUST_CHECK int sc_image_commit(const struct sc_store *store, const char *config_json, size_t config_len,
+                                  const struct sc_store_layer *layers, size_t count, const char *full_name,
+                                  struct sc_arena *arena, char **image_id, struct sc_err *err);
 /* Unpacks one layer tar (any compression) from the blob into dir_fd; verifies diff_id. */
-SC_MUST_CHECK int sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd, struct sc_err *err);
-/* docker-archive, OCI archive or OCI layout directory (path, or "-" for standard input; gz/zst accepted). Prints nothing;
- * *names lists "base:latest" or image ids loaded. */
-SC_MUST_CHECK int sc_image_load(const struct sc_store *store, const char *path, struct sc_arena *arena, struct sc_strv *names, struct sc_err *err);
+SC_MUST_CHECK int sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
+                                  struct sc_err *err);
+/* docker-archive, OCI archive or OCI layout directory (path, or "-" for standard input; gz/zst accepted). Prints
+ * nothing; *names lists "base:latest" or image ids loaded. */
+SC_MUST_CHECK int sc_image_load(const struct sc_store *store, const char *path, struct sc_arena *arena,
+                                struct sc_strv *names, struct sc_err *err);
 enum sc_archive_format { SC_ARCHIVE_DOCKER, SC_ARCHIVE_OCI, SC_ARCHIVE_OCI_DIR };
-SC_MUST_CHECK int sc_image_save(const struct sc_store *store, const struct sc_strv *names, enum sc_archive_format format, int out_fd,
-                                const char *out_dir, struct sc_err *err);
-/* A root tree as tar (any compression) or directory becomes a one-layer image; changes are Dockerfile words ("CMD [..]", "ENV A=b"). */
-SC_MUST_CHECK int sc_image_import(const struct sc_store *store, const char *path, const char *full_name, const struct sc_strv *changes,
-                                  const char *message, struct sc_arena *arena, char **image_id, struct sc_err *err);
+SC_MUST_CHECK int sc_image_save(const struct sc_store *store, const struct sc_strv *names,
+                                enum sc_archive_format format, int out_fd, const char *out_dir, struct sc_err *err);
+/* A root tree as tar (any compression) or directory becomes a one-layer image; changes are Dockerfile words ("CMD
+ * [..]", "ENV A=b"). */
+SC_MUST_CHECK int sc_image_import(const struct sc_store *store, const char *path, const char *full_name,
+                                  const struct sc_strv *changes, const char *message, struct sc_arena *arena,
+                                  char **image_id, struct sc_err *err);
 /* An image of host programs and what they need (from-host.c). */
 struct sc_from_host {
     const char *full_name;
-    struct sc_strv programs;      /* names looked up in PATH, or paths */
+    struct sc_strv programs; /* names looked up in PATH, or paths */
     struct sc_strv entrypoint, cmd;
-    const char *root;             /* where the programs are taken from: "/" (tests use another) */
+    const char *root; /* where the programs are taken from: "/" (tests use another) */
 };
-SC_MUST_CHECK int sc_image_from_host(const struct sc_store *store, const struct sc_from_host *ask, struct sc_arena *arena, char **image_id, struct sc_err *err);
-/* The default image, from Debian's static busybox (all applets linked, users, /etc files); name "docker.io/library/base:latest". */
-SC_MUST_CHECK int sc_image_make_base(const struct sc_store *store, struct sc_arena *arena, char **image_id, struct sc_err *err);
+SC_MUST_CHECK int sc_image_from_host(const struct sc_store *store, const struct sc_from_host *ask,
+                                     struct sc_arena *arena, char **image_id, struct sc_err *err);
+/* The default image, from Debian's static busybox (all applets linked, users, /etc files); name
+ * "docker.io/library/base:latest". */
+SC_MUST_CHECK int sc_image_make_base(const struct sc_store *store, struct sc_arena *arena, char **image_id,
+                                     struct sc_err *err);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "kernel/kernel.h"
 
-#define PROC_NAME_MAX 64
+#define PROC_NAME_MAX   64
 #define HELPER_ARGS_MAX 64
 
 static int
@@ -46,7 +46,8 @@ write_by_helper(const char *program, pid_t pid, const char *map, struct sc_err *
             sc_strv_addf(&argv, &arena, "%.*s", (int)len, p);
         p += len + (p[len] != '\0');
     }
-    if (sc_arena_check(&arena, err) < 0 || sc_spawn_wait((const char *const *)argv.items, env, -1, -1, -1, &status, err) < 0)
+    if (sc_arena_check(&arena, err) < 0 ||
+        sc_spawn_wait((const char *const *)argv.items, env, -1, -1, -1, &status, err) < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;

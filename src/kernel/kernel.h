@@ -9,8 +9,9 @@
  *   program.c    why a program cannot be executed           undo.c    taking host steps back
  *   seccomp.h, cgroup/cgroup.h have headers of their own
  *
- * Invariants: functions marked [child] may run between clone and exec of a container: no allocation, no stdio, no locks. They return
- * 0 (or an fd) or -errno, and the runtime turns that into a step's error; all others return -1 with *err. Every fd is close-on-exec.
+ * Invariants: functions marked [child] may run between clone and exec of a container: no allocation, no stdio, no
+ * locks. They return 0 (or an fd) or -errno, and the runtime turns that into a step's error; all others return -1 with
+ * *err. Every fd is close-on-exec.
  */
 #ifndef SC_KERNEL_H
 #define SC_KERNEL_H
@@ -22,16 +23,19 @@
 #include "oci/oci.h"
 
 /* ---- path.c [child] ------------------------------------------------------------- */
-/* openat2 inside root: symlinks resolve as if root were "/", never through magic links. ENOSYS: component walk in userspace. */
+/* openat2 inside root: symlinks resolve as if root were "/", never through magic links. ENOSYS: component walk in
+ * userspace. */
 int sc_path_open(int root_fd, const char *path, int flags, mode_t mode);
-/* Like open(O_PATH) of path, creating missing directories (mode 0755); the last component becomes a directory, or (is_file) an empty
- * regular file, when absent. */
+/* Like open(O_PATH) of path, creating missing directories (mode 0755); the last component becomes a directory, or
+ * (is_file) an empty regular file, when absent. */
 int sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode);
-/* Opens the parent directory of path (created when missing) as O_PATH; *name points to the last component inside path. */
+/* Opens the parent directory of path (created when missing) as O_PATH; *name points to the last component inside path.
+ */
 int sc_path_parent(int root_fd, const char *path, const char **name);
 /* The same inside a root, erroring where a component is a symlink leading out etc. */
-int sc_proc_open(void);                                   /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
-int sc_proc_write(int proc_fd, const char *path, const char *text, size_t len);   /* e.g. "self/oom_score_adj"; RESOLVE_NO_XDEV|NO_SYMLINKS but self */
+int sc_proc_open(void); /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
+int sc_proc_write(int proc_fd, const char *path, const char *text,
+                  size_t len); /* e.g. "self/oom_score_adj"; RESOLVE_NO_XDEV|NO_SYMLINKS but self */
 
 /* ---- mount.c [child] --------------------------------------------------------------- */
 /* A detached copy of the mount (or file) at path, recursive or not (open_tree(2)). */
@@ -41,64 +45,78 @@ int sc_mount_setattr(int mount_fd, bool is_recursive, uint64_t set, uint64_t cle
 int sc_mount_idmap(int mount_fd, bool is_recursive, int user_ns_fd);
 /* Attaches a detached mount on the file that target_fd is, or (target_fd -1) over the root of this mount namespace. */
 int sc_mount_move(int mount_fd, int target_fd);
-/* mount(2) on the file that target_fd is (reached through /proc/self/fd, which is the host's until the root changes). */
+/* mount(2) on the file that target_fd is (reached through /proc/self/fd, which is the host's until the root changes).
+ */
 int sc_mount_fs(int target_fd, const char *type, const char *source, unsigned long flags, const char *data);
 int sc_mount_bind(int source_fd, int target_fd);
 int sc_mount_propagation(int target_fd, unsigned long flags);
-/* A detached overlay; lower top first. Layers are opened here, so the caller's mount namespace must be the one it is used in. upper may be
- * NULL. options: "volatile", "userxattr". Old kernels, which cannot take many layers through fsconfig(2), mount it over "/" and open
- * it there: *is_attached says so. */
-struct sc_mount_overlay { char *const *lower; size_t lower_count; const char *upper, *work; bool is_volatile, is_userxattr; };
+/* A detached overlay; lower top first. Layers are opened here, so the caller's mount namespace must be the one it is
+ * used in. upper may be NULL. options: "volatile", "userxattr". Old kernels, which cannot take many layers through
+ * fsconfig(2), mount it over "/" and open it there: *is_attached says so. */
+struct sc_mount_overlay {
+    char *const *lower;
+    size_t lower_count;
+    const char *upper, *work;
+    bool is_volatile, is_userxattr;
+};
 int sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached);
 /* The root of this mount namespace becomes root_fd's mount, which covers "/" already. */
 int sc_mount_pivot(int root_fd);
 int sc_mount_chroot(int root_fd);
 
 /* ---- namespace.c [child] -------------------------------------------------------------- */
-int sc_clone3(uint64_t flags, int cgroup_fd, int *pidfd);   /* pid, 0 in the child, -errno; cgroup_fd -1: none */
+int sc_clone3(uint64_t flags, int cgroup_fd, int *pidfd); /* pid, 0 in the child, -errno; cgroup_fd -1: none */
 int sc_ns_loopback_up(void);
-int sc_ns_time_offsets(const char *text);        /* unshares, writes, enters */
+int sc_ns_time_offsets(const char *text); /* unshares, writes, enters */
 int sc_keyring_join(const char *name);
-int sc_ns_check_kind(int ns_fd, uint64_t clone_flag);   /* -EINVAL when the fd is another kind of namespace */
+int sc_ns_check_kind(int ns_fd, uint64_t clone_flag); /* -EINVAL when the fd is another kind of namespace */
 
 /* ---- idmap.c -------------------------------------------------------------------------- */
-/* Writes the maps of a process in a new user namespace; without privilege through newuidmap(1) and newgidmap(1) where more than one's own
- * id is mapped. */
-SC_MUST_CHECK int sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, bool denies_setgroups, struct sc_err *err);
+/* Writes the maps of a process in a new user namespace; without privilege through newuidmap(1) and newgidmap(1) where
+ * more than one's own id is mapped. */
+SC_MUST_CHECK int sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, bool denies_setgroups,
+                                 struct sc_err *err);
 /* A user namespace with these maps and no process: its fd. */
 SC_MUST_CHECK int sc_idmap_ns_create(const char *uid_map, const char *gid_map, struct sc_err *err);
 
 /* ---- user.c: pure parsers of passwd(5) and group(5) text ------------------------------ */
-struct sc_user_request { const char *user; /* "", "name", "uid", "name:group", "uid:gid" */ struct sc_strv extra_groups; };
+struct sc_user_request {
+    const char *user; /* "", "name", "uid", "name:group", "uid:gid" */
+    struct sc_strv extra_groups;
+};
 struct sc_user_result {
     uint32_t uid, gid;
     uint32_t *additional_gids;
     size_t additional_gid_count;
-    char *home, *name;       /* "/" and "" when unknown */
+    char *home, *name; /* "/" and "" when unknown */
 };
-/* As Docker: "" is uid 0; a name must be found; a number need not be; supplementary groups from group(5) for a known user. */
-SC_MUST_CHECK int sc_user_resolve(const char *passwd_text, const char *group_text, const struct sc_user_request *ask, struct sc_arena *arena,
-                                  struct sc_user_result *out, struct sc_err *err);
+/* As Docker: "" is uid 0; a name must be found; a number need not be; supplementary groups from group(5) for a known
+ * user. */
+SC_MUST_CHECK int sc_user_resolve(const char *passwd_text, const char *group_text, const struct sc_user_request *ask,
+                                  struct sc_arena *arena, struct sc_user_result *out, struct sc_err *err);
 /* subuid(5): the ranges of user (name or uid) in the text of /etc/subuid or /etc/subgid */
-SC_MUST_CHECK int sc_subid_find(const char *subid_text, const char *user, uint32_t uid, struct sc_arena *arena, struct sc_oci_id_maps *out, struct sc_err *err);
+SC_MUST_CHECK int sc_subid_find(const char *subid_text, const char *user, uint32_t uid, struct sc_arena *arena,
+                                struct sc_oci_id_maps *out, struct sc_err *err);
 
 /* ---- program.c: why execve failed, in words -------------------------------------------------- */
-/* Looks at program inside root_fd (PATH searched in env's PATH when it has no '/'), reads the shebang or ELF header, and fills err:
- * not found in PATH (127), no such file (127), is a directory (126), not executable (126), script interpreter "x" missing (127),
- * ELF interpreter (loader) "x" missing (127), wrong architecture (126, names both), empty or unknown format (126).
- * Always returns -1; errnum is what execve gave. */
-int sc_program_explain(int root_fd, const char *program, const struct sc_strv *env, const char *cwd, int errnum, struct sc_err *err);
+/* Looks at program inside root_fd (PATH searched in env's PATH when it has no '/'), reads the shebang or ELF header,
+ * and fills err: not found in PATH (127), no such file (127), is a directory (126), not executable (126), script
+ * interpreter "x" missing (127), ELF interpreter (loader) "x" missing (127), wrong architecture (126, names both),
+ * empty or unknown format (126). Always returns -1; errnum is what execve gave. */
+int sc_program_explain(int root_fd, const char *program, const struct sc_strv *env, const char *cwd, int errnum,
+                       struct sc_err *err);
 
 /* ---- caps.c ----------------------------------------------------------------------------------- */
 #define SC_CAP_BIT(cap) (UINT64_C(1) << (cap))
-uint64_t sc_caps_default(void);              /* the security baseline's eleven */
-uint64_t sc_caps_all(void);                  /* every capability of the running kernel that this process's bounding set has [child] */
+uint64_t sc_caps_default(void); /* the security baseline's eleven */
+uint64_t sc_caps_all(void); /* every capability of the running kernel that this process's bounding set has [child] */
 /* --cap-add/--cap-drop as Docker: ALL, CAP_ prefix or not, any case */
-SC_MUST_CHECK int sc_caps_apply_flags(uint64_t base, uint64_t all, const struct sc_strv *add, const struct sc_strv *drop, uint64_t *out, struct sc_err *err);
-int sc_caps_drop_bounding(uint64_t keep);                                                     /* [child] */
-int sc_caps_set(uint64_t effective, uint64_t permitted, uint64_t inheritable);               /* [child] capset(2) */
-int sc_caps_set_ambient(uint64_t ambient);                                                    /* [child] */
-int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);             /* [child] */
+SC_MUST_CHECK int sc_caps_apply_flags(uint64_t base, uint64_t all, const struct sc_strv *add,
+                                      const struct sc_strv *drop, uint64_t *out, struct sc_err *err);
+int sc_caps_drop_bounding(uint64_t keep);                                         /* [child] */
+int sc_caps_set(uint64_t effective, uint64_t permitted, uint64_t inheritable);    /* [child] capset(2) */
+int sc_caps_set_ambient(uint64_t ambient);                                        /* [child] */
+int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable); /* [child] */
 
 /* ---- undo.c: host steps taken back; musl-clean, used by the monitor, delete and recovery ------------- */
 /* Undo is text, one operation a line, run from the first to the last; each is idempotent:

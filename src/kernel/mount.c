@@ -20,9 +20,9 @@
 #define MOVE_MOUNT_F_EMPTY_PATH 4
 #define MOVE_MOUNT_T_EMPTY_PATH 0x40
 #endif
-#define FD_PATH_MAX 32
-#define FSCONFIG_STRING_MAX 256    /* the kernel's limit of one value, with its NUL */
-#define LAYERS_DATA_MAX 4096       /* one page: the limit of mount(2)'s data */
+#define FD_PATH_MAX         32
+#define FSCONFIG_STRING_MAX 256  /* the kernel's limit of one value, with its NUL */
+#define LAYERS_DATA_MAX     4096 /* one page: the limit of mount(2)'s data */
 
 /* "/proc/self/fd/N" without stdio; returns its length */
 static size_t
@@ -46,7 +46,8 @@ fd_path(int fd, char out[FD_PATH_MAX])
 int
 sc_mount_tree_open(int dir_fd, const char *path, bool is_recursive)
 {
-    unsigned flags = OPEN_TREE_CLONE | O_CLOEXEC | (is_recursive ? AT_RECURSIVE : 0) | (path[0] == '\0' ? AT_EMPTY_PATH : 0);
+    unsigned flags =
+        OPEN_TREE_CLONE | O_CLOEXEC | (is_recursive ? AT_RECURSIVE : 0) | (path[0] == '\0' ? AT_EMPTY_PATH : 0);
     int fd = (int)syscall(SYS_open_tree, dir_fd, path, flags);
 
     return fd >= 0 ? fd : -errno;
@@ -59,7 +60,10 @@ sc_mount_setattr(int mount_fd, bool is_recursive, uint64_t set, uint64_t clear, 
 
     if (set == 0 && clear == 0 && propagation == 0)
         return 0;
-    return syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) == 0 ? 0 : -errno;
+    return syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr,
+                   sizeof(attr)) == 0
+               ? 0
+               : -errno;
 }
 
 int
@@ -67,7 +71,10 @@ sc_mount_idmap(int mount_fd, bool is_recursive, int user_ns_fd)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_ns_fd};
 
-    return syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr, sizeof(attr)) == 0 ? 0 : -errno;
+    return syscall(SYS_mount_setattr, mount_fd, "", AT_EMPTY_PATH | (is_recursive ? AT_RECURSIVE : 0), &attr,
+                   sizeof(attr)) == 0
+               ? 0
+               : -errno;
 }
 
 int
@@ -75,7 +82,10 @@ sc_mount_move(int mount_fd, int target_fd)
 {
     unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | (target_fd >= 0 ? MOVE_MOUNT_T_EMPTY_PATH : 0);
 
-    return syscall(SYS_move_mount, mount_fd, "", target_fd >= 0 ? target_fd : AT_FDCWD, target_fd >= 0 ? "" : "/", flags) == 0 ? 0 : -errno;
+    return syscall(SYS_move_mount, mount_fd, "", target_fd >= 0 ? target_fd : AT_FDCWD, target_fd >= 0 ? "" : "/",
+                   flags) == 0
+               ? 0
+               : -errno;
 }
 
 int
@@ -123,7 +133,8 @@ set_directory(int fs_fd, const char *key, const char *path)
 
     if (fd < 0)
         return -errno;
-    /* as a descriptor's name: no ':' or ',' of a path can be taken for syntax, and no host path shows in the container */
+    /* as a descriptor's name: no ':' or ',' of a path can be taken for syntax, and no host path shows in the container
+     */
     fd_path(fd, name);
     int result = set_string(fs_fd, key, name);
     close(fd);
@@ -247,7 +258,8 @@ overlay_classic(const struct sc_mount_overlay *o)
             fd_path(upper, name);
             fits = fits && append(data, sizeof(data), &at, name) && append(data, sizeof(data), &at, ",workdir=");
             fd_path(work, name);
-            fits = fits && append(data, sizeof(data), &at, name) && (!o->is_volatile || append(data, sizeof(data), &at, ",volatile"));
+            fits = fits && append(data, sizeof(data), &at, name) &&
+                   (!o->is_volatile || append(data, sizeof(data), &at, ",volatile"));
             result = fits ? 0 : -E2BIG;
         }
     }
@@ -290,8 +302,10 @@ sc_mount_pivot(int root_fd)
 
     if (old_fd < 0)
         return -errno;
-    /* pivot_root(2), "pivot_root(".", ".")": old and new root are stacked on one place, and the old one is taken away */
-    if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(old_fd) < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+    /* pivot_root(2), "pivot_root(".", ".")": old and new root are stacked on one place, and the old one is taken away
+     */
+    if (fchdir(root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || fchdir(old_fd) < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
         result = -errno;
     close(old_fd);
     return result;

@@ -12,14 +12,15 @@
 
 #include "kernel/kernel.h"
 
-#define LINKS_MAX 40       /* as the kernel's MAXSYMLINKS */
+#define LINKS_MAX       40 /* as the kernel's MAXSYMLINKS */
 #define PROC_ROOT_INODE 1
 
-/* ---- a resolver for kernels without openat2 (before 5.6): one component at a time, links expanded by hand --------- */
+/* ---- a resolver for kernels without openat2 (before 5.6): one component at a time, links expanded by hand ---------
+ */
 
 struct walk {
-    char rest[PATH_MAX];   /* what is still to be resolved */
-    int fds[64];           /* the directories passed, root first: ".." goes back one */
+    char rest[PATH_MAX]; /* what is still to be resolved */
+    int fds[64];         /* the directories passed, root first: ".." goes back one */
     int depth;
     int links;
 };
@@ -269,7 +270,8 @@ sc_proc_open(void)
 int
 sc_proc_write(int proc_fd, const char *path, const char *text, size_t len)
 {
-    struct open_how how = {.flags = O_WRONLY | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+    struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
     int fd = (int)syscall(SYS_openat2, proc_fd, path, &how, sizeof(how));
 
     if (fd < 0 && errno == ENOSYS)

@@ -11,33 +11,30 @@
  *            └── signals ──────────────────┘◄── sc run / attach / wait / stop (clients)
  *
  * What it does when init ends, in this order: drains what is in the pipes at that moment (a process outside a pid
- * namespace may hold them open for ever), asks the memory cgroup for OOM kills, closes the log, writes exit.json, only then
- * reaps init (so a pid that is gone always has its exit.json), runs the undo file, removes an --rm container's directory,
- * name and run directory, releases the lock, and tells every client EXIT once it has taken all output. A crash in between
- * is repaired by the next command. What went wrong meanwhile is a line each in run_dir/monitor.err. The container dies with
- * its monitor (PDEATHSIG): nobody runs unsupervised.
+ * namespace may hold them open for ever), asks the memory cgroup for OOM kills, closes the log, writes exit.json, only
+ * then reaps init (so a pid that is gone always has its exit.json), runs the undo file, removes an --rm container's
+ * directory, name and run directory, releases the lock, and tells every client EXIT once it has taken all output. A
+ * crash in between is repaired by the next command. What went wrong meanwhile is a line each in run_dir/monitor.err.
+ * The container dies with its monitor (PDEATHSIG): nobody runs unsupervised.
  *
- * Messages: one packet each, first byte the type, numbers in host order. End of file from a client means it is gone (nothing
- * else); end of file from the monitor without EXIT means the monitor died: SC_ERR_PEER_DIED.
+ * Messages: one packet each, first byte the type, numbers in host order. End of file from a client means it is gone
+ * (nothing else); end of file from the monitor without EXIT means the monitor died: SC_ERR_PEER_DIED.
  *
  *   type       from      body                         answer
  *   HELLO      client    u8 flags (SC_ATTACH_*)       STARTED; then output as asked for. Not sent on config.client_fd.
- *   STDIN      client    1..32000 bytes               STDIN_DONE once the container's stdin has taken them all; until then
- *                                                     the client sends no other STDIN (so KILL never queues behind data)
- *   STDIN_EOF  client    -                            - (the container's stdin closes with stdin_once, when no client with
- *                                                     SC_ATTACH_STDIN feeds it any more; a terminal gets ^D)
- *   RESIZE     client    u16 rows, u16 columns        -
- *   KILL       client    i32 signal                   - (to init, by pidfd)
+ *   STDIN      client    1..32000 bytes               STDIN_DONE once the container's stdin has taken them all; until
+ * then the client sends no other STDIN (so KILL never queues behind data) STDIN_EOF  client    - - (the container's
+ * stdin closes with stdin_once, when no client with SC_ATTACH_STDIN feeds it any more; a terminal gets ^D) RESIZE
+ * client    u16 rows, u16 columns        - KILL       client    i32 signal                   - (to init, by pidfd)
  *   STARTED    monitor   i32 pid                      also sent by the engine's forked child when exec succeeded
- *   ERROR      monitor   struct sc_err, whole         sent by the engine's forked child: the start failed, all is undone
- *   STDOUT     monitor   bytes                        a terminal's output is STDOUT
- *   STDERR     monitor   bytes
- *   STDIN_DONE monitor   -                            never comes when a container without terminal has closed its stdin
- *   EXIT       monitor   struct sc_exit               last message: cleanup is complete
+ *   ERROR      monitor   struct sc_err, whole         sent by the engine's forked child: the start failed, all is
+ * undone STDOUT     monitor   bytes                        a terminal's output is STDOUT STDERR     monitor   bytes
+ *   STDIN_DONE monitor   -                            never comes when a container without terminal has closed its
+ * stdin EXIT       monitor   struct sc_exit               last message: cleanup is complete
  *
- * Output is held back, never dropped: a client that does not read stops the container's writes once the pipe, one packet
- * and its socket are full, as in Docker. The log never holds anything back: what a full disk refuses is counted, and
- * noted in the log once it has room again.
+ * Output is held back, never dropped: a client that does not read stops the container's writes once the pipe, one
+ * packet and its socket are full, as in Docker. The log never holds anything back: what a full disk refuses is counted,
+ * and noted in the log once it has room again.
  */
 #ifndef SC_MONITOR_H
 #define SC_MONITOR_H
@@ -45,31 +42,40 @@
 #include "base/base.h"
 
 enum sc_monitor_msg {
-    SC_MSG_HELLO = 1, SC_MSG_STDIN, SC_MSG_STDIN_EOF, SC_MSG_RESIZE, SC_MSG_KILL,
-    SC_MSG_STARTED = 32, SC_MSG_ERROR, SC_MSG_STDOUT, SC_MSG_STDERR, SC_MSG_EXIT, SC_MSG_STDIN_DONE,
+    SC_MSG_HELLO = 1,
+    SC_MSG_STDIN,
+    SC_MSG_STDIN_EOF,
+    SC_MSG_RESIZE,
+    SC_MSG_KILL,
+    SC_MSG_STARTED = 32,
+    SC_MSG_ERROR,
+    SC_MSG_STDOUT,
+    SC_MSG_STDERR,
+    SC_MSG_EXIT,
+    SC_MSG_STDIN_DONE,
 };
-#define SC_MONITOR_DATA_MAX 32000
+#define SC_MONITOR_DATA_MAX   32000
 #define SC_MONITOR_PACKET_MAX (SC_MONITOR_DATA_MAX + 64)
 
 enum { SC_ATTACH_STDIN = 1, SC_ATTACH_STDOUT = 2, SC_ATTACH_STDERR = 4, SC_ATTACH_WAIT_ONLY = 0 };
 
 struct sc_exit {
-    int32_t code;            /* as a shell says it: status, or 128 + signal */
-    int32_t signal;          /* 0 when it exited */
+    int32_t code;   /* as a shell says it: status, or 128 + signal */
+    int32_t signal; /* 0 when it exited */
     uint8_t was_oom_killed;
-    int64_t finished_at;     /* CLOCK_REALTIME ns */
+    int64_t finished_at; /* CLOCK_REALTIME ns */
 };
 
 /* What sc-monitor is started with; fds are inherited, -1 where absent. */
 struct sc_monitor_config {
     const char *id;
-    const char *run_dir;       /* /run/sc/container/<id>: lock, state.json, undo, monitor.sock */
-    const char *data_dir;      /* /var/lib/sc/container/<id>: exit.json is written here; removed when is_rm */
-    const char *name_link;     /* /var/lib/sc/name/<name>: unlinked when is_rm; NULL: none */
-    const char *log_path;      /* NULL: no log */
-    int64_t log_max_size;      /* bytes; <= 0: no rotation */
-    int log_max_files;         /* 1: truncate; n: path, path.1 .. path.(n-1) */
-    const char *memory_dir;    /* memory cgroup directory, for OOM kills; NULL: not known */
+    const char *run_dir;    /* /run/sc/container/<id>: lock, state.json, undo, monitor.sock */
+    const char *data_dir;   /* /var/lib/sc/container/<id>: exit.json is written here; removed when is_rm */
+    const char *name_link;  /* /var/lib/sc/name/<name>: unlinked when is_rm; NULL: none */
+    const char *log_path;   /* NULL: no log */
+    int64_t log_max_size;   /* bytes; <= 0: no rotation */
+    int log_max_files;      /* 1: truncate; n: path, path.1 .. path.(n-1) */
+    const char *memory_dir; /* memory cgroup directory, for OOM kills; NULL: not known */
     bool memory_is_v2;
     pid_t pid;
     int pidfd;
@@ -84,20 +90,24 @@ struct sc_monitor_config {
     bool is_rm;
 };
 /* config -> argv for execve and back (both halves in one file, tested as inverses). argv lives in the arena. */
-void sc_monitor_config_encode(const struct sc_monitor_config *config, const char *program, struct sc_arena *arena, struct sc_strv *argv);
+void sc_monitor_config_encode(const struct sc_monitor_config *config, const char *program, struct sc_arena *arena,
+                              struct sc_strv *argv);
 SC_MUST_CHECK int sc_monitor_config_decode(int argc, char **argv, struct sc_monitor_config *out, struct sc_err *err);
 
 /* ---- for clients (lib_monitor; linked into sc) ----------------------------------- */
-/* Binds run_dir/monitor.sock (mode 0600) through the directory fd, whatever the length of its path; returns the listening fd. */
+/* Binds run_dir/monitor.sock (mode 0600) through the directory fd, whatever the length of its path; returns the
+ * listening fd. */
 SC_MUST_CHECK int sc_monitor_listen(int run_dir_fd, struct sc_err *err);
 /* Connects and sends HELLO; SC_ERR_NOT_FOUND when no monitor listens. Returns the socket. */
 SC_MUST_CHECK int sc_monitor_connect(int run_dir_fd, int attach_flags, struct sc_err *err);
 SC_MUST_CHECK int sc_monitor_send(int sock, enum sc_monitor_msg type, const void *body, size_t len, struct sc_err *err);
-/* One message: *type and its body in data (room SC_MONITOR_PACKET_MAX); returns the body's length; end of file is SC_ERR_PEER_DIED. */
+/* One message: *type and its body in data (room SC_MONITOR_PACKET_MAX); returns the body's length; end of file is
+ * SC_ERR_PEER_DIED. */
 SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err);
 
 /* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"} */
-SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, enum sc_durability durability, struct sc_err *err);
+SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, enum sc_durability durability,
+                                struct sc_err *err);
 /* Its inverse; SC_ERR_NOT_FOUND when there is none. In lib_monitor only (jansson). */
 SC_MUST_CHECK int sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err);
 /* The code and signal of a process that waitid(2) has reported: its si_code and si_status. */
@@ -106,35 +116,43 @@ void sc_exit_from_wait(int code, int status, struct sc_exit *out);
 /* ---- relaying a terminal or pipes (relay.c): used by run -i/-t, attach, exec ------------ */
 /* --detach-keys as Docker writes them: a comma list of single characters and ctrl-a..z, ctrl-@ [ \ ] ^ _ */
 #define SC_DETACH_KEYS_MAX 16
-struct sc_detach_keys { unsigned char bytes[SC_DETACH_KEYS_MAX]; size_t count; };
+struct sc_detach_keys {
+    unsigned char bytes[SC_DETACH_KEYS_MAX];
+    size_t count;
+};
 SC_MUST_CHECK int sc_detach_keys_parse(const char *text, struct sc_detach_keys *out, struct sc_err *err);
 struct sc_relay {
-    int sock;                 /* monitor socket, or -1 when pipes/pty are relayed directly (exec) */
-    int tty_fd;               /* exec -t: pty master */
-    int in_fd, out_fd, err_fd;/* exec: our pipe ends */
-    int pidfd;                /* exec: our child; ends when it does and what is in the pipes has been copied; it is reaped */
-    bool with_stdin, with_terminal;   /* with_terminal: our stdin, where it is a terminal, is put in raw mode; SIGWINCH is forwarded */
-    bool forwards_signals;    /* --sig-proxy: TERM INT HUP QUIT USR1 USR2 ... go to the container (not in raw mode) */
-    const char *detach_keys;  /* "ctrl-p,ctrl-q"; NULL or "": none. Only in raw mode. */
+    int sock;                  /* monitor socket, or -1 when pipes/pty are relayed directly (exec) */
+    int tty_fd;                /* exec -t: pty master */
+    int in_fd, out_fd, err_fd; /* exec: our pipe ends */
+    int pidfd; /* exec: our child; ends when it does and what is in the pipes has been copied; it is reaped */
+    bool with_stdin,
+        with_terminal; /* with_terminal: our stdin, where it is a terminal, is put in raw mode; SIGWINCH is forwarded */
+    bool forwards_signals;   /* --sig-proxy: TERM INT HUP QUIT USR1 USR2 ... go to the container (not in raw mode) */
+    const char *detach_keys; /* "ctrl-p,ctrl-q"; NULL or "": none. Only in raw mode. */
 };
 enum sc_relay_end { SC_RELAY_EXITED, SC_RELAY_DETACHED };
 /* Copies between this process's fds 0, 1, 2 and the container until it ends or the user detaches. in_fd, out_fd
- * and err_fd are taken: closed on return at the latest; sock, tty_fd and pidfd are borrowed. Terminal modes are always restored; a signal that ends this process (raw mode: TERM HUP INT QUIT) does so
- * after that. A reader of our stdout that leaves ends the output, not the container; a process of exec gets SIGPIPE then. */
-SC_MUST_CHECK int sc_relay_run(const struct sc_relay *relay, enum sc_relay_end *end, struct sc_exit *exit_record, struct sc_err *err);
+ * and err_fd are taken: closed on return at the latest; sock, tty_fd and pidfd are borrowed. Terminal modes are always
+ * restored; a signal that ends this process (raw mode: TERM HUP INT QUIT) does so after that. A reader of our stdout
+ * that leaves ends the output, not the container; a process of exec gets SIGPIPE then. */
+SC_MUST_CHECK int sc_relay_run(const struct sc_relay *relay, enum sc_relay_end *end, struct sc_exit *exit_record,
+                               struct sc_err *err);
 
 /* ---- reading logs (log-read.c) ------------------------------------------------------ */
 struct sc_log_query {
-    int64_t tail;             /* last n lines; -1: all */
-    int64_t since, until;     /* CLOCK_REALTIME ns; 0: not set */
-    bool follow;              /* until is_running says no and the log has been read to its end; inotify */
-    bool timestamps;          /* RFC 3339 nano before each line */
+    int64_t tail;         /* last n lines; -1: all */
+    int64_t since, until; /* CLOCK_REALTIME ns; 0: not set */
+    bool follow;          /* until is_running says no and the log has been read to its end; inotify */
+    bool timestamps;      /* RFC 3339 nano before each line */
 };
 /* True as long as anything may still be written to the log: while the monitor holds its lock, not while init lives. */
 typedef bool (*sc_log_running_fn)(void *data);
-typedef int (*sc_log_line_fn)(bool is_stderr, const char *line, size_t len, void *data);  /* nonzero stops */
-/* Calls line for each record, oldest first, over all rotated files; a line longer than 16 KiB comes in pieces of which only the
- * last ends in a newline. A log that does not exist is empty. Records that a crash has torn are passed over. */
-SC_MUST_CHECK int sc_log_read(const char *log_path, const struct sc_log_query *query, sc_log_running_fn is_running, sc_log_line_fn line, void *data, struct sc_err *err);
+typedef int (*sc_log_line_fn)(bool is_stderr, const char *line, size_t len, void *data); /* nonzero stops */
+/* Calls line for each record, oldest first, over all rotated files; a line longer than 16 KiB comes in pieces of which
+ * only the last ends in a newline. A log that does not exist is empty. Records that a crash has torn are passed over.
+ */
+SC_MUST_CHECK int sc_log_read(const char *log_path, const struct sc_log_query *query, sc_log_running_fn is_running,
+                              sc_log_line_fn line, void *data, struct sc_err *err);
 
 #endif

@@ -4,7 +4,8 @@
 #include "plan/plan-priv.h"
 #include "kernel/kernel.h"
 
-/* Is anything asked for that only a cgroup can give? Device rules are not: without privilege no device can be made or opened anyway. */
+/* Is anything asked for that only a cgroup can give? Device rules are not: without privilege no device can be made or
+ * opened anyway. */
 static bool
 asks_for_limits(const struct sc_oci_resources *r)
 {
@@ -12,12 +13,14 @@ asks_for_limits(const struct sc_oci_resources *r)
     const struct sc_oci_cpu *cpu = &r->cpu;
     const struct sc_oci_block_io *io = &r->block_io;
 
-    return m->limit.is_set || m->swap.is_set || m->reservation.is_set || m->kernel.is_set || m->kernel_tcp.is_set || m->swappiness.is_set ||
-           m->disable_oom_killer.value || cpu->shares.is_set || cpu->quota.is_set || cpu->period.is_set || cpu->burst.is_set || cpu->idle.is_set ||
-           cpu->realtime_period.is_set || cpu->realtime_runtime.is_set || cpu->cpus != NULL || cpu->mems != NULL || r->pids_limit.is_set ||
-           io->weight.is_set || io->leaf_weight.is_set || io->weight_device_count > 0 || io->read_bps.count + io->write_bps.count > 0 ||
-           io->read_iops.count + io->write_iops.count > 0 || r->hugepage_count > 0 || r->net_class_id.is_set || r->net_priority_count > 0 ||
-           r->rdma_count > 0 || r->unified.count > 0;
+    return m->limit.is_set || m->swap.is_set || m->reservation.is_set || m->kernel.is_set || m->kernel_tcp.is_set ||
+           m->swappiness.is_set || m->disable_oom_killer.value || cpu->shares.is_set || cpu->quota.is_set ||
+           cpu->period.is_set || cpu->burst.is_set || cpu->idle.is_set || cpu->realtime_period.is_set ||
+           cpu->realtime_runtime.is_set || cpu->cpus != NULL || cpu->mems != NULL || r->pids_limit.is_set ||
+           io->weight.is_set || io->leaf_weight.is_set || io->weight_device_count > 0 ||
+           io->read_bps.count + io->write_bps.count > 0 || io->read_iops.count + io->write_iops.count > 0 ||
+           r->hugepage_count > 0 || r->net_class_id.is_set || r->net_priority_count > 0 || r->rdma_count > 0 ||
+           r->unified.count > 0;
 }
 
 static int
@@ -25,7 +28,8 @@ add_writes(struct sc_compiler *c, const struct sc_cgroup_writes *writes, const i
 {
     for (size_t i = 0; i < writes->count; i++) {
         const struct sc_cgroup_write *w = &writes->items[i];
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_WRITE, slots[w->hierarchy], w->why);
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_WRITE, slots[w->hierarchy], w->why);
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -55,12 +59,14 @@ add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, cons
     if (sc_cgroup_device_program(r->devices, r->device_count, c->arena, &insns, &count, err) < 0)
         return -1;
 
-    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_DEVICES, slots[v2], "device access is decided by a BPF program on v2");
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_DEVICES, slots[v2],
+                                        "device access is decided by a BPF program on v2");
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.devices.insns = insns;
     step->u.devices.insn_count = count;
-    step->u.devices.summary = sc_arena_printf(c->arena, "%zu device rules as %zu BPF instructions", r->device_count, count);
+    step->u.devices.summary =
+        sc_arena_printf(c->arena, "%zu device rules as %zu BPF instructions", r->device_count, count);
     return 0;
 }
 
@@ -72,8 +78,9 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, s
 
     for (size_t i = 0; i < layout->count; i++) {
         const struct sc_cgroup_hierarchy *h = &layout->items[i];
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_CREATE, slots[i] = sc_plan_new_slot(c->plan),
-                                            h->is_v2 ? "the v2 cgroup the process is born in" : "a cgroup of its own in this v1 hierarchy");
+        struct sc_step *step = sc_steps_add(
+            c->arena, &c->plan->before, SC_OP_CGROUP_CREATE, slots[i] = sc_plan_new_slot(c->plan),
+            h->is_v2 ? "the v2 cgroup the process is born in" : "a cgroup of its own in this v1 hierarchy");
         if (step == NULL)
             return sc_err_nomem(err);
         /* the slot after it holds the open `tasks` file of a v1 cgroup */
@@ -112,7 +119,7 @@ add_joins(struct sc_compiler *c, const int *slots, struct sc_err *err)
         const struct sc_cgroup_hierarchy *h = &c->host->cgroups.items[i];
 
         if (h->is_v2)
-            continue;   /* CLONE_INTO_CGROUP */
+            continue; /* CLONE_INTO_CGROUP */
         struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_CGROUP_JOIN, slots[i] + 1,
                                             "a task that moves itself skips the lock that moving another takes");
         if (step == NULL)
@@ -123,11 +130,15 @@ add_joins(struct sc_compiler *c, const int *slots, struct sc_err *err)
     return 0;
 }
 
-/* What every container may use, after the config's own rules, as runc and crun append them: making any node, and the default devices of
- * config-linux with the pty pair. Without this the default devices could not even be made. */
-static const struct { char type; int major, minor; bool is_mknod_only; } default_rules[] = {
-    {'c', -1, -1, true}, {'b', -1, -1, true}, {'c', 1, 3, false}, {'c', 1, 5, false}, {'c', 1, 7, false}, {'c', 1, 8, false},
-    {'c', 1, 9, false},  {'c', 5, 0, false},  {'c', 5, 2, false}, {'c', 136, -1, false},
+/* What every container may use, after the config's own rules, as runc and crun append them: making any node, and the
+ * default devices of config-linux with the pty pair. Without this the default devices could not even be made. */
+static const struct {
+    char type;
+    int major, minor;
+    bool is_mknod_only;
+} default_rules[] = {
+    {'c', -1, -1, true}, {'b', -1, -1, true}, {'c', 1, 3, false}, {'c', 1, 5, false}, {'c', 1, 7, false},
+    {'c', 1, 8, false},  {'c', 1, 9, false},  {'c', 5, 0, false}, {'c', 5, 2, false}, {'c', 136, -1, false},
 };
 
 static bool
@@ -136,9 +147,11 @@ has_rule(const struct sc_oci_resources *r, const struct sc_oci_device_rule *rule
     for (size_t i = 0; i < r->device_count; i++) {
         const struct sc_oci_device_rule *have = &r->devices[i];
 
-        if (have->allow && have->can_mknod && (have->can_read || !rule->can_read) && (have->can_write || !rule->can_write) &&
-            (have->type == 'a' || (have->type == rule->type && have->major.is_set == rule->major.is_set && have->major.value == rule->major.value &&
-                                   have->minor.is_set == rule->minor.is_set && have->minor.value == rule->minor.value)))
+        if (have->allow && have->can_mknod && (have->can_read || !rule->can_read) &&
+            (have->can_write || !rule->can_write) &&
+            (have->type == 'a' || (have->type == rule->type && have->major.is_set == rule->major.is_set &&
+                                   have->major.value == rule->major.value && have->minor.is_set == rule->minor.is_set &&
+                                   have->minor.value == rule->minor.value)))
             return true;
     }
     return false;
@@ -161,11 +174,16 @@ with_default_rules(struct sc_compiler *c)
         return NULL;
     memcpy(r->devices, given->devices, given->device_count * sizeof(*r->devices));
     for (size_t i = 0; i < SC_ARRAY_LEN(default_rules); i++) {
-        struct sc_oci_device_rule rule = {.allow = true, .type = default_rules[i].type, .can_mknod = true,
-                                          .can_read = !default_rules[i].is_mknod_only, .can_write = !default_rules[i].is_mknod_only};
+        struct sc_oci_device_rule rule = {.allow = true,
+                                          .type = default_rules[i].type,
+                                          .can_mknod = true,
+                                          .can_read = !default_rules[i].is_mknod_only,
+                                          .can_write = !default_rules[i].is_mknod_only};
 
-        rule.major = (struct sc_opt_i64){default_rules[i].major >= 0, default_rules[i].major >= 0 ? default_rules[i].major : 0};
-        rule.minor = (struct sc_opt_i64){default_rules[i].minor >= 0, default_rules[i].minor >= 0 ? default_rules[i].minor : 0};
+        rule.major =
+            (struct sc_opt_i64){default_rules[i].major >= 0, default_rules[i].major >= 0 ? default_rules[i].major : 0};
+        rule.minor =
+            (struct sc_opt_i64){default_rules[i].minor >= 0, default_rules[i].minor >= 0 ? default_rules[i].minor : 0};
         if (!has_rule(given, &rule))
             r->devices[r->device_count++] = rule;
     }
@@ -188,15 +206,18 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
         if (!asks_for_limits(r))
             return 0;
         sc_err_set(err, c->is_unprivileged ? SC_ERR_DENIED : SC_ERR_UNSUPPORTED, "limit resources: %s",
-                   c->is_unprivileged ? "only root may make cgroups here" : "this host has no cgroup hierarchy mounted");
-        return sc_err_remedy(err, "%s", c->is_unprivileged ? "run as root, or leave the limits out" : "mount cgroup2 on /sys/fs/cgroup");
+                   c->is_unprivileged ? "only root may make cgroups here"
+                                      : "this host has no cgroup hierarchy mounted");
+        return sc_err_remedy(
+            err, "%s", c->is_unprivileged ? "run as root, or leave the limits out" : "mount cgroup2 on /sys/fs/cgroup");
     }
     if (sc_cgroup_path(c->spec->linux_.cgroups_path, c->ask->cgroup_parent, c->ask->id, c->arena, &path, err) < 0)
         return -1;
     c->plan->cgroup_path = path;
     if (sc_cgroup_translate(&c->host->cgroups, r, true, c->arena, &writes, need, err) < 0)
         return -1;
-    if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 || add_device_program(c, r, slots, err) < 0)
+    if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 ||
+        add_device_program(c, r, slots, err) < 0)
         return -1;
     return add_joins(c, slots, err);
 }

@@ -17,7 +17,8 @@ add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mo
     if (source[0] != '/')
         source = sc_arena_printf(c->arena, "%s/%s", c->ask->bundle, source);
     if (o->is_idmap && (m->uid_mappings.count > 0 || c->idmap_slot == SC_SLOT_NONE))
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "mount on \"%s\": idmap works with the container's own user namespace only", m->destination);
+        return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                          "mount on \"%s\": idmap works with the container's own user namespace only", m->destination);
 
     open_step = sc_compile_tree_step(c, slot, "the source is pinned before anything of the container runs");
     step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot, "a bind mount the config asks for");
@@ -40,8 +41,8 @@ add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mo
 }
 
 static struct sc_step *
-add_mount(struct sc_compiler *c, const char *type, const char *source, const char *destination, unsigned long flags, const char *data,
-          const char *why)
+add_mount(struct sc_compiler *c, const char *type, const char *source, const char *destination, unsigned long flags,
+          const char *data, const char *why)
 {
     struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT, SC_SLOT_NONE, why);
 
@@ -55,14 +56,15 @@ add_mount(struct sc_compiler *c, const char *type, const char *source, const cha
     return step;
 }
 
-/* v1 and hybrid: a tmpfs with one directory for each hierarchy, as on the host. With a cgroup namespace a fresh mount shows the container's
- * part; without one its directory is bound. */
+/* v1 and hybrid: a tmpfs with one directory for each hierarchy, as on the host. With a cgroup namespace a fresh mount
+ * shows the container's part; without one its directory is bound. */
 static int
 add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long flags, struct sc_err *err)
 {
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
 
-    if (add_mount(c, "tmpfs", "tmpfs", destination, flags & ~(unsigned long)MS_RDONLY, "mode=755", "v1 hierarchies are mounted below a tmpfs") == NULL)
+    if (add_mount(c, "tmpfs", "tmpfs", destination, flags & ~(unsigned long)MS_RDONLY, "mode=755",
+                  "v1 hierarchies are mounted below a tmpfs") == NULL)
         return sc_err_nomem(err);
     for (size_t i = 0; i < layout->count; i++) {
         const struct sc_cgroup_hierarchy *h = &layout->items[i];
@@ -79,7 +81,9 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
                           "the container's own part of this hierarchy") == NULL)
                 return sc_err_nomem(err);
         } else if (c->plan->cgroup_path != NULL) {
-            struct sc_oci_mount bind = {.destination = where, .source = sc_arena_printf(c->arena, "%s%s", h->mount_point, c->plan->cgroup_path)};
+            struct sc_oci_mount bind = {.destination = where,
+                                        .source =
+                                            sc_arena_printf(c->arena, "%s%s", h->mount_point, c->plan->cgroup_path)};
             struct sc_mount_options o = {.is_bind = true, .data = SC_BUF_INIT};
 
             if ((flags & MS_RDONLY) != 0)
@@ -90,7 +94,8 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
         }
     }
     if ((flags & MS_RDONLY) != 0) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_READONLY_PATH, SC_SLOT_NONE, "the list of hierarchies is fixed");
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_READONLY_PATH, SC_SLOT_NONE,
+                                            "the list of hierarchies is fixed");
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -109,14 +114,16 @@ add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned lo
     if (layout->mode == SC_CGROUP_ABSENT || layout->count == 0)
         return 0;
 
-    struct sc_step *step = add_mount(c, "cgroup2", "cgroup2", m->destination, flags, NULL, "the container's own cgroup, as the root of what it sees");
+    struct sc_step *step = add_mount(c, "cgroup2", "cgroup2", m->destination, flags, NULL,
+                                     "the container's own cgroup, as the root of what it sees");
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.mount.fallback_bind = c->plan->cgroup_path != NULL ? c->plan->cgroup_dirs.items[0] : "/sys/fs/cgroup";
     if (!c->has_new[SC_NS_CGROUP] && c->plan->cgroup_path != NULL) {
         /* without a cgroup namespace a fresh mount would show the whole host's tree */
         struct sc_oci_mount bind = {.destination = m->destination, .source = c->plan->cgroup_dirs.items[0]};
-        struct sc_mount_options o = {.is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+        struct sc_mount_options o = {
+            .is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
 
         c->plan->child.count--;
         if ((flags & MS_RDONLY) != 0)
@@ -136,7 +143,8 @@ without_unmapped_gid(struct sc_compiler *c, const char *data)
     if (!c->has_new[SC_NS_USER] || gid == NULL)
         return data;
     for (size_t i = 0; i < c->gid_maps->count; i++)
-        if (c->gid_maps->items[i].container_id <= 5 && 5 < (uint64_t)c->gid_maps->items[i].container_id + c->gid_maps->items[i].size)
+        if (c->gid_maps->items[i].container_id <= 5 &&
+            5 < (uint64_t)c->gid_maps->items[i].container_id + c->gid_maps->items[i].size)
             mapped = 1;
     if (mapped)
         return data;
@@ -150,7 +158,8 @@ without_unmapped_gid(struct sc_compiler *c, const char *data)
 }
 
 static int
-add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_err *err)
+add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o,
+                struct sc_err *err)
 {
     const char *type = m->type != NULL && m->type[0] != '\0' ? m->type : "none";
     const char *data = o->data.len > 0 ? sc_arena_strdup(c->arena, o->data.data) : NULL;
@@ -174,7 +183,8 @@ add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struc
     if (strcmp(type, "proc") == 0 && c->has_user_ns && !c->has_new[SC_NS_PID])
         step->u.mount.fallback_bind = "/proc";
     if (o->propagation != 0) {
-        struct sc_step *p = sc_steps_add(c->arena, &c->plan->child, SC_OP_PROPAGATION, SC_SLOT_NONE, "asked for with the mount");
+        struct sc_step *p =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_PROPAGATION, SC_SLOT_NONE, "asked for with the mount");
 
         if (p == NULL)
             return sc_err_nomem(err);
@@ -189,7 +199,8 @@ static int
 add_init(struct sc_compiler *c, struct sc_err *err)
 {
     struct sc_oci_mount bind = {.destination = (char *)SC_INIT_INSIDE, .source = (char *)c->ask->init_path};
-    struct sc_mount_options o = {.is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+    struct sc_mount_options o = {
+        .is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
 
     return c->ask->init_path != NULL ? add_bind(c, &bind, &o, err) : 0;
 }
@@ -203,7 +214,8 @@ sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
         int result = sc_mount_options_parse(&m->options, &o, err);
 
         if (result == 0 && o.data.len > 0 && o.is_bind) {
-            result = sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": option \"%s\" does not apply to a bind mount", m->destination, o.data.data);
+            result = sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": option \"%s\" does not apply to a bind mount",
+                                m->destination, o.data.data);
         } else if (result == 0) {
             bool is_bind = o.is_bind || (m->type != NULL && strcmp(m->type, "bind") == 0);
 

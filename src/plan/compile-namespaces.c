@@ -11,7 +11,8 @@ maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps)
     char *text = sc_arena_strdup(arena, "");
 
     for (size_t i = 0; i < maps->count && text != NULL; i++)
-        text = sc_arena_printf(arena, "%s%u %u %u\n", text, maps->items[i].container_id, maps->items[i].host_id, maps->items[i].size);
+        text = sc_arena_printf(arena, "%s%u %u %u\n", text, maps->items[i].container_id, maps->items[i].host_id,
+                               maps->items[i].size);
     return text;
 }
 
@@ -23,8 +24,9 @@ fill_maps(struct sc_compiler *c, struct sc_step *step)
     step->u.idmap.denies_setgroups = c->is_unprivileged;
 }
 
-/* Without privilege in the namespace that owns a time namespace its offsets cannot be set from outside, and clone3 would place
- * the child in it at once and so freeze them (time_namespaces(7)); so the child makes it itself, writes them, and enters. */
+/* Without privilege in the namespace that owns a time namespace its offsets cannot be set from outside, and clone3
+ * would place the child in it at once and so freeze them (time_namespaces(7)); so the child makes it itself, writes
+ * them, and enters. */
 static int
 compile_time_offsets(struct sc_compiler *c, struct sc_err *err)
 {
@@ -34,9 +36,11 @@ compile_time_offsets(struct sc_compiler *c, struct sc_err *err)
                                         "offsets must be written before any process is in the time namespace");
 
     if (l->time_monotonic.is_set)
-        text = sc_arena_printf(c->arena, "%smonotonic %lld %u\n", text ? text : "", (long long)l->time_monotonic.secs, l->time_monotonic.nanosecs);
+        text = sc_arena_printf(c->arena, "%smonotonic %lld %u\n", text ? text : "", (long long)l->time_monotonic.secs,
+                               l->time_monotonic.nanosecs);
     if (l->time_boottime.is_set)
-        text = sc_arena_printf(c->arena, "%sboottime %lld %u\n", text ? text : "", (long long)l->time_boottime.secs, l->time_boottime.nanosecs);
+        text = sc_arena_printf(c->arena, "%sboottime %lld %u\n", text ? text : "", (long long)l->time_boottime.secs,
+                               l->time_boottime.nanosecs);
     if (step == NULL || text == NULL)
         return sc_err_nomem(err);
     step->u.text.text = text;
@@ -46,21 +50,25 @@ compile_time_offsets(struct sc_compiler *c, struct sc_err *err)
 static int
 compile_joins(struct sc_compiler *c, struct sc_err *err)
 {
-    static const enum sc_ns_kind order[] = {SC_NS_NET, SC_NS_IPC, SC_NS_UTS, SC_NS_CGROUP, SC_NS_TIME, SC_NS_MOUNT, SC_NS_PID, SC_NS_USER};
+    static const enum sc_ns_kind order[] = {SC_NS_NET,  SC_NS_IPC,   SC_NS_UTS, SC_NS_CGROUP,
+                                            SC_NS_TIME, SC_NS_MOUNT, SC_NS_PID, SC_NS_USER};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(order); i++) {
         const struct sc_oci_namespace *ns = sc_oci_find_namespace(c->spec, order[i]);
-        /* setns to a pid namespace concerns children only; the namespaces made by clone3 must belong to a joined user namespace */
+        /* setns to a pid namespace concerns children only; the namespaces made by clone3 must belong to a joined user
+         * namespace */
         bool by_launcher = order[i] == SC_NS_PID || order[i] == SC_NS_USER;
 
         if (ns == NULL || ns->path == NULL || ns->path[0] == '\0')
             continue;
         int slot = sc_plan_new_slot(c->plan);
-        struct sc_step *open_step = sc_steps_add(c->arena, &c->plan->before, SC_OP_NS_OPEN, slot, "a namespace that exists is joined");
-        struct sc_step *join = sc_steps_add(c->arena, by_launcher ? &c->plan->before : &c->plan->child, SC_OP_NS_JOIN, slot,
-                                            order[i] == SC_NS_PID    ? "takes effect for the child that is cloned next"
-                                            : order[i] == SC_NS_USER ? "the new namespaces must belong to it"
-                                                                     : "a namespace that exists is joined");
+        struct sc_step *open_step =
+            sc_steps_add(c->arena, &c->plan->before, SC_OP_NS_OPEN, slot, "a namespace that exists is joined");
+        struct sc_step *join =
+            sc_steps_add(c->arena, by_launcher ? &c->plan->before : &c->plan->child, SC_OP_NS_JOIN, slot,
+                         order[i] == SC_NS_PID    ? "takes effect for the child that is cloned next"
+                         : order[i] == SC_NS_USER ? "the new namespaces must belong to it"
+                                                  : "a namespace that exists is joined");
         if (open_step == NULL || join == NULL)
             return sc_err_nomem(err);
         open_step->u.ns.kind = join->u.ns.kind = order[i];
@@ -76,8 +84,10 @@ compile_id_maps(struct sc_compiler *c, struct sc_err *err)
     struct sc_step *write_step = sc_steps_add(c->arena, &c->plan->after, SC_OP_IDMAP_WRITE, SC_SLOT_NONE,
                                               "only a process outside may map more than one id");
     if (write_step == NULL ||
-        sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_MAPS, SC_SLOT_NONE, "ids mean nothing until they are mapped") == NULL ||
-        sc_steps_add(c->arena, &c->plan->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE, "what it makes now must belong to the container's root") == NULL)
+        sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_MAPS, SC_SLOT_NONE,
+                     "ids mean nothing until they are mapped") == NULL ||
+        sc_steps_add(c->arena, &c->plan->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE,
+                     "what it makes now must belong to the container's root") == NULL)
         return sc_err_nomem(err);
     fill_maps(c, write_step);
     return 0;
@@ -123,9 +133,10 @@ sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err)
     clone_step->op = SC_OP_CLONE;
     clone_step->slot = SC_SLOT_NONE;
     clone_step->why = "one call makes the process with every new namespace, in its v2 cgroup";
-    /* A cgroup namespace's root is the cgroup its maker is in, and clone3 takes the launcher's: it is unshared after joining.
-     * A time namespace with offsets is the child's to make, see compile_time_offsets. */
-    clone_step->u.clone.flags = flags & ~(uint64_t)CLONE_NEWCGROUP & (has_offsets ? ~(uint64_t)CLONE_NEWTIME : ~UINT64_C(0));
+    /* A cgroup namespace's root is the cgroup its maker is in, and clone3 takes the launcher's: it is unshared after
+     * joining. A time namespace with offsets is the child's to make, see compile_time_offsets. */
+    clone_step->u.clone.flags =
+        flags & ~(uint64_t)CLONE_NEWCGROUP & (has_offsets ? ~(uint64_t)CLONE_NEWTIME : ~UINT64_C(0));
     clone_step->u.clone.cgroup_slot = c->cgroup_v2_slot;
 
     if (c->has_new[SC_NS_USER] && compile_idmap_source(c, err) < 0)
@@ -144,11 +155,13 @@ sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err)
     }
     if (c->has_new[SC_NS_TIME] && has_offsets && compile_time_offsets(c, err) < 0)
         return -1;
-    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") == NULL)
+    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_SETSID, SC_SLOT_NONE,
+                     "no controlling terminal of the caller is kept") == NULL)
         return sc_err_nomem(err);
     if (c->has_new[SC_NS_MOUNT]) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_PROPAGATION, SC_SLOT_NONE,
-                                            "no mount made from here on shows on the host, and none of the host's shows here");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_PROPAGATION, SC_SLOT_NONE,
+                         "no mount made from here on shows on the host, and none of the host's shows here");
         if (step == NULL)
             return sc_err_nomem(err);
         step->u.propagation.flags = MS_PRIVATE | MS_REC;

@@ -122,7 +122,8 @@ compile_ids(struct sc_arena *arena, struct sc_steps *steps, const struct sc_proc
     step->u.ids.group_count = user->additional_gid_count;
     step->u.ids.keeps_groups = ask->denies_setgroups;
     if (ask->denies_setgroups && user->additional_gid_count > 0)
-        return sc_err_set(err, SC_ERR_DENIED, "process.user.additionalGids: setting groups needs a gid map made by root (newgidmap)");
+        return sc_err_set(err, SC_ERR_DENIED,
+                          "process.user.additionalGids: setting groups needs a gid map made by root (newgidmap)");
     if ((step = add(arena, steps, SC_OP_UMASK, "the mask of new files")) == NULL)
         return sc_err_nomem(err);
     step->u.number.value = user->umask.is_set ? (int64_t)user->umask.value : 0022;
@@ -137,7 +138,10 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
 
     /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it is loaded while there is one (seccomp(2)). */
     if (ask->seccomp != NULL && !ask->process->no_new_privileges) {
-        if ((seccomp = add(arena, steps, SC_OP_SECCOMP, "system calls outside the profile are refused; before the capability that loading needs is gone")) == NULL)
+        if ((seccomp = add(
+                 arena, steps, SC_OP_SECCOMP,
+                 "system calls outside the profile are refused; before the capability that loading needs is gone")) ==
+            NULL)
             return sc_err_nomem(err);
         seccomp->u.seccomp.profile = ask->seccomp;
     }
@@ -152,14 +156,17 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
         step->u.caps.effective = caps->effective;
         step->u.caps.permitted = caps->permitted;
         step->u.caps.inheritable = caps->inheritable;
-        /* capabilities(7): none is ambient that is not permitted and inheritable; configs of runc 1.1 ask for more, and runc raises what it can */
+        /* capabilities(7): none is ambient that is not permitted and inheritable; configs of runc 1.1 ask for more, and
+         * runc raises what it can */
         step->u.caps.ambient = caps->ambient & caps->inheritable & caps->permitted;
     }
     if (ask->process->no_new_privileges) {
-        if (add(arena, steps, SC_OP_NO_NEW_PRIVS, "execve gives no privilege: setuid and file capabilities are ignored") == NULL)
+        if (add(arena, steps, SC_OP_NO_NEW_PRIVS,
+                "execve gives no privilege: setuid and file capabilities are ignored") == NULL)
             return sc_err_nomem(err);
         if (ask->seccomp != NULL) {
-            if ((seccomp = add(arena, steps, SC_OP_SECCOMP, "system calls outside the profile are refused; as late as can be")) == NULL)
+            if ((seccomp = add(arena, steps, SC_OP_SECCOMP,
+                               "system calls outside the profile are refused; as late as can be")) == NULL)
                 return sc_err_nomem(err);
             seccomp->u.seccomp.profile = ask->seccomp;
         }
@@ -177,16 +184,20 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
         return sc_err_set(err, SC_ERR_INVALID, "process.args: must name a program");
     if (compile_limits(arena, steps, p, err) < 0)
         return -1;
-    if ((step = add(arena, steps, SC_OP_CWD, "made when absent, resolved inside the root, so that it can never be outside")) == NULL)
+    if ((step = add(arena, steps, SC_OP_CWD,
+                    "made when absent, resolved inside the root, so that it can never be outside")) == NULL)
         return sc_err_nomem(err);
     step->u.text.text = p->cwd;
-    if ((find = add(arena, steps, SC_OP_FIND_PROGRAM, "a missing program is told before anything else happens")) == NULL)
+    if ((find = add(arena, steps, SC_OP_FIND_PROGRAM, "a missing program is told before anything else happens")) ==
+        NULL)
         return sc_err_nomem(err);
     if (compile_program(arena, ask, find, err) < 0)
         return -1;
-    char *const *argv = find->u.exec.argv, *const *envp = find->u.exec.envp, *const *candidates = find->u.exec.candidates;
+    char *const *argv = find->u.exec.argv, *const *envp = find->u.exec.envp,
+                *const *candidates = find->u.exec.candidates;
 
-    if (ask->waits_for_start && add(arena, steps, SC_OP_WAIT_START, "created; the program runs when start says so") == NULL)
+    if (ask->waits_for_start &&
+        add(arena, steps, SC_OP_WAIT_START, "created; the program runs when start says so") == NULL)
         return sc_err_nomem(err);
     if (ask->start_hooks != NULL && ask->start_hooks->count > 0) {
         if ((step = add(arena, steps, SC_OP_HOOKS_START, "hooks in the container, before its program")) == NULL)
@@ -194,14 +205,18 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
         step->u.hooks.lists[0] = ask->start_hooks;
         step->u.hooks.names[0] = "startContainer";
     }
-    if ((step = add(arena, steps, SC_OP_CLOSE_FDS, "no descriptor of the host gets in, not even as /proc/self/fd/N in the program's path")) == NULL)
+    if ((step = add(arena, steps, SC_OP_CLOSE_FDS,
+                    "no descriptor of the host gets in, not even as /proc/self/fd/N in the program's path")) == NULL)
         return sc_err_nomem(err);
     step->u.number.value = ask->preserve_fds;
     if (compile_privileges(arena, steps, ask, err) < 0)
         return -1;
-    if (ask->dies_with_parent && add(arena, steps, SC_OP_PDEATHSIG, "nothing runs without its monitor; after the ids, whose change clears it") == NULL)
+    if (ask->dies_with_parent && add(arena, steps, SC_OP_PDEATHSIG,
+                                     "nothing runs without its monitor; after the ids, whose change clears it") == NULL)
         return sc_err_nomem(err);
-    if ((step = add(arena, steps, SC_OP_EXEC, ask->init_path != NULL ? "sc-init is pid 1: it reaps and forwards signals" : "the program takes over")) == NULL)
+    if ((step = add(arena, steps, SC_OP_EXEC,
+                    ask->init_path != NULL ? "sc-init is pid 1: it reaps and forwards signals"
+                                           : "the program takes over")) == NULL)
         return sc_err_nomem(err);
     step->u.exec.argv = argv;
     step->u.exec.envp = envp;
@@ -220,13 +235,15 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
 /* ---- exec: a further process in a running container ------------------------------------------------- */
 
 static int
-compile_exec_cgroups(const struct sc_exec_ask *ask, const struct sc_host *host, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
+compile_exec_cgroups(const struct sc_exec_ask *ask, const struct sc_host *host, struct sc_arena *arena,
+                     struct sc_plan *out, struct sc_err *err)
 {
     for (size_t i = 0; ask->cgroup_dirs != NULL && i < ask->cgroup_dirs->count; i++) {
         const char *dir = ask->cgroup_dirs->items[i];
         bool is_v2 = false;
         int slot = sc_plan_new_slot(out);
-        struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_CGROUP_OPEN, slot, "the container's limits hold for this process too");
+        struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_CGROUP_OPEN, slot,
+                                            "the container's limits hold for this process too");
 
         for (size_t k = 0; k < host->cgroups.count; k++) {
             const struct sc_cgroup_hierarchy *h = &host->cgroups.items[k];
@@ -244,7 +261,8 @@ compile_exec_cgroups(const struct sc_exec_ask *ask, const struct sc_host *host, 
             continue;
         }
         int join_slot = sc_plan_new_slot(out);
-        if ((step = sc_steps_add(arena, &out->child, SC_OP_CGROUP_JOIN, join_slot, "a task that moves itself skips the lock that moving another takes")) == NULL)
+        if ((step = sc_steps_add(arena, &out->child, SC_OP_CGROUP_JOIN, join_slot,
+                                 "a task that moves itself skips the lock that moving another takes")) == NULL)
             return sc_err_nomem(err);
         step->u.cgroup.mount_point = dir;
         step->u.cgroup.path = "";
@@ -256,34 +274,39 @@ static int
 compile_exec_joins(const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
 {
     int slot = sc_plan_new_slot(out);
-    struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_PIDFD_OPEN, slot, "a pidfd cannot come to mean another process");
+    struct sc_step *step =
+        sc_steps_add(arena, &out->before, SC_OP_PIDFD_OPEN, slot, "a pidfd cannot come to mean another process");
     uint64_t later = ask->ns_flags & ~sc_ns_table[SC_NS_PID].clone_flag;
 
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.ns.pid = ask->pid;
     if ((ask->ns_flags & sc_ns_table[SC_NS_PID].clone_flag) != 0) {
-        if ((step = sc_steps_add(arena, &out->before, SC_OP_NS_JOIN, slot, "takes effect for the child that is cloned next")) == NULL)
+        if ((step = sc_steps_add(arena, &out->before, SC_OP_NS_JOIN, slot,
+                                 "takes effect for the child that is cloned next")) == NULL)
             return sc_err_nomem(err);
         step->u.ns.flags = sc_ns_table[SC_NS_PID].clone_flag;
         step->u.ns.pid = ask->pid;
     }
     if (later != 0) {
-        if ((step = sc_steps_add(arena, &out->child, SC_OP_NS_JOIN, slot, "one call joins all namespaces of the container")) == NULL)
+        if ((step = sc_steps_add(arena, &out->child, SC_OP_NS_JOIN, slot,
+                                 "one call joins all namespaces of the container")) == NULL)
             return sc_err_nomem(err);
         step->u.ns.flags = later;
         step->u.ns.pid = ask->pid;
     }
-    if (ask->has_user_namespace && sc_steps_add(arena, &out->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE, "the caller's ids mean nothing in the container") == NULL)
+    if (ask->has_user_namespace && sc_steps_add(arena, &out->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE,
+                                                "the caller's ids mean nothing in the container") == NULL)
         return sc_err_nomem(err);
-    if (sc_steps_add(arena, &out->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") == NULL)
+    if (sc_steps_add(arena, &out->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") ==
+        NULL)
         return sc_err_nomem(err);
     return 0;
 }
 
 int
-sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host, const struct sc_exec_ask *ask, struct sc_arena *arena,
-                     struct sc_plan *out, struct sc_err *err)
+sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host, const struct sc_exec_ask *ask,
+                     struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
 {
     struct sc_process_ask tail = {
         .process = process,
@@ -307,14 +330,16 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
     if (compile_exec_cgroups(ask, host, arena, out, err) < 0 || compile_exec_joins(ask, arena, out, err) < 0)
         return -1;
     if (!ask->no_new_keyring) {
-        struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_KEYRING, SC_SLOT_NONE, "so that the caller's keys are not inherited");
+        struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_KEYRING, SC_SLOT_NONE,
+                                            "so that the caller's keys are not inherited");
 
         if (step == NULL)
             return sc_err_nomem(err);
         step->u.text.text = "_ses";
     }
     if (process->terminal) {
-        struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_CONSOLE, SC_SLOT_NONE, "a terminal of the container's own devpts");
+        struct sc_step *step =
+            sc_steps_add(arena, &out->child, SC_OP_CONSOLE, SC_SLOT_NONE, "a terminal of the container's own devpts");
 
         if (step == NULL)
             return sc_err_nomem(err);

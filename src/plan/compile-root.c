@@ -22,7 +22,8 @@ compile_overlay(struct sc_compiler *c, struct sc_err *err)
     struct sc_step *step;
 
     if (c->has_user_ns && !c->is_unprivileged && !is_idmapped) {
-        sc_err_set(err, SC_ERR_UNSUPPORTED, "user namespace: the image's files cannot be shifted: this kernel has no idmapped mounts");
+        sc_err_set(err, SC_ERR_UNSUPPORTED,
+                   "user namespace: the image's files cannot be shifted: this kernel has no idmapped mounts");
         return sc_err_remedy(err, "use Linux 5.19 or later, or --userns host");
     }
     step = sc_steps_add(c->arena, is_idmapped ? &c->plan->before : &c->plan->child, SC_OP_OVERLAY, SC_SLOT_ROOT,
@@ -39,7 +40,8 @@ static int
 compile_plain_root(struct sc_compiler *c, struct sc_err *err)
 {
     const char *path = c->spec->root.path;
-    struct sc_step *step = sc_compile_tree_step(c, SC_SLOT_ROOT, "pivot_root needs the new root to be a mount of its own");
+    struct sc_step *step =
+        sc_compile_tree_step(c, SC_SLOT_ROOT, "pivot_root needs the new root to be a mount of its own");
     const char *propagation = c->spec->linux_.rootfs_propagation;
 
     if (step == NULL)
@@ -63,10 +65,12 @@ sc_compile_root(struct sc_compiler *c, struct sc_err *err)
     bool has_overlay = c->ask->overlay.lowerdirs.count > 0;
 
     if (!c->has_new[SC_NS_MOUNT])
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.namespaces: a container without a mount namespace of its own is not supported");
+        return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                          "linux.namespaces: a container without a mount namespace of its own is not supported");
     if ((has_overlay ? compile_overlay(c, err) : compile_plain_root(c, err)) < 0)
         return -1;
-    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_ATTACH, SC_SLOT_ROOT, "mounted over the old root, in this mount namespace alone") == NULL)
+    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_ATTACH, SC_SLOT_ROOT,
+                     "mounted over the old root, in this mount namespace alone") == NULL)
         return sc_err_nomem(err);
     return 0;
 }
@@ -78,14 +82,15 @@ static const struct {
     const char *path;
     int major, minor;
 } default_devices[] = {
-    {"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+    {"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+    {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
 };
 
 static const struct {
     const char *path, *target;
 } default_links[] = {
-    {"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
-    {"/dev/core", "/proc/kcore"}, {"/dev/ptmx", "pts/ptmx"},
+    {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
+    {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"},
 };
 
 /* mknod(2) is refused in a user namespace: the host's node is bound instead. */
@@ -93,8 +98,10 @@ static int
 add_bound_device(struct sc_compiler *c, const char *path, struct sc_err *err)
 {
     int slot = sc_plan_new_slot(c->plan);
-    struct sc_step *open_step = sc_compile_tree_step(c, slot, "device nodes cannot be made in a user namespace: the host's is bound");
-    struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot, "device nodes cannot be made in a user namespace");
+    struct sc_step *open_step =
+        sc_compile_tree_step(c, slot, "device nodes cannot be made in a user namespace: the host's is bound");
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot,
+                                        "device nodes cannot be made in a user namespace");
 
     if (open_step == NULL || step == NULL)
         return sc_err_nomem(err);
@@ -107,13 +114,14 @@ add_bound_device(struct sc_compiler *c, const char *path, struct sc_err *err)
 }
 
 static int
-add_node(struct sc_compiler *c, char type, const char *path, unsigned mode, uint32_t uid, uint32_t gid, int64_t major, int64_t minor,
-         struct sc_err *err)
+add_node(struct sc_compiler *c, char type, const char *path, unsigned mode, uint32_t uid, uint32_t gid, int64_t major,
+         int64_t minor, struct sc_err *err)
 {
     if (c->has_user_ns)
         return add_bound_device(c, path, err);
 
-    struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MKNOD, SC_SLOT_NONE, "a device node of our own");
+    struct sc_step *step =
+        sc_steps_add(c->arena, &c->plan->child, SC_OP_MKNOD, SC_SLOT_NONE, "a device node of our own");
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.node.type = type;
@@ -144,17 +152,19 @@ sc_compile_devices(struct sc_compiler *c, struct sc_err *err)
         return 0;
     for (size_t i = 0; i < SC_ARRAY_LEN(default_devices); i++)
         if (!is_in_devices(l, default_devices[i].path) &&
-            add_node(c, 'c', default_devices[i].path, 0666, 0, 0, default_devices[i].major, default_devices[i].minor, err) < 0)
+            add_node(c, 'c', default_devices[i].path, 0666, 0, 0, default_devices[i].major, default_devices[i].minor,
+                     err) < 0)
             return -1;
     for (size_t i = 0; i < l->device_count; i++) {
         const struct sc_oci_device *d = &l->devices[i];
 
-        if (add_node(c, d->type, d->path, d->file_mode.is_set ? (unsigned)d->file_mode.value & 07777 : 0666, (uint32_t)d->uid.value,
-                     (uint32_t)d->gid.value, d->major, d->minor, err) < 0)
+        if (add_node(c, d->type, d->path, d->file_mode.is_set ? (unsigned)d->file_mode.value & 07777 : 0666,
+                     (uint32_t)d->uid.value, (uint32_t)d->gid.value, d->major, d->minor, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < SC_ARRAY_LEN(default_links); i++) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_SYMLINK, SC_SLOT_NONE, "a name that programs expect");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_SYMLINK, SC_SLOT_NONE, "a name that programs expect");
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -162,8 +172,9 @@ sc_compile_devices(struct sc_compiler *c, struct sc_err *err)
         step->u.link.target = default_links[i].target;
     }
     if (c->spec->process.terminal) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_CONSOLE, SC_SLOT_NONE,
-                                            "a terminal of the container's own devpts; the master goes to the launcher");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_CONSOLE, SC_SLOT_NONE,
+                         "a terminal of the container's own devpts; the master goes to the launcher");
         if (step == NULL)
             return sc_err_nomem(err);
         step->u.console.width = c->spec->process.console_width;
@@ -193,7 +204,8 @@ sc_compile_protect(struct sc_compiler *c, struct sc_err *err)
     const struct sc_oci_linux *l = &c->spec->linux_;
 
     for (size_t i = 0; i < l->readonly_paths.count; i++)
-        if (add_path_step(c, SC_OP_READONLY_PATH, l->readonly_paths.items[i], "writing here would change the host", err) < 0)
+        if (add_path_step(c, SC_OP_READONLY_PATH, l->readonly_paths.items[i], "writing here would change the host",
+                          err) < 0)
             return -1;
     for (size_t i = 0; i < l->masked_paths.count; i++)
         if (add_path_step(c, SC_OP_MASK_PATH, l->masked_paths.items[i], "reading here would tell of the host", err) < 0)

@@ -37,7 +37,8 @@ sc_plan_new_slot(struct sc_plan *plan)
 }
 
 static int
-add_text_step(struct sc_compiler *c, enum sc_op op, const char *text, const char *value, const char *why, struct sc_err *err)
+add_text_step(struct sc_compiler *c, enum sc_op op, const char *text, const char *value, const char *why,
+              struct sc_err *err)
 {
     struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, op, SC_SLOT_NONE, why);
 
@@ -63,8 +64,8 @@ compile_identity(struct sc_compiler *c, struct sc_err *err)
     if (c->spec->domainname != NULL && c->spec->domainname[0] != '\0' &&
         add_text_step(c, SC_OP_DOMAINNAME, c->spec->domainname, NULL, "the container's own NIS domain name", err) < 0)
         return -1;
-    if (c->has_new[SC_NS_NET] &&
-        sc_steps_add(c->arena, &c->plan->child, SC_OP_LOOPBACK_UP, SC_SLOT_NONE, "a new network namespace starts with lo down") == NULL)
+    if (c->has_new[SC_NS_NET] && sc_steps_add(c->arena, &c->plan->child, SC_OP_LOOPBACK_UP, SC_SLOT_NONE,
+                                              "a new network namespace starts with lo down") == NULL)
         return sc_err_nomem(err);
     return 0;
 }
@@ -91,17 +92,19 @@ compile_sysctls(struct sc_compiler *c, struct sc_err *err)
     return 0;
 }
 
-/* Hooks that run outside: createRuntime and its predecessor prestart, after the namespaces exist, before the root changes. */
+/* Hooks that run outside: createRuntime and its predecessor prestart, after the namespaces exist, before the root
+ * changes. */
 static int
 compile_runtime_hooks(struct sc_compiler *c, struct sc_err *err)
 {
     const struct sc_oci_hooks *hooks = &c->spec->hooks;
 
     if (hooks->prestart.count + hooks->create_runtime.count > 0) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->after, SC_OP_HOOKS_RUNTIME, SC_SLOT_NONE, "hooks in the runtime's namespaces");
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->after, SC_OP_HOOKS_RUNTIME, SC_SLOT_NONE,
+                                            "hooks in the runtime's namespaces");
 
-        if (step == NULL ||
-            sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_HOOKS, SC_SLOT_NONE, "hooks outside must finish first") == NULL)
+        if (step == NULL || sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_HOOKS, SC_SLOT_NONE,
+                                         "hooks outside must finish first") == NULL)
             return sc_err_nomem(err);
         step->u.hooks.lists[0] = &hooks->prestart;
         step->u.hooks.names[0] = "prestart";
@@ -109,7 +112,8 @@ compile_runtime_hooks(struct sc_compiler *c, struct sc_err *err)
         step->u.hooks.names[1] = "createRuntime";
     }
     if (hooks->create_container.count > 0) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_HOOKS_CONTAINER, SC_SLOT_NONE, "hooks in the container's namespaces");
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_HOOKS_CONTAINER, SC_SLOT_NONE,
+                                            "hooks in the container's namespaces");
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -125,15 +129,17 @@ compile_pivot(struct sc_compiler *c, struct sc_err *err)
     const char *propagation = c->spec->linux_.rootfs_propagation;
     bool can_pivot = !c->host->root_is_ramfs && !c->ask->no_pivot;
     const char *why = can_pivot ? "the root of the mount namespace becomes the container's; the host's is detached"
-                    : c->host->root_is_ramfs ? "pivot_root cannot leave a ramfs: the new root covers the old one instead"
-                                             : "asked for: no pivot_root";
+                      : c->host->root_is_ramfs
+                          ? "pivot_root cannot leave a ramfs: the new root covers the old one instead"
+                          : "asked for: no pivot_root";
 
     if (!c->has_new[SC_NS_MOUNT])
         return 0;
     if (sc_steps_add(c->arena, &c->plan->child, can_pivot ? SC_OP_PIVOT : SC_OP_CHROOT, SC_SLOT_NONE, why) == NULL)
         return sc_err_nomem(err);
     if (propagation != NULL && propagation[0] != '\0') {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_PROPAGATION, SC_SLOT_NONE, "rootfsPropagation");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_PROPAGATION, SC_SLOT_NONE, "rootfsPropagation");
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -152,7 +158,8 @@ check_supported(const struct sc_compiler *c, struct sc_err *err)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.intelRdt: this host has no resctrl file system");
     if (l->net_device_count > 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.netDevices: moving network devices is not supported");
-    if (c->spec->process.is_set && c->spec->process.apparmor_profile != NULL && c->spec->process.apparmor_profile[0] != '\0')
+    if (c->spec->process.is_set && c->spec->process.apparmor_profile != NULL &&
+        c->spec->process.apparmor_profile[0] != '\0')
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.apparmorProfile: AppArmor is not enabled on this host");
     if (c->spec->process.is_set && c->spec->process.selinux_label != NULL && c->spec->process.selinux_label[0] != '\0')
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
@@ -186,14 +193,16 @@ compile_personality(struct sc_compiler *c, struct sc_err *err)
     const struct sc_oci_linux *l = &c->spec->linux_;
 
     if (l->personality.is_set) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
 
         if (step == NULL)
             return sc_err_nomem(err);
         step->u.number.value = (int64_t)l->personality.value;
     }
     if (l->memory_policy.is_set) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -203,8 +212,8 @@ compile_personality(struct sc_compiler *c, struct sc_err *err)
 }
 
 int
-sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, const struct sc_ask *ask, struct sc_arena *arena,
-                struct sc_plan *out, struct sc_err *err)
+sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, const struct sc_ask *ask,
+                struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
 {
     struct sc_compiler c = {
         .spec = spec,
@@ -235,6 +244,7 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
         compile_pivot(&c, err) < 0 || compile_personality(&c, err) < 0 || compile_process_tail(&c, err) < 0)
         return -1;
     if (out->slot_count >= SC_SLOTS_MAX)
-        return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d", SC_SLOTS_MAX - 40);
+        return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d",
+                          SC_SLOTS_MAX - 40);
     return sc_arena_check(arena, err);
 }

@@ -7,12 +7,12 @@
 
 #include "plan/plan-priv.h"
 
-#define TITLE(...)                         \
-    do {                                   \
-        if (what == SC_PRINT_TITLE) {      \
-            sc_buf_addf(out, __VA_ARGS__); \
-            return;                        \
-        }                                  \
+#define TITLE(...)                                                                                                     \
+    do {                                                                                                               \
+        if (what == SC_PRINT_TITLE) {                                                                                  \
+            sc_buf_addf(out, __VA_ARGS__);                                                                             \
+            return;                                                                                                    \
+        }                                                                                                              \
     } while (0)
 
 static void
@@ -39,14 +39,17 @@ static void
 print_cgroup_write(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("set %s to %s", s->u.cgroup_write.file, s->u.cgroup_write.value);
-    sc_buf_addf(out, "write(\"%s%s/%s\", \"%s\")", s->u.cgroup_write.mount_point, s->u.cgroup_write.path, s->u.cgroup_write.file, s->u.cgroup_write.value);
+    sc_buf_addf(out, "write(\"%s%s/%s\", \"%s\")", s->u.cgroup_write.mount_point, s->u.cgroup_write.path,
+                s->u.cgroup_write.file, s->u.cgroup_write.value);
 }
 
 static void
 print_cgroup_devices(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("limit devices: %s", s->u.devices.summary);
-    sc_buf_addf(out, "bpf(BPF_PROG_LOAD, {BPF_PROG_TYPE_CGROUP_DEVICE, %zu insns}); bpf(BPF_PROG_ATTACH, BPF_CGROUP_DEVICE)", s->u.devices.insn_count);
+    sc_buf_addf(out,
+                "bpf(BPF_PROG_LOAD, {BPF_PROG_TYPE_CGROUP_DEVICE, %zu insns}); bpf(BPF_PROG_ATTACH, BPF_CGROUP_DEVICE)",
+                s->u.devices.insn_count);
 }
 
 static void
@@ -115,7 +118,8 @@ print_tree_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf 
     TITLE("open bind source %s", s->u.tree.source);
     if (s->u.tree.creates_source)
         sc_buf_addf(out, "mkdir(\"%s\", 0755) if absent; ", s->u.tree.source);
-    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE%s)", s->u.tree.source, s->u.tree.is_recursive ? "|AT_RECURSIVE" : "");
+    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE%s)", s->u.tree.source,
+                s->u.tree.is_recursive ? "|AT_RECURSIVE" : "");
     if (s->u.tree.attr_set != 0 || s->u.tree.attr_clear != 0) {
         sc_buf_adds(out, "; mount_setattr(set=");
         sc_print_attr(s->u.tree.attr_set, out);
@@ -143,7 +147,8 @@ static void
 print_mount_tree(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("bind %s on %s", s->u.tree.source, s->u.tree.destination);
-    sc_buf_addf(out, "move_mount(tree of \"%s\", openat2(root, \"%s\", RESOLVE_IN_ROOT))", s->u.tree.source, s->u.tree.destination);
+    sc_buf_addf(out, "move_mount(tree of \"%s\", openat2(root, \"%s\", RESOLVE_IN_ROOT))", s->u.tree.source,
+                s->u.tree.destination);
 }
 
 static void
@@ -200,19 +205,21 @@ print_time_offsets(const struct sc_step *s, enum sc_print_what what, struct sc_b
     sc_buf_adds(out, "\"); setns(\"/proc/self/ns/time_for_children\", CLONE_NEWTIME)");
 }
 
-#define PRINT_FIXED(function, title, call)                                           \
-    static void function(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out) \
-    {                                                                                \
-        (void)s;                                                                     \
-        sc_buf_adds(out, what == SC_PRINT_TITLE ? (title) : (call));                 \
+#define PRINT_FIXED(function, title, call)                                                                             \
+    static void function(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)                         \
+    {                                                                                                                  \
+        (void)s;                                                                                                       \
+        sc_buf_adds(out, what == SC_PRINT_TITLE ? (title) : (call));                                                   \
     }
 PRINT_FIXED(print_wait_maps, "wait for the id maps", "recvmsg(launcher)")
-PRINT_FIXED(print_become_root, "become root of the user namespace", "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
+PRINT_FIXED(print_become_root, "become root of the user namespace",
+            "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
 PRINT_FIXED(print_setsid, "start a session", "setsid()")
 PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})")
 PRINT_FIXED(print_root_attach, "attach the root", "move_mount(root, \"/\")")
 PRINT_FIXED(print_wait_hooks, "wait for hooks", "recvmsg(launcher)")
-PRINT_FIXED(print_pivot, "pivot to the new root", "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\")")
+PRINT_FIXED(print_pivot, "pivot to the new root",
+            "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\")")
 PRINT_FIXED(print_chroot, "change to the new root", "fchdir(root); chroot(\".\"); chdir(\"/\")")
 PRINT_FIXED(print_root_readonly, "make the root read-only", "mount_setattr(root, MOUNT_ATTR_RDONLY)")
 PRINT_FIXED(print_no_new_privs, "forbid new privileges", "prctl(PR_SET_NO_NEW_PRIVS, 1)")
@@ -284,7 +291,10 @@ static void
 print_mknod(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("make device %s", s->u.node.path);
-    sc_buf_addf(out, "mknod(\"%s\", %s|0%o, makedev(%lld, %lld))", s->u.node.path, s->u.node.type == 'b' ? "S_IFBLK" : s->u.node.type == 'p' ? "S_IFIFO" : "S_IFCHR",
+    sc_buf_addf(out, "mknod(\"%s\", %s|0%o, makedev(%lld, %lld))", s->u.node.path,
+                s->u.node.type == 'b'   ? "S_IFBLK"
+                : s->u.node.type == 'p' ? "S_IFIFO"
+                                        : "S_IFCHR",
                 s->u.node.mode, (long long)s->u.node.major, (long long)s->u.node.minor);
     if (s->u.node.uid != 0 || s->u.node.gid != 0)
         sc_buf_addf(out, "; chown(%u, %u)", s->u.node.uid, s->u.node.gid);
@@ -301,7 +311,8 @@ static void
 print_console(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("open a terminal");
-    sc_buf_addf(out, "open(\"/dev/pts/ptmx\"); ioctl(TIOCGPTPEER); %sioctl(TIOCSCTTY); dup2(0, 1, 2)", s->u.console.binds_console ? "bind it on \"/dev/console\"; " : "");
+    sc_buf_addf(out, "open(\"/dev/pts/ptmx\"); ioctl(TIOCGPTPEER); %sioctl(TIOCSCTTY); dup2(0, 1, 2)",
+                s->u.console.binds_console ? "bind it on \"/dev/console\"; " : "");
 }
 
 static void
@@ -315,14 +326,16 @@ static void
 print_readonly_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("make %s read-only", s->u.text.text);
-    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount()", s->u.text.text);
+    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount()",
+                s->u.text.text);
 }
 
 static void
 print_mask_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("mask %s", s->u.text.text);
-    sc_buf_addf(out, "a directory: mount an empty read-only tmpfs on \"%s\"; a file: bind our null device on it", s->u.text.text);
+    sc_buf_addf(out, "a directory: mount an empty read-only tmpfs on \"%s\"; a file: bind our null device on it",
+                s->u.text.text);
 }
 
 static void
@@ -338,7 +351,8 @@ static void
 print_rlimit(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("limit %s", sc_rlimit_name(s->u.rlimit.resource));
-    sc_buf_addf(out, "prlimit(%s, {%llu, %llu})", sc_rlimit_name(s->u.rlimit.resource), (unsigned long long)s->u.rlimit.soft, (unsigned long long)s->u.rlimit.hard);
+    sc_buf_addf(out, "prlimit(%s, {%llu, %llu})", sc_rlimit_name(s->u.rlimit.resource),
+                (unsigned long long)s->u.rlimit.soft, (unsigned long long)s->u.rlimit.hard);
 }
 
 static void
@@ -435,7 +449,8 @@ static void
 print_seccomp(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("load the seccomp filter");
-    sc_buf_addf(out, "seccomp(SECCOMP_SET_MODE_FILTER): %s", s->u.seccomp.profile->is_sc_default ? "sc's default profile" : "the config's profile");
+    sc_buf_addf(out, "seccomp(SECCOMP_SET_MODE_FILTER): %s",
+                s->u.seccomp.profile->is_sc_default ? "sc's default profile" : "the config's profile");
 }
 
 static void

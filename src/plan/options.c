@@ -15,7 +15,7 @@
 struct option_row {
     const char *name;
     unsigned long ms_set, ms_clear;
-    uint64_t attr_set, attr_clear;   /* the "r" form applies them to the whole tree */
+    uint64_t attr_set, attr_clear; /* the "r" form applies them to the whole tree */
 };
 
 static const struct option_row option_rows[] = {
@@ -41,9 +41,9 @@ static const struct option_row option_rows[] = {
 
 /* Options that concern the file system itself, and so have no recursive form. */
 static const struct option_row super_rows[] = {
-    {"sync", MS_SYNCHRONOUS, 0, 0, 0},  {"async", 0, MS_SYNCHRONOUS, 0, 0}, {"dirsync", MS_DIRSYNC, 0, 0, 0},
-    {"mand", MS_MANDLOCK, 0, 0, 0},     {"nomand", 0, MS_MANDLOCK, 0, 0},   {"silent", MS_SILENT, 0, 0, 0},
-    {"loud", 0, MS_SILENT, 0, 0},       {"lazytime", MS_LAZYTIME, 0, 0, 0}, {"nolazytime", 0, MS_LAZYTIME, 0, 0},
+    {"sync", MS_SYNCHRONOUS, 0, 0, 0},   {"async", 0, MS_SYNCHRONOUS, 0, 0},    {"dirsync", MS_DIRSYNC, 0, 0, 0},
+    {"mand", MS_MANDLOCK, 0, 0, 0},      {"nomand", 0, MS_MANDLOCK, 0, 0},      {"silent", MS_SILENT, 0, 0, 0},
+    {"loud", 0, MS_SILENT, 0, 0},        {"lazytime", MS_LAZYTIME, 0, 0, 0},    {"nolazytime", 0, MS_LAZYTIME, 0, 0},
     {"iversion", MS_I_VERSION, 0, 0, 0}, {"noiversion", 0, MS_I_VERSION, 0, 0}, {"defaults", 0, 0, 0, 0},
 };
 
@@ -51,8 +51,10 @@ static const struct {
     const char *name;
     uint64_t flags;
 } propagation_rows[] = {
-    {"private", MS_PRIVATE}, {"rprivate", MS_PRIVATE | MS_REC}, {"slave", MS_SLAVE}, {"rslave", MS_SLAVE | MS_REC},
-    {"shared", MS_SHARED}, {"rshared", MS_SHARED | MS_REC}, {"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC},
+    {"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE | MS_REC},
+    {"slave", MS_SLAVE},           {"rslave", MS_SLAVE | MS_REC},
+    {"shared", MS_SHARED},         {"rshared", MS_SHARED | MS_REC},
+    {"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC},
 };
 
 int
@@ -64,7 +66,8 @@ sc_propagation_parse(const char *text, uint64_t *out, struct sc_err *err)
             return 0;
         }
     }
-    return sc_err_set(err, SC_ERR_INVALID, "mount propagation: \"%s\": must be private, slave, shared, unbindable or their r-forms", text);
+    return sc_err_set(err, SC_ERR_INVALID,
+                      "mount propagation: \"%s\": must be private, slave, shared, unbindable or their r-forms", text);
 }
 
 static bool
@@ -111,7 +114,8 @@ apply_word(const char *name, struct sc_mount_options *out)
     else if (strcmp(name, "tmpcopyup") == 0)
         out->copies_up = true;
     else
-        return strcmp(name, "z") == 0 || strcmp(name, "Z") == 0;   /* SELinux relabelling: nothing to do without SELinux */
+        return strcmp(name, "z") == 0 ||
+               strcmp(name, "Z") == 0; /* SELinux relabelling: nothing to do without SELinux */
     return true;
 }
 
@@ -133,7 +137,8 @@ sc_mount_options_parse(const struct sc_strv *options, struct sc_mount_options *o
         if (apply_recursive(name, out))
             continue;
         if (strcmp(name, "remount") == 0)
-            return sc_err_set(err, SC_ERR_UNSUPPORTED, "mount option \"remount\": a container has no mount to change yet");
+            return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                              "mount option \"remount\": a container has no mount to change yet");
         if (out->data.len > 0)
             sc_buf_addc(&out->data, ',');
         sc_buf_adds(&out->data, name);

@@ -11,13 +11,13 @@ struct sc_compiler {
     const struct sc_ask *ask;
     struct sc_arena *arena;
     struct sc_plan *plan;
-    bool has_new[SC_NS_COUNT];      /* a new namespace of the kind is made */
-    bool has_user_ns;               /* new or joined */
-    bool is_unprivileged;           /* the launcher is not root in its user namespace's parent: the child must do it all */
+    bool has_new[SC_NS_COUNT]; /* a new namespace of the kind is made */
+    bool has_user_ns;          /* new or joined */
+    bool is_unprivileged;      /* the launcher is not root in its user namespace's parent: the child must do it all */
     const struct sc_oci_id_maps *uid_maps, *gid_maps;
-    int idmap_slot;                 /* user namespace for idmapped mounts, or SC_SLOT_NONE */
-    int cgroup_v2_slot;             /* directory for CLONE_INTO_CGROUP */
-    bool dev_is_bound;              /* /dev is the host's: no devices are made */
+    int idmap_slot;     /* user namespace for idmapped mounts, or SC_SLOT_NONE */
+    int cgroup_v2_slot; /* directory for CLONE_INTO_CGROUP */
+    bool dev_is_bound;  /* /dev is the host's: no devices are made */
 };
 
 /* Appends a step; NULL when memory ran out (sticky in the arena). */
@@ -26,14 +26,15 @@ int sc_plan_new_slot(struct sc_plan *plan);
 
 /* options.c: mount options of the specification and mount(8) */
 struct sc_mount_options {
-    unsigned long ms_flags;          /* MS_* for mount(2) */
-    uint64_t attr_set, attr_clear;   /* MOUNT_ATTR_* for mount_setattr(2), this mount */
+    unsigned long ms_flags;        /* MS_* for mount(2) */
+    uint64_t attr_set, attr_clear; /* MOUNT_ATTR_* for mount_setattr(2), this mount */
     uint64_t attr_set_rec, attr_clear_rec;
-    uint64_t propagation;            /* MS_PRIVATE.. with MS_REC; 0: not said */
+    uint64_t propagation; /* MS_PRIVATE.. with MS_REC; 0: not said */
     bool is_bind, is_rec, is_idmap, is_ridmap, copies_up;
-    struct sc_buf data;              /* the rest, comma separated */
+    struct sc_buf data; /* the rest, comma separated */
 };
-SC_MUST_CHECK int sc_mount_options_parse(const struct sc_strv *options, struct sc_mount_options *out, struct sc_err *err);
+SC_MUST_CHECK int sc_mount_options_parse(const struct sc_strv *options, struct sc_mount_options *out,
+                                         struct sc_err *err);
 SC_MUST_CHECK int sc_propagation_parse(const char *text, uint64_t *out, struct sc_err *err);
 
 /* stages */
@@ -44,7 +45,7 @@ SC_MUST_CHECK int sc_compile_namespaces(struct sc_compiler *c, struct sc_err *er
 SC_MUST_CHECK int sc_compile_root(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_mounts(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_devices(struct sc_compiler *c, struct sc_err *err);
-SC_MUST_CHECK int sc_compile_protect(struct sc_compiler *c, struct sc_err *err);   /* masks, read-only */
+SC_MUST_CHECK int sc_compile_protect(struct sc_compiler *c, struct sc_err *err); /* masks, read-only */
 
 /* process.c: from rlimits to execve, the same for a container and an exec */
 struct sc_process_ask {
@@ -56,18 +57,22 @@ struct sc_process_ask {
     unsigned preserve_fds;
     uint64_t host_caps;
 };
-SC_MUST_CHECK int sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err);
+SC_MUST_CHECK int sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask,
+                                     struct sc_err *err);
 
 /* print: one row per op */
 enum sc_print_what { SC_PRINT_TITLE, SC_PRINT_CALL };
 typedef void (*sc_print_fn)(const struct sc_step *step, enum sc_print_what what, struct sc_buf *out);
-struct sc_op_row { const char *name; sc_print_fn print; };
+struct sc_op_row {
+    const char *name;
+    sc_print_fn print;
+};
 extern const struct sc_op_row sc_op_table[SC_OP_COUNT];
 void sc_print_ms_flags(unsigned long flags, struct sc_buf *out);
 void sc_print_attr(uint64_t attr, struct sc_buf *out);
 void sc_print_clone_flags(uint64_t flags, struct sc_buf *out);
 void sc_print_caps(uint64_t caps, struct sc_buf *out);
 int sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *err);
-#define SC_INIT_INSIDE "/run/sc-init"    /* where --init's program is bound in the container */
+#define SC_INIT_INSIDE "/run/sc-init" /* where --init's program is bound in the container */
 
 #endif

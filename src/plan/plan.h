@@ -14,8 +14,9 @@
  * File descriptors that steps hand to each other live in numbered slots; a step names the slot it fills or uses.
  *
  * Invariants: everything a step points to lives in the plan's arena or in the spec. A plan that compiled cannot fail
- * on the user's input any more, only on the host's state. The child's steps need no memory, no stdio, no name lookup. Every
- * op has one row in sc_op_table (plan/ops.c); a test walks the table and proves that each op has a printer and an executor.
+ * on the user's input any more, only on the host's state. The child's steps need no memory, no stdio, no name lookup.
+ * Every op has one row in sc_op_table (plan/ops.c); a test walks the table and proves that each op has a printer and an
+ * executor.
  */
 #ifndef SC_PLAN_H
 #define SC_PLAN_H
@@ -28,103 +29,230 @@
 
 /* ---- what is known of this host (runtime/host.c detects it; tests make it up) -------------- */
 struct sc_host {
-    uid_t uid, gid;                    /* effective ids of the launcher */
-    uint64_t caps;                     /* its bounding set */
+    uid_t uid, gid; /* effective ids of the launcher */
+    uint64_t caps;  /* its bounding set */
     struct sc_cgroup_layout cgroups;
-    unsigned cpu_count;                /* possible CPUs, for per-CPU masks */
-    bool root_is_ramfs;                /* the mount namespace's root cannot be pivoted away from */
+    unsigned cpu_count; /* possible CPUs, for per-CPU masks */
+    bool root_is_ramfs; /* the mount namespace's root cannot be pivoted away from */
     bool has_idmapped_mounts, has_time_namespaces;
     bool is_in_user_namespace;
-    char *kernel_release;              /* "6.1.0-13-cloud-amd64" */
-    char *machine;                     /* uname -m */
+    char *kernel_release; /* "6.1.0-13-cloud-amd64" */
+    char *machine;        /* uname -m */
 };
 
 /* ---- what is asked beyond the OCI config ------------------------------------------------------ */
-struct sc_overlay {                    /* root of overlay layers instead of root.path's own files */
-    struct sc_strv lowerdirs;          /* absolute; top layer first, as overlay wants them; empty: no overlay */
-    char *upperdir, *workdir;          /* NULL: read-only overlay */
-    bool is_volatile;                  /* skip syncing (--rm containers): overlay's "volatile" option */
-    bool is_userxattr;                 /* layers carry user.overlay.* (unpacked without privilege) */
+struct sc_overlay {           /* root of overlay layers instead of root.path's own files */
+    struct sc_strv lowerdirs; /* absolute; top layer first, as overlay wants them; empty: no overlay */
+    char *upperdir, *workdir; /* NULL: read-only overlay */
+    bool is_volatile;         /* skip syncing (--rm containers): overlay's "volatile" option */
+    bool is_userxattr;        /* layers carry user.overlay.* (unpacked without privilege) */
 };
 struct sc_ask {
     const char *id;
-    const char *bundle;                /* absolute directory; relative root.path starts here */
+    const char *bundle; /* absolute directory; relative root.path starts here */
     struct sc_overlay overlay;
-    const char *cgroup_parent;         /* for an absent cgroupsPath: "/sc" (engine), "/" (sc-oci) */
-    bool waits_for_start;              /* create: stop before execve until told */
-    bool dies_with_parent;             /* PR_SET_PDEATHSIG SIGKILL */
+    const char *cgroup_parent; /* for an absent cgroupsPath: "/sc" (engine), "/" (sc-oci) */
+    bool waits_for_start;      /* create: stop before execve until told */
+    bool dies_with_parent;     /* PR_SET_PDEATHSIG SIGKILL */
     bool no_pivot, no_new_keyring, without_cgroups;
-    const char *init_path;             /* --init: host path of sc-init, bound at /run/sc-init (read-only); args are prefixed with it */
-    unsigned preserve_fds;             /* fds 3..2+n reach the process */
+    const char
+        *init_path; /* --init: host path of sc-init, bound at /run/sc-init (read-only); args are prefixed with it */
+    unsigned preserve_fds; /* fds 3..2+n reach the process */
 };
 
 /* ---- steps -------------------------------------------------------------------------------------- */
 enum sc_op {
     /* before */
-    SC_OP_CGROUP_CREATE, SC_OP_CGROUP_OPEN, SC_OP_CGROUP_WRITE, SC_OP_CGROUP_DEVICES, SC_OP_NS_OPEN, SC_OP_PIDFD_OPEN, SC_OP_IDMAP_NS, SC_OP_TREE_OPEN,
+    SC_OP_CGROUP_CREATE,
+    SC_OP_CGROUP_OPEN,
+    SC_OP_CGROUP_WRITE,
+    SC_OP_CGROUP_DEVICES,
+    SC_OP_NS_OPEN,
+    SC_OP_PIDFD_OPEN,
+    SC_OP_IDMAP_NS,
+    SC_OP_TREE_OPEN,
     /* the clone itself */
     SC_OP_CLONE,
     /* after */
-    SC_OP_IDMAP_WRITE, SC_OP_HOOKS_RUNTIME,
+    SC_OP_IDMAP_WRITE,
+    SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
-    SC_OP_CGROUP_JOIN, SC_OP_NS_JOIN, SC_OP_WAIT_MAPS, SC_OP_BECOME_ROOT, SC_OP_UNSHARE, SC_OP_TIME_OFFSETS, SC_OP_SETSID, SC_OP_KEYRING,
-    SC_OP_HOSTNAME, SC_OP_DOMAINNAME, SC_OP_LOOPBACK_UP, SC_OP_PROPAGATION, SC_OP_OVERLAY, SC_OP_ROOT_ATTACH, SC_OP_MOUNT, SC_OP_MOUNT_TREE,
-    SC_OP_MKNOD, SC_OP_SYMLINK, SC_OP_CONSOLE, SC_OP_WAIT_HOOKS, SC_OP_HOOKS_CONTAINER, SC_OP_SYSCTL, SC_OP_PIVOT, SC_OP_CHROOT,
-    SC_OP_READONLY_PATH, SC_OP_MASK_PATH, SC_OP_ROOT_READONLY, SC_OP_ROOT_PROPAGATION,
-    SC_OP_RLIMIT, SC_OP_OOM_SCORE, SC_OP_SCHEDULER, SC_OP_IO_PRIORITY, SC_OP_AFFINITY, SC_OP_PERSONALITY, SC_OP_MEMORY_POLICY,
-    SC_OP_CWD, SC_OP_FIND_PROGRAM, SC_OP_WAIT_START, SC_OP_HOOKS_START, SC_OP_CLOSE_FDS, SC_OP_CAPS_BOUNDING, SC_OP_SET_IDS, SC_OP_UMASK, SC_OP_CAPS,
-    SC_OP_NO_NEW_PRIVS, SC_OP_SECCOMP, SC_OP_PDEATHSIG, SC_OP_EXEC,
+    SC_OP_CGROUP_JOIN,
+    SC_OP_NS_JOIN,
+    SC_OP_WAIT_MAPS,
+    SC_OP_BECOME_ROOT,
+    SC_OP_UNSHARE,
+    SC_OP_TIME_OFFSETS,
+    SC_OP_SETSID,
+    SC_OP_KEYRING,
+    SC_OP_HOSTNAME,
+    SC_OP_DOMAINNAME,
+    SC_OP_LOOPBACK_UP,
+    SC_OP_PROPAGATION,
+    SC_OP_OVERLAY,
+    SC_OP_ROOT_ATTACH,
+    SC_OP_MOUNT,
+    SC_OP_MOUNT_TREE,
+    SC_OP_MKNOD,
+    SC_OP_SYMLINK,
+    SC_OP_CONSOLE,
+    SC_OP_WAIT_HOOKS,
+    SC_OP_HOOKS_CONTAINER,
+    SC_OP_SYSCTL,
+    SC_OP_PIVOT,
+    SC_OP_CHROOT,
+    SC_OP_READONLY_PATH,
+    SC_OP_MASK_PATH,
+    SC_OP_ROOT_READONLY,
+    SC_OP_ROOT_PROPAGATION,
+    SC_OP_RLIMIT,
+    SC_OP_OOM_SCORE,
+    SC_OP_SCHEDULER,
+    SC_OP_IO_PRIORITY,
+    SC_OP_AFFINITY,
+    SC_OP_PERSONALITY,
+    SC_OP_MEMORY_POLICY,
+    SC_OP_CWD,
+    SC_OP_FIND_PROGRAM,
+    SC_OP_WAIT_START,
+    SC_OP_HOOKS_START,
+    SC_OP_CLOSE_FDS,
+    SC_OP_CAPS_BOUNDING,
+    SC_OP_SET_IDS,
+    SC_OP_UMASK,
+    SC_OP_CAPS,
+    SC_OP_NO_NEW_PRIVS,
+    SC_OP_SECCOMP,
+    SC_OP_PDEATHSIG,
+    SC_OP_EXEC,
     SC_OP_COUNT
 };
 
-#define SC_SLOTS_MAX 160   /* each a file descriptor of the launcher */
+#define SC_SLOTS_MAX 160 /* each a file descriptor of the launcher */
 enum { SC_SLOT_NONE = -1, SC_SLOT_ROOT = 0, SC_SLOT_PROC = 1, SC_SLOT_FIRST_FREE = 2 };
 
 struct sc_step {
     enum sc_op op;
-    const char *why;            /* one clause for a person: "so that no mount leaks to the host" */
-    int slot;                   /* the slot this step fills or uses; SC_SLOT_NONE */
+    const char *why; /* one clause for a person: "so that no mount leaks to the host" */
+    int slot;        /* the slot this step fills or uses; SC_SLOT_NONE */
     union {
-        struct { const char *mount_point, *path; bool is_v2, may_exist; const struct sc_strv *need_controllers; int hierarchy; } cgroup;
-        struct { const char *mount_point, *path, *file, *value; bool is_optional; } cgroup_write;
-        struct { const struct bpf_insn *insns; size_t insn_count; const char *summary; } devices;
-        struct { enum sc_ns_kind kind; const char *path; uint64_t flags; pid_t pid; } ns;  /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
-        struct { const char *uid_map, *gid_map; bool denies_setgroups; } idmap;             /* texts for /proc/PID/uid_map: IDMAP_NS IDMAP_WRITE */
-        struct { const char *source, *destination; bool is_recursive, creates_source, is_root; int idmap_slot;
-                 uint64_t attr_set, attr_clear, attr_set_rec, attr_clear_rec, propagation; bool is_idmap_recursive; } tree;
-        struct { const struct sc_overlay *overlay; int idmap_slot; } overlay;
-        struct { uint64_t flags; int cgroup_slot; } clone;
-        struct { const char *text, *value; } text;      /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY and the path steps */
-        struct { uint64_t flags; const char *path; /* inside the root; NULL: "/" of the namespace as it is now */ } propagation;
-        struct { const char *type, *source, *destination, *data; unsigned long ms_flags; const char *fallback_bind; bool is_optional; } mount;
-        struct { const char *path; unsigned mode; uint32_t uid, gid; int64_t major, minor; char type; } node;
-        struct { const char *target, *path; } link;
-        struct { const struct sc_oci_hook_list *lists[2]; const char *names[2]; } hooks;
-        struct { int resource; uint64_t soft, hard; } rlimit;
-        struct { int64_t value; } number;               /* OOM_SCORE PERSONALITY UMASK CLOSE_FDS(preserved) */
+        struct {
+            const char *mount_point, *path;
+            bool is_v2, may_exist;
+            const struct sc_strv *need_controllers;
+            int hierarchy;
+        } cgroup;
+        struct {
+            const char *mount_point, *path, *file, *value;
+            bool is_optional;
+        } cgroup_write;
+        struct {
+            const struct bpf_insn *insns;
+            size_t insn_count;
+            const char *summary;
+        } devices;
+        struct {
+            enum sc_ns_kind kind;
+            const char *path;
+            uint64_t flags;
+            pid_t pid;
+        } ns; /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
+        struct {
+            const char *uid_map, *gid_map;
+            bool denies_setgroups;
+        } idmap; /* texts for /proc/PID/uid_map: IDMAP_NS IDMAP_WRITE */
+        struct {
+            const char *source, *destination;
+            bool is_recursive, creates_source, is_root;
+            int idmap_slot;
+            uint64_t attr_set, attr_clear, attr_set_rec, attr_clear_rec, propagation;
+            bool is_idmap_recursive;
+        } tree;
+        struct {
+            const struct sc_overlay *overlay;
+            int idmap_slot;
+        } overlay;
+        struct {
+            uint64_t flags;
+            int cgroup_slot;
+        } clone;
+        struct {
+            const char *text, *value;
+        } text; /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY and the path steps */
+        struct {
+            uint64_t flags;
+            const char *path; /* inside the root; NULL: "/" of the namespace as it is now */
+        } propagation;
+        struct {
+            const char *type, *source, *destination, *data;
+            unsigned long ms_flags;
+            const char *fallback_bind;
+            bool is_optional;
+        } mount;
+        struct {
+            const char *path;
+            unsigned mode;
+            uint32_t uid, gid;
+            int64_t major, minor;
+            char type;
+        } node;
+        struct {
+            const char *target, *path;
+        } link;
+        struct {
+            const struct sc_oci_hook_list *lists[2];
+            const char *names[2];
+        } hooks;
+        struct {
+            int resource;
+            uint64_t soft, hard;
+        } rlimit;
+        struct {
+            int64_t value;
+        } number; /* OOM_SCORE PERSONALITY UMASK CLOSE_FDS(preserved) */
         const struct sc_oci_scheduler *scheduler;
         const struct sc_oci_io_priority *io_priority;
         const struct sc_oci_memory_policy *memory_policy;
-        struct { uint64_t bounding, effective, permitted, inheritable, ambient; } caps;
-        struct { uint32_t uid, gid; const uint32_t *groups; size_t group_count; bool keeps_groups; } ids;
-        struct { const struct sc_oci_seccomp *profile; } seccomp;
-        struct { uint32_t width, height; uint32_t uid; bool binds_console; } console;
-        struct { char *const *argv; char *const *envp; char *const *candidates; } exec;   /* FIND_PROGRAM EXEC */
+        struct {
+            uint64_t bounding, effective, permitted, inheritable, ambient;
+        } caps;
+        struct {
+            uint32_t uid, gid;
+            const uint32_t *groups;
+            size_t group_count;
+            bool keeps_groups;
+        } ids;
+        struct {
+            const struct sc_oci_seccomp *profile;
+        } seccomp;
+        struct {
+            uint32_t width, height;
+            uint32_t uid;
+            bool binds_console;
+        } console;
+        struct {
+            char *const *argv;
+            char *const *envp;
+            char *const *candidates;
+        } exec; /* FIND_PROGRAM EXEC */
     } u;
 };
 
-struct sc_steps { struct sc_step *items; size_t count, capacity; };
+struct sc_steps {
+    struct sc_step *items;
+    size_t count, capacity;
+};
 
 struct sc_plan {
     struct sc_steps before, child, after;
     struct sc_step clone;
-    char *undo;                       /* kernel/undo.c text: cgroups to remove */
+    char *undo; /* kernel/undo.c text: cgroups to remove */
     int slot_count;
-    bool is_exec;                     /* joins a running container */
+    bool is_exec; /* joins a running container */
     const char *id;
-    struct sc_strv cgroup_dirs;       /* absolute directories made for it, one per hierarchy */
-    const char *cgroup_path;          /* "/sc/<id>" */
-    const char *memory_dir;           /* its memory cgroup or NULL */
+    struct sc_strv cgroup_dirs; /* absolute directories made for it, one per hierarchy */
+    const char *cgroup_path;    /* "/sc/<id>" */
+    const char *memory_dir;     /* its memory cgroup or NULL */
     bool memory_is_v2;
     const struct sc_oci_spec *spec;
     const struct sc_oci_process *process;
@@ -135,33 +263,37 @@ SC_MUST_CHECK int sc_plan_compile(const struct sc_oci_spec *spec, const struct s
 
 /* A further process in a running container. */
 struct sc_exec_ask {
-    pid_t pid;                        /* its init */
-    uint64_t ns_flags;                /* CLONE_NEW* of the namespaces that differ from ours */
+    pid_t pid;         /* its init */
+    uint64_t ns_flags; /* CLONE_NEW* of the namespaces that differ from ours */
     bool has_user_namespace;
-    const struct sc_strv *cgroup_dirs;/* absolute; joined */
+    const struct sc_strv *cgroup_dirs; /* absolute; joined */
     bool dies_with_parent;
     unsigned preserve_fds;
     const struct sc_oci_seccomp *seccomp;
     bool no_new_keyring;
 };
-SC_MUST_CHECK int sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host, const struct sc_exec_ask *ask,
-                                       struct sc_arena *arena, struct sc_plan *out, struct sc_err *err);
+SC_MUST_CHECK int sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host,
+                                       const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out,
+                                       struct sc_err *err);
 
 /* ---- printers -------------------------------------------------------------------------------------- */
 enum sc_phase { SC_PHASE_BEFORE, SC_PHASE_CLONE, SC_PHASE_CHILD, SC_PHASE_AFTER };
 const char *sc_phase_name(enum sc_phase phase);
-const char *sc_op_name(enum sc_op op);                 /* "cgroup-create" */
+const char *sc_op_name(enum sc_op op); /* "cgroup-create" */
 /* "mount proc on /proc": what an error message starts with */
 void sc_step_title(const struct sc_step *step, struct sc_buf *out);
 /* the system call(s): `mount("proc", "/proc", "proc", MS_NOSUID|MS_NODEV|MS_NOEXEC, NULL)` */
 void sc_step_call(const struct sc_step *step, struct sc_buf *out);
 /* One line of --explain; nsec < 0: not executed (dry run). Number counts over the whole plan from 1. */
 void sc_step_print(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, struct sc_buf *out);
-void sc_step_print_json(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, struct sc_buf *out);
+void sc_step_print_json(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec,
+                        struct sc_buf *out);
 size_t sc_plan_step_count(const struct sc_plan *plan);
 size_t sc_plan_step_number(const struct sc_plan *plan, enum sc_phase phase, size_t index);
-/* The whole plan: text (golden tests, --dry-run), a JSON array, or a runnable sh script that builds the same container by hand. */
+/* The whole plan: text (golden tests, --dry-run), a JSON array, or a runnable sh script that builds the same container
+ * by hand. */
 enum sc_plan_format { SC_PLAN_TEXT, SC_PLAN_JSON, SC_PLAN_SH };
-SC_MUST_CHECK int sc_plan_print(const struct sc_plan *plan, enum sc_plan_format format, struct sc_buf *out, struct sc_err *err);
+SC_MUST_CHECK int sc_plan_print(const struct sc_plan *plan, enum sc_plan_format format, struct sc_buf *out,
+                                struct sc_err *err);
 
 #endif

@@ -1,10 +1,10 @@
 /*
  * The plan as a sh script that builds the same container by hand, with unshare(1), mount(8), setpriv(1) and echo.
  *
- * The script has two halves: what the host does, and what `unshare` runs in the new namespaces. Two things differ from what sc does,
- * and the script says so: it covers the old root and chroots where sc pivots (the tools it still needs would vanish with
- * the old root), and it has no way to load a seccomp filter. Steps whose effect is only a handle between two
- * system calls (opening a tree, a pidfd) print nothing of their own.
+ * The script has two halves: what the host does, and what `unshare` runs in the new namespaces. Two things differ from
+ * what sc does, and the script says so: it covers the old root and chroots where sc pivots (the tools it still needs
+ * would vanish with the old root), and it has no way to load a seccomp filter. Steps whose effect is only a handle
+ * between two system calls (opening a tree, a pidfd) print nothing of their own.
  */
 #include <linux/mount.h>
 #include <linux/sched.h>
@@ -25,9 +25,14 @@ sh_path(struct sc_buf *out, const char *prefix, const char *path)
 static void
 sh_mount_flags(unsigned long flags, const char *data, struct sc_buf *out)
 {
-    static const struct { unsigned long flag; const char *name; } names[] = {
-        {MS_RDONLY, "ro"}, {MS_NOSUID, "nosuid"}, {MS_NODEV, "nodev"}, {MS_NOEXEC, "noexec"}, {MS_NOATIME, "noatime"},
-        {MS_NODIRATIME, "nodiratime"}, {MS_RELATIME, "relatime"}, {MS_STRICTATIME, "strictatime"}, {MS_SYNCHRONOUS, "sync"}, {MS_DIRSYNC, "dirsync"},
+    static const struct {
+        unsigned long flag;
+        const char *name;
+    } names[] = {
+        {MS_RDONLY, "ro"},         {MS_NOSUID, "nosuid"},           {MS_NODEV, "nodev"},
+        {MS_NOEXEC, "noexec"},     {MS_NOATIME, "noatime"},         {MS_NODIRATIME, "nodiratime"},
+        {MS_RELATIME, "relatime"}, {MS_STRICTATIME, "strictatime"}, {MS_SYNCHRONOUS, "sync"},
+        {MS_DIRSYNC, "dirsync"},
     };
     const char *separator = " -o ";
 
@@ -62,7 +67,8 @@ sh_cgroup_create(const struct sc_step *s, struct sc_buf *out)
     if (!s->u.cgroup.is_v2 && strstr(s->u.cgroup.mount_point, "cpuset") != NULL) {
         sc_buf_addf(out, "d=%s\nfor part in $(echo ", s->u.cgroup.mount_point);
         sc_buf_add_shell(out, s->u.cgroup.path);
-        sc_buf_adds(out, " | tr / ' '); do\n  for f in cpuset.cpus cpuset.mems; do\n    [ -n \"$(cat $d/$part/$f)\" ] || cat $d/$f > $d/$part/$f\n"
+        sc_buf_adds(out, " | tr / ' '); do\n  for f in cpuset.cpus cpuset.mems; do\n    [ -n \"$(cat $d/$part/$f)\" ] "
+                         "|| cat $d/$f > $d/$part/$f\n"
                          "  done\n  d=$d/$part\ndone\n");
     }
 }
@@ -137,8 +143,9 @@ sh_tree(const struct sc_step *s, struct sc_buf *out)
     sh_target(out, s->u.tree.destination);
     sc_buf_addc(out, '\n');
     if (set != 0) {
-        sc_buf_addf(out, "mount -o remount,bind%s%s%s%s ", (set & MOUNT_ATTR_RDONLY) != 0 ? ",ro" : "", (set & MOUNT_ATTR_NOSUID) != 0 ? ",nosuid" : "",
-                    (set & MOUNT_ATTR_NODEV) != 0 ? ",nodev" : "", (set & MOUNT_ATTR_NOEXEC) != 0 ? ",noexec" : "");
+        sc_buf_addf(out, "mount -o remount,bind%s%s%s%s ", (set & MOUNT_ATTR_RDONLY) != 0 ? ",ro" : "",
+                    (set & MOUNT_ATTR_NOSUID) != 0 ? ",nosuid" : "", (set & MOUNT_ATTR_NODEV) != 0 ? ",nodev" : "",
+                    (set & MOUNT_ATTR_NOEXEC) != 0 ? ",noexec" : "");
         sh_target(out, s->u.tree.destination);
         sc_buf_addc(out, '\n');
     }
@@ -319,8 +326,10 @@ sh_child_step(const struct sc_plan *plan, const struct sc_step *s, struct sc_buf
         return false;
     case SC_OP_PIVOT:
     case SC_OP_CHROOT:
-        sc_buf_adds(out, "# sc calls pivot_root here; from sh the tools below would go with the old root, so it is covered instead\n"
-                         "cd \"$root\" && mount --move . /\n");
+        sc_buf_adds(
+            out,
+            "# sc calls pivot_root here; from sh the tools below would go with the old root, so it is covered instead\n"
+            "cd \"$root\" && mount --move . /\n");
         return true;
     default:
         return false;
@@ -341,11 +350,15 @@ static void
 sh_exec(const struct sc_plan *plan, struct sc_buf *out)
 {
     const struct sc_step *bounding = find_step(plan, SC_OP_CAPS_BOUNDING), *ids = find_step(plan, SC_OP_SET_IDS);
-    const struct sc_step *caps = find_step(plan, SC_OP_CAPS), *cwd = find_step(plan, SC_OP_CWD), *run = find_step(plan, SC_OP_EXEC);
+    const struct sc_step *caps = find_step(plan, SC_OP_CAPS), *cwd = find_step(plan, SC_OP_CWD),
+                         *run = find_step(plan, SC_OP_EXEC);
 
-    sc_buf_adds(out, find_step(plan, SC_OP_SECCOMP) != NULL ? "# sc loads its seccomp filter here; there is no command for that\n" : "");
+    sc_buf_adds(out, find_step(plan, SC_OP_SECCOMP) != NULL
+                         ? "# sc loads its seccomp filter here; there is no command for that\n"
+                         : "");
     sc_buf_adds(out, "exec setpriv");
-    /* chroot(1) below still needs its capability; it stays within what the container may have or is dropped with the user */
+    /* chroot(1) below still needs its capability; it stays within what the container may have or is dropped with the
+     * user */
     sh_caps_list(bounding->u.caps.bounding | SC_CAP_BIT(18), "bounding-set", out);
     sh_caps_list(caps->u.caps.inheritable, "inh-caps", out);
     if (find_step(plan, SC_OP_NO_NEW_PRIVS) != NULL)
@@ -373,9 +386,12 @@ sh_exec(const struct sc_plan *plan, struct sc_buf *out)
 static void
 sh_unshare(const struct sc_plan *plan, struct sc_buf *out)
 {
-    static const struct { uint64_t flag; const char *option; } options[] = {
-        {CLONE_NEWUSER, "--user"}, {CLONE_NEWPID, "--pid"}, {CLONE_NEWNET, "--net"}, {CLONE_NEWNS, "--mount"},
-        {CLONE_NEWIPC, "--ipc"}, {CLONE_NEWUTS, "--uts"}, {CLONE_NEWTIME, "--time"}, {CLONE_NEWCGROUP, "--cgroup"},
+    static const struct {
+        uint64_t flag;
+        const char *option;
+    } options[] = {
+        {CLONE_NEWUSER, "--user"}, {CLONE_NEWPID, "--pid"}, {CLONE_NEWNET, "--net"},   {CLONE_NEWNS, "--mount"},
+        {CLONE_NEWIPC, "--ipc"},   {CLONE_NEWUTS, "--uts"}, {CLONE_NEWTIME, "--time"}, {CLONE_NEWCGROUP, "--cgroup"},
     };
     uint64_t flags = plan->clone.u.clone.flags;
 
@@ -422,12 +438,16 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
 {
     for (size_t i = 0; i < plan->before.count; i++)
         if (plan->before.items[i].op == SC_OP_NS_OPEN)
-            return sc_err_set(err, SC_ERR_UNSUPPORTED, "explain as sh: a container that joins another's namespaces cannot be written as a script");
+            return sc_err_set(
+                err, SC_ERR_UNSUPPORTED,
+                "explain as sh: a container that joins another's namespaces cannot be written as a script");
     if (plan->is_exec)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "explain as sh: only for run and create");
 
-    sc_buf_adds(out, "#!/bin/sh\n# Builds by hand the container that sc would build; run as root. What it makes on the host it removes at the end.\nset -e\n\n"
-                     "root=$(mktemp -d)\nchild=$(mktemp)\nfinish() {\n  rm -f \"$child\"; rmdir \"$root\" 2>/dev/null || :\n");
+    sc_buf_adds(
+        out, "#!/bin/sh\n# Builds by hand the container that sc would build; run as root. What it makes on the host it "
+             "removes at the end.\nset -e\n\n"
+             "root=$(mktemp -d)\nchild=$(mktemp)\nfinish() {\n  rm -f \"$child\"; rmdir \"$root\" 2>/dev/null || :\n");
     for (size_t i = 0; i < plan->cgroup_dirs.count; i++) {
         sc_buf_adds(out, "  rmdir ");
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);
@@ -443,7 +463,9 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
             sc_buf_addf(out, "# %s\n%s", plan->child.items[i].why, sc_buf_str(&lines));
     }
     sh_exec(plan, out);
-    sc_buf_adds(out, "END_OF_CHILD\n\n# A process enters its cgroups itself, then starts the container, which inherits them.\n(\n");
+    sc_buf_adds(
+        out,
+        "END_OF_CHILD\n\n# A process enters its cgroups itself, then starts the container, which inherits them.\n(\n");
     for (size_t i = 0; i < plan->cgroup_dirs.count; i++) {
         sc_buf_adds(out, "  sh -c 'echo $PPID' > ");
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);

@@ -7,7 +7,10 @@
 #include "kernel/kernel.h"
 #include "plan/plan-priv.h"
 
-struct flag_name { uint64_t flag; const char *name; };
+struct flag_name {
+    uint64_t flag;
+    const char *name;
+};
 
 static void
 print_flags(uint64_t flags, const struct flag_name *names, size_t count, struct sc_buf *out)
@@ -29,11 +32,25 @@ void
 sc_print_ms_flags(unsigned long flags, struct sc_buf *out)
 {
     static const struct flag_name names[] = {
-        {MS_RDONLY, "MS_RDONLY"}, {MS_NOSUID, "MS_NOSUID"}, {MS_NODEV, "MS_NODEV"}, {MS_NOEXEC, "MS_NOEXEC"},
-        {MS_SYNCHRONOUS, "MS_SYNCHRONOUS"}, {MS_MANDLOCK, "MS_MANDLOCK"}, {MS_DIRSYNC, "MS_DIRSYNC"}, {MS_NOATIME, "MS_NOATIME"},
-        {MS_NODIRATIME, "MS_NODIRATIME"}, {MS_BIND, "MS_BIND"}, {MS_REC, "MS_REC"}, {MS_SILENT, "MS_SILENT"},
-        {MS_UNBINDABLE, "MS_UNBINDABLE"}, {MS_PRIVATE, "MS_PRIVATE"}, {MS_SLAVE, "MS_SLAVE"}, {MS_SHARED, "MS_SHARED"},
-        {MS_RELATIME, "MS_RELATIME"}, {MS_STRICTATIME, "MS_STRICTATIME"}, {MS_LAZYTIME, "MS_LAZYTIME"},
+        {MS_RDONLY, "MS_RDONLY"},
+        {MS_NOSUID, "MS_NOSUID"},
+        {MS_NODEV, "MS_NODEV"},
+        {MS_NOEXEC, "MS_NOEXEC"},
+        {MS_SYNCHRONOUS, "MS_SYNCHRONOUS"},
+        {MS_MANDLOCK, "MS_MANDLOCK"},
+        {MS_DIRSYNC, "MS_DIRSYNC"},
+        {MS_NOATIME, "MS_NOATIME"},
+        {MS_NODIRATIME, "MS_NODIRATIME"},
+        {MS_BIND, "MS_BIND"},
+        {MS_REC, "MS_REC"},
+        {MS_SILENT, "MS_SILENT"},
+        {MS_UNBINDABLE, "MS_UNBINDABLE"},
+        {MS_PRIVATE, "MS_PRIVATE"},
+        {MS_SLAVE, "MS_SLAVE"},
+        {MS_SHARED, "MS_SHARED"},
+        {MS_RELATIME, "MS_RELATIME"},
+        {MS_STRICTATIME, "MS_STRICTATIME"},
+        {MS_LAZYTIME, "MS_LAZYTIME"},
     };
     print_flags(flags, names, SC_ARRAY_LEN(names), out);
 }
@@ -42,9 +59,14 @@ void
 sc_print_attr(uint64_t attr, struct sc_buf *out)
 {
     static const struct flag_name names[] = {
-        {MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"}, {MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"}, {MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"},
-        {MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"}, {MOUNT_ATTR__ATIME, "MOUNT_ATTR__ATIME"}, {MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"},
-        {MOUNT_ATTR_STRICTATIME, "MOUNT_ATTR_STRICTATIME"}, {MOUNT_ATTR_NODIRATIME, "MOUNT_ATTR_NODIRATIME"},
+        {MOUNT_ATTR_RDONLY, "MOUNT_ATTR_RDONLY"},
+        {MOUNT_ATTR_NOSUID, "MOUNT_ATTR_NOSUID"},
+        {MOUNT_ATTR_NODEV, "MOUNT_ATTR_NODEV"},
+        {MOUNT_ATTR_NOEXEC, "MOUNT_ATTR_NOEXEC"},
+        {MOUNT_ATTR__ATIME, "MOUNT_ATTR__ATIME"},
+        {MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"},
+        {MOUNT_ATTR_STRICTATIME, "MOUNT_ATTR_STRICTATIME"},
+        {MOUNT_ATTR_NODIRATIME, "MOUNT_ATTR_NODIRATIME"},
     };
     print_flags(attr, names, SC_ARRAY_LEN(names), out);
 }
@@ -53,8 +75,9 @@ void
 sc_print_clone_flags(uint64_t flags, struct sc_buf *out)
 {
     static const struct flag_name names[] = {
-        {CLONE_NEWUSER, "CLONE_NEWUSER"}, {CLONE_NEWPID, "CLONE_NEWPID"}, {CLONE_NEWNET, "CLONE_NEWNET"}, {CLONE_NEWNS, "CLONE_NEWNS"},
-        {CLONE_NEWIPC, "CLONE_NEWIPC"}, {CLONE_NEWUTS, "CLONE_NEWUTS"}, {CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {CLONE_NEWTIME, "CLONE_NEWTIME"},
+        {CLONE_NEWUSER, "CLONE_NEWUSER"},     {CLONE_NEWPID, "CLONE_NEWPID"},   {CLONE_NEWNET, "CLONE_NEWNET"},
+        {CLONE_NEWNS, "CLONE_NEWNS"},         {CLONE_NEWIPC, "CLONE_NEWIPC"},   {CLONE_NEWUTS, "CLONE_NEWUTS"},
+        {CLONE_NEWCGROUP, "CLONE_NEWCGROUP"}, {CLONE_NEWTIME, "CLONE_NEWTIME"},
     };
     print_flags(flags, names, SC_ARRAY_LEN(names), out);
 }
@@ -168,7 +191,8 @@ sc_step_print_json(const struct sc_plan *plan, enum sc_phase phase, size_t index
 
     sc_step_title(step, &title);
     sc_step_call(step, &call);
-    sc_buf_addf(out, "{\"step\":%zu,\"phase\":\"%s\",\"op\":\"%s\"", sc_plan_step_number(plan, phase, index), sc_phase_name(phase), sc_op_name(step->op));
+    sc_buf_addf(out, "{\"step\":%zu,\"phase\":\"%s\",\"op\":\"%s\"", sc_plan_step_number(plan, phase, index),
+                sc_phase_name(phase), sc_op_name(step->op));
     add_json_member(out, "title", &title);
     sc_buf_adds(out, ",\"why\":");
     sc_buf_add_json(out, step->why, strlen(step->why));

@@ -9,20 +9,25 @@
 #include "plan/plan.h"
 
 /* The same as prepare without touching the disk: what --dry-run shows. */
-void sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, bool is_volatile, struct sc_arena *arena,
-                        struct sc_overlay *out);
-/* Fills overlay from chain ids (lowest first, as struct sc_image has them): lowerdirs "<data>/layer/<chain>/diff" top first, upper and work
- * below container_dir (created, mode 0755 owner root_uid:root_gid for a user namespace). */
-SC_MUST_CHECK int sc_rootfs_prepare(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, uid_t root_uid, gid_t root_gid,
-                                    bool is_volatile, struct sc_arena *arena, struct sc_overlay *out, struct sc_err *err);
-/* One small file ("etc/passwd") as the container would see it, from the layers (upper first), honouring whiteouts and opaque directories; through
- * openat2(RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). Absent or not a regular file: empty buf, returns 0. At most max bytes. */
-SC_MUST_CHECK int sc_rootfs_read_file(const struct sc_overlay *overlay, const char *path, size_t max, struct sc_buf *out, struct sc_err *err);
+void sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir,
+                        bool is_volatile, struct sc_arena *arena, struct sc_overlay *out);
+/* Fills overlay from chain ids (lowest first, as struct sc_image has them): lowerdirs "<data>/layer/<chain>/diff" top
+ * first, upper and work below container_dir (created, mode 0755 owner root_uid:root_gid for a user namespace). */
+SC_MUST_CHECK int sc_rootfs_prepare(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir,
+                                    uid_t root_uid, gid_t root_gid, bool is_volatile, struct sc_arena *arena,
+                                    struct sc_overlay *out, struct sc_err *err);
+/* One small file ("etc/passwd") as the container would see it, from the layers (upper first), honouring whiteouts and
+ * opaque directories; through openat2(RESOLVE_IN_ROOT|RESOLVE_NO_MAGICLINKS). Absent or not a regular file: empty buf,
+ * returns 0. At most max bytes. */
+SC_MUST_CHECK int sc_rootfs_read_file(const struct sc_overlay *overlay, const char *path, size_t max,
+                                      struct sc_buf *out, struct sc_err *err);
 /* The same in a plain directory (--rootfs DIR, or /proc/PID/root). */
-SC_MUST_CHECK int sc_rootfs_read_file_at(int root_fd, const char *path, size_t max, struct sc_buf *out, struct sc_err *err);
-/* Copies what the directory path of the overlay holds (owners, modes, times, links, devices, user and capability xattrs) into the
- * empty directory dest_fd, whose own owner and mode become path's. Absent, or not a directory: nothing is copied, returns 0. Hard links
- * become files of their own. */
-SC_MUST_CHECK int sc_rootfs_copy_up(const struct sc_overlay *overlay, const char *path, int dest_fd, struct sc_err *err);
+SC_MUST_CHECK int sc_rootfs_read_file_at(int root_fd, const char *path, size_t max, struct sc_buf *out,
+                                         struct sc_err *err);
+/* Copies what the directory path of the overlay holds (owners, modes, times, links, devices, user and capability
+ * xattrs) into the empty directory dest_fd, whose own owner and mode become path's. Absent, or not a directory: nothing
+ * is copied, returns 0. Hard links become files of their own. */
+SC_MUST_CHECK int sc_rootfs_copy_up(const struct sc_overlay *overlay, const char *path, int dest_fd,
+                                    struct sc_err *err);
 
 #endif

@@ -35,8 +35,8 @@ sc_child_send(int sock, enum sc_child_msg_type type, int step, int errnum, int f
         memcpy(CMSG_DATA(header), &fd, sizeof(fd));
     }
     for (;;) {
-        /* write where it will do: a seccomp profile that forbids sendmsg is common enough. Nobody there any more: SIGPIPE ends
-         * the child, and nothing runs unsupervised. */
+        /* write where it will do: a seccomp profile that forbids sendmsg is common enough. Nobody there any more:
+         * SIGPIPE ends the child, and nothing runs unsupervised. */
         ssize_t len = fd >= 0 ? sendmsg(sock, &msg, 0) : write(sock, &body, sizeof(body));
 
         if (len == (ssize_t)sizeof(body))
@@ -125,7 +125,7 @@ sc_child_main(struct sc_executor *x)
         int64_t before = x->times != NULL ? now() : 0;
 
         if (x->times != NULL)
-            x->times[i] = -2;   /* begun: execve does not come back to say how long it took */
+            x->times[i] = -2; /* begun: execve does not come back to say how long it took */
         result = sc_child_executor(steps->items[i].op)(x, &steps->items[i]);
         if (result < 0)
             fail(x, (int)i, -result);
@@ -145,7 +145,8 @@ hook_main(const struct sc_oci_hook *hook, int in)
     if (dup2(in, 0) < 0)
         _exit(127);
     (void)syscall(SYS_close_range, 3, ~0U, 0);
-    execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args, hook->env.items != NULL ? hook->env.items : no_env);
+    execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args,
+           hook->env.items != NULL ? hook->env.items : no_env);
     _exit(127);
 }
 

@@ -35,7 +35,8 @@ possible_cpus(void)
     return last + 1;
 }
 
-/* pivot_root(2) fails with EINVAL when the root is the initial ramfs, which is mounted on nothing: its mount is its own parent. */
+/* pivot_root(2) fails with EINVAL when the root is the initial ramfs, which is mounted on nothing: its mount is its own
+ * parent. */
 static bool
 root_is_initial_ramfs(void)
 {
@@ -48,10 +49,12 @@ root_is_initial_ramfs(void)
     if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", 1 << 20, &text, &ignored) < 0)
         return fs.f_type == RAMFS_MAGIC;
     /* the initial one is the line "ID PARENT 0:N / / ... - rootfs rootfs" */
-    for (const char *line = sc_buf_str(&text); line != NULL && *line != '\0'; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+    for (const char *line = sc_buf_str(&text); line != NULL && *line != '\0';
+         line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         const char *end = strchr(line, '\n'), *dash = strstr(line, " - ");
 
-        if (dash != NULL && (end == NULL || dash < end) && sc_str_starts(dash, " - rootfs ") && strstr(line, " / / ") != NULL && strstr(line, " / / ") < dash)
+        if (dash != NULL && (end == NULL || dash < end) && sc_str_starts(dash, " - rootfs ") &&
+            strstr(line, " / / ") != NULL && strstr(line, " / / ") < dash)
             return true;
     }
     return false;

@@ -1,11 +1,12 @@
 /*
- * The start-up protocol, over one SEQPACKET pair made before the clone. One packet is one struct sc_child_msg; the answer to WAIT is one byte.
+ * The start-up protocol, over one SEQPACKET pair made before the clone. One packet is one struct sc_child_msg; the
+ * answer to WAIT is one byte.
  *
  *   message   who sends   body                     answer      meaning
  *   WAIT      child       step                     one byte    the next `after` step may run now (id maps, hooks)
  *   CONSOLE   child       - (pty master rides)     -           process.terminal
- *   CREATED   child       -                        -           everything but execve is done; the child waits at the gate
- *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
+ *   CREATED   child       -                        -           everything but execve is done; the child waits at the
+ * gate EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
  *   FAILED    child       step, errno              -           the child waits to be looked at, then to be killed
  *
  * End of file before EXECING or CREATED: the child died (SC_ERR_PEER_DIED). After CREATED the same EXECING and FAILED
@@ -18,34 +19,37 @@
 #include "runtime/runtime.h"
 
 enum sc_child_msg_type { SC_CHILD_WAIT = 1, SC_CHILD_CONSOLE, SC_CHILD_CREATED, SC_CHILD_EXECING, SC_CHILD_FAILED };
-struct sc_child_msg { int32_t type, step, errnum; };
+struct sc_child_msg {
+    int32_t type, step, errnum;
+};
 
 /* What the executors of steps share. In the child it is a private copy. */
 struct sc_executor {
     const struct sc_plan *plan;
     const struct sc_launch *how;
     int slots[SC_SLOTS_MAX];
-    int sock;                       /* the child's or the launcher's end */
-    int start_sock;                 /* child: connection accepted at the gate, or -1 */
-    int null_fd, mask_fd;           /* child: our null device and the first empty tmpfs, O_PATH */
-    int dev_fd;                     /* child: directory of the last device made */
-    size_t candidate;               /* which of the program's names was found */
+    int sock;             /* the child's or the launcher's end */
+    int start_sock;       /* child: connection accepted at the gate, or -1 */
+    int null_fd, mask_fd; /* child: our null device and the first empty tmpfs, O_PATH */
+    int dev_fd;           /* child: directory of the last device made */
+    size_t candidate;     /* which of the program's names was found */
     struct sc_seccomp_filter filter;
     bool has_filter;
-    bool is_root_attached;          /* an old kernel mounted the overlay in place */
-    int64_t *times;                 /* shared with the child: nanoseconds of each child step; NULL without explain */
-    pid_t pid;                      /* launcher: the child */
+    bool is_root_attached; /* an old kernel mounted the overlay in place */
+    int64_t *times;        /* shared with the child: nanoseconds of each child step; NULL without explain */
+    pid_t pid;             /* launcher: the child */
 };
 
 /* [child] executors: 0 or -errno */
 typedef int (*sc_child_fn)(struct sc_executor *x, const struct sc_step *step);
-sc_child_fn sc_child_executor(enum sc_op op);           /* NULL: not a child's op */
-sc_child_fn sc_child_mount_executor(enum sc_op op);     /* steps-mount.c */
-sc_child_fn sc_child_process_executor(enum sc_op op);   /* steps-process.c */
+sc_child_fn sc_child_executor(enum sc_op op);         /* NULL: not a child's op */
+sc_child_fn sc_child_mount_executor(enum sc_op op);   /* steps-mount.c */
+sc_child_fn sc_child_process_executor(enum sc_op op); /* steps-process.c */
 _Noreturn void sc_child_main(struct sc_executor *x);
 int sc_child_send(int sock, enum sc_child_msg_type type, int step, int errnum, int fd);
-int sc_child_hooks(const struct sc_oci_hook_list *list, const char *state_json);   /* 0 or -errno; used by the launcher too */
-int sc_tree_open_step(const struct sc_step *step, const int *slots);               /* fd or -errno */
+int sc_child_hooks(const struct sc_oci_hook_list *list,
+                   const char *state_json);                          /* 0 or -errno; used by the launcher too */
+int sc_tree_open_step(const struct sc_step *step, const int *slots); /* fd or -errno */
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);
 
 /* launcher executors */

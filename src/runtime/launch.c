@@ -42,13 +42,16 @@ trace_child(const struct sc_executor *x)
 int
 sc_step_failed(const struct sc_plan *plan, enum sc_phase phase, size_t index, int errnum, struct sc_err *err)
 {
-    const struct sc_steps *list = phase == SC_PHASE_BEFORE ? &plan->before : phase == SC_PHASE_AFTER ? &plan->after : &plan->child;
+    const struct sc_steps *list = phase == SC_PHASE_BEFORE  ? &plan->before
+                                  : phase == SC_PHASE_AFTER ? &plan->after
+                                                            : &plan->child;
     sc_cleanup_buf title = SC_BUF_INIT;
 
     sc_step_title(phase == SC_PHASE_CLONE ? &plan->clone : &list->items[index], &title);
     sc_err_errno(err, errnum, "%s", sc_buf_str(&title));
     size_t len = strlen(err->msg);
-    snprintf(err->msg + len, sizeof(err->msg) - len, " (step %zu of %zu)", sc_plan_step_number(plan, phase, index), sc_plan_step_count(plan));
+    snprintf(err->msg + len, sizeof(err->msg) - len, " (step %zu of %zu)", sc_plan_step_number(plan, phase, index),
+             sc_plan_step_count(plan));
     return -1;
 }
 
@@ -58,7 +61,8 @@ prepare_filter(struct sc_executor *x, struct sc_arena *arena, struct sc_err *err
     for (size_t i = 0; i < x->plan->child.count; i++) {
         if (x->plan->child.items[i].op != SC_OP_SECCOMP)
             continue;
-        if (sc_seccomp_get(x->plan->child.items[i].u.seccomp.profile, x->how->seccomp_cache_fd, arena, &x->filter, err) < 0)
+        if (sc_seccomp_get(x->plan->child.items[i].u.seccomp.profile, x->how->seccomp_cache_fd, arena, &x->filter,
+                           err) < 0)
             return -1;
         x->has_filter = true;
     }
@@ -66,7 +70,8 @@ prepare_filter(struct sc_executor *x, struct sc_arena *arena, struct sc_err *err
 }
 
 static int
-run_list(struct sc_executor *x, enum sc_phase phase, const struct sc_steps *list, size_t from, size_t to, struct sc_err *err)
+run_list(struct sc_executor *x, enum sc_phase phase, const struct sc_steps *list, size_t from, size_t to,
+         struct sc_err *err)
 {
     for (size_t i = from; i < to; i++) {
         int64_t start = x->how->explain ? sc_time_monotonic() : 0;
@@ -170,7 +175,8 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
         close(ends[0]);
         return sc_err_errno(err, errnum, "duplicate a descriptor");
     }
-    pid_t pid = sc_clone3(step->u.clone.flags, step->u.clone.cgroup_slot >= 0 ? x->slots[step->u.clone.cgroup_slot] : -1, &pidfd);
+    pid_t pid = sc_clone3(step->u.clone.flags,
+                          step->u.clone.cgroup_slot >= 0 ? x->slots[step->u.clone.cgroup_slot] : -1, &pidfd);
     if (pid == 0) {
         close(ends[0]);
         x->sock = child_end;
@@ -209,7 +215,8 @@ int
 sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_executor x = {.plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .dev_fd = -1};
+    struct sc_executor x = {
+        .plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .dev_fd = -1};
     int result;
 
     *out = (struct sc_process)SC_PROCESS_INIT;
@@ -219,7 +226,8 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
     if (x.slots[SC_SLOT_PROC] < 0)
         return sc_err_errno(err, -x.slots[SC_SLOT_PROC], "open /proc");
     if (how->explain) {
-        x.times = mmap(NULL, (plan->child.count + 1) * sizeof(*x.times), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        x.times = mmap(NULL, (plan->child.count + 1) * sizeof(*x.times), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (x.times == MAP_FAILED)
             x.times = NULL;
     }

@@ -19,7 +19,9 @@ open_tasks(struct sc_executor *x, const struct sc_step *step, const char *path, 
     if (step->u.cgroup.is_v2)
         return 0;
     x->slots[step->slot + 1] = openat(x->slots[step->slot], "tasks", O_WRONLY | O_CLOEXEC);
-    return x->slots[step->slot + 1] >= 0 ? 0 : sc_err_errno(err, errno, "open \"%s%s/tasks\"", step->u.cgroup.mount_point, path);
+    return x->slots[step->slot + 1] >= 0
+               ? 0
+               : sc_err_errno(err, errno, "open \"%s%s/tasks\"", step->u.cgroup.mount_point, path);
 }
 
 static int
@@ -27,8 +29,8 @@ step_cgroup_create(struct sc_executor *x, const struct sc_step *step, struct sc_
 {
     const struct sc_cgroup_layout *layout = x->how->cgroups;
     bool was_created = false;
-    int fd = sc_cgroup_create(layout, step->u.cgroup.hierarchy, step->u.cgroup.path, step->u.cgroup.need_controllers, step->u.cgroup.may_exist,
-                              &was_created, err);
+    int fd = sc_cgroup_create(layout, step->u.cgroup.hierarchy, step->u.cgroup.path, step->u.cgroup.need_controllers,
+                              step->u.cgroup.may_exist, &was_created, err);
 
     if (fd < 0)
         return -1;
@@ -78,7 +80,8 @@ step_ns_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *e
         return sc_err_errno(err, errno, "open namespace \"%s\"", step->u.ns.path);
     x->slots[step->slot] = fd;
     if (sc_ns_check_kind(fd, sc_ns_table[step->u.ns.kind].clone_flag) < 0)
-        return sc_err_set(err, SC_ERR_INVALID, "\"%s\" is not a %s namespace", step->u.ns.path, sc_ns_table[step->u.ns.kind].oci_name);
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\" is not a %s namespace", step->u.ns.path,
+                          sc_ns_table[step->u.ns.kind].oci_name);
     return 0;
 }
 
@@ -94,7 +97,8 @@ step_ns_join(struct sc_executor *x, const struct sc_step *step, struct sc_err *e
 {
     if (setns(x->slots[step->slot], (int)step->u.ns.flags) == 0)
         return 0;
-    return sc_err_errno(err, errno, "join namespace %s", step->u.ns.path != NULL ? step->u.ns.path : "of the container");
+    return sc_err_errno(err, errno, "join namespace %s",
+                        step->u.ns.path != NULL ? step->u.ns.path : "of the container");
 }
 
 static int
@@ -119,8 +123,8 @@ step_tree_open(struct sc_executor *x, const struct sc_step *step, struct sc_err 
 
 /* ---- overlay of idmapped layers -------------------------------------------------------------------------- */
 
-/* Overlay takes layers by path in the caller's mount namespace, and an idmapped mount must be attached to have one. A short-lived
- * process does that in a mount namespace of its own, so that nothing shows on the host. */
+/* Overlay takes layers by path in the caller's mount namespace, and an idmapped mount must be attached to have one. A
+ * short-lived process does that in a mount namespace of its own, so that nothing shows on the host. */
 static int
 overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
 {
@@ -133,8 +137,9 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
         *errnum = errno;
         return -1;
     }
-    /* Each layer is covered by an idmapped mount of itself. Not the upper directory: overlay makes files there with the ids of who
-     * mounts it, root, which the container's maps do not have; so it holds the shifted ids, and belongs to this container alone. */
+    /* Each layer is covered by an idmapped mount of itself. Not the upper directory: overlay makes files there with the
+     * ids of who mounts it, root, which the container's maps do not have; so it holds the shifted ids, and belongs to
+     * this container alone. */
     for (size_t i = 0; i < o->lowerdirs.count; i++) {
         const char *path = o->lowerdirs.items[i];
         int target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -232,10 +237,18 @@ step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err
 }
 
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
-    [SC_OP_CGROUP_CREATE] = step_cgroup_create, [SC_OP_CGROUP_OPEN] = step_cgroup_open, [SC_OP_CGROUP_WRITE] = step_cgroup_write,
-    [SC_OP_CGROUP_DEVICES] = step_cgroup_devices, [SC_OP_NS_OPEN] = step_ns_open, [SC_OP_PIDFD_OPEN] = step_pidfd_open,
-    [SC_OP_NS_JOIN] = step_ns_join, [SC_OP_IDMAP_NS] = step_idmap_ns, [SC_OP_TREE_OPEN] = step_tree_open, [SC_OP_OVERLAY] = step_overlay,
-    [SC_OP_IDMAP_WRITE] = step_idmap_write, [SC_OP_HOOKS_RUNTIME] = step_hooks,
+    [SC_OP_CGROUP_CREATE] = step_cgroup_create,
+    [SC_OP_CGROUP_OPEN] = step_cgroup_open,
+    [SC_OP_CGROUP_WRITE] = step_cgroup_write,
+    [SC_OP_CGROUP_DEVICES] = step_cgroup_devices,
+    [SC_OP_NS_OPEN] = step_ns_open,
+    [SC_OP_PIDFD_OPEN] = step_pidfd_open,
+    [SC_OP_NS_JOIN] = step_ns_join,
+    [SC_OP_IDMAP_NS] = step_idmap_ns,
+    [SC_OP_TREE_OPEN] = step_tree_open,
+    [SC_OP_OVERLAY] = step_overlay,
+    [SC_OP_IDMAP_WRITE] = step_idmap_write,
+    [SC_OP_HOOKS_RUNTIME] = step_hooks,
 };
 
 bool

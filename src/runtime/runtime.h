@@ -5,8 +5,8 @@
  *                                              │ clone3
  *     launcher ──────── SEQPACKET ─────────── child      (table of messages in launch-priv.h)
  *
- * Invariants: sc_launch either returns a running (or created and waiting) process, or has taken back every step. The child
- * executes prepared steps only. After the launcher returns, the container depends on nothing of it but the
+ * Invariants: sc_launch either returns a running (or created and waiting) process, or has taken back every step. The
+ * child executes prepared steps only. After the launcher returns, the container depends on nothing of it but the
  * descriptors it was given.
  */
 #ifndef SC_RUNTIME_H
@@ -22,36 +22,44 @@ SC_MUST_CHECK int sc_host_detect(struct sc_arena *arena, struct sc_host *out, st
  * executable, so that a container that reopens /proc/self/exe cannot overwrite it (CVE-2019-5736). Returns only when
  * that holds already; otherwise execs itself again. Also makes the process non-dumpable. */
 SC_MUST_CHECK int sc_self_protect(char **argv, struct sc_err *err);
-/* Absolute path of this program as it was first started (heap-free, static storage filled by sc_self_protect or from /proc/self/exe). */
+/* Absolute path of this program as it was first started (heap-free, static storage filled by sc_self_protect or from
+ * /proc/self/exe). */
 SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 
 struct sc_launch {
-    int in, out, err_fd;            /* become 0, 1, 2 of the process; -1: /dev/null. Not used with a terminal. Borrowed. */
-    int seccomp_cache_fd;           /* directory, or -1 */
-    int gate_fd;                    /* waits_for_start: a listening SEQPACKET socket (see sc_gate_listen) */
-    bool explain;                   /* call trace for each step after it ran */
+    int in, out, err_fd;  /* become 0, 1, 2 of the process; -1: /dev/null. Not used with a terminal. Borrowed. */
+    int seccomp_cache_fd; /* directory, or -1 */
+    int gate_fd;          /* waits_for_start: a listening SEQPACKET socket (see sc_gate_listen) */
+    bool explain;         /* call trace for each step after it ran */
     void (*trace)(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
     void *trace_data;
-    const struct sc_cgroup_layout *cgroups;   /* of the host the plan was compiled for */
+    const struct sc_cgroup_layout *cgroups; /* of the host the plan was compiled for */
     /* writes the OCI state for hooks outside once the pid is known; NULL: hooks get an empty standard input */
     int (*state_with_pid)(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err);
     void *state_data;
-    const char *state_json;         /* for hooks inside, where the pid is 1's own business: the state without pid */
+    const char *state_json; /* for hooks inside, where the pid is 1's own business: the state without pid */
 };
-#define SC_LAUNCH_INIT {.in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1}
+#define SC_LAUNCH_INIT                                                                                                 \
+    {                                                                                                                  \
+        .in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1                                       \
+    }
 
 struct sc_process {
     pid_t pid;
-    int pidfd;                      /* close-on-exec */
-    uint64_t start_time;            /* clock ticks since boot */
-    int console_fd;                 /* pty master when process.terminal, else -1 */
+    int pidfd;           /* close-on-exec */
+    uint64_t start_time; /* clock ticks since boot */
+    int console_fd;      /* pty master when process.terminal, else -1 */
 };
-#define SC_PROCESS_INIT {.pidfd = -1, .console_fd = -1}
-void sc_process_release(struct sc_process *process);  /* closes; does not kill */
+#define SC_PROCESS_INIT                                                                                                \
+    {                                                                                                                  \
+        .pidfd = -1, .console_fd = -1                                                                                  \
+    }
+void sc_process_release(struct sc_process *process); /* closes; does not kill */
 
-/* Runs the plan. err.exit_code is 126 or 127 when the program itself could not be executed. The caller is the parent of the process
- * and must wait for it (or exit). The calling process must be single-threaded. */
-SC_MUST_CHECK int sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out, struct sc_err *err);
+/* Runs the plan. err.exit_code is 126 or 127 when the program itself could not be executed. The caller is the parent of
+ * the process and must wait for it (or exit). The calling process must be single-threaded. */
+SC_MUST_CHECK int sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out,
+                                struct sc_err *err);
 
 /* Hooks outside, in order, with the state on standard input; the first that fails ends it. */
 SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *state_json, struct sc_err *err);
@@ -64,21 +72,24 @@ SC_MUST_CHECK int sc_gate_open(int state_dir_fd, const struct sc_oci_process *pr
 /* ---- state.json ------------------------------------------------------------------------------------------ */
 enum sc_status { SC_STATUS_CREATING, SC_STATUS_CREATED, SC_STATUS_RUNNING, SC_STATUS_PAUSED, SC_STATUS_STOPPED };
 const char *sc_status_name(enum sc_status status);
-struct sc_state {                   /* what was recorded when it was created */
+struct sc_state { /* what was recorded when it was created */
     char *id, *bundle, *rootfs, *boot_id, *undo, *cgroup_path, *memory_dir, *owner;
     pid_t pid;
-    uint64_t start_time, ns_flags;  /* CLONE_NEW* it has of its own */
-    int64_t created_at;             /* CLOCK_REALTIME ns */
+    uint64_t start_time, ns_flags; /* CLONE_NEW* it has of its own */
+    int64_t created_at;            /* CLOCK_REALTIME ns */
     bool was_started, has_terminal, has_own_pid_ns, memory_is_v2;
     struct sc_strv cgroup_dirs, annotations;
 };
-SC_MUST_CHECK int sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability durability, struct sc_err *err);  /* state.json */
+SC_MUST_CHECK int sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability durability,
+                                 struct sc_err *err); /* state.json */
 SC_MUST_CHECK int sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct sc_err *err);
-void sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process, struct sc_arena *arena, struct sc_state *out);
+void sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process, struct sc_arena *arena,
+                        struct sc_state *out);
 /* What the kernel says now: the pid with this start time and boot id, not a zombie; frozen? */
 enum sc_status sc_state_status(const struct sc_state *state);
 /* The OCI's state document (runtime-spec, runtime.md "State"). pid 0 is left out. */
-SC_MUST_CHECK int sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf *out, struct sc_err *err);
+SC_MUST_CHECK int sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf *out,
+                               struct sc_err *err);
 
 /* ---- verbs on a running container ----------------------------------------------------------------------- */
 SC_MUST_CHECK int sc_runtime_kill(const struct sc_state *state, int signum, bool all, struct sc_err *err);

@@ -1,8 +1,8 @@
 /*
- * The runtime's own executable. A container can make the process that is about to become its program run /proc/self/exe again and keep a
- * descriptor of it; when the runtime has ended, the file is not busy any more and root in the container could write it
- * (CVE-2019-5736). So the process executes itself a second time from a detached, read-only copy of its mount: reopening that for writing is
- * EROFS, whoever asks.
+ * The runtime's own executable. A container can make the process that is about to become its program run /proc/self/exe
+ * again and keep a descriptor of it; when the runtime has ended, the file is not busy any more and root in the
+ * container could write it (CVE-2019-5736). So the process executes itself a second time from a detached, read-only
+ * copy of its mount: reopening that for writing is EROFS, whoever asks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #include "kernel/kernel.h"
 #include "runtime/runtime.h"
 
-#define SELF_ENV "_SC_SELF_PATH"
+#define SELF_ENV      "_SC_SELF_PATH"
 #define SELF_PATH_MAX 4096
 
 extern char **environ;

@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "runtime/runtime.h"
 
-#define STATE_MAX (1 << 20)
+#define STATE_MAX        (1 << 20)
 #define FREEZER_TEXT_MAX 64
 
 static const struct {
@@ -86,12 +86,15 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
     memset(out, 0, sizeof(*out));
     if (sc_json_read_at(dir_fd, "state.json", STATE_MAX, &json, err) < 0)
         return -1;
-    if (sc_json_get_str(json, "id", "state", arena, &out->id, err) < 0 || sc_json_get_str(json, "bundle", "state", arena, &out->bundle, err) < 0 ||
-        sc_json_get_str(json, "rootfs", "state", arena, &out->rootfs, err) < 0 || sc_json_get_str(json, "bootId", "state", arena, &out->boot_id, err) < 0 ||
+    if (sc_json_get_str(json, "id", "state", arena, &out->id, err) < 0 ||
+        sc_json_get_str(json, "bundle", "state", arena, &out->bundle, err) < 0 ||
+        sc_json_get_str(json, "rootfs", "state", arena, &out->rootfs, err) < 0 ||
+        sc_json_get_str(json, "bootId", "state", arena, &out->boot_id, err) < 0 ||
         sc_json_get_str(json, "undo", "state", arena, &out->undo, err) < 0 ||
         sc_json_get_str(json, "cgroupPath", "state", arena, &out->cgroup_path, err) < 0 ||
         sc_json_get_str(json, "memoryDir", "state", arena, &out->memory_dir, err) < 0 ||
-        sc_json_get_str(json, "owner", "state", arena, &out->owner, err) < 0 || sc_json_get_i64(json, "pid", "state", &pid, err) < 0 ||
+        sc_json_get_str(json, "owner", "state", arena, &out->owner, err) < 0 ||
+        sc_json_get_i64(json, "pid", "state", &pid, err) < 0 ||
         sc_json_get_u64(json, "startTime", "state", &out->start_time, err) < 0 ||
         sc_json_get_u64(json, "namespaces", "state", &out->ns_flags, err) < 0 ||
         sc_json_get_i64(json, "createdAt", "state", &out->created_at, err) < 0 ||
@@ -107,7 +110,8 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
 }
 
 void
-sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process, struct sc_arena *arena, struct sc_state *out)
+sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process, struct sc_arena *arena,
+                   struct sc_state *out)
 {
     char boot_id[40];
     struct sc_err ignored = SC_ERR_INIT;
@@ -168,10 +172,12 @@ is_frozen(const struct sc_state *state)
 
         if (fd < 0)
             continue;
-        if (sc_file_read_at(fd, "freezer.state", FREEZER_TEXT_MAX, &text, &ignored) == 0 && !sc_str_starts(sc_buf_str(&text), "THAWED"))
+        if (sc_file_read_at(fd, "freezer.state", FREEZER_TEXT_MAX, &text, &ignored) == 0 &&
+            !sc_str_starts(sc_buf_str(&text), "THAWED"))
             return true;
         sc_buf_clear(&text);
-        if (sc_file_read_at(fd, "cgroup.freeze", FREEZER_TEXT_MAX, &text, &ignored) == 0 && sc_str_starts(sc_buf_str(&text), "1"))
+        if (sc_file_read_at(fd, "cgroup.freeze", FREEZER_TEXT_MAX, &text, &ignored) == 0 &&
+            sc_str_starts(sc_buf_str(&text), "1"))
             return true;
     }
     return false;
@@ -212,7 +218,8 @@ sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf 
         const char *equals = strchr(state->annotations.items[i], '=');
 
         if (equals != NULL)
-            json_object_setn_new(annotations, state->annotations.items[i], (size_t)(equals - state->annotations.items[i]), json_string(equals + 1));
+            json_object_setn_new(annotations, state->annotations.items[i],
+                                 (size_t)(equals - state->annotations.items[i]), json_string(equals + 1));
     }
     json_object_set_new(json, "annotations", annotations);
     return sc_json_dump_pretty(json, out, err);
@@ -239,7 +246,7 @@ kill_all(const struct sc_state *state, int signum, struct sc_err *err)
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_pid_list pids = {0};
     bool is_v2 = false;
-    const char *dir = find_freezer(state, &is_v2);   /* where killing is exact: cgroup.kill, or frozen meanwhile */
+    const char *dir = find_freezer(state, &is_v2); /* where killing is exact: cgroup.kill, or frozen meanwhile */
 
     if (dir == NULL && state->cgroup_dirs.count > 0)
         dir = state->cgroup_dirs.items[0];
@@ -295,7 +302,7 @@ sc_runtime_ns_flags(pid_t pid, uint64_t *flags, struct sc_err *err)
         snprintf(path, sizeof(path), "/proc/self/ns/%s", sc_ns_table[kind].proc_name);
         b = readlink(path, ours, sizeof(ours) - 1);
         if (b < 0)
-            continue;   /* this kernel has no such namespace */
+            continue; /* this kernel has no such namespace */
         if (a < 0)
             return sc_err_errno(err, errno, "read the namespaces of process %d", (int)pid);
         theirs[a] = ours[b] = '\0';

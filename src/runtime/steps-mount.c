@@ -140,7 +140,8 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
 
     if (fstat(tree, &st) < 0)
         return -errno;
-    int target = sc_path_make(root_of(x), step->u.tree.destination, !S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0644);
+    int target =
+        sc_path_make(root_of(x), step->u.tree.destination, !S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0644);
     if (target < 0)
         return target;
     result = sc_mount_move(tree, target);
@@ -162,7 +163,8 @@ step_mknod(struct sc_executor *x, const struct sc_step *step)
     if (mknodat(dir, name, type | (step->u.node.mode & 07777), device) < 0) {
         result = -errno;
         /* an image may bring the node; anything else in its place is refused */
-        if (result == -EEXIST && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == type && st.st_rdev == device)
+        if (result == -EEXIST && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & S_IFMT) == type &&
+            st.st_rdev == device)
             result = 0;
     }
     if (result == 0 && (step->u.node.uid != 0 || step->u.node.gid != 0) &&
@@ -227,7 +229,8 @@ mask_directory(struct sc_executor *x, int target, const char *path)
 
     if (x->mask_fd >= 0)
         return sc_mount_bind(x->mask_fd, target);
-    result = sc_mount_fs(target, "tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "nr_blocks=1,nr_inodes=1");
+    result =
+        sc_mount_fs(target, "tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "nr_blocks=1,nr_inodes=1");
     if (result < 0)
         return result;
     x->mask_fd = sc_path_open(root_of(x), path, O_PATH | O_DIRECTORY, 0);
@@ -292,10 +295,11 @@ open_terminal(int root_fd, int *master)
 static int
 step_console(struct sc_executor *x, const struct sc_step *step)
 {
-    struct winsize size = {.ws_row = (unsigned short)step->u.console.height, .ws_col = (unsigned short)step->u.console.width};
+    struct winsize size = {.ws_row = (unsigned short)step->u.console.height,
+                           .ws_col = (unsigned short)step->u.console.width};
     int master = -1, result = 0, own_root = -1;
 
-    if (root_of(x) < 0)   /* an exec is inside already */
+    if (root_of(x) < 0) /* an exec is inside already */
         x->slots[SC_SLOT_ROOT] = own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int slave = open_terminal(root_of(x), &master);
     if (slave < 0) {
@@ -316,7 +320,8 @@ step_console(struct sc_executor *x, const struct sc_step *step)
     }
     if (result == 0)
         result = sc_child_send(x->sock, SC_CHILD_CONSOLE, 0, 0, master);
-    if (result == 0 && (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0))
+    if (result == 0 &&
+        (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0))
         result = -errno;
     close(slave);
     close(master);
@@ -327,11 +332,21 @@ sc_child_fn
 sc_child_mount_executor(enum sc_op op)
 {
     static const sc_child_fn table[SC_OP_COUNT] = {
-        [SC_OP_TREE_OPEN] = step_tree_open, [SC_OP_OVERLAY] = step_overlay, [SC_OP_ROOT_ATTACH] = step_root_attach,
-        [SC_OP_PROPAGATION] = step_propagation, [SC_OP_ROOT_PROPAGATION] = step_propagation, [SC_OP_MOUNT] = step_mount,
-        [SC_OP_MOUNT_TREE] = step_mount_tree, [SC_OP_MKNOD] = step_mknod, [SC_OP_SYMLINK] = step_symlink,
-        [SC_OP_ROOT_READONLY] = step_root_readonly, [SC_OP_READONLY_PATH] = step_readonly_path, [SC_OP_MASK_PATH] = step_mask_path,
-        [SC_OP_PIVOT] = step_pivot, [SC_OP_CHROOT] = step_chroot, [SC_OP_CONSOLE] = step_console,
+        [SC_OP_TREE_OPEN] = step_tree_open,
+        [SC_OP_OVERLAY] = step_overlay,
+        [SC_OP_ROOT_ATTACH] = step_root_attach,
+        [SC_OP_PROPAGATION] = step_propagation,
+        [SC_OP_ROOT_PROPAGATION] = step_propagation,
+        [SC_OP_MOUNT] = step_mount,
+        [SC_OP_MOUNT_TREE] = step_mount_tree,
+        [SC_OP_MKNOD] = step_mknod,
+        [SC_OP_SYMLINK] = step_symlink,
+        [SC_OP_ROOT_READONLY] = step_root_readonly,
+        [SC_OP_READONLY_PATH] = step_readonly_path,
+        [SC_OP_MASK_PATH] = step_mask_path,
+        [SC_OP_PIVOT] = step_pivot,
+        [SC_OP_CHROOT] = step_chroot,
+        [SC_OP_CONSOLE] = step_console,
     };
 
     return table[op];

@@ -1,4 +1,5 @@
-/* The child's steps on itself: namespaces, ids, limits, privileges, the program. All [child]: no allocation, no stdio. */
+/* The child's steps on itself: namespaces, ids, limits, privileges, the program. All [child]: no allocation, no stdio.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -171,8 +172,14 @@ step_scheduler(struct sc_executor *x, const struct sc_step *step)
 {
     const struct sc_oci_scheduler *s = step->u.scheduler;
     struct sched_attr_v0 attr = {
-        .size = sizeof(attr), .policy = (uint32_t)s->policy, .flags = s->flags, .nice = s->nice, .priority = (uint32_t)s->priority,
-        .runtime = s->runtime, .deadline = s->deadline, .period = s->period,
+        .size = sizeof(attr),
+        .policy = (uint32_t)s->policy,
+        .flags = s->flags,
+        .nice = s->nice,
+        .priority = (uint32_t)s->priority,
+        .runtime = s->runtime,
+        .deadline = s->deadline,
+        .period = s->period,
     };
 
     (void)x;
@@ -183,7 +190,8 @@ static int
 step_io_priority(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
-    return check(syscall(SYS_ioprio_set, 1, 0, (step->u.io_priority->klass << IOPRIO_CLASS_SHIFT) | step->u.io_priority->priority));
+    return check(syscall(SYS_ioprio_set, 1, 0,
+                         (step->u.io_priority->klass << IOPRIO_CLASS_SHIFT) | step->u.io_priority->priority));
 }
 
 /* "0-3,7" into a bit set; the text was checked when the config was validated */
@@ -231,7 +239,8 @@ step_memory_policy(struct sc_executor *x, const struct sc_step *step)
     if (step->u.memory_policy->nodes != NULL)
         parse_list(step->u.memory_policy->nodes, bits, 8 * sizeof(bits));
     return check(syscall(SYS_set_mempolicy, step->u.memory_policy->mode | (int)step->u.memory_policy->flags,
-                         step->u.memory_policy->nodes != NULL ? bits : NULL, step->u.memory_policy->nodes != NULL ? 8 * sizeof(bits) : 0));
+                         step->u.memory_policy->nodes != NULL ? bits : NULL,
+                         step->u.memory_policy->nodes != NULL ? 8 * sizeof(bits) : 0));
 }
 
 static int
@@ -411,7 +420,7 @@ step_exec(struct sc_executor *x, const struct sc_step *step)
     int result = sc_child_send(x->sock, SC_CHILD_EXECING, 0, 0, -1);
 
     if (result < 0)
-        return result;   /* nobody is there any more: do not run unsupervised */
+        return result; /* nobody is there any more: do not run unsupervised */
     execve(step->u.exec.candidates[index], step->u.exec.argv, step->u.exec.envp);
     return -errno;
 }
@@ -420,16 +429,40 @@ sc_child_fn
 sc_child_process_executor(enum sc_op op)
 {
     static const sc_child_fn table[SC_OP_COUNT] = {
-        [SC_OP_CGROUP_JOIN] = step_cgroup_join, [SC_OP_NS_JOIN] = step_ns_join, [SC_OP_WAIT_MAPS] = step_wait, [SC_OP_WAIT_HOOKS] = step_wait,
-        [SC_OP_BECOME_ROOT] = step_become_root, [SC_OP_UNSHARE] = step_unshare, [SC_OP_TIME_OFFSETS] = step_time_offsets,
-        [SC_OP_SETSID] = step_setsid, [SC_OP_KEYRING] = step_keyring, [SC_OP_HOSTNAME] = step_hostname, [SC_OP_DOMAINNAME] = step_hostname,
-        [SC_OP_LOOPBACK_UP] = step_loopback, [SC_OP_HOOKS_CONTAINER] = step_hooks, [SC_OP_HOOKS_START] = step_hooks, [SC_OP_SYSCTL] = step_sysctl,
-        [SC_OP_RLIMIT] = step_rlimit, [SC_OP_OOM_SCORE] = step_oom_score, [SC_OP_SCHEDULER] = step_scheduler,
-        [SC_OP_IO_PRIORITY] = step_io_priority, [SC_OP_AFFINITY] = step_affinity, [SC_OP_MEMORY_POLICY] = step_memory_policy,
-        [SC_OP_PERSONALITY] = step_personality, [SC_OP_CWD] = step_cwd, [SC_OP_FIND_PROGRAM] = step_find_program,
-        [SC_OP_WAIT_START] = step_wait_start, [SC_OP_CLOSE_FDS] = step_close_fds, [SC_OP_SET_IDS] = step_set_ids, [SC_OP_UMASK] = step_umask,
-        [SC_OP_CAPS_BOUNDING] = step_caps_bounding, [SC_OP_CAPS] = step_caps, [SC_OP_NO_NEW_PRIVS] = step_no_new_privs,
-        [SC_OP_SECCOMP] = step_seccomp, [SC_OP_PDEATHSIG] = step_pdeathsig, [SC_OP_EXEC] = step_exec,
+        [SC_OP_CGROUP_JOIN] = step_cgroup_join,
+        [SC_OP_NS_JOIN] = step_ns_join,
+        [SC_OP_WAIT_MAPS] = step_wait,
+        [SC_OP_WAIT_HOOKS] = step_wait,
+        [SC_OP_BECOME_ROOT] = step_become_root,
+        [SC_OP_UNSHARE] = step_unshare,
+        [SC_OP_TIME_OFFSETS] = step_time_offsets,
+        [SC_OP_SETSID] = step_setsid,
+        [SC_OP_KEYRING] = step_keyring,
+        [SC_OP_HOSTNAME] = step_hostname,
+        [SC_OP_DOMAINNAME] = step_hostname,
+        [SC_OP_LOOPBACK_UP] = step_loopback,
+        [SC_OP_HOOKS_CONTAINER] = step_hooks,
+        [SC_OP_HOOKS_START] = step_hooks,
+        [SC_OP_SYSCTL] = step_sysctl,
+        [SC_OP_RLIMIT] = step_rlimit,
+        [SC_OP_OOM_SCORE] = step_oom_score,
+        [SC_OP_SCHEDULER] = step_scheduler,
+        [SC_OP_IO_PRIORITY] = step_io_priority,
+        [SC_OP_AFFINITY] = step_affinity,
+        [SC_OP_MEMORY_POLICY] = step_memory_policy,
+        [SC_OP_PERSONALITY] = step_personality,
+        [SC_OP_CWD] = step_cwd,
+        [SC_OP_FIND_PROGRAM] = step_find_program,
+        [SC_OP_WAIT_START] = step_wait_start,
+        [SC_OP_CLOSE_FDS] = step_close_fds,
+        [SC_OP_SET_IDS] = step_set_ids,
+        [SC_OP_UMASK] = step_umask,
+        [SC_OP_CAPS_BOUNDING] = step_caps_bounding,
+        [SC_OP_CAPS] = step_caps,
+        [SC_OP_NO_NEW_PRIVS] = step_no_new_privs,
+        [SC_OP_SECCOMP] = step_seccomp,
+        [SC_OP_PDEATHSIG] = step_pdeathsig,
+        [SC_OP_EXEC] = step_exec,
     };
 
     return table[op];

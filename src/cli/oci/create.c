@@ -23,13 +23,15 @@ sc_oci_check_id(const char *id, struct sc_err *err)
     if (len == 0 || len > 1024 || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
         return sc_err_set(err, SC_ERR_INVALID, "invalid id format: \"%s\"", id != NULL ? id : "");
     for (const char *p = id; *p != '\0'; p++)
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') || strchr("_+-.", *p) != NULL))
+        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+              strchr("_+-.", *p) != NULL))
             return sc_err_set(err, SC_ERR_INVALID, "invalid id format: \"%s\"", id);
     return 0;
 }
 
 int
-sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err)
+sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena, struct sc_oci_spec *out,
+                 struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     char *path = file[0] == '/' ? sc_arena_strdup(arena, file) : sc_arena_printf(arena, "%s/%s", bundle, file);
@@ -80,8 +82,14 @@ sc_oci_wait(struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *e
     int status = 0;
 
     if (process->console_fd >= 0) {
-        struct sc_relay relay = {.sock = -1, .tty_fd = process->console_fd, .in_fd = -1, .out_fd = -1, .err_fd = -1, .pidfd = process->pidfd,
-                                 .with_stdin = true, .with_terminal = isatty(0)};
+        struct sc_relay relay = {.sock = -1,
+                                 .tty_fd = process->console_fd,
+                                 .in_fd = -1,
+                                 .out_fd = -1,
+                                 .err_fd = -1,
+                                 .pidfd = process->pidfd,
+                                 .with_stdin = true,
+                                 .with_terminal = isatty(0)};
         enum sc_relay_end end = SC_RELAY_EXITED;
         struct sc_exit ended = {0};
 
@@ -118,8 +126,12 @@ write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *e
 static int
 prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, struct sc_err *err)
 {
-    struct sc_ask ask = {.id = id, .cgroup_parent = "/", .waits_for_start = waits, .no_pivot = cli->no_pivot,
-                         .no_new_keyring = cli->no_new_keyring, .preserve_fds = cli->preserve_fds};
+    struct sc_ask ask = {.id = id,
+                         .cgroup_parent = "/",
+                         .waits_for_start = waits,
+                         .no_pivot = cli->no_pivot,
+                         .no_new_keyring = cli->no_new_keyring,
+                         .preserve_fds = cli->preserve_fds};
     char *absolute = realpath(cli->bundle != NULL ? cli->bundle : ".", NULL);
 
     if (absolute == NULL)
@@ -130,7 +142,8 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
     if (sc_oci_load_spec(c->bundle, cli->config != NULL ? cli->config : "config.json", &cli->arena, &c->spec, err) < 0)
         return -1;
     if (c->spec.process.terminal && waits && cli->console_socket == NULL)
-        return sc_err_set(err, SC_ERR_INVALID, "cannot allocate tty if runc will detach without setting console socket");
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "cannot allocate tty if runc will detach without setting console socket");
     if (sc_host_detect(&cli->arena, &c->host, err) < 0)
         return -1;
     return sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err);
@@ -246,7 +259,8 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
     if (c.spec.hooks.poststart.count > 0) {
         sc_cleanup_buf text = SC_BUF_INIT;
 
-        if (sc_state_oci(&c.state, SC_STATUS_RUNNING, &text, err) < 0 || sc_hooks_run(&c.spec.hooks.poststart, text.data, err) < 0)
+        if (sc_state_oci(&c.state, SC_STATUS_RUNNING, &text, err) < 0 ||
+            sc_hooks_run(&c.spec.hooks.poststart, text.data, err) < 0)
             return -1;
     }
     if (cli->is_detached)
@@ -260,7 +274,8 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
     if (c.spec.hooks.poststop.count > 0) {
         sc_cleanup_buf text = SC_BUF_INIT;
 
-        if (sc_state_oci(&c.state, SC_STATUS_STOPPED, &text, err) < 0 || sc_hooks_run(&c.spec.hooks.poststop, text.data, err) < 0)
+        if (sc_state_oci(&c.state, SC_STATUS_STOPPED, &text, err) < 0 ||
+            sc_hooks_run(&c.spec.hooks.poststop, text.data, err) < 0)
             return -1;
     }
     return sc_oci_remove_state(cli, cli->args.items[0], err);
@@ -277,7 +292,8 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
         return -1;
     enum sc_status status = sc_state_status(&state);
     if (status != SC_STATUS_CREATED)
-        return sc_err_set(err, SC_ERR_BUSY, "cannot start a container that has %s", status == SC_STATUS_STOPPED ? "stopped" : "been started already");
+        return sc_err_set(err, SC_ERR_BUSY, "cannot start a container that has %s",
+                          status == SC_STATUS_STOPPED ? "stopped" : "been started already");
     if (sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, err) < 0)
         return -1;
     if (sc_gate_open(dir, &spec.process, state.pid, err) < 0)
@@ -288,7 +304,8 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
     if (spec.hooks.poststart.count > 0) {
         sc_cleanup_buf text = SC_BUF_INIT;
 
-        if (sc_state_oci(&state, SC_STATUS_RUNNING, &text, err) < 0 || sc_hooks_run(&spec.hooks.poststart, text.data, err) < 0)
+        if (sc_state_oci(&state, SC_STATUS_RUNNING, &text, err) < 0 ||
+            sc_hooks_run(&spec.hooks.poststart, text.data, err) < 0)
             return -1;
     }
     return 0;

@@ -7,33 +7,55 @@
 
 #include "cli/oci/oci-priv.h"
 
-#define EXIT_RUNTIME 255      /* runc's code where run and exec fail themselves */
+#define EXIT_RUNTIME 255 /* runc's code where run and exec fail themselves */
 
 struct option_row {
     const char *name, *alias;
-    char kind;                /* 's' text, 'b' flag, 'l' list, 'u' count, 'i' text that is accepted and has no effect, 'f' the same as flag */
+    char kind; /* 's' text, 'b' flag, 'l' list, 'u' count, 'i' text that is accepted and has no effect, 'f' the same as
+                  flag */
     size_t offset;
 };
 #define AT(member) offsetof(struct sc_oci_cli, member)
 
 static const struct option_row option_rows[] = {
-    {"root", NULL, 's', AT(root)}, {"log", NULL, 's', AT(log_path)}, {"log-format", NULL, 's', AT(format)}, {"debug", NULL, 'f', 0},
-    {"systemd-cgroup", NULL, 'b', AT(systemd_cgroup)}, {"rootless", NULL, 'i', 0}, {"criu", NULL, 'i', 0}, {"cgroup-manager", NULL, 'i', 0},
-    {"bundle", "b", 's', AT(bundle)}, {"config", "f", 's', AT(config)}, {"console-socket", NULL, 's', AT(console_socket)},
-    {"pid-file", NULL, 's', AT(pid_file)}, {"preserve-fds", NULL, 'u', AT(preserve_fds)}, {"no-pivot", NULL, 'b', AT(no_pivot)},
-    {"no-new-keyring", NULL, 'b', AT(no_new_keyring)}, {"detach", "d", 'b', AT(is_detached)}, {"keep", NULL, 'b', AT(keeps)},
-    {"force", "f", 'b', AT(is_force)}, {"all", "a", 'b', AT(is_all)}, {"process", "p", 's', AT(process_file)}, {"tty", "t", 'b', AT(has_tty)},
-    {"cwd", NULL, 's', AT(cwd)}, {"user", "u", 's', AT(user)}, {"env", "e", 'l', AT(env)}, {"cap", "c", 'l', AT(caps)},
-    {"no-new-privs", NULL, 'b', AT(no_new_privs)}, {"format", "f", 's', AT(format)}, {"quiet", "q", 'b', AT(is_quiet)}, {"no-subreaper", NULL, 'f', 0},
+    {"root", NULL, 's', AT(root)},
+    {"log", NULL, 's', AT(log_path)},
+    {"log-format", NULL, 's', AT(format)},
+    {"debug", NULL, 'f', 0},
+    {"systemd-cgroup", NULL, 'b', AT(systemd_cgroup)},
+    {"rootless", NULL, 'i', 0},
+    {"criu", NULL, 'i', 0},
+    {"cgroup-manager", NULL, 'i', 0},
+    {"bundle", "b", 's', AT(bundle)},
+    {"config", "f", 's', AT(config)},
+    {"console-socket", NULL, 's', AT(console_socket)},
+    {"pid-file", NULL, 's', AT(pid_file)},
+    {"preserve-fds", NULL, 'u', AT(preserve_fds)},
+    {"no-pivot", NULL, 'b', AT(no_pivot)},
+    {"no-new-keyring", NULL, 'b', AT(no_new_keyring)},
+    {"detach", "d", 'b', AT(is_detached)},
+    {"keep", NULL, 'b', AT(keeps)},
+    {"force", "f", 'b', AT(is_force)},
+    {"all", "a", 'b', AT(is_all)},
+    {"process", "p", 's', AT(process_file)},
+    {"tty", "t", 'b', AT(has_tty)},
+    {"cwd", NULL, 's', AT(cwd)},
+    {"user", "u", 's', AT(user)},
+    {"env", "e", 'l', AT(env)},
+    {"cap", "c", 'l', AT(caps)},
+    {"no-new-privs", NULL, 'b', AT(no_new_privs)},
+    {"format", "f", 's', AT(format)},
+    {"quiet", "q", 'b', AT(is_quiet)},
+    {"no-subreaper", NULL, 'f', 0},
     {"ignore-paused", NULL, 'f', 0},
 };
 
 static const struct verb_row {
     const char *name;
     int (*run)(struct sc_oci_cli *cli, struct sc_err *err);
-    bool makes_process;       /* enters containers: the executable must be protected */
-    bool takes_command;       /* options end at the id */
-    const char *short_f;      /* what -f means here */
+    bool makes_process;  /* enters containers: the executable must be protected */
+    bool takes_command;  /* options end at the id */
+    const char *short_f; /* what -f means here */
     const char *help;
 } verb_rows[] = {
     {"create", sc_oci_verb_create, true, false, "config", "create a container from a bundle; it waits for start"},
@@ -98,7 +120,8 @@ parse(struct sc_oci_cli *cli, int argc, char **argv, const struct verb_row **ver
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
 
-        if (arg[0] != '-' || strcmp(arg, "-") == 0 || (*verb != NULL && (*verb)->takes_command && cli->args.count > 0)) {
+        if (arg[0] != '-' || strcmp(arg, "-") == 0 ||
+            (*verb != NULL && (*verb)->takes_command && cli->args.count > 0)) {
             if (*verb == NULL) {
                 for (size_t k = 0; k < SC_ARRAY_LEN(verb_rows); k++)
                     if (strcmp(arg, verb_rows[k].name) == 0)
@@ -167,7 +190,8 @@ help(void)
         printf("  %-8s %s\n", verb_rows[i].name, verb_rows[i].help);
     puts("\noptions:");
     for (size_t i = 0; i < SC_ARRAY_LEN(option_rows); i++)
-        printf("  --%s%s\n", option_rows[i].name, option_rows[i].kind == 'b' || option_rows[i].kind == 'f' ? "" : " VALUE");
+        printf("  --%s%s\n", option_rows[i].name,
+               option_rows[i].kind == 'b' || option_rows[i].kind == 'f' ? "" : " VALUE");
     return 0;
 }
 
@@ -202,7 +226,8 @@ main(int argc, char **argv)
         result = verb->run(&cli, &err);
     if (result < 0) {
         report(&cli, &err);
-        cli.exit_code = verb != NULL && (verb->run == sc_oci_verb_run || verb->run == sc_oci_verb_exec) ? EXIT_RUNTIME : 1;
+        cli.exit_code =
+            verb != NULL && (verb->run == sc_oci_verb_run || verb->run == sc_oci_verb_exec) ? EXIT_RUNTIME : 1;
     }
     sc_arena_release(&cli.arena);
     return cli.exit_code;

@@ -13,7 +13,7 @@
 #include "cli/oci/oci-priv.h"
 
 #define KILL_WAIT_NS 50000000
-#define KILL_TRIES 100
+#define KILL_TRIES   100
 
 int
 sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err)
@@ -107,16 +107,19 @@ sc_oci_verb_delete(struct sc_oci_cli *cli, struct sc_err *err)
             return -1;
         }
     } else if (status != SC_STATUS_STOPPED) {
-        return sc_err_set(err, SC_ERR_BUSY, "cannot delete container %s that is not stopped: %s", state.id, sc_status_name(status));
+        return sc_err_set(err, SC_ERR_BUSY, "cannot delete container %s that is not stopped: %s", state.id,
+                          sc_status_name(status));
     }
     if (sc_runtime_delete(&state, err) < 0)
         return -1;
 
     struct sc_oci_spec spec = {0};
-    if (state.bundle != NULL && sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, &why) == 0 && spec.hooks.poststop.count > 0) {
+    if (state.bundle != NULL && sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, &why) == 0 &&
+        spec.hooks.poststop.count > 0) {
         sc_cleanup_buf text = SC_BUF_INIT;
 
-        if (sc_state_oci(&state, SC_STATUS_STOPPED, &text, err) < 0 || sc_hooks_run(&spec.hooks.poststop, text.data, err) < 0)
+        if (sc_state_oci(&state, SC_STATUS_STOPPED, &text, err) < 0 ||
+            sc_hooks_run(&spec.hooks.poststop, text.data, err) < 0)
             return -1;
     }
     return sc_oci_remove_state(cli, state.id, err);
@@ -132,7 +135,8 @@ pause_or_resume(struct sc_oci_cli *cli, bool pause, struct sc_err *err)
         return -1;
     enum sc_status status = sc_state_status(&state);
     if (pause ? status != SC_STATUS_RUNNING && status != SC_STATUS_CREATED : status != SC_STATUS_PAUSED)
-        return sc_err_set(err, SC_ERR_BUSY, pause ? "container not running or created: %s" : "container not paused: %s", sc_status_name(status));
+        return sc_err_set(err, SC_ERR_BUSY, pause ? "container not running or created: %s" : "container not paused: %s",
+                          sc_status_name(status));
     return sc_runtime_freeze(&state, pause, err);
 }
 
@@ -295,11 +299,14 @@ sc_oci_verb_exec(struct sc_oci_cli *cli, struct sc_err *err)
         return sc_err_set(err, SC_ERR_BUSY, "cannot exec in a paused container (use --ignore-paused to override)");
     if (status == SC_STATUS_STOPPED)
         return sc_err_set(err, SC_ERR_BUSY, "cannot exec in a stopped container");
-    if (sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, err) < 0 || exec_process(cli, &spec.process, err) < 0 ||
-        sc_host_detect(&cli->arena, &host, err) < 0)
+    if (sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, err) < 0 ||
+        exec_process(cli, &spec.process, err) < 0 || sc_host_detect(&cli->arena, &host, err) < 0)
         return -1;
 
-    struct sc_exec_ask ask = {.pid = state.pid, .cgroup_dirs = &state.cgroup_dirs, .seccomp = &spec.linux_.seccomp, .preserve_fds = cli->preserve_fds,
+    struct sc_exec_ask ask = {.pid = state.pid,
+                              .cgroup_dirs = &state.cgroup_dirs,
+                              .seccomp = &spec.linux_.seccomp,
+                              .preserve_fds = cli->preserve_fds,
                               .no_new_keyring = cli->no_new_keyring};
     if (sc_runtime_ns_flags(state.pid, &ask.ns_flags, err) < 0)
         return -1;

@@ -10,7 +10,8 @@
  *
  * Invariants: translate never drops a limit silently: one that no hierarchy here can enforce is
  * SC_ERR_UNSUPPORTED naming the controller. Only cgroups below the container's own path are created, written or removed
- * (parents are created when missing and never removed unless empty and made by sc). Nothing here trusts a path from a container.
+ * (parents are created when missing and never removed unless empty and made by sc). Nothing here trusts a path from a
+ * container.
  */
 #ifndef SC_KERNEL_CGROUP_H
 #define SC_KERNEL_CGROUP_H
@@ -23,25 +24,27 @@ enum sc_cgroup_mode { SC_CGROUP_V1, SC_CGROUP_HYBRID, SC_CGROUP_V2, SC_CGROUP_AB
 #define SC_CGROUP_HIERARCHIES_MAX 16
 struct sc_cgroup_hierarchy {
     bool is_v2;
-    char *mount_point;          /* "/sys/fs/cgroup/memory" */
-    char *mount_root;           /* 4th field of mountinfo: "/" unless a namespace or bind shows a part */
-    char *name;                 /* directory name below /sys/fs/cgroup: "memory", "cpu,cpuacct", "systemd", "unified"; "" for pure v2 */
-    struct sc_strv controllers; /* "memory"; for v1 named hierarchies "name=systemd"; v2: cgroup.controllers of the root */
-    char *self_path;            /* this process's cgroup here, from /proc/self/cgroup */
+    char *mount_point; /* "/sys/fs/cgroup/memory" */
+    char *mount_root;  /* 4th field of mountinfo: "/" unless a namespace or bind shows a part */
+    char *name; /* directory name below /sys/fs/cgroup: "memory", "cpu,cpuacct", "systemd", "unified"; "" for pure v2 */
+    struct sc_strv
+        controllers; /* "memory"; for v1 named hierarchies "name=systemd"; v2: cgroup.controllers of the root */
+    char *self_path; /* this process's cgroup here, from /proc/self/cgroup */
 };
 struct sc_cgroup_layout {
     enum sc_cgroup_mode mode;
     struct sc_cgroup_hierarchy items[SC_CGROUP_HIERARCHIES_MAX];
     size_t count;
     /* v1 cpuset: a new cgroup starts empty and must be filled from its parent (cpuset(7)) */
-    char *cpuset_cpus, *cpuset_mems;    /* effective values at the root of the hierarchy; NULL without cpuset */
-    bool has_swap_accounting;           /* memory.memsw.* or memory.swap.max is there */
+    char *cpuset_cpus, *cpuset_mems; /* effective values at the root of the hierarchy; NULL without cpuset */
+    bool has_swap_accounting;        /* memory.memsw.* or memory.swap.max is there */
 };
 /* Reads /proc/self/mountinfo and /proc/self/cgroup (and a few root files). */
 SC_MUST_CHECK int sc_cgroup_detect(struct sc_arena *arena, struct sc_cgroup_layout *out, struct sc_err *err);
 /* The pure half, for tests: texts of the two files. */
-SC_MUST_CHECK int sc_cgroup_parse_layout(const char *mountinfo, const char *self_cgroup, struct sc_arena *arena, struct sc_cgroup_layout *out, struct sc_err *err);
-const char *sc_cgroup_mode_name(enum sc_cgroup_mode mode);  /* "v1" "hybrid" "v2" */
+SC_MUST_CHECK int sc_cgroup_parse_layout(const char *mountinfo, const char *self_cgroup, struct sc_arena *arena,
+                                         struct sc_cgroup_layout *out, struct sc_err *err);
+const char *sc_cgroup_mode_name(enum sc_cgroup_mode mode); /* "v1" "hybrid" "v2" */
 /* Index of the hierarchy that holds controller, or -1 */
 int sc_cgroup_find(const struct sc_cgroup_layout *layout, const char *controller);
 
@@ -49,48 +52,60 @@ int sc_cgroup_find(const struct sc_cgroup_layout *layout, const char *controller
 struct sc_cgroup_write {
     int hierarchy;
     char *file, *value;
-    const char *why;            /* for --explain: "at most 64 MiB of memory"; static or in the arena */
-    bool is_optional;           /* nothing was asked: a missing file is fine, see sc_cgroup_write_optional */
-    const char *not_below;      /* "memory.current": a value under what this file holds is refused (checkBeforeUpdate); or NULL */
+    const char *why;  /* for --explain: "at most 64 MiB of memory"; static or in the arena */
+    bool is_optional; /* nothing was asked: a missing file is fine, see sc_cgroup_write_optional */
+    const char
+        *not_below; /* "memory.current": a value under what this file holds is refused (checkBeforeUpdate); or NULL */
 };
-struct sc_cgroup_writes { struct sc_cgroup_write *items; size_t count; };
+struct sc_cgroup_writes {
+    struct sc_cgroup_write *items;
+    size_t count;
+};
 /* resources -> writes, in an order the kernel accepts (v1 memory before memsw; cpuset first, period before quota).
- * Device rules are among them on v1 (devices.deny "a" first when rules exist); on v2 they become a BPF program, see below.
- * `for_new` adds what a fresh v1 cgroup needs before a task may join (cpuset). v2's controllers to enable in
+ * Device rules are among them on v1 (devices.deny "a" first when rules exist); on v2 they become a BPF program, see
+ * below. `for_new` adds what a fresh v1 cgroup needs before a task may join (cpuset). v2's controllers to enable in
  * parents' subtree_control: *need_controllers ("cpu memory pids ..."). Pure. */
-SC_MUST_CHECK int sc_cgroup_translate(const struct sc_cgroup_layout *layout, const struct sc_oci_resources *resources, bool for_new,
-                                      struct sc_arena *arena, struct sc_cgroup_writes *out, struct sc_strv *need_controllers, struct sc_err *err);
-/* v2 device access: BPF_PROG_TYPE_CGROUP_DEVICE program for the rules (last match wins, default deny); pure. struct bpf_insn of linux/bpf.h */
+SC_MUST_CHECK int sc_cgroup_translate(const struct sc_cgroup_layout *layout, const struct sc_oci_resources *resources,
+                                      bool for_new, struct sc_arena *arena, struct sc_cgroup_writes *out,
+                                      struct sc_strv *need_controllers, struct sc_err *err);
+/* v2 device access: BPF_PROG_TYPE_CGROUP_DEVICE program for the rules (last match wins, default deny); pure. struct
+ * bpf_insn of linux/bpf.h */
 struct bpf_insn;
 SC_MUST_CHECK int sc_cgroup_device_program(const struct sc_oci_device_rule *rules, size_t count, struct sc_arena *arena,
                                            struct bpf_insn **out, size_t *insn_count, struct sc_err *err);
 /* Loads and attaches it to the cgroup directory fd (BPF_F_ALLOW_MULTI), replacing one that we attached before. */
-SC_MUST_CHECK int sc_cgroup_device_attach(int cgroup_fd, const struct bpf_insn *insns, size_t insn_count, struct sc_err *err);
+SC_MUST_CHECK int sc_cgroup_device_attach(int cgroup_fd, const struct bpf_insn *insns, size_t insn_count,
+                                          struct sc_err *err);
 
-/* "relative or absolute cgroupsPath" to the normalised path below a hierarchy's root: "/sc/ID"; NULL gives default_parent/id.
+/* "relative or absolute cgroupsPath" to the normalised path below a hierarchy's root: "/sc/ID"; NULL gives
+ * default_parent/id.
  * ".." is refused. */
-SC_MUST_CHECK int sc_cgroup_path(const char *cgroups_path, const char *default_parent, const char *id, struct sc_arena *arena, char **out, struct sc_err *err);
+SC_MUST_CHECK int sc_cgroup_path(const char *cgroups_path, const char *default_parent, const char *id,
+                                 struct sc_arena *arena, char **out, struct sc_err *err);
 
 /* Creates path in hierarchy (parents too; v2: enables need_controllers on the way down, v1 cpuset: fills parents).
- * Returns an O_PATH|O_DIRECTORY fd. *was_created says whether the leaf is new; a leaf that exists and holds processes or is frozen is
- * SC_ERR_BUSY unless may_exist. */
-SC_MUST_CHECK int sc_cgroup_create(const struct sc_cgroup_layout *layout, int hierarchy, const char *path, const struct sc_strv *need_controllers,
-                                   bool may_exist, bool *was_created, struct sc_err *err);
+ * Returns an O_PATH|O_DIRECTORY fd. *was_created says whether the leaf is new; a leaf that exists and holds processes
+ * or is frozen is SC_ERR_BUSY unless may_exist. */
+SC_MUST_CHECK int sc_cgroup_create(const struct sc_cgroup_layout *layout, int hierarchy, const char *path,
+                                   const struct sc_strv *need_controllers, bool may_exist, bool *was_created,
+                                   struct sc_err *err);
 /* Opens an existing one (O_PATH|O_DIRECTORY). */
 SC_MUST_CHECK int sc_cgroup_open(const char *mount_point, const char *path, struct sc_err *err);
-/* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. Where the kernel has BFQ's file instead
- * of the generic one (io.weight, blkio.weight), that is written. */
+/* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. Where the kernel has BFQ's
+ * file instead of the generic one (io.weight, blkio.weight), that is written. */
 SC_MUST_CHECK int sc_cgroup_write_file(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
 /* The same for a write with is_optional: a missing file is success, and a v1 cpuset value wider than the parent's
  * (a restricted --cgroup-parent) becomes the parent's own. */
 SC_MUST_CHECK int sc_cgroup_write_optional(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
-/* All writes whose hierarchy is `hierarchy`, in order, honouring is_optional and not_below; a file written several times in a row
- * (devices.allow) is opened once. */
-SC_MUST_CHECK int sc_cgroup_apply(int cgroup_fd, int hierarchy, const struct sc_cgroup_writes *writes, struct sc_err *err);
+/* All writes whose hierarchy is `hierarchy`, in order, honouring is_optional and not_below; a file written several
+ * times in a row (devices.allow) is opened once. */
+SC_MUST_CHECK int sc_cgroup_apply(int cgroup_fd, int hierarchy, const struct sc_cgroup_writes *writes,
+                                  struct sc_err *err);
 
 /* ---- on a live or dead container; musl-clean (the monitor uses these): no layout needed, only directories --- */
 /* A container's cgroups as the state file records them: absolute directories, one per hierarchy. */
-/* SIGKILLs every process below dir and waits until it is empty (cgroup.kill; else freeze+kill+thaw, v1: freezer dir). */
+/* SIGKILLs every process below dir and waits until it is empty (cgroup.kill; else freeze+kill+thaw, v1: freezer dir).
+ */
 SC_MUST_CHECK int sc_cgroup_kill(const char *dir, struct sc_err *err);
 /* rmdir dir and all below it (children first), retrying EBUSY for up to two seconds; absent is success. */
 SC_MUST_CHECK int sc_cgroup_remove(const char *dir, struct sc_err *err);
@@ -98,7 +113,10 @@ SC_MUST_CHECK int sc_cgroup_freeze(const char *dir, bool is_v2, bool frozen, str
 /* OOM kills so far: v1 memory.oom_control oom_kill, v2 memory.events oom_kill. */
 SC_MUST_CHECK int sc_cgroup_oom_kills(const char *memory_dir, bool is_v2, uint64_t *count, struct sc_err *err);
 /* Pids below dir (cgroup.procs, recursively) */
-struct sc_pid_list { pid_t *items; size_t count; };
+struct sc_pid_list {
+    pid_t *items;
+    size_t count;
+};
 SC_MUST_CHECK int sc_cgroup_pids(const char *dir, struct sc_arena *arena, struct sc_pid_list *out, struct sc_err *err);
 /* accounts for stats/events */
 struct sc_cgroup_stats {
@@ -106,6 +124,7 @@ struct sc_cgroup_stats {
     uint64_t memory_usage, memory_limit, memory_max_usage, memory_inactive_file, swap_usage;
     uint64_t pids_current, pids_limit, oom_kills;
 };
-SC_MUST_CHECK int sc_cgroup_stats_read(const struct sc_cgroup_layout *layout, const char *path, struct sc_cgroup_stats *out, struct sc_err *err);
+SC_MUST_CHECK int sc_cgroup_stats_read(const struct sc_cgroup_layout *layout, const char *path,
+                                       struct sc_cgroup_stats *out, struct sc_err *err);
 
 #endif

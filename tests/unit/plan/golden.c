@@ -1,4 +1,5 @@
-/* Compiles a config from standard input for a made-up host and prints the plan, or the error: the driver of tests/golden/run. */
+/* Compiles a config from standard input for a made-up host and prints the plan, or the error: the driver of
+ * tests/golden/run. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,26 +16,34 @@ static const char v1_mounts[] = "30 1 0:25 / /sys/fs/cgroup/cpu,cpuacct rw - cgr
                                 "36 1 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n";
 static const char hybrid_mount[] = "37 1 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
 static const char v2_mount[] = "30 1 0:25 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n";
-static const char v1_self[] = "7:name=systemd:/\n6:freezer:/\n5:pids:/\n4:devices:/\n3:memory:/\n2:cpuset:/\n1:cpu,cpuacct:/\n";
+static const char v1_self[] =
+    "7:name=systemd:/\n6:freezer:/\n5:pids:/\n4:devices:/\n3:memory:/\n2:cpuset:/\n1:cpu,cpuacct:/\n";
 
 static int
 make_host(const char *kind, struct sc_arena *arena, struct sc_host *host, struct sc_err *err)
 {
     char mounts[4096] = "", self[4096] = "";
 
-    *host = (struct sc_host){.caps = sc_caps_default(), .cpu_count = 2, .has_idmapped_mounts = true, .has_time_namespaces = true,
-                             .kernel_release = "6.1.0", .machine = "x86_64"};
+    *host = (struct sc_host){.caps = sc_caps_default(),
+                             .cpu_count = 2,
+                             .has_idmapped_mounts = true,
+                             .has_time_namespaces = true,
+                             .kernel_release = "6.1.0",
+                             .machine = "x86_64"};
     if (strcmp(kind, "none") == 0)
         return 0;
-    snprintf(mounts, sizeof(mounts), "%s%s", strcmp(kind, "v2") == 0 ? v2_mount : v1_mounts, strcmp(kind, "hybrid") == 0 ? hybrid_mount : "");
-    snprintf(self, sizeof(self), "%s%s", strcmp(kind, "v2") == 0 ? "" : v1_self, strcmp(kind, "v1") == 0 ? "" : "0::/\n");
+    snprintf(mounts, sizeof(mounts), "%s%s", strcmp(kind, "v2") == 0 ? v2_mount : v1_mounts,
+             strcmp(kind, "hybrid") == 0 ? hybrid_mount : "");
+    snprintf(self, sizeof(self), "%s%s", strcmp(kind, "v2") == 0 ? "" : v1_self,
+             strcmp(kind, "v1") == 0 ? "" : "0::/\n");
     if (sc_cgroup_parse_layout(mounts, self, arena, &host->cgroups, err) < 0)
         return -1;
     /* what detection reads of the root files */
     for (size_t i = 0; i < host->cgroups.count; i++)
         if (host->cgroups.items[i].is_v2 && strcmp(kind, "v2") == 0)
             for (size_t k = 0; k < 6; k++)
-                sc_strv_add(&host->cgroups.items[i].controllers, arena, (const char *[]){"cpuset", "cpu", "io", "memory", "hugetlb", "pids"}[k]);
+                sc_strv_add(&host->cgroups.items[i].controllers, arena,
+                            (const char *[]){"cpuset", "cpu", "io", "memory", "hugetlb", "pids"}[k]);
     host->cgroups.cpuset_cpus = sc_arena_strdup(arena, "0-1");
     host->cgroups.cpuset_mems = sc_arena_strdup(arena, "0");
     host->cgroups.has_swap_accounting = true;
@@ -95,7 +104,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
         else if (strcmp(word, "sh") == 0)
             format = SC_PLAN_SH;
     }
-    if (sc_file_read_fd(STDIN_FILENO, 1 << 20, &text, err) < 0 || sc_oci_decode(text.data, text.len, arena, &spec, err) < 0 ||
+    if (sc_file_read_fd(STDIN_FILENO, 1 << 20, &text, err) < 0 ||
+        sc_oci_decode(text.data, text.len, arena, &spec, err) < 0 ||
         sc_plan_compile(&spec, &host, &ask, arena, &plan, err) < 0 || sc_plan_print(&plan, format, &out, err) < 0)
         return -1;
     fputs(sc_buf_str(&out), stdout);

@@ -30,13 +30,15 @@ test_one_file_per_child_op(void **state)
 {
     (void)state;
     for (int op = 0; op < SC_OP_COUNT; op++)
-        assert_false(sc_child_mount_executor((enum sc_op)op) != NULL && sc_child_process_executor((enum sc_op)op) != NULL);
+        assert_false(sc_child_mount_executor((enum sc_op)op) != NULL &&
+                     sc_child_process_executor((enum sc_op)op) != NULL);
 }
 
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table_is_complete), cmocka_unit_test(test_one_file_per_child_op)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_table_is_complete),
+                                       cmocka_unit_test(test_one_file_per_child_op)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
