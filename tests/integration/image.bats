@@ -49,7 +49,7 @@ archive()
         shift
     done
     (
-        cd "$work"
+        cd "$work" || exit
         sha256sum layer-* | jq -Rn '{architecture: "amd64", os: "linux", config: {Cmd: ["sh"], Env: ["PATH=/bin"]},
             rootfs: {type: "layers", diff_ids: [inputs | "sha256:" + split(" ")[0]]}}' >config.json
         find . -name 'layer-*' -printf '%P\n' | sort | jq -Rn --arg name "$name" \
