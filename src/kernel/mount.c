@@ -125,20 +125,20 @@ set_string(int fs_fd, const char *key, const char *value)
     return syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_STRING, key, value, 0) == 0 ? 0 : -errno;
 }
 
+/* The descriptor stays open in *held: before Linux 6.5 the name is looked up when the mount is made, not when it is
+ * given. */
 static int
-set_directory(int fs_fd, const char *key, const char *path)
+set_directory(int fs_fd, const char *key, const char *path, int *held)
 {
     char name[FD_PATH_MAX];
-    int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-    if (fd < 0)
+    *held = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*held < 0)
         return -errno;
     /* as a descriptor's name: no ':' or ',' of a path can be taken for syntax, and no host path shows in the container
      */
-    fd_path(fd, name);
-    int result = set_string(fs_fd, key, name);
-    close(fd);
-    return result;
+    fd_path(*held, name);
+    return set_string(fs_fd, key, name);
 }
 
 /* "lowerdir=/proc/self/fd/5:/proc/self/fd/6" opens the layers; they stay open until the mount is made. */
@@ -160,55 +160,27 @@ join_layers(const struct sc_mount_overlay *o, int *fds, char *out, size_t size)
     return 0;
 }
 
+/* "lowerdir+" came with Linux 6.5, which looks a name up when it is given. */
 static int
-set_lower_joined(int fs_fd, const struct sc_mount_overlay *o)
+set_lower_each(int fs_fd, const struct sc_mount_overlay *o)
 {
-    char value[FSCONFIG_STRING_MAX];
-    int fds[FSCONFIG_STRING_MAX / 16];
-    size_t room = SC_ARRAY_LEN(fds);
-    int result;
+    int result = 0;
 
-    if (o->lower_count > room)
-        return -E2BIG;
-    memset(fds, -1, sizeof(fds));
-    result = join_layers(o, fds, value, sizeof(value));
-    if (result == 0)
-        result = set_string(fs_fd, "lowerdir", value);
-    for (size_t i = 0; i < o->lower_count; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    for (size_t i = 0; i < o->lower_count && result == 0; i++) {
+        int held = -1;
+        result = set_directory(fs_fd, "lowerdir+", o->lower[i], &held);
+        if (held >= 0)
+            close(held);
+    }
     return result;
 }
 
 static int
-set_layers(int fs_fd, const struct sc_mount_overlay *o)
+overlay_create(int fs_fd, const struct sc_mount_overlay *o)
 {
-    for (size_t i = 0; i < o->lower_count; i++) {
-        int result = set_directory(fs_fd, "lowerdir+", o->lower[i]);
+    int result = 0;
 
-        /* "lowerdir+" came with Linux 6.5 */
-        if (i == 0 && result == -EINVAL)
-            return set_lower_joined(fs_fd, o);
-        if (result < 0)
-            return result;
-    }
-    return 0;
-}
-
-static int
-overlay_detached(const struct sc_mount_overlay *o)
-{
-    int fs_fd = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
-    int result;
-
-    if (fs_fd < 0)
-        return -errno;
-    result = set_layers(fs_fd, o);
-    if (result == 0 && o->upper != NULL)
-        result = set_directory(fs_fd, "upperdir", o->upper);
-    if (result == 0 && o->upper != NULL)
-        result = set_directory(fs_fd, "workdir", o->work);
-    if (result == 0 && o->is_volatile && o->upper != NULL)
+    if (o->is_volatile && o->upper != NULL)
         result = syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_FLAG, "volatile", NULL, 0) == 0 ? 0 : -errno;
     if (result == 0 && o->is_userxattr)
         result = syscall(SYS_fsconfig, fs_fd, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) == 0 ? 0 : -errno;
@@ -219,6 +191,39 @@ overlay_detached(const struct sc_mount_overlay *o)
         if (result < 0)
             result = -errno;
     }
+    return result;
+}
+
+static int
+overlay_detached(const struct sc_mount_overlay *o, bool is_joined)
+{
+    char value[FSCONFIG_STRING_MAX];
+    int fds[FSCONFIG_STRING_MAX / 16], upper = -1, work = -1, result;
+    int fs_fd = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
+
+    if (fs_fd < 0)
+        return -errno;
+    memset(fds, -1, sizeof(fds));
+    if (!is_joined) {
+        result = set_lower_each(fs_fd, o);
+    } else {
+        result = o->lower_count > SC_ARRAY_LEN(fds) ? -E2BIG : join_layers(o, fds, value, sizeof(value));
+        if (result == 0)
+            result = set_string(fs_fd, "lowerdir", value);
+    }
+    if (result == 0 && o->upper != NULL)
+        result = set_directory(fs_fd, "upperdir", o->upper, &upper);
+    if (result == 0 && o->upper != NULL)
+        result = set_directory(fs_fd, "workdir", o->work, &work);
+    if (result == 0)
+        result = overlay_create(fs_fd, o);
+    for (size_t i = 0; i < SC_ARRAY_LEN(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    if (upper >= 0)
+        close(upper);
+    if (work >= 0)
+        close(work);
     close(fs_fd);
     return result;
 }
@@ -283,9 +288,12 @@ overlay_classic(const struct sc_mount_overlay *o)
 int
 sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached)
 {
-    int fd = overlay_detached(overlay);
+    int fd = overlay_detached(overlay, false);
 
     *is_attached = false;
+    /* A kernel before 6.5 takes any key, and refuses "lowerdir+" only when the mount is made. */
+    if (fd == -EINVAL)
+        fd = overlay_detached(overlay, true);
     if (fd == -E2BIG || fd == -ENOSYS) {
         *is_attached = true;
         fd = overlay_classic(overlay);

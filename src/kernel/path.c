@@ -95,7 +95,7 @@ walk_open(int root_fd, const char *path, int flags, mode_t mode)
 
     if (strlen(path) >= sizeof(w.rest))
         return -ENAMETOOLONG;
-    strncpy(w.rest, path, sizeof(w.rest) - 1);
+    memcpy(w.rest, path, strlen(path) + 1);
     w.fds[w.depth++] = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
     while (result == 0) {
         char name[NAME_MAX + 1];

@@ -85,6 +85,7 @@ set_stdio(const struct sc_launch *how)
 
     /* first out of the way of 0, 1, 2, which may be among them */
     for (int i = 0; i < 3; i++) {
+        /* lint: a path of the host, never a container's */
         if (given[i] < 0 && null_fd < 0 && (null_fd = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
             return -errno;
         fds[i] = fcntl(given[i] >= 0 ? given[i] : null_fd, F_DUPFD_CLOEXEC, 3);

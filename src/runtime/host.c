@@ -44,6 +44,7 @@ root_is_initial_ramfs(void)
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_buf text = SC_BUF_INIT;
 
+    /* lint: a path of the host, never a container's */
     if (statfs("/", &fs) < 0 || (fs.f_type != RAMFS_MAGIC && fs.f_type != TMPFS_MAGIC))
         return false;
     if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", 1 << 20, &text, &ignored) < 0)
@@ -61,11 +62,12 @@ root_is_initial_ramfs(void)
 }
 
 static bool
-kernel_at_least(const char *release, int major, int minor)
+kernel_at_least(const char *release, unsigned long major, unsigned long minor)
 {
-    int a = 0, b = 0;
+    char *end = NULL;
+    unsigned long have_major = strtoul(release, &end, 10), have_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
 
-    return sscanf(release, "%d.%d", &a, &b) == 2 && (a > major || (a == major && b >= minor));
+    return have_major > major || (have_major == major && have_minor >= minor);
 }
 
 int
@@ -83,6 +85,7 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->root_is_ramfs = root_is_initial_ramfs();
     /* overlay on idmapped layers: 5.19 */
     out->has_idmapped_mounts = kernel_at_least(name.release, 5, 19);
+    /* lint: the kernel's own file or the program's, never a container's */
     out->has_time_namespaces = access("/proc/self/ns/time", F_OK) == 0;
     if (sc_cgroup_detect(arena, &out->cgroups, err) < 0)
         return -1;

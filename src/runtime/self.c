@@ -56,6 +56,7 @@ is_protected(int fd)
     if (fstatvfs(fd, &fs) == 0 && (fs.f_flag & ST_RDONLY) != 0)
         return true;
     /* without privilege the container's root is the caller, who has no right to a file of another */
+    /* lint: the kernel's own file or the program's, never a container's */
     return geteuid() != 0 && fstat(fd, &st) == 0 && st.st_uid != geteuid() && access("/proc/self/exe", W_OK) < 0;
 }
 
@@ -63,6 +64,7 @@ int
 sc_self_protect(char **argv, struct sc_err *err)
 {
     char path[SELF_PATH_MAX];
+    /* lint: the kernel's own file or the program's, never a container's */
     sc_cleanup_fd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
     if (self < 0)
@@ -92,6 +94,7 @@ int
 sc_self_path(char *out, size_t size, struct sc_err *err)
 {
     const char *kept = getenv(SELF_ENV);
+    /* lint: the kernel's own file or the program's, never a container's */
     ssize_t len = readlink("/proc/self/exe", out, size - 1);
     struct stat st;
 
@@ -99,6 +102,7 @@ sc_self_path(char *out, size_t size, struct sc_err *err)
         return sc_err_errno(err, errno, "read /proc/self/exe");
     out[len] = '\0';
     /* a detached mount has no path: what readlink shows of it is its root's name or "/" */
+    /* lint: the kernel's own file or the program's, never a container's */
     if (kept != NULL && (stat(out, &st) < 0 || !S_ISREG(st.st_mode)))
         snprintf(out, size, "%s", kept);
     return 0;

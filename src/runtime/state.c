@@ -149,6 +149,7 @@ find_freezer(const struct sc_state *state, bool *is_v2)
 {
     for (size_t i = 0; i < state->cgroup_dirs.count; i++) {
         const char *dir = state->cgroup_dirs.items[i];
+        /* lint: a cgroup directory that the engine made */
         sc_cleanup_fd fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0)
@@ -168,6 +169,7 @@ is_frozen(const struct sc_state *state)
     /* hybrid hosts have both; either may have been used */
     for (size_t i = 0; i < state->cgroup_dirs.count; i++) {
         sc_cleanup_buf text = SC_BUF_INIT;
+        /* lint: a cgroup directory that the engine made */
         sc_cleanup_fd fd = open(state->cgroup_dirs.items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0)
@@ -298,8 +300,10 @@ sc_runtime_ns_flags(pid_t pid, uint64_t *flags, struct sc_err *err)
         ssize_t a, b;
 
         snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, sc_ns_table[kind].proc_name);
+        /* lint: a cgroup directory that the engine made */
         a = readlink(path, theirs, sizeof(theirs) - 1);
         snprintf(path, sizeof(path), "/proc/self/ns/%s", sc_ns_table[kind].proc_name);
+        /* lint: a cgroup directory that the engine made */
         b = readlink(path, ours, sizeof(ours) - 1);
         if (b < 0)
             continue; /* this kernel has no such namespace */

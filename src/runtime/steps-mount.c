@@ -22,6 +22,7 @@ root_of(const struct sc_executor *x)
 int
 sc_tree_open_step(const struct sc_step *step, const int *slots)
 {
+    /* lint: the host's, as the caller's configuration names it */
     int fd = sc_mount_tree_open(AT_FDCWD, step->u.tree.source, step->u.tree.is_recursive);
     int result = 0;
 
@@ -106,6 +107,7 @@ step_propagation(struct sc_executor *x, const struct sc_step *step)
 static int
 bind_instead(const char *source, int target_fd, unsigned long ms_flags)
 {
+    /* lint: the host's, as the caller's configuration names it */
     int tree = sc_mount_tree_open(AT_FDCWD, source, true);
 
     if (tree < 0)
@@ -252,6 +254,7 @@ step_mask_path(struct sc_executor *x, const struct sc_step *step)
     } else {
         /* in a user namespace no node was made: the host's is bound, where the container has no right over it */
         if (x->null_fd < 0)
+            /* lint: the host's, as the caller's configuration names it */
             x->null_fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (x->null_fd < 0 || fstat(x->null_fd, &st) < 0)
             result = -errno;
@@ -300,6 +303,7 @@ step_console(struct sc_executor *x, const struct sc_step *step)
     int master = -1, result = 0, own_root = -1;
 
     if (root_of(x) < 0) /* an exec is inside already */
+        /* lint: the host's, as the caller's configuration names it */
         x->slots[SC_SLOT_ROOT] = own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     int slave = open_terminal(root_of(x), &master);
     if (slave < 0) {

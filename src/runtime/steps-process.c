@@ -38,6 +38,7 @@ step_ns_join(struct sc_executor *x, const struct sc_step *step)
     int result = check(setns(x->slots[step->slot], (int)step->u.ns.flags));
 
     if (result == 0 && (step->u.ns.flags & CLONE_NEWNS) != 0)
+        /* lint: in the container's own root, after the change of root */
         x->slots[SC_SLOT_ROOT] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     return result;
 }
@@ -253,6 +254,7 @@ step_personality(struct sc_executor *x, const struct sc_step *step)
 static int
 step_cwd(struct sc_executor *x, const struct sc_step *step)
 {
+    /* lint: in the container's own root, after the change of root */
     int root = x->plan->is_exec ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : x->slots[SC_SLOT_ROOT];
     char name[4096];
     int result, fd;
@@ -278,6 +280,7 @@ step_find_program(struct sc_executor *x, const struct sc_step *step)
     for (size_t i = 0; step->u.exec.candidates[i] != NULL; i++) {
         struct stat st;
 
+        /* lint: in the container's own root, after the change of root */
         if (stat(step->u.exec.candidates[i], &st) < 0) {
             if (errno != ENOENT && errno != ENOTDIR)
                 result = -errno;

@@ -132,6 +132,7 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
                          .no_pivot = cli->no_pivot,
                          .no_new_keyring = cli->no_new_keyring,
                          .preserve_fds = cli->preserve_fds};
+    /* lint: a path of the host that the caller names */
     char *absolute = realpath(cli->bundle != NULL ? cli->bundle : ".", NULL);
 
     if (absolute == NULL)

@@ -166,6 +166,7 @@ report(const struct sc_oci_cli *cli, const struct sc_err *err)
     fprintf(stderr, "sc-oci: %s%s%s\n", err->msg, err->remedy[0] != '\0' ? "; " : "", err->remedy);
     if (cli->log_path == NULL)
         return;
+    /* lint: a path of the host that the caller names */
     sc_cleanup_fd fd = open(cli->log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd < 0)
         return;

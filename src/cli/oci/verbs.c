@@ -23,6 +23,7 @@ sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state
     char *path = sc_arena_printf(&cli->arena, "%s/%s", cli->root, id);
     if (path == NULL)
         return sc_err_nomem(err);
+    /* lint: a path of the host that the caller names */
     sc_cleanup_fd dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir < 0 && errno == ENOENT)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "container does not exist: %s", id);
@@ -202,6 +203,7 @@ int
 sc_oci_verb_list(struct sc_oci_cli *cli, struct sc_err *err)
 {
     sc_cleanup_dir entries = NULL;
+    /* lint: a path of the host that the caller names */
     int root = open(cli->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool is_json = cli->format != NULL && strcmp(cli->format, "json") == 0, is_first = true;
 
