@@ -14,6 +14,7 @@
  * Invariants: a blob is in blobs/ only when its digest was verified and it was synced; a layer directory exists
  * only when complete (unpacked under a temporary name, synced, renamed); index.json changes under the exclusive
  * lock <data>/image/lock, by replacement. A digest is checked against its grammar before it is part of a path.
+ * What index.json does not lead to is garbage as soon as no writer lives (image-priv.h, sweep.c).
  * Image metadata is a closed list (struct sc_image_config) and never changes security state.
  *
  * The reading half (resolve, config, list) links into sc and needs only jansson; the writing half (hashing,
@@ -80,8 +81,8 @@ struct sc_image {
 };
 /* By name, "name:tag", name@digest, image id or unique id prefix (>= 1 hex digit, as Docker).
  * SC_ERR_NOT_FOUND: `no such image: "x"` with the remedy (sc image load / from-host / "base").
- * chain_ids are read from a sidecar <data>/image/sc-chain/<config hex> (lines) that the writer records, so no hashing
- * here. */
+ * chain_ids are read from a sidecar <data>/image/sc-chain/<config hex> (lines "<chain hex> <bytes>") that the writer
+ * records, so no hashing here. An image without it (another program wrote it) is an error whose remedy unpacks it. */
 SC_MUST_CHECK int sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_arena *arena,
                                 struct sc_image *out, struct sc_err *err);
 struct sc_image_list {
@@ -105,9 +106,9 @@ SC_MUST_CHECK int sc_manifest_decode(const char *text, size_t len, struct sc_are
                                      struct sc_err *err); /* pure, fuzzed */
 
 /* Names: tag adds a name; remove takes one name away (and the image when it was the last: blobs and layers nobody
- * else uses go too). *untagged / *deleted list what to print ("Untagged: base:latest", "Deleted: sha256:...").
- * is_in_use is asked for the image id before the last name goes (SC_ERR_BUSY unless force: then the image loses its
- * name and stays). */
+ * else uses go too). *untagged and *deleted list what to print, as whole lines ("Untagged: base:latest",
+ * "Deleted: sha256:..."). is_in_use is asked for the image id before the last name goes: SC_ERR_BUSY unless force, by
+ * which the image only loses its name and stays under the container. */
 SC_MUST_CHECK int sc_image_tag(const struct sc_store *store, const char *source, const char *target,
                                struct sc_err *err);
 struct sc_image_removed {
@@ -139,7 +140,7 @@ SC_MUST_CHECK int sc_image_commit(const struct sc_store *store, const char *conf
 SC_MUST_CHECK int sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
                                   struct sc_err *err);
 /* docker-archive, OCI archive or OCI layout directory (path, or "-" for standard input; gz/zst accepted). Prints
- * nothing; *names lists "base:latest" or image ids loaded. */
+ * nothing; *names lists "base:latest" or image ids loaded, also those before one that fails. */
 SC_MUST_CHECK int sc_image_load(const struct sc_store *store, const char *path, struct sc_arena *arena,
                                 struct sc_strv *names, struct sc_err *err);
 enum sc_archive_format { SC_ARCHIVE_DOCKER, SC_ARCHIVE_OCI, SC_ARCHIVE_OCI_DIR };
