@@ -185,4 +185,7 @@ struct sc_start_child {                /* what start.c hands to the forked child
 };
 _Noreturn void sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena);
 
+/* A terminal begins with the size of the caller's: a program may ask before the first resize arrives. */
+void sc_terminal_of_caller(bool tty, struct sc_oci_process *out);
+
 #endif

@@ -68,7 +68,7 @@ exec_process(const struct sc_container *c, const struct sc_exec_options *options
     if (sc_spec_process(&inputs, arena, out, err) < 0)
         return -1;
     out->args = options->args;
-    out->terminal = options->tty;
+    sc_terminal_of_caller(options->tty, out);
     out->cwd = options->workdir ? options->workdir : c->effective_workdir;
     if (options->privileged) {
         caps.privileged = true;

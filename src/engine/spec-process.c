@@ -1,8 +1,22 @@
 /* The process: arguments, environment, user, limits of its own. */
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #include "engine/engine-priv.h"
+
+void
+sc_terminal_of_caller(bool tty, struct sc_oci_process *out)
+{
+    struct winsize size;
+
+    out->terminal = tty;
+    if (!tty || ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
+        return;
+    out->console_height = size.ws_row;
+    out->console_width = size.ws_col;
+}
 
 int
 sc_ulimit_parse(const char *text, struct sc_oci_rlimit *out, struct sc_err *err)
@@ -120,7 +134,7 @@ sc_spec_process(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oc
     uint64_t caps = 0;
 
     out->is_set = true;
-    out->terminal = o->tty;
+    sc_terminal_of_caller(o->tty, out);
     sc_strv_add(&out->args, arena, c->path);
     for (size_t i = 0; i < c->args.count; i++)
         sc_strv_add(&out->args, arena, c->args.items[i]);
