@@ -1,0 +1,610 @@
+#!/usr/bin/env bats
+# The commands of sc, as a person types them: what they print, how they end, and one line for every mistake.
+load helpers
+
+sleeper()
+{
+    sc_ok run -d "$@" base sleep 1000
+}
+
+status_of()
+{
+    "$SC" inspect -f '{{.State.Status}}' "$1"
+}
+
+# ---- words and flags ------------------------------------------------------------------------------
+
+@test "unknown commands and flags: one line that says where to look" {
+    run_sc frobnicate
+    expect_error 125 "see 'sc --help'"
+    run_sc container frobnicate
+    expect_error 125 "see 'sc --help'"
+    run_sc run --frobnicate base
+    expect_error 125 "unknown flag: --frobnicate; see 'sc run --help'"
+    run_sc run -X base
+    expect_error 125 "unknown shorthand flag"
+    run_sc ps --frobnicate
+    expect_error 125 "see 'sc ps --help'"
+    run_sc stop
+    expect_error 125 'requires at least 1 argument'
+    run_sc run --name
+    expect_error 125 'flag needs an argument: --name'
+}
+
+@test "every command has help, which opens nothing" {
+    rm -rf "$SC_DATA_ROOT" "$SC_RUN_ROOT"
+    run_sc __options
+    expect 0
+    grep -v -- ' -' <<<"$output" >"$BATS_TEST_TMPDIR/commands"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -gt 40 ]
+    while read -r words; do
+        # shellcheck disable=SC2086
+        run_sc $words --help
+        expect 0
+        expect_output 'Usage: sc '
+    done <"$BATS_TEST_TMPDIR/commands"
+    sc_ok --help
+    sc_ok help
+    sc_ok help container ls
+    expect_output 'Usage: sc ps'
+    sc_ok version
+    [ ! -e "$SC_DATA_ROOT" ]
+    mkdir -p "$SC_DATA_ROOT" "$SC_RUN_ROOT"
+}
+
+@test "Docker's spellings of one flag are the same" {
+    for flags in '-w /tmp' '-w=/tmp' '-w/tmp' '--workdir /tmp' '--workdir=/tmp' '-iw /tmp' '-itw=/tmp --tty=false'; do
+        # shellcheck disable=SC2086
+        sc_ok run --rm $flags base pwd
+        is "$output" /tmp
+    done
+}
+
+@test "flags after the image belong to the command; elsewhere they may stand anywhere" {
+    sc_ok run --rm base echo -d --name x
+    is "$output" '-d --name x'
+    sc_ok run --rm base sh -c 'echo "$@"' -- --help
+    is "$output" --help
+    sleeper --name one
+    sc_ok stop one -t 0
+    sc_ok rm one
+}
+
+@test "container and image words spell the same commands" {
+    sc_ok container run -d --name one base sleep 1000
+    sc_ok container ls --format '{{.Names}}'
+    is "$output" one
+    sc_ok container list -q
+    sc_ok container inspect -f '{{.Name}}' one
+    is "$output" /one
+    sc_ok container stop -t 0 one
+    sc_ok container rm one
+    sc_ok image ls --format '{{.Repository}}:{{.Tag}}'
+    is "$output" base:latest
+    sc_ok image inspect -f '{{index .RepoTags 0}}' base
+    is "$output" base:latest
+}
+
+@test "a bad value names its flag and the value" {
+    while IFS='|' read -r flag value; do
+        run_sc run --rm "$flag=$value" base true
+        expect_error 125 "$flag"
+        expect_stderr "$value"
+    done <<'END'
+--memory|12x
+--memory-swap|-2
+--shm-size|big
+--cpus|many
+--cpu-shares|-1
+--cpu-quota|x
+--cpuset-cpus|0-
+--cpuset-mems|a
+--pids-limit|-5
+--oom-score-adj|1001
+--memory-swappiness|101
+--stop-timeout|soon
+--stop-signal|SIGNONE
+--ulimit|nofile
+--ulimit|nofiles=1
+--ulimit|nofile=5:1
+--sysctl|ip_forward
+--cap-add|FLY
+--cap-drop|FLY
+--uidmap|0:1
+--gidmap|0:1:0
+--pid|other
+--ipc|other
+--uts|other
+--userns|other
+--cgroupns|other
+--network|bridge
+--net|bridge
+--device|null
+--security-opt|apparmor=x
+--time-offset|monotonic=soon
+--time-offset|realtime=1
+--log-driver|syslog
+--log-opt|max-file=0
+--log-opt|compress=true
+--volume|/a:b
+--volume|/a:/b:xx
+--mount|type=other,target=/x
+--mount|type=bind,source=/x
+--mount|source=/x,frob=1,target=/y
+--tmpfs|x
+--tmpfs|/x:frob
+--detach-keys|ctrl-1
+--attach|stdlog
+--explain|loud
+--rm|perhaps
+--label|=x
+END
+}
+
+@test "an empty or broken environment is said before anything is made" {
+    run_sc run --rm -e =x base true
+    expect_error 125 'invalid environment variable'
+    run_sc run --rm --env-file "$BATS_TEST_TMPDIR/absent" base true
+    expect_error 125 --env-file
+    printf 'OK=1\nnot ok=2\n' >"$BATS_TEST_TMPDIR/env"
+    run_sc run --rm --env-file "$BATS_TEST_TMPDIR/env" base true
+    expect_error 125 'line 2'
+}
+
+# ---- the life of a container ------------------------------------------------------------------------
+
+@test "create, start, wait, rm" {
+    sc_ok create --name made base sh -c 'echo out; exit 9'
+    is "${#output}" 64
+    is "$(status_of made)" created
+    sc_ok start made
+    is "$output" made
+    sc_ok wait made
+    is "$output" 9
+    is "$(status_of made)" exited
+    sc_fails 9 start -a made
+    is "$output" out
+    sc_ok rm made
+    run_sc inspect made
+    expect_error 1 'no such object: "made"'
+    is "$output" '[]'
+}
+
+@test "start -ai carries input to a container made with -i" {
+    sc_ok create -i --name catted base cat
+    run_sc start -ai catted <<<hello
+    expect 0
+    is "$output" hello
+    sc_ok rm catted
+}
+
+@test "start: what runs already stays as it is" {
+    sleeper --name one
+    pid=$(container_pid one)
+    sc_ok start one
+    is "$(container_pid one)" "$pid"
+    sc_ok rm -f one
+}
+
+@test "start of a container whose program is missing: 127, and it stays" {
+    sc_ok create --name broken base nothing-there
+    run_sc start broken
+    expect_error 127 nothing-there
+    is "$(status_of broken)" created
+    sc_ok rm broken
+}
+
+@test "run -d prints the id; prefixes and names find it" {
+    sleeper --name one
+    id=$output
+    matches "$id" '^[0-9a-f]{64}$'
+    for word in "$id" "${id:0:12}" "${id:0:5}" one; do
+        sc_ok inspect -f '{{.Id}}' "$word"
+        is "$output" "$id"
+    done
+    sc_ok rm -f "${id:0:12}"
+    is "$output" "${id:0:12}"
+}
+
+@test "a duplicate name, a bad name, an unknown image" {
+    sleeper --name one
+    run_sc run -d --name one base true
+    expect_error 125 '"one"'
+    run_sc run --name 'no/slash' base true
+    expect_error 125 'no/slash'
+    run_sc create nowhere
+    expect_error 125 'no such image: "nowhere"'
+    run_sc run
+    expect_error 125 'no image is named'
+    sc_ok rm -f one
+}
+
+@test "rm refuses what runs, -f kills it" {
+    sleeper --name one
+    run_sc rm one
+    expect_error 1 'one'
+    is "$(status_of one)" running
+    sc_ok rm -f one
+    run_sc rm one
+    expect_error 1 'no such container: "one"'
+    sc_ok rm -f one
+    expect_stderr 'no such container'
+}
+
+@test "commands on many containers go on after one that fails" {
+    sleeper --name one
+    sleeper --name two
+    run_sc stop -t 0 one nowhere two
+    expect 1
+    is "$output" $'one\ntwo'
+    is "$(grep -c . <<<"$stderr")" 1
+    expect_stderr '"nowhere"'
+    sc_ok rm one two
+}
+
+@test "stop: the stop signal, then the kill after the timeout" {
+    sleeper --name stubborn --stop-signal USR1 --stop-timeout 0
+    sc_ok stop stubborn
+    is "$("$SC" inspect -f '{{.State.ExitCode}}' stubborn)" 137
+    sc_ok rm stubborn
+    sc_ok run -d --name polite --stop-signal USR1 base sh -c 'trap "exit 5" USR1; echo ready; while :; do sleep 0.05; done'
+    wait_until sh -c "\"$SC\" logs polite | grep ready"
+    sc_ok stop polite
+    is "$("$SC" inspect -f '{{.State.ExitCode}}' polite)" 5
+    sc_ok stop polite
+    sc_ok rm polite
+}
+
+@test "kill: a signal by name or number; KILL without" {
+    sc_ok run -d --name trapped base sh -c 'trap "echo hup" HUP; echo ready; while :; do sleep 0.05; done'
+    wait_until sh -c "\"$SC\" logs trapped | grep ready"
+    sc_ok kill -s HUP trapped
+    wait_until sh -c "\"$SC\" logs trapped | grep hup"
+    is "$(status_of trapped)" running
+    sc_ok kill --signal=9 trapped
+    sc_ok wait trapped
+    is "$output" 137
+    run_sc kill trapped
+    expect_error 1 'not running'
+    sc_ok rm trapped
+}
+
+@test "pause and unpause" {
+    sleeper --name one
+    sc_ok pause one
+    is "$(status_of one)" paused
+    sc_ok ps --format '{{.Status}}'
+    matches "$output" '^Up .*\(Paused\)$'
+    run_sc exec one true
+    expect_error 125 paused
+    run_sc pause one
+    expect_error 1 paused
+    sc_ok unpause one
+    sc_ok exec one true
+    sc_ok rm -f one
+}
+
+@test "rename" {
+    sleeper --name one
+    sc_ok rename one two
+    sc_ok exec two true
+    run_sc exec one true
+    expect_error 125 'no such container: "one"'
+    sleeper --name one
+    run_sc rename one two
+    expect_error 1 two
+    sc_ok rm -f one two
+}
+
+@test "run --rm removes its container, its anonymous volumes and its cidfile's meaning" {
+    sc_ok run --rm --cidfile "$BATS_TEST_TMPDIR/cid" -v /anonymous base touch /anonymous/x
+    matches "$(cat "$BATS_TEST_TMPDIR/cid")" '^[0-9a-f]{64}$'
+    sc_ok ps -aq
+    is "$output" ''
+    is "$(ls "$SC_DATA_ROOT/volume")" ''
+    run_sc run --rm --cidfile "$BATS_TEST_TMPDIR/cid" base true
+    expect_error 125 "$BATS_TEST_TMPDIR/cid"
+}
+
+@test "rm -v removes anonymous volumes, rm keeps them; named ones stay" {
+    sc_ok create --name one -v /anonymous -v named:/named base true
+    sc_ok start -a one
+    is "$(ls "$SC_DATA_ROOT/volume" | wc -l)" 2
+    sc_ok rm -v one
+    is "$(ls "$SC_DATA_ROOT/volume")" named
+}
+
+# ---- exec ----------------------------------------------------------------------------------------------
+
+@test "exec: output, input, exit code" {
+    sleeper --name one
+    run_sc exec one sh -c 'echo out; echo err >&2; exit 6'
+    expect 6
+    is "$output" out
+    is "$stderr" err
+    run_sc exec -i one cat <<<hello
+    is "$output" hello
+    run_sc exec one cat <<<hello
+    is "$output" ''
+    run_sc exec one nothing-there
+    expect_error 127 nothing-there
+    sc_ok rm -f one
+}
+
+@test "exec: the container's own confinement" {
+    sleeper --name one -m 64m --cap-drop ALL -e FROM=container -w /tmp -h web
+    for kind in cgroup ipc mnt net pid uts; do
+        sc_ok exec one readlink "/proc/self/ns/$kind"
+        is "$output" "$("$SC" exec one readlink "/proc/1/ns/$kind")"
+    done
+    sc_ok exec one grep -E 'Cap(Eff|Bnd)|Seccomp:|NoNew' /proc/self/status
+    ours=$output
+    sc_ok exec one grep -E 'Cap(Eff|Bnd)|Seccomp:|NoNew' /proc/1/status
+    is "$ours" "$output"
+    sc_ok exec one sh -c 'pwd; echo $FROM; hostname; cat /proc/self/cgroup >/tmp/a; cat /proc/1/cgroup >/tmp/b; cmp /tmp/a /tmp/b; ls /proc/self/fd | wc -l'
+    is "$output" $'/tmp\ncontainer\nweb\n4'
+    sc_ok rm -f one
+}
+
+@test "exec: -e -w -u --privileged -d" {
+    sleeper --name one
+    sc_ok exec -e A=1 -w /etc one sh -c 'echo $A; pwd'
+    is "$output" $'1\n/etc'
+    if [ "$(id -u)" -eq 0 ]; then
+        sc_ok exec -u 12:34 one id
+        matches "$output" '^uid=12.* gid=34'
+        sc_ok exec --privileged one grep CapEff /proc/self/status
+        is "${output#*:}" "$(sed -n 's/^CapBnd://p' /proc/self/status)"
+    fi
+    sc_ok exec -d one sh -c 'echo done >/tmp/marker'
+    wait_until "$SC" exec one test -s /tmp/marker
+    sc_ok rm -f one
+}
+
+@test "exec -it has a terminal of its own" {
+    sleeper --name one
+    run script -qec "stty rows 33 cols 99; $SC exec -it one sh -c 'tty; stty size'" /dev/null </dev/null
+    matches "$output" /dev/pts/
+    matches "$output" '33 99'
+    run_sc exec -it one true </dev/null
+    expect_error 125 'not a TTY'
+    sc_ok rm -f one
+}
+
+@test "exec: a container that does not run" {
+    sc_ok create --name one base true
+    run_sc exec one true
+    expect_error 125 'not running'
+    sc_ok rm one
+}
+
+# ---- attach, logs ------------------------------------------------------------------------------------------
+
+@test "attach: output from now on, input, the exit code" {
+    sc_ok run -di --name one base sh -c 'while read -r line; do echo "got $line"; [ "$line" = end ] && exit 3; done'
+    run_sc attach one <<<$'first\nend'
+    expect 3
+    is "$output" $'got first\ngot end'
+    run_sc attach one
+    expect_error 1 'not running'
+    sc_ok rm one
+}
+
+@test "logs: both streams, tail, time stamps, since and until" {
+    run_sc run --name one base sh -c 'echo 1; echo 2; echo error >&2; echo 3'
+    expect 0
+    run_sc logs one
+    expect 0
+    is "$output" $'1\n2\n3'
+    is "$stderr" error
+    sc_ok rm one
+    # one stream: which of two pipes is read first is nobody's promise
+    sc_ok run --name one base sh -c 'echo 1; echo 2; echo 3'
+    sc_ok logs --tail 1 one
+    is "$output" 3
+    sc_ok logs -n 0 one
+    is "$output$stderr" ''
+    sc_ok logs -t -n 1 one
+    matches "$output" '^2[0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z 3$'
+    sc_ok logs --since 1h one
+    is "$output" $'1\n2\n3'
+    sc_ok logs --until 1h one
+    is "$output" ''
+    sc_ok logs --since 2099-01-01 one
+    is "$output" ''
+    run_sc logs --since yesterday one
+    expect_error 1 yesterday
+    sc_ok rm one
+}
+
+@test "logs -f follows until the container ends" {
+    sc_ok run -d --name one base sh -c 'echo begin; while [ ! -e /tmp/go ]; do sleep 0.05; done; echo end'
+    "$SC" logs -f one >"$BATS_TEST_TMPDIR/out" 3>&- &
+    follower=$!
+    wait_until grep begin "$BATS_TEST_TMPDIR/out"
+    ! grep end "$BATS_TEST_TMPDIR/out"
+    sc_ok exec one touch /tmp/go
+    wait $follower
+    is "$(cat "$BATS_TEST_TMPDIR/out")" $'begin\nend'
+    sc_ok rm one
+}
+
+@test "logs: rotation keeps to its size; no log with --log-driver none" {
+    sc_ok run --name big --log-opt max-size=64k --log-opt max-file=2 base sh -c 'i=0; while [ $i -lt 4000 ]; do echo "line $i of a long log that must be rotated"; i=$((i+1)); done'
+    id=$("$SC" inspect -f '{{.Id}}' big)
+    size=$(du -cb "$SC_DATA_ROOT/container/$id/"log.json* | tail -n 1 | cut -f1)
+    [ "$size" -le $((140 << 10)) ]
+    sc_ok logs big
+    is "${lines[-1]}" 'line 3999 of a long log that must be rotated'
+    sc_ok run --name none --log-driver none base echo out
+    is "$output" out
+    run_sc logs none
+    expect_error 1 'no log'
+    sc_ok rm big none
+}
+
+# ---- lists -----------------------------------------------------------------------------------------------------
+
+@test "ps: Docker's columns" {
+    sleeper --name one
+    id=$output
+    sc_ok ps
+    matches "${lines[0]}" '^CONTAINER ID   IMAGE     COMMAND        CREATED +STATUS +PORTS     NAMES$'
+    matches "${lines[1]}" "^${id:0:12}   base      \"sleep 1000\"   .* ago +Up .*one\$"
+    sc_ok kill one
+    sc_ok wait one
+    sc_ok ps
+    is "${#lines[@]}" 1
+    sc_ok ps -a
+    matches "${lines[1]}" 'Exited \(137\) .* ago'
+    sc_ok ps -aq
+    is "$output" "${id:0:12}"
+    sc_ok ps -a -q --no-trunc
+    is "$output" "$id"
+    sc_ok rm one
+}
+
+@test "ps: filters, -n and -l" {
+    sleeper --name alpha --label kind=a
+    sleeper --name beta --label kind=b --label other
+    sc_ok create --name gamma base true
+    names() { sc_ok ps --format '{{.Names}}' "$@"; }
+    names
+    is "$output" $'beta\nalpha'
+    names -a
+    is "$output" $'gamma\nbeta\nalpha'
+    names -l
+    is "$output" gamma
+    names -n 2
+    is "$output" $'gamma\nbeta'
+    names --filter name=alp
+    is "$output" alpha
+    names -f name=alpha -f name=beta
+    is "$output" $'beta\nalpha'
+    names -f label=kind=b
+    is "$output" beta
+    names -f label=other
+    is "$output" beta
+    names -f label=kind=a -f label=other
+    is "$output" ''
+    names -f status=created
+    is "$output" gamma
+    names -f ancestor=base:latest
+    is "$output" $'beta\nalpha'
+    names -f id="$("$SC" inspect -f '{{.Id}}' beta)"
+    is "$output" beta
+    run_sc ps -f color=red
+    expect_error 1 color=red
+    sc_ok rm -f alpha beta gamma
+}
+
+@test "ps --format: json, table, template" {
+    sleeper --name one --label kind=a
+    sc_ok ps --format json
+    is "$(jq -r '[.Names, .Image, .State, .Networks] | join(" ")' <<<"$output")" 'one base running none'
+    sc_ok ps --format 'table {{.Names}}\t{{.Label "kind"}}'
+    is "$output" $'NAMES     LABEL\none       a'
+    sc_ok ps --format '{{upper .Names}}/{{json .Image}}'
+    is "$output" 'ONE/"base"'
+    run_sc ps --format '{{.Frob}}'
+    expect_error 1 Frob
+    run_sc ps --format '{{.Names'
+    expect_error 1 template
+    sc_ok rm -f one
+}
+
+@test "images: columns, names, ids" {
+    sc_ok tag base mine:1
+    sc_ok images
+    matches "${lines[0]}" '^REPOSITORY   TAG       IMAGE ID       CREATED +SIZE$'
+    expect_output 'mine         1 '
+    sc_ok images -q
+    is "${lines[0]}" "${lines[1]}"
+    matches "${lines[0]}" '^[0-9a-f]{12}$'
+    sc_ok images --no-trunc -q
+    matches "${lines[0]}" '^sha256:[0-9a-f]{64}$'
+    sc_ok images mine
+    is "${#lines[@]}" 2
+    sc_ok images --format json base
+    matches "$(jq -r .Size <<<"$output")" 'MB$'
+    sc_ok rmi mine:1
+    is "$output" 'Untagged: mine:1'
+}
+
+@test "rmi: not while a container uses it; gone when nobody does" {
+    sc_ok create --name one base true
+    run_sc rmi base
+    expect_error 1 base
+    sc_ok rm one
+    sc_ok image rm base
+    expect_output 'Untagged: base:latest'
+    expect_output 'Deleted: sha256:'
+    run_sc rmi base
+    expect_error 1 base
+    is "$("$SC" images -q)" ''
+}
+
+@test "save and load bring an image back; import makes one of a tree" {
+    sc_ok save -o "$BATS_TEST_TMPDIR/base.tar" base
+    id=$("$SC" images -q --no-trunc base)
+    sc_ok rmi base
+    sc_ok load -i "$BATS_TEST_TMPDIR/base.tar"
+    is "$output" 'Loaded image: base:latest'
+    is "$("$SC" images -q --no-trunc base)" "$id"
+    sc_ok run --rm base true
+    tar -C "$BATS_SUITE_TMPDIR/rootfs" -cf "$BATS_TEST_TMPDIR/root.tar" .
+    sc_ok import -c 'CMD ["echo", "imported"]' "$BATS_TEST_TMPDIR/root.tar" mine:1
+    sc_ok run --rm mine:1
+    is "$output" imported
+    run_sc load -i "$BATS_TEST_TMPDIR/absent"
+    expect_error 125 absent
+}
+
+@test "inspect: containers, images, types, templates" {
+    sleeper --name one -e A=b
+    sc_ok inspect one
+    is "$(jq -r '.[0].Name' <<<"$output")" /one
+    sc_ok inspect --format '{{range .Config.Env}}{{println .}}{{end}}' one
+    expect_output A=b
+    sc_ok inspect -f '{{json .State.Running}} {{.HostConfig.NetworkMode}} {{if .State.Paused}}paused{{else}}not paused{{end}}' one
+    is "$output" 'true none not paused'
+    sc_ok inspect --type image -f '{{len .RootFS.Layers}}' base
+    is "$output" 1
+    run_sc inspect --type image one
+    expect 1
+    run_sc inspect --type other one
+    expect_error 1 other
+    sc_ok rm -f one
+}
+
+@test "info and version, also as json" {
+    sc_ok version --format json
+    is "$(jq -r .Client.Os <<<"$output")" linux
+    sc_ok version --format '{{.Client.Version}}'
+    matches "$output" '^[0-9]+\.[0-9]+'
+    sc_ok --version
+    sleeper --name one
+    sc_ok info --format json
+    is "$(jq -r '[.ContainersRunning, .Images, .DataRoot] | join(" ")' <<<"$output")" "1 1 $SC_DATA_ROOT"
+    sc_ok info
+    expect_output "DataRoot: $SC_DATA_ROOT"
+    sc_ok rm -f one
+}
+
+@test "what cannot be written to standard output is an error" {
+    [ -c /dev/full ] || skip "no /dev/full"
+    run --separate-stderr sh -c '"$1" version >/dev/full' sh "$SC"
+    expect_error 1 'standard output'
+}
+
+@test "after kill -9 of the monitor the next command tells the truth" {
+    sleeper --name one
+    pid=$(container_pid one)
+    monitor=$(awk '/^PPid/ { print $2 }' "/proc/$pid/status")
+    kill -KILL "$monitor"
+    wait_until has_ended "$pid"
+    is "$(status_of one)" exited
+    sc_ok start one
+    is "$(status_of one)" running
+    sc_ok rm -f one
+}
