@@ -39,22 +39,34 @@ struct arch_list {
     size_t count;
 };
 
+/* "SCMP_ARCH_X86_64" to libseccomp's token; 0 when it knows none. */
+static uint32_t
+arch_from_name(const char *text)
+{
+    static const char prefix[] = "SCMP_ARCH_";
+    char name[32] = "";
+
+    if (!sc_str_starts(text, prefix) || strlen(text) - strlen(prefix) >= sizeof(name))
+        return 0;
+    for (size_t i = 0; text[strlen(prefix) + i] != '\0'; i++)
+        name[i] = (char)tolower((unsigned char)text[strlen(prefix) + i]);
+    return seccomp_arch_resolve_name(name);
+}
+
+bool
+sc_seccomp_arch_is_known(const char *name)
+{
+    return arch_from_name(name) != 0;
+}
+
 static int
 find_archs(const struct sc_oci_seccomp *profile, struct arch_list *out, struct sc_err *err)
 {
-    static const char prefix[] = "SCMP_ARCH_";
-
     for (size_t i = 0; i < profile->architectures.count; i++) {
         const char *text = profile->architectures.items[i];
-        char name[32] = "";
-        uint32_t arch = 0;
+        uint32_t arch = arch_from_name(text);
         bool is_known = false;
 
-        if (sc_str_starts(text, prefix) && strlen(text) - strlen(prefix) < sizeof(name)) {
-            for (size_t j = 0; text[strlen(prefix) + j] != '\0'; j++)
-                name[j] = (char)tolower((unsigned char)text[strlen(prefix) + j]);
-            arch = seccomp_arch_resolve_name(name);
-        }
         if (arch == 0)
             return sc_err_set(err, SC_ERR_INVALID, "compile seccomp profile: unknown architecture \"%s\"", text);
         for (size_t j = 0; j < out->count; j++)
@@ -259,7 +271,8 @@ sc_seccomp_compile_oci(const struct sc_oci_seccomp *profile, struct sc_arena *ar
                           profile->default_action);
     for (size_t i = 0; i < archs.count; i++) {
         rc = seccomp_arch_add(ctx, archs.items[i]);
-        if (rc < 0 && rc != -EEXIST)
+        /* EDOM: of the other byte order. No call of it can ever be made on this machine. */
+        if (rc < 0 && rc != -EEXIST && rc != -EDOM)
             return sc_err_errno(err, -rc, "compile seccomp profile: add architecture %#x", archs.items[i]);
     }
     if (count_names(profile) > TREE_FROM)

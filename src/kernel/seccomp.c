@@ -23,6 +23,8 @@
 #define CACHE_VERSION 1
 #define ENTRY_MAX     1048576
 
+#define SECCOMP_FLAG_WAIT_KILLABLE_RECV (1U << 5) /* Linux 5.19 */
+
 struct entry_head {
     char magic[8];
     uint32_t text_len, insn_count;
@@ -203,4 +205,24 @@ sc_seccomp_load(const struct sc_seccomp_filter *filter)
     long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, filter->flags, &program);
 
     return rc < 0 ? -errno : (int)rc;
+}
+
+bool
+sc_seccomp_flag_is_supported(const char *name)
+{
+    uint32_t flag = sc_seccomp_flag_from_name(name);
+
+    /* killable waiting is about a listener's, and refused without one */
+    if (flag == SECCOMP_FLAG_WAIT_KILLABLE_RECV)
+        flag |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    /* No program is given: a kernel that knows the flag gets as far as looking for it (EFAULT). */
+    return flag != 0 && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flag, NULL) < 0 && errno == EFAULT;
+}
+
+const char *
+sc_seccomp_library_version(struct sc_arena *arena)
+{
+    const struct scmp_version *version = seccomp_version();
+
+    return sc_arena_printf(arena, "%u.%u.%u", version->major, version->minor, version->micro);
 }

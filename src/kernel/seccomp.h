@@ -40,6 +40,10 @@ SC_MUST_CHECK int sc_seccomp_compile(const struct sc_oci_seccomp *profile, struc
 /* The same through the cache directory cache_fd (-1: no cache). A damaged entry is ignored and rewritten. */
 SC_MUST_CHECK int sc_seccomp_get(const struct sc_oci_seccomp *profile, int cache_fd, struct sc_arena *arena,
                                  struct sc_seccomp_filter *out, struct sc_err *err);
+/* For the features document: what libseccomp and this kernel take of the specification's words. */
+bool sc_seccomp_arch_is_known(const char *name);     /* "SCMP_ARCH_X86_64" */
+bool sc_seccomp_flag_is_supported(const char *name); /* "SECCOMP_FILTER_FLAG_LOG" */
+const char *sc_seccomp_library_version(struct sc_arena *arena);
 /* seccomp(2) SECCOMP_SET_MODE_FILTER; returns the listener fd when asked for, else 0. Async-signal-safe, no allocation.
  * -errno on failure. */
 int sc_seccomp_load(const struct sc_seccomp_filter *filter);

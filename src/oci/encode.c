@@ -127,8 +127,8 @@ encode_map(struct sc_oci_encoder *encoder, const struct sc_strv *map)
 /* Returns whether a member was written. */
 static bool encode_members(struct sc_oci_encoder *encoder, const struct sc_oci_object *object, const void *obj);
 
-static void
-encode_object(struct sc_oci_encoder *encoder, const struct sc_oci_object *object, const void *obj)
+void
+sc_oci_encode_object(struct sc_oci_encoder *encoder, const struct sc_oci_object *object, const void *obj)
 {
     encode_open(encoder);
     encode_close(encoder, !encode_members(encoder, object, obj));
@@ -142,7 +142,7 @@ sc_oci_encode_list(struct sc_oci_encoder *encoder, const struct sc_oci_field *fi
 
     for (size_t i = 0; i < count; i++) {
         sc_oci_encode_item(encoder, i == 0);
-        encode_object(encoder, field->object, items + i * field->object->size);
+        sc_oci_encode_object(encoder, field->object, items + i * field->object->size);
     }
     if (count)
         sc_oci_encode_list_end(encoder);
@@ -162,7 +162,7 @@ encode_dict(struct sc_oci_encoder *encoder, const struct sc_oci_field *field, co
         const char *name = *(char *const *)item;
 
         encode_key(encoder, name, strlen(name), i == 0);
-        encode_object(encoder, field->object, item);
+        sc_oci_encode_object(encoder, field->object, item);
     }
     encode_close(encoder, false);
 }
@@ -294,7 +294,7 @@ sc_oci_encode(const struct sc_oci_spec *spec, struct sc_buf *out, struct sc_err 
 {
     struct sc_oci_encoder encoder = {.out = out};
 
-    encode_object(&encoder, &sc_oci_spec_object, spec);
+    sc_oci_encode_object(&encoder, &sc_oci_spec_object, spec);
     sc_buf_addc(out, '\n');
     return sc_buf_check(out, err);
 }

@@ -233,6 +233,14 @@ sc_rlimit_name(int resource)
     return resource < 0 ? NULL : sc_oci_name_of(sc_oci_rlimit_names, (uint64_t)resource);
 }
 
+uint32_t
+sc_seccomp_flag_from_name(const char *name)
+{
+    const struct sc_oci_name *found = sc_oci_name_find(sc_oci_seccomp_flag_names, name);
+
+    return found ? (uint32_t)found->value : 0;
+}
+
 const struct sc_oci_namespace *
 sc_oci_find_namespace(const struct sc_oci_spec *spec, enum sc_ns_kind kind)
 {

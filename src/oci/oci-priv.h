@@ -103,6 +103,7 @@ extern const struct sc_oci_object sc_oci_linux_object;     /* struct sc_oci_linu
 extern const struct sc_oci_object sc_oci_resources_object; /* struct sc_oci_resources */
 extern const struct sc_oci_object sc_oci_seccomp_object;   /* struct sc_oci_seccomp */
 extern const struct sc_oci_object sc_oci_id_map_object;    /* struct sc_oci_id_map */
+extern const struct sc_oci_object sc_oci_hooks_object;     /* struct sc_oci_hooks */
 
 /* decode.c */
 SC_MUST_CHECK int sc_oci_decode_object(struct sc_oci_decoder *decoder, const json_t *json,
@@ -122,6 +123,7 @@ SC_MUST_CHECK int sc_oci_decode_word(struct sc_oci_decoder *decoder, const json_
 const char *sc_oci_kernel_version(const char *text, unsigned *major, unsigned *minor);
 
 /* encode.c */
+void sc_oci_encode_object(struct sc_oci_encoder *encoder, const struct sc_oci_object *object, const void *obj);
 void sc_oci_encode_text(struct sc_oci_encoder *encoder, const char *text);
 /* Elements of a list: call before each, is_first for the first, and the end after the last. */
 void sc_oci_encode_item(struct sc_oci_encoder *encoder, bool is_first);

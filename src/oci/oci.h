@@ -308,6 +308,34 @@ SC_MUST_CHECK int sc_oci_validate_process(const struct sc_oci_process *process, 
 SC_MUST_CHECK int sc_oci_validate_resources(const struct sc_oci_resources *resources, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_validate_seccomp(const struct sc_oci_seccomp *seccomp, struct sc_err *err);
 
+/* features.md and features-linux.md: what a runtime recognizes, whatever the host has. */
+struct sc_oci_features {
+    const char *oci_version_min, *oci_version_max;
+    struct sc_strv hooks, mount_options;
+    struct sc_strv namespaces, capabilities;
+    struct {
+        bool v1, v2, systemd, systemd_user, rdma;
+    } cgroup;
+    struct {
+        bool enabled;
+        struct sc_strv actions, operators, archs, known_flags, supported_flags;
+    } seccomp;
+    bool apparmor, selinux, idmap, net_devices;
+    struct {
+        bool enabled, schemata, monitoring;
+    } intel_rdt;
+    struct {
+        struct sc_strv modes, flags;
+    } memory_policy;
+    struct sc_strv annotations; /* "key=value" */
+    struct sc_strv unsafe_annotations;
+};
+/* What the tables of this folder hold: versions, hooks, namespaces, capabilities, the words of seccomp and memory
+ * policies. The rest (mount options, cgroups, ...) is what others implement: runtime/features.c. */
+SC_MUST_CHECK int sc_oci_features_fill(struct sc_oci_features *out, struct sc_arena *arena, struct sc_err *err);
+SC_MUST_CHECK int sc_oci_features_encode(const struct sc_oci_features *features, struct sc_buf *out,
+                                         struct sc_err *err);
+
 /* Helpers used by others. */
 const struct sc_oci_namespace *sc_oci_find_namespace(const struct sc_oci_spec *spec,
                                                      enum sc_ns_kind kind); /* or NULL */
@@ -317,6 +345,8 @@ const char *sc_cap_name(int cap);          /* "CAP_CHOWN" or NULL */
 extern const int sc_cap_last;              /* highest capability this build knows */
 int sc_rlimit_from_name(const char *name); /* "RLIMIT_NOFILE" or "nofile"; -1 when unknown */
 const char *sc_rlimit_name(int resource);  /* "RLIMIT_NOFILE" */
+/* "SECCOMP_FILTER_FLAG_LOG"; 0 when unknown */
+uint32_t sc_seccomp_flag_from_name(const char *name);
 /* "net.ipv4.ip_forward" or "net/ipv4/ip_forward" to the path below /proc/sys, as sysctl(8) reads it: the separator that
  * comes first separates, the other is its opposite ("net.ipv4.conf.eth0/1.forwarding"). key ends at '=' or NUL.
  * An empty component, "." or ".." is SC_ERR_INVALID. */

@@ -62,7 +62,7 @@ static const struct sc_oci_field hooks_fields[] = {
     HOOK_LIST("poststart", poststart),
     HOOK_LIST("poststop", poststop),
 };
-static const struct sc_oci_object hooks_object = {SC_OCI_OBJECT(struct sc_oci_hooks, hooks_fields)};
+const struct sc_oci_object sc_oci_hooks_object = {SC_OCI_OBJECT(struct sc_oci_hooks, hooks_fields)};
 
 static const struct sc_oci_field spec_fields[] = {
     {FIELD(struct sc_oci_spec, "ociVersion", oci_version), .kind = FIELD_STR},
@@ -72,7 +72,7 @@ static const struct sc_oci_field spec_fields[] = {
     {FIELD(struct sc_oci_spec, "domainname", domainname), .kind = FIELD_STR},
     {FIELD(struct sc_oci_spec, "mounts", mounts), .kind = FIELD_LIST,
      .count_offset = offsetof(struct sc_oci_spec, mount_count), .object = &mount_object},
-    {FIELD(struct sc_oci_spec, "hooks", hooks), .kind = FIELD_OBJ, .object = &hooks_object},
+    {FIELD(struct sc_oci_spec, "hooks", hooks), .kind = FIELD_OBJ, .object = &sc_oci_hooks_object},
     {FIELD(struct sc_oci_spec, "annotations", annotations), .kind = FIELD_MAP},
     {FIELD(struct sc_oci_spec, "linux", linux_), .kind = FIELD_OBJ, .object = &sc_oci_linux_object},
 };

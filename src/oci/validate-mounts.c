@@ -43,10 +43,12 @@ check_mounts(const struct sc_oci_spec *spec, struct sc_err *err)
         if (!sc_oci_path_is_absolute(mount->destination))
             return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].destination: \"%s\" must be absolute", i,
                               mount->destination ? mount->destination : "");
+        if (sc_oci_strv_has(&mount->options, "remount"))
+            continue; /* neither source nor type: the mount is there */
         if (mount_is_bind(mount) && !mount->source)
             return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].source: is required for a bind mount on \"%s\"", i,
                               mount->destination);
-        if (!mount_is_bind(mount) && !mount->type && !sc_oci_strv_has(&mount->options, "remount"))
+        if (!mount_is_bind(mount) && !mount->type)
             return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].type: is required to mount on \"%s\"", i,
                               mount->destination);
     }

@@ -205,6 +205,18 @@ add_init(struct sc_compiler *c, struct sc_err *err)
     return c->ask->init_path != NULL ? add_bind(c, &bind, &o, err) : 0;
 }
 
+/* A mount that is there already gets other flags: those of the mount alone with bind, the file system's own without. */
+static int
+add_remount(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_err *err)
+{
+    const char *data = o->data.len > 0 ? sc_arena_strdup(c->arena, o->data.data) : NULL;
+
+    if (add_mount(c, "none", "none", m->destination, o->ms_flags | (o->is_bind ? MS_BIND : 0), data,
+                  "a mount made before gets the flags the config asks for") == NULL)
+        return sc_err_nomem(err);
+    return 0;
+}
+
 int
 sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
 {
@@ -213,7 +225,9 @@ sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
         struct sc_mount_options o = {.data = SC_BUF_INIT};
         int result = sc_mount_options_parse(&m->options, &o, err);
 
-        if (result == 0 && o.data.len > 0 && o.is_bind) {
+        if (result == 0 && (o.ms_flags & MS_REMOUNT) != 0) {
+            result = add_remount(c, m, &o, err);
+        } else if (result == 0 && o.data.len > 0 && o.is_bind) {
             result = sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": option \"%s\" does not apply to a bind mount",
                                 m->destination, o.data.data);
         } else if (result == 0) {

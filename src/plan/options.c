@@ -45,6 +45,7 @@ static const struct option_row super_rows[] = {
     {"mand", MS_MANDLOCK, 0, 0, 0},      {"nomand", 0, MS_MANDLOCK, 0, 0},      {"silent", MS_SILENT, 0, 0, 0},
     {"loud", 0, MS_SILENT, 0, 0},        {"lazytime", MS_LAZYTIME, 0, 0, 0},    {"nolazytime", 0, MS_LAZYTIME, 0, 0},
     {"iversion", MS_I_VERSION, 0, 0, 0}, {"noiversion", 0, MS_I_VERSION, 0, 0}, {"defaults", 0, 0, 0, 0},
+    {"acl", MS_POSIXACL, 0, 0, 0},       {"noacl", 0, MS_POSIXACL, 0, 0},       {"remount", MS_REMOUNT, 0, 0, 0},
 };
 
 static const struct {
@@ -100,23 +101,46 @@ apply_recursive(const char *name, struct sc_mount_options *out)
     return false;
 }
 
+/* Words that are neither a flag nor an attribute: each sets members of struct sc_mount_options. */
+static const struct {
+    const char *name;
+    size_t members[2]; /* SIZE_MAX: none */
+} word_rows[] = {
+#define MEMBER(member) offsetof(struct sc_mount_options, member)
+    {"bind", {MEMBER(is_bind), SIZE_MAX}},        {"rbind", {MEMBER(is_bind), MEMBER(is_rec)}},
+    {"idmap", {MEMBER(is_idmap), SIZE_MAX}},      {"ridmap", {MEMBER(is_idmap), MEMBER(is_ridmap)}},
+    {"tmpcopyup", {MEMBER(copies_up), SIZE_MAX}},
+#undef MEMBER
+};
+
 static bool
 apply_word(const char *name, struct sc_mount_options *out)
 {
-    if (strcmp(name, "bind") == 0)
-        out->is_bind = true;
-    else if (strcmp(name, "rbind") == 0)
-        out->is_bind = out->is_rec = true;
-    else if (strcmp(name, "idmap") == 0)
-        out->is_idmap = true;
-    else if (strcmp(name, "ridmap") == 0)
-        out->is_idmap = out->is_ridmap = true;
-    else if (strcmp(name, "tmpcopyup") == 0)
-        out->copies_up = true;
-    else
-        return strcmp(name, "z") == 0 ||
-               strcmp(name, "Z") == 0; /* SELinux relabelling: nothing to do without SELinux */
-    return true;
+    for (size_t i = 0; i < SC_ARRAY_LEN(word_rows); i++) {
+        if (strcmp(name, word_rows[i].name) != 0)
+            continue;
+        for (size_t k = 0; k < SC_ARRAY_LEN(word_rows[i].members); k++)
+            if (word_rows[i].members[k] != SIZE_MAX)
+                *(bool *)((char *)out + word_rows[i].members[k]) = true;
+        return true;
+    }
+    /* SELinux relabelling is the engine's, who has done it by now */
+    return strcmp(name, "z") == 0 || strcmp(name, "Z") == 0;
+}
+
+void
+sc_mount_option_names(struct sc_strv *out, struct sc_arena *arena)
+{
+    for (size_t i = 0; i < SC_ARRAY_LEN(option_rows); i++) {
+        sc_strv_add(out, arena, option_rows[i].name);
+        sc_strv_addf(out, arena, "r%s", option_rows[i].name);
+    }
+    for (size_t i = 0; i < SC_ARRAY_LEN(super_rows); i++)
+        sc_strv_add(out, arena, super_rows[i].name);
+    for (size_t i = 0; i < SC_ARRAY_LEN(propagation_rows); i++)
+        sc_strv_add(out, arena, propagation_rows[i].name);
+    for (size_t i = 0; i < SC_ARRAY_LEN(word_rows); i++)
+        sc_strv_add(out, arena, word_rows[i].name);
 }
 
 int
@@ -136,9 +160,6 @@ sc_mount_options_parse(const struct sc_strv *options, struct sc_mount_options *o
         }
         if (apply_recursive(name, out))
             continue;
-        if (strcmp(name, "remount") == 0)
-            return sc_err_set(err, SC_ERR_UNSUPPORTED,
-                              "mount option \"remount\": a container has no mount to change yet");
         if (out->data.len > 0)
             sc_buf_addc(&out->data, ',');
         sc_buf_adds(&out->data, name);

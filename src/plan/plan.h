@@ -276,6 +276,9 @@ SC_MUST_CHECK int sc_plan_compile_exec(const struct sc_oci_process *process, con
                                        const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out,
                                        struct sc_err *err);
 
+/* Every mount option that is not of one file system, sorted as the tables are (features.md, "Mount Options"). */
+void sc_mount_option_names(struct sc_strv *out, struct sc_arena *arena);
+
 /* ---- printers -------------------------------------------------------------------------------------- */
 enum sc_phase { SC_PHASE_BEFORE, SC_PHASE_CLONE, SC_PHASE_CHILD, SC_PHASE_AFTER };
 const char *sc_phase_name(enum sc_phase phase);

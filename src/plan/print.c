@@ -33,6 +33,7 @@ sc_print_ms_flags(unsigned long flags, struct sc_buf *out)
 {
     static const struct flag_name names[] = {
         {MS_RDONLY, "MS_RDONLY"},
+        {MS_REMOUNT, "MS_REMOUNT"},
         {MS_NOSUID, "MS_NOSUID"},
         {MS_NODEV, "MS_NODEV"},
         {MS_NOEXEC, "MS_NOEXEC"},
@@ -51,6 +52,9 @@ sc_print_ms_flags(unsigned long flags, struct sc_buf *out)
         {MS_RELATIME, "MS_RELATIME"},
         {MS_STRICTATIME, "MS_STRICTATIME"},
         {MS_LAZYTIME, "MS_LAZYTIME"},
+        {MS_I_VERSION, "MS_I_VERSION"},
+        {MS_POSIXACL, "MS_POSIXACL"},
+        {256, "MS_NOSYMFOLLOW"}, /* Linux 5.10 */
     };
     print_flags(flags, names, SC_ARRAY_LEN(names), out);
 }
@@ -67,6 +71,7 @@ sc_print_attr(uint64_t attr, struct sc_buf *out)
         {MOUNT_ATTR_NOATIME, "MOUNT_ATTR_NOATIME"},
         {MOUNT_ATTR_STRICTATIME, "MOUNT_ATTR_STRICTATIME"},
         {MOUNT_ATTR_NODIRATIME, "MOUNT_ATTR_NODIRATIME"},
+        {0x00200000, "MOUNT_ATTR_NOSYMFOLLOW"}, /* Linux 5.14 */
     };
     print_flags(attr, names, SC_ARRAY_LEN(names), out);
 }

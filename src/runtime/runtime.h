@@ -18,6 +18,9 @@
 
 SC_MUST_CHECK int sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err);
 
+/* The features document (runtime-spec, features.md), indented JSON with a newline: `sc-oci features` prints it. */
+SC_MUST_CHECK int sc_runtime_features(struct sc_arena *arena, struct sc_buf *out, struct sc_err *err);
+
 /* First thing in main() of a program that starts containers: the process continues from a read-only view of its own
  * executable, so that a container that reopens /proc/self/exe cannot overwrite it (CVE-2019-5736). Returns only when
  * that holds already; otherwise execs itself again. Also makes the process non-dumpable. */
