@@ -1,12 +1,13 @@
 /*
  * The start-up protocol, over one SEQPACKET pair made before the clone. One packet is one struct sc_child_msg; the
- * answer to WAIT is one byte.
+ * answer to WAIT and to CREATED is one byte.
  *
  *   message   who sends   body                     answer      meaning
  *   WAIT      child       step                     one byte    the next `after` step may run now (id maps, hooks)
  *   CONSOLE   child       - (pty master rides)     -           process.terminal
- *   CREATED   child       -                        -           everything but execve is done; the child waits at the
- * gate EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
+ *   CREATED   child       -                        one byte    everything but execve is done; the child waits at the
+ *                                                              gate, after the answer: end of file instead ends it
+ *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
  *   FAILED    child       step, errno              -           the child waits to be looked at, then to be killed
  *
  * End of file before EXECING or CREATED: the child died (SC_ERR_PEER_DIED). After CREATED the same EXECING and FAILED

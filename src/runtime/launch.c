@@ -148,7 +148,8 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
             out->console_fd = count == 1 ? fd : -1;
             break;
         case SC_CHILD_CREATED:
-            return 0;
+            /* without the answer the child would not stay: what nobody knows of must not wait for ever */
+            return sc_msg_send(x->sock, "", 1, NULL, 0, err);
         case SC_CHILD_EXECING:
             is_execing = true;
             break;
@@ -180,6 +181,8 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
                           step->u.clone.cgroup_slot >= 0 ? x->slots[step->u.clone.cgroup_slot] : -1, &pidfd);
     if (pid == 0) {
         close(ends[0]);
+        if (x->how->lock_fd >= 0)
+            close(x->how->lock_fd);
         x->sock = child_end;
         sc_child_main(x);
     }
@@ -193,6 +196,7 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
     }
     x->pid = out->pid = pid;
     out->pidfd = pidfd;
+    out->start_time = sc_process_start_time(pid);
     trace(x, SC_PHASE_CLONE, 0, x->how->explain ? sc_time_monotonic() - start : 0);
     return 0;
 }
@@ -237,14 +241,13 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
         result = run_list(&x, SC_PHASE_BEFORE, &plan->before, 0, plan->before.count, err);
     if (result == 0)
         result = start_child(&x, out, err);
+    if (result == 0 && how->record != NULL)
+        result = how->record(how->record_data, out, err);
     if (result == 0)
         result = follow_child(&x, out, err);
     trace_child(&x);
-    if (result == 0) {
-        out->start_time = sc_process_start_time(out->pid);
-    } else {
+    if (result < 0)
         take_back(&x, out);
-    }
     executor_release(&x);
     return result;
 }

@@ -29,6 +29,7 @@ SC_MUST_CHECK int sc_self_protect(char **argv, struct sc_err *err);
  * /proc/self/exe). */
 SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 
+struct sc_process;
 struct sc_launch {
     int in, out, err_fd;  /* become 0, 1, 2 of the process; -1: /dev/null. Not used with a terminal. Borrowed. */
     int seccomp_cache_fd; /* directory, or -1 */
@@ -40,11 +41,16 @@ struct sc_launch {
     /* writes the OCI state for hooks outside once the pid is known; NULL: hooks get an empty standard input */
     int (*state_with_pid)(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err);
     void *state_data;
+    /* Called as soon as the process exists, while it works: what is needed to find it again is written down here. An
+     * error ends the process. NULL: nothing to do. */
+    int (*record)(void *data, const struct sc_process *process, struct sc_err *err);
+    void *record_data;
+    int lock_fd;            /* its flock must die with the caller: the child closes it first thing; or -1 */
     const char *state_json; /* for hooks inside, where the pid is 1's own business: the state without pid */
 };
 #define SC_LAUNCH_INIT                                                                                                 \
     {                                                                                                                  \
-        .in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1                                       \
+        .in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1, .lock_fd = -1                        \
     }
 
 struct sc_process {
@@ -80,12 +86,17 @@ struct sc_state { /* what was recorded when it was created */
     pid_t pid;
     uint64_t start_time, ns_flags; /* CLONE_NEW* it has of its own */
     int64_t created_at;            /* CLOCK_REALTIME ns */
+    bool is_creating;              /* written by a create that has not finished */
+    bool has_creator; /* read with is_creating: that create still runs (it holds the lock of the directory) */
     bool was_started, has_terminal, has_own_pid_ns, memory_is_v2;
     struct sc_strv cgroup_dirs, annotations;
 };
 SC_MUST_CHECK int sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability durability,
                                  struct sc_err *err); /* state.json */
 SC_MUST_CHECK int sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct sc_err *err);
+/* Locks the state directory for a create, start or delete; dies with its holder. SC_ERR_BUSY after a wait. */
+SC_MUST_CHECK int sc_state_lock(int dir_fd, struct sc_err *err);
+void sc_state_unlock(int dir_fd);
 void sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process, struct sc_arena *arena,
                         struct sc_state *out);
 /* What the kernel says now: the pid with this start time and boot id, not a zombie; frozen? */

@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -11,6 +13,8 @@
 
 #define STATE_MAX        (1 << 20)
 #define FREEZER_TEXT_MAX 64
+#define LOCK_WAIT_NSEC   INT64_C(10000000000)
+#define LOCK_DELAY_NSEC  2000000
 
 static const struct {
     enum sc_status status;
@@ -66,6 +70,7 @@ sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability dura
     json_object_set_new(json, "startTime", json_integer((json_int_t)state->start_time));
     json_object_set_new(json, "namespaces", json_integer((json_int_t)state->ns_flags));
     json_object_set_new(json, "createdAt", json_integer(state->created_at));
+    json_object_set_new(json, "isCreating", json_boolean(state->is_creating));
     json_object_set_new(json, "wasStarted", json_boolean(state->was_started));
     json_object_set_new(json, "hasTerminal", json_boolean(state->has_terminal));
     json_object_set_new(json, "hasOwnPidNamespace", json_boolean(state->has_own_pid_ns));
@@ -98,6 +103,7 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
         sc_json_get_u64(json, "startTime", "state", &out->start_time, err) < 0 ||
         sc_json_get_u64(json, "namespaces", "state", &out->ns_flags, err) < 0 ||
         sc_json_get_i64(json, "createdAt", "state", &out->created_at, err) < 0 ||
+        sc_json_get_bool(json, "isCreating", "state", &out->is_creating, err) < 0 ||
         sc_json_get_bool(json, "wasStarted", "state", &out->was_started, err) < 0 ||
         sc_json_get_bool(json, "hasTerminal", "state", &out->has_terminal, err) < 0 ||
         sc_json_get_bool(json, "hasOwnPidNamespace", "state", &out->has_own_pid_ns, err) < 0 ||
@@ -106,7 +112,37 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
         sc_json_get_strv(json, "annotations", "state", arena, &out->annotations, err) < 0)
         return -1;
     out->pid = (pid_t)pid;
+    if (out->is_creating) {
+        out->has_creator = flock(dir_fd, LOCK_SH | LOCK_NB) < 0;
+        if (!out->has_creator)
+            sc_state_unlock(dir_fd);
+    }
     return sc_arena_check(arena, err);
+}
+
+int
+sc_state_lock(int dir_fd, struct sc_err *err)
+{
+    int64_t deadline = 0;
+
+    while (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return sc_err_errno(err, errno, "lock the state directory");
+        if (deadline == 0)
+            deadline = sc_time_monotonic() + LOCK_WAIT_NSEC;
+        else if (sc_time_monotonic() >= deadline)
+            return sc_err_set(err, SC_ERR_BUSY,
+                              "lock the state directory: another process creates, starts or deletes "
+                              "this container");
+        nanosleep(&(struct timespec){.tv_nsec = LOCK_DELAY_NSEC}, NULL);
+    }
+    return 0;
+}
+
+void
+sc_state_unlock(int dir_fd)
+{
+    (void)flock(dir_fd, LOCK_UN);
 }
 
 void
@@ -191,6 +227,8 @@ sc_state_status(const struct sc_state *state)
     struct sc_err ignored = SC_ERR_INIT;
     char boot_id[40];
 
+    if (state->is_creating && state->has_creator)
+        return SC_STATUS_CREATING;
     if (state->pid <= 0)
         return SC_STATUS_STOPPED;
     if (state->boot_id != NULL && (sc_boot_id(boot_id, &ignored) < 0 || strcmp(boot_id, state->boot_id) != 0))
@@ -199,6 +237,8 @@ sc_state_status(const struct sc_state *state)
         return SC_STATUS_STOPPED;
     if (is_frozen(state))
         return SC_STATUS_PAUSED;
+    if (state->is_creating)
+        return SC_STATUS_CREATING;
     return state->was_started ? SC_STATUS_RUNNING : SC_STATUS_CREATED;
 }
 

@@ -305,6 +305,9 @@ step_wait_start(struct sc_executor *x, const struct sc_step *step)
     result = sc_child_send(x->sock, SC_CHILD_CREATED, 0, 0, -1);
     if (result < 0)
         return result;
+    ssize_t len = recv(x->sock, &word, 1, 0);
+    if (len != 1)
+        return len < 0 ? -errno : -ECONNRESET;
     for (;;) {
         int fd = accept4(x->how->gate_fd, NULL, NULL, SOCK_CLOEXEC);
 

@@ -150,6 +150,17 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
     return sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err);
 }
 
+/* The process exists: from here on whoever deletes the container finds it by its pid, whatever becomes of us. */
+static int
+record_process(void *data, const struct sc_process *process, struct sc_err *err)
+{
+    struct creation *c = data;
+
+    c->state.pid = process->pid;
+    c->state.start_time = process->start_time;
+    return sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err);
+}
+
 static int
 make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
 {
@@ -163,7 +174,10 @@ make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
             return sc_err_set(err, SC_ERR_EXISTS, "container with id exists already: %s", id);
         return sc_err_errno(err, errno, "make state directory of %s", id);
     }
-    return sc_dir_open_at(root, id, err);
+    sc_cleanup_fd dir = sc_dir_open_at(root, id, err);
+    if (dir < 0 || sc_state_lock(dir, err) < 0)
+        return -1;
+    return sc_steal_fd(&dir);
 }
 
 int
@@ -193,9 +207,13 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     how.gate_fd = c->gate_fd;
     how.state_with_pid = write_state_for_hook;
     how.state_data = c;
+    how.record = record_process;
+    how.record_data = c;
+    how.lock_fd = c->dir_fd;
     /* what is needed to clean up is known before anything is made */
     sc_state_from_plan(&c->plan, process, &cli->arena, &c->state);
     c->state.bundle = c->bundle;
+    c->state.is_creating = true;
     if (sc_arena_check(&cli->arena, err) < 0 || sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0)
         return -1;
     if (c->spec.hooks.create_container.count + c->spec.hooks.start_container.count > 0) {
@@ -205,8 +223,7 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     }
     if (sc_launch_run(&c->plan, &how, process, err) < 0)
         return -1;
-    c->state.pid = process->pid;
-    c->state.start_time = process->start_time;
+    c->state.is_creating = false;
     c->state.was_started = !waits;
     if (sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0 || sc_oci_publish(cli, process, err) < 0) {
         struct sc_err ignored = SC_ERR_INIT;
@@ -237,6 +254,7 @@ create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process
         (void)!sc_oci_remove_state(cli, id, &ignored);
         return -1;
     }
+    sc_state_unlock(c->dir_fd);
     return 0;
 }
 
@@ -287,7 +305,7 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
 {
     struct sc_state state = {0};
     struct sc_oci_spec spec = {0};
-    sc_cleanup_fd dir = sc_oci_open_state(cli, cli->args.count > 0 ? cli->args.items[0] : NULL, &state, err);
+    sc_cleanup_fd dir = sc_oci_lock_state(cli, cli->args.count > 0 ? cli->args.items[0] : NULL, &state, err);
 
     if (dir < 0)
         return -1;
@@ -302,6 +320,7 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
     state.was_started = true;
     if (sc_state_write(dir, &state, SC_VOLATILE, err) < 0)
         return -1;
+    sc_state_unlock(dir);
     if (spec.hooks.poststart.count > 0) {
         sc_cleanup_buf text = SC_BUF_INIT;
 

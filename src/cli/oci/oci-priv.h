@@ -37,6 +37,8 @@ SC_MUST_CHECK int sc_oci_verb_ps(struct sc_oci_cli *cli, struct sc_err *err);
 /* The container's state directory (O_PATH is not enough: files are made in it) and state. */
 SC_MUST_CHECK int sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state,
                                     struct sc_err *err); /* fd or -1 */
+/* The same, and locked against other creates, starts and deletes of it until the descriptor is closed. */
+SC_MUST_CHECK int sc_oci_lock_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_check_id(const char *id, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena,
                                    struct sc_oci_spec *out, struct sc_err *err);

@@ -15,8 +15,8 @@
 #define KILL_WAIT_NS 50000000
 #define KILL_TRIES   100
 
-int
-sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err)
+static int
+open_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
 {
     if (sc_oci_check_id(id, err) < 0)
         return -1;
@@ -24,14 +24,40 @@ sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state
     if (path == NULL)
         return sc_err_nomem(err);
     /* lint: a path of the host that the caller names */
-    sc_cleanup_fd dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (dir < 0 && errno == ENOENT)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "container does not exist: %s", id);
-    if (dir < 0)
-        return sc_err_errno(err, errno, "open state of %s", id);
-    if (sc_state_read(dir, &cli->arena, state, err) < 0)
+    return dir >= 0 ? dir : sc_err_errno(err, errno, "open state of %s", id);
+}
+
+static int
+open_state(struct sc_oci_cli *cli, const char *id, bool is_locked, struct sc_state *state, struct sc_err *err)
+{
+    sc_cleanup_fd dir = open_state_dir(cli, id, err);
+    struct sc_err why = SC_ERR_INIT;
+
+    if (dir < 0 || (is_locked && sc_state_lock(dir, err) < 0))
+        return -1;
+    if (sc_state_read(dir, &cli->arena, state, &why) < 0) {
+        /* a create that wrote nothing yet, or a delete that removed it already: there is no container */
+        if (why.kind == SC_ERR_NOT_FOUND)
+            return sc_err_set(err, SC_ERR_NOT_FOUND, "container does not exist: %s", id);
+        *err = why;
         return sc_err_wrap(err, "read state of %s", id);
+    }
     return sc_steal_fd(&dir);
+}
+
+int
+sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err)
+{
+    return open_state(cli, id, false, state, err);
+}
+
+int
+sc_oci_lock_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err)
+{
+    return open_state(cli, id, true, state, err);
 }
 
 int
@@ -88,16 +114,45 @@ end_by_force(const struct sc_state *state, struct sc_err *err)
     return 0;
 }
 
+/* Something may still be creating, starting or deleting it: with force its process is ended first, so that the other
+ * fails and lets go of the lock. */
+static int
+lock_for_delete(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err)
+{
+    sc_cleanup_fd seen = sc_oci_open_state(cli, id, state, err);
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (seen < 0)
+        return -1;
+    if (state->has_creator && !cli->is_force)
+        return sc_err_set(err, SC_ERR_BUSY, "cannot delete container %s that is not stopped: creating", id);
+    if (state->has_creator || (cli->is_force && sc_state_status(state) == SC_STATUS_CREATED))
+        (void)!sc_runtime_delete(state, &ignored);
+    return sc_oci_lock_state(cli, id, state, err);
+}
+
+/* What a create or delete that was killed left of the state: a directory without state.json. */
+static int
+delete_remains(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd dir = open_state_dir(cli, id, &ignored);
+
+    if (dir < 0)
+        return 0;
+    return sc_state_lock(dir, err) < 0 ? -1 : sc_oci_remove_state(cli, id, err);
+}
+
 int
 sc_oci_verb_delete(struct sc_oci_cli *cli, struct sc_err *err)
 {
     struct sc_state state = {0};
     struct sc_err why = SC_ERR_INIT;
-    sc_cleanup_fd dir = sc_oci_open_state(cli, first_arg(cli), &state, &why);
+    sc_cleanup_fd dir = lock_for_delete(cli, first_arg(cli), &state, &why);
 
     if (dir < 0) {
         if (cli->is_force && why.kind == SC_ERR_NOT_FOUND)
-            return 0;
+            return delete_remains(cli, first_arg(cli), err);
         *err = why;
         return -1;
     }
