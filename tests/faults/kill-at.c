@@ -7,6 +7,7 @@
  *
  *     cli       the program itself                     launcher  a child of it, until it executes something
  *     monitor   a process that executed sc-monitor     init      a child of the launcher, until it executes something
+ *     child     another name of launcher: sc-oci launches by itself, and its child is the container's first process
  *
  * SIGKILL comes at the entry of the call, so the call is not made: for every n that is each state between two calls.
  * Then all processes run on untraced by calls until they end; with -r until the program itself has ended. N = 0 kills
@@ -186,7 +187,9 @@ role_from_name(const char *name)
     for (enum role role = ROLE_CLI; role < ROLE_OTHER; role++)
         if (strcmp(name, role_names[role]) == 0)
             return role;
-    fprintf(stderr, "kill-at: role must be cli, launcher, monitor or init, not \"%s\"\n", name);
+    if (strcmp(name, "child") == 0)
+        return ROLE_LAUNCHER;
+    fprintf(stderr, "kill-at: role must be cli, launcher, child, monitor or init, not \"%s\"\n", name);
     exit(2);
 }
 
