@@ -275,8 +275,8 @@ say_machine(struct explain *ex, const char *path, const struct elf_view *elf)
 
     machine_name(elf->machine, theirs);
     machine_name(NATIVE_MACHINE, ours);
-    (void)say(ex, SC_ERR_UNSUPPORTED, 126, "run \"%s\": it is a program for %s, and this machine is %s", path, theirs,
-              ours);
+    (void)say(ex, SC_ERR_UNSUPPORTED, 126,
+              "run \"%s\": exec format error: it is a program for %s, and this machine is %s", path, theirs, ours);
     return sc_err_remedy(ex->err, "use an image for %s", ours);
 }
 
@@ -289,12 +289,13 @@ explain_elf(struct explain *ex, const char *path, int fd, const char *head, size
     sc_cleanup_fd loader_fd = -1;
 
     if (!parse_elf_head((const unsigned char *)head, len, &elf))
-        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": it begins like an ELF program but is damaged", path);
+        return say(ex, SC_ERR_INVALID, 126,
+                   "run \"%s\": exec format error: it begins like an ELF program but is damaged", path);
     if (elf.machine != NATIVE_MACHINE && elf.machine != COMPAT_MACHINE)
         return say_machine(ex, path, &elf);
     switch (find_loader(fd, &elf, loader)) {
     case LOADER_BROKEN:
-        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": it is an ELF program, but damaged", path);
+        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": exec format error: it is an ELF program, but damaged", path);
     case LOADER_NONE:
         /* Nothing is missing: 32-bit code on a kernel without support for it is what is left. */
         return elf.machine != NATIVE_MACHINE && ex->errnum == ENOEXEC ? say_machine(ex, path, &elf)
@@ -304,13 +305,15 @@ explain_elf(struct explain *ex, const char *path, int fd, const char *head, size
     }
     loader_fd = look_at(ex, loader, &st);
     if (loader_fd < 0) {
-        (void)say(ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": its loader \"%s\" is missing", path, loader);
+        (void)say(ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": no such file or directory: its loader \"%s\" is missing",
+                  path, loader);
         return sc_err_remedy(ex->err,
                              "the program needs the C library that it was built with: add it to the image, or use a "
                              "statically linked program");
     }
     if (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0)
-        return say(ex, SC_ERR_DENIED, 126, "run \"%s\": its loader \"%s\" is not executable", path, loader);
+        return say(ex, SC_ERR_DENIED, 126, "run \"%s\": permission denied: its loader \"%s\" is not executable", path,
+                   loader);
     return elf.machine != NATIVE_MACHINE && ex->errnum == ENOEXEC ? say_machine(ex, path, &elf)
                                                                   : say_errno(ex, path, ex->errnum);
 }
@@ -324,13 +327,15 @@ explain_script(struct explain *ex, const char *path, const char *head, size_t le
     size_t name_len;
 
     if (!parse_shebang(head, len, interpreter))
-        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": its first line names no interpreter after \"#!\"", path);
+        return say(ex, SC_ERR_INVALID, 126,
+                   "run \"%s\": exec format error: its first line names no interpreter after \"#!\"", path);
     name_len = strlen(interpreter);
     if (interpreter[name_len - 1] == '\r') {
         interpreter[name_len - 1] = '\0';
         (void)say(ex, SC_ERR_NOT_FOUND, 127,
-                  "run \"%s\": its interpreter \"%s\\r\" is missing: the first line ends in a carriage return", path,
-                  interpreter);
+                  "run \"%s\": no such file or directory: its interpreter \"%s\\r\" is missing: the first line ends in "
+                  "a carriage return",
+                  path, interpreter);
         return sc_err_remedy(ex->err, "save the script with unix line ends, for example with dos2unix");
     }
     if (depth == DEPTH_MAX)
@@ -352,21 +357,24 @@ explain_file(struct explain *ex, const char *path, const char *of, int depth)
         if (path_fd != -ENOENT && path_fd != -ENOTDIR)
             return say_errno(ex, of != NULL ? of : path, -path_fd);
         if (of != NULL)
-            return say(ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": its interpreter \"%s\" is missing", of, path);
-        return say(ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": there is no such file", path);
+            return say(ex, SC_ERR_NOT_FOUND, 127,
+                       "run \"%s\": no such file or directory: its interpreter \"%s\" is missing", of, path);
+        return say(ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": no such file or directory", path);
     }
     if (of != NULL && (!S_ISREG(st.st_mode) || (st.st_mode & 0111) == 0))
-        return say(ex, SC_ERR_DENIED, 126, "run \"%s\": its interpreter \"%s\" is not executable", of, path);
+        return say(ex, SC_ERR_DENIED, 126, "run \"%s\": permission denied: its interpreter \"%s\" is not executable",
+                   of, path);
     if (S_ISDIR(st.st_mode))
-        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": it is a directory", path);
+        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": permission denied: it is a directory", path);
     if (!S_ISREG(st.st_mode))
-        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": it is not a file", path);
+        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": permission denied: it is not a file", path);
     if ((st.st_mode & 0111) == 0) {
-        (void)say(ex, SC_ERR_DENIED, 126, "run \"%s\": it is not executable (mode %04o)", path, st.st_mode & 07777);
+        (void)say(ex, SC_ERR_DENIED, 126, "run \"%s\": permission denied: it is not executable (mode %04o)", path,
+                  st.st_mode & 07777);
         return sc_err_remedy(ex->err, "set the mode with chmod +x, in the image or where it is built");
     }
     if (st.st_size == 0)
-        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": it is an empty file", path);
+        return say(ex, SC_ERR_INVALID, 126, "run \"%s\": exec format error: it is an empty file", path);
     fd = reopen(path_fd);
     if (fd < 0)
         return say_errno(ex, path, ex->errnum);
@@ -377,8 +385,8 @@ explain_file(struct explain *ex, const char *path, const char *of, int depth)
         return explain_elf(ex, path, fd, head, len);
     if (ex->errnum != ENOEXEC)
         return say_errno(ex, path, ex->errnum);
-    (void)say(ex, SC_ERR_INVALID, 126, "run \"%s\": it is neither an ELF program nor a script with a \"#!\" line",
-              path);
+    (void)say(ex, SC_ERR_INVALID, 126,
+              "run \"%s\": exec format error: it is neither an ELF program nor a script with a \"#!\" line", path);
     return sc_err_remedy(ex->err, "if it is a shell script, begin it with #!/bin/sh");
 }
 
@@ -433,7 +441,7 @@ sc_program_explain(int root_fd, const char *program, const struct sc_strv *env, 
     if (strchr(program, '/') != NULL)
         return explain_file(&ex, program, NULL, 0);
     if (path == NULL)
-        return say(&ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": PATH is not set, so there is nowhere to look for it",
+        return say(&ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": executable file not found in $PATH: PATH is not set",
                    program);
     if (search_path(&ex, program, path, found) == SEARCH_NOTHING) {
         (void)say(&ex, SC_ERR_NOT_FOUND, 127, "run \"%s\": executable file not found in $PATH (\"%s\")", program, path);

@@ -114,12 +114,14 @@ test_search(void **state)
     explain("folder", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
             "run \"folder\": executable file not found in $PATH (\"/bin\")");
     explain("tool", NULL, "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"tool\": PATH is not set, so there is nowhere to look for it");
+            "run \"tool\": executable file not found in $PATH: PATH is not set");
     explain("plain", "/usr:/bin", "/", EACCES, 126, SC_ERR_DENIED,
-            "run \"/bin/plain\": it is not executable (mode 0644)");
+            "run \"/bin/plain\": permission denied: it is not executable (mode 0644)");
     /* the first executable one counts, and it is then explained; an empty entry is the working directory */
-    explain("tool", "/bin:/usr", "/", ENOEXEC, 126, SC_ERR_INVALID, "run \"/usr/tool\": it is an empty file");
-    explain("tool", "/bin:", "/usr", ENOEXEC, 126, SC_ERR_INVALID, "run \"./tool\": it is an empty file");
+    explain("tool", "/bin:/usr", "/", ENOEXEC, 126, SC_ERR_INVALID,
+            "run \"/usr/tool\": exec format error: it is an empty file");
+    explain("tool", "/bin:", "/usr", ENOEXEC, 126, SC_ERR_INVALID,
+            "run \"./tool\": exec format error: it is an empty file");
     explain("", "/bin", "/", ENOENT, 127, SC_ERR_INVALID, "run a program: its name is empty");
 }
 
@@ -133,22 +135,27 @@ test_files(void **state)
     assert_int_equal(symlinkat("/nowhere", root_fd, "usr/dangling"), 0);
     assert_int_equal(symlinkat("loop", root_fd, "usr/loop"), 0);
     assert_int_equal(mkfifoat(root_fd, "usr/fifo", 0755), 0);
-    explain("/usr/none", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND, "run \"/usr/none\": there is no such file");
-    explain("/usr/empty/x", "/bin", "/", ENOTDIR, 127, SC_ERR_NOT_FOUND, "run \"/usr/empty/x\": there is no such file");
+    explain("/usr/none", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND, "run \"/usr/none\": no such file or directory");
+    explain("/usr/empty/x", "/bin", "/", ENOTDIR, 127, SC_ERR_NOT_FOUND,
+            "run \"/usr/empty/x\": no such file or directory");
     explain("/usr/dangling", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/dangling\": there is no such file");
+            "run \"/usr/dangling\": no such file or directory");
     explain("/usr/loop", "/bin", "/", ELOOP, 126, SC_ERR_KERNEL,
             "run \"/usr/loop\": too many levels of symbolic links");
-    explain("/usr", "/bin", "/", EACCES, 126, SC_ERR_INVALID, "run \"/usr\": it is a directory");
-    explain("/usr/fifo", "/bin", "/", EACCES, 126, SC_ERR_INVALID, "run \"/usr/fifo\": it is not a file");
-    explain("/usr/empty", "/bin", "/", ENOEXEC, 126, SC_ERR_INVALID, "run \"/usr/empty\": it is an empty file");
+    explain("/usr", "/bin", "/", EACCES, 126, SC_ERR_INVALID, "run \"/usr\": permission denied: it is a directory");
+    explain("/usr/fifo", "/bin", "/", EACCES, 126, SC_ERR_INVALID,
+            "run \"/usr/fifo\": permission denied: it is not a file");
+    explain("/usr/empty", "/bin", "/", ENOEXEC, 126, SC_ERR_INVALID,
+            "run \"/usr/empty\": exec format error: it is an empty file");
     explain("/usr/text", "/bin", "/", ENOEXEC, 126, SC_ERR_INVALID,
-            "run \"/usr/text\": it is neither an ELF program nor a script with a \"#!\" line");
+            "run \"/usr/text\": exec format error: it is neither an ELF program nor a script with a \"#!\" line");
     assert_string_equal(err.remedy, "if it is a shell script, begin it with #!/bin/sh");
     explain("/usr/closed", "/bin", "/", EACCES, 126, SC_ERR_DENIED,
-            "run \"/usr/closed\": it is not executable (mode 0600)");
-    explain("./empty", "/bin", "/usr", ENOEXEC, 126, SC_ERR_INVALID, "run \"./empty\": it is an empty file");
-    explain("../usr/empty", "/bin", "/usr", ENOEXEC, 126, SC_ERR_INVALID, "run \"../usr/empty\": it is an empty file");
+            "run \"/usr/closed\": permission denied: it is not executable (mode 0600)");
+    explain("./empty", "/bin", "/usr", ENOEXEC, 126, SC_ERR_INVALID,
+            "run \"./empty\": exec format error: it is an empty file");
+    explain("../usr/empty", "/bin", "/usr", ENOEXEC, 126, SC_ERR_INVALID,
+            "run \"../usr/empty\": exec format error: it is an empty file");
     /* nothing in the file says why: execve's own word */
     explain("/usr/text", "/bin", "/", E2BIG, 126, SC_ERR_KERNEL, "run \"/usr/text\": argument list too long");
     explain("/usr/text", "/bin", "/", EACCES, 126, SC_ERR_DENIED, "run \"/usr/text\": permission denied");
@@ -161,10 +168,10 @@ test_stays_inside(void **state)
     (void)state;
     assert_int_equal(symlinkat("/bin/sh", root_fd, "usr/sh"), 0);
     assert_int_equal(symlinkat("../../../../../../bin/sh", root_fd, "usr/up"), 0);
-    explain("/usr/sh", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND, "run \"/usr/sh\": there is no such file");
-    explain("/usr/up", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND, "run \"/usr/up\": there is no such file");
+    explain("/usr/sh", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND, "run \"/usr/sh\": no such file or directory");
+    explain("/usr/up", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND, "run \"/usr/up\": no such file or directory");
     explain("../../../../../bin/sh", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"../../../../../bin/sh\": there is no such file");
+            "run \"../../../../../bin/sh\": no such file or directory");
 }
 
 static void
@@ -175,45 +182,46 @@ test_scripts(void **state)
     (void)state;
     put_text("usr/s1", "#!/bin/nosh\necho\n", 0755);
     explain("/usr/s1", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/s1\": its interpreter \"/bin/nosh\" is missing");
+            "run \"/usr/s1\": no such file or directory: its interpreter \"/bin/nosh\" is missing");
     put_text("usr/s2", "#!  \t/bin/nosh  -x\t-y\n", 0755);
     explain("/usr/s2", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/s2\": its interpreter \"/bin/nosh\" is missing");
+            "run \"/usr/s2\": no such file or directory: its interpreter \"/bin/nosh\" is missing");
     put_text("usr/s3", "#!/bin/nosh\r\necho\r\n", 0755);
     explain("/usr/s3", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/s3\": its interpreter \"/bin/nosh\\r\" is missing: the first line ends in a carriage return");
+            "run \"/usr/s3\": no such file or directory: its interpreter \"/bin/nosh\\r\" is missing: the first line "
+            "ends in a carriage return");
     assert_string_equal(err.remedy, "save the script with unix line ends, for example with dos2unix");
     put_text("usr/s4", "#!/bin/nosh", 0755); /* no newline at all */
     explain("/usr/s4", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/s4\": its interpreter \"/bin/nosh\" is missing");
+            "run \"/usr/s4\": no such file or directory: its interpreter \"/bin/nosh\" is missing");
     put_text("usr/s5", "#!   \necho\n", 0755);
     explain("/usr/s5", "/bin", "/", ENOEXEC, 126, SC_ERR_INVALID,
-            "run \"/usr/s5\": its first line names no interpreter after \"#!\"");
+            "run \"/usr/s5\": exec format error: its first line names no interpreter after \"#!\"");
     put_text("usr/s6", "#!", 0755);
     explain("/usr/s6", "/bin", "/", ENOEXEC, 126, SC_ERR_INVALID,
-            "run \"/usr/s6\": its first line names no interpreter after \"#!\"");
+            "run \"/usr/s6\": exec format error: its first line names no interpreter after \"#!\"");
     /* the kernel reads 256 bytes; a name that may go on past them is none */
     memset(line, 'a', sizeof(line));
     memcpy(line, "#!/", 3);
     put("usr/s7", line, sizeof(line), 0755);
     explain("/usr/s7", "/bin", "/", ENOEXEC, 126, SC_ERR_INVALID,
-            "run \"/usr/s7\": its first line names no interpreter after \"#!\"");
+            "run \"/usr/s7\": exec format error: its first line names no interpreter after \"#!\"");
     /* the interpreter's own troubles */
     put_text("usr/data", "x", 0644);
     put_text("usr/s8", "#!/usr/data\n", 0755);
     explain("/usr/s8", "/bin", "/", EACCES, 126, SC_ERR_DENIED,
-            "run \"/usr/s8\": its interpreter \"/usr/data\" is not executable");
+            "run \"/usr/s8\": permission denied: its interpreter \"/usr/data\" is not executable");
     put_text("usr/s9", "#!/usr\n", 0755);
     explain("/usr/s9", "/bin", "/", EACCES, 126, SC_ERR_DENIED,
-            "run \"/usr/s9\": its interpreter \"/usr\" is not executable");
+            "run \"/usr/s9\": permission denied: its interpreter \"/usr\" is not executable");
     put_text("usr/s10", "#!/usr/s1\n", 0755);
     explain("/usr/s10", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/s1\": its interpreter \"/bin/nosh\" is missing");
+            "run \"/usr/s1\": no such file or directory: its interpreter \"/bin/nosh\" is missing");
     put_text("usr/s11", "#!/usr/s11\n", 0755);
     explain("/usr/s11", "/bin", "/", ELOOP, 126, SC_ERR_KERNEL, "run \"/usr/s11\": too many levels of symbolic links");
     put_text("usr/s12", "#!s1\n", 0755); /* relative to the working directory, as the kernel has it */
     explain("/usr/s12", "/bin", "/usr", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"s1\": its interpreter \"/bin/nosh\" is missing");
+            "run \"s1\": no such file or directory: its interpreter \"/bin/nosh\" is missing");
 }
 
 #if defined(__x86_64__)
@@ -236,10 +244,10 @@ test_elf(void **state)
     (void)state;
     put("usr/e1", &elf, sizeof(elf), 0755);
     explain("/usr/e1", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/e1\": its loader \"/lib/ld-test.so\" is missing");
+            "run \"/usr/e1\": no such file or directory: its loader \"/lib/ld-test.so\" is missing");
     put_text("lib/ld-test.so", "x", 0644);
     explain("/usr/e1", "/bin", "/", EACCES, 126, SC_ERR_DENIED,
-            "run \"/usr/e1\": its loader \"/lib/ld-test.so\" is not executable");
+            "run \"/usr/e1\": permission denied: its loader \"/lib/ld-test.so\" is not executable");
     put_text("lib/ld-test.so", "x", 0755);
     explain("/usr/e1", "/bin", "/", ENOMEM, 126, SC_ERR_KERNEL, "run \"/usr/e1\": cannot allocate memory");
     /* as a script's interpreter */
@@ -247,16 +255,16 @@ test_elf(void **state)
     put("usr/e2", &elf, sizeof(elf), 0755);
     put_text("usr/s", "#!/usr/e2\n", 0755);
     explain("/usr/s", "/bin", "/", ENOENT, 127, SC_ERR_NOT_FOUND,
-            "run \"/usr/e2\": its loader \"/lib/ld-gone.so\" is missing");
+            "run \"/usr/e2\": no such file or directory: its loader \"/lib/ld-gone.so\" is missing");
     elf = elf64(THEIRS, NULL);
     put("usr/e3", &elf, sizeof(elf), 0755);
     explain("/usr/e3", "/bin", "/", ENOEXEC, 126, SC_ERR_UNSUPPORTED,
-            "run \"/usr/e3\": it is a program for " OTHER ", and this machine is " NAME);
+            "run \"/usr/e3\": exec format error: it is a program for " OTHER ", and this machine is " NAME);
     assert_string_equal(err.remedy, "use an image for " NAME);
     elf = elf64(0x7777, NULL);
     put("usr/e4", &elf, sizeof(elf), 0755);
     explain("/usr/e4", "/bin", "/", ENOEXEC, 126, SC_ERR_UNSUPPORTED,
-            "run \"/usr/e4\": it is a program for machine 30583, and this machine is " NAME);
+            "run \"/usr/e4\": exec format error: it is a program for machine 30583, and this machine is " NAME);
     /* static and whole: execve's word */
     elf = elf64(OURS, NULL);
     put("usr/e5", &elf, sizeof(elf), 0755);
@@ -277,12 +285,12 @@ test_elf_other_shapes(void **state)
     big.head.e_phentsize = (Elf64_Half)__builtin_bswap16(sizeof(Elf64_Phdr));
     put("usr/big", &big, sizeof(big), 0755);
     explain("/usr/big", "/bin", "/", ENOEXEC, 126, SC_ERR_UNSUPPORTED,
-            "run \"/usr/big\": it is a program for s390x, and this machine is " NAME);
+            "run \"/usr/big\": exec format error: it is a program for s390x, and this machine is " NAME);
 #if defined(__x86_64__)
     /* a kernel without 32-bit support */
     put("usr/small", &small, sizeof(small), 0755);
     explain("/usr/small", "/bin", "/", ENOEXEC, 126, SC_ERR_UNSUPPORTED,
-            "run \"/usr/small\": it is a program for i386, and this machine is x86_64");
+            "run \"/usr/small\": exec format error: it is a program for i386, and this machine is x86_64");
     explain("/usr/small", "/bin", "/", ENOMEM, 126, SC_ERR_KERNEL, "run \"/usr/small\": cannot allocate memory");
 #endif
 }
@@ -291,8 +299,8 @@ test_elf_other_shapes(void **state)
 static void
 test_elf_damaged(void **state)
 {
-    static const char damaged[] = "run \"/usr/d\": it is an ELF program, but damaged";
-    static const char begins[] = "run \"/usr/d\": it begins like an ELF program but is damaged";
+    static const char damaged[] = "run \"/usr/d\": exec format error: it is an ELF program, but damaged";
+    static const char begins[] = "run \"/usr/d\": exec format error: it begins like an ELF program but is damaged";
     struct elf64 elf = elf64(OURS, "/lib/ld.so");
 
     (void)state;
