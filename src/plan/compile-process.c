@@ -130,11 +130,20 @@ compile_ids(struct sc_arena *arena, struct sc_steps *steps, const struct sc_proc
     return 0;
 }
 
+/* What a launcher with a smaller bounding set cannot give is left out, not refused (config.md, "Linux Process":
+ * runtimes should not fail on it). A new user namespace starts with all of them. */
+static uint64_t
+grantable(const struct sc_process_ask *ask)
+{
+    return ask->has_user_ns ? ~UINT64_C(0) : ask->host_caps;
+}
+
 static int
 compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
 {
     const struct sc_oci_capabilities *caps = &ask->process->capabilities;
     struct sc_step *step = NULL, *seccomp = NULL;
+    uint64_t can = grantable(ask);
 
     /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it is loaded while there is one (seccomp(2)). */
     if (ask->seccomp != NULL && !ask->process->no_new_privileges) {
@@ -147,18 +156,18 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
     }
     if ((step = add(arena, steps, SC_OP_CAPS_BOUNDING, "what is dropped here no program can ever get back")) == NULL)
         return sc_err_nomem(err);
-    step->u.caps.bounding = caps->is_set ? caps->bounding : 0;
+    step->u.caps.bounding = caps->is_set ? caps->bounding & can : 0;
     if (compile_ids(arena, steps, ask, err) < 0)
         return -1;
     if ((step = add(arena, steps, SC_OP_CAPS, "the capabilities of the process, no others")) == NULL)
         return sc_err_nomem(err);
     if (caps->is_set) {
-        step->u.caps.effective = caps->effective;
-        step->u.caps.permitted = caps->permitted;
-        step->u.caps.inheritable = caps->inheritable;
+        step->u.caps.effective = caps->effective & can;
+        step->u.caps.permitted = caps->permitted & can;
+        step->u.caps.inheritable = caps->inheritable & can;
         /* capabilities(7): none is ambient that is not permitted and inheritable; configs of runc 1.1 ask for more, and
          * runc raises what it can */
-        step->u.caps.ambient = caps->ambient & caps->inheritable & caps->permitted;
+        step->u.caps.ambient = caps->ambient & caps->inheritable & caps->permitted & can;
     }
     if (ask->process->no_new_privileges) {
         if (add(arena, steps, SC_OP_NO_NEW_PRIVS,
