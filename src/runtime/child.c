@@ -15,10 +15,10 @@
 #include "runtime/launch-priv.h"
 
 int
-sc_child_send(int sock, enum sc_child_msg_type type, int step, int errnum, int fd)
+sc_child_send(int sock, const struct sc_child_msg *body, int fd)
 {
-    struct sc_child_msg body = {.type = (int32_t)type, .step = step, .errnum = errnum};
-    struct iovec part = {.iov_base = &body, .iov_len = sizeof(body)};
+    struct sc_child_msg copy = *body;
+    struct iovec part = {.iov_base = &copy, .iov_len = sizeof(copy)};
     union {
         char bytes[CMSG_SPACE(sizeof(int))];
         struct cmsghdr align;
@@ -37,9 +37,9 @@ sc_child_send(int sock, enum sc_child_msg_type type, int step, int errnum, int f
     for (;;) {
         /* write where it will do: a seccomp profile that forbids sendmsg is common enough. Nobody there any more:
          * SIGPIPE ends the child, and nothing runs unsupervised. */
-        ssize_t len = fd >= 0 ? sendmsg(sock, &msg, 0) : write(sock, &body, sizeof(body));
+        ssize_t len = fd >= 0 ? sendmsg(sock, &msg, 0) : write(sock, &copy, sizeof(copy));
 
-        if (len == (ssize_t)sizeof(body))
+        if (len == (ssize_t)sizeof(copy))
             return 0;
         if (errno != EINTR)
             return -errno;
@@ -103,9 +103,13 @@ set_stdio(const struct sc_launch *how)
 static _Noreturn void
 fail(struct sc_executor *x, int step, int errnum)
 {
+    const struct sc_child_msg msg = {.type = SC_CHILD_FAILED,
+                                     .step = step,
+                                     .op = step >= 0 ? (int32_t)x->plan->child.items[step].op : -1,
+                                     .errnum = errnum};
     char byte;
 
-    (void)sc_child_send(x->sock, SC_CHILD_FAILED, step, errnum, -1);
+    (void)sc_child_send(x->sock, &msg, -1);
     /* the launcher looks at the root through /proc/PID/root, then closes its end */
     while (recv(x->sock, &byte, 1, 0) < 0 && errno == EINTR)
         ;

@@ -8,7 +8,7 @@
  *   CREATED   child       -                        one byte    everything but execve is done; the child waits at the
  *                                                              gate, after the answer: end of file instead ends it
  *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
- *   FAILED    child       step, errno              -           the child waits to be looked at, then to be killed
+ *   FAILED    child       step, op, errno          -           the child waits to be looked at, then to be killed
  *
  * End of file before EXECING or CREATED: the child died (SC_ERR_PEER_DIED). After CREATED the same EXECING and FAILED
  * travel over the connection that start opened at the gate.
@@ -21,7 +21,7 @@
 
 enum sc_child_msg_type { SC_CHILD_WAIT = 1, SC_CHILD_CONSOLE, SC_CHILD_CREATED, SC_CHILD_EXECING, SC_CHILD_FAILED };
 struct sc_child_msg {
-    int32_t type, step, errnum;
+    int32_t type, step, op, errnum; /* op: of the step, for start, which does not have the plan */
 };
 
 /* What the executors of steps share. In the child it is a private copy. */
@@ -47,7 +47,7 @@ sc_child_fn sc_child_executor(enum sc_op op);         /* NULL: not a child's op 
 sc_child_fn sc_child_mount_executor(enum sc_op op);   /* steps-mount.c */
 sc_child_fn sc_child_process_executor(enum sc_op op); /* steps-process.c */
 _Noreturn void sc_child_main(struct sc_executor *x);
-int sc_child_send(int sock, enum sc_child_msg_type type, int step, int errnum, int fd);
+int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: rides along, or -1 */
 int sc_child_hooks(const struct sc_oci_hook_list *list,
                    const char *state_json);                          /* 0 or -errno; used by the launcher too */
 int sc_tree_open_step(const struct sc_step *step, const int *slots); /* fd or -errno */

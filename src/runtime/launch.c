@@ -111,7 +111,10 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
     enum sc_op op = x->plan->child.items[msg->step].op;
     if (op == SC_OP_FIND_PROGRAM || op == SC_OP_EXEC)
         return explain_program(x, msg->errnum, err);
-    return sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
+    (void)sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
+    if (op == SC_OP_CWD)
+        err->exit_code = 126; /* as Docker: the command is there but cannot be run so */
+    return -1;
 }
 
 /* Listens until the child has become the program, or waits at the gate, or failed. */
@@ -316,9 +319,11 @@ sc_gate_open(int state_dir_fd, const struct sc_oci_process *process, pid_t pid, 
             struct sc_plan plan = {.process = process};
 
             x.plan = &plan;
-            return msg.errnum == ENOENT || msg.errnum == EACCES || msg.errnum == ENOEXEC
-                       ? explain_program(&x, msg.errnum, err)
-                       : sc_err_errno(err, msg.errnum, "start the container: step %d of its first process", msg.step);
+            if (msg.op == SC_OP_EXEC)
+                return explain_program(&x, msg.errnum, err);
+            return sc_err_errno(err, msg.errnum, "start the container: %s",
+                                msg.op >= 0 && msg.op < SC_OP_COUNT ? sc_op_name((enum sc_op)msg.op)
+                                                                    : "its first process");
         }
     }
 }

@@ -323,7 +323,7 @@ step_console(struct sc_executor *x, const struct sc_step *step)
             close(target);
     }
     if (result == 0)
-        result = sc_child_send(x->sock, SC_CHILD_CONSOLE, 0, 0, master);
+        result = sc_child_send(x->sock, &(struct sc_child_msg){.type = SC_CHILD_CONSOLE}, master);
     if (result == 0 &&
         (ioctl(slave, TIOCSCTTY, 0) < 0 || dup2(slave, 0) < 0 || dup2(slave, 1) < 0 || dup2(slave, 2) < 0))
         result = -errno;

@@ -48,7 +48,8 @@ static int
 step_wait(struct sc_executor *x, const struct sc_step *step)
 {
     char answer;
-    int result = sc_child_send(x->sock, SC_CHILD_WAIT, (int)(step - x->plan->child.items), 0, -1);
+    const struct sc_child_msg msg = {.type = SC_CHILD_WAIT, .step = (int32_t)(step - x->plan->child.items)};
+    int result = sc_child_send(x->sock, &msg, -1);
 
     if (result < 0)
         return result;
@@ -261,7 +262,9 @@ step_cwd(struct sc_executor *x, const struct sc_step *step)
 
     if (root < 0)
         return -errno;
-    fd = sc_path_make(root, step->u.text.text, false, 0755);
+    /* exec must not leave a directory behind in a container that runs */
+    fd = x->plan->is_exec ? sc_path_open(root, step->u.text.text, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
+                          : sc_path_make(root, step->u.text.text, false, 0755);
     if (fd < 0)
         return fd;
     result = check(fchdir(fd));
@@ -302,7 +305,7 @@ step_wait_start(struct sc_executor *x, const struct sc_step *step)
     int result;
 
     (void)step;
-    result = sc_child_send(x->sock, SC_CHILD_CREATED, 0, 0, -1);
+    result = sc_child_send(x->sock, &(struct sc_child_msg){.type = SC_CHILD_CREATED}, -1);
     if (result < 0)
         return result;
     ssize_t len = recv(x->sock, &word, 1, 0);
@@ -423,7 +426,7 @@ step_exec(struct sc_executor *x, const struct sc_step *step)
 {
     /* init's candidates list is itself; a program's is what FIND_PROGRAM found */
     size_t index = step->u.exec.candidates[0] == step->u.exec.argv[0] ? 0 : x->candidate;
-    int result = sc_child_send(x->sock, SC_CHILD_EXECING, 0, 0, -1);
+    int result = sc_child_send(x->sock, &(struct sc_child_msg){.type = SC_CHILD_EXECING}, -1);
 
     if (result < 0)
         return result; /* nobody is there any more: do not run unsupervised */

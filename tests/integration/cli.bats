@@ -361,6 +361,24 @@ END
     sc_ok rm -f one
 }
 
+@test "exec -w: a directory that is not there is an error, and is not made" {
+    sleeper --name one
+    run_sc exec -w /no/such one pwd
+    expect_error 126 'no such file or directory'
+    expect_stderr '/no/such'
+    sc_ok exec one test ! -e /no
+    sc_ok rm -f one
+}
+
+@test "what cannot be executed is told in execve's words, 126; what is missing, 127" {
+    run_sc run --rm base /etc
+    expect_error 126 'run "/etc": permission denied: it is a directory'
+    run_sc run --rm base /no/such
+    expect_error 127 'run "/no/such": no such file or directory'
+    run_sc run --rm base no-such
+    expect_error 127 'run "no-such": executable file not found in $PATH'
+}
+
 @test "exec -it has a terminal of its own" {
     sleeper --name one
     run script -qec "stty rows 33 cols 99; $SC exec -it one sh -c 'tty; stty size'" /dev/null </dev/null
