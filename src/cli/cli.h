@@ -99,6 +99,9 @@ void sc_help_command(const struct sc_command *command, struct sc_buf *out);
 void sc_help_all(struct sc_buf *out);
 /* `sc __options`: every command and option, one a line, for the tests of manual and completions. */
 void sc_help_options(struct sc_buf *out);
+/* `sc __complete WORD...` (complete.c): what the last word may become, for the shells. Containers and images are asked
+ * of cli->engine, which the caller has opened when opens_engine. */
+void sc_cli_complete(struct sc_cli *cli, int argc, char **argv, bool opens_engine, struct sc_buf *out);
 
 /* ---- what run and create share (create-options.c, values.c, mount-value.c, env.c) ------------------------------ */
 

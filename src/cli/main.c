@@ -21,6 +21,21 @@ print_options(void)
     (void)fputs(sc_buf_str(&text), stdout);
 }
 
+/* A shell asks in the middle of a line: what cannot be said is left out, without a word. */
+static void
+print_candidates(int argc, char **argv)
+{
+    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT};
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    bool is_open = sc_cli_engine(&cli, &ignored) == 0;
+
+    sc_cli_complete(&cli, argc, argv, is_open, &text);
+    (void)fputs(sc_buf_str(&text), stdout);
+    sc_engine_release(&cli.engine);
+    sc_arena_release(&cli.arena);
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -58,6 +73,12 @@ main(int argc, char **argv)
         struct sc_err err = SC_ERR_INIT;
 
         print_options();
+        return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
+    }
+    if (argc >= 2 && strcmp(argv[1], "__complete") == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        print_candidates(argc - 2, argv + 2);
         return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
     }
     return run(argc, argv);
