@@ -175,6 +175,7 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
         exec_seccomp(container, options, host, &arena, seccomp, err) < 0)
         return -1;
     ask.pid = state.pid;
+    ask.start_time = state.start_time;
     ask.ns_flags = state.ns_flags;
     ask.has_user_namespace = (state.ns_flags & CLONE_NEWUSER) != 0;
     ask.cgroup_dirs = &state.cgroup_dirs;

@@ -290,6 +290,7 @@ compile_exec_joins(const struct sc_exec_ask *ask, struct sc_arena *arena, struct
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.ns.pid = ask->pid;
+    step->u.ns.start_time = ask->start_time;
     if ((ask->ns_flags & sc_ns_table[SC_NS_PID].clone_flag) != 0) {
         if ((step = sc_steps_add(arena, &out->before, SC_OP_NS_JOIN, slot,
                                  "takes effect for the child that is cloned next")) == NULL)

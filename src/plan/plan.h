@@ -156,6 +156,7 @@ struct sc_step {
             const char *path;
             uint64_t flags;
             pid_t pid;
+            uint64_t start_time; /* PIDFD_OPEN: of the process that is meant */
         } ns; /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
         struct {
             const char *uid_map, *gid_map;
@@ -264,6 +265,7 @@ SC_MUST_CHECK int sc_plan_compile(const struct sc_oci_spec *spec, const struct s
 /* A further process in a running container. */
 struct sc_exec_ask {
     pid_t pid;         /* its init */
+    uint64_t start_time;
     uint64_t ns_flags; /* CLONE_NEW* of the namespaces that differ from ours */
     bool has_user_namespace;
     const struct sc_strv *cgroup_dirs; /* absolute; joined */

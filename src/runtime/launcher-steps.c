@@ -89,7 +89,7 @@ step_ns_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *e
 static int
 step_pidfd_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
-    x->slots[step->slot] = sc_pidfd_open(step->u.ns.pid, 0, err);
+    x->slots[step->slot] = sc_pidfd_open(step->u.ns.pid, step->u.ns.start_time, err);
     return x->slots[step->slot] < 0 ? -1 : 0;
 }
 

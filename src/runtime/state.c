@@ -285,8 +285,6 @@ sc_runtime_freeze(const struct sc_state *state, bool frozen, struct sc_err *err)
 static int
 kill_all(const struct sc_state *state, int signum, struct sc_err *err)
 {
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_pid_list pids = {0};
     bool is_v2 = false;
     const char *dir = find_freezer(state, &is_v2); /* where killing is exact: cgroup.kill, or frozen meanwhile */
 
@@ -296,12 +294,7 @@ kill_all(const struct sc_state *state, int signum, struct sc_err *err)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "kill all: the container has no cgroup to find its processes by");
     if (signum == SIGKILL)
         return sc_cgroup_kill(dir, err);
-    if (sc_cgroup_pids(dir, &arena, &pids, err) < 0)
-        return -1;
-    for (size_t i = 0; i < pids.count; i++)
-        if (kill(pids.items[i], signum) < 0 && errno != ESRCH)
-            return sc_err_errno(err, errno, "kill process %d", (int)pids.items[i]);
-    return 0;
+    return sc_cgroup_signal(dir, signum, err);
 }
 
 int

@@ -361,6 +361,7 @@ sc_oci_verb_exec(struct sc_oci_cli *cli, struct sc_err *err)
         return -1;
 
     struct sc_exec_ask ask = {.pid = state.pid,
+                              .start_time = state.start_time,
                               .cgroup_dirs = &state.cgroup_dirs,
                               .seccomp = &spec.linux_.seccomp,
                               .preserve_fds = cli->preserve_fds,

@@ -107,6 +107,8 @@ SC_MUST_CHECK int sc_cgroup_apply(int cgroup_fd, int hierarchy, const struct sc_
 /* SIGKILLs every process below dir and waits until it is empty (cgroup.kill; else freeze+kill+thaw, v1: freezer dir).
  */
 SC_MUST_CHECK int sc_cgroup_kill(const char *dir, struct sc_err *err);
+/* Sends signum to every process below dir, once; absent is success. */
+SC_MUST_CHECK int sc_cgroup_signal(const char *dir, int signum, struct sc_err *err);
 /* rmdir dir and all below it (children first), retrying EBUSY for up to two seconds; absent is success. */
 SC_MUST_CHECK int sc_cgroup_remove(const char *dir, struct sc_err *err);
 SC_MUST_CHECK int sc_cgroup_freeze(const char *dir, bool is_v2, bool frozen, struct sc_err *err);

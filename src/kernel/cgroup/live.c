@@ -298,10 +298,10 @@ list_has(const struct sc_pid_list *list, pid_t pid)
     return false;
 }
 
-/* Kills a batch of pids of a cgroup that is not frozen. A pid read a moment ago may be another process's by now, on
- * the host's side: it is pinned by a pidfd first and killed only if the cgroup still lists it. */
+/* Signals a batch of pids of a cgroup that is not frozen. A pid read a moment ago may be another process's by now, on
+ * the host's side: it is pinned by a pidfd first and signalled only if the cgroup still lists it. */
 static int
-kill_batch(int fd, const pid_t *pids, size_t count, struct sc_arena *arena, struct sc_err *err)
+signal_batch(int fd, int signum, const pid_t *pids, size_t count, struct sc_arena *arena, struct sc_err *err)
 {
     int pidfds[KILL_BATCH];
     struct sc_pid_list now;
@@ -312,14 +312,14 @@ kill_batch(int fd, const pid_t *pids, size_t count, struct sc_arena *arena, stru
     result = sc_cgroup_collect(fd, true, arena, &now, err);
     for (size_t i = 0; i < count; i++) {
         if (result == 0 && pidfds[i] >= 0 && list_has(&now, pids[i]))
-            (void)syscall(SYS_pidfd_send_signal, pidfds[i], SIGKILL, NULL, 0);
+            (void)syscall(SYS_pidfd_send_signal, pidfds[i], signum, NULL, 0);
         sc_closep(&pidfds[i]);
     }
     return result;
 }
 
 static int
-kill_all(int fd, struct sc_err *err)
+signal_all(int fd, int signum, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_pid_list pids;
@@ -329,7 +329,7 @@ kill_all(int fd, struct sc_err *err)
     for (size_t i = 0; i < pids.count; i += KILL_BATCH) {
         size_t count = pids.count - i < KILL_BATCH ? pids.count - i : KILL_BATCH;
 
-        if (kill_batch(fd, pids.items + i, count, &arena, err) < 0)
+        if (signal_batch(fd, signum, pids.items + i, count, &arena, err) < 0)
             return -1;
     }
     return 0;
@@ -347,12 +347,22 @@ kill_round(int fd, struct sc_err *err)
         (void)freeze_v1(fd, DELAY_MOST * 10);
     if (is_v2 && write_quiet(fd, "cgroup.freeze", "1") == 0)
         (void)wait_event(fd, "frozen", 1, DELAY_MOST * 10);
-    result = kill_all(fd, err);
+    result = signal_all(fd, SIGKILL, err);
     if (is_v1)
         (void)write_quiet(fd, "freezer.state", "THAWED");
     if (is_v2)
         (void)write_quiet(fd, "cgroup.freeze", "0");
     return result;
+}
+
+int
+sc_cgroup_signal(const char *dir, int signum, struct sc_err *err)
+{
+    sc_cleanup_fd fd = openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : sc_err_errno(err, errno, "open cgroup \"%s\"", dir);
+    return signal_all(fd, signum, err) < 0 ? sc_err_wrap(err, "signal the processes of cgroup \"%s\"", dir) : 0;
 }
 
 static int
