@@ -23,7 +23,7 @@ quiet() { "$@" </dev/null >/dev/null 2>&1 3>&-; }
 
 status_of() { oci state "$1" | jq -r .status; }
 
-nothing_is_listed() { is "$(ls -A "$root" | grep -vx .seccomp)" ""; }
+nothing_is_listed() { is "$(find "$root" -mindepth 1 -maxdepth 1 -not -name .seccomp)" ""; }
 
 # Its whole life; $1 is the file that says how it went.
 one_life()
@@ -162,7 +162,7 @@ stopped() { [ "$(status_of "$1")" = stopped ]; }
     # The delete ends the container's process, and waits for the create to notice, which it does when its hook ends.
     { sleep 0.3; touch "$BATS_TEST_TMPDIR/go"; } 3>&- &
     oci delete --force "$id"
-    ! wait "$created"
+    if wait "$created"; then false; fi
     nothing_is_listed
 }
 
@@ -206,7 +206,7 @@ sc-oci: cannot exec in a stopped container"
     is "$(status_of "$id")" stopped
     run_oci --root "$root" kill "$id" KILL
     expect_error 1 "container not running"
-    ! has_ended "$pid"
+    if has_ended "$pid"; then false; fi
     cp "$BATS_TEST_TMPDIR/true.json" "$root/$id/state.json"
     oci delete --force "$id"
     has_ended "$pid"
