@@ -2,6 +2,7 @@
  * kernel: the only code that talks to privileged Linux, one file per facility.
  *
  *   path.c       resolving inside a container's root (openat2), a verified procfs handle
+ *   copy-up.c    a directory's content into a fresh tmpfs
  *   mount.c      detached mounts, bind, attributes, propagation, pivot_root
  *   namespace.c  joining, unsharing, time offsets          idmap.c   id maps, subordinate ids, idmapped mounts
  *   caps.c       capability sets                            process.c clone3, pidfd, start time, rlimits, ids
@@ -63,6 +64,11 @@ int sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached);
 /* The root of this mount namespace becomes root_fd's mount, which covers "/" already. */
 int sc_mount_pivot(int root_fd);
 int sc_mount_chroot(int root_fd);
+
+/* ---- copy-up.c [child] --------------------------------------------------------------- */
+/* Everything below directory from_fd into directory to_fd: files, directories, links, nodes, with owner, mode, times and
+ * extended attributes. What from_fd holds is hostile: no link is followed and no file system is entered. */
+int sc_copy_up(int from_fd, int to_fd);
 
 /* ---- namespace.c [child] -------------------------------------------------------------- */
 int sc_clone3(uint64_t flags, int cgroup_fd, int *pidfd); /* pid, 0 in the child, -errno; cgroup_fd -1: none */

@@ -224,19 +224,99 @@ sc_path_parent(int root_fd, const char *path, const char **name)
     return make_directories(root_fd, path, slash != NULL ? (size_t)(slash - path) : 0, 0755);
 }
 
-int
-sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
-{
-    size_t len = strlen(path);
-    const char *name;
-    int fd = sc_path_open(root_fd, path, O_PATH, 0);
+/* ---- making what a dangling link points to ---------------------------------------------------------------- */
 
-    if (fd != -ENOENT)
-        return fd;
-    while (len > 1 && path[len - 1] == '/')
-        len--;
+struct expansion {
+    char done[PATH_MAX]; /* "/a/b": exists, and no component of it is a link */
+    char rest[PATH_MAX];
+    int links;
+};
+
+static int
+append_name(char *path, const char *name, size_t len)
+{
+    size_t at = strlen(path);
+
+    if (at + 1 + len >= PATH_MAX)
+        return -ENAMETOOLONG;
+    path[at] = '/';
+    memcpy(path + at + 1, name, len);
+    path[at + 1 + len] = '\0';
+    return 0;
+}
+
+static int
+follow_link(struct expansion *e, const char *target, size_t len)
+{
+    size_t rest_len = strlen(e->rest);
+
+    if (++e->links > LINKS_MAX)
+        return -ELOOP;
+    if (len + 1 + rest_len >= PATH_MAX)
+        return -ENAMETOOLONG;
+    memmove(e->rest + len + 1, e->rest, rest_len + 1);
+    memcpy(e->rest, target, len);
+    e->rest[len] = '/';
+    if (target[0] == '/')
+        e->done[0] = '\0';
+    return 0;
+}
+
+/* One component of rest goes to done, or is replaced by what it links to. */
+static int
+expand_one(int root_fd, struct expansion *e)
+{
+    char target[PATH_MAX], name[NAME_MAX + 1];
+    size_t skip = strspn(e->rest, "/"), len = strcspn(e->rest + skip, "/");
+    ssize_t target_len = -1;
+
+    if (len > NAME_MAX)
+        return -ENAMETOOLONG;
+    memcpy(name, e->rest + skip, len);
+    name[len] = '\0';
+    memmove(e->rest, e->rest + skip + len, strlen(e->rest + skip + len) + 1);
+    if (len == 0 || strcmp(name, ".") == 0)
+        return 0;
+    if (strcmp(name, "..") == 0) {
+        char *slash = strrchr(e->done, '/');
+
+        if (slash != NULL)
+            *slash = '\0';
+        return 0;
+    }
+    int dir = sc_path_open(root_fd, e->done[0] != '\0' ? e->done : "/", O_PATH | O_DIRECTORY, 0);
+    if (dir >= 0) {
+        target_len = readlinkat(dir, name, target, sizeof(target) - 1);
+        close(dir);
+    }
+    return target_len < 0 ? append_name(e->done, name, len) : follow_link(e, target, (size_t)target_len);
+}
+
+/* The same path without links: an image may bring /etc/resolv.conf as a link to what is made at run time. Whoever
+ * changes the image meanwhile changes only which place inside the root it is. */
+static int
+expand_links(int root_fd, const char *path, char out[PATH_MAX])
+{
+    struct expansion e = {.links = 0};
+    int result = 0;
+
+    if (strlen(path) >= sizeof(e.rest))
+        return -ENAMETOOLONG;
+    memcpy(e.rest, path, strlen(path) + 1);
+    e.done[0] = '\0';
+    while (result == 0 && e.rest[0] != '\0')
+        result = expand_one(root_fd, &e);
+    memcpy(out, e.done[0] != '\0' ? e.done : "/", strlen(e.done) + (e.done[0] != '\0' ? 1 : 2));
+    return result;
+}
+
+static int
+make_missing(int root_fd, const char *path, bool is_file, mode_t mode)
+{
+    const char *name;
+
     if (!is_file)
-        return make_directories(root_fd, path, len, mode);
+        return make_directories(root_fd, path, strlen(path), mode);
 
     int parent = sc_path_parent(root_fd, path, &name);
     if (parent < 0)
@@ -248,6 +328,18 @@ sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
     if (made >= 0)
         close(made);
     return result < 0 && result != -EEXIST ? result : sc_path_open(root_fd, path, O_PATH, 0);
+}
+
+int
+sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
+{
+    char plain[PATH_MAX];
+    int fd = sc_path_open(root_fd, path, O_PATH, 0), result;
+
+    if (fd != -ENOENT)
+        return fd;
+    result = expand_links(root_fd, path, plain);
+    return result < 0 ? result : make_missing(root_fd, plain, is_file, mode);
 }
 
 int

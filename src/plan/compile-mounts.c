@@ -5,10 +5,33 @@
 
 #include "plan/plan-priv.h"
 
+/* The user namespace whose maps shift the files of a mount: one of the mount's own maps, or the container's. */
+static int
+find_idmap(struct sc_compiler *c, const struct sc_oci_mount *m, int *slot, struct sc_err *err)
+{
+    if (!c->host->has_idmapped_mounts)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "mount on \"%s\": this kernel has no idmapped mounts",
+                          m->destination);
+    if (c->is_unprivileged)
+        return sc_err_set(err, SC_ERR_DENIED, "mount on \"%s\": an idmapped mount needs root", m->destination);
+    if (m->uid_mappings.count == 0) {
+        *slot = c->idmap_slot != SC_SLOT_NONE ? c->idmap_slot : c->user_ns_slot;
+        return 0;
+    }
+    *slot = sc_plan_new_slot(c->plan);
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_IDMAP_NS, *slot,
+                                        "the mount has maps of its own, which a user namespace holds");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.idmap.uid_map = sc_compile_maps_text(c->arena, &m->uid_mappings);
+    step->u.idmap.gid_map = sc_compile_maps_text(c->arena, &m->gid_mappings);
+    return 0;
+}
+
 static int
 add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_err *err)
 {
-    int slot = sc_plan_new_slot(c->plan);
+    int slot, idmap_slot = SC_SLOT_NONE;
     const char *source = m->source;
     struct sc_step *open_step, *step;
 
@@ -16,10 +39,10 @@ add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mo
         return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": a bind mount needs a source", m->destination);
     if (source[0] != '/')
         source = sc_arena_printf(c->arena, "%s/%s", c->ask->bundle, source);
-    if (o->is_idmap && (m->uid_mappings.count > 0 || c->idmap_slot == SC_SLOT_NONE))
-        return sc_err_set(err, SC_ERR_UNSUPPORTED,
-                          "mount on \"%s\": idmap works with the container's own user namespace only", m->destination);
+    if ((o->is_idmap || m->uid_mappings.count > 0) && find_idmap(c, m, &idmap_slot, err) < 0)
+        return -1;
 
+    slot = sc_plan_new_slot(c->plan);
     open_step = sc_compile_tree_step(c, slot, "the source is pinned before anything of the container runs");
     step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot, "a bind mount the config asks for");
     if (open_step == NULL || step == NULL)
@@ -27,7 +50,7 @@ add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mo
     open_step->u.tree.source = source;
     open_step->u.tree.destination = m->destination;
     open_step->u.tree.is_recursive = o->is_rec;
-    open_step->u.tree.idmap_slot = o->is_idmap ? c->idmap_slot : SC_SLOT_NONE;
+    open_step->u.tree.idmap_slot = idmap_slot;
     open_step->u.tree.is_idmap_recursive = o->is_ridmap;
     open_step->u.tree.attr_set = o->attr_set;
     open_step->u.tree.attr_clear = o->attr_clear;
@@ -54,6 +77,29 @@ add_mount(struct sc_compiler *c, const char *type, const char *source, const cha
     step->u.mount.ms_flags = flags;
     step->u.mount.data = data;
     return step;
+}
+
+/* Programs look for "cpu" where the hierarchy is "cpu,cpuacct". */
+static int
+add_controller_links(struct sc_compiler *c, const char *destination, struct sc_err *err)
+{
+    for (size_t i = 0; i < c->host->cgroups.count; i++) {
+        const struct sc_cgroup_hierarchy *h = &c->host->cgroups.items[i];
+
+        for (size_t k = 0; !h->is_v2 && h->controllers.count > 1 && k < h->controllers.count; k++) {
+            struct sc_step *step;
+
+            if (strcmp(h->controllers.items[k], h->name) == 0)
+                continue;
+            step = sc_steps_add(c->arena, &c->plan->child, SC_OP_SYMLINK, SC_SLOT_NONE,
+                                "a controller is looked for under its own name");
+            if (step == NULL)
+                return sc_err_nomem(err);
+            step->u.link.path = sc_arena_printf(c->arena, "%s/%s", destination, h->controllers.items[k]);
+            step->u.link.target = h->name;
+        }
+    }
+    return sc_arena_check(c->arena, err);
 }
 
 /* v1 and hybrid: a tmpfs with one directory for each hierarchy, as on the host. With a cgroup namespace a fresh mount
@@ -93,6 +139,8 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
                 return -1;
         }
     }
+    if (add_controller_links(c, destination, err) < 0)
+        return -1;
     if ((flags & MS_RDONLY) != 0) {
         struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_READONLY_PATH, SC_SLOT_NONE,
                                             "the list of hierarchies is fixed");
@@ -108,20 +156,27 @@ static int
 add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned long flags, struct sc_err *err)
 {
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
+    bool is_pure = layout->mode == SC_CGROUP_V2, is_v2_asked = strcmp(m->type, "cgroup2") == 0;
+    size_t v2 = 0;
 
-    if (layout->mode == SC_CGROUP_V1 || layout->mode == SC_CGROUP_HYBRID)
+    while (v2 < layout->count && !layout->items[v2].is_v2)
+        v2++;
+    if ((layout->mode == SC_CGROUP_V1 || layout->mode == SC_CGROUP_HYBRID) && !is_v2_asked)
         return add_cgroup_v1_view(c, m->destination, flags, err);
-    if (layout->mode == SC_CGROUP_ABSENT || layout->count == 0)
+    if (!is_v2_asked && (layout->mode == SC_CGROUP_ABSENT || layout->count == 0))
         return 0;
 
+    char *dir = v2 < layout->count && c->plan->cgroup_path != NULL
+                    ? sc_arena_printf(c->arena, "%s%s", layout->items[v2].mount_point, c->plan->cgroup_path)
+                    : NULL;
     struct sc_step *step = add_mount(c, "cgroup2", "cgroup2", m->destination, flags, NULL,
                                      "the container's own cgroup, as the root of what it sees");
     if (step == NULL)
         return sc_err_nomem(err);
-    step->u.mount.fallback_bind = c->plan->cgroup_path != NULL ? c->plan->cgroup_dirs.items[0] : "/sys/fs/cgroup";
-    if (!c->has_new[SC_NS_CGROUP] && c->plan->cgroup_path != NULL) {
+    step->u.mount.fallback_bind = dir != NULL ? dir : is_pure ? "/sys/fs/cgroup" : NULL;
+    if (!c->has_new[SC_NS_CGROUP] && dir != NULL) {
         /* without a cgroup namespace a fresh mount would show the whole host's tree */
-        struct sc_oci_mount bind = {.destination = m->destination, .source = c->plan->cgroup_dirs.items[0]};
+        struct sc_oci_mount bind = {.destination = m->destination, .source = dir};
         struct sc_mount_options o = {
             .is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
 
@@ -167,14 +222,22 @@ add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struc
 
     if (strcmp(type, "none") == 0)
         return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": needs a type, or the option bind", m->destination);
-    if (o->copies_up)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "mount on \"%s\": tmpcopyup is not supported", m->destination);
+    if (o->copies_up && strcmp(type, "tmpfs") != 0)
+        return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": tmpcopyup is for a tmpfs", m->destination);
     if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
         return add_cgroup_view(c, m, o->ms_flags, err);
     step = add_mount(c, type, m->source != NULL && m->source[0] != '\0' ? m->source : type, m->destination, o->ms_flags,
                      without_unmapped_gid(c, data), "a file system the config asks for");
     if (step == NULL)
         return sc_err_nomem(err);
+    if (strcmp(m->destination, "/dev") == 0 && (o->ms_flags & MS_RDONLY) != 0) {
+        step->u.mount.ms_flags &= ~(unsigned long)MS_RDONLY;
+        c->dev_is_readonly = true;
+    }
+    if (strcmp(type, "tmpfs") == 0) {
+        step->u.mount.copies_up = o->copies_up;
+        step->u.mount.keeps_mode = data == NULL || strstr(data, "mode=") == NULL;
+    }
     /* A fresh sysfs shows the devices of a network namespace, and only its owner may mount one. */
     if (strcmp(type, "sysfs") == 0 && c->has_user_ns && !c->has_new[SC_NS_NET])
         step->u.mount.fallback_bind = "/sys";

@@ -5,8 +5,8 @@
 
 #include "plan/plan-priv.h"
 
-static const char *
-maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps)
+const char *
+sc_compile_maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps)
 {
     char *text = sc_arena_strdup(arena, "");
 
@@ -19,8 +19,8 @@ maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps)
 static void
 fill_maps(struct sc_compiler *c, struct sc_step *step)
 {
-    step->u.idmap.uid_map = maps_text(c->arena, c->uid_maps);
-    step->u.idmap.gid_map = maps_text(c->arena, c->gid_maps);
+    step->u.idmap.uid_map = sc_compile_maps_text(c->arena, c->uid_maps);
+    step->u.idmap.gid_map = sc_compile_maps_text(c->arena, c->gid_maps);
     step->u.idmap.denies_setgroups = c->is_unprivileged;
 }
 
@@ -47,34 +47,69 @@ compile_time_offsets(struct sc_compiler *c, struct sc_err *err)
     return 0;
 }
 
+/* setns(2) to a pid namespace concerns children only, and the namespaces that clone3 makes must belong to a joined user
+ * namespace; the launcher itself must stay where it is, with its rights, for hooks and for undoing. */
+static bool
+joins_before_clone(const struct sc_compiler *c)
+{
+    const struct sc_oci_namespace *pid = sc_oci_find_namespace(c->spec, SC_NS_PID);
+
+    return c->has_user_ns || (pid != NULL && pid->path != NULL);
+}
+
+static int
+compile_join(struct sc_compiler *c, const struct sc_oci_namespace *ns, bool before_clone, struct sc_err *err)
+{
+    int slot = sc_plan_new_slot(c->plan);
+    struct sc_step *open_step =
+        sc_steps_add(c->arena, &c->plan->before, SC_OP_NS_OPEN, slot, "a namespace that exists is joined");
+    struct sc_step *clone_step = &c->plan->clone, *join;
+
+    if (open_step == NULL)
+        return sc_err_nomem(err);
+    open_step->u.ns.kind = ns->kind;
+    open_step->u.ns.path = ns->path;
+    if (ns->kind == SC_NS_USER)
+        c->user_ns_slot = slot;
+    if (before_clone) {
+        size_t i = clone_step->u.clone.join_count++;
+
+        clone_step->u.clone.joins[i].slot = slot;
+        clone_step->u.clone.joins[i].kind = ns->kind;
+        clone_step->u.clone.joins[i].path = ns->path;
+        return 0;
+    }
+    join = sc_steps_add(c->arena, &c->plan->child, SC_OP_NS_JOIN, slot, "a namespace that exists is joined");
+    if (join == NULL)
+        return sc_err_nomem(err);
+    join->u.ns.kind = ns->kind;
+    join->u.ns.path = ns->path;
+    join->u.ns.flags = sc_ns_table[ns->kind].clone_flag;
+    return 0;
+}
+
 static int
 compile_joins(struct sc_compiler *c, struct sc_err *err)
 {
-    static const enum sc_ns_kind order[] = {SC_NS_NET,  SC_NS_IPC,   SC_NS_UTS, SC_NS_CGROUP,
+    /* The user namespace last, while the launcher's rights still reach the others; without any it comes first and
+     * gives them. */
+    static const enum sc_ns_kind order[] = {SC_NS_USER, SC_NS_NET,  SC_NS_IPC,   SC_NS_UTS, SC_NS_CGROUP,
                                             SC_NS_TIME, SC_NS_MOUNT, SC_NS_PID, SC_NS_USER};
+    size_t first = c->is_unprivileged ? 0 : 1, end = SC_ARRAY_LEN(order) - (c->is_unprivileged ? 1 : 0);
+    bool before_clone = joins_before_clone(c);
 
-    for (size_t i = 0; i < SC_ARRAY_LEN(order); i++) {
+    for (size_t i = first; i < end; i++) {
         const struct sc_oci_namespace *ns = sc_oci_find_namespace(c->spec, order[i]);
-        /* setns to a pid namespace concerns children only; the namespaces made by clone3 must belong to a joined user
-         * namespace */
-        bool by_launcher = order[i] == SC_NS_PID || order[i] == SC_NS_USER;
 
         if (ns == NULL || ns->path == NULL || ns->path[0] == '\0')
             continue;
-        int slot = sc_plan_new_slot(c->plan);
-        struct sc_step *open_step =
-            sc_steps_add(c->arena, &c->plan->before, SC_OP_NS_OPEN, slot, "a namespace that exists is joined");
-        struct sc_step *join =
-            sc_steps_add(c->arena, by_launcher ? &c->plan->before : &c->plan->child, SC_OP_NS_JOIN, slot,
-                         order[i] == SC_NS_PID    ? "takes effect for the child that is cloned next"
-                         : order[i] == SC_NS_USER ? "the new namespaces must belong to it"
-                                                  : "a namespace that exists is joined");
-        if (open_step == NULL || join == NULL)
-            return sc_err_nomem(err);
-        open_step->u.ns.kind = join->u.ns.kind = order[i];
-        open_step->u.ns.path = join->u.ns.path = ns->path;
-        join->u.ns.flags = sc_ns_table[order[i]].clone_flag;
+        if (compile_join(c, ns, before_clone, err) < 0)
+            return -1;
     }
+    if (c->user_ns_slot != SC_SLOT_NONE &&
+        sc_steps_add(c->arena, &c->plan->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE,
+                     "what it makes now must belong to the container's root") == NULL)
+        return sc_err_nomem(err);
     return 0;
 }
 

@@ -54,8 +54,10 @@ compile_plain_root(struct sc_compiler *c, struct sc_err *err)
     step->u.tree.is_root = true;
     step->u.tree.idmap_slot = SC_SLOT_NONE;
     step->u.tree.propagation = MS_PRIVATE | MS_REC;
-    if (propagation != NULL && (strstr(propagation, "slave") != NULL || strstr(propagation, "shared") != NULL))
-        step->u.tree.propagation = strstr(propagation, "slave") != NULL ? MS_SLAVE | MS_REC : 0;
+    /* slave: what the host mounts below its root appears. shared means a peer group of its own, which ROOT_PROPAGATION
+     * makes; it is never one with the host (config-linux.md, "Rootfs Mount Propagation"). */
+    if (propagation != NULL && strstr(propagation, "slave") != NULL)
+        step->u.tree.propagation = MS_SLAVE | MS_REC;
     return sc_arena_check(c->arena, err);
 }
 
@@ -117,7 +119,7 @@ static int
 add_node(struct sc_compiler *c, char type, const char *path, unsigned mode, uint32_t uid, uint32_t gid, int64_t major,
          int64_t minor, struct sc_err *err)
 {
-    if (c->has_user_ns)
+    if (c->has_user_ns && type != 'p')
         return add_bound_device(c, path, err);
 
     struct sc_step *step =
@@ -170,6 +172,13 @@ sc_compile_devices(struct sc_compiler *c, struct sc_err *err)
             return sc_err_nomem(err);
         step->u.link.path = default_links[i].path;
         step->u.link.target = default_links[i].target;
+    }
+    if (c->dev_is_readonly) {
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_READONLY_PATH, SC_SLOT_NONE,
+                                            "asked for with the mount, now that the devices are made");
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.text.text = "/dev";
     }
     if (c->spec->process.terminal) {
         struct sc_step *step =

@@ -76,16 +76,13 @@ compile_sysctls(struct sc_compiler *c, struct sc_err *err)
     for (size_t i = 0; i < c->spec->linux_.sysctl.count; i++) {
         const char *entry = c->spec->linux_.sysctl.items[i];
         const char *equals = strchr(entry, '=');
-        char *path = sc_arena_printf(c->arena, "sys/%.*s", (int)(equals - entry), entry);
+        char *path = NULL;
 
+        if (sc_oci_sysctl_path(entry, c->arena, &path, err) < 0)
+            return -1;
+        path = sc_arena_printf(c->arena, "sys/%s", path);
         if (path == NULL)
             return sc_err_nomem(err);
-        /* sysctl(8): dots separate unless the name was written with slashes */
-        if (strchr(path + 4, '/') == NULL) {
-            for (char *p = path + 4; *p != '\0'; p++)
-                if (*p == '.')
-                    *p = '/';
-        }
         if (add_text_step(c, SC_OP_SYSCTL, path, equals + 1, "a kernel parameter of the new namespace", err) < 0)
             return -1;
     }
@@ -224,6 +221,7 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
         .uid_maps = &spec->linux_.uid_mappings,
         .gid_maps = &spec->linux_.gid_mappings,
         .idmap_slot = SC_SLOT_NONE,
+        .user_ns_slot = SC_SLOT_NONE,
         .cgroup_v2_slot = SC_SLOT_NONE,
         .is_unprivileged = host->uid != 0,
     };

@@ -155,9 +155,17 @@ static void
 print_clone(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("clone the process");
+    if (s->u.clone.join_count > 0)
+        sc_buf_adds(out, "fork(); ");
+    for (size_t i = 0; i < s->u.clone.join_count; i++) {
+        sc_buf_addf(out, "setns(fd of %s, ", s->u.clone.joins[i].path);
+        sc_print_clone_flags(sc_ns_table[s->u.clone.joins[i].kind].clone_flag, out);
+        sc_buf_adds(out, "); ");
+    }
     sc_buf_adds(out, "clone3(");
     sc_print_clone_flags(s->u.clone.flags, out);
-    sc_buf_addf(out, "%s|CLONE_PIDFD)", s->u.clone.cgroup_slot != SC_SLOT_NONE ? "|CLONE_INTO_CGROUP" : "");
+    sc_buf_addf(out, "%s%s|CLONE_PIDFD)", s->u.clone.join_count > 0 ? "|CLONE_PARENT" : "",
+                s->u.clone.cgroup_slot != SC_SLOT_NONE ? "|CLONE_INTO_CGROUP" : "");
 }
 
 static void
@@ -285,6 +293,10 @@ print_mount(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out
         sc_buf_addf(out, ", \"%s\")", s->u.mount.data);
     else
         sc_buf_adds(out, ", NULL)");
+    if (s->u.mount.keeps_mode)
+        sc_buf_adds(out, "; chmod to the mode of what it covers");
+    if (s->u.mount.copies_up)
+        sc_buf_adds(out, "; copy there what it covers");
 }
 
 static void

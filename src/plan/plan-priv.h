@@ -16,7 +16,9 @@ struct sc_compiler {
     bool is_unprivileged;      /* the launcher is not root in its user namespace's parent: the child must do it all */
     const struct sc_oci_id_maps *uid_maps, *gid_maps;
     int idmap_slot;     /* user namespace for idmapped mounts, or SC_SLOT_NONE */
+    int user_ns_slot;   /* a user namespace that is joined, or SC_SLOT_NONE */
     int cgroup_v2_slot; /* directory for CLONE_INTO_CGROUP */
+    bool dev_is_readonly; /* once its devices are made */
     bool dev_is_bound;  /* /dev is the host's: no devices are made */
 };
 
@@ -42,6 +44,8 @@ SC_MUST_CHECK int sc_propagation_parse(const char *text, uint64_t *out, struct s
 struct sc_step *sc_compile_tree_step(struct sc_compiler *c, int slot, const char *why);
 SC_MUST_CHECK int sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err);
+/* "0 100000 65536\n", as uid_map takes it; NULL when memory ran out */
+const char *sc_compile_maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps);
 SC_MUST_CHECK int sc_compile_root(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_mounts(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_devices(struct sc_compiler *c, struct sc_err *err);

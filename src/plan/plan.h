@@ -176,6 +176,14 @@ struct sc_step {
         struct {
             uint64_t flags;
             int cgroup_slot;
+            /* Namespaces that exist and that a short-lived process joins to clone from: pid and user namespaces, and
+             * with a user namespace all, since they may belong to another. In this order. */
+            struct {
+                int slot;
+                enum sc_ns_kind kind;
+                const char *path;
+            } joins[SC_NS_COUNT];
+            size_t join_count;
         } clone;
         struct {
             const char *text, *value;
@@ -188,7 +196,7 @@ struct sc_step {
             const char *type, *source, *destination, *data;
             unsigned long ms_flags;
             const char *fallback_bind;
-            bool is_optional;
+            bool is_optional, copies_up, keeps_mode; /* of a tmpfs: begins with what it covers; has that one's mode */
         } mount;
         struct {
             const char *path;

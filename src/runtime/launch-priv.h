@@ -46,6 +46,8 @@ typedef int (*sc_child_fn)(struct sc_executor *x, const struct sc_step *step);
 sc_child_fn sc_child_executor(enum sc_op op);         /* NULL: not a child's op */
 sc_child_fn sc_child_mount_executor(enum sc_op op);   /* steps-mount.c */
 sc_child_fn sc_child_process_executor(enum sc_op op); /* steps-process.c */
+/* The plan's clone step: pid, 0 in the child, -errno. */
+int sc_clone_child(const struct sc_executor *x, int *pidfd);
 _Noreturn void sc_child_main(struct sc_executor *x);
 int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: rides along, or -1 */
 int sc_child_hooks(const struct sc_oci_hook_list *list,

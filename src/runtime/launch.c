@@ -165,7 +165,6 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
 static int
 start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
 {
-    const struct sc_step *step = &x->plan->clone;
     int ends[2], pidfd = -1;
     int64_t start = x->how->explain ? sc_time_monotonic() : 0;
 
@@ -180,8 +179,7 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
         close(ends[0]);
         return sc_err_errno(err, errnum, "duplicate a descriptor");
     }
-    pid_t pid = sc_clone3(step->u.clone.flags,
-                          step->u.clone.cgroup_slot >= 0 ? x->slots[step->u.clone.cgroup_slot] : -1, &pidfd);
+    pid_t pid = sc_clone_child(x, &pidfd);
     if (pid == 0) {
         close(ends[0]);
         if (x->how->lock_fd >= 0)

@@ -119,15 +119,44 @@ bind_instead(const char *source, int target_fd, unsigned long ms_flags)
     return result;
 }
 
+/* A tmpfs takes after the directory that it covers: its mode where the config names none, and with tmpcopyup all that
+ * is in it. It is writable until that is done. */
+static int
+mount_over(struct sc_executor *x, const struct sc_step *step, int covered, const struct stat *st)
+{
+    const char *path = step->u.mount.destination;
+    int result = sc_mount_fs(covered, step->u.mount.type, step->u.mount.source,
+                             step->u.mount.ms_flags & ~(unsigned long)MS_RDONLY, step->u.mount.data);
+    int fd = result == 0 ? sc_path_open(root_of(x), path, O_RDONLY | O_DIRECTORY, 0) : result;
+
+    if (fd < 0)
+        return fd;
+    if (step->u.mount.keeps_mode && st != NULL && fchmod(fd, st->st_mode & 07777) < 0)
+        result = -errno;
+    if (result == 0 && step->u.mount.copies_up)
+        result = sc_copy_up(covered, fd);
+    if (result == 0 && (step->u.mount.ms_flags & MS_RDONLY) != 0)
+        result = sc_mount_fs(fd, NULL, NULL, MS_REMOUNT | MS_BIND | step->u.mount.ms_flags, NULL);
+    close(fd);
+    return result;
+}
+
 static int
 step_mount(struct sc_executor *x, const struct sc_step *step)
 {
-    int target = sc_path_make(root_of(x), step->u.mount.destination, false, 0755);
-    int result;
+    struct stat st;
+    int target = sc_path_open(root_of(x), step->u.mount.destination, O_PATH, 0), result;
+    bool was_there = target >= 0 && fstat(target, &st) == 0;
 
+    if (target == -ENOENT)
+        target = sc_path_make(root_of(x), step->u.mount.destination, false, 0755);
     if (target < 0)
         return target;
-    result = sc_mount_fs(target, step->u.mount.type, step->u.mount.source, step->u.mount.ms_flags, step->u.mount.data);
+    if (step->u.mount.copies_up || step->u.mount.keeps_mode)
+        result = mount_over(x, step, target, was_there ? &st : NULL);
+    else
+        result =
+            sc_mount_fs(target, step->u.mount.type, step->u.mount.source, step->u.mount.ms_flags, step->u.mount.data);
     if ((result == -EPERM || result == -EBUSY) && step->u.mount.fallback_bind != NULL)
         result = bind_instead(step->u.mount.fallback_bind, target, step->u.mount.ms_flags);
     close(target);
