@@ -11,11 +11,11 @@
 
 #include "kernel/kernel.h"
 
-#define DEPTH_MAX   128 /* directories within each other: one buffer of the stack each */
-#define ENTRIES_MAX 4096
-#define COPY_MAX    65536
-#define XATTR_MAX   4096
-#define LINK_LEN_MAX   4096
+#define DEPTH_MAX    128 /* directories within each other: one buffer of the stack each */
+#define ENTRIES_MAX  4096
+#define COPY_MAX     65536
+#define XATTR_MAX    4096
+#define LINK_LEN_MAX 4096
 
 struct linux_dirent { /* getdents64(2); libc has no declaration */
     uint64_t ino;

@@ -66,8 +66,8 @@ int sc_mount_pivot(int root_fd);
 int sc_mount_chroot(int root_fd);
 
 /* ---- copy-up.c [child] --------------------------------------------------------------- */
-/* Everything below directory from_fd into directory to_fd: files, directories, links, nodes, with owner, mode, times and
- * extended attributes. What from_fd holds is hostile: no link is followed and no file system is entered. */
+/* Everything below directory from_fd into directory to_fd: files, directories, links, nodes, with owner, mode, times
+ * and extended attributes. What from_fd holds is hostile: no link is followed and no file system is entered. */
 int sc_copy_up(int from_fd, int to_fd);
 
 /* ---- namespace.c [child] -------------------------------------------------------------- */

@@ -93,7 +93,7 @@ compile_joins(struct sc_compiler *c, struct sc_err *err)
 {
     /* The user namespace last, while the launcher's rights still reach the others; without any it comes first and
      * gives them. */
-    static const enum sc_ns_kind order[] = {SC_NS_USER, SC_NS_NET,  SC_NS_IPC,   SC_NS_UTS, SC_NS_CGROUP,
+    static const enum sc_ns_kind order[] = {SC_NS_USER, SC_NS_NET,   SC_NS_IPC, SC_NS_UTS, SC_NS_CGROUP,
                                             SC_NS_TIME, SC_NS_MOUNT, SC_NS_PID, SC_NS_USER};
     size_t first = c->is_unprivileged ? 0 : 1, end = SC_ARRAY_LEN(order) - (c->is_unprivileged ? 1 : 0);
     bool before_clone = joins_before_clone(c);

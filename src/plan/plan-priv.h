@@ -15,11 +15,11 @@ struct sc_compiler {
     bool has_user_ns;          /* new or joined */
     bool is_unprivileged;      /* the launcher is not root in its user namespace's parent: the child must do it all */
     const struct sc_oci_id_maps *uid_maps, *gid_maps;
-    int idmap_slot;     /* user namespace for idmapped mounts, or SC_SLOT_NONE */
-    int user_ns_slot;   /* a user namespace that is joined, or SC_SLOT_NONE */
-    int cgroup_v2_slot; /* directory for CLONE_INTO_CGROUP */
+    int idmap_slot;       /* user namespace for idmapped mounts, or SC_SLOT_NONE */
+    int user_ns_slot;     /* a user namespace that is joined, or SC_SLOT_NONE */
+    int cgroup_v2_slot;   /* directory for CLONE_INTO_CGROUP */
     bool dev_is_readonly; /* once its devices are made */
-    bool dev_is_bound;  /* /dev is the host's: no devices are made */
+    bool dev_is_bound;    /* /dev is the host's: no devices are made */
 };
 
 /* Appends a step; NULL when memory ran out (sticky in the arena). */

@@ -17,8 +17,7 @@ static int
 join_all(const struct sc_executor *x, const struct sc_step *step)
 {
     for (size_t i = 0; i < step->u.clone.join_count; i++)
-        if (setns(x->slots[step->u.clone.joins[i].slot],
-                  (int)sc_ns_table[step->u.clone.joins[i].kind].clone_flag) < 0)
+        if (setns(x->slots[step->u.clone.joins[i].slot], (int)sc_ns_table[step->u.clone.joins[i].kind].clone_flag) < 0)
             return -errno;
     return 0;
 }
