@@ -27,7 +27,8 @@ sc_clone3(uint64_t flags, int cgroup_fd, int *pidfd)
     struct clone_args args = {
         .flags = flags | CLONE_PIDFD | (cgroup_fd >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)pidfd,
-        .exit_signal = SIGCHLD,
+        /* a sibling has the exit signal of the one that clones, and clone3 refuses to be told one */
+        .exit_signal = (flags & CLONE_PARENT) != 0 ? 0 : SIGCHLD,
         .cgroup = cgroup_fd >= 0 ? (uint64_t)cgroup_fd : 0,
     };
     long pid = syscall(SYS_clone3, &args, sizeof(args));
