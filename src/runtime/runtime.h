@@ -83,6 +83,7 @@ enum sc_status { SC_STATUS_CREATING, SC_STATUS_CREATED, SC_STATUS_RUNNING, SC_ST
 const char *sc_status_name(enum sc_status status);
 struct sc_state { /* what was recorded when it was created */
     char *id, *bundle, *rootfs, *boot_id, *undo, *cgroup_path, *memory_dir, *owner;
+    char *config; /* its config.json; NULL: the bundle's own */
     pid_t pid;
     uint64_t start_time, ns_flags; /* CLONE_NEW* it has of its own */
     int64_t created_at;            /* CLOCK_REALTIME ns */
@@ -101,13 +102,25 @@ void sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *pro
                         struct sc_state *out);
 /* What the kernel says now: the pid with this start time and boot id, not a zombie; frozen? */
 enum sc_status sc_state_status(const struct sc_state *state);
+/* What `state` and `list` print: the OCI's document with runc's additions (rootfs, created, owner); pid 0: none. */
+SC_MUST_CHECK int sc_state_document(const struct sc_state *state, enum sc_status status, bool is_pretty,
+                                    struct sc_buf *out, struct sc_err *err);
 /* The OCI's state document (runtime-spec, runtime.md "State"). pid 0 is left out. */
 SC_MUST_CHECK int sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf *out,
                                struct sc_err *err);
 
+/* runc's "events --stats" document of the container's cgroups: the member "data" (stats.c). */
+SC_MUST_CHECK int sc_runtime_stats(const struct sc_state *state, struct sc_buf *out, struct sc_err *err);
+
 /* ---- verbs on a running container ----------------------------------------------------------------------- */
 SC_MUST_CHECK int sc_runtime_kill(const struct sc_state *state, int signum, bool all, struct sc_err *err);
+/* Every process in its cgroups; none when they are gone */
+SC_MUST_CHECK int sc_runtime_pids(const struct sc_state *state, struct sc_arena *arena, struct sc_pid_list *out,
+                                  struct sc_err *err);
 SC_MUST_CHECK int sc_runtime_freeze(const struct sc_state *state, bool frozen, struct sc_err *err);
+/* Changes limits, all or none; devices in resources are passed over. layout is of this host. */
+SC_MUST_CHECK int sc_runtime_update(const struct sc_state *state, const struct sc_cgroup_layout *layout,
+                                    const struct sc_oci_resources *resources, struct sc_err *err);
 /* Kills what is left, runs undo. Idempotent. */
 SC_MUST_CHECK int sc_runtime_delete(const struct sc_state *state, struct sc_err *err);
 /* Namespaces (CLONE_NEW*) in which pid differs from the caller */

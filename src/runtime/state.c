@@ -66,6 +66,7 @@ sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability dura
     set_text(json, "cgroupPath", state->cgroup_path);
     set_text(json, "memoryDir", state->memory_dir);
     set_text(json, "owner", state->owner);
+    set_text(json, "config", state->config);
     json_object_set_new(json, "pid", json_integer(state->pid));
     json_object_set_new(json, "startTime", json_integer((json_int_t)state->start_time));
     json_object_set_new(json, "namespaces", json_integer((json_int_t)state->ns_flags));
@@ -99,6 +100,7 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
         sc_json_get_str(json, "cgroupPath", "state", arena, &out->cgroup_path, err) < 0 ||
         sc_json_get_str(json, "memoryDir", "state", arena, &out->memory_dir, err) < 0 ||
         sc_json_get_str(json, "owner", "state", arena, &out->owner, err) < 0 ||
+        sc_json_get_str(json, "config", "state", arena, &out->config, err) < 0 ||
         sc_json_get_i64(json, "pid", "state", &pid, err) < 0 ||
         sc_json_get_u64(json, "startTime", "state", &out->start_time, err) < 0 ||
         sc_json_get_u64(json, "namespaces", "state", &out->ns_flags, err) < 0 ||
@@ -242,20 +244,11 @@ sc_state_status(const struct sc_state *state)
     return state->was_started ? SC_STATUS_RUNNING : SC_STATUS_CREATED;
 }
 
-int
-sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf *out, struct sc_err *err)
+static json_t *
+annotations_to_json(const struct sc_state *state)
 {
-    sc_cleanup_json json = json_object();
     json_t *annotations = json_object();
 
-    if (json == NULL || annotations == NULL)
-        return sc_err_nomem(err);
-    set_text(json, "ociVersion", SC_OCI_VERSION);
-    set_text(json, "id", state->id);
-    json_object_set_new(json, "status", json_string(sc_status_name(status)));
-    if (state->pid > 0 && status != SC_STATUS_STOPPED)
-        json_object_set_new(json, "pid", json_integer(state->pid));
-    set_text(json, "bundle", state->bundle);
     for (size_t i = 0; i < state->annotations.count; i++) {
         const char *equals = strchr(state->annotations.items[i], '=');
 
@@ -263,8 +256,50 @@ sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf 
             json_object_setn_new(annotations, state->annotations.items[i],
                                  (size_t)(equals - state->annotations.items[i]), json_string(equals + 1));
     }
-    json_object_set_new(json, "annotations", annotations);
+    return annotations;
+}
+
+int
+sc_state_oci(const struct sc_state *state, enum sc_status status, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_json json = json_object();
+
+    if (json == NULL)
+        return sc_err_nomem(err);
+    set_text(json, "ociVersion", SC_OCI_VERSION);
+    set_text(json, "id", state->id);
+    json_object_set_new(json, "status", json_string(sc_status_name(status)));
+    if (state->pid > 0 && status != SC_STATUS_STOPPED)
+        json_object_set_new(json, "pid", json_integer(state->pid));
+    set_text(json, "bundle", state->bundle);
+    json_object_set_new(json, "annotations", annotations_to_json(state));
     return sc_json_dump_pretty(json, out, err);
+}
+
+int
+sc_state_document(const struct sc_state *state, enum sc_status status, bool is_pretty, struct sc_buf *out,
+                  struct sc_err *err)
+{
+    sc_cleanup_json json = json_object();
+    char created[SC_TIME_MAX];
+
+    if (json == NULL)
+        return sc_err_nomem(err);
+    sc_time_format(state->created_at, created);
+    set_text(json, "ociVersion", SC_OCI_VERSION);
+    set_text(json, "id", state->id);
+    json_object_set_new(json, "pid", json_integer(status == SC_STATUS_STOPPED ? 0 : state->pid));
+    set_text(json, "status", sc_status_name(status));
+    set_text(json, "bundle", state->bundle != NULL ? state->bundle : "");
+    if (state->rootfs != NULL && state->rootfs[0] != '/' && state->bundle != NULL)
+        json_object_set_new(json, "rootfs", json_sprintf("%s/%s", state->bundle, state->rootfs));
+    else
+        set_text(json, "rootfs", state->rootfs != NULL ? state->rootfs : "");
+    set_text(json, "created", created);
+    if (state->annotations.count > 0)
+        json_object_set_new(json, "annotations", annotations_to_json(state));
+    set_text(json, "owner", state->owner != NULL ? state->owner : "");
+    return is_pretty ? sc_json_dump_pretty(json, out, err) : sc_json_dump(json, out, err);
 }
 
 /* ---- verbs ----------------------------------------------------------------------------------------------------- */
@@ -282,19 +317,43 @@ sc_runtime_freeze(const struct sc_state *state, bool frozen, struct sc_err *err)
     return sc_cgroup_freeze(dir, is_v2, frozen, err);
 }
 
+/* The directory whose processes are all of the container's: where killing is exact (cgroup.kill, or frozen meanwhile),
+ * else the first that is still there; NULL: all have been removed, and so there is no process. */
+static const char *
+find_processes(const struct sc_state *state)
+{
+    bool is_v2 = false;
+    const char *dir = find_freezer(state, &is_v2);
+
+    for (size_t i = 0; dir == NULL && i < state->cgroup_dirs.count; i++) {
+        /* lint: a cgroup directory that the engine made */
+        if (access(state->cgroup_dirs.items[i], F_OK) == 0)
+            dir = state->cgroup_dirs.items[i];
+    }
+    return dir;
+}
+
+int
+sc_runtime_pids(const struct sc_state *state, struct sc_arena *arena, struct sc_pid_list *out, struct sc_err *err)
+{
+    const char *dir = find_processes(state);
+
+    *out = (struct sc_pid_list){0};
+    if (state->cgroup_dirs.count == 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "the container has no cgroup to find its processes by");
+    return dir != NULL ? sc_cgroup_pids(dir, arena, out, err) : 0;
+}
+
 static int
 kill_all(const struct sc_state *state, int signum, struct sc_err *err)
 {
-    bool is_v2 = false;
-    const char *dir = find_freezer(state, &is_v2); /* where killing is exact: cgroup.kill, or frozen meanwhile */
+    const char *dir = find_processes(state);
 
-    if (dir == NULL && state->cgroup_dirs.count > 0)
-        dir = state->cgroup_dirs.items[0];
-    if (dir == NULL)
+    if (state->cgroup_dirs.count == 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "kill all: the container has no cgroup to find its processes by");
-    if (signum == SIGKILL)
-        return sc_cgroup_kill(dir, err);
-    return sc_cgroup_signal(dir, signum, err);
+    if (dir == NULL)
+        return 0;
+    return signum == SIGKILL ? sc_cgroup_kill(dir, err) : sc_cgroup_signal(dir, signum, err);
 }
 
 int
