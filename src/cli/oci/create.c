@@ -21,11 +21,11 @@ sc_oci_check_id(const char *id, struct sc_err *err)
     size_t len = id != NULL ? strlen(id) : 0;
 
     if (len == 0 || len > 1024 || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "invalid id format: \"%s\"", id != NULL ? id : "");
+        return sc_err_set(err, SC_ERR_INVALID, "invalid container ID format: \"%s\"", id != NULL ? id : "");
     for (const char *p = id; *p != '\0'; p++)
         if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
               strchr("_+-.", *p) != NULL))
-            return sc_err_set(err, SC_ERR_INVALID, "invalid id format: \"%s\"", id);
+            return sc_err_set(err, SC_ERR_INVALID, "invalid container ID format: \"%s\"", id);
     return 0;
 }
 
@@ -43,9 +43,28 @@ sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena, s
     return sc_oci_decode(text.data, text.len, arena, out, err);
 }
 
-/* The terminal's master goes to the engine (runc's --console-socket: one byte and the descriptor). */
+int
+sc_oci_load_config(struct sc_oci_cli *cli, const struct sc_state *state, struct sc_oci_spec *out, struct sc_err *err)
+{
+    return sc_oci_load_spec(state->bundle != NULL ? state->bundle : ".",
+                            state->config != NULL ? state->config : "config.json", &cli->arena, out, err);
+}
+
+int
+sc_oci_check_terminal(const struct sc_oci_cli *cli, bool has_terminal, bool is_detached, struct sc_err *err)
+{
+    if (is_detached && has_terminal && cli->console_socket == NULL)
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "cannot allocate tty if sc-oci will detach without setting console socket");
+    if (!(is_detached && has_terminal) && cli->console_socket != NULL)
+        return sc_err_set(err, SC_ERR_INVALID, "cannot use console socket if sc-oci will not detach or allocate tty");
+    return 0;
+}
+
+/* A descriptor goes to the engine: a terminal's master (--console-socket), a pidfd (--pidfd-socket); as runc sends
+ * them, with a name beside it. */
 static int
-send_console(const char *path, int fd, struct sc_err *err)
+send_fd(const char *option, const char *path, const char *name, int fd, struct sc_err *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     sc_cleanup_fd sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -53,11 +72,11 @@ send_console(const char *path, int fd, struct sc_err *err)
     if (sock < 0)
         return sc_err_errno(err, errno, "make a socket");
     if (strlen(path) >= sizeof(address.sun_path))
-        return sc_err_set(err, SC_ERR_INVALID, "--console-socket: path too long");
+        return sc_err_set(err, SC_ERR_INVALID, "%s: \"%s\" is too long for a socket", option, path);
     memcpy(address.sun_path, path, strlen(path) + 1);
     if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return sc_err_errno(err, errno, "connect to --console-socket \"%s\"", path);
-    return sc_msg_send(sock, "/dev/ptmx", strlen("/dev/ptmx"), &fd, 1, err);
+        return sc_err_errno(err, errno, "connect to %s \"%s\"", option, path);
+    return sc_msg_send(sock, name, strlen(name), &fd, 1, err);
 }
 
 int
@@ -66,43 +85,16 @@ sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct 
     char text[SC_NUM_MAX];
 
     if (process->console_fd >= 0 && cli->console_socket != NULL) {
-        if (send_console(cli->console_socket, process->console_fd, err) < 0)
+        if (send_fd("--console-socket", cli->console_socket, "/dev/ptmx", process->console_fd, err) < 0)
             return -1;
         sc_closep(&process->console_fd);
     }
+    if (cli->pidfd_socket != NULL && send_fd("--pidfd-socket", cli->pidfd_socket, "pidfd", process->pidfd, err) < 0)
+        return -1;
     if (cli->pid_file == NULL)
         return 0;
     int len = snprintf(text, sizeof(text), "%d", (int)process->pid);
     return sc_file_replace_at(AT_FDCWD, cli->pid_file, text, (size_t)len, 0644, SC_VOLATILE, err);
-}
-
-int
-sc_oci_wait(struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err)
-{
-    int status = 0;
-
-    if (process->console_fd >= 0) {
-        struct sc_relay relay = {.sock = -1,
-                                 .tty_fd = process->console_fd,
-                                 .in_fd = -1,
-                                 .out_fd = -1,
-                                 .err_fd = -1,
-                                 .pidfd = process->pidfd,
-                                 .with_stdin = true,
-                                 .with_terminal = isatty(0)};
-        enum sc_relay_end end = SC_RELAY_EXITED;
-        struct sc_exit ended = {0};
-
-        if (sc_relay_run(&relay, &end, &ended, err) < 0)
-            return -1;
-        cli->exit_code = ended.code;
-        return 0;
-    }
-    while (waitpid(process->pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return sc_err_errno(err, errno, "wait for process %d", (int)process->pid);
-    cli->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-    return 0;
 }
 
 struct creation {
@@ -110,8 +102,8 @@ struct creation {
     struct sc_host host;
     struct sc_plan plan;
     struct sc_state state;
-    char *bundle;
-    int dir_fd, gate_fd;
+    char *bundle, *config; /* config: of --config, absolute */
+    int dir_fd, gate_fd, notify_fd;
 };
 
 static int
@@ -123,6 +115,21 @@ write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *e
     return sc_state_oci(&c->state, SC_STATUS_CREATING, out, err);
 }
 
+/* crun's --config: a file of the caller's, not of the bundle. start and exec read it again. */
+static int
+find_config(struct sc_oci_cli *cli, struct creation *c, struct sc_err *err)
+{
+    if (cli->config == NULL || strcmp(cli->config, "config.json") == 0)
+        return 0;
+    /* lint: a path of the host that the caller names */
+    char *absolute = realpath(cli->config, NULL);
+    if (absolute == NULL)
+        return sc_err_errno(err, errno, "open --config \"%s\"", cli->config);
+    c->config = sc_arena_strdup(&cli->arena, absolute);
+    free(absolute);
+    return c->config != NULL ? 0 : sc_err_nomem(err);
+}
+
 static int
 prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, struct sc_err *err)
 {
@@ -131,7 +138,7 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
                          .waits_for_start = waits,
                          .no_pivot = cli->no_pivot,
                          .no_new_keyring = cli->no_new_keyring,
-                         .preserve_fds = cli->preserve_fds};
+                         .without_cgroups = sc_str_eq(cli->cgroup_manager, "disabled")};
     /* lint: a path of the host that the caller names */
     char *absolute = realpath(cli->bundle != NULL ? cli->bundle : ".", NULL);
 
@@ -140,11 +147,14 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
     c->bundle = sc_arena_strdup(&cli->arena, absolute);
     free(absolute);
     ask.bundle = c->bundle;
-    if (sc_oci_load_spec(c->bundle, cli->config != NULL ? cli->config : "config.json", &cli->arena, &c->spec, err) < 0)
+    if (find_config(cli, c, err) < 0 ||
+        sc_oci_load_spec(c->bundle, c->config != NULL ? c->config : "config.json", &cli->arena, &c->spec, err) < 0)
         return -1;
-    if (c->spec.process.terminal && waits && cli->console_socket == NULL)
-        return sc_err_set(err, SC_ERR_INVALID,
-                          "cannot allocate tty if runc will detach without setting console socket");
+    if (sc_oci_check_terminal(cli, c->spec.process.terminal, waits || cli->is_detached, err) < 0 ||
+        sc_oci_listen_spec(cli, &c->spec.process, err) < 0 || sc_oci_check_preserved(cli, err) < 0 ||
+        sc_oci_notify_spec(cli, id, &c->spec, err) < 0)
+        return -1;
+    ask.preserve_fds = cli->listen_fds + cli->preserve_fds;
     if (sc_host_detect(&cli->arena, &c->host, err) < 0)
         return -1;
     return sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err);
@@ -171,7 +181,7 @@ make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
         return -1;
     if (mkdirat(root, id, 0711) < 0) {
         if (errno == EEXIST)
-            return sc_err_set(err, SC_ERR_EXISTS, "container with id exists already: %s", id);
+            return sc_err_set(err, SC_ERR_EXISTS, "container with given ID already exists: %s", id);
         return sc_err_errno(err, errno, "make state directory of %s", id);
     }
     sc_cleanup_fd dir = sc_dir_open_at(root, id, err);
@@ -205,6 +215,9 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     how.seccomp_cache_fd = cache;
     how.cgroups = &c->host.cgroups;
     how.gate_fd = c->gate_fd;
+    how.explain = cli->is_debug;
+    how.trace = sc_oci_log_step;
+    how.trace_data = cli;
     how.state_with_pid = write_state_for_hook;
     how.state_data = c;
     how.record = record_process;
@@ -213,6 +226,7 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     /* what is needed to clean up is known before anything is made */
     sc_state_from_plan(&c->plan, process, &cli->arena, &c->state);
     c->state.bundle = c->bundle;
+    c->state.config = c->config;
     c->state.is_creating = true;
     if (sc_arena_check(&cli->arena, err) < 0 || sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0)
         return -1;
@@ -237,6 +251,19 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     return 0;
 }
 
+/* -1 only where the socket should be there and is not */
+static int
+bind_notify(struct creation *c, struct sc_err *err)
+{
+    struct sc_err why = SC_ERR_INIT;
+
+    c->notify_fd = sc_oci_notify_bind(c->dir_fd, &why);
+    if (why.kind == SC_ERR_NONE)
+        return 0;
+    *err = why;
+    return -1;
+}
+
 static int
 create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process *process, struct sc_err *err)
 {
@@ -250,7 +277,8 @@ create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process
         return -1;
     if (waits)
         c->gate_fd = sc_gate_listen(c->dir_fd, err);
-    if ((waits && c->gate_fd < 0) || launch(cli, c, waits, process, err) < 0) {
+    if ((waits && c->gate_fd < 0) || sc_oci_notify_directory(c->dir_fd, err) < 0 ||
+        (!waits && bind_notify(c, err) < 0) || launch(cli, c, waits, process, err) < 0) {
         (void)!sc_oci_remove_state(cli, id, &ignored);
         return -1;
     }
@@ -261,7 +289,7 @@ create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process
 int
 sc_oci_verb_create(struct sc_oci_cli *cli, struct sc_err *err)
 {
-    struct creation c = {.dir_fd = -1, .gate_fd = -1};
+    struct creation c = {.dir_fd = -1, .gate_fd = -1, .notify_fd = -1};
     struct sc_process process = SC_PROCESS_INIT;
 
     return create(cli, true, &c, &process, err);
@@ -270,7 +298,7 @@ sc_oci_verb_create(struct sc_oci_cli *cli, struct sc_err *err)
 int
 sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
 {
-    struct creation c = {.dir_fd = -1, .gate_fd = -1};
+    struct creation c = {.dir_fd = -1, .gate_fd = -1, .notify_fd = -1};
     struct sc_process process = SC_PROCESS_INIT;
 
     if (create(cli, false, &c, &process, err) < 0)
@@ -283,9 +311,12 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
             return -1;
     }
     if (cli->is_detached)
-        return 0;
+        return c.notify_fd >= 0 ? sc_oci_notify_follow(c.notify_fd, &process, true, err) : 0;
+    pid_t notifier = c.notify_fd >= 0 ? sc_oci_notify_fork(c.notify_fd, &process) : -1;
     if (sc_oci_wait(cli, &process, err) < 0)
         return -1;
+    if (notifier > 0)
+        (void)waitpid(notifier, NULL, 0);
     if (cli->keeps)
         return 0;
     if (sc_undo_run(c.plan.undo, err) < 0)
@@ -311,10 +342,18 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
         return -1;
     enum sc_status status = sc_state_status(&state);
     if (status != SC_STATUS_CREATED)
-        return sc_err_set(err, SC_ERR_BUSY, "cannot start a container that has %s",
-                          status == SC_STATUS_STOPPED ? "stopped" : "been started already");
-    if (sc_oci_load_spec(state.bundle, "config.json", &cli->arena, &spec, err) < 0)
+        return sc_err_set(err, SC_ERR_BUSY, "%s",
+                          status == SC_STATUS_STOPPED ? "cannot start a container that has stopped"
+                                                      : "cannot start an already running container");
+    if (sc_oci_load_config(cli, &state, &spec, err) < 0)
         return -1;
+
+    struct sc_err why = SC_ERR_INIT;
+    sc_cleanup_fd notify = sc_oci_notify_bind(dir, &why);
+    if (why.kind != SC_ERR_NONE) {
+        *err = why;
+        return -1;
+    }
     if (sc_gate_open(dir, &spec.process, state.pid, err) < 0)
         return -1;
     state.was_started = true;
@@ -328,5 +367,11 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
             sc_hooks_run(&spec.hooks.poststart, text.data, err) < 0)
             return -1;
     }
-    return 0;
+    if (notify < 0)
+        return 0;
+
+    struct sc_process process = {.pid = state.pid, .pidfd = sc_pidfd_open(state.pid, state.start_time, &why)};
+    int result = process.pidfd >= 0 ? sc_oci_notify_follow(notify, &process, true, err) : 0;
+    sc_closep(&process.pidfd);
+    return result;
 }
