@@ -69,7 +69,7 @@ stopped() { [ "$(status_of "$1")" = stopped ]; }
     done
     wait
     is "$(cat "$BATS_TEST_TMPDIR"/said.* | grep -cx made)" 1
-    is "$(cat "$BATS_TEST_TMPDIR"/said.* | grep -c "exists already: $id\$")" 7
+    is "$(cat "$BATS_TEST_TMPDIR"/said.* | grep -c "already exists: $id\$")" 7
     oci start "$id"
     is "$(status_of "$id")" running
     oci delete --force "$id"
@@ -193,7 +193,7 @@ END
     is "$output" "stopped
 sc-oci: container not running
 sc-oci: container not running or created: stopped
-sc-oci: cannot exec in a stopped container"
+sc-oci: exec failed: cannot exec in a stopped container: container not running"
     nothing_is_listed
 }
 
