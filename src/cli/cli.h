@@ -66,7 +66,8 @@ extern const size_t sc_spelling_count;
 extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_stop, sc_cmd_kill, sc_cmd_rm, sc_cmd_ps,
     sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect, sc_cmd_container_inspect,
     sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_pause, sc_cmd_unpause, sc_cmd_images, sc_cmd_rmi, sc_cmd_tag,
-    sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info, sc_cmd_version, sc_cmd_help;
+    sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info, sc_cmd_version, sc_cmd_help, sc_cmd_pull,
+    sc_cmd_push, sc_cmd_login, sc_cmd_logout, sc_cmd_manifest_inspect, sc_cmd_manifest_create, sc_cmd_manifest_push;
 
 /* One invocation. */
 struct sc_cli {
@@ -89,6 +90,9 @@ SC_MUST_CHECK int sc_cli_parse(struct sc_cli *cli, void *options, struct sc_strv
 SC_MUST_CHECK int sc_options_parse(const struct sc_command *command, int argc, char **argv, void *options,
                                    struct sc_arena *arena, struct sc_strv *args, bool *wants_help, struct sc_err *err);
 SC_MUST_CHECK int sc_cli_engine(struct sc_cli *cli, struct sc_err *err); /* opens cli->engine */
+/* Becomes sc-transfer, with the same arguments, for what needs its libraries; only returns when it fails. The arguments
+ * are checked by the command's own table first, into options. */
+int sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err);
 /* For each argument: the container, then fn; an error is printed as it occurs and the rest goes on, as in Docker.
  * Returns 0 or 1. */
 typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data,
@@ -160,6 +164,7 @@ int sc_value_uts(void *ns_choice, const char *value, struct sc_arena *arena, str
 int sc_value_userns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_explain(void *explain, const char *value, struct sc_arena *arena, struct sc_err *err);
 /* to is the whole struct sc_create_options */
 int sc_value_device(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);

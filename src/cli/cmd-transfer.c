@@ -57,15 +57,13 @@ find_program(struct sc_arena *arena, char **out, struct sc_err *err)
     return sc_err_remedy(err, "install sc completely: meson install");
 }
 
-/* Only returns when it fails. */
-static int
-transfer(struct sc_cli *cli, const char *verb, struct sc_err *err)
+int
+sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err)
 {
-    struct transfer_options options = {.quiet = false};
     struct sc_strv args = {0}, argv = {0};
     char *program;
 
-    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+    if (sc_cli_parse(cli, options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         find_program(&cli->arena, &program, err) < 0)
         return -1;
     sc_strv_add(&argv, &cli->arena, program);
@@ -83,25 +81,25 @@ transfer(struct sc_cli *cli, const char *verb, struct sc_err *err)
 static int
 run_load(struct sc_cli *cli, struct sc_err *err)
 {
-    return transfer(cli, "load", err);
+    return sc_cli_transfer(cli, "load", &(struct transfer_options){.quiet = false}, err);
 }
 
 static int
 run_save(struct sc_cli *cli, struct sc_err *err)
 {
-    return transfer(cli, "save", err);
+    return sc_cli_transfer(cli, "save", &(struct transfer_options){.quiet = false}, err);
 }
 
 static int
 run_import(struct sc_cli *cli, struct sc_err *err)
 {
-    return transfer(cli, "import", err);
+    return sc_cli_transfer(cli, "import", &(struct transfer_options){.quiet = false}, err);
 }
 
 static int
 run_from_host(struct sc_cli *cli, struct sc_err *err)
 {
-    return transfer(cli, "from-host", err);
+    return sc_cli_transfer(cli, "from-host", &(struct transfer_options){.quiet = false}, err);
 }
 
 const struct sc_command sc_cmd_load = {

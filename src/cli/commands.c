@@ -25,6 +25,10 @@ const struct sc_spelling sc_spellings[] = {
     {NULL, "load", &sc_cmd_load},
     {NULL, "save", &sc_cmd_save},
     {NULL, "import", &sc_cmd_import},
+    {NULL, "pull", &sc_cmd_pull},
+    {NULL, "push", &sc_cmd_push},
+    {NULL, "login", &sc_cmd_login},
+    {NULL, "logout", &sc_cmd_logout},
     {NULL, "info", &sc_cmd_info},
     {NULL, "version", &sc_cmd_version},
     {NULL, "help", &sc_cmd_help},
@@ -55,7 +59,12 @@ const struct sc_spelling sc_spellings[] = {
     {"image", "load", &sc_cmd_load},
     {"image", "save", &sc_cmd_save},
     {"image", "import", &sc_cmd_import},
+    {"image", "pull", &sc_cmd_pull},
+    {"image", "push", &sc_cmd_push},
     {"image", "from-host", &sc_cmd_from_host},
+    {"manifest", "inspect", &sc_cmd_manifest_inspect},
+    {"manifest", "create", &sc_cmd_manifest_create},
+    {"manifest", "push", &sc_cmd_manifest_push},
 };
 const size_t sc_spelling_count = SC_ARRAY_LEN(sc_spellings);
 

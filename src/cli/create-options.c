@@ -86,7 +86,11 @@
          sc_value_pid, NULL},                                                                                            \
         {"pids-limit",  0,   CALL, CREATE(pids_limit), "number", "Most tasks at a time; -1: no limit",                   \
          sc_value_pids, NULL},                                                                                           \
+        {"platform", 0, STR, CREATE(platform), "platform", "Platform of an image to pull: linux/arm64", NULL, NULL},     \
         {"privileged", 0, FLAG, CREATE(privileged), NULL, "All capabilities and devices, no confinement", NULL, NULL},   \
+        {"pull",        0,   CALL, CREATE(pull), "policy", "Pull the image: missing (default), always or never",         \
+         sc_value_pull, NULL},                                                                                           \
+        {"quiet", 'q', FLAG, CREATE(pull_quiet), NULL, "Show no progress of a pull", NULL, NULL},                        \
         {"read-only", 0, FLAG, CREATE(read_only), NULL, "Mount the root file system read-only", NULL, NULL},             \
         {"rm", 0, FLAG, CREATE(rm), NULL, "Remove the container when it ends", NULL, NULL},                              \
         {"rootfs", 0, STR, CREATE(rootfs), "dir", "Use this directory as root, and no image", NULL, NULL},               \

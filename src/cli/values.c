@@ -265,3 +265,14 @@ sc_value_label(void *strv, const char *value, struct sc_arena *arena, struct sc_
     sc_strv_add(strv, arena, value);
     return 0;
 }
+
+int
+sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    if (strcmp(value, "missing") != 0 && strcmp(value, "always") != 0 && strcmp(value, "never") != 0) {
+        sc_err_set(err, SC_ERR_INVALID, "invalid value \"%s\"", value);
+        return sc_err_remedy(err, "give missing, always or never");
+    }
+    *(char **)str = sc_arena_strdup(arena, value);
+    return sc_arena_check(arena, err);
+}

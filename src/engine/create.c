@@ -67,61 +67,6 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     return pin_targets(engine, &out->options, arena, err);
 }
 
-/* ---- the default image ------------------------------------------------------------------------- */
-
-static bool
-is_base(const char *image)
-{
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_reference ref = {0};
-    struct sc_err ignored = SC_ERR_INIT;
-
-    return image && sc_reference_parse(image, &arena, &ref, &ignored) == 0 && !ref.digest &&
-           sc_str_eq(ref.registry, "docker.io") && sc_str_eq(ref.repository, "library/base") &&
-           sc_str_eq(ref.tag, "latest");
-}
-
-/* The heavy libraries are in sc-transfer; it finds the store where we have it. */
-static int
-make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err *err)
-{
-    const char *argv[] = {NULL, "make-base", NULL};
-    struct sc_strv env = {0};
-    char *program = NULL;
-    int status = 0;
-
-    if (sc_engine_program("sc-transfer", arena, &program, err) < 0)
-        return -1;
-    argv[0] = program;
-    for (char **at = environ; at && *at; at++)
-        sc_strv_add(&env, arena, *at);
-    sc_strv_set_env(&env, arena, sc_arena_printf(arena, "SC_DATA_ROOT=%s", engine->data_path));
-    if (sc_arena_check(arena, err) < 0)
-        return -1;
-    if (sc_spawn_wait(argv, (const char *const *)env.items, -1, -1, STDERR_FILENO, &status, err) < 0)
-        return -1;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    return sc_err_set(err, SC_ERR_KERNEL, "make the default image \"base\": sc-transfer failed, see above");
-}
-
-static int
-resolve_or_make(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
-                struct sc_container *out, struct sc_err *err)
-{
-    struct sc_err first = SC_ERR_INIT;
-
-    if (sc_engine_resolve(engine, options, arena, out, &first) == 0)
-        return 0;
-    if (first.kind != SC_ERR_NOT_FOUND || !is_base(options->image)) {
-        *err = first;
-        return -1;
-    }
-    if (make_base(engine, arena, err) < 0)
-        return -1;
-    return sc_engine_resolve(engine, options, arena, out, err);
-}
-
 /* ---- the record ---------------------------------------------------------------------------------- */
 
 /* docker run --cidfile: an existing file is an error, since two containers may not share one. */
@@ -205,7 +150,7 @@ sc_engine_create(struct sc_engine *engine, const struct sc_create_options *optio
         if (cid_fd < 0)
             return -1;
     }
-    if (resolve_or_make(engine, options, arena, out, err) < 0 || sc_id_random(out->id, err) < 0 ||
+    if (sc_engine_get_image(engine, options, arena, out, err) < 0 || sc_id_random(out->id, err) < 0 ||
         make_container(engine, arena, cid_fd, out, err) < 0) {
         if (cid_fd >= 0)
             (void)unlinkat(AT_FDCWD, options->cidfile, 0); /* lint: as above */

@@ -10,8 +10,9 @@
  *   start.c    child.c            fork, launch, monitor
  *   recover.c  remove.c stop.c exec.c inspect*.c
  *
- * The lock <run>/container/<id>/lock decides who may change a container: its monitor while it runs, else the command that holds it.
- * Claims (name, id range) are symlinks to the owner's id; only the holder of that owner's lock removes them.
+ * The lock <run>/container/<id>/lock decides who may change a container: its monitor while it runs, else the command
+ * that holds it. Claims (name, id range) are symlinks to the owner's id; only the holder of that owner's lock removes
+ * them.
  */
 #ifndef SC_ENGINE_PRIV_H
 #define SC_ENGINE_PRIV_H
@@ -43,17 +44,34 @@ bool sc_engine_is_locked(const struct sc_engine *engine, const char *id);
 
 /* ---- record.c ---- */
 SC_MUST_CHECK int sc_record_encode(const struct sc_container *container, struct sc_buf *out, struct sc_err *err);
-SC_MUST_CHECK int sc_record_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
-SC_MUST_CHECK int sc_record_write(const struct sc_engine *engine, const struct sc_container *container, struct sc_err *err);
-SC_MUST_CHECK int sc_record_read(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
+SC_MUST_CHECK int sc_record_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_container *out,
+                                   struct sc_err *err);
+SC_MUST_CHECK int sc_record_write(const struct sc_engine *engine, const struct sc_container *container,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_record_read(const struct sc_engine *engine, const char *id, struct sc_arena *arena,
+                                 struct sc_container *out, struct sc_err *err);
 enum sc_durability sc_record_durability(const struct sc_container *container);
 
 /* The table of struct sc_create_options' members, walked by encoder, decoder and test. */
 enum sc_field_kind {
-    SC_FIELD_STR, SC_FIELD_STRV, SC_FIELD_BOOL, SC_FIELD_INT, SC_FIELD_I64, SC_FIELD_U64, SC_FIELD_OPT_I64, SC_FIELD_NS, SC_FIELD_TIME,
-    SC_FIELD_MOUNTS, SC_FIELD_DEVICES,
+    SC_FIELD_STR,
+    SC_FIELD_STRV,
+    SC_FIELD_BOOL,
+    SC_FIELD_INT,
+    SC_FIELD_I64,
+    SC_FIELD_U64,
+    SC_FIELD_OPT_I64,
+    SC_FIELD_NS,
+    SC_FIELD_TIME,
+    SC_FIELD_MOUNTS,
+    SC_FIELD_DEVICES,
 };
-struct sc_field { const char *key; enum sc_field_kind kind; size_t offset; size_t count_offset; };
+struct sc_field {
+    const char *key;
+    enum sc_field_kind kind;
+    size_t offset;
+    size_t count_offset;
+};
 extern const struct sc_field sc_option_fields[];
 extern const size_t sc_option_field_count;
 extern const struct sc_field sc_container_fields[];
@@ -65,9 +83,10 @@ SC_MUST_CHECK int sc_name_check(const char *name, struct sc_err *err);
 /* An id as a claim's target, and back (false: it is no id's). Inverses, tested so. */
 void sc_claim_encode(const char *id, char out[SC_CLAIM_MAX]);
 bool sc_claim_decode(const char *text, size_t len, char id[SC_ID_LEN + 1]);
-/* Claims are symlinks <data>/<kind>/<name> -> id in base64url. SC_ERR_EXISTS when another container has it: owner says whose it is. */
-SC_MUST_CHECK int sc_claim(const struct sc_engine *engine, const char *kind, const char *name, const char *id, char owner[SC_ID_LEN + 1],
-                           struct sc_err *err);
+/* Claims are symlinks <data>/<kind>/<name> -> id in base64url. SC_ERR_EXISTS when another container has it: owner says
+ * whose it is. */
+SC_MUST_CHECK int sc_claim(const struct sc_engine *engine, const char *kind, const char *name, const char *id,
+                           char owner[SC_ID_LEN + 1], struct sc_err *err);
 /* Removes it when it is id's. */
 void sc_claim_release(const struct sc_engine *engine, const char *kind, const char *name, const char *id);
 /* "" when nobody has it */
@@ -76,59 +95,72 @@ void sc_claim_owner(const struct sc_engine *engine, const char *kind, const char
 void sc_claim_sweep(const struct sc_engine *engine, const char *kind);
 SC_MUST_CHECK int sc_name_claim(const struct sc_engine *engine, const char *name, const char *id, struct sc_err *err);
 /* Makes one up and claims it. */
-SC_MUST_CHECK int sc_name_make(const struct sc_engine *engine, const char *id, struct sc_arena *arena, char **out, struct sc_err *err);
+SC_MUST_CHECK int sc_name_make(const struct sc_engine *engine, const char *id, struct sc_arena *arena, char **out,
+                               struct sc_err *err);
 void sc_name_random(uint64_t random, bool with_number, char out[64]); /* words.c */
 
 /* ---- load.c ---- */
 /* The container with this id as it is now, recovered where that is needed. */
-SC_MUST_CHECK int sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena,
+                                 struct sc_container *out, struct sc_err *err);
 /* state.json of a running container; SC_ERR_BUSY "container X is not running" */
-SC_MUST_CHECK int sc_engine_running_state(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
-                                          struct sc_state *out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_running_state(const struct sc_engine *engine, const struct sc_container *container,
+                                          struct sc_arena *arena, struct sc_state *out, struct sc_err *err);
 SC_MUST_CHECK int sc_engine_not_running(const struct sc_container *container, struct sc_err *err);
 /* exit.json with why a start failed, or what ended it while nobody watched */
-SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error, bool is_start_failure,
-                                       enum sc_durability durability, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error,
+                                       bool is_start_failure, enum sc_durability durability, struct sc_err *err);
 /* Every directory name below <data>/container that is an id. */
-SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out,
+                                struct sc_err *err);
 
 /* ---- recover.c ---- */
 /* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it. */
 SC_MUST_CHECK int sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struct sc_err *err);
 /* remove.c, with the lock held: all of it. container may be NULL when there is no record. */
-SC_MUST_CHECK int sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container, bool volumes,
-                                       struct sc_err *err);
+SC_MUST_CHECK int sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container,
+                                       bool volumes, struct sc_err *err);
 
 /* ---- resolve.c: options and image to what is recorded; pure ---- */
-SC_MUST_CHECK int sc_resolve_command(const struct sc_create_options *options, const struct sc_image_config *image, struct sc_arena *arena,
-                                     struct sc_container *out, struct sc_err *err);
-SC_MUST_CHECK int sc_resolve_mounts(const struct sc_create_options *options, const struct sc_image_config *image, struct sc_arena *arena,
-                                    struct sc_create_options *out, struct sc_err *err);
+SC_MUST_CHECK int sc_resolve_command(const struct sc_create_options *options, const struct sc_image_config *image,
+                                     struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
+SC_MUST_CHECK int sc_resolve_mounts(const struct sc_create_options *options, const struct sc_image_config *image,
+                                    struct sc_arena *arena, struct sc_create_options *out, struct sc_err *err);
 SC_MUST_CHECK int sc_check_options(const struct sc_create_options *options, struct sc_err *err);
 /* "/a/../b//c" -> "/b/c"; NULL when not absolute */
 char *sc_path_clean(const char *path, struct sc_arena *arena);
 /* "0:100000:65536" */
 SC_MUST_CHECK int sc_id_map_parse(const char *text, struct sc_oci_id_map *out, struct sc_err *err);
-SC_MUST_CHECK int sc_id_maps_parse(const struct sc_strv *texts, struct sc_arena *arena, struct sc_oci_id_maps *out, struct sc_err *err);
+SC_MUST_CHECK int sc_id_maps_parse(const struct sc_strv *texts, struct sc_arena *arena, struct sc_oci_id_maps *out,
+                                   struct sc_err *err);
 /* host id of a container id; false when it is not mapped (no maps: the same) */
 bool sc_id_map_find(const struct sc_oci_id_maps *maps, uint32_t id, uint32_t *host_id);
 /* userns.c: which maps a container gets; auto claims a range of /etc/subuid */
-SC_MUST_CHECK int sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena, struct sc_container *container,
-                                    struct sc_err *err);
+SC_MUST_CHECK int sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena,
+                                    struct sc_container *container, struct sc_err *err);
 void sc_userns_release(const struct sc_engine *engine, const struct sc_container *container);
 /* create.c: the record without making anything (dry) or claiming all it needs. The image is found, not made. */
-SC_MUST_CHECK int sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
-                                    struct sc_container *out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options,
+                                    struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 
 /* ---- spec: the pure half of a start ---- */
-struct sc_device_node { char *host_path, *path, *permissions; char type; int64_t major, minor; unsigned mode; uint32_t uid, gid; };
-struct sc_device_nodes { struct sc_device_node *items; size_t count, capacity; };
-struct sc_inputs {                     /* all that is not in the record */
+struct sc_device_node {
+    char *host_path, *path, *permissions;
+    char type;
+    int64_t major, minor;
+    unsigned mode;
+    uint32_t uid, gid;
+};
+struct sc_device_nodes {
+    struct sc_device_node *items;
+    size_t count, capacity;
+};
+struct sc_inputs { /* all that is not in the record */
     const struct sc_container *container;
     const struct sc_host *host;
-    const char *container_dir, *run_dir, *volume_dir;   /* absolute */
-    bool is_root, has_files;           /* has_files: hosts, hostname and resolv.conf exist below container_dir */
-    const char *files_dir;             /* where they are: its own container_dir or that of the container whose network it joins */
+    const char *container_dir, *run_dir, *volume_dir; /* absolute */
+    bool is_root, has_files; /* has_files: hosts, hostname and resolv.conf exist below container_dir */
+    const char *files_dir;   /* where they are: its own container_dir or that of the container whose network it joins */
     struct sc_user_result user;
     struct sc_oci_id_maps uid_maps, gid_maps;
     bool has_userns;                   /* new or joined */
@@ -139,43 +171,51 @@ struct sc_inputs {                     /* all that is not in the record */
     struct sc_device_nodes devices;    /* --device and --privileged, looked at */
     struct sc_oci_seccomp seccomp;     /* decoded profile of --security-opt seccomp=FILE (is_set), else empty */
 };
-SC_MUST_CHECK int sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err);
+SC_MUST_CHECK int sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
+                                struct sc_err *err);
 /* its parts, one file each */
-SC_MUST_CHECK int sc_spec_process(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_process *out, struct sc_err *err);
-SC_MUST_CHECK int sc_spec_mounts(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err);
-SC_MUST_CHECK int sc_spec_resources(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_resources *out, struct sc_err *err);
-SC_MUST_CHECK int sc_spec_devices(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err);
-SC_MUST_CHECK int sc_spec_namespaces(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err);
-SC_MUST_CHECK int sc_spec_security(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err);
-SC_MUST_CHECK int sc_spec_caps(const struct sc_create_options *options, uint64_t host_caps, uint64_t *out, struct sc_err *err);
+SC_MUST_CHECK int sc_spec_process(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_process *out,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_spec_mounts(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
+                                 struct sc_err *err);
+SC_MUST_CHECK int sc_spec_resources(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_resources *out,
+                                    struct sc_err *err);
+SC_MUST_CHECK int sc_spec_devices(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
+                                  struct sc_err *err);
+SC_MUST_CHECK int sc_spec_namespaces(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
+                                     struct sc_err *err);
+SC_MUST_CHECK int sc_spec_security(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
+                                   struct sc_err *err);
+SC_MUST_CHECK int sc_spec_caps(const struct sc_create_options *options, uint64_t host_caps, uint64_t *out,
+                               struct sc_err *err);
 /* "nofile=1024:2048" */
 SC_MUST_CHECK int sc_ulimit_parse(const char *text, struct sc_oci_rlimit *out, struct sc_err *err);
 
 /* ---- inputs.c, users.c, files.c, volume.c, devices.c: the half that looks at the host ---- */
-struct sc_start_job {                  /* all of one start; lives in the arena */
+struct sc_start_job { /* all of one start; lives in the arena */
     struct sc_host host;
     struct sc_inputs inputs;
     struct sc_oci_spec spec;
     struct sc_ask ask;
     struct sc_plan plan;
-    struct sc_strv anonymous;          /* directories of anonymous volumes, removed with an --rm container */
+    struct sc_strv anonymous; /* directories of anonymous volumes, removed with an --rm container */
 };
 /* is_dry: nothing is written, nothing is made. */
-SC_MUST_CHECK int sc_engine_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry, struct sc_arena *arena,
-                                    struct sc_start_job *job, struct sc_err *err);
-SC_MUST_CHECK int sc_users_resolve(const char *user, const struct sc_strv *group_add, const struct sc_overlay *overlay, int root_fd,
-                                   struct sc_arena *arena, struct sc_user_result *out, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry,
+                                    struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
+SC_MUST_CHECK int sc_users_resolve(const char *user, const struct sc_strv *group_add, const struct sc_overlay *overlay,
+                                   int root_fd, struct sc_arena *arena, struct sc_user_result *out, struct sc_err *err);
 SC_MUST_CHECK int sc_files_write(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_err *err);
-SC_MUST_CHECK int sc_devices_look(const struct sc_create_options *options, bool is_root, struct sc_arena *arena, struct sc_device_nodes *out,
-                                  struct sc_err *err);
+SC_MUST_CHECK int sc_devices_look(const struct sc_create_options *options, bool is_root, struct sc_arena *arena,
+                                  struct sc_device_nodes *out, struct sc_err *err);
 /* Makes missing volumes and -v directories, copies up; is_dry only checks. */
-SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container, const struct sc_overlay *overlay,
-                                     bool is_dry, struct sc_err *err);
+SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
+                                     const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
 SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
 
 /* ---- child.c ---- */
-struct sc_start_child {                /* what start.c hands to the forked child */
+struct sc_start_child { /* what start.c hands to the forked child */
     struct sc_engine *engine;
     struct sc_container *container;
     struct sc_start_job *job;
@@ -187,5 +227,10 @@ _Noreturn void sc_start_child_run(struct sc_start_child *child, struct sc_arena 
 
 /* A terminal begins with the size of the caller's: a program may ask before the first resize arrives. */
 void sc_terminal_of_caller(bool tty, struct sc_oci_process *out);
+
+/* ---- get-image.c */
+/* sc_engine_resolve, after making or pulling an image that is missing. */
+SC_MUST_CHECK int sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *options,
+                                      struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 
 #endif

@@ -109,6 +109,9 @@ struct sc_create_options {
     struct sc_opt_i64 memory_swappiness;
     bool oom_kill_disable;
     struct sc_log_ask log;
+    char *pull;     /* "missing" (default, NULL), "always", "never" */
+    char *platform; /* of the image to pull, "linux/arm64"; NULL: this machine's */
+    bool pull_quiet;
     char *cidfile; /* the engine writes it once the record exists; exists already: error */
     char *detach_keys;
     bool starts_now; /* run: create keeps the container's lock for the start that follows, and an --rm container whose
@@ -154,8 +157,8 @@ struct sc_container_list {
 /* Newest first; all: stopped ones too. Recovers and collects garbage on the way. */
 SC_MUST_CHECK int sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena,
                                  struct sc_container_list *out, struct sc_err *err);
-/* Makes record and directories. The image must exist locally ("base" is made on first use: the engine runs sc-transfer
- * make-base). */
+/* Makes record and directories. An image that is not there is pulled, as options->pull says ("base" is made from this
+ * host's busybox instead): the engine runs sc-transfer for either. */
 SC_MUST_CHECK int sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options,
                                    struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 

@@ -71,6 +71,10 @@ SC_MUST_CHECK int sc_index_put(const struct sc_store *store, json_t *index, cons
 /* Takes descriptor `at` out; with `keep` it only loses its name. */
 void sc_index_drop(json_t *index, size_t at, bool keep);
 
+/* ---- manifest.c */
+/* SC_ERR_UNSUPPORTED where a layer is of a media type that cannot be unpacked. */
+SC_MUST_CHECK int sc_manifest_check_layers(const struct sc_manifest *manifest, struct sc_err *err);
+
 /* ---- find.c */
 /* What a descriptor leads to. With needs_chain, an image without its sidecar is an error. */
 SC_MUST_CHECK int sc_image_read(const struct sc_store *store, const json_t *descriptor, bool needs_chain,

@@ -51,30 +51,6 @@ rank(const json_t *descriptor)
 }
 
 static int
-check_layer_types(const struct sc_manifest *manifest, struct sc_err *err)
-{
-    static const char *const known[] = {
-        SC_MEDIA_LAYER,
-        SC_MEDIA_LAYER_GZIP,
-        SC_MEDIA_LAYER_ZSTD,
-        "application/vnd.docker.image.rootfs.diff.tar",
-        "application/vnd.docker.image.rootfs.diff.tar.gzip",
-        "application/vnd.docker.image.rootfs.diff.tar.zstd",
-    };
-
-    for (size_t i = 0; i < manifest->layer_media_types.count; i++) {
-        bool is_known = false;
-
-        for (size_t k = 0; k < SC_ARRAY_LEN(known); k++)
-            is_known = is_known || strcmp(known[k], manifest->layer_media_types.items[i]) == 0;
-        if (!is_known)
-            return sc_err_set(err, SC_ERR_UNSUPPORTED, "layer %zu is of the unknown type \"%.200s\"", i,
-                              manifest->layer_media_types.items[i]);
-    }
-    return 0;
-}
-
-static int
 take_blob(const struct sc_source *source, const char *digest, int64_t expected_size, struct sc_err *err)
 {
     char path[SC_BLOB_PATH_MAX], *actual;
@@ -120,7 +96,7 @@ load_manifest(const struct sc_source *source, const json_t *descriptor, const ch
 
     if (read_json_blob(source, descriptor, &text, &digest, err) < 0 ||
         sc_manifest_decode(sc_buf_str(&text), text.len, source->arena, &manifest, err) < 0 ||
-        check_layer_types(&manifest, err) < 0 ||
+        sc_manifest_check_layers(&manifest, err) < 0 ||
         take_blob(source, manifest.config_digest, manifest.config_size, err) < 0)
         return -1;
     for (size_t i = 0; i < manifest.layer_digests.count; i++) {

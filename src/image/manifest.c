@@ -103,3 +103,27 @@ sc_manifest_decode(const char *text, size_t len, struct sc_arena *arena, struct 
     *out = manifest;
     return 0;
 }
+
+int
+sc_manifest_check_layers(const struct sc_manifest *manifest, struct sc_err *err)
+{
+    static const char *const known[] = {
+        SC_MEDIA_LAYER,
+        SC_MEDIA_LAYER_GZIP,
+        SC_MEDIA_LAYER_ZSTD,
+        "application/vnd.docker.image.rootfs.diff.tar",
+        "application/vnd.docker.image.rootfs.diff.tar.gzip",
+        "application/vnd.docker.image.rootfs.diff.tar.zstd",
+    };
+
+    for (size_t i = 0; i < manifest->layer_media_types.count; i++) {
+        bool is_known = false;
+
+        for (size_t k = 0; k < SC_ARRAY_LEN(known); k++)
+            is_known = is_known || strcmp(known[k], manifest->layer_media_types.items[i]) == 0;
+        if (!is_known)
+            return sc_err_set(err, SC_ERR_UNSUPPORTED, "layer %zu is of the unknown type \"%.200s\"", i,
+                              manifest->layer_media_types.items[i]);
+    }
+    return 0;
+}

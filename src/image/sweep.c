@@ -7,11 +7,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/image-priv.h"
 
-#define INDEX_DEPTH_MAX 4 /* an index may list indexes */
+#define PARTIAL_AGE_MAX_S 86400 /* a blob that came in part is kept so long for whoever pulls again */
+#define NSEC              INT64_C(1000000000)
+#define INDEX_DEPTH_MAX   4 /* an index may list indexes */
 
 void
 sc_marks_release(struct sc_marks *marks)
@@ -153,6 +156,27 @@ sweep_dir(int at_fd, const char *name, const json_t *keep, bool temps_only)
     }
 }
 
+/* What is left of blobs that nobody came back for. The exclusive session says that nobody writes them now. */
+static void
+sweep_partial(int image_fd)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd fd = sc_dir_open_at(image_fd, "partial", &ignored);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    int64_t now = sc_time_now() / NSEC;
+    struct dirent *entry;
+    struct stat st;
+
+    if (!dir)
+        return;
+    (void)sc_steal_fd(&fd);
+    while ((entry = readdir(dir))) {
+        if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+            now - st.st_mtim.tv_sec > PARTIAL_AGE_MAX_S)
+            (void)unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+}
+
 void
 sc_store_sweep(const struct sc_store *store, const struct sc_marks *marks)
 {
@@ -163,6 +187,7 @@ sc_store_sweep(const struct sc_store *store, const struct sc_marks *marks)
         return;
     sweep_dir(store->image_fd, ".", NULL, true);
     sweep_dir(store->image_fd, "tmp", NULL, false);
+    sweep_partial(store->image_fd);
     sweep_dir(store->image_fd, "sc-chain", marks->configs, false);
     sweep_dir(store->image_fd, "blobs/sha256", marks->blobs, false);
     sweep_dir(store->data_fd, "layer", marks->chains, false);

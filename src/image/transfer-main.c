@@ -2,7 +2,8 @@
  * sc-transfer: the commands of `sc image` that need heavy libraries, as a program of its own, so that `sc run` starts
  * without them. sc executes it in its place: what it prints is what the user sees.
  *
- *     sc-transfer [--data DIR] load | save | import | from-host | make-base ARGUMENT...
+ *     sc-transfer [--data DIR] load | save | import | from-host | make-base | pull | push | login | logout |
+ *                              manifest-inspect | manifest-create | manifest-push ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,16 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "image/transfer-options.h"
-#include "image/transfer-priv.h"
+#include "image/transfer-program-priv.h"
 
 #define EXIT_ENGINE 125
-
-struct job {
-    struct sc_store store;
-    struct sc_arena arena;
-    const char *data;
-};
 
 /* ---- output ------------------------------------------------------------------------ */
 
@@ -62,9 +56,8 @@ flush_output(struct sc_err *err)
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-/* A name given to a new image, in full; NULL stays NULL. */
-static int
-full_name(const char *text, struct sc_arena *arena, const char **out, struct sc_err *err)
+int
+sc_job_full_name(const char *text, struct sc_arena *arena, const char **out, struct sc_err *err)
 {
     struct sc_reference ref;
 
@@ -100,8 +93,8 @@ data_root(const char *given, struct sc_arena *arena, const char **out, struct sc
 }
 
 /* A relative --data is taken from where we are. */
-static int
-open_store(struct job *job, struct sc_err *err)
+int
+sc_job_open_store(struct sc_job *job, struct sc_err *err)
 {
     const char *path;
 
@@ -119,8 +112,8 @@ open_store(struct job *job, struct sc_err *err)
     return sc_store_open(path, &job->store, err);
 }
 
-static int
-usage_err(struct sc_err *err, const char *usage)
+int
+sc_job_usage(struct sc_err *err, const char *usage)
 {
     sc_err_set(err, SC_ERR_INVALID, "wrong number of arguments");
     return sc_err_remedy(err, "usage: %s", usage);
@@ -129,7 +122,7 @@ usage_err(struct sc_err *err, const char *usage)
 /* ---- load --------------------------------------------------------------------------------- */
 
 static int
-run_load(struct job *job, int argc, char **argv, struct sc_err *err)
+run_load(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     struct sc_strv operands = {.items = NULL}, names = {.items = NULL};
     const char *input = NULL;
@@ -143,12 +136,12 @@ run_load(struct job *job, int argc, char **argv, struct sc_err *err)
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
         return -1;
     if (operands.count > 0)
-        return usage_err(err, "sc image load [-q] [-i FILE]");
+        return sc_job_usage(err, "sc image load [-q] [-i FILE]");
     if (!input && isatty(STDIN_FILENO)) {
         sc_err_set(err, SC_ERR_INVALID, "load an image: standard input is a terminal");
         return sc_err_remedy(err, "name the archive with -i FILE, or redirect it to standard input");
     }
-    if (open_store(job, err) < 0)
+    if (sc_job_open_store(job, err) < 0)
         return -1;
     status = sc_image_load(&job->store, input ? input : "-", &job->arena, &names, err);
     /* Docker prints these also with --quiet, which is about progress. Images before a bad one are there to stay. */
@@ -177,7 +170,7 @@ save_format(const char *text, enum sc_archive_format *out, struct sc_err *err)
 
 /* The archive appears under its name whole or not at all. */
 static int
-save_to_file(struct job *job, const struct sc_strv *names, enum sc_archive_format format, const char *path,
+save_to_file(struct sc_job *job, const struct sc_strv *names, enum sc_archive_format format, const char *path,
              struct sc_err *err)
 {
     char *temp = sc_arena_printf(&job->arena, "%s.sc-%d", path, (int)getpid());
@@ -214,7 +207,7 @@ save_to_file(struct job *job, const struct sc_strv *names, enum sc_archive_forma
 }
 
 static int
-run_save(struct job *job, int argc, char **argv, struct sc_err *err)
+run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     const char *output = NULL, *format_text = NULL;
     struct sc_strv names = {.items = NULL};
@@ -228,7 +221,7 @@ run_save(struct job *job, int argc, char **argv, struct sc_err *err)
         save_format(format_text, &format, err) < 0)
         return -1;
     if (names.count == 0)
-        return usage_err(err, "sc image save [-o FILE] [--format docker-archive|oci-archive|oci-dir] IMAGE...");
+        return sc_job_usage(err, "sc image save [-o FILE] [--format docker-archive|oci-archive|oci-dir] IMAGE...");
     if (format == SC_ARCHIVE_OCI_DIR && !output) {
         sc_err_set(err, SC_ERR_INVALID, "--format oci-dir needs a directory");
         return sc_err_remedy(err, "name it with -o DIR");
@@ -237,7 +230,7 @@ run_save(struct job *job, int argc, char **argv, struct sc_err *err)
         sc_err_set(err, SC_ERR_INVALID, "refusing to write an archive to a terminal");
         return sc_err_remedy(err, "name a file with -o FILE, or redirect the output");
     }
-    if (open_store(job, err) < 0)
+    if (sc_job_open_store(job, err) < 0)
         return -1;
     if (format == SC_ARCHIVE_OCI_DIR)
         return sc_image_save(&job->store, &names, format, -1, output, err);
@@ -248,7 +241,7 @@ run_save(struct job *job, int argc, char **argv, struct sc_err *err)
 /* ---- import -------------------------------------------------------------------------------------- */
 
 static int
-run_import(struct job *job, int argc, char **argv, struct sc_err *err)
+run_import(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     struct sc_strv operands = {.items = NULL}, changes = {.items = NULL};
     const char *message = NULL, *name;
@@ -261,9 +254,9 @@ run_import(struct job *job, int argc, char **argv, struct sc_err *err)
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
         return -1;
     if (operands.count < 1 || operands.count > 2)
-        return usage_err(err, "sc image import [-c CHANGE]... [-m MESSAGE] FILE|-|DIR [NAME[:TAG]]");
-    if (full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||
-        open_store(job, err) < 0 ||
+        return sc_job_usage(err, "sc image import [-c CHANGE]... [-m MESSAGE] FILE|-|DIR [NAME[:TAG]]");
+    if (sc_job_full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||
+        sc_job_open_store(job, err) < 0 ||
         sc_image_import(&job->store, operands.items[0], name, &changes, message, &job->arena, &id, err) < 0)
         return -1;
     (void)printf("%s\n", id);
@@ -274,7 +267,7 @@ run_import(struct job *job, int argc, char **argv, struct sc_err *err)
 
 /* The writers of these hold no session of their own: nothing may be swept between their layer and their image. */
 static int
-in_session(struct job *job, const struct sc_from_host *ask, char **id, struct sc_err *err)
+in_session(struct sc_job *job, const struct sc_from_host *ask, char **id, struct sc_err *err)
 {
     sc_cleanup_fd session = sc_store_session(&job->store, err);
 
@@ -285,7 +278,7 @@ in_session(struct job *job, const struct sc_from_host *ask, char **id, struct sc
 }
 
 static int
-make_and_print(struct job *job, const struct sc_from_host *ask, struct sc_err *err)
+make_and_print(struct sc_job *job, const struct sc_from_host *ask, struct sc_err *err)
 {
     char *id = NULL;
     int status = in_session(job, ask, &id, err);
@@ -297,7 +290,7 @@ make_and_print(struct job *job, const struct sc_from_host *ask, struct sc_err *e
 }
 
 static int
-run_from_host(struct job *job, int argc, char **argv, struct sc_err *err)
+run_from_host(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     const char *name = NULL, *entrypoint = NULL, *root = "/";
     struct sc_from_host ask = {.root = "/"};
@@ -310,22 +303,22 @@ run_from_host(struct job *job, int argc, char **argv, struct sc_err *err)
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &ask.programs, err) < 0)
         return -1;
     if (ask.programs.count == 0)
-        return usage_err(err, "sc image from-host [-t NAME[:TAG]] [--entrypoint PROGRAM] PROGRAM...");
+        return sc_job_usage(err, "sc image from-host [-t NAME[:TAG]] [--entrypoint PROGRAM] PROGRAM...");
     ask.root = root;
     if (entrypoint && *entrypoint)
         sc_strv_add(&ask.entrypoint, &job->arena, entrypoint);
-    if (full_name(name, &job->arena, &ask.full_name, err) < 0 || open_store(job, err) < 0)
+    if (sc_job_full_name(name, &job->arena, &ask.full_name, err) < 0 || sc_job_open_store(job, err) < 0)
         return -1;
     return make_and_print(job, &ask, err);
 }
 
 static int
-run_make_base(struct job *job, int argc, char **argv, struct sc_err *err)
+run_make_base(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     (void)argv;
     if (argc > 0)
-        return usage_err(err, "sc-transfer make-base");
-    if (open_store(job, err) < 0)
+        return sc_job_usage(err, "sc-transfer make-base");
+    if (sc_job_open_store(job, err) < 0)
         return -1;
     return make_and_print(job, NULL, err);
 }
@@ -334,14 +327,24 @@ run_make_base(struct job *job, int argc, char **argv, struct sc_err *err)
 
 static const struct verb {
     const char *name;
-    int (*run)(struct job *job, int argc, char **argv, struct sc_err *err);
+    sc_job_fn run;
 } verbs[] = {
-    {"load", run_load},           {"save", run_save},           {"import", run_import},
-    {"from-host", run_from_host}, {"make-base", run_make_base},
+    {"load", run_load},
+    {"save", run_save},
+    {"import", run_import},
+    {"from-host", run_from_host},
+    {"make-base", run_make_base},
+    {"pull", sc_job_pull},
+    {"push", sc_job_push},
+    {"login", sc_job_login},
+    {"logout", sc_job_logout},
+    {"manifest-inspect", sc_job_manifest_inspect},
+    {"manifest-create", sc_job_manifest_create},
+    {"manifest-push", sc_job_manifest_push},
 };
 
 static int
-run(struct job *job, int argc, char **argv, struct sc_err *err)
+run(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     const struct sc_transfer_option options[] = {{.name = "data", .value = &job->data}};
     struct sc_strv operands = {.items = NULL};
@@ -349,7 +352,7 @@ run(struct job *job, int argc, char **argv, struct sc_err *err)
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), true, &job->arena, &operands, err) < 0)
         return -1;
     if (operands.count == 0)
-        return usage_err(err, "sc-transfer [--data DIR] load|save|import|from-host|make-base ARGUMENT...");
+        return sc_job_usage(err, "sc-transfer [--data DIR] VERB ARGUMENT...");
     for (size_t i = 0; i < SC_ARRAY_LEN(verbs); i++) {
         int given = (int)operands.count - 1;
 
@@ -363,7 +366,7 @@ run(struct job *job, int argc, char **argv, struct sc_err *err)
 int
 main(int argc, char **argv)
 {
-    struct job job = {.store = SC_STORE_INIT, .arena = SC_ARENA_INIT};
+    struct sc_job job = {.store = SC_STORE_INIT, .arena = SC_ARENA_INIT};
     struct sc_err err = SC_ERR_INIT;
     int status;
 

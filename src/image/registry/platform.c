@@ -1,0 +1,132 @@
+/* Platforms: which image of an index is for this machine (image-spec, image-index.md). */
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "image/registry/registry-priv.h"
+
+#define LEVEL_MAX 4
+
+int
+sc_platform_amd64_level(void)
+{
+#ifdef __x86_64__
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("x86-64-v4"))
+        return 4;
+    if (__builtin_cpu_supports("x86-64-v3"))
+        return 3;
+    if (__builtin_cpu_supports("x86-64-v2"))
+        return 2;
+#endif
+    return 1;
+}
+
+/* The many names of architectures: what uname(2) and people say, in image-spec's words (GOARCH). */
+static void
+normalise(const char **arch, const char **variant)
+{
+    static const struct {
+        const char *from, *arch, *variant;
+    } table[] = {
+        {"x86_64", "amd64", ""},  {"x86-64", "amd64", ""}, {"i386", "386", ""},    {"i686", "386", ""},
+        {"aarch64", "arm64", ""}, {"armhf", "arm", "v7"},  {"armel", "arm", "v6"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(table); i++) {
+        if (strcmp(*arch, table[i].from) != 0)
+            continue;
+        *arch = table[i].arch;
+        if (**variant == '\0')
+            *variant = table[i].variant;
+    }
+    /* What is not said is meant: arm64 is v8, amd64 v1, arm v7. */
+    if ((strcmp(*arch, "arm64") == 0 && (strcmp(*variant, "v8") == 0 || strcmp(*variant, "8") == 0)) ||
+        (strcmp(*arch, "amd64") == 0 && strcmp(*variant, "v1") == 0))
+        *variant = "";
+    if (strcmp(*arch, "arm") == 0 && **variant == '\0')
+        *variant = "v7";
+}
+
+int
+sc_platform_parse(const char *text, struct sc_arena *arena, struct sc_platform *out, struct sc_err *err)
+{
+    char *copy = sc_arena_strdup(arena, text), *parts[3] = {NULL};
+    const char *os = "linux", *arch, *variant = "";
+    size_t count = 0;
+
+    if (!copy)
+        return sc_err_nomem(err);
+    for (char *part = copy; part; count++) {
+        char *slash = strchr(part, '/');
+
+        if (slash)
+            *slash = '\0';
+        if (count == SC_ARRAY_LEN(parts) || *part == '\0') {
+            sc_err_set(err, SC_ERR_INVALID, "invalid platform \"%.100s\"", text);
+            return sc_err_remedy(err, "write it as OS/ARCH[/VARIANT], for instance linux/arm64/v8");
+        }
+        parts[count] = part;
+        part = slash ? slash + 1 : NULL;
+    }
+    if (count == 1) {
+        arch = parts[0];
+    } else {
+        os = parts[0];
+        arch = parts[1];
+        variant = parts[2] ? parts[2] : "";
+    }
+    normalise(&arch, &variant);
+    out->os = sc_arena_strdup(arena, os);
+    out->arch = sc_arena_strdup(arena, arch);
+    out->variant = sc_arena_strdup(arena, variant);
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_platform_host(struct sc_arena *arena, struct sc_platform *out, struct sc_err *err)
+{
+    char arch[SC_PLATFORM_MAX];
+    const char *variant = "";
+    struct utsname name;
+
+    (void)uname(&name);
+    if (sc_str_starts(name.machine, "armv"))
+        variant = name.machine[4] == '6' ? "v6" : name.machine[4] == '5' ? "v5" : "v7";
+    out->os = sc_arena_strdup(arena, "linux");
+    out->arch = sc_arena_strdup(arena, sc_platform_arch(arch));
+    out->variant = strcmp(arch, "amd64") == 0 ? sc_arena_printf(arena, "v%d", sc_platform_amd64_level())
+                                              : sc_arena_strdup(arena, variant);
+    return sc_arena_check(arena, err);
+}
+
+static int
+level_of(const char *variant)
+{
+    return variant[0] == 'v' && variant[1] >= '1' && variant[1] <= '9' && variant[2] == '\0' ? variant[1] - '0' : 0;
+}
+
+int
+sc_platform_fit(const struct sc_platform *want, const char *os, const char *arch, const char *variant)
+{
+    const char *want_arch = want->arch, *want_variant = want->variant;
+    int have, most;
+
+    if (!arch || !*arch || (os && *os && strcmp(os, want->os) != 0))
+        return 0;
+    if (!variant)
+        variant = "";
+    normalise(&arch, &variant);
+    normalise(&want_arch, &want_variant);
+    if (strcmp(arch, "386") == 0 && strcmp(want_arch, "amd64") == 0)
+        return 1; /* it runs, when there is nothing better */
+    if (strcmp(arch, want_arch) != 0)
+        return 0;
+    if (strcmp(variant, want_variant) == 0)
+        return 2 + LEVEL_MAX + 10;
+    /* A level of amd64 or of arm runs what was built for a lower one; the highest of those is best. */
+    if (strcmp(arch, "amd64") != 0 && strcmp(arch, "arm") != 0)
+        return *variant == '\0' || *want_variant == '\0' ? 2 : 0;
+    have = *variant ? level_of(variant) : 1;
+    most = *want_variant ? level_of(want_variant) : 1;
+    return have > 0 && have <= most ? 2 + have : 0;
+}

@@ -1,0 +1,65 @@
+/* Addresses: what they have in common, and how a Location is read. Pure. */
+#include <string.h>
+
+#include "image/registry/registry-priv.h"
+
+static bool
+has_scheme(const char *url)
+{
+    return sc_str_starts(url, "http://") || sc_str_starts(url, "https://");
+}
+
+/* How much of url is "scheme://authority". */
+static size_t
+origin_len(const char *url)
+{
+    const char *authority = strstr(url, "://") + 3;
+
+    return (size_t)(authority - url) + strcspn(authority, "/?#");
+}
+
+int
+sc_url_origin(const char *url, struct sc_arena *arena, char **out, struct sc_err *err)
+{
+    if (!has_scheme(url))
+        return sc_err_set(err, SC_ERR_INVALID, "\"%.200s\" is no http or https address", url);
+    *out = sc_arena_strndup(arena, url, origin_len(url));
+    if (!*out)
+        return sc_err_nomem(err);
+    /* A user and password in an address would be a credential of somebody else's choosing. */
+    if (strchr(*out, '@'))
+        return sc_err_set(err, SC_ERR_INVALID, "\"%.200s\" has a user name in it", url);
+    return 0;
+}
+
+char *
+sc_url_resolve(const char *base, const char *location, struct sc_arena *arena)
+{
+    size_t path;
+
+    if (has_scheme(location))
+        return sc_arena_strdup(arena, location);
+    if (sc_str_starts(location, "//"))
+        return sc_arena_printf(arena, "%.*s%s", (int)(strstr(base, "://") + 1 - base), base, location);
+    if (location[0] == '/')
+        return sc_arena_printf(arena, "%.*s%s", (int)origin_len(base), base, location);
+    path = strcspn(base, "?#");
+    if (location[0] == '?')
+        return sc_arena_printf(arena, "%.*s%s", (int)path, base, location);
+    while (path > origin_len(base) && base[path - 1] != '/')
+        path--;
+    return sc_arena_printf(arena, "%.*s%s%s", (int)path, base, base[path - 1] == '/' ? "" : "/", location);
+}
+
+void
+sc_url_encode(struct sc_buf *out, const char *text)
+{
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr("-._~", c))
+            sc_buf_addc(out, (char)c);
+        else
+            sc_buf_addf(out, "%%%02X", c);
+    }
+}

@@ -1,0 +1,51 @@
+/* transfer-program-priv: what the verbs of the program sc-transfer share. */
+#ifndef SC_IMAGE_TRANSFER_PROGRAM_PRIV_H
+#define SC_IMAGE_TRANSFER_PROGRAM_PRIV_H
+
+#include "image/registry/registry.h"
+#include "image/transfer-options.h"
+#include "image/transfer-priv.h"
+
+struct sc_job {
+    struct sc_store store;
+    struct sc_arena arena;
+    const char *data; /* --data, or NULL */
+};
+/* A verb: its arguments without its own name. What it prints is what the user sees. */
+typedef int (*sc_job_fn)(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+
+/* A name given to a new image, in full; NULL stays NULL. */
+SC_MUST_CHECK int sc_job_full_name(const char *text, struct sc_arena *arena, const char **out, struct sc_err *err);
+/* Opens job->store. */
+SC_MUST_CHECK int sc_job_open_store(struct sc_job *job, struct sc_err *err);
+int sc_job_usage(struct sc_err *err, const char *usage);
+
+/* ---- transfer-registry.c */
+int sc_job_pull(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_login(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_logout(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+/* ---- transfer-manifest.c */
+int sc_job_manifest_inspect(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_manifest_create(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_manifest_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+
+/* ---- the options that all of these have */
+struct sc_registry_flags {
+    const char *auth_file, *credentials, *cert_dir, *platform, *progress;
+    bool tls_verify;
+};
+#define SC_REGISTRY_FLAGS_INIT                                                                                         \
+    {                                                                                                                  \
+        .tls_verify = true                                                                                             \
+    }
+#define SC_REGISTRY_OPTIONS(flags)                                                                                     \
+    {.name = "authfile", .value = &(flags)->auth_file}, {.name = "creds", .value = &(flags)->credentials},             \
+        {.name = "cert-dir", .value = &(flags)->cert_dir},                                                             \
+    {                                                                                                                  \
+        .name = "tls-verify", .flag = &(flags)->tls_verify                                                             \
+    }
+void sc_registry_flags_apply(const struct sc_registry_flags *flags, int argc, char **argv,
+                             struct sc_registry_options *out);
+
+#endif

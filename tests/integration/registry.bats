@@ -1,0 +1,498 @@
+#!/usr/bin/env bats
+# Registries: pull, push, login, against Debian's docker-registry on loopback (plain, TLS with a login) and against a
+# server that misbehaves (bad-registry.py).
+load helpers
+
+# A free port, kept for docker-registry, which cannot choose one itself.
+free_port()
+{
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start_registry NAME [YAML]: a registry of its own; $registry is its host:port.
+start_registry()
+{
+    local name=$1 more=${2:-} port
+    port=$(free_port)
+    registry=localhost:$port
+    cat >"$BATS_TEST_TMPDIR/$name.yml" <<END
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $BATS_TEST_TMPDIR/$name}, delete: {enabled: true}}
+http:
+  addr: 127.0.0.1:$port
+  secret: x
+$more
+END
+    docker-registry serve "$BATS_TEST_TMPDIR/$name.yml" >"$BATS_TEST_TMPDIR/$name.log" 2>&1 3>&- &
+    servers+=($!)
+    wait_until curl -sko /dev/null "http://127.0.0.1:$port/"
+}
+
+start_bad_registry()
+{
+    python3 "$TESTS/bad-registry.py" "http://127.0.0.1:${registry#*:}" "$BATS_TEST_TMPDIR/requests" \
+        >"$BATS_TEST_TMPDIR/ports" 2>"$BATS_TEST_TMPDIR/bad.log" 3>&- &
+    servers+=($!)
+    wait_until test -s "$BATS_TEST_TMPDIR/ports"
+    read -r bad_port other_port <"$BATS_TEST_TMPDIR/ports"
+    bad=localhost:$bad_port
+}
+
+setup()
+{
+    servers=()
+    export HOME=$BATS_TEST_TMPDIR/home SC_CERTS_D=$BATS_TEST_TMPDIR/certs.d
+    unset DOCKER_CONFIG REGISTRY_AUTH_FILE XDG_RUNTIME_DIR
+    mkdir "$HOME" "$SC_CERTS_D"
+    sc_setup
+}
+
+teardown()
+{
+    local pid
+    for pid in "${servers[@]}"; do
+        kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true
+    done
+    sc_teardown
+}
+
+# An image of two layers under $registry/x:1, and out of the store. Half a megabyte that does not shrink.
+publish_image()
+{
+    local dir=$BATS_TEST_TMPDIR/tree name=${1:-x:1}
+    mkdir -p "$dir/bin"
+    cp "$(type -P busybox)" "$dir/bin/sh"
+    head -c 500000 /dev/urandom >"$dir/data"
+    tar -C "$dir" -cz . | "$SC" import - "$registry/$name" >/dev/null
+    data_sum=$(sha256sum <"$dir/data")
+    "$SC" push -q "$registry/$name" >/dev/null
+    "$SC" inspect "$registry/$name" --format '{{.Id}}' >"$BATS_TEST_TMPDIR/id"
+    "$SC" rmi "$registry/$name" >/dev/null
+}
+
+has_data()
+{
+    "$SC" run --rm "$1" /bin/sh -c 'sha256sum </data' >"$BATS_TEST_TMPDIR/sum"
+    is "$(cat "$BATS_TEST_TMPDIR/sum")" "$data_sum"
+}
+
+nothing_partial()
+{
+    [ -z "$(ls -A "$SC_DATA_ROOT/image/partial" 2>/dev/null)" ]
+}
+
+# ---- push and pull -------------------------------------------------------------------------
+
+@test "push, rmi, pull: the same image comes back" {
+    start_registry plain
+    sc_ok tag base "$registry/a/base:1"
+    local id
+    id=$("$SC" inspect base --format '{{.Id}}')
+    sc_ok push "$registry/a/base:1"
+    expect_output "The push refers to repository [$registry/a/base]"
+    expect_output ": Pushed"
+    matches "$output" '1: digest: sha256:[0-9a-f]{64} size: [0-9]+'
+    sc_ok rmi base "$registry/a/base:1"
+    sc_ok pull "$registry/a/base:1"
+    expect_output "1: Pulling from a/base"
+    expect_output ": Pull complete"
+    matches "$output" 'Digest: sha256:[0-9a-f]{64}'
+    expect_output "Status: Downloaded newer image for $registry/a/base:1"
+    is "$("$SC" inspect "$registry/a/base:1" --format '{{.Id}}')" "$id"
+    sc_ok run --rm "$registry/a/base:1" echo hello
+    is "$output" hello
+    sc_ok pull "$registry/a/base:1"
+    expect_output "Status: Image is up to date for $registry/a/base:1"
+    nothing_partial
+}
+
+@test "pull -q and push -q print the name only" {
+    start_registry plain
+    sc_ok tag base "$registry/base"
+    sc_ok push -q "$registry/base"
+    is "$output" "$registry/base:latest"
+    sc_ok pull -q "$registry/base"
+    is "$output" "$registry/base:latest"
+}
+
+@test "pull by digest; a wrong digest is refused" {
+    start_registry plain
+    publish_image
+    local digest
+    digest=$("$SC" manifest inspect "$registry/x:1" | head -c -1 | sha256sum | cut -d' ' -f1)
+    # manifest inspect adds a line end to a document that has none
+    sc_ok pull "$registry/x@sha256:$digest"
+    has_data "$registry/x@sha256:$digest"
+    sc_fails 125 pull "$registry/x@sha256:$(printf '0%.0s' {1..64})"
+    expect_error 125 "not found"
+}
+
+@test "a layer that another repository has is mounted, one that is there is not sent" {
+    start_registry plain
+    sc_ok tag base "$registry/a"
+    sc_ok push "$registry/a"
+    sc_ok push "$registry/a"
+    expect_output "Layer already exists"
+    sc_ok push "$registry/a" "$registry/b"
+    expect_output "Mounted from a"
+}
+
+@test "a large layer goes in chunks and comes back whole" {
+    start_registry plain
+    mkdir "$BATS_TEST_TMPDIR/big"
+    head -c 40000000 /dev/urandom >"$BATS_TEST_TMPDIR/big/data"
+    local sum
+    sum=$(sha256sum <"$BATS_TEST_TMPDIR/big/data")
+    sc_ok import "$BATS_TEST_TMPDIR/big" "$registry/big"
+    sc_ok push "$registry/big"
+    sc_ok rmi "$registry/big"
+    sc_ok pull "$registry/big"
+    sc_ok image save -o "$BATS_TEST_TMPDIR/big.tar" "$registry/big"
+    mkdir "$BATS_TEST_TMPDIR/out"
+    tar -C "$BATS_TEST_TMPDIR/out" -xf "$BATS_TEST_TMPDIR/big.tar"
+    tar -C "$BATS_TEST_TMPDIR/out" -xf "$BATS_TEST_TMPDIR/out/$(jq -r '.[0].Layers[0]' "$BATS_TEST_TMPDIR/out/manifest.json")"
+    is "$(sha256sum <"$BATS_TEST_TMPDIR/out/data")" "$sum"
+}
+
+@test "--all-tags pulls and pushes every tag" {
+    start_registry plain
+    for tag in 1 2 three; do
+        sc_ok tag base "$registry/many:$tag"
+    done
+    sc_ok push -a "$registry/many"
+    sc_ok rmi "$registry/many:1" "$registry/many:2" "$registry/many:three"
+    sc_ok pull -a "$registry/many"
+    for tag in 1 2 three; do
+        sc_ok inspect "$registry/many:$tag" --format '{{.Id}}'
+    done
+    sc_fails 125 pull -a "$registry/many:1"
+    expect_error 125 "tag can't be used with --all-tags/-a"
+}
+
+@test "run pulls what is missing; --pull never does not" {
+    start_registry plain
+    publish_image
+    sc_fails 125 run --rm --pull never "$registry/x:1" /bin/sh -c :
+    expect_error 125 "no such image"
+    sc_ok run --rm "$registry/x:1" /bin/sh -c 'echo in'
+    is "$output" in
+    sc_ok run --rm --pull always "$registry/x:1" /bin/sh -c 'echo again'
+    is "$output" again
+    sc_fails 125 run --rm "$registry/absent" /bin/sh
+    expect_error 125 "no such image: \"$registry/absent\": pull"
+    sc_fails 125 run --rm --pull sometimes "$registry/x:1" /bin/sh
+    expect_error 125 "--pull"
+}
+
+@test "progress as JSON: one object a line, as Docker's" {
+    start_registry plain
+    publish_image
+    sc_ok pull --progress json "$registry/x:1"
+    jq -e . >/dev/null <<<"$(head -n -1 <<<"$output")"
+    is "$(head -n -1 <<<"$output" | jq -r 'select(.status == "Pull complete") | .id | length')" 12
+    sc_fails 125 pull --progress fast "$registry/x:1"
+    expect_error 125 "invalid value \"fast\" of --progress"
+}
+
+@test "indexes: the image for a platform is chosen" {
+    start_registry plain
+    for arch in amd64 arm64; do
+        tar -C "$BATS_SUITE_TMPDIR/rootfs" -c bin/busybox | "$SC" import - "$registry/multi:$arch" >/dev/null
+    done
+    # Another machine's image is made by hand: import gives this one's architecture.
+    "$SC" save --format oci-dir -o "$BATS_TEST_TMPDIR/layout" "$registry/multi:arm64"
+    python3 - "$BATS_TEST_TMPDIR/layout" <<'END'
+import hashlib, json, os, sys
+root = sys.argv[1]
+def blob(data):
+    name = hashlib.sha256(data).hexdigest()
+    open(f"{root}/blobs/sha256/{name}", "wb").write(data)
+    return "sha256:" + name, len(data)
+index = json.load(open(f"{root}/index.json"))
+entry = index["manifests"][0]
+manifest = json.load(open(f"{root}/blobs/sha256/" + entry["digest"][7:]))
+config = json.load(open(f"{root}/blobs/sha256/" + manifest["config"]["digest"][7:]))
+config["architecture"] = "arm64"
+manifest["config"]["digest"], manifest["config"]["size"] = blob(json.dumps(config).encode())
+entry["digest"], entry["size"] = blob(json.dumps(manifest).encode())
+json.dump(index, open(f"{root}/index.json", "w"))
+END
+    sc_ok load -i "$BATS_TEST_TMPDIR/layout"
+    sc_ok push -a "$registry/multi"
+    sc_ok manifest create "$registry/multi:all" "$registry/multi:amd64" "$registry/multi:arm64"
+    sc_fails 125 manifest create "$registry/multi:all" "$registry/multi:amd64"
+    expect_error 125 "refusing to amend an existing manifest list"
+    sc_ok manifest push --purge "$registry/multi:all"
+    sc_ok manifest inspect "$registry/multi:all"
+    is "$(jq -r '[.manifests[].platform.architecture] | sort | join(",")' <<<"$output")" amd64,arm64
+    sc_fails 125 manifest push "$registry/multi:all"
+    expect_error 125 "no such manifest list"
+    sc_ok rmi "$registry/multi:amd64" "$registry/multi:arm64"
+
+    sc_ok pull "$registry/multi:all"
+    is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" amd64
+    sc_ok pull --platform linux/arm64 "$registry/multi:all"
+    is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" arm64
+    sc_fails 125 pull --platform linux/s390x "$registry/multi:all"
+    expect_error 125 "no image for linux/s390x"
+    expect_stderr "linux/amd64, linux/arm64"
+    sc_fails 125 pull --platform a/b/c/d "$registry/multi:all"
+    expect_error 125 "invalid platform"
+}
+
+# ---- TLS, logins ------------------------------------------------------------------------------
+
+start_tls_registry()
+{
+    local dir=$BATS_TEST_TMPDIR
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$dir/key.pem" -out "$dir/cert.pem" -days 2 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null
+    htpasswd -Bbn user pass >"$dir/htpasswd"
+    start_registry tls "  tls: {certificate: $dir/cert.pem, key: $dir/key.pem}
+auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
+}
+
+@test "TLS: the certificate is checked when it is said how" {
+    start_tls_registry
+    sc_fails 125 pull --tls-verify=true --creds user:pass "$registry/x"
+    expect_error 125 "certificate"
+    mkdir "$SC_CERTS_D/$registry"
+    cp "$BATS_TEST_TMPDIR/cert.pem" "$SC_CERTS_D/$registry/ca.crt"
+    sc_ok tag base "$registry/x"
+    sc_ok push --creds user:pass "$registry/x"
+    sc_ok pull --creds user:pass "$registry/x"
+}
+
+@test "login keeps what was right, logout forgets it" {
+    start_tls_registry
+    sc_ok tag base "$registry/x"
+    sc_fails 125 push "$registry/x"
+    expect_error 125 "wants a login"
+    expect_stderr "sc login $registry"
+    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<wrong
+    expect_error 125 "check the user name and password"
+    [ ! -e "$HOME/.docker/config.json" ]
+    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
+    expect 0
+    is "$output" "Login Succeeded"
+    expect_stderr "stored unencrypted in '$HOME/.docker/config.json'"
+    is "$(jq -r ".auths[\"$registry\"].auth" "$HOME/.docker/config.json" | base64 -d)" user:pass
+    is "$(stat -c %a "$HOME/.docker/config.json")" 600
+    sc_ok push "$registry/x"
+    sc_ok logout "$registry"
+    is "$output" "Removing login credentials for $registry"
+    sc_ok logout "$registry"
+    is "$output" "Not logged in to $registry"
+    sc_fails 125 push "$registry/x"
+    expect_error 125 "wants a login"
+}
+
+@test "a credential helper is asked, and given what login learns" {
+    start_tls_registry
+    mkdir "$BATS_TEST_TMPDIR/path" "$HOME/.docker"
+    cat >"$BATS_TEST_TMPDIR/path/docker-credential-mine" <<END
+#!/bin/sh
+case \$1 in
+get) read -r server; echo "get \$server" >>"$BATS_TEST_TMPDIR/asked"; [ -f "$BATS_TEST_TMPDIR/kept" ] || { echo "credentials not found in native keychain"; exit 1; }
+     cat "$BATS_TEST_TMPDIR/kept" ;;
+store) cat >"$BATS_TEST_TMPDIR/kept" ;;
+erase) rm -f "$BATS_TEST_TMPDIR/kept" ;;
+esac
+END
+    chmod 755 "$BATS_TEST_TMPDIR/path/docker-credential-mine"
+    echo "{\"credHelpers\": {\"$registry\": \"mine\"}}" >"$HOME/.docker/config.json"
+    export PATH=$BATS_TEST_TMPDIR/path:$PATH
+    sc_ok tag base "$registry/x"
+    sc_fails 125 push "$registry/x"
+    expect_error 125 "wants a login"
+    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
+    expect 0
+    is "$(jq -r .Secret "$BATS_TEST_TMPDIR/kept")" pass
+    is "$(jq -r .auths "$HOME/.docker/config.json")" null
+    sc_ok push "$registry/x"
+    grep -qx "get $registry" "$BATS_TEST_TMPDIR/asked"
+    sc_ok logout "$registry"
+    [ ! -e "$BATS_TEST_TMPDIR/kept" ]
+    echo "{\"credsStore\": \"../evil\"}" >"$HOME/.docker/config.json"
+    sc_fails 125 push "$registry/x"
+    expect_error 125 "not a name"
+}
+
+@test "REGISTRY_AUTH_FILE and --authfile are read" {
+    start_tls_registry
+    printf '{"auths": {"https://%s/v1/": {"auth": "%s"}}}' "$registry" "$(printf user:pass | base64)" >"$BATS_TEST_TMPDIR/auth.json"
+    sc_ok tag base "$registry/x"
+    REGISTRY_AUTH_FILE=$BATS_TEST_TMPDIR/auth.json sc_ok push "$registry/x"
+    sc_ok pull --authfile "$BATS_TEST_TMPDIR/auth.json" "$registry/x"
+    echo '{"auths": [' >"$BATS_TEST_TMPDIR/auth.json"
+    sc_fails 125 pull --authfile "$BATS_TEST_TMPDIR/auth.json" "$registry/x"
+    expect_error 125 "read credentials from"
+}
+
+@test "bearer tokens: fetched once, for who one is" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_fails 125 pull "$bad/token/x:1"
+    expect_error 125 "wants a login"
+    : >"$BATS_TEST_TMPDIR/requests"
+    sc_ok pull --creds user:pass "$bad/token/x:1"
+    has_data "$bad/token/x:1"
+    is "$(grep -c ' /token' "$BATS_TEST_TMPDIR/requests")" 1
+    sc_fails 125 pull --creds user:wrong "$bad/token/x:1"
+    expect_error 125 "the user name or password is wrong"
+}
+
+@test "a credential does not follow a redirect to another host" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull --creds user:pass "$bad/secret/x:1"
+    has_data "$bad/secret/x:1"
+    grep -q "^$bad_port GET /v2/secret/x/blobs/.* Basic_" "$BATS_TEST_TMPDIR/requests"
+    grep -q "^$other_port GET /v2/plain/x/blobs/" "$BATS_TEST_TMPDIR/requests"
+    is "$(grep "^$other_port " "$BATS_TEST_TMPDIR/requests" | grep -c Basic_ || true)" 0
+}
+
+@test "plain http only where it is said or on loopback" {
+    # A name that means this host but is not loopback's own: the registry answers http only.
+    start_registry plain
+    sc_fails 125 pull --tls-verify=true "127.0.0.1:${registry#*:}/x"
+    expect_error 125 "talk to https://127.0.0.1"
+    mkdir -p "$SC_CERTS_D/mirror.example"
+    echo "server = \"http://127.0.0.1:${registry#*:}\"" >"$SC_CERTS_D/mirror.example/hosts.toml"
+    publish_image
+    sc_ok pull mirror.example/x:1
+    has_data mirror.example/x:1
+}
+
+@test "mirrors come first, and what they lack comes from the registry" {
+    start_registry plain
+    publish_image
+    local upstream=$registry
+    start_registry mirror
+    mkdir -p "$SC_CERTS_D/up.example"
+    cat >"$SC_CERTS_D/up.example/hosts.toml" <<END
+server = "http://127.0.0.1:${upstream#*:}"
+[host."http://127.0.0.1:${registry#*:}"]
+  capabilities = ["pull", "resolve"]
+END
+    sc_ok pull up.example/x:1
+    has_data up.example/x:1
+    sc_ok push up.example/x:1
+    echo 'server = [' >"$SC_CERTS_D/up.example/hosts.toml"
+    sc_fails 125 pull up.example/x:1
+    expect_error 125 "hosts.toml:2:"
+}
+
+# ---- what goes wrong ------------------------------------------------------------------------
+
+@test "a blob that breaks off is continued where it ended" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull "$bad/drop-once/x:1"
+    has_data "$bad/drop-once/x:1"
+    grep -q ' bytes=[1-9][0-9]*-$' "$BATS_TEST_TMPDIR/requests"
+}
+
+@test "a server that knows no ranges sends it all again" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull "$bad/no-range/x:1"
+    has_data "$bad/no-range/x:1"
+}
+
+@test "what was fetched in part is kept, and another run goes on" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_fails 125 pull "$bad/slow-drop/x:1"
+    [ -n "$(ls -A "$SC_DATA_ROOT/image/partial")" ]
+    is "$("$SC" images -q --no-trunc | grep -cf "$BATS_TEST_TMPDIR/id" || true)" 0
+    : >"$BATS_TEST_TMPDIR/requests"
+    sc_ok pull "$bad/plain/x:1"
+    has_data "$bad/plain/x:1"
+    grep -q ' bytes=[1-9][0-9]*-$' "$BATS_TEST_TMPDIR/requests"
+    nothing_partial
+}
+
+@test "a part that is damaged is found out and fetched again" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_fails 125 pull "$bad/slow-drop/x:1"
+    local part
+    for part in "$SC_DATA_ROOT"/image/partial/*; do
+        printf X | dd of="$part" bs=1 seek=10 conv=notrunc status=none
+    done
+    sc_ok pull "$bad/plain/x:1"
+    has_data "$bad/plain/x:1"
+}
+
+@test "429 and 503 are waited out, and the user is told" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull "$bad/busy/x:1"
+    expect_output "the registry asks to wait 1 s (status 429)"
+    sc_ok rmi "$bad/busy/x:1"
+    sc_ok pull "$bad/sick/x:1"
+    has_data "$bad/sick/x:1"
+}
+
+@test "wrong content never becomes an image" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_fails 125 pull "$bad/wrong/x:1"
+    expect_error 125 "has the wrong digest"
+    nothing_partial
+    sc_fails 125 pull "$bad/long/x:1"
+    expect_error 125 "has more than the"
+    sc_fails 125 pull "$bad/lies/x:1"
+    expect_error 125 "has the wrong digest"
+    sc_fails 125 pull "$bad/schema1/x:1"
+    expect_error 125 "schema 1"
+    is "$("$SC" images -q --no-trunc | grep -cf "$BATS_TEST_TMPDIR/id" || true)" 0
+}
+
+@test "blobs on another host are followed" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull "$bad/away/x:1"
+    has_data "$bad/away/x:1"
+}
+
+@test "two pulls of one image fetch it once" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    "$SC" pull -q "$bad/plain/x:1" 3>&- &
+    local first=$!
+    sc_ok pull -q "$bad/plain/x:1"
+    wait "$first"
+    is "$(grep ' GET /v2/plain/x/blobs/' "$BATS_TEST_TMPDIR/requests" | cut -d' ' -f3 | sort | uniq -d)" ""
+    has_data "$bad/plain/x:1"
+}
+
+@test "bad input is one line" {
+    sc_fails 125 pull
+    sc_fails 125 pull user/UPPER
+    expect_error 125 "invalid reference"
+    sc_fails 125 push nosuch:1
+    expect_error 125 "no such image"
+    sc_fails 125 push base@sha256:"$(printf '0%.0s' {1..64})"
+    expect_error 125 "under a tag, not a digest"
+    mkdir -p "$SC_CERTS_D/docker.io"
+    echo "server = \"http://127.0.0.1:$(free_port)\"" >"$SC_CERTS_D/docker.io/hosts.toml"
+    sc_fails 125 pull -q nosuch
+    expect_error 125 "talk to http://127.0.0.1"
+    run --separate-stderr "$SC" login localhost:1 </dev/null
+    expect_error 125 "standard input is not a terminal"
+    run --separate-stderr "$SC" login --password-stdin localhost:1 </dev/null
+    expect_error 125 "must provide --username with --password-stdin"
+}

@@ -1,0 +1,315 @@
+/* The registry client's pure parts: challenges, addresses, base64, hosts.toml, platforms. */
+#include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/registry/registry-priv.h"
+#include "image/registry/toml-priv.h"
+
+#define REGISTRY "registry.example:5000"
+
+static int
+setup(void **state)
+{
+    struct sc_arena *arena = calloc(1, sizeof(*arena));
+
+    *state = arena;
+    return arena ? 0 : -1;
+}
+
+static int
+teardown(void **state)
+{
+    sc_arena_release(*state);
+    free(*state);
+    return 0;
+}
+
+/* ---- challenges */
+
+static struct sc_challenge
+challenge_of(struct sc_arena *arena, const char *first, const char *second)
+{
+    struct sc_strv headers = {.items = NULL};
+    struct sc_challenge out = {.realm = NULL};
+    struct sc_err err = SC_ERR_INIT;
+
+    sc_strv_add(&headers, arena, "content-type: text/plain");
+    sc_strv_addf(&headers, arena, "www-authenticate: %s", first);
+    if (second)
+        sc_strv_addf(&headers, arena, "www-authenticate: %s", second);
+    assert_int_equal(sc_challenge_parse(&headers, arena, &out, &err), 0);
+    return out;
+}
+
+static void
+test_challenge_bearer(void **state)
+{
+    struct sc_challenge c = challenge_of(
+        *state, "Bearer realm=\"https://a.example/t\",service=\"s, t\",scope=\"repository:a/b:pull,push\"", NULL);
+
+    assert_true(c.is_bearer);
+    assert_string_equal(c.realm, "https://a.example/t");
+    assert_string_equal(c.service, "s, t");
+    assert_string_equal(c.scope, "repository:a/b:pull,push");
+}
+
+static void
+test_challenge_prefers_bearer(void **state)
+{
+    assert_true(challenge_of(*state, "Basic realm=\"r\", bearer realm=\"https://a.example\"", NULL).is_bearer);
+    assert_true(challenge_of(*state, "Basic realm=\"r\"", "Bearer realm=\"https://a.example\"").is_bearer);
+    assert_false(challenge_of(*state, "Basic realm=\"r\"", "Negotiate abc").is_bearer);
+    /* A bearer that does not say where its tokens come from is none. */
+    assert_false(challenge_of(*state, "Bearer service=\"s\", Basic realm=\"r\"", NULL).is_bearer);
+    assert_string_equal(challenge_of(*state, "Basic realm=\"a \\\"b\\\"\"", NULL).realm, "a \"b\"");
+}
+
+static void
+test_challenge_unknown(void **state)
+{
+    static const char *const bad[] = {"", "Negotiate", "Bearer realm=\"unfinished", "=,=", "Digest realm=\"r\""};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++) {
+        struct sc_strv headers = {.items = NULL};
+        struct sc_challenge out = {.realm = NULL};
+        struct sc_err err = SC_ERR_INIT;
+
+        sc_strv_addf(&headers, *state, "www-authenticate: %s", bad[i]);
+        assert_int_equal(sc_challenge_parse(&headers, *state, &out, &err), -1);
+        assert_int_equal(err.kind, SC_ERR_UNSUPPORTED);
+    }
+}
+
+/* ---- addresses */
+
+static void
+test_url_resolve(void **state)
+{
+    static const struct {
+        const char *base, *location, *expected;
+    } rows[] = {
+        {"https://r.example/v2/a/blobs/x", "https://cdn.example/y", "https://cdn.example/y"},
+        {"https://r.example/v2/a/blobs/x", "//cdn.example/y", "https://cdn.example/y"},
+        {"https://r.example:5/v2/a/blobs/x", "/v2/y?z=1", "https://r.example:5/v2/y?z=1"},
+        {"https://r.example/v2/a/uploads/?mount=x", "u", "https://r.example/v2/a/uploads/u"},
+        {"https://r.example/v2/a/x?y=1", "?last=b", "https://r.example/v2/a/x?last=b"},
+        {"https://r.example", "y", "https://r.example/y"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(rows); i++)
+        assert_string_equal(sc_url_resolve(rows[i].base, rows[i].location, *state), rows[i].expected);
+}
+
+static void
+test_url_origin(void **state)
+{
+    struct sc_err err = SC_ERR_INIT;
+    char *origin;
+
+    assert_int_equal(sc_url_origin("http://[::1]:5000/v2/x?y#z", *state, &origin, &err), 0);
+    assert_string_equal(origin, "http://[::1]:5000");
+    assert_int_equal(sc_url_origin("ftp://r.example/", *state, &origin, &err), -1);
+    assert_int_equal(sc_url_origin("https://user:pw@r.example/", *state, &origin, &err), -1);
+}
+
+static void
+test_url_encode(void **state)
+{
+    sc_cleanup_buf out = SC_BUF_INIT;
+
+    (void)state;
+    sc_url_encode(&out, "repository:a/b:pull,push ~é");
+    assert_string_equal(sc_buf_str(&out), "repository%3Aa%2Fb%3Apull%2Cpush%20~%C3%A9");
+}
+
+static void
+test_base64(void **state)
+{
+    static const char *const texts[] = {"", "f", "fo", "foo", "foob", "fooba", "foobar", "user:p\xc3\xa4ss:word"};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(texts); i++) {
+        struct sc_err err = SC_ERR_INIT;
+        char *coded = sc_base64_encode(texts[i], strlen(texts[i]), *state), *back;
+        size_t len;
+
+        assert_int_equal(strlen(coded) % 4, 0);
+        assert_int_equal(sc_base64_decode(coded, *state, &back, &len, &err), 0);
+        assert_int_equal(len, strlen(texts[i]));
+        assert_string_equal(back, texts[i]);
+    }
+    assert_string_equal(sc_base64_encode("fooba", 5, *state), "Zm9vYmE=");
+    struct sc_err err = SC_ERR_INIT;
+    char *back;
+    size_t len;
+    assert_int_equal(sc_base64_decode("a*b=", *state, &back, &len, &err), -1);
+}
+
+/* ---- hosts.toml */
+
+static int
+parse(struct sc_arena *arena, const char *text, struct sc_endpoints *out, struct sc_err *err)
+{
+    *out = (struct sc_endpoints){.items = NULL};
+    return sc_hosts_parse(text, strlen(text), "hosts.toml", "/c", REGISTRY, arena, out, err);
+}
+
+static void
+test_hosts(void **state)
+{
+    struct sc_err err = SC_ERR_INIT;
+    struct sc_endpoints e;
+
+    assert_int_equal(parse(*state,
+                           "# mirrors\nserver = 'https://up.example'\n"
+                           "[host.\"https://m.example/\"] # first\n"
+                           " capabilities = [\n  \"pull\", 'resolve',\n ]\n"
+                           " ca = [\"ca.crt\"]\n client = [[\"a.cert\", \"/k/a.key\"]]\n"
+                           "[host.\"https://m.example/\".header]\n x-a = [\"b c\"]\n"
+                           "[host.\"http://p.example:8/v2/cache\"]\n override_path = true\n skip_verify = true\n",
+                           &e, &err),
+                     0);
+    assert_int_equal(e.count, 3);
+    assert_string_equal(e.items[0].base, "https://m.example/v2");
+    assert_true(e.items[0].can_pull);
+    assert_false(e.items[0].can_push);
+    assert_string_equal(e.items[0].ca_file, "/c/ca.crt");
+    assert_string_equal(e.items[0].cert_file, "/c/a.cert");
+    assert_string_equal(e.items[0].key_file, "/k/a.key");
+    assert_string_equal(e.items[0].headers.items[0], "x-a: b c");
+    assert_string_equal(e.items[1].base, "http://p.example:8/v2/cache");
+    assert_true(e.items[1].skip_verify && e.items[1].can_push);
+    assert_string_equal(e.items[2].base, "https://up.example/v2");
+    assert_string_equal(e.items[2].origin, "https://up.example");
+}
+
+static void
+test_hosts_default_server(void **state)
+{
+    struct sc_err err = SC_ERR_INIT;
+    struct sc_endpoints e = {.items = NULL};
+
+    assert_int_equal(parse(*state, "", &e, &err), 0);
+    assert_int_equal(e.count, 1);
+    assert_string_equal(e.items[0].base, "https://" REGISTRY "/v2");
+    e = (struct sc_endpoints){.items = NULL};
+    assert_int_equal(sc_hosts_parse("", 0, "hosts.toml", "/c", "docker.io", *state, &e, &err), 0);
+    assert_string_equal(e.items[0].base, "https://registry-1.docker.io/v2");
+    assert_string_equal(e.items[0].auth_key, "docker.io");
+}
+
+static void
+test_hosts_bad(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"server = ", "hosts.toml:1: a value must be"},
+        {"\nserver \"x\"", "hosts.toml:2: '=' is missing"},
+        {"server = \"a\nb\"", "a string ends on its own line"},
+        {"server = \"a", "a string does not end"},
+        {"a = 1\na = 2", "given twice"},
+        {"[host", "needs ']'"},
+        {"[[host]]", "arrays of tables"},
+        {"a = [1 2]", "an array needs"},
+        {"a = 1 b = 2", "more than one value"},
+        {"server = \"ftp://x\"", "is no http or https address"},
+        {"server = 3", "server: must be"},
+        {"[host.\"https://u:p@m\"]", "has a user name in it"},
+        {"[host.\"https://m\"]\ncapabilities = [\"fly\"]", "capabilities: must be of"},
+        {"[host.\"https://m\"]\nskip_verify = \"yes\"", "skip_verify: must be true or false"},
+        {"[host.\"https://m\".header]\n\"a\\nb\" = \"c\"", "header"},
+        {"[host]\n\"https://m\" = 1", "must be a table"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(rows); i++) {
+        struct sc_err err = SC_ERR_INIT;
+        struct sc_endpoints e;
+
+        assert_int_equal(parse(*state, rows[i].text, &e, &err), -1);
+        if (!strstr(err.msg, rows[i].says))
+            fail_msg("%s: says \"%s\", not \"%s\"", rows[i].text, err.msg, rows[i].says);
+    }
+}
+
+static void
+test_loopback(void **state)
+{
+    (void)state;
+    assert_true(sc_host_is_loopback("localhost:5000"));
+    assert_true(sc_host_is_loopback("127.0.0.1"));
+    assert_true(sc_host_is_loopback("127.9.9.9:1"));
+    assert_true(sc_host_is_loopback("[::1]:5000"));
+    assert_false(sc_host_is_loopback("127.evil.example"));
+    assert_false(sc_host_is_loopback("localhost.example"));
+    assert_false(sc_host_is_loopback("10.0.0.1:5000"));
+}
+
+/* ---- platforms */
+
+static int
+fit(struct sc_arena *arena, const char *want, const char *arch, const char *variant)
+{
+    struct sc_err err = SC_ERR_INIT;
+    struct sc_platform platform;
+
+    assert_int_equal(sc_platform_parse(want, arena, &platform, &err), 0);
+    return sc_platform_fit(&platform, "linux", arch, variant);
+}
+
+static void
+test_platform_fit(void **state)
+{
+    /* The best level that this CPU has, none above it. */
+    assert_true(fit(*state, "linux/amd64/v3", "amd64", "v3") > fit(*state, "linux/amd64/v3", "amd64", "v2"));
+    assert_true(fit(*state, "linux/amd64/v3", "amd64", "v2") > fit(*state, "linux/amd64/v3", "amd64", NULL));
+    assert_int_equal(fit(*state, "linux/amd64/v3", "amd64", "v4"), 0);
+    assert_true(fit(*state, "amd64", "amd64", "") > fit(*state, "amd64", "386", ""));
+    assert_true(fit(*state, "amd64", "386", "") > 0);
+    assert_int_equal(fit(*state, "386", "amd64", ""), 0);
+    assert_true(fit(*state, "linux/arm64", "arm64", "v8") > 0);
+    assert_true(fit(*state, "linux/aarch64/v8", "arm64", NULL) > 0);
+    assert_true(fit(*state, "linux/arm/v7", "arm", "v6") > 0);
+    assert_int_equal(fit(*state, "linux/arm/v6", "arm", "v7"), 0);
+    assert_int_equal(fit(*state, "linux/arm64", "amd64", NULL), 0);
+    assert_int_equal(fit(*state, "windows/amd64", "amd64", NULL), 0);
+}
+
+static void
+test_platform_bad(void **state)
+{
+    static const char *const bad[] = {"", "/", "linux/", "linux//v1", "linux/amd64/v1/x"};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++) {
+        struct sc_err err = SC_ERR_INIT;
+        struct sc_platform platform;
+
+        assert_int_equal(sc_platform_parse(bad[i], *state, &platform, &err), -1);
+        assert_int_equal(err.kind, SC_ERR_INVALID);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_challenge_bearer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_challenge_prefers_bearer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_challenge_unknown, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_url_resolve, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_url_origin, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_url_encode, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_base64, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hosts_default_server, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hosts_bad, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_platform_fit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_platform_bad, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
