@@ -104,6 +104,7 @@ read_config(const char *path, json_t **out, struct sc_err *err)
 {
     struct sc_err cause = SC_ERR_INIT;
 
+    /* lint: the caller's own file */
     if (!path || (sc_json_read_at(AT_FDCWD, path, CONFIG_MAX, out, &cause) < 0 && cause.kind == SC_ERR_NOT_FOUND)) {
         *out = json_object();
         return *out ? 0 : sc_err_nomem(err);
