@@ -27,6 +27,10 @@
 /* openat2 inside root: symlinks resolve as if root were "/", never through magic links. ENOSYS: component walk in
  * userspace. */
 int sc_path_open(int root_fd, const char *path, int flags, mode_t mode);
+/* The file that fd (O_PATH) is, opened with flags through the procfs proc_fd (-1: /proc). */
+int sc_fd_reopen(int proc_fd, int fd, int flags);
+/* The same as sc_path_open, and -ELOOP when any component is a symlink. */
+int sc_path_open_plain(int root_fd, const char *path, int flags);
 /* Like open(O_PATH) of path, creating missing directories (mode 0755); the last component becomes a directory, or
  * (is_file) an empty regular file, when absent. */
 int sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode);
@@ -34,7 +38,9 @@ int sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode);
  */
 int sc_path_parent(int root_fd, const char *path, const char **name);
 /* The same inside a root, erroring where a component is a symlink leading out etc. */
-int sc_proc_open(void); /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
+bool sc_proc_is_fs(int fd);   /* of a procfs */
+bool sc_proc_is_root(int fd); /* the root of a procfs */
+int sc_proc_open(void);       /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
 int sc_proc_write(int proc_fd, const char *path, const char *text,
                   size_t len); /* e.g. "self/oom_score_adj"; RESOLVE_NO_XDEV|NO_SYMLINKS but self */
 

@@ -15,6 +15,33 @@
 #define LINKS_MAX       40 /* as the kernel's MAXSYMLINKS */
 #define PROC_ROOT_INODE 1
 
+bool
+sc_proc_is_fs(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+int
+sc_fd_reopen(int proc_fd, int fd, int flags)
+{
+    /* an O_PATH descriptor is named by procfs */
+    char name[32] = "/proc/self/fd/", digits[12];
+    const size_t prefix = strlen("/proc/");
+    size_t at = strlen(name);
+    int n = 0;
+
+    do
+        digits[n++] = (char)('0' + fd % 10);
+    while ((fd /= 10) > 0);
+    while (n > 0)
+        name[at++] = digits[--n];
+    name[at] = '\0';
+    fd = proc_fd >= 0 ? openat(proc_fd, name + prefix, flags | O_CLOEXEC) : open(name, flags | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
 /* ---- a resolver for kernels without openat2 (before 5.6): one component at a time, links expanded by hand ---------
  */
 
@@ -32,13 +59,18 @@ walk_close(struct walk *w, int keep)
         close(w->fds[--w->depth]);
 }
 
-/* A link's text goes in front of what is left; an absolute one starts at the root again. */
+/* A link's text goes in front of what is left; an absolute one starts at the root again. link_fd is the link itself, so
+ * that what was looked at is what is read. */
 static int
-walk_expand(struct walk *w, int dir_fd, const char *name)
+walk_expand(struct walk *w, int link_fd)
 {
     char target[PATH_MAX];
-    ssize_t len = readlinkat(dir_fd, name, target, sizeof(target) - 1);
+    ssize_t len;
 
+    /* a link of procfs may be a magic one, whose text means nothing */
+    if (sc_proc_is_fs(link_fd))
+        return -ELOOP;
+    len = readlinkat(link_fd, "", target, sizeof(target) - 1);
     if (len < 0)
         return -errno;
     if (++w->links > LINKS_MAX)
@@ -59,8 +91,6 @@ static int
 walk_component(struct walk *w, const char *name)
 {
     struct stat st;
-    struct statfs fs;
-    int dir_fd = w->fds[w->depth - 1];
 
     if (strcmp(name, ".") == 0)
         return 0;
@@ -69,25 +99,37 @@ walk_component(struct walk *w, const char *name)
             walk_close(w, w->depth - 1);
         return 0;
     }
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    if (S_ISLNK(st.st_mode)) {
-        /* a link of procfs may be a magic one, whose text means nothing */
-        if (fstatfs(dir_fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
-            return -ELOOP;
-        return walk_expand(w, dir_fd, name);
-    }
-    if (w->depth == (int)SC_ARRAY_LEN(w->fds))
-        return -ENAMETOOLONG;
-    int fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(w->fds[w->depth - 1], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    w->fds[w->depth++] = fd;
-    return 0;
+    int result = fstat(fd, &st) < 0                      ? -errno
+                 : S_ISLNK(st.st_mode)                   ? walk_expand(w, fd)
+                 : w->depth == (int)SC_ARRAY_LEN(w->fds) ? -ENAMETOOLONG
+                                                         : 1;
+    if (result == 1)
+        w->fds[w->depth++] = fd;
+    else
+        close(fd);
+    return result < 0 ? result : 0;
+}
+
+/* What the walk came to, opened as asked. */
+static int
+walk_end(const struct walk *w, int flags)
+{
+    int fd = w->fds[w->depth - 1];
+    struct stat st;
+
+    if ((flags & O_PATH) == 0)
+        return sc_fd_reopen(-1, fd, flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW));
+    if ((flags & O_DIRECTORY) != 0 && fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+        return -ENOTDIR;
+    fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    return fd >= 0 ? fd : -errno;
 }
 
 static int
-walk_open(int root_fd, const char *path, int flags, mode_t mode)
+walk_open(int root_fd, const char *path, int flags, mode_t mode, bool follows)
 {
     static const struct walk empty;
     struct walk w = empty;
@@ -96,7 +138,11 @@ walk_open(int root_fd, const char *path, int flags, mode_t mode)
     if (strlen(path) >= sizeof(w.rest))
         return -ENAMETOOLONG;
     memcpy(w.rest, path, strlen(path) + 1);
-    w.fds[w.depth++] = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    w.links = follows ? 0 : LINKS_MAX;
+    w.fds[0] = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    if (w.fds[0] < 0)
+        return -errno;
+    w.depth = 1;
     while (result == 0) {
         char name[NAME_MAX + 1];
         size_t skip = strspn(w.rest, "/"), len = strcspn(w.rest + skip, "/");
@@ -119,39 +165,19 @@ walk_open(int root_fd, const char *path, int flags, mode_t mode)
             return result;
         }
     }
-    if (result == 0) {
-        /* the pinned file reopened with the asked-for flags: O_PATH fds are named by procfs */
-        char name[64] = "/proc/self/fd/";
-        int fd = w.fds[w.depth - 1];
-        size_t at = strlen(name);
-        char digits[12];
-        int n = 0;
-
-        if ((flags & O_PATH) != 0) {
-            result = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        } else {
-            do
-                digits[n++] = (char)('0' + fd % 10);
-            while ((fd /= 10) > 0);
-            while (n > 0)
-                name[at++] = digits[--n];
-            name[at] = '\0';
-            result = open(name, (flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW)) | O_CLOEXEC);
-        }
-        if (result < 0)
-            result = -errno;
-    }
+    if (result == 0)
+        result = walk_end(&w, flags);
     walk_close(&w, 0);
     return result;
 }
 
-int
-sc_path_open(int root_fd, const char *path, int flags, mode_t mode)
+static int
+path_open(int root_fd, const char *path, int flags, mode_t mode, bool follows)
 {
     struct open_how how = {
         .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
         .mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? mode : 0,
-        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (follows ? 0 : RESOLVE_NO_SYMLINKS),
     };
     int fd;
 
@@ -161,11 +187,23 @@ sc_path_open(int root_fd, const char *path, int flags, mode_t mode)
         if (fd >= 0)
             return fd;
         if (errno == ENOSYS)
-            return walk_open(root_fd, path, flags, mode);
+            return walk_open(root_fd, path, flags, mode, follows);
         if (errno != EAGAIN)
             break;
     }
     return -errno;
+}
+
+int
+sc_path_open(int root_fd, const char *path, int flags, mode_t mode)
+{
+    return path_open(root_fd, path, flags, mode, true);
+}
+
+int
+sc_path_open_plain(int root_fd, const char *path, int flags)
+{
+    return path_open(root_fd, path, flags, 0, false);
 }
 
 /* Makes the directories of path[0..len) inside the root; returns the last one's O_PATH fd. */
@@ -330,6 +368,15 @@ make_missing(int root_fd, const char *path, bool is_file, mode_t mode)
     return result < 0 && result != -EEXIST ? result : sc_path_open(root_fd, path, O_PATH, 0);
 }
 
+bool
+sc_proc_is_root(int fd)
+{
+    struct stat st;
+
+    /* a directory of procfs bound here would have another inode */
+    return sc_proc_is_fs(fd) && fstat(fd, &st) == 0 && st.st_ino == PROC_ROOT_INODE;
+}
+
 int
 sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
 {
@@ -345,14 +392,11 @@ sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
 int
 sc_proc_open(void)
 {
-    struct statfs fs;
-    struct stat st;
     int fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0)
         return -errno;
-    /* a directory of /proc bound here would have another inode; another file system another magic */
-    if (fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC || fstat(fd, &st) < 0 || st.st_ino != PROC_ROOT_INODE) {
+    if (!sc_proc_is_root(fd)) {
         close(fd);
         return -EXDEV;
     }

@@ -352,4 +352,9 @@ uint32_t sc_seccomp_flag_from_name(const char *name);
  * An empty component, "." or ".." is SC_ERR_INVALID. */
 SC_MUST_CHECK int sc_oci_sysctl_path(const char *key, struct sc_arena *arena, char **out, struct sc_err *err);
 
+/* What a mount on destination would cover of /proc, by name: nothing, the whole, a file that may be covered, or what
+ * must be the kernel's own. [child]: may run between clone and exec. */
+enum sc_oci_in_proc { SC_OCI_PROC_OUTSIDE, SC_OCI_PROC_ROOT, SC_OCI_PROC_FILE, SC_OCI_PROC_REFUSED };
+enum sc_oci_in_proc sc_oci_in_proc(const char *destination);
+
 #endif

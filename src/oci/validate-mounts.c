@@ -1,4 +1,5 @@
 /* config.md, "Mounts", and what else of the config is done by mounting. */
+#include <limits.h>
 #include <string.h>
 
 #include "oci/oci-priv.h"
@@ -50,6 +51,90 @@ check_mounts(const struct sc_oci_spec *spec, struct sc_err *err)
                               mount->destination);
         if (!mount_is_bind(mount) && !mount->type)
             return sc_err_set(err, SC_ERR_INVALID, "mounts[%zu].type: is required to mount on \"%s\"", i,
+                              mount->destination);
+    }
+    return 0;
+}
+
+/* Files of /proc that a virtual machine has of its own, which lxcfs and criu cover. All else there is what programs,
+ * and our own writes, take for the kernel's word. */
+static const char *const own_proc_files[] = {"cpuinfo",
+                                             "diskstats",
+                                             "loadavg",
+                                             "meminfo",
+                                             "net/dev",
+                                             "slabinfo",
+                                             "stat",
+                                             "swaps",
+                                             "uptime",
+                                             "sys/crypto/fips_enabled",
+                                             "sys/kernel/ns_last_pid"};
+
+/* "/a//b/../c" to "a/c"; false when it does not fit */
+static bool
+normalise(const char *path, char *out, size_t size)
+{
+    size_t len = 0;
+
+    for (const char *at = path; *at != '\0';) {
+        size_t skip = strspn(at, "/"), part = strcspn(at + skip, "/");
+        const char *name = at + skip;
+
+        at = name + part;
+        if (part == 0 || (part == 1 && name[0] == '.'))
+            continue;
+        if (part == 2 && name[0] == '.' && name[1] == '.') {
+            while (len > 0 && out[--len] != '/')
+                ;
+            continue;
+        }
+        if (len + part + 2 > size)
+            return false;
+        if (len > 0)
+            out[len++] = '/';
+        memcpy(out + len, name, part);
+        len += part;
+    }
+    out[len] = '\0';
+    return true;
+}
+
+enum sc_oci_in_proc
+sc_oci_in_proc(const char *destination)
+{
+    char path[PATH_MAX];
+
+    if (!normalise(destination, path, sizeof(path)))
+        return SC_OCI_PROC_REFUSED;
+    if (strcmp(path, "proc") == 0)
+        return SC_OCI_PROC_ROOT;
+    if (!sc_str_starts(path, "proc/"))
+        return SC_OCI_PROC_OUTSIDE;
+    for (size_t i = 0; i < SC_ARRAY_LEN(own_proc_files); i++) {
+        if (strcmp(path + strlen("proc/"), own_proc_files[i]) == 0)
+            return SC_OCI_PROC_FILE;
+    }
+    return SC_OCI_PROC_REFUSED;
+}
+
+static int
+check_proc_mounts(const struct sc_oci_spec *spec, struct sc_err *err)
+{
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct sc_oci_mount *mount = &spec->mounts[i];
+        enum sc_oci_in_proc in_proc = sc_oci_in_proc(mount->destination);
+
+        if (sc_oci_strv_has(&mount->options, "remount"))
+            continue;
+        /* a bind on /proc itself must be of a procfs, which is seen when its source is opened */
+        if (in_proc == SC_OCI_PROC_REFUSED ||
+            (in_proc == SC_OCI_PROC_ROOT && !mount_is_bind(mount) && !sc_str_eq(mount->type, "proc")))
+            return sc_err_set(err, SC_ERR_INVALID,
+                              "mounts[%zu].destination: \"%s\" is in /proc, where nothing but proc can be mounted", i,
+                              mount->destination);
+        if (in_proc == SC_OCI_PROC_FILE && !mount_is_bind(mount))
+            return sc_err_set(err, SC_ERR_INVALID,
+                              "mounts[%zu].destination: \"%s\" is a file of /proc, which only a bind can cover", i,
                               mount->destination);
     }
     return 0;
@@ -134,6 +219,7 @@ check_propagation(const struct sc_oci_spec *spec, struct sc_err *err)
 static const struct sc_oci_check rows[] = {
     {"mount_namespaces(7)", check_mount_namespace},
     {"config.md, Mounts", check_mounts},
+    {"proc(5): what the runtime and programs trust", check_proc_mounts},
     {"config.md, POSIX-platform Mounts: uidMappings, gidMappings", check_idmapped_mounts},
     {"config-linux.md, Masked Paths, Readonly Paths", check_masked_and_readonly},
     {"config-linux.md, Rootfs Mount Propagation", check_propagation},

@@ -50,6 +50,7 @@ add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mo
     open_step->u.tree.source = source;
     open_step->u.tree.destination = m->destination;
     open_step->u.tree.is_recursive = o->is_rec;
+    open_step->u.tree.must_be_proc = sc_oci_in_proc(m->destination) == SC_OCI_PROC_ROOT;
     open_step->u.tree.idmap_slot = idmap_slot;
     open_step->u.tree.is_idmap_recursive = o->is_ridmap;
     open_step->u.tree.attr_set = o->attr_set;

@@ -164,7 +164,7 @@ struct sc_step {
         } idmap; /* texts for /proc/PID/uid_map: IDMAP_NS IDMAP_WRITE */
         struct {
             const char *source, *destination;
-            bool is_recursive, creates_source, is_root;
+            bool is_recursive, creates_source, is_root, must_be_proc;
             int idmap_slot;
             uint64_t attr_set, attr_clear, attr_set_rec, attr_clear_rec, propagation;
             bool is_idmap_recursive;

@@ -116,6 +116,8 @@ step_tree_open(struct sc_executor *x, const struct sc_step *step, struct sc_err 
 
     if (fd < 0) {
         sc_err_errno(err, -fd, "bind \"%s\" on \"%s\"", step->u.tree.source, step->u.tree.destination);
+        if (fd == -EXDEV && step->u.tree.must_be_proc)
+            return sc_err_remedy(err, "only a procfs may be bound on /proc");
         return fd == -ENOENT ? sc_err_remedy(err, "the source must exist on the host") : -1;
     }
     x->slots[step->slot] = fd;

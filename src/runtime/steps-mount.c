@@ -1,12 +1,14 @@
 /* The child's steps on mounts and files of the new root. All [child]: no allocation, no stdio. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -28,6 +30,10 @@ sc_tree_open_step(const struct sc_step *step, const int *slots)
 
     if (fd < 0)
         return fd;
+    if (step->u.tree.must_be_proc && !sc_proc_is_root(fd)) {
+        close(fd);
+        return -EXDEV;
+    }
     bool is_rec = (step->u.tree.propagation & MS_REC) != 0;
     result = sc_mount_setattr(fd, false, step->u.tree.attr_set, step->u.tree.attr_clear, 0);
     if (result == 0)
@@ -129,9 +135,14 @@ mount_over(struct sc_executor *x, const struct sc_step *step, int covered, const
                              step->u.mount.ms_flags & ~(unsigned long)MS_RDONLY, step->u.mount.data);
     int fd = result == 0 ? sc_path_open(root_of(x), path, O_RDONLY | O_DIRECTORY, 0) : result;
 
+    struct statfs fs;
+
     if (fd < 0)
         return fd;
-    if (step->u.mount.keeps_mode && st != NULL && fchmod(fd, st->st_mode & 07777) < 0)
+    /* a shared volume may have been exchanged meanwhile */
+    if (fstatfs(fd, &fs) < 0 || fs.f_type != TMPFS_MAGIC)
+        result = -ESTALE;
+    if (result == 0 && step->u.mount.keeps_mode && st != NULL && fchmod(fd, st->st_mode & 07777) < 0)
         result = -errno;
     if (result == 0 && step->u.mount.copies_up)
         result = sc_copy_up(covered, fd);
@@ -141,19 +152,51 @@ mount_over(struct sc_executor *x, const struct sc_step *step, int covered, const
     return result;
 }
 
+/* What is to be mounted on destination may cover fd. By name the config was checked already, but a link of the image
+ * can lead anywhere: in procfs only files that are a virtual machine's own may be covered, and /proc by a procfs. */
+static int
+check_target(int fd, const char *destination, bool is_proc)
+{
+    if (!sc_proc_is_fs(fd))
+        return fd;
+    enum sc_oci_in_proc in_proc = sc_oci_in_proc(destination);
+    if (in_proc == SC_OCI_PROC_FILE || (in_proc == SC_OCI_PROC_ROOT && is_proc))
+        return fd;
+    close(fd);
+    return -EPERM;
+}
+
+/* O_PATH of the file that is mounted on, made when missing. Where proc and sysfs are, programs and the masks below look
+ * by name: no link may stand there, that could later be turned elsewhere. */
+static int
+open_target(const struct sc_executor *x, const char *destination, bool is_plain, bool is_file, bool *was_there)
+{
+    int fd = is_plain ? sc_path_open_plain(root_of(x), destination, O_PATH | O_DIRECTORY)
+                      : sc_path_open(root_of(x), destination, O_PATH, 0);
+
+    *was_there = fd >= 0;
+    if (fd == -ENOENT)
+        fd = sc_path_make(root_of(x), destination, is_file, is_file ? 0644 : 0755);
+    if (fd < 0 || !is_plain || *was_there)
+        return fd;
+    close(fd);
+    return sc_path_open_plain(root_of(x), destination, O_PATH | O_DIRECTORY);
+}
+
 static int
 step_mount(struct sc_executor *x, const struct sc_step *step)
 {
+    bool is_proc = strcmp(step->u.mount.type, "proc") == 0, was_there = false;
+    int result, target = open_target(x, step->u.mount.destination, is_proc || strcmp(step->u.mount.type, "sysfs") == 0,
+                                     false, &was_there);
     struct stat st;
-    int target = sc_path_open(root_of(x), step->u.mount.destination, O_PATH, 0), result;
-    bool was_there = target >= 0 && fstat(target, &st) == 0;
 
-    if (target == -ENOENT)
-        target = sc_path_make(root_of(x), step->u.mount.destination, false, 0755);
+    if (target >= 0)
+        target = check_target(target, step->u.mount.destination, is_proc);
     if (target < 0)
         return target;
     if (step->u.mount.copies_up || step->u.mount.keeps_mode)
-        result = mount_over(x, step, target, was_there ? &st : NULL);
+        result = mount_over(x, step, target, was_there && fstat(target, &st) == 0 ? &st : NULL);
     else
         result =
             sc_mount_fs(target, step->u.mount.type, step->u.mount.source, step->u.mount.ms_flags, step->u.mount.data);
@@ -168,11 +211,13 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
 {
     struct stat st;
     int tree = x->slots[step->slot], result;
+    bool was_there;
 
     if (fstat(tree, &st) < 0)
         return -errno;
-    int target =
-        sc_path_make(root_of(x), step->u.tree.destination, !S_ISDIR(st.st_mode), S_ISDIR(st.st_mode) ? 0755 : 0644);
+    int target = open_target(x, step->u.tree.destination, step->u.tree.must_be_proc, !S_ISDIR(st.st_mode), &was_there);
+    if (target >= 0)
+        target = check_target(target, step->u.tree.destination, step->u.tree.must_be_proc);
     if (target < 0)
         return target;
     result = sc_mount_move(tree, target);
@@ -310,18 +355,59 @@ step_chroot(struct sc_executor *x, const struct sc_step *step)
     return sc_mount_chroot(root_of(x));
 }
 
+/* The master of a new pty. What is opened is looked at first: opening a device that an image brought can do things. */
 static int
-open_terminal(int root_fd, int *master)
+open_master(int proc_fd, int root_fd)
+{
+    struct statfs fs;
+    struct stat st;
+    int result, fd = sc_path_open(root_fd, "dev/pts/ptmx", O_PATH, 0);
+
+    if (fd < 0)
+        return fd;
+    if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+        result = -errno;
+    else if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2))
+        result = -ENODEV;
+    else
+        result = sc_fd_reopen(proc_fd, fd, O_RDWR | O_NOCTTY);
+    close(fd);
+    return result;
+}
+
+static int
+open_terminal(int proc_fd, int root_fd, int *master)
 {
     int unlocked = 0;
 
-    *master = sc_path_open(root_fd, "dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+    *master = open_master(proc_fd, root_fd);
     if (*master < 0)
         return *master;
     if (ioctl(*master, TIOCSPTLCK, &unlocked) < 0)
         return -errno;
     int slave = ioctl(*master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     return slave >= 0 ? slave : -errno;
+}
+
+/* The file that the terminal covers: never what a link of the image points to. */
+static int
+open_console(int root_fd)
+{
+    struct stat st;
+    const char *name;
+    int fd = -1, dir = sc_path_parent(root_fd, "/dev/console", &name);
+
+    if (dir < 0)
+        return dir;
+    int made = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (made >= 0)
+        close(made);
+    fd = made >= 0 || errno == EEXIST ? openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
+    int result = fd < 0 ? -errno : fstat(fd, &st) < 0 ? -errno : S_ISLNK(st.st_mode) ? -ELOOP : fd;
+    close(dir);
+    if (result < 0 && fd >= 0)
+        close(fd);
+    return result < 0 ? result : check_target(fd, "/dev/console", false);
 }
 
 static int
@@ -334,7 +420,7 @@ step_console(struct sc_executor *x, const struct sc_step *step)
     if (root_of(x) < 0) /* an exec is inside already */
         /* lint: the host's, as the caller's configuration names it */
         x->slots[SC_SLOT_ROOT] = own_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    int slave = open_terminal(root_of(x), &master);
+    int slave = open_terminal(x->slots[SC_SLOT_PROC], root_of(x), &master);
     if (slave < 0) {
         if (master >= 0)
             close(master);
@@ -345,7 +431,7 @@ step_console(struct sc_executor *x, const struct sc_step *step)
     if (result == 0 && step->u.console.uid != 0 && fchown(slave, step->u.console.uid, (gid_t)-1) < 0)
         result = -errno;
     if (result == 0 && step->u.console.binds_console) {
-        int target = sc_path_make(root_of(x), "/dev/console", true, 0600);
+        int target = open_console(root_of(x));
 
         result = target < 0 ? target : sc_mount_bind(slave, target);
         if (target >= 0)

@@ -289,13 +289,38 @@ is_parent_empty(int leaf)
 }
 
 static bool
-is_cpuset(const struct sc_cgroup_hierarchy *hierarchy)
+is_v1_of(const struct sc_cgroup_hierarchy *hierarchy, const char *controller)
 {
     for (size_t i = 0; i < hierarchy->controllers.count; i++) {
-        if (strcmp(hierarchy->controllers.items[i], "cpuset") == 0)
+        if (strcmp(hierarchy->controllers.items[i], controller) == 0)
             return !hierarchy->is_v2;
     }
     return false;
+}
+
+static bool
+is_below_top(const struct sc_cgroup_hierarchy *hierarchy, const char *dir)
+{
+    return strchr(dir + strlen(hierarchy->mount_point) + 1, '/') != NULL;
+}
+
+/* In a frozen parent our first process would freeze as it joins, and whoever started it would wait for ever. */
+static int
+check_parent_thawed(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, int leaf, struct sc_err *err)
+{
+    uint64_t frozen = 0;
+    char state[32];
+
+    if (!is_below_top(hierarchy, dir))
+        return 0;
+    if (hierarchy->is_v2)
+        (void)!sc_cgroup_read_key(leaf, "cgroup.events", "frozen", &frozen);
+    else if (is_v1_of(hierarchy, "freezer") && sc_cgroup_read_small(leaf, "freezer.state", state, sizeof(state)) > 0)
+        frozen = strcmp(state, "THAWED") != 0;
+    if (frozen == 0)
+        return 0;
+    sc_err_set(err, SC_ERR_BUSY, "create cgroup \"%s\": a cgroup above it is frozen", dir);
+    return sc_err_remedy(err, "thaw it first");
 }
 
 /* ---- the leaf -------------------------------------------------------------------- */
@@ -346,7 +371,7 @@ prepare_leaf(const struct sc_cgroup_hierarchy *hierarchy, char *dir, int leaf, b
 {
     if (hierarchy->is_v2)
         return enable_controllers(hierarchy, dir, leaf, need, err);
-    if (!is_cpuset(hierarchy) || strchr(dir + strlen(hierarchy->mount_point) + 1, '/') == NULL)
+    if (!is_v1_of(hierarchy, "cpuset") || !is_below_top(hierarchy, dir))
         return 0;
     return has_new_parents || is_parent_empty(leaf) ? fill_parents(hierarchy, dir, err) : 0;
 }
@@ -376,7 +401,8 @@ sc_cgroup_create(const struct sc_cgroup_layout *layout, int hierarchy, const cha
         return sc_err_errno(err, errno, "open cgroup \"%s\"", dir);
     if (!is_new && !may_exist && check_unused(dir, leaf, err) < 0)
         return -1;
-    if (prepare_leaf(item, dir, leaf, has_new_parents, need_controllers, err) < 0) {
+    if (check_parent_thawed(item, dir, leaf, err) < 0 ||
+        prepare_leaf(item, dir, leaf, has_new_parents, need_controllers, err) < 0) {
         if (is_new)
             (void)unlinkat(AT_FDCWD, dir, AT_REMOVEDIR);
         return -1;
