@@ -35,7 +35,7 @@ refused()
     run_it
     expect_error 255 "$1"
     expect_no_output hello
-    is "$(find "$root" -mindepth 1 -maxdepth 1 -not -name .seccomp)" ""
+    is "$(find "$root" -mindepth 1 -maxdepth 1 -not -name .seccomp 2>/dev/null)" ""
 }
 
 victim_is_untouched()

@@ -23,7 +23,7 @@ quiet() { "$@" </dev/null >/dev/null 2>&1 3>&-; }
 
 status_of() { oci state "$1" | jq -r .status; }
 
-nothing_is_listed() { is "$(find "$root" -mindepth 1 -maxdepth 1 -not -name .seccomp)" ""; }
+nothing_is_listed() { is "$(find "$root" -mindepth 1 -maxdepth 1 -not -name .seccomp 2>/dev/null)" ""; }
 
 # Its whole life; $1 is the file that says how it went.
 one_life()
