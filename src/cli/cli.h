@@ -120,8 +120,8 @@ struct sc_run_options {
 extern const struct sc_option sc_run_table[], sc_create_table[];
 void sc_run_options_init(struct sc_run_options *options);
 /* After parsing: image and command from args, files read, relative paths made absolute, values that belong together
- * checked. */
-SC_MUST_CHECK int sc_run_options_finish(struct sc_run_options *options, const struct sc_strv *args,
+ * checked. command is for messages: "run". */
+SC_MUST_CHECK int sc_run_options_finish(struct sc_run_options *options, const char *command, const struct sc_strv *args,
                                         struct sc_arena *arena, struct sc_err *err);
 /* The SC_ATTACH_* that run's options ask for. */
 SC_MUST_CHECK int sc_run_attach_flags(const struct sc_run_options *options, int *flags, struct sc_err *err);
@@ -189,6 +189,8 @@ void sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX]);    /* "4.27MB", three
 void sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX]); /* "2 minutes", "About an hour" */
 /* "Up 3 seconds", "Exited (0) 5 minutes ago", "Created" */
 void sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf *out);
+/* "2026-11-25 21:07:51 +0000 UTC", in the time zone of the caller */
+void sc_human_time(int64_t nsec, char out[SC_HUMAN_MAX]);
 /* At most max characters of UTF-8, the last being an ellipsis when something was cut. */
 void sc_human_cut(const char *text, size_t max, struct sc_buf *out);
 
@@ -197,7 +199,7 @@ void sc_human_cut(const char *text, size_t max, struct sc_buf *out);
 void sc_table_align(const char *text, struct sc_buf *out);
 
 /* template.c: what of Go's text/template people use with --format: fields, variables, pipelines, if, range, with and
- * the functions json, index, len, upper, lower, title, join, split, eq, ne, and, or, not, print, println. */
+ * the functions json, index, len, upper, lower, title, join, split, eq, ne, and, or, not, print, printf, println. */
 SC_MUST_CHECK int sc_template_run(const char *text, const json_t *data, struct sc_buf *out, struct sc_err *err);
 
 /* list-output.c: a list as Docker prints lists. */

@@ -1,4 +1,5 @@
 /* sc images, rmi, tag. */
+#include <fnmatch.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -6,6 +7,7 @@
 
 struct images_options {
     bool all, quiet, no_trunc, digests;
+    struct sc_strv filters;
     char *format;
 };
 
@@ -14,6 +16,8 @@ struct images_options {
 static const struct sc_option table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Show all (the default)", NULL, NULL},
     {"digests", 0, SC_OPTION_FLAG, AT(digests), NULL, "Show digests", NULL, NULL},
+    {"filter", 'f', SC_OPTION_STRV, AT(filters), "key=value",
+     "Show those with this dangling, reference, label, before or since", NULL, NULL},
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show ids whole", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
@@ -36,7 +40,7 @@ row_of(const struct sc_image *image, const struct sc_reference *ref, const struc
        struct sc_arena *arena)
 {
     struct sc_err ignored = SC_ERR_INIT;
-    char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
+    char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX], at[SC_HUMAN_MAX];
     const char *id = image->id;
     int64_t created = 0;
     json_t *row = json_object();
@@ -45,8 +49,10 @@ row_of(const struct sc_image *image, const struct sc_reference *ref, const struc
         id += strlen("sha256:");
     sc_human_size(image->size, size);
     (void)json_object_set_new(row, "Containers", json_string("N/A"));
-    (void)json_object_set_new(row, "CreatedAt", json_string(image->created ? image->created : "N/A"));
+    (void)json_object_set_new(row, "CreatedAt", json_string("N/A"));
     if (image->created && sc_time_parse(image->created, &created, &ignored) == 0) {
+        sc_human_time(created, at);
+        (void)json_object_set_new(row, "CreatedAt", json_string(at));
         sc_human_duration(now - created, since);
         (void)json_object_set_new(row, "CreatedSince", json_sprintf("%s ago", since));
     } else {
@@ -74,10 +80,128 @@ is_asked_for(const struct sc_reference *ref, const char *wanted, struct sc_arena
     return !colon || strchr(colon, '/') || sc_str_eq(ref->tag, parsed.tag);
 }
 
+/* ---- filters ---------------------------------------------------------------------------------------------- */
+
+static int64_t
+created_at(const struct sc_image *image)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t at = 0;
+
+    return image->created && sc_time_parse(image->created, &at, &ignored) == 0 ? at : 0;
+}
+
+static bool
+has_label(const struct sc_strv *labels, const char *wanted)
+{
+    size_t len = strlen(wanted);
+
+    for (size_t i = 0; i < labels->count; i++) {
+        if (strcmp(labels->items[i], wanted) == 0 ||
+            (!strchr(wanted, '=') && strncmp(labels->items[i], wanted, len) == 0 && labels->items[i][len] == '='))
+            return true;
+    }
+    return false;
+}
+
+/* A pattern of the name as it is shown, with the tag or without. */
+static bool
+is_like(const struct sc_reference *ref, const char *pattern, struct sc_arena *arena)
+{
+    const char *name = ref ? sc_reference_familiar(ref, arena) : NULL;
+    char *tagged = name && ref->tag ? sc_arena_printf(arena, "%s:%s", name, ref->tag) : NULL;
+
+    return (name && fnmatch(pattern, name, FNM_PATHNAME) == 0) ||
+           (tagged && fnmatch(pattern, tagged, FNM_PATHNAME) == 0);
+}
+
+/* One filter as it was given, read. */
+struct filter {
+    enum { FILTER_DANGLING, FILTER_REFERENCE, FILTER_LABEL, FILTER_BEFORE, FILTER_SINCE } key;
+    const char *value;
+    bool is_dangling;
+    int64_t at; /* before, since: when that image was made */
+};
+
+static int
+read_filter(struct sc_cli *cli, const char *text, struct filter *out, struct sc_err *err)
+{
+    static const char *const keys[] = {"dangling=", "reference=", "label=", "before=", "since="};
+    struct sc_image image = {0};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(keys); i++) {
+        if (!sc_str_starts(text, keys[i]))
+            continue;
+        *out = (struct filter){.key = (int)i, .value = text + strlen(keys[i])};
+        if (out->key == FILTER_DANGLING && sc_parse_bool(out->value, &out->is_dangling, err) < 0)
+            return sc_err_wrap(err, "--filter \"%s\"", text);
+        if (out->key != FILTER_BEFORE && out->key != FILTER_SINCE)
+            return 0;
+        if (sc_image_find(&cli->engine.store, out->value, &cli->arena, &image, err) < 0)
+            return sc_err_wrap(err, "--filter \"%s\"", text);
+        out->at = created_at(&image);
+        return 0;
+    }
+    sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": is not known", text);
+    return sc_err_remedy(err, "give dangling= reference= label= before= or since=");
+}
+
+static int
+read_filters(struct sc_cli *cli, const struct sc_strv *texts, struct filter **out, struct sc_err *err)
+{
+    *out = SC_ARENA_ARRAY(&cli->arena, struct filter, texts->count + 1);
+    if (!*out)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < texts->count; i++) {
+        if (read_filter(cli, texts->items[i], &(*out)[i], err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool
+passes(const struct filter *f, const struct sc_image *image, const struct sc_reference *ref, struct sc_arena *arena)
+{
+    switch (f->key) {
+    case FILTER_DANGLING:
+        return f->is_dangling == (ref == NULL);
+    case FILTER_REFERENCE:
+        return is_like(ref, f->value, arena);
+    case FILTER_LABEL:
+        return has_label(&image->config.labels, f->value);
+    case FILTER_BEFORE:
+        return created_at(image) < f->at;
+    case FILTER_SINCE:
+        return created_at(image) > f->at;
+    }
+    return false;
+}
+
+/* Patterns of names are alternatives, the others conditions. */
+static bool
+passes_all(const struct filter *filters, size_t count, const struct sc_image *image, const struct sc_reference *ref,
+           struct sc_arena *arena)
+{
+    bool has_pattern = false, is_like_one = false;
+
+    for (size_t i = 0; i < count; i++) {
+        bool is_passed = passes(&filters[i], image, ref, arena);
+
+        if (filters[i].key == FILTER_REFERENCE) {
+            has_pattern = true;
+            is_like_one = is_like_one || is_passed;
+        } else if (!is_passed) {
+            return false;
+        }
+    }
+    return !has_pattern || is_like_one;
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
     struct images_options options = {.all = false};
+    struct filter *filters = NULL;
     struct sc_list_format how = {.columns = columns};
     struct sc_image_list list = {.items = NULL};
     struct sc_strv args = {0};
@@ -85,6 +209,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     int64_t now = sc_time_now();
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        read_filters(cli, &options.filters, &filters, err) < 0 ||
         sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
@@ -93,7 +218,8 @@ run(struct sc_cli *cli, struct sc_err *err)
         struct sc_err ignored = SC_ERR_INIT;
         bool has_name = image->name && sc_reference_parse(image->name, &cli->arena, &ref, &ignored) == 0;
 
-        if (args.count == 0 || is_asked_for(has_name ? &ref : NULL, args.items[0], &cli->arena))
+        if ((args.count == 0 || is_asked_for(has_name ? &ref : NULL, args.items[0], &cli->arena)) &&
+            passes_all(filters, options.filters.count, image, has_name ? &ref : NULL, &cli->arena))
             (void)json_array_append_new(rows, row_of(image, has_name ? &ref : NULL, &options, now, &cli->arena));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;

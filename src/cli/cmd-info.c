@@ -24,7 +24,9 @@ run_version(struct sc_cli *cli, struct sc_err *err)
 {
     struct format_options options = {.format = NULL};
     struct sc_strv args = {0};
+    static const char *const sides[] = {"Client", "Server"};
     struct utsname host;
+    char arch[SC_PLATFORM_MAX];
     sc_cleanup_json object = NULL;
 
     if (sc_cli_parse(cli, &options, &args, err) < 0)
@@ -35,8 +37,13 @@ run_version(struct sc_cli *cli, struct sc_err *err)
                      SC_OCI_VERSION, host.machine, host.release);
         return 0;
     }
-    object = json_pack("{s:{s:s, s:s, s:s, s:s, s:s}}", "Client", "Version", SC_VERSION, "OCIVersion", SC_OCI_VERSION,
-                       "Os", "linux", "Arch", host.machine, "KernelVersion", host.release);
+    object = json_object();
+    /* Without a daemon both are this program. */
+    for (size_t i = 0; i < SC_ARRAY_LEN(sides); i++)
+        (void)json_object_set_new(object, sides[i],
+                                  json_pack("{s:s, s:s, s:s, s:s, s:s}", "Version", SC_VERSION, "OCIVersion",
+                                            SC_OCI_VERSION, "Os", "linux", "Arch", sc_platform_arch(arch),
+                                            "KernelVersion", host.release));
     return object ? sc_object_print(options.format, object, err) : sc_err_nomem(err);
 }
 
@@ -57,7 +64,7 @@ cgroup_version(const struct sc_host *host)
     case SC_CGROUP_V2:
         return "2";
     case SC_CGROUP_HYBRID:
-        return "hybrid (1 and 2)";
+        return "1"; /* where limits are set; CgroupMode says more */
     default:
         return "1";
     }
@@ -102,11 +109,16 @@ describe_host(const struct sc_cli *cli, const struct sc_host *host, json_t *obje
     (void)uname(&name);
     (void)sysinfo(&memory);
     (void)json_object_set_new(object, "Driver", json_string("overlay"));
+    (void)json_object_set_new(object, "DockerRootDir", json_string(cli->engine.data_path)); /* Docker's word for it */
     (void)json_object_set_new(object, "DataRoot", json_string(cli->engine.data_path));
     (void)json_object_set_new(object, "RunRoot", json_string(cli->engine.run_path));
     (void)json_object_set_new(object, "LoggingDriver", json_string("json-file"));
     (void)json_object_set_new(object, "CgroupDriver", json_string("cgroupfs"));
     (void)json_object_set_new(object, "CgroupVersion", json_string(cgroup_version(host)));
+    (void)json_object_set_new(object, "CgroupMode",
+                              json_string(host->cgroups.mode == SC_CGROUP_HYBRID ? "hybrid"
+                                          : host->cgroups.mode == SC_CGROUP_V2   ? "unified"
+                                                                                 : "legacy"));
     (void)json_object_set_new(object, "SecurityOptions", json_pack("[s]", "name=seccomp,profile=builtin"));
     (void)json_object_set_new(object, "IdMappedMounts", json_boolean(host->has_idmapped_mounts));
     (void)json_object_set_new(object, "TimeNamespaces", json_boolean(host->has_time_namespaces));

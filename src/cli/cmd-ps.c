@@ -1,4 +1,5 @@
 /* sc ps, sc container list. */
+#include <regex.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -85,13 +86,29 @@ is_ancestor(const struct sc_container *c, const char *wanted, struct sc_arena *a
     return sc_str_eq(sc_reference_full(&mine, arena), sc_reference_full(&theirs, arena));
 }
 
+/* A regular expression, which may mean Docker's form of the name, with a slash before it: "^/web$". */
+static bool
+has_name(const struct sc_container *c, const char *wanted)
+{
+    char slashed[256];
+    regex_t regex;
+    bool is_match;
+
+    (void)snprintf(slashed, sizeof(slashed), "/%s", c->name);
+    if (regcomp(&regex, wanted, REG_EXTENDED | REG_NOSUB) != 0)
+        return strcmp(c->name, wanted) == 0;
+    is_match = regexec(&regex, slashed, 0, NULL, 0) == 0 || regexec(&regex, c->name, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return is_match;
+}
+
 static bool
 matches(const struct sc_container *c, const char *filter, struct sc_arena *arena)
 {
     const char *value = strchr(filter, '=') + 1;
 
     if (sc_str_starts(filter, "name="))
-        return strstr(c->name, *value == '/' ? value + 1 : value) != NULL;
+        return has_name(c, value);
     if (sc_str_starts(filter, "id="))
         return sc_str_starts(c->id, value);
     if (sc_str_starts(filter, "status="))
@@ -162,7 +179,7 @@ text_of(const struct sc_buf *buf)
     return value ? value : json_string("?"); /* not UTF-8 */
 }
 
-/* As a Go string literal, cut to twenty characters. */
+/* As a Go string literal, cut to twenty characters; an argument with a blank in it in quotes. */
 static json_t *
 command_of(const struct sc_container *c, bool no_trunc)
 {
@@ -170,7 +187,7 @@ command_of(const struct sc_container *c, bool no_trunc)
 
     sc_buf_adds(&whole, c->path ? c->path : "");
     for (size_t i = 0; i < c->args.count; i++)
-        sc_buf_addf(&whole, " %s", c->args.items[i]);
+        sc_buf_addf(&whole, strchr(c->args.items[i], ' ') ? " '%s'" : " %s", c->args.items[i]);
     if (no_trunc)
         sc_buf_adds(&cut, sc_buf_str(&whole));
     else
@@ -179,13 +196,26 @@ command_of(const struct sc_container *c, bool no_trunc)
     return text_of(&quoted);
 }
 
+static int
+compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted, as Docker has them. */
 static json_t *
 joined(const struct sc_strv *list)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_free char **sorted = calloc(list->count + 1, sizeof(*sorted));
 
+    if (!sorted)
+        return json_string("?");
+    if (list->count > 0)
+        memcpy(sorted, list->items, list->count * sizeof(*sorted));
+    qsort(sorted, list->count, sizeof(*sorted), compare_texts);
     for (size_t i = 0; i < list->count; i++)
-        sc_buf_addf(&text, "%s%s", i ? "," : "", list->items[i]);
+        sc_buf_addf(&text, "%s%s", i ? "," : "", sorted[i]);
     return text_of(&text);
 }
 
@@ -238,13 +268,13 @@ static json_t *
 row_of(const struct sc_container *c, const struct ps_options *options, int64_t now)
 {
     sc_cleanup_buf status = SC_BUF_INIT;
-    char since[SC_HUMAN_MAX], created[SC_TIME_MAX];
+    char since[SC_HUMAN_MAX], created[SC_HUMAN_MAX];
     int volumes;
     json_t *row = json_object();
 
     sc_human_status(c, now, &status);
     sc_human_duration(now - c->created_at, since);
-    sc_time_format(c->created_at, created);
+    sc_human_time(c->created_at, created);
     (void)json_object_set_new(row, "Command", command_of(c, options->no_trunc));
     (void)json_object_set_new(row, "CreatedAt", json_string(created));
     (void)json_object_set_new(row, "ID", json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, c->id));

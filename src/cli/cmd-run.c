@@ -48,7 +48,8 @@ run(struct sc_cli *cli, struct sc_err *err)
     int flags;
 
     sc_run_options_init(&options);
-    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_run_options_finish(&options, &args, &cli->arena, err) < 0 ||
+    if (sc_cli_parse(cli, &options, &args, err) < 0 ||
+        sc_run_options_finish(&options, cli->command->name, &args, &cli->arena, err) < 0 ||
         sc_run_attach_flags(&options, &flags, err) < 0)
         return -1;
     if (options.dry_run || options.explain == SC_EXPLAIN_SH)
@@ -91,7 +92,8 @@ run_create(struct sc_cli *cli, struct sc_err *err)
     __attribute__((cleanup(sc_container_release))) struct sc_container container = SC_CONTAINER_INIT;
 
     sc_run_options_init(&options);
-    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_run_options_finish(&options, &args, &cli->arena, err) < 0)
+    if (sc_cli_parse(cli, &options, &args, err) < 0 ||
+        sc_run_options_finish(&options, cli->command->name, &args, &cli->arena, err) < 0)
         return -1;
     if (options.dry_run || options.explain != SC_EXPLAIN_NONE) /* nothing is executed that could be followed */
         return sc_run_print_plan(cli, &options, err);

@@ -184,8 +184,12 @@ offer_value(struct complete *c, const struct sc_option *option)
     static const char container[] = "container:", status[] = "status=";
     const char *typed = c->word + strlen(c->prefix);
 
-    if (sc_str_starts(option->help, "docker-archive")) {
+    if (c->cli->command == &sc_cmd_save && strcmp(option->name, "format") == 0) {
         offer_words(c, "docker-archive oci-archive oci-dir", ' ');
+        return;
+    }
+    if (c->cli->command == &sc_cmd_images && strcmp(option->name, "filter") == 0) {
+        offer_words(c, "dangling=true reference= label= before= since=", ' ');
         return;
     }
     for (size_t i = 0; i < SC_ARRAY_LEN(values); i++) {
@@ -271,6 +275,10 @@ offer_argument(struct complete *c)
     size_t len = argument_name(command->synopsis, c->args.count, &at);
     char *name = len > 0 ? sc_arena_strndup(&c->cli->arena, at, len) : NULL;
 
+    if (command == &sc_cmd_help) {
+        offer_commands(c, c->args.count > 0 ? c->args.items[0] : NULL);
+        return;
+    }
     if (!name)
         return;
     if (strstr(name, "CONTAINER"))
@@ -279,8 +287,6 @@ offer_argument(struct complete *c)
         offer_images(c);
     else if (sc_str_starts(name, "FILE") || sc_str_starts(name, "PROGRAM"))
         sc_buf_adds(c->out, ":file\n");
-    else if (command == &sc_cmd_help)
-        offer_commands(c, c->args.count > 0 ? c->args.items[0] : NULL);
     else if (command == &sc_cmd_inspect) {
         offer_containers(c, "");
         offer_images(c);

@@ -149,6 +149,19 @@ sc_run_options_init(struct sc_run_options *options)
     sc_create_options_init(&options->create);
 }
 
+/* An empty value is one that was not given, as in Docker: scripts write --name "$NAME". */
+static void
+drop_empty(struct sc_create_options *o)
+{
+    char **const texts[] = {&o->name,     &o->rootfs,     &o->workdir,       &o->user,
+                            &o->hostname, &o->domainname, &o->cgroup_parent, &o->cidfile};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(texts); i++) {
+        if (*texts[i] && **texts[i] == '\0')
+            *texts[i] = NULL;
+    }
+}
+
 /* Relative to where the caller stands; the engine wants absolute paths. Not resolved: the kernel does that in the open.
  */
 static int
@@ -180,14 +193,15 @@ make_paths_absolute(struct sc_create_options *o, struct sc_arena *arena, struct 
 }
 
 static int
-take_args(struct sc_create_options *o, const struct sc_strv *args, struct sc_arena *arena, struct sc_err *err)
+take_args(struct sc_create_options *o, const char *command, const struct sc_strv *args, struct sc_arena *arena,
+          struct sc_err *err)
 {
     size_t first = 0;
 
     if (!o->rootfs) {
         if (args->count == 0) {
-            sc_err_set(err, SC_ERR_INVALID, "no image is named");
-            return sc_err_remedy(err, "see 'sc run --help'");
+            sc_err_set(err, SC_ERR_INVALID, "'sc %s' requires at least 1 argument: no image is named", command);
+            return sc_err_remedy(err, "see 'sc %s --help'", command);
         }
         o->image = args->items[0];
         first = 1;
@@ -198,14 +212,15 @@ take_args(struct sc_create_options *o, const struct sc_strv *args, struct sc_are
 }
 
 int
-sc_run_options_finish(struct sc_run_options *options, const struct sc_strv *args, struct sc_arena *arena,
-                      struct sc_err *err)
+sc_run_options_finish(struct sc_run_options *options, const char *command, const struct sc_strv *args,
+                      struct sc_arena *arena, struct sc_err *err)
 {
     struct sc_create_options *o = &options->create;
     struct sc_strv env = {0};
     int ignored;
 
-    if (take_args(o, args, arena, err) < 0 || make_paths_absolute(o, arena, err) < 0 ||
+    drop_empty(o);
+    if (take_args(o, command, args, arena, err) < 0 || make_paths_absolute(o, arena, err) < 0 ||
         sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
         sc_run_attach_flags(options, &ignored, err) < 0)
         return -1;

@@ -127,6 +127,8 @@ sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, str
 {
     struct sc_create_options *o = create;
 
+    if (*value == '\0')
+        value = "json-file"; /* as if it was not given */
     if (strcmp(value, "json-file") != 0 && strcmp(value, "none") != 0)
         return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be json-file or none", value);
     o->log.driver = sc_arena_strdup(arena, value);

@@ -1,5 +1,6 @@
 /* Sizes, times and states in Docker's words. */
 #include <string.h>
+#include <time.h>
 
 #include "cli/cli.h"
 
@@ -47,6 +48,17 @@ sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX])
         (void)snprintf(out, SC_HUMAN_MAX, "%lld months", hours / 24 / 30);
     else
         (void)snprintf(out, SC_HUMAN_MAX, "%lld years", hours / 24 / 365);
+}
+
+void
+sc_human_time(int64_t nsec, char out[SC_HUMAN_MAX])
+{
+    time_t seconds = (time_t)(nsec / SECOND);
+    struct tm tm = {0};
+
+    (void)localtime_r(&seconds, &tm);
+    if (strftime(out, SC_HUMAN_MAX, "%Y-%m-%d %H:%M:%S %z %Z", &tm) == 0)
+        out[0] = '\0';
 }
 
 void

@@ -13,6 +13,10 @@ parse(struct sc_ns_choice *choice, const char *value, unsigned takes, const char
     static const char container[] = "container:", ns[] = "ns:";
 
     *choice = (struct sc_ns_choice){.mode = SC_NS_PRIVATE};
+    if (*value == '\0') { /* as if it was not given */
+        choice->mode = takes & TAKES_AUTO ? SC_NS_HOST : SC_NS_PRIVATE;
+        return 0;
+    }
     if (strcmp(value, "host") == 0)
         choice->mode = SC_NS_HOST;
     else if ((takes & TAKES_NONE) && strcmp(value, "none") == 0)
@@ -68,5 +72,9 @@ sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, st
 int
 sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    return parse(ns_choice, value, TAKES_NONE | TAKES_JOIN, "none, host, container:NAME or ns:/PATH", arena, err);
+    static const char known[] = "none, host, container:NAME or ns:/PATH";
+
+    if (*value == '\0') /* Docker refuses this one */
+        return sc_err_set(err, SC_ERR_INVALID, "\"\": must be %s", known);
+    return parse(ns_choice, value, TAKES_NONE | TAKES_JOIN, known, arena, err);
 }

@@ -303,13 +303,28 @@ fn_println(const struct args *args, json_t **out, struct sc_err *err)
     return print_all(args, true, out, err);
 }
 
+static int
+fn_printf(const struct args *args, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (args->count == 0 || !json_is_string(args->items[0]))
+        return sc_err_set(err, SC_ERR_INVALID, "template: printf: the first argument must be a text");
+    if (sc_template_printf(json_string_value(args->items[0]), args->items + 1, args->count - 1, &text, err) < 0 ||
+        sc_buf_check(&text, err) < 0)
+        return -1;
+    *out = json_stringn(sc_buf_str(&text), text.len);
+    return *out ? 0 : sc_err_nomem(err);
+}
+
 static const struct function {
     const char *name;
     int (*run)(const struct args *args, json_t **out, struct sc_err *err);
 } functions[] = {
-    {"json", fn_json},   {"index", fn_index}, {"len", fn_len},     {"upper", fn_upper}, {"lower", fn_lower},
-    {"title", fn_title}, {"join", fn_join},   {"split", fn_split}, {"eq", fn_eq},       {"ne", fn_ne},
-    {"not", fn_not},     {"and", fn_and},     {"or", fn_or},       {"print", fn_print}, {"println", fn_println},
+    {"json", fn_json},   {"index", fn_index}, {"len", fn_len},         {"upper", fn_upper},
+    {"lower", fn_lower}, {"title", fn_title}, {"join", fn_join},       {"split", fn_split},
+    {"eq", fn_eq},       {"ne", fn_ne},       {"not", fn_not},         {"and", fn_and},
+    {"or", fn_or},       {"print", fn_print}, {"println", fn_println}, {"printf", fn_printf},
 };
 
 /* ---- operands ------------------------------------------------------------------------------------------------- */
@@ -504,7 +519,8 @@ static int
 unknown_function(const struct eval *e, struct sc_err *err)
 {
     sc_err_set(err, SC_ERR_INVALID, "template: function \"%.*s\" is not known", (int)name_length(e), e->at);
-    return sc_err_remedy(err, "known are json index len upper lower title join split eq ne and or not print println");
+    return sc_err_remedy(err,
+                         "known are json index len upper lower title join split eq ne and or not print printf println");
 }
 
 /* A function with arguments, or one operand; piped (taken, may be NULL) is the last argument. `.Label "x"`: a map's

@@ -5,6 +5,16 @@
 
 #include "cli/cli.h"
 
+/* Docker takes an empty text for one that was not given. */
+static bool
+is_empty(char **text, const char *value)
+{
+    if (*value)
+        return false;
+    *text = NULL;
+    return true;
+}
+
 /* A positive number of bytes. */
 int
 sc_value_size(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err)
@@ -51,6 +61,8 @@ sc_value_u64(void *u64, const char *value, struct sc_arena *arena, struct sc_err
 int
 sc_value_cpu_list(void *str, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
+    if (is_empty(str, value))
+        return 0;
     if (sc_parse_cpu_list(value, err) < 0)
         return -1;
     *(char **)str = sc_arena_strdup(arena, value);
@@ -122,6 +134,8 @@ sc_value_signal_text(void *str, const char *value, struct sc_arena *arena, struc
 {
     int ignored;
 
+    if (is_empty(str, value))
+        return 0;
     if (sc_signal_parse(value, &ignored, err) < 0)
         return -1;
     *(char **)str = sc_arena_strdup(arena, value);

@@ -97,9 +97,6 @@ SC_MUST_CHECK int sc_image_id_of(const struct sc_store *store, const json_t *des
 /* ---- config.c */
 /* How well this machine runs a platform: 2 its own (or not said), 1 also, 0 not at all. */
 int sc_platform_rank(const char *os, const char *arch);
-/* This machine's architecture in image-spec's words ("amd64"); returns its argument. */
-#define SC_PLATFORM_MAX 65
-const char *sc_platform_arch(char machine[SC_PLATFORM_MAX]);
 
 /* ---- sweep.c */
 /* What the images of an index need: sets of hexadecimal digits, as members of JSON objects. */

@@ -58,6 +58,10 @@ SC_MUST_CHECK int sc_store_open(const char *data_path, struct sc_store *out, str
 void sc_store_release(struct sc_store *store);
 #define sc_cleanup_store __attribute__((cleanup(sc_store_release))) struct sc_store
 
+/* This machine's architecture in image-spec's words ("amd64"); returns its argument. */
+#define SC_PLATFORM_MAX 65
+const char *sc_platform_arch(char machine[SC_PLATFORM_MAX]);
+
 struct sc_image_health { /* Docker's Healthcheck; durations in ns */
     bool is_set;
     struct sc_strv test;

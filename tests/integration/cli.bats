@@ -578,6 +578,58 @@ END
     expect_error 125 absent
 }
 
+@test "an empty value is one that was not given" {
+    sc_ok run --rm --name= --hostname= --user= --workdir= --cidfile= --cgroup-parent= --stop-signal= --cpuset-cpus= --cpuset-mems= \
+        --pid= --ipc= --uts= --userns= --cgroupns= --log-driver= base sh -c 'echo $$ $(hostname) $(pwd)'
+    matches "$output" '^1 [0-9a-f]{12} /$'
+    run_sc run --rm --network= base true
+    expect_error 125 '--network'
+}
+
+@test "ps --filter name= is a regular expression over Docker's form of the name" {
+    sc_ok create --name web base true
+    sc_ok create --name web2 base true
+    for pattern in '^/web$' '^web$' '^/?web$' 'b$'; do
+        sc_ok ps -a --filter "name=$pattern" --format '{{.Names}}'
+        is "$output" web
+    done
+    sc_ok ps -aq --filter name=web
+    is "${#lines[@]}" 2
+    sc_ok ps -aq --filter 'name=^eb'
+    is "$output" ''
+}
+
+@test "ps: an argument with a blank is quoted, labels are sorted, times are Docker's" {
+    export TZ=UTC
+    sc_ok create --name one -l z=1 -l a=2 base sh -c 'exit 3'
+    sc_ok ps -a --no-trunc --format '{{.Command}}'
+    is "$output" "\"sh -c 'exit 3'\""
+    sc_ok ps -a --format '{{.Labels}}'
+    matches "$output" '^a=2,.*,z=1$'
+    sc_ok ps -a --format '{{.CreatedAt}}'
+    matches "$output" '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} \+0000 UTC$'
+}
+
+@test "images: filters" {
+    sc_ok tag base other:1
+    sc_ok images --filter reference='oth*' --format '{{.Repository}}:{{.Tag}}'
+    is "$output" other:1
+    sc_ok images --filter reference=other:1 --filter reference=base --format '{{.Repository}}'
+    is "${#lines[@]}" 2
+    sc_ok images -qf dangling=true
+    is "$output" ''
+    sc_ok images -f label=org.opencontainers.image.title=base -q
+    is "${#lines[@]}" 2
+    sc_ok images -f label=org.opencontainers.image.title=x -q
+    is "$output" ''
+    sc_ok images -f since=base -q
+    is "$output" ''
+    run_sc images -f before=gone
+    expect_error 1 'no such image: "gone"'
+    run_sc images -f frob=1
+    expect_error 1 'is not known; give dangling='
+}
+
 @test "inspect: containers, images, types, templates" {
     sleeper --name one -e A=b
     sc_ok inspect one
