@@ -180,6 +180,7 @@ int sc_value_tmpfs(void *create, const char *value, struct sc_arena *arena, stru
 
 /* One line on standard error, nothing in it that speaks to the terminal. */
 void sc_print_err(const struct sc_err *err);
+void sc_print_note(const char *text); /* the same for what is no error: "sc: note: TEXT" */
 /* Flushes standard output; what could not be written is an error. */
 SC_MUST_CHECK int sc_output_flush(struct sc_err *err);
 

@@ -38,6 +38,18 @@ stay(const struct sc_run_options *options, int flags, int client, struct sc_err 
 }
 
 static int
+open_engine(struct sc_cli *cli, struct sc_err *err)
+{
+    const char *note = NULL;
+
+    if (sc_cli_engine(cli, err) < 0 || sc_rootless_note(&cli->engine, &cli->arena, &note, err) < 0)
+        return -1;
+    if (note)
+        sc_print_note(note);
+    return 0;
+}
+
+static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
     struct sc_run_options options;
@@ -61,7 +73,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     }
     how.explain = options.explain != SC_EXPLAIN_NONE;
     options.create.starts_now = true;
-    if (sc_cli_engine(cli, err) < 0 ||
+    if (open_engine(cli, err) < 0 ||
         sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0 ||
         sc_engine_start(&cli->engine, &container, &how, &client, err) < 0)
         return -1;
@@ -97,8 +109,7 @@ run_create(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain != SC_EXPLAIN_NONE) /* nothing is executed that could be followed */
         return sc_run_print_plan(cli, &options, err);
-    if (sc_cli_engine(cli, err) < 0 ||
-        sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
+    if (open_engine(cli, err) < 0 || sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
         return -1;
     (void)printf("%s\n", container.id);
     return 0;

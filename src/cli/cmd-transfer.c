@@ -61,11 +61,14 @@ int
 sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err)
 {
     struct sc_strv args = {0}, argv = {0};
+    const char *note = NULL;
     char *program;
 
     if (sc_cli_parse(cli, options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
-        find_program(&cli->arena, &program, err) < 0)
+        find_program(&cli->arena, &program, err) < 0 || sc_rootless_enter(&cli->engine, &cli->arena, &note, err) < 0)
         return -1;
+    if (note)
+        sc_print_note(note);
     sc_strv_add(&argv, &cli->arena, program);
     sc_strv_add(&argv, &cli->arena, "--data");
     sc_strv_add(&argv, &cli->arena, cli->engine.data_path);

@@ -21,6 +21,19 @@ add_clean(struct sc_buf *out, const char *text)
 }
 
 void
+sc_print_note(const char *text)
+{
+    sc_cleanup_buf line = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    sc_buf_adds(&line, "sc: note: ");
+    add_clean(&line, text);
+    sc_buf_addc(&line, '\n');
+    if (sc_buf_check(&line, &ignored) == 0)
+        (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
+}
+
+void
 sc_print_err(const struct sc_err *err)
 {
     sc_cleanup_buf line = SC_BUF_INIT;

@@ -7,6 +7,7 @@
  *   create.c   resolve.c          options + image -> record
  *   spec*.c                       record + host -> OCI config: pure
  *   inputs.c   users.c files.c volume.c devices.c   what spec*.c needs to know of the host, and what must exist on it
+ *   userns.c   rootless.c         id maps; work with all ids that the caller may map
  *   start.c    child.c            fork, launch, monitor
  *   recover.c  remove.c stop.c exec.c inspect*.c
  *
@@ -139,6 +140,27 @@ bool sc_id_map_find(const struct sc_oci_id_maps *maps, uint32_t id, uint32_t *ho
 SC_MUST_CHECK int sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena,
                                     struct sc_container *container, struct sc_err *err);
 void sc_userns_release(const struct sc_engine *engine, const struct sc_container *container);
+/* The ranges that a subuid(5) file gives user (name or uid), numbered from 0; none: count 0. */
+SC_MUST_CHECK int sc_subid_read(const char *file, const char *user, uint32_t uid, struct sc_arena *arena,
+                                struct sc_oci_id_maps *out, struct sc_err *err);
+
+/* ---- rootless.c ---- */
+struct sc_rootless {
+    struct sc_oci_id_maps uids, gids; /* 0 is the caller, 1.. are its ranges */
+    enum sc_idmap_how how;
+    const char *note; /* why there are no ranges; NULL when there are */
+};
+SC_MUST_CHECK int sc_rootless_read(struct sc_arena *arena, struct sc_rootless *out, struct sc_err *err);
+/* fn with the caller's ids mapped, in a child; as root, or without ranges, here. */
+SC_MUST_CHECK int sc_rootless_run(const struct sc_engine *engine, int (*fn)(void *data, struct sc_err *err), void *data,
+                                  struct sc_err *err);
+/* sc_spawn_wait for what unpacks layers; without standard input. */
+SC_MUST_CHECK int sc_rootless_spawn(const struct sc_engine *engine, const char *const argv[], const char *const envp[], int out,
+                                    int err_fd, int *status, struct sc_err *err);
+/* rm -rf and undo of what may belong to any of the caller's ids. */
+SC_MUST_CHECK int sc_engine_tree_remove(const struct sc_engine *engine, int dir_fd, const char *name,
+                                        struct sc_err *err);
+SC_MUST_CHECK int sc_engine_undo(const struct sc_engine *engine, const char *text, struct sc_err *err);
 /* create.c: the record without making anything (dry) or claiming all it needs. The image is found, not made. */
 SC_MUST_CHECK int sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options,
                                     struct sc_arena *arena, struct sc_container *out, struct sc_err *err);

@@ -45,6 +45,13 @@ struct sc_engine {
 SC_MUST_CHECK int sc_engine_open(struct sc_engine *out, struct sc_err *err);
 void sc_engine_release(struct sc_engine *engine);
 #define sc_cleanup_engine __attribute__((cleanup(sc_engine_release))) struct sc_engine
+/* What a caller without root should know: why its containers have no id but 0. NULL: they have, or it is root. */
+SC_MUST_CHECK int sc_rootless_note(const struct sc_engine *engine, struct sc_arena *arena, const char **note,
+                                   struct sc_err *err);
+/* This process enters a user namespace in which all ids of the caller are mapped, so that layers can be unpacked and
+ * removed with their owners. Does nothing for root, or without ranges: then *note says why. */
+SC_MUST_CHECK int sc_rootless_enter(const struct sc_engine *engine, struct sc_arena *arena, const char **note,
+                                    struct sc_err *err);
 
 /* ---- what a user can ask of run/create (docker run's flags, parsed and checked, not yet resolved) -------- */
 enum sc_ns_mode {

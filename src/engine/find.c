@@ -95,7 +95,7 @@ newest_first(const void *a, const void *b)
 
 /* Directories that a monitor put aside for removal and was killed before it came to it. */
 static void
-sweep_gone(int root_fd)
+sweep_gone(const struct sc_engine *engine, int root_fd)
 {
     struct sc_err ignored = SC_ERR_INIT;
     int fd = sc_dir_open_at(root_fd, "container", &ignored);
@@ -106,7 +106,7 @@ sweep_gone(int root_fd)
         return;
     while ((item = readdir(dir)) != NULL) {
         if (sc_str_ends(item->d_name, ".gone"))
-            (void)!sc_tree_remove_at(fd, item->d_name, &ignored);
+            (void)!sc_engine_tree_remove(engine, fd, item->d_name, &ignored);
     }
 }
 
@@ -162,8 +162,8 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
             out->count++;
     }
     sweep_run(engine);
-    sweep_gone(engine->data_fd);
-    sweep_gone(engine->run_fd);
+    sweep_gone(engine, engine->data_fd);
+    sweep_gone(engine, engine->run_fd);
     sc_claim_sweep(engine, "name");
     sc_claim_sweep(engine, "userns");
     qsort(out->items, out->count, sizeof(*out->items), newest_first);

@@ -36,7 +36,7 @@ make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err 
     sc_strv_set_env(&env, arena, sc_arena_printf(arena, "SC_DATA_ROOT=%s", engine->data_path));
     if (sc_arena_check(arena, err) < 0)
         return -1;
-    if (sc_spawn_wait(argv, (const char *const *)env.items, -1, -1, STDERR_FILENO, &status, err) < 0)
+    if (sc_rootless_spawn(engine, argv, (const char *const *)env.items, -1, STDERR_FILENO, &status, err) < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
@@ -74,8 +74,8 @@ run_pull(const struct sc_engine *engine, const struct sc_create_options *options
     /* with its tag, so that nothing needs to be said of a default */
     argv[7] = shown_name(options->image, arena);
     if (sc_arena_check(arena, err) < 0 ||
-        sc_spawn_wait(argv, (const char *const *)environ, -1, options->pull_quiet ? -1 : STDERR_FILENO, said, &status,
-                      err) < 0)
+        sc_rootless_spawn(engine, argv, (const char *const *)environ, options->pull_quiet ? -1 : STDERR_FILENO, said,
+                          &status, err) < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;

@@ -143,8 +143,7 @@ look_at_seccomp(const struct sc_create_options *o, struct sc_arena *arena, struc
 }
 
 static int
-fill_ask(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job,
-         struct sc_err *err)
+fill_ask(const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
 {
     char *init = NULL;
 
@@ -152,7 +151,6 @@ fill_ask(struct sc_engine *engine, const struct sc_container *c, struct sc_arena
     job->ask.bundle = job->inputs.container_dir;
     job->ask.cgroup_parent = c->options.cgroup_parent ? c->options.cgroup_parent : CGROUP_PARENT;
     job->ask.dies_with_parent = true;
-    job->ask.without_cgroups = !engine->is_root;
     if (c->options.init && sc_engine_program("sc-init", arena, &init, err) < 0)
         return -1;
     job->ask.init_path = init;
@@ -225,7 +223,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     if (look_at_namespaces(engine, arena, in, err) < 0 || look_at_user(c, arena, job, err) < 0 ||
         sc_devices_look(&c->options, engine->is_root, arena, &in->devices, err) < 0 ||
         look_at_seccomp(&c->options, arena, job, err) < 0 || sc_spec_build(in, arena, &job->spec, err) < 0 ||
-        fill_ask(engine, c, arena, job, err) < 0 ||
+        fill_ask(c, arena, job, err) < 0 ||
         sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0 ||
         sc_volumes_prepare(engine, c, &image, true, err) < 0)
         return -1;

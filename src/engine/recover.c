@@ -49,7 +49,7 @@ kill_init(const struct sc_state *state, struct sc_err *err)
 
 /* Takes the host's steps back as far as they were recorded. */
 static int
-undo_run_dir(int run_fd, struct remains *remains, struct sc_err *err)
+undo_run_dir(const struct sc_engine *engine, int run_fd, struct remains *remains, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     sc_cleanup_buf undo = SC_BUF_INIT;
@@ -66,7 +66,8 @@ undo_run_dir(int run_fd, struct remains *remains, struct sc_err *err)
             return -1;
     }
     if (remains->has_undo) {
-        if (sc_file_read_at(run_fd, "undo", UNDO_FILE_MAX, &undo, err) < 0 || sc_undo_run(sc_buf_str(&undo), err) < 0)
+        if (sc_file_read_at(run_fd, "undo", UNDO_FILE_MAX, &undo, err) < 0 ||
+            sc_engine_undo(engine, sc_buf_str(&undo), err) < 0)
             return -1;
         if (remains->has_state && remains->is_this_boot && kill_init(&state, err) < 0)
             return -1;
@@ -111,7 +112,7 @@ sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struc
     bool has_run;
 
     *is_gone = false;
-    if (run < 0 || undo_run_dir(run, &remains, err) < 0)
+    if (run < 0 || undo_run_dir(engine, run, &remains, err) < 0)
         return -1;
     if (sc_record_read(engine, id, &arena, &container, &record_err) < 0) {
         /* A damaged record is the user's to look at; a missing one means that creation or removal was cut short. */

@@ -24,7 +24,7 @@ sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_c
     if (unlinkat(engine->data_fd, path, 0) < 0 && errno != ENOENT)
         return sc_err_errno(err, errno, "remove \"%s/%s\"", engine->data_path, path);
     (void)snprintf(path, sizeof(path), "container/%s", id);
-    if (sc_tree_remove_at(engine->data_fd, path, err) < 0)
+    if (sc_engine_tree_remove(engine, engine->data_fd, path, err) < 0)
         return sc_err_wrap(err, "remove container %.12s", id);
     if (container) {
         sc_claim_release(engine, "name", container->name, id);

@@ -79,7 +79,8 @@ add_proc_and_sys(const struct sc_inputs *in, struct sc_arena *arena, struct moun
             add(list, arena, "/sys", "sysfs", "sysfs",
                 o->privileged ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
     }
-    if (!is_taken(in, "/sys/fs/cgroup") && in->is_root)
+    /* Without root only v2's cgroup, in a cgroup namespace, is the container's to look at. */
+    if (!is_taken(in, "/sys/fs/cgroup") && (in->is_root || in->host->cgroups.mode == SC_CGROUP_V2))
         add(list, arena, "/sys/fs/cgroup", "cgroup", "cgroup",
             o->privileged ? "rw,nosuid,noexec,nodev" : "ro,nosuid,noexec,nodev");
 }

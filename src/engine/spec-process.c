@@ -93,7 +93,9 @@ check_mapped(const struct sc_inputs *in, struct sc_err *err)
 
     if (!sc_id_map_find(&in->uid_maps, in->user.uid, &ignored)) {
         sc_err_set(err, SC_ERR_INVALID, "user %u: it is not mapped in the container's user namespace", in->user.uid);
-        return in->is_root ? -1 : sc_err_remedy(err, "without root only user 0 of the container exists");
+        return in->is_root ? -1
+                           : sc_err_remedy(err, "without root the ids that exist are 0 and as many as /etc/subuid and "
+                                                "/etc/subgid give you");
     }
     if (!sc_id_map_find(&in->gid_maps, in->user.gid, &ignored))
         return sc_err_set(err, SC_ERR_INVALID, "group %u: it is not mapped in the container's user namespace",
@@ -105,6 +107,8 @@ static int
 process_user(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_process *out, struct sc_err *err)
 {
     const struct sc_user_result *user = &in->user;
+    /* Whoever maps no more than their own id gave setgroups(2) up for it. */
+    bool can_set_groups = in->is_root || in->gid_maps.count > 1;
 
     if (check_mapped(in, err) < 0)
         return -1;
@@ -118,9 +122,8 @@ process_user(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_p
     for (size_t i = 0; i < user->additional_gid_count; i++) {
         uint32_t ignored;
 
-        /* Groups of the image that the maps leave out are dropped, as they name nobody here; rootless has no
-         * setgroups(2) at all. */
-        if (in->is_root && sc_id_map_find(&in->gid_maps, user->additional_gids[i], &ignored))
+        /* Groups of the image that the maps leave out are dropped, as they name nobody here. */
+        if (can_set_groups && sc_id_map_find(&in->gid_maps, user->additional_gids[i], &ignored))
             out->user.additional_gids[out->user.additional_gid_count++] = user->additional_gids[i];
     }
     return 0;

@@ -87,28 +87,47 @@ check_maps(const struct sc_strv *texts, const char *flag, struct sc_arena *arena
     return 0;
 }
 
-/* The ranges of the first of our users that has some. */
-static int
-read_ranges(const char *file, struct sc_arena *arena, struct sc_oci_id_maps *out, struct sc_err *err)
+/* The ranges that the file gives user; none is no error. */
+int
+sc_subid_read(const char *file, const char *user, uint32_t uid, struct sc_arena *arena, struct sc_oci_id_maps *out,
+              struct sc_err *err)
 {
-    static const char *const users[] = {"sc", "containers", "root"};
     sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err missing = SC_ERR_INIT, none = SC_ERR_INIT;
 
-    if (sc_file_read_at(AT_FDCWD, file, SC_SMALL_FILE_MAX, &text, err) < 0 &&
-        err->errnum != ENOENT) /* lint: the host's own */
+    *out = (struct sc_oci_id_maps){.items = NULL};
+    if (sc_file_read_at(AT_FDCWD, file, SC_SMALL_FILE_MAX, &text, &missing) < 0) { /* lint: the host's own */
+        if (missing.errnum == ENOENT)
+            return 0;
+        *err = missing;
         return -1;
-    sc_err_clear(err);
-    for (size_t i = 0; i < SC_ARRAY_LEN(users); i++) {
-        /* A uid that no line names: only the user's name counts, but for the caller. */
-        uint32_t uid = i + 1 == SC_ARRAY_LEN(users) ? (uint32_t)getuid() : UINT32_MAX;
+    }
+    if (sc_subid_find(sc_buf_str(&text), user, uid, arena, out, &none) == 0 || none.kind == SC_ERR_NOT_FOUND)
+        return 0;
+    *err = none;
+    return -1;
+}
 
-        if (sc_subid_find(sc_buf_str(&text), users[i], uid, arena, out, err) < 0)
+/* The ranges of the first user that has some in both files: podman's, then ours, then root's. */
+static int
+read_ranges(struct sc_arena *arena, struct sc_oci_id_maps *uids, struct sc_oci_id_maps *gids, struct sc_err *err)
+{
+    /* A uid that no line names: only a user's name counts, but for root. */
+    static const struct {
+        const char *name;
+        uint32_t uid;
+    } users[] = {{"containers", UINT32_MAX}, {"sc", UINT32_MAX}, {"root", 0}};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(users); i++) {
+        if (sc_subid_read("/etc/subuid", users[i].name, users[i].uid, arena, uids, err) < 0 ||
+            sc_subid_read("/etc/subgid", users[i].name, users[i].uid, arena, gids, err) < 0)
             return -1;
-        if (out->count > 0)
+        if (uids->count > 0 && gids->count > 0)
             return 0;
     }
-    sc_err_set(err, SC_ERR_NOT_FOUND, "--userns auto: \"%s\" gives no range to user sc, containers or root", file);
-    return sc_err_remedy(err, "add to /etc/subuid and /etc/subgid the line: sc:200000:6553600");
+    sc_err_set(err, SC_ERR_NOT_FOUND,
+               "--userns auto: /etc/subuid and /etc/subgid give no range to user containers, sc or root");
+    return sc_err_remedy(err, "add to both the line: containers:200000:6553600");
 }
 
 /* The n-th whole range of RANGE ids (or the one shorter range there is); false when there are no more. */
@@ -135,7 +154,7 @@ claim_range(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena,
     struct sc_oci_id_maps uids = {0}, gids = {0};
     uint32_t uid, gid, uid_size, gid_size;
 
-    if (read_ranges("/etc/subuid", arena, &uids, err) < 0 || read_ranges("/etc/subgid", arena, &gids, err) < 0)
+    if (read_ranges(arena, &uids, &gids, err) < 0)
         return -1;
     for (size_t n = 0; nth_range(&uids, n, &uid, &uid_size) && nth_range(&gids, n, &gid, &gid_size); n++) {
         char name[SC_NUM_MAX], owner[SC_ID_LEN + 1] = "";
@@ -157,14 +176,32 @@ claim_range(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena,
                          "remove containers that are not needed, or widen the ranges in /etc/subuid and /etc/subgid");
 }
 
+static void
+add_maps(struct sc_strv *out, const struct sc_oci_id_maps *maps, struct sc_arena *arena)
+{
+    for (size_t i = 0; i < maps->count; i++)
+        sc_strv_addf(out, arena, "%u:%u:%u", maps->items[i].container_id, maps->items[i].host_id, maps->items[i].size);
+}
+
 static int
 resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *container,
                  struct sc_err *err)
 {
-    if (options->uid_maps.count > 0 || options->gid_maps.count > 0)
-        return sc_err_set(err, SC_ERR_DENIED, "--uidmap: mapping further ids needs root");
-    sc_strv_addf(&container->effective_uid_maps, arena, "0:%u:1", geteuid());
-    sc_strv_addf(&container->effective_gid_maps, arena, "0:%u:1", getegid());
+    struct sc_rootless rootless = {.how = SC_IDMAP_OWN_ID};
+
+    if (options->user_ns.mode == SC_NS_PRIVATE) {
+        sc_err_set(err, SC_ERR_DENIED, "--userns auto: a range for each container needs root");
+        return sc_err_remedy(err,
+                             "leave it out: your containers are in a user namespace anyway, all with your own range");
+    }
+    if (options->uid_maps.count > 0 || options->gid_maps.count > 0) {
+        sc_err_set(err, SC_ERR_DENIED, "--uidmap: other maps than that of /etc/subuid need root");
+        return sc_err_remedy(err, "leave it out: uid 0 is you, and the ids from 1 on are those of your range");
+    }
+    if (sc_rootless_read(arena, &rootless, err) < 0)
+        return -1;
+    add_maps(&container->effective_uid_maps, &rootless.uids, arena);
+    add_maps(&container->effective_gid_maps, &rootless.gids, arena);
     return sc_arena_check(arena, err);
 }
 

@@ -63,6 +63,20 @@ copy_up(int volume_fd, const struct sc_overlay *overlay, const char *target, str
                : 0;
 }
 
+struct copy {
+    int volume_fd;
+    const struct sc_overlay *overlay;
+    const char *target;
+};
+
+static int
+copy_up_job(void *data, struct sc_err *err)
+{
+    const struct copy *copy = data;
+
+    return copy_up(copy->volume_fd, copy->overlay, copy->target, err);
+}
+
 static int
 prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, const struct sc_overlay *overlay,
                struct sc_err *err)
@@ -86,7 +100,10 @@ prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, con
     data = sc_dir_open_at(volume, "_data", err);
     if (data < 0)
         return -1;
-    if (is_empty(data) && copy_up(volume, overlay, m->target, err) < 0)
+
+    struct copy copy = {volume, overlay, m->target};
+
+    if (is_empty(data) && sc_rootless_run(engine, copy_up_job, &copy, err) < 0)
         return sc_err_wrap(err, "fill volume \"%s\"", m->source);
     return 0;
 }
@@ -138,6 +155,6 @@ sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_cont
         if (!o->mounts[i].is_anonymous || !sc_engine_is_id(o->mounts[i].source))
             continue;
         (void)snprintf(path, sizeof(path), "volume/%s", o->mounts[i].source);
-        (void)!sc_tree_remove_at(engine->data_fd, path, &ignored);
+        (void)!sc_engine_tree_remove(engine, engine->data_fd, path, &ignored);
     }
 }

@@ -94,11 +94,21 @@ late_put(struct sc_layer_late *late, uint64_t max_bytes, const struct late_dir *
 }
 
 int
+sc_layer_owner_err(struct sc_err *err, int errnum, uint32_t uid, uint32_t gid)
+{
+    sc_err_errno(err, errnum, "set owner %u:%u", uid, gid);
+    if (errnum == EINVAL)
+        return sc_err_remedy(err, "the image has ids beyond those that /etc/subuid and /etc/subgid give you: widen the "
+                                  "ranges");
+    return -1;
+}
+
+int
 sc_layer_chown(const struct sc_unpack *unpack, int fd, uint32_t uid, uint32_t gid, struct sc_err *err)
 {
     /* AT_EMPTY_PATH: fd may be O_PATH. Without privilege everything belongs to the user, who is root inside. */
     if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 && (unpack->is_root || errno != EPERM))
-        return sc_err_errno(err, errno, "set owner %u:%u", uid, gid);
+        return sc_layer_owner_err(err, errno, uid, gid);
     return 0;
 }
 

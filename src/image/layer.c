@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "image/transfer-priv.h"
+#include "kernel/kernel.h"
 
 /* One entry being unpacked: where to, and what. */
 struct item {
@@ -155,7 +156,7 @@ put_symlink(struct item *item, struct sc_err *err)
         return sc_err_errno(err, errno, "make the symbolic link");
     if (fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
         (item->unpack->is_root || errno != EPERM))
-        return sc_err_errno(err, errno, "set owner %u:%u", item->attrs.uid, item->attrs.gid);
+        return sc_layer_owner_err(err, errno, item->attrs.uid, item->attrs.gid);
     if (utimensat(item->dir_fd, base, times, AT_SYMLINK_NOFOLLOW) < 0)
         return sc_err_errno(err, errno, "set its time");
     return 0;
@@ -177,13 +178,13 @@ put_node(struct item *item, mode_t type, struct sc_err *err)
     if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0 || clear_place(item, &was_hidden, err) < 0)
         return -1;
     if (mknodat(item->dir_fd, base, type | 0600, dev) < 0) {
-        if (errno == EPERM && !item->unpack->is_root)
+        if (errno == EPERM && !item->unpack->can_make_devices)
             return 0;
         return sc_err_errno(err, errno, "make the %s", type == S_IFIFO ? "fifo" : "device");
     }
     if (fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
         (item->unpack->is_root || errno != EPERM))
-        return sc_err_errno(err, errno, "set owner %u:%u", item->attrs.uid, item->attrs.gid);
+        return sc_layer_owner_err(err, errno, item->attrs.uid, item->attrs.gid);
     /* Just made here, in a directory that only we can reach: no link can be in its place. */
     if (fchmodat(item->dir_fd, base, item->attrs.mode, 0) < 0)
         return sc_err_errno(err, errno, "set mode %04o", item->attrs.mode);
@@ -358,8 +359,13 @@ sc_layer_unpack_over(const struct sc_store *store, const char *digest, const cha
                      const struct sc_layer_lowers *lowers, const struct sc_limits *limits, int64_t *file_bytes,
                      struct sc_err *err)
 {
-    __attribute__((cleanup(unpack_release))) struct sc_unpack unpack = {
-        .root_fd = dir_fd, .is_root = geteuid() == 0, .lowers = *lowers, .limits = limits, .cached_fd = -1};
+    __attribute__((cleanup(unpack_release))) struct sc_unpack unpack = {.root_fd = dir_fd,
+                                                                        .is_root = geteuid() == 0,
+                                                                        .can_make_devices = geteuid() == 0 &&
+                                                                                            !sc_process_is_in_user_ns(),
+                                                                        .lowers = *lowers,
+                                                                        .limits = limits,
+                                                                        .cached_fd = -1};
     sc_cleanup_fd blob = sc_blob_open(store, digest, err);
     sc_cleanup_stream stream = NULL;
     sc_cleanup_tar_in tar = NULL;

@@ -124,7 +124,8 @@ struct sc_layer_lowers {
 struct sc_layer_late; /* what is set on directories at the end */
 struct sc_unpack {
     int root_fd;
-    bool is_root; /* uid 0: failures to chown, mknod and set attributes are errors */
+    bool is_root;          /* uid 0: failures to chown, mknod and set attributes are errors */
+    bool can_make_devices; /* root of the host: in a user namespace nobody makes them, and they are left out */
     struct sc_layer_lowers lowers;
     const struct sc_limits *limits;
     struct sc_layer_late *late;
@@ -153,6 +154,7 @@ void sc_layer_late_free(struct sc_layer_late *late);
 SC_MUST_CHECK int sc_layer_put_dir_attrs(struct sc_unpack *unpack, int dir_fd, const char *dir, const char *base,
                                          const struct sc_layer_attrs *attrs, struct sc_err *err);
 SC_MUST_CHECK int sc_layer_late_apply(struct sc_unpack *unpack, struct sc_err *err);
+SC_MUST_CHECK int sc_layer_owner_err(struct sc_err *err, int errnum, uint32_t uid, uint32_t gid); /* returns -1 */
 SC_MUST_CHECK int sc_layer_chown(const struct sc_unpack *unpack, int fd, uint32_t uid, uint32_t gid,
                                  struct sc_err *err);
 SC_MUST_CHECK int sc_layer_put_xattrs(const struct sc_unpack *unpack, int fd, struct archive_entry *entry,

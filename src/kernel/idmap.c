@@ -1,17 +1,18 @@
 /* Id maps of user namespaces (user_namespaces(7)). */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/kernel.h"
 
-#define PROC_NAME_MAX   64
-#define HELPER_ARGS_MAX 64
+#define PROC_NAME_MAX 64
 
 static int
 write_proc(pid_t pid, const char *file, const char *text, struct sc_err *err)
@@ -46,36 +47,27 @@ write_by_helper(const char *program, pid_t pid, const char *map, struct sc_err *
             sc_strv_addf(&argv, &arena, "%.*s", (int)len, p);
         p += len + (p[len] != '\0');
     }
-    if (sc_arena_check(&arena, err) < 0 ||
-        sc_spawn_wait((const char *const *)argv.items, env, -1, -1, -1, &status, err) < 0)
+    if (sc_arena_check(&arena, err) < 0)
         return -1;
+    if (sc_spawn_wait((const char *const *)argv.items, env, -1, -1, -1, &status, err) < 0)
+        return err->errnum == ENOENT ? sc_err_remedy(err, "install it (Debian: package uidmap)") : -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     sc_err_set(err, SC_ERR_DENIED, "map ids: %s refused the ranges", program);
-    return sc_err_remedy(err, "give yourself ranges in /etc/subuid and /etc/subgid");
-}
-
-static bool
-is_one_id(const char *map)
-{
-    const char *newline = strchr(map, '\n');
-
-    return newline != NULL && newline[1] == '\0' && strcmp(newline - 2, " 1\n") == 0;
+    return sc_err_remedy(err, "/etc/subuid and /etc/subgid must give them to this user");
 }
 
 int
-sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, bool denies_setgroups, struct sc_err *err)
+sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, enum sc_idmap_how how, struct sc_err *err)
 {
-    if (denies_setgroups) {
-        /* an unprivileged writer of gid_map must give setgroups up first; the helpers do not need that */
-        if (!is_one_id(uid_map) || !is_one_id(gid_map)) {
-            if (write_by_helper("/usr/bin/newuidmap", pid, uid_map, err) < 0)
-                return -1;
-            return write_by_helper("/usr/bin/newgidmap", pid, gid_map, err);
-        }
-        if (write_proc(pid, "setgroups", "deny", err) < 0)
+    if (how == SC_IDMAP_BY_HELPERS) {
+        if (write_by_helper(SC_NEWUIDMAP, pid, uid_map, err) < 0)
             return -1;
+        return write_by_helper(SC_NEWGIDMAP, pid, gid_map, err);
     }
+    /* an unprivileged writer of gid_map must give setgroups up first */
+    if (how == SC_IDMAP_OWN_ID && write_proc(pid, "setgroups", "deny", err) < 0)
+        return -1;
     if (write_proc(pid, "uid_map", uid_map, err) < 0)
         return -1;
     return write_proc(pid, "gid_map", gid_map, err);
@@ -94,7 +86,7 @@ sc_idmap_ns_create(const char *uid_map, const char *gid_map, struct sc_err *err)
     }
     if (pid < 0)
         return sc_err_errno(err, -pid, "make a user namespace");
-    int result = sc_idmap_write(pid, uid_map, gid_map, false, err);
+    int result = sc_idmap_write(pid, uid_map, gid_map, SC_IDMAP_DIRECT, err);
     if (result == 0) {
         snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
         fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -107,4 +99,114 @@ sc_idmap_ns_create(const char *uid_map, const char *gid_map, struct sc_err *err)
         ;
     close(pidfd);
     return result == 0 ? fd : -1;
+}
+
+/* ---- work inside a user namespace ------------------------------------------------------------------------- */
+
+/* The error as it is: both ends are this program. */
+static int
+answer_send(int sock, int result, const struct sc_err *err)
+{
+    struct sc_err answer, ignored = SC_ERR_INIT;
+
+    memset(&answer, 0, sizeof(answer)); /* sent whole, with its padding */
+    if (result < 0)
+        answer = *err;
+    return sc_msg_send(sock, &answer, sizeof(answer), NULL, 0, &ignored);
+}
+
+static int
+answer_await(int sock, pid_t pid, const char *what, struct sc_err *err)
+{
+    struct sc_err answer = SC_ERR_INIT;
+    ssize_t len = sc_msg_recv(sock, &answer, sizeof(answer), NULL, NULL, err);
+
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (len < 0)
+        return -1;
+    if (len != (ssize_t)sizeof(answer))
+        return sc_err_set(err, SC_ERR_PEER_DIED, "%s: the process that does it was killed", what);
+    if (answer.kind == SC_ERR_NONE)
+        return 0;
+    answer.msg[sizeof(answer.msg) - 1] = '\0';
+    answer.remedy[sizeof(answer.remedy) - 1] = '\0';
+    *err = answer;
+    return -1;
+}
+
+/* Waits until its parent is in the new namespace; only from outside can more than one id be mapped. */
+static _Noreturn void
+map_parent(int sock, pid_t parent, const char *uid_map, const char *gid_map, enum sc_idmap_how how)
+{
+    struct sc_err err = SC_ERR_INIT;
+    char go;
+    int result;
+
+    if (recv(sock, &go, 1, 0) != 1)
+        _exit(1);
+    result = sc_idmap_write(parent, uid_map, gid_map, how, &err);
+    _exit(answer_send(sock, result, &err) < 0);
+}
+
+int
+sc_idmap_enter(const char *uid_map, const char *gid_map, enum sc_idmap_how how, struct sc_err *err)
+{
+    pid_t self = getpid(), pid;
+    int ends[2], result;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return sc_err_errno(err, errno, "make a socket pair");
+    pid = fork();
+    if (pid == 0) {
+        close(ends[0]);
+        map_parent(ends[1], self, uid_map, gid_map, how);
+    }
+    close(ends[1]);
+    if (pid < 0) {
+        result = sc_err_errno(err, errno, "fork");
+    } else if (unshare(CLONE_NEWUSER) < 0) {
+        result = sc_err_errno(err, errno, "make a user namespace");
+        if (err->errnum == ENOSPC)
+            (void)sc_err_remedy(err, "raise the limit in /proc/sys/user/max_user_namespaces");
+        if (err->errnum == EPERM)
+            (void)sc_err_remedy(err, "this host lets only root make user namespaces: see "
+                                     "/proc/sys/kernel/unprivileged_userns_clone and "
+                                     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+        close(ends[0]); /* end of file: the helper ends */
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        return result;
+    } else {
+        result = sc_msg_send(ends[0], "g", 1, NULL, 0, err);
+        if (result == 0)
+            result = answer_await(ends[0], pid, "map ids", err);
+    }
+    close(ends[0]);
+    return result;
+}
+
+int
+sc_idmap_run(const char *uid_map, const char *gid_map, enum sc_idmap_how how, int (*fn)(void *data, struct sc_err *err),
+             void *data, struct sc_err *err)
+{
+    int ends[2], result;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return sc_err_errno(err, errno, "make a socket pair");
+    pid = fork();
+    if (pid == 0) {
+        struct sc_err failure = SC_ERR_INIT;
+
+        close(ends[0]);
+        result = sc_idmap_enter(uid_map, gid_map, how, &failure);
+        if (result == 0)
+            result = fn(data, &failure);
+        _exit(answer_send(ends[1], result, &failure) < 0);
+    }
+    close(ends[1]);
+    result = pid < 0 ? sc_err_errno(err, errno, "fork") : answer_await(ends[0], pid, "work in a user namespace", err);
+    close(ends[0]);
+    return result;
 }

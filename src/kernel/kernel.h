@@ -84,10 +84,22 @@ int sc_keyring_join(const char *name);
 int sc_ns_check_kind(int ns_fd, uint64_t clone_flag); /* -EINVAL when the fd is another kind of namespace */
 
 /* ---- idmap.c -------------------------------------------------------------------------- */
-/* Writes the maps of a process in a new user namespace; without privilege through newuidmap(1) and newgidmap(1) where
- * more than one's own id is mapped. */
-SC_MUST_CHECK int sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, bool denies_setgroups,
+#define SC_NEWUIDMAP "/usr/bin/newuidmap"
+#define SC_NEWGIDMAP "/usr/bin/newgidmap"
+enum sc_idmap_how {
+    SC_IDMAP_DIRECT,     /* the writer is privileged */
+    SC_IDMAP_OWN_ID,     /* the caller's own ids alone; setgroups(2) is given up for it */
+    SC_IDMAP_BY_HELPERS, /* newuidmap(1) and newgidmap(1), setuid root, check them against /etc/subuid and /etc/subgid
+                          */
+};
+/* Writes the maps of a process in a new user namespace. */
+SC_MUST_CHECK int sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, enum sc_idmap_how how,
                                  struct sc_err *err);
+/* This process, which must have one thread, enters a new user namespace with these maps. */
+SC_MUST_CHECK int sc_idmap_enter(const char *uid_map, const char *gid_map, enum sc_idmap_how how, struct sc_err *err);
+/* The same for a child that calls fn there; its error comes back whole. */
+SC_MUST_CHECK int sc_idmap_run(const char *uid_map, const char *gid_map, enum sc_idmap_how how,
+                               int (*fn)(void *data, struct sc_err *err), void *data, struct sc_err *err);
 /* A user namespace with these maps and no process: its fd. */
 SC_MUST_CHECK int sc_idmap_ns_create(const char *uid_map, const char *gid_map, struct sc_err *err);
 
@@ -146,6 +158,8 @@ SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);
 /* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it does not exist. */
 uint64_t sc_process_start_time(pid_t pid);
 bool sc_process_is_zombie(pid_t pid);
+/* Whether our root is not the host's: uid_map is not the one line that maps every id to itself. */
+bool sc_process_is_in_user_ns(void);
 /* /proc/sys/kernel/random/boot_id without newline */
 SC_MUST_CHECK int sc_boot_id(char out[40], struct sc_err *err);
 /* pidfd_open(2), then verifies start_time (0: no check): -1 with SC_ERR_NOT_FOUND when gone or another process */

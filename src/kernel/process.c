@@ -21,6 +21,20 @@
 #define SYS_pidfd_send_signal 424
 #endif
 
+bool
+sc_process_is_in_user_ns(void)
+{
+    char text[64];
+    sc_cleanup_fd fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+    if (len <= 0)
+        return false; /* a kernel without user namespaces */
+    text[len] = '\0';
+    /* the kernel prints each number ten wide */
+    return strcmp(text, "         0          0 4294967295\n") != 0;
+}
+
 /* State (field 3) and start time (field 22) of proc_pid_stat(5). False when there is no such process. */
 static bool
 read_stat(pid_t pid, char *state, uint64_t *start_time)

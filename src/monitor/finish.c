@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -227,6 +228,22 @@ say_goodbye_to_all(struct sc_monitor *monitor, const struct sc_exit *record)
     }
 }
 
+/* Without root, files that the container wrote as another of its ids are only its user namespace's to remove. Init, a
+ * zombie still, has a name for it. Where it is our own namespace, or we are root, there is nothing to do. */
+static void
+enter_user_namespace(const struct sc_monitor *monitor)
+{
+    char path[64];
+    sc_cleanup_fd fd = -1;
+
+    if (geteuid() == 0)
+        return;
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)monitor->config.pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC); /* lint: the kernel's own */
+    if (fd >= 0)
+        (void)setns(fd, CLONE_NEWUSER);
+}
+
 void
 sc_monitor_finish(struct sc_monitor *monitor)
 {
@@ -242,6 +259,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     sc_log_release(&monitor->log);
     if (!monitor->config.is_rm) /* else nobody can ever read it */
         check(monitor, write_exit(monitor, &record, &err), &err);
+    enter_user_namespace(monitor);
     wait_for_init(monitor, 0, &reaped);
     remove_traces(monitor, &err);
     sc_client_accept(monitor);

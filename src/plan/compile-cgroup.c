@@ -142,19 +142,38 @@ static const struct {
 };
 
 static bool
+is_same_number(const struct sc_opt_i64 *a, const struct sc_opt_i64 *b)
+{
+    return a->is_set == b->is_set && a->value == b->value;
+}
+
+/* not set: any */
+static bool
+has_common_number(const struct sc_opt_i64 *a, const struct sc_opt_i64 *b)
+{
+    return !a->is_set || !b->is_set || a->value == b->value;
+}
+
+/* Whether the config gives all of what rule allows and takes none of it back later. */
+static bool
 has_rule(const struct sc_oci_resources *r, const struct sc_oci_device_rule *rule)
 {
+    bool has = false;
+
     for (size_t i = 0; i < r->device_count; i++) {
         const struct sc_oci_device_rule *have = &r->devices[i];
+        bool is_any = have->type == 'a';
 
-        if (have->allow && have->can_mknod && (have->can_read || !rule->can_read) &&
-            (have->can_write || !rule->can_write) &&
-            (have->type == 'a' || (have->type == rule->type && have->major.is_set == rule->major.is_set &&
-                                   have->major.value == rule->major.value && have->minor.is_set == rule->minor.is_set &&
-                                   have->minor.value == rule->minor.value)))
-            return true;
+        if (have->allow)
+            has = has ||
+                  (have->can_mknod && (have->can_read || !rule->can_read) && (have->can_write || !rule->can_write) &&
+                   (is_any || (have->type == rule->type && is_same_number(&have->major, &rule->major) &&
+                               is_same_number(&have->minor, &rule->minor))));
+        else if (is_any || (have->type == rule->type && has_common_number(&have->major, &rule->major) &&
+                            has_common_number(&have->minor, &rule->minor)))
+            has = false;
     }
-    return false;
+    return has;
 }
 
 /* A copy of resources with the default rules at the end; the config itself stays as it was given. */
@@ -190,10 +209,23 @@ with_default_rules(struct sc_compiler *c)
     return r;
 }
 
+static int
+no_cgroup(const struct sc_compiler *c, struct sc_err *err)
+{
+    if (!c->is_unprivileged) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "limit resources: this host has no cgroup hierarchy mounted");
+        return sc_err_remedy(err, "mount cgroup2 on /sys/fs/cgroup");
+    }
+    sc_err_set(err, SC_ERR_DENIED, "limit resources: no cgroup is delegated to user %u", (unsigned)c->host->uid);
+    return sc_err_remedy(err,
+                         "run it in a cgroup of your own: systemd-run --user --scope -p Delegate=yes -- sc ...; run "
+                         "as root; or leave the limits out");
+}
+
 int
 sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
 {
-    const struct sc_oci_resources *r = with_default_rules(c);
+    struct sc_oci_resources *r = with_default_rules(c);
     struct sc_cgroup_writes writes = {0};
     struct sc_strv *need = SC_ARENA_NEW(c->arena, struct sc_strv);
     int slots[SC_CGROUP_HIERARCHIES_MAX];
@@ -202,15 +234,10 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     if (need == NULL || r == NULL)
         return sc_err_nomem(err);
     c->plan->undo = sc_arena_strdup(c->arena, "");
-    if (c->ask->without_cgroups || c->is_unprivileged || c->host->cgroups.count == 0) {
-        if (!asks_for_limits(r))
-            return 0;
-        sc_err_set(err, c->is_unprivileged ? SC_ERR_DENIED : SC_ERR_UNSUPPORTED, "limit resources: %s",
-                   c->is_unprivileged ? "only root may make cgroups here"
-                                      : "this host has no cgroup hierarchy mounted");
-        return sc_err_remedy(
-            err, "%s", c->is_unprivileged ? "run as root, or leave the limits out" : "mount cgroup2 on /sys/fs/cgroup");
-    }
+    if (c->is_unprivileged)
+        r->device_count = 0; /* a user namespace opens no device that its maker could not, and v1's list is root's */
+    if (c->ask->without_cgroups || c->host->cgroups.count == 0)
+        return asks_for_limits(r) ? no_cgroup(c, err) : 0;
     if (sc_cgroup_path(c->spec->linux_.cgroups_path, c->ask->cgroup_parent, c->ask->id, c->arena, &path, err) < 0)
         return -1;
     c->plan->cgroup_path = path;

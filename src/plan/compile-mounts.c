@@ -164,7 +164,7 @@ add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned lo
         v2++;
     if ((layout->mode == SC_CGROUP_V1 || layout->mode == SC_CGROUP_HYBRID) && !is_v2_asked)
         return add_cgroup_v1_view(c, m->destination, flags, err);
-    if (!is_v2_asked && (layout->mode == SC_CGROUP_ABSENT || layout->count == 0))
+    if (!is_v2_asked && (layout->mode == SC_CGROUP_ABSENT || (layout->count == 0 && !layout->is_delegated_part)))
         return 0;
 
     char *dir = v2 < layout->count && c->plan->cgroup_path != NULL

@@ -16,12 +16,22 @@ sc_compile_maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps)
     return text;
 }
 
+bool
+sc_compile_maps_own_id(const struct sc_compiler *c)
+{
+    return c->uid_maps->count == 1 && c->uid_maps->items[0].size == 1 &&
+           c->uid_maps->items[0].host_id == c->host->uid && c->gid_maps->count == 1 &&
+           c->gid_maps->items[0].size == 1 && c->gid_maps->items[0].host_id == c->host->gid;
+}
+
 static void
 fill_maps(struct sc_compiler *c, struct sc_step *step)
 {
     step->u.idmap.uid_map = sc_compile_maps_text(c->arena, c->uid_maps);
     step->u.idmap.gid_map = sc_compile_maps_text(c->arena, c->gid_maps);
-    step->u.idmap.denies_setgroups = c->is_unprivileged;
+    step->u.idmap.how = !c->is_unprivileged         ? SC_IDMAP_DIRECT
+                        : sc_compile_maps_own_id(c) ? SC_IDMAP_OWN_ID
+                                                    : SC_IDMAP_BY_HELPERS;
 }
 
 /* Without privilege in the namespace that owns a time namespace its offsets cannot be set from outside, and clone3

@@ -120,7 +120,7 @@ compile_ids(struct sc_arena *arena, struct sc_steps *steps, const struct sc_proc
     step->u.ids.gid = user->gid;
     step->u.ids.groups = user->additional_gids;
     step->u.ids.group_count = user->additional_gid_count;
-    step->u.ids.keeps_groups = ask->denies_setgroups;
+    step->u.ids.may_keep_groups = ask->may_keep_groups;
     if (ask->denies_setgroups && user->additional_gid_count > 0)
         return sc_err_set(err, SC_ERR_DENIED,
                           "process.user.additionalGids: setting groups needs a gid map made by root (newgidmap)");
@@ -280,22 +280,25 @@ compile_exec_cgroups(const struct sc_exec_ask *ask, const struct sc_host *host, 
 }
 
 static int
-compile_exec_joins(const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
+compile_exec_joins(const struct sc_exec_ask *ask, bool is_unprivileged, struct sc_arena *arena, struct sc_plan *out,
+                   struct sc_err *err)
 {
     int slot = sc_plan_new_slot(out);
     struct sc_step *step =
         sc_steps_add(arena, &out->before, SC_OP_PIDFD_OPEN, slot, "a pidfd cannot come to mean another process");
-    uint64_t later = ask->ns_flags & ~sc_ns_table[SC_NS_PID].clone_flag;
+    /* Without privilege only the container's user namespace gives the right to join its pid namespace. */
+    uint64_t first = sc_ns_table[SC_NS_PID].clone_flag | (is_unprivileged ? sc_ns_table[SC_NS_USER].clone_flag : 0);
+    uint64_t now = ask->ns_flags & first, later = ask->ns_flags & ~first;
 
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.ns.pid = ask->pid;
     step->u.ns.start_time = ask->start_time;
-    if ((ask->ns_flags & sc_ns_table[SC_NS_PID].clone_flag) != 0) {
+    if (now != 0) {
         if ((step = sc_steps_add(arena, &out->before, SC_OP_NS_JOIN, slot,
                                  "takes effect for the child that is cloned next")) == NULL)
             return sc_err_nomem(err);
-        step->u.ns.flags = sc_ns_table[SC_NS_PID].clone_flag;
+        step->u.ns.flags = now;
         step->u.ns.pid = ask->pid;
     }
     if (later != 0) {
@@ -323,7 +326,7 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         .seccomp = ask->seccomp != NULL && ask->seccomp->is_set ? ask->seccomp : NULL,
         .dies_with_parent = ask->dies_with_parent,
         .has_user_ns = ask->has_user_namespace,
-        .denies_setgroups = host->uid != 0,
+        .may_keep_groups = host->uid != 0,
         .preserve_fds = ask->preserve_fds,
         .host_caps = host->caps,
     };
@@ -337,7 +340,8 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
     out->clone.slot = SC_SLOT_NONE;
     out->clone.why = "the process that becomes the program";
     out->clone.u.clone.cgroup_slot = SC_SLOT_NONE;
-    if (compile_exec_cgroups(ask, host, arena, out, err) < 0 || compile_exec_joins(ask, arena, out, err) < 0)
+    if (compile_exec_cgroups(ask, host, arena, out, err) < 0 ||
+        compile_exec_joins(ask, host->uid != 0, arena, out, err) < 0)
         return -1;
     if (!ask->no_new_keyring) {
         struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_KEYRING, SC_SLOT_NONE,

@@ -99,11 +99,26 @@ print_idmap_ns(const struct sc_step *s, enum sc_print_what what, struct sc_buf *
     sc_buf_adds(out, "\"); open(\"/proc/PID/ns/user\")");
 }
 
+/* newuidmap's arguments are the map's words. */
+static void
+print_helper(const char *program, const char *map, struct sc_buf *out)
+{
+    sc_buf_addf(out, "%s PID", program);
+    for (const char *p = map; *p != '\0'; p += strcspn(p, " \n") + 1)
+        sc_buf_addf(out, " %.*s", (int)strcspn(p, " \n"), p);
+}
+
 static void
 print_idmap_write(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("map ids");
-    if (s->u.idmap.denies_setgroups)
+    if (s->u.idmap.how == SC_IDMAP_BY_HELPERS) {
+        print_helper(SC_NEWUIDMAP, s->u.idmap.uid_map, out);
+        sc_buf_adds(out, "; ");
+        print_helper(SC_NEWGIDMAP, s->u.idmap.gid_map, out);
+        return;
+    }
+    if (s->u.idmap.how == SC_IDMAP_OWN_ID)
         sc_buf_adds(out, "write(\"/proc/PID/setgroups\", \"deny\"); ");
     sc_buf_adds(out, "write(\"/proc/PID/uid_map\", \"");
     print_one_line(s->u.idmap.uid_map, out);
@@ -431,12 +446,10 @@ static void
 print_set_ids(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("become user %u, group %u", s->u.ids.uid, s->u.ids.gid);
-    if (!s->u.ids.keeps_groups) {
-        sc_buf_addf(out, "setgroups(%zu, [", s->u.ids.group_count);
-        for (size_t i = 0; i < s->u.ids.group_count; i++)
-            sc_buf_addf(out, "%s%u", i > 0 ? ", " : "", s->u.ids.groups[i]);
-        sc_buf_adds(out, "]); ");
-    }
+    sc_buf_addf(out, "setgroups(%zu, [", s->u.ids.group_count);
+    for (size_t i = 0; i < s->u.ids.group_count; i++)
+        sc_buf_addf(out, "%s%u", i > 0 ? ", " : "", s->u.ids.groups[i]);
+    sc_buf_adds(out, s->u.ids.may_keep_groups ? "]) or EPERM; " : "]); ");
     sc_buf_addf(out, "setresgid(%2$u, %2$u, %2$u); setresuid(%1$u, %1$u, %1$u)", s->u.ids.uid, s->u.ids.gid);
 }
 

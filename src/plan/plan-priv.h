@@ -43,6 +43,8 @@ SC_MUST_CHECK int sc_propagation_parse(const char *text, uint64_t *out, struct s
 /* The step that opens a mount tree: the launcher's, or the child's where only that has the right. */
 struct sc_step *sc_compile_tree_step(struct sc_compiler *c, int slot, const char *why);
 SC_MUST_CHECK int sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err);
+/* Whether the maps name the launcher's own ids alone, which needs no privilege but costs setgroups(2). */
+bool sc_compile_maps_own_id(const struct sc_compiler *c);
 SC_MUST_CHECK int sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err);
 /* "0 100000 65536\n", as uid_map takes it; NULL when memory ran out */
 const char *sc_compile_maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps);
@@ -55,7 +57,7 @@ SC_MUST_CHECK int sc_compile_protect(struct sc_compiler *c, struct sc_err *err);
 struct sc_process_ask {
     const struct sc_oci_process *process;
     const struct sc_oci_seccomp *seccomp;
-    bool waits_for_start, dies_with_parent, has_user_ns, denies_setgroups;
+    bool waits_for_start, dies_with_parent, has_user_ns, denies_setgroups, may_keep_groups;
     const struct sc_oci_hook_list *start_hooks;
     const char *init_path;
     unsigned preserve_fds;

@@ -25,6 +25,7 @@
 
 #include "base/base.h"
 #include "kernel/cgroup/cgroup.h"
+#include "kernel/kernel.h"
 #include "oci/oci.h"
 
 /* ---- what is known of this host (runtime/host.c detects it; tests make it up) -------------- */
@@ -157,10 +158,10 @@ struct sc_step {
             uint64_t flags;
             pid_t pid;
             uint64_t start_time; /* PIDFD_OPEN: of the process that is meant */
-        } ns; /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
+        } ns;                    /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
         struct {
             const char *uid_map, *gid_map;
-            bool denies_setgroups;
+            enum sc_idmap_how how;
         } idmap; /* texts for /proc/PID/uid_map: IDMAP_NS IDMAP_WRITE */
         struct {
             const char *source, *destination;
@@ -229,7 +230,7 @@ struct sc_step {
             uint32_t uid, gid;
             const uint32_t *groups;
             size_t group_count;
-            bool keeps_groups;
+            bool may_keep_groups;
         } ids;
         struct {
             const struct sc_oci_seccomp *profile;
@@ -272,7 +273,7 @@ SC_MUST_CHECK int sc_plan_compile(const struct sc_oci_spec *spec, const struct s
 
 /* A further process in a running container. */
 struct sc_exec_ask {
-    pid_t pid;         /* its init */
+    pid_t pid; /* its init */
     uint64_t start_time;
     uint64_t ns_flags; /* CLONE_NEW* of the namespaces that differ from ours */
     bool has_user_namespace;

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -96,6 +97,10 @@ step_pidfd_open(struct sc_executor *x, const struct sc_step *step, struct sc_err
 static int
 step_ns_join(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
+    /* The child is born in the container's user and pid namespace: its processes may not look into it, nor through it
+     * at us. */
+    if ((step->u.ns.flags & CLONE_NEWUSER) != 0)
+        (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (setns(x->slots[step->slot], (int)step->u.ns.flags) == 0)
         return 0;
     return sc_err_errno(err, errno, "join namespace %s",
@@ -211,7 +216,7 @@ step_overlay(struct sc_executor *x, const struct sc_step *step, struct sc_err *e
 static int
 step_idmap_write(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
-    return sc_idmap_write(x->pid, step->u.idmap.uid_map, step->u.idmap.gid_map, step->u.idmap.denies_setgroups, err);
+    return sc_idmap_write(x->pid, step->u.idmap.uid_map, step->u.idmap.gid_map, step->u.idmap.how, err);
 }
 
 int

@@ -361,7 +361,9 @@ step_set_ids(struct sc_executor *x, const struct sc_step *step)
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
         return -errno;
     /* raw calls: libc's versions signal every thread, and take locks, to do so */
-    if (!step->u.ids.keeps_groups && syscall(SYS_setgroups, step->u.ids.group_count, step->u.ids.groups) < 0)
+    /* EPERM without groups to set: setgroups was given up for an unprivileged map, the caller's own groups stay */
+    if (syscall(SYS_setgroups, step->u.ids.group_count, step->u.ids.groups) < 0 &&
+        !(step->u.ids.may_keep_groups && step->u.ids.group_count == 0 && errno == EPERM))
         return -errno;
     if (syscall(SYS_setresgid, step->u.ids.gid, step->u.ids.gid, step->u.ids.gid) < 0)
         return -errno;

@@ -452,25 +452,6 @@ perl_inside()
     sc_ok rm -f mapped
 }
 
-@test "userns: auto takes a range of /etc/subuid that no other container has" {
-    need_root
-    echo 'sc:300000:262144' >"$BATS_TEST_TMPDIR/subid"
-    cat >"$BATS_TEST_TMPDIR/two" <<END
-mount --bind $BATS_TEST_TMPDIR/subid /etc/subuid
-mount --bind $BATS_TEST_TMPDIR/subid /etc/subgid
-"$SC" run -d --name one --userns auto base sleep 1000
-"$SC" run -d --name two --userns auto base sleep 1000
-for c in one two; do "$SC" exec \$c cat /proc/self/uid_map; done
-END
-    [ -e /etc/subuid ] && [ -e /etc/subgid ] || skip "this host has no /etc/subuid"
-    run --separate-stderr unshare --mount sh -e "$BATS_TEST_TMPDIR/two" 3>&-
-    expect 0
-    [ "$(awk '{ print $2 }' <<<"${lines[2]}")" -ge 300000 ]
-    [ "$(awk '{ print $2 }' <<<"${lines[3]}")" -ge 300000 ]
-    [ "${lines[2]}" != "${lines[3]}" ]
-    sc_ok rm -f one two
-}
-
 @test "run: --time-offset moves the clocks of the container" {
     need_root
     [ -e /proc/self/ns/time ] || skip "this kernel has no time namespaces"

@@ -14,6 +14,7 @@
 
 #include "image/registry/registry-priv.h"
 #include "image/registry/toml-priv.h"
+#include "kernel/kernel.h"
 
 #define HOSTS_MAX      ((size_t)256 << 10)
 #define DOCKER_IO      "docker.io"
@@ -211,9 +212,11 @@ config_dirs(struct sc_arena *arena, struct sc_strv *out)
         sc_strv_add(out, arena, given);
         return;
     }
-    if (geteuid() != 0 && xdg && xdg[0] == '/')
+    bool is_user = geteuid() != 0 || sc_process_is_in_user_ns(); /* an ordinary user unpacks as root of a namespace */
+
+    if (is_user && xdg && xdg[0] == '/')
         sc_strv_addf(out, arena, "%s/sc/certs.d", xdg);
-    else if (geteuid() != 0 && home && home[0] == '/')
+    else if (is_user && home && home[0] == '/')
         sc_strv_addf(out, arena, "%s/.config/sc/certs.d", home);
     sc_strv_add(out, arena, "/etc/sc/certs.d");
     sc_strv_add(out, arena, "/etc/containerd/certs.d");

@@ -38,9 +38,13 @@ struct sc_cgroup_layout {
     /* v1 cpuset: a new cgroup starts empty and must be filled from its parent (cpuset(7)) */
     char *cpuset_cpus, *cpuset_mems; /* effective values at the root of the hierarchy; NULL without cpuset */
     bool has_swap_accounting;        /* memory.memsw.* or memory.swap.max is there */
+    bool is_delegated_part;          /* only what is delegated to a caller without root is left */
 };
 /* Reads /proc/self/mountinfo and /proc/self/cgroup (and a few root files). */
 SC_MUST_CHECK int sc_cgroup_detect(struct sc_arena *arena, struct sc_cgroup_layout *out, struct sc_err *err);
+/* Leaves only the hierarchies in which a cgroup of the caller's own is above this process; that cgroup becomes their
+ * mount_point, as if it were the root. The mode stays the host's. */
+SC_MUST_CHECK int sc_cgroup_keep_delegated(struct sc_cgroup_layout *layout, struct sc_arena *arena, struct sc_err *err);
 /* The pure half, for tests: texts of the two files. */
 SC_MUST_CHECK int sc_cgroup_parse_layout(const char *mountinfo, const char *self_cgroup, struct sc_arena *arena,
                                          struct sc_cgroup_layout *out, struct sc_err *err);

@@ -117,6 +117,13 @@ missing_remedy(const struct sc_cgroup_layout *layout, const char *controller, st
 int
 sc_cgroup_missing(const struct sc_cgroup_layout *layout, const char *what, const char *controller, struct sc_err *err)
 {
+    if (layout->is_delegated_part) {
+        sc_err_set(err, SC_ERR_DENIED, "%s: the \"%s\" cgroup controller is not delegated to this user", what,
+                   controller);
+        return sc_err_remedy(err,
+                             "run it in a cgroup of your own: systemd-run --user --scope -p Delegate=yes -- sc ...; "
+                             "or as root");
+    }
     sc_err_set(err, SC_ERR_UNSUPPORTED, "%s: this host has no \"%s\" cgroup controller", what, controller);
     missing_remedy(layout, controller, err);
     return -1;

@@ -321,7 +321,7 @@ test_without_root_the_caller_is_root_inside(void **state)
     assert_string_equal(f->out.effective_uid_maps.items[0], sc_arena_printf(&f->arena, "0:%u:1", geteuid()));
     ADD(f, out.options.uid_maps, "0:70000:10");
     assert_fails(sc_resolve_userns(&engine, true, &f->arena, &f->out, &err), SC_ERR_DENIED,
-                 "--uidmap: mapping further ids needs root");
+                 "--uidmap: other maps than that of /etc/subuid need root");
 }
 
 int

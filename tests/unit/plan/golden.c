@@ -77,9 +77,21 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             ask.overlay.workdir = sc_arena_strdup(arena, "/c/work");
         } else if (strcmp(word, "volatile") == 0)
             ask.overlay.is_volatile = true;
-        else if (strcmp(word, "user") == 0)
+        else if (strcmp(word, "user") == 0) {
             host.uid = host.gid = 1000;
-        else if (strcmp(word, "ramfs") == 0)
+            host.cgroups.is_delegated_part = true;
+            host.cgroups.count = 0;
+        } else if (strcmp(word, "delegated") == 0) {
+            /* of v2 the whole, of v1 the memory hierarchy */
+            host.uid = host.gid = 1000;
+            host.cgroups.is_delegated_part = true;
+            if (host.cgroups.count > 1) {
+                host.cgroups.items[0] = host.cgroups.items[sc_cgroup_find(&host.cgroups, "memory")];
+                host.cgroups.count = 1;
+            }
+            host.cgroups.items[0].mount_point =
+                sc_arena_printf(arena, "%s/user-1000", host.cgroups.items[0].mount_point);
+        } else if (strcmp(word, "ramfs") == 0)
             host.root_is_ramfs = true;
         else if (strcmp(word, "no-pivot") == 0)
             ask.no_pivot = true;

@@ -1,0 +1,209 @@
+#!/usr/bin/env bats
+# User namespaces: which ids a container gets, who owns its files on disk, and what an ordinary user without ranges, or
+# with a delegated cgroup, can do.
+load helpers
+
+# with_subids TEXT COMMAND...: COMMAND sees /etc/subuid and /etc/subgid with this text; the machine's own stay.
+with_subids()
+{
+    local file=$BATS_TEST_TMPDIR/subids
+    printf '%b' "$1" >"$file"
+    shift
+    # shellcheck disable=SC2016
+    unshare --mount --propagation private bash -c \
+        'mount --bind "$0" /etc/subuid && mount --bind "$0" /etc/subgid && exec "$@"' "$file" "$@"
+}
+
+uid_map()
+{
+    tr -s ' ' <"/proc/$(container_pid "$1")/uid_map"
+}
+
+# The programs where the test user can reach them.
+user_programs()
+{
+    local dir=$BATS_TEST_TMPDIR
+    while [ "$dir" != / ]; do
+        [ -O "$dir" ] && chmod a+x "$dir"
+        dir=$(dirname "$dir")
+        [ "$dir" != /tmp ] || break
+    done
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    find "$SC_BIN" -maxdepth 1 -type f -perm /111 -exec cp -t "$BATS_TEST_TMPDIR/bin" {} +
+    chmod -R a+rX "$BATS_TEST_TMPDIR/bin"
+}
+
+# as_user COMMAND...: with a data root of its own
+as_user()
+{
+    env -u SC_DATA_ROOT -u SC_RUN_ROOT "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" "$@"
+}
+
+@test "userns: auto takes the range of user containers, then of sc, then of root" {
+    with_subids 'root:300000:65536\nsc:200000:65536\ncontainers:100000:65536\n' "$SC" run -d --name c1 --userns auto base sleep 1000
+    is "$(uid_map c1)" " 0 100000 65536"
+    with_subids 'root:300000:65536\nsc:200000:65536\n' "$SC" run -d --name c2 --userns auto base sleep 1000
+    is "$(uid_map c2)" " 0 200000 65536"
+    with_subids 'root:300000:65536\n' "$SC" run -d --name c3 --userns auto base sleep 1000
+    is "$(uid_map c3)" " 0 300000 65536"
+    with_subids '0:400000:65536\n' "$SC" run -d --name c4 --userns auto base sleep 1000
+    is "$(uid_map c4)" " 0 400000 65536"
+    sc_ok rm -f c1 c2 c3 c4
+}
+
+@test "userns: auto without a range names the users and the file" {
+    run --separate-stderr with_subids 'somebody:100000:65536\n' "$SC" run --rm --userns auto base true
+    expect_error 125 "/etc/subuid and /etc/subgid give no range to user containers, sc or root"
+    [ -z "$(ls "$SC_DATA_ROOT/container" "$SC_DATA_ROOT/userns" | grep -v : || true)" ]
+}
+
+@test "userns: auto gives each container a range of its own and takes it back" {
+    local subids='containers:100000:131072\n'
+    with_subids "$subids" "$SC" run -d --name c1 --userns auto base sleep 1000
+    with_subids "$subids" "$SC" create --name c2 --userns auto base true
+    is "$(uid_map c1)" " 0 100000 65536"
+    run --separate-stderr with_subids "$subids" "$SC" run --rm --userns auto base true
+    expect_error 125 "every range of /etc/subuid is in use"
+    sc_ok rm c2
+    run --separate-stderr with_subids "$subids" "$SC" run --rm --userns auto base cat /proc/self/uid_map
+    is "$(tr -s ' ' <<<"$output")" " 0 165536 65536"
+    # the --rm container gave it back too
+    run --separate-stderr with_subids "$subids" "$SC" run --rm --userns auto base cat /proc/self/uid_map
+    is "$(tr -s ' ' <<<"$output")" " 0 165536 65536"
+    sc_ok rm -f c1
+    [ -z "$(ls "$SC_DATA_ROOT/userns")" ]
+}
+
+@test "userns: layers are shared by idmapped mounts, what the container writes has the mapped ids on disk" {
+    sc_ok run --name box --uidmap 0:100000:65536 base sh -c 'stat -c %u:%g /bin/busybox; touch /tmp/f; chown 5:6 /tmp/f; stat -c %u:%g /tmp/f'
+    is "$output" $'0:0\n5:6'
+    is "$(stat -c %u:%g "$SC_DATA_ROOT"/container/*/upper/tmp/f)" 100005:100006
+    is "$(stat -c %u:%g "$SC_DATA_ROOT"/layer/*/diff/bin/busybox)" 0:0
+    # a second container with other ids reads the same layer as its own
+    sc_ok run --rm --uidmap 0:300000:65536 base stat -c %u:%g /bin/busybox
+    is "$output" 0:0
+    sc_ok rm box
+}
+
+@test "userns: a volume carries the ids that containers know, whatever their maps" {
+    sc_ok run --rm --uidmap 0:100000:65536 -v shared:/data base sh -c 'touch /data/f; chown 5:6 /data/f'
+    is "$(stat -c %u:%g "$SC_DATA_ROOT/volume/shared/_data/f")" 5:6
+    sc_ok run --rm --uidmap 0:300000:65536 -v shared:/data base stat -c %u:%g /data/f
+    is "$output" 5:6
+    sc_ok run --rm -v shared:/data base stat -c %u:%g /data/f
+    is "$output" 5:6
+}
+
+@test "userns: a directory of the host keeps the host's ids" {
+    mkdir "$BATS_TEST_TMPDIR/dir"
+    touch "$BATS_TEST_TMPDIR/dir/ours" "$BATS_TEST_TMPDIR/dir/theirs"
+    chown 100005:100006 "$BATS_TEST_TMPDIR/dir/theirs"
+    sc_ok run --rm --uidmap 0:100000:65536 -v "$BATS_TEST_TMPDIR/dir:/d" base stat -c %u:%g /d/ours /d/theirs
+    is "$output" $'65534:65534\n5:6'
+}
+
+@test "userns: --gidmap alone may differ from --uidmap" {
+    sc_ok run --rm --uidmap 0:100000:65536 --gidmap 0:200000:1000 base cat /proc/self/uid_map /proc/self/gid_map
+    is "$(tr -s ' ' <<<"$output")" $' 0 100000 65536\n 0 200000 1000'
+}
+
+@test "userns: root of the container is nobody on the host" {
+    sc_ok run -d --name box --uidmap 0:100000:65536 base sleep 1000
+    is "$(stat -c %u "/proc/$(container_pid box)")" 100000
+    # and cannot write what root of the host owns
+    echo secret >"$BATS_TEST_TMPDIR/file"
+    chmod 600 "$BATS_TEST_TMPDIR/file"
+    sc_fails 1 run --rm --uidmap 0:100000:65536 -v "$BATS_TEST_TMPDIR/file:/f" base cat /f
+    expect_stderr "Permission denied"
+    sc_ok rm -f box
+}
+
+@test "userns: an ordinary user without ranges has id 0 alone, and is told" {
+    user_programs
+    run --separate-stderr env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+        env -u SC_DATA_ROOT -u SC_RUN_ROOT "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'id -u; tr -s " " </proc/self/uid_map'
+    expect 0
+    is "$output" $'0\n 0 60123 1'
+    expect_error 0 "note: user sctest has no range in /etc/subuid"
+    run --separate-stderr env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+        env -u SC_DATA_ROOT -u SC_RUN_ROOT "$BATS_TEST_TMPDIR/bin/sc" run --rm -u 5 base true
+    expect 125
+    expect_stderr "user 5: it is not mapped"
+}
+
+@test "userns: an ordinary user is given no more ids than /etc/subuid says" {
+    user_programs
+    run --separate-stderr as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'tr -s " " </proc/self/uid_map'
+    expect 0
+    is "$output" $' 0 60123 1\n 1 3000000000 65536'
+}
+
+@test "userns: auto is refused to an ordinary user" {
+    user_programs
+    run --separate-stderr as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm --userns auto base true
+    expect_error 125 "--userns auto: a range for each container needs root"
+}
+
+# A cgroup of the user's own in the hierarchy of memory, this shell in a leaf of it; cleaned up by teardown.
+delegate()
+{
+    local mount=/sys/fs/cgroup
+    [ "$(cgroup_mode)" = v2 ] || mount=$(awk '$0 ~ / - cgroup .*memory/ { print $5 }' /proc/self/mountinfo | head -n 1)
+    delegated=$mount/sc-test-$$
+    if [ "$(cgroup_mode)" = v2 ]; then
+        echo "+memory +pids" >"$mount/cgroup.subtree_control"
+        mkdir "$delegated" "$delegated/leaf"
+        chown 60123 "$delegated" "$delegated"/cgroup.{procs,subtree_control} "$delegated/leaf" "$delegated"/leaf/cgroup.{procs,subtree_control}
+    else
+        mkdir "$delegated" "$delegated/leaf"
+        chown 60123 "$delegated" "$delegated/tasks" "$delegated/cgroup.procs" "$delegated/leaf" "$delegated/leaf/tasks" "$delegated/leaf/cgroup.procs"
+    fi
+}
+
+# Runs as the user in the delegated leaf.
+in_delegated()
+{
+    # shellcheck disable=SC2016
+    bash -c 'echo $$ >"$0/leaf/cgroup.procs" && exec "$@"' "$delegated" \
+        env -u SC_DATA_ROOT -u SC_RUN_ROOT "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" "$@"
+}
+
+teardown()
+{
+    local i
+    if [ -n "${delegated:-}" ]; then
+        for i in $(seq 50); do
+            find "$delegated" -depth -type d -exec rmdir {} + 2>/dev/null && break
+            sleep 0.1
+        done
+    fi
+    sc_teardown
+}
+
+@test "userns: in a delegated cgroup an ordinary user's limits hold" {
+    user_programs
+    delegate
+    # shellcheck disable=SC2016
+    run --separate-stderr in_delegated bash -c '"$1" run -d --name box -m 64m base sleep 1000 && "$1" inspect --format "{{.State.Pid}}" box' - "$BATS_TEST_TMPDIR/bin/sc"
+    expect 0
+    local pid=${lines[1]}
+    is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 67108864
+    matches "$(cgroup_dir "$pid" memory)" "^$delegated/sc/[0-9a-f]{64}\$"
+    run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" rm -f box
+    expect 0
+    [ -z "$(find "$delegated/sc" -mindepth 1 -type d)" ]
+}
+
+@test "userns: a limit whose controller is not delegated is an error that names it" {
+    user_programs
+    delegate
+    # of the delegated hierarchy v1 has memory alone, and v2 what the host enabled
+    if [ "$(cgroup_mode)" = v2 ]; then
+        run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --cpuset-cpus 0 base true
+        expect_error 125 '"cpuset" cgroup controller is not delegated to this user'
+    else
+        run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --pids-limit 5 base true
+        expect_error 125 '"pids" cgroup controller is not delegated to this user'
+    fi
+    [ -z "$(find "$delegated/sc" -mindepth 1 -type d 2>/dev/null)" ]
+}
