@@ -13,6 +13,12 @@ subgid()
     awk -F: '$1 == "sctest" { print $2 }' /etc/subgid
 }
 
+# Whether the log of container $1 has $2
+said()
+{
+    "$SC" logs "$1" | grep -q "$2"
+}
+
 is_empty()
 {
     [ -z "$(ls "$1")" ]
@@ -115,7 +121,7 @@ is_empty()
 
 @test "rootless: detached, ps, exec, logs, stop, rm" {
     sc_ok run -d --name box base sh -c 'trap "echo bye; exit 3" TERM; echo hello; while :; do sleep 0.1; done'
-    wait_until grep -q hello <("$SC" logs box)
+    wait_until said box hello
     sc_ok ps --format '{{.Names}} {{.State}}'
     is "$output" "box running"
     sc_ok exec -u 1000:1000 box id -u
