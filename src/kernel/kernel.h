@@ -148,9 +148,17 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     cgroup-remove DIR     rmdir it and its children
  *     tree PATH             rm -rf
  *     unlink PATH
+ *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
  * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
-enum sc_undo_op { SC_UNDO_CGROUP_KILL, SC_UNDO_CGROUP_REMOVE, SC_UNDO_TREE, SC_UNDO_UNLINK };
-void sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *path);
+enum sc_undo_op {
+    SC_UNDO_CGROUP_KILL,
+    SC_UNDO_CGROUP_REMOVE,
+    SC_UNDO_TREE,
+    SC_UNDO_UNLINK,
+    SC_UNDO_SYSTEMD_STOP,
+    SC_UNDO_SYSTEMD_USER_STOP
+};
+void sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *target);
 /* Runs all; goes on after an error and reports the first. */
 SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "kernel/cgroup/cgroup.h"
+#include "kernel/cgroup/systemd/systemd.h"
 #include "kernel/kernel.h"
 
 static int
@@ -33,21 +34,36 @@ undo_unlink(const char *path, struct sc_err *err)
     return 0;
 }
 
+static int
+undo_systemd(const char *unit, struct sc_err *err)
+{
+    return sc_systemd_stop(false, unit, err);
+}
+
+static int
+undo_systemd_user(const char *unit, struct sc_err *err)
+{
+    return sc_systemd_stop(true, unit, err);
+}
+
 static const struct {
     const char *name;
-    int (*run)(const char *path, struct sc_err *err);
+    int (*run)(const char *target, struct sc_err *err);
+    bool is_unit; /* the target is a unit's name, not a path */
 } undo_table[] = {
-    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill},
-    [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove},
-    [SC_UNDO_TREE] = {"tree", undo_tree},
-    [SC_UNDO_UNLINK] = {"unlink", undo_unlink},
+    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill, false},
+    [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
+    [SC_UNDO_TREE] = {"tree", undo_tree, false},
+    [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
+    [SC_UNDO_SYSTEMD_STOP] = {"systemd-stop", undo_systemd, true},
+    [SC_UNDO_SYSTEMD_USER_STOP] = {"systemd-user-stop", undo_systemd_user, true},
 };
 
 void
-sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *path)
+sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *target)
 {
     sc_buf_addf(text, "%s ", undo_table[op].name);
-    for (const char *c = path; *c; c++) {
+    for (const char *c = target; *c; c++) {
         if (*c == ' ' || *c == '\n' || *c == '%')
             sc_buf_addf(text, "%%%02X", (unsigned)*c);
         else
@@ -91,16 +107,21 @@ decode(char *text)
 static int
 undo_line(char *line, struct sc_err *err)
 {
-    char *space = strchr(line, ' '), *path = space ? space + 1 : NULL;
+    char *space = strchr(line, ' '), *target = space ? space + 1 : NULL;
+    bool is_text;
 
-    if (!path || strchr(path, ' '))
+    if (!target || strchr(target, ' '))
         return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation and a path", line);
     *space = '\0';
-    if (!decode(path) || path[0] != '/')
-        return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, path);
+    is_text = decode(target);
     for (size_t i = 0; i < SC_ARRAY_LEN(undo_table); i++) {
-        if (strcmp(line, undo_table[i].name) == 0)
-            return undo_table[i].run(path, err);
+        if (strcmp(line, undo_table[i].name) != 0)
+            continue;
+        if (undo_table[i].is_unit && (!is_text || strchr(target, '/')))
+            return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not a unit", line, target);
+        if (!undo_table[i].is_unit && (!is_text || target[0] != '/'))
+            return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, target);
+        return undo_table[i].run(target, err);
     }
     return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation", line);
 }

@@ -18,8 +18,11 @@ test_text(void **state)
     sc_undo_add(&text, SC_UNDO_CGROUP_REMOVE, "/sys/fs/cgroup/a b");
     sc_undo_add(&text, SC_UNDO_TREE, "/run/100%\nx");
     sc_undo_add(&text, SC_UNDO_UNLINK, "/run/link");
+    sc_undo_add(&text, SC_UNDO_SYSTEMD_STOP, "sc-a\\x2bb.scope");
+    sc_undo_add(&text, SC_UNDO_SYSTEMD_USER_STOP, "x.scope");
     assert_string_equal(sc_buf_str(&text), "cgroup-kill /sys/fs/cgroup/sc/abc\ncgroup-remove /sys/fs/cgroup/a%20b\n"
-                                           "tree /run/100%25%0Ax\nunlink /run/link\n");
+                                           "tree /run/100%25%0Ax\nunlink /run/link\n"
+                                           "systemd-stop sc-a\\x2bb.scope\nsystemd-user-stop x.scope\n");
 }
 
 static void
@@ -34,6 +37,7 @@ test_refusals(void **state)
         {"tree /a%2\n", "undo tree: \"/a%2\" is not an absolute path"},
         {"tree /a%00b\n", "undo tree: \"/a%00b\" is not an absolute path"},
         {"tree /no-such-dir/x/\n", "remove \"/no-such-dir/x/\": it is not a name"},
+        {"systemd-stop /x.scope\n", "undo systemd-stop: \"/x.scope\" is not a unit"},
         {"format /dev/sda\n", "undo: \"format\" is not an operation"},
     };
     struct sc_err err;
