@@ -208,12 +208,6 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
     if (ask->waits_for_start &&
         add(arena, steps, SC_OP_WAIT_START, "created; the program runs when start says so") == NULL)
         return sc_err_nomem(err);
-    if (ask->start_hooks != NULL && ask->start_hooks->count > 0) {
-        if ((step = add(arena, steps, SC_OP_HOOKS_START, "hooks in the container, before its program")) == NULL)
-            return sc_err_nomem(err);
-        step->u.hooks.lists[0] = ask->start_hooks;
-        step->u.hooks.names[0] = "startContainer";
-    }
     if ((step = add(arena, steps, SC_OP_CLOSE_FDS,
                     "no descriptor of the host gets in, not even as /proc/self/fd/N in the program's path")) == NULL)
         return sc_err_nomem(err);
@@ -223,6 +217,14 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
     if (ask->dies_with_parent && add(arena, steps, SC_OP_PDEATHSIG,
                                      "nothing runs without its monitor; after the ids, whose change clears it") == NULL)
         return sc_err_nomem(err);
+    /* Their programs are the image's, so they get no right that the program itself does not have. */
+    if (ask->start_hooks != NULL && ask->start_hooks->count > 0) {
+        if ((step = add(arena, steps, SC_OP_HOOKS_START, "hooks in the container, before its program, with its rights")) ==
+            NULL)
+            return sc_err_nomem(err);
+        step->u.hooks.lists[0] = ask->start_hooks;
+        step->u.hooks.names[0] = "startContainer";
+    }
     if ((step = add(arena, steps, SC_OP_EXEC,
                     ask->init_path != NULL ? "sc-init is pid 1: it reaps and forwards signals"
                                            : "the program takes over")) == NULL)

@@ -61,19 +61,38 @@ compile_plain_root(struct sc_compiler *c, struct sc_err *err)
     return sc_arena_check(c->arena, err);
 }
 
+/* Hooks that prepare the root look for it where the config says it is; so it must be there, with all its mounts, in the
+ * container's mount namespace, until the root changes. */
+static const char *
+attach_path(const struct sc_compiler *c)
+{
+    const struct sc_oci_hooks *hooks = &c->spec->hooks;
+    bool has_hooks = hooks->prestart.count + hooks->create_runtime.count + hooks->create_container.count > 0;
+    const char *path = c->spec->root.path;
+
+    if (!has_hooks || c->ask->overlay.lowerdirs.count > 0 || c->host->root_is_ramfs || c->ask->no_pivot)
+        return NULL;
+    return path[0] == '/' ? path : sc_arena_printf(c->arena, "%s/%s", c->ask->bundle, path);
+}
+
 int
 sc_compile_root(struct sc_compiler *c, struct sc_err *err)
 {
     bool has_overlay = c->ask->overlay.lowerdirs.count > 0;
+    const char *path = attach_path(c);
+    struct sc_step *attach;
 
     if (!c->has_new[SC_NS_MOUNT])
         return sc_err_set(err, SC_ERR_UNSUPPORTED,
                           "linux.namespaces: a container without a mount namespace of its own is not supported");
     if ((has_overlay ? compile_overlay(c, err) : compile_plain_root(c, err)) < 0)
         return -1;
-    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_ATTACH, SC_SLOT_ROOT,
-                     "mounted over the old root, in this mount namespace alone") == NULL)
+    attach = sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_ATTACH, SC_SLOT_ROOT,
+                          path != NULL ? "where hooks look for it, in this mount namespace alone"
+                                       : "mounted over the old root, in this mount namespace alone");
+    if (attach == NULL)
         return sc_err_nomem(err);
+    attach->u.text.text = path;
     return 0;
 }
 

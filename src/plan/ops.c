@@ -239,7 +239,6 @@ PRINT_FIXED(print_become_root, "become root of the user namespace",
             "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
 PRINT_FIXED(print_setsid, "start a session", "setsid()")
 PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})")
-PRINT_FIXED(print_root_attach, "attach the root", "move_mount(root, \"/\")")
 PRINT_FIXED(print_wait_hooks, "wait for hooks", "recvmsg(launcher)")
 PRINT_FIXED(print_pivot, "pivot to the new root",
             "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\")")
@@ -257,6 +256,13 @@ print_keyring(const struct sc_step *s, enum sc_print_what what, struct sc_buf *o
 {
     TITLE("join a new session keyring");
     sc_buf_addf(out, "keyctl(KEYCTL_JOIN_SESSION_KEYRING, \"%s\")", s->u.text.text);
+}
+
+static void
+print_root_attach(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("attach the root");
+    sc_buf_addf(out, "move_mount(root, \"%s\")", s->u.text.text != NULL ? s->u.text.text : "/");
 }
 
 static void

@@ -188,7 +188,7 @@ struct sc_step {
         } clone;
         struct {
             const char *text, *value;
-        } text; /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY and the path steps */
+        } text; /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY, the path steps, ROOT_ATTACH */
         struct {
             uint64_t flags;
             const char *path; /* inside the root; NULL: "/" of the namespace as it is now */

@@ -1,14 +1,12 @@
 /* The new process: one loop over prepared steps. [child] throughout: no allocation, no stdio, no locks. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -116,6 +114,19 @@ fail(struct sc_executor *x, int step, int errnum)
     _exit(127);
 }
 
+/* Its pid as procfs, which is the launcher's, has it: inside it is 1. */
+static pid_t
+own_pid(const struct sc_executor *x)
+{
+    char text[SC_NUM_MAX];
+    ssize_t len = readlinkat(x->slots[SC_SLOT_PROC], "self", text, sizeof(text));
+    pid_t pid = 0;
+
+    for (ssize_t i = 0; i < len && text[i] >= '0' && text[i] <= '9'; i++)
+        pid = pid * 10 + (text[i] - '0');
+    return pid;
+}
+
 _Noreturn void
 sc_child_main(struct sc_executor *x)
 {
@@ -124,6 +135,8 @@ sc_child_main(struct sc_executor *x)
 
     reset_signals();
     umask(0);
+    if (x->how->state_json != NULL)
+        x->pid = own_pid(x);
     if ((result = set_stdio(x->how)) < 0)
         fail(x, -1, -result);
     for (size_t i = 0; i < steps->count; i++) {
@@ -138,74 +151,4 @@ sc_child_main(struct sc_executor *x)
             x->times[i] = now() - before;
     }
     _exit(127);
-}
-
-/* ---- hooks: fork and execve with the state on standard input ------------------------------------------------ */
-
-static _Noreturn void
-hook_main(const struct sc_oci_hook *hook, int in)
-{
-    char *const no_args[] = {hook->path, NULL}, *const no_env[] = {NULL};
-
-    if (dup2(in, 0) < 0)
-        _exit(127);
-    (void)syscall(SYS_close_range, 3, ~0U, 0);
-    execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args,
-           hook->env.items != NULL ? hook->env.items : no_env);
-    _exit(127);
-}
-
-static int
-wait_hook(pid_t pid, int pidfd, const struct sc_opt_i64 *timeout)
-{
-    struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    int status = 0, ready;
-
-    do
-        ready = poll(&p, 1, timeout->is_set ? (int)(timeout->value * 1000) : -1);
-    while (ready < 0 && errno == EINTR);
-    if (ready == 0)
-        kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (ready == 0)
-        return -ETIMEDOUT;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ECANCELED;
-}
-
-static int
-run_hook(const struct sc_oci_hook *hook, const char *state_json)
-{
-    int ends[2], pidfd = -1, result = 0;
-    size_t len = state_json != NULL ? strlen(state_json) : 0;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-        return -errno;
-    pid_t pid = sc_clone3(0, -1, &pidfd);
-    if (pid == 0)
-        hook_main(hook, ends[1]);
-    close(ends[1]);
-    if (pid < 0) {
-        close(ends[0]);
-        return pid;
-    }
-    /* a hook that does not read its standard input is its own business */
-    if (len > 0)
-        (void)!send(ends[0], state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(ends[0]);
-    result = wait_hook(pid, pidfd, &hook->timeout);
-    close(pidfd);
-    return result;
-}
-
-int
-sc_child_hooks(const struct sc_oci_hook_list *list, const char *state_json)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        int result = run_hook(&list->items[i], state_json);
-
-        if (result < 0)
-            return result;
-    }
-    return 0;
 }

@@ -38,7 +38,7 @@ struct sc_executor {
     bool has_filter;
     bool is_root_attached; /* an old kernel mounted the overlay in place */
     int64_t *times;        /* shared with the child: nanoseconds of each child step; NULL without explain */
-    pid_t pid;             /* launcher: the child */
+    pid_t pid;             /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
 };
 
 /* [child] executors: 0 or -errno */
@@ -50,8 +50,9 @@ sc_child_fn sc_child_process_executor(enum sc_op op); /* steps-process.c */
 int sc_clone_child(const struct sc_executor *x, int *pidfd);
 _Noreturn void sc_child_main(struct sc_executor *x);
 int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: rides along, or -1 */
-int sc_child_hooks(const struct sc_oci_hook_list *list,
-                   const char *state_json);                          /* 0 or -errno; used by the launcher too */
+/* [child] Hooks in order; the first that fails ends it. 0, -errno, or -ECANCELED when the hook itself said no. dir: where
+ * they start, or NULL. pid: added to the state, or 0. */
+int sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const char *state_json, pid_t pid);
 int sc_tree_open_step(const struct sc_step *step, const int *slots); /* fd or -errno */
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);
 

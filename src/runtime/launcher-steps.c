@@ -219,21 +219,6 @@ step_idmap_write(struct sc_executor *x, const struct sc_step *step, struct sc_er
     return sc_idmap_write(x->pid, step->u.idmap.uid_map, step->u.idmap.gid_map, step->u.idmap.how, err);
 }
 
-int
-sc_hooks_run(const struct sc_oci_hook_list *list, const char *state_json, struct sc_err *err)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        struct sc_oci_hook_list one = {.items = &list->items[i], .count = 1};
-        int result = sc_child_hooks(&one, state_json);
-
-        if (result == -ECANCELED)
-            return sc_err_set(err, SC_ERR_KERNEL, "hook \"%s\" failed", list->items[i].path);
-        if (result < 0)
-            return sc_err_errno(err, -result, "hook \"%s\"", list->items[i].path);
-    }
-    return 0;
-}
-
 static int
 step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
@@ -242,7 +227,8 @@ step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err
     if (x->how->state_with_pid != NULL && x->how->state_with_pid(x->how->state_data, x->pid, &state, err) < 0)
         return -1;
     for (size_t i = 0; i < SC_ARRAY_LEN(step->u.hooks.lists); i++)
-        if (step->u.hooks.lists[i] != NULL && sc_hooks_run(step->u.hooks.lists[i], sc_buf_str(&state), err) < 0)
+        if (step->u.hooks.lists[i] != NULL &&
+            sc_hooks_run(step->u.hooks.lists[i], step->u.hooks.names[i], x->how->hook_dir, sc_buf_str(&state), err) < 0)
             return -1;
     return 0;
 }

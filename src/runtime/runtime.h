@@ -46,7 +46,9 @@ struct sc_launch {
     int (*record)(void *data, const struct sc_process *process, struct sc_err *err);
     void *record_data;
     int lock_fd;            /* its flock must die with the caller: the child closes it first thing; or -1 */
-    const char *state_json; /* for hooks inside, where the pid is 1's own business: the state without pid */
+    const char *hook_dir;   /* where hooks outside start: the bundle; NULL: where the caller is */
+    /* The state for hooks inside, without pid, which they find out: while creating, and when created. */
+    const char *state_json, *created_json;
 };
 #define SC_LAUNCH_INIT                                                                                                 \
     {                                                                                                                  \
@@ -70,8 +72,10 @@ void sc_process_release(struct sc_process *process); /* closes; does not kill */
 SC_MUST_CHECK int sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out,
                                 struct sc_err *err);
 
-/* Hooks outside, in order, with the state on standard input; the first that fails ends it. */
-SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *state_json, struct sc_err *err);
+/* Hooks outside, in order, in directory dir, with the state on standard input; the first that fails ends it. The error
+ * says how it ended and what it wrote. name: of the list, "poststart". */
+SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *dir,
+                               const char *state_json, struct sc_err *err);
 
 /* create/start: the gate is a socket in the state directory on which the waiting init accepts once. */
 SC_MUST_CHECK int sc_gate_listen(int state_dir_fd, struct sc_err *err);

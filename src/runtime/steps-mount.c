@@ -90,8 +90,21 @@ step_overlay(struct sc_executor *x, const struct sc_step *step)
 static int
 step_root_attach(struct sc_executor *x, const struct sc_step *step)
 {
-    (void)step;
-    return x->is_root_attached ? 0 : sc_mount_move(root_of(x), -1);
+    int target = -1, result;
+
+    if (x->is_root_attached)
+        return 0;
+    if (step->u.text.text != NULL) {
+        /* lint: the host's, as the caller's configuration names it */
+        target = open(step->u.text.text, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        /* a mapped user may have no way there: then hooks have none either */
+        if (target < 0 && errno != EACCES)
+            return -errno;
+    }
+    result = sc_mount_move(root_of(x), target);
+    if (target >= 0)
+        close(target);
+    return result;
 }
 
 static int

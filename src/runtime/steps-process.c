@@ -121,7 +121,12 @@ static int
 step_hooks(struct sc_executor *x, const struct sc_step *step)
 {
     for (size_t i = 0; i < SC_ARRAY_LEN(step->u.hooks.lists); i++) {
-        int result = step->u.hooks.lists[i] != NULL ? sc_child_hooks(step->u.hooks.lists[i], x->how->state_json) : 0;
+        /* the bundle is not to be seen from inside any more when startContainer hooks run */
+        bool is_start = step->op == SC_OP_HOOKS_START;
+        int result = step->u.hooks.lists[i] != NULL
+                         ? sc_child_hooks(step->u.hooks.lists[i], is_start ? NULL : x->how->hook_dir,
+                                          is_start ? x->how->created_json : x->how->state_json, x->pid)
+                         : 0;
 
         if (result < 0)
             return result;

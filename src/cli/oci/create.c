@@ -207,7 +207,7 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
 {
     struct sc_launch how = SC_LAUNCH_INIT;
     sc_cleanup_fd cache = sc_oci_cache_open(cli);
-    sc_cleanup_buf state_text = SC_BUF_INIT;
+    sc_cleanup_buf state_text = SC_BUF_INIT, created_text = SC_BUF_INIT;
 
     how.in = 0;
     how.out = 1;
@@ -220,6 +220,7 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     how.trace_data = cli;
     how.state_with_pid = write_state_for_hook;
     how.state_data = c;
+    how.hook_dir = c->bundle;
     how.record = record_process;
     how.record_data = c;
     how.lock_fd = c->dir_fd;
@@ -231,9 +232,11 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     if (sc_arena_check(&cli->arena, err) < 0 || sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0)
         return -1;
     if (c->spec.hooks.create_container.count + c->spec.hooks.start_container.count > 0) {
-        if (sc_state_oci(&c->state, SC_STATUS_CREATING, &state_text, err) < 0)
+        if (sc_state_oci(&c->state, SC_STATUS_CREATING, &state_text, err) < 0 ||
+            sc_state_oci(&c->state, SC_STATUS_CREATED, &created_text, err) < 0)
             return -1;
         how.state_json = state_text.data;
+        how.created_json = created_text.data;
     }
     if (sc_launch_run(&c->plan, &how, process, err) < 0)
         return -1;
@@ -307,7 +310,7 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
         sc_cleanup_buf text = SC_BUF_INIT;
 
         if (sc_state_oci(&c.state, SC_STATUS_RUNNING, &text, err) < 0 ||
-            sc_hooks_run(&c.spec.hooks.poststart, text.data, err) < 0)
+            sc_hooks_run(&c.spec.hooks.poststart, "poststart", c.bundle, text.data, err) < 0)
             return -1;
     }
     if (cli->is_detached)
@@ -325,7 +328,7 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
         sc_cleanup_buf text = SC_BUF_INIT;
 
         if (sc_state_oci(&c.state, SC_STATUS_STOPPED, &text, err) < 0 ||
-            sc_hooks_run(&c.spec.hooks.poststop, text.data, err) < 0)
+            sc_hooks_run(&c.spec.hooks.poststop, "poststop", c.bundle, text.data, err) < 0)
             return -1;
     }
     return sc_oci_remove_state(cli, cli->args.items[0], err);
@@ -364,7 +367,7 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
         sc_cleanup_buf text = SC_BUF_INIT;
 
         if (sc_state_oci(&state, SC_STATUS_RUNNING, &text, err) < 0 ||
-            sc_hooks_run(&spec.hooks.poststart, text.data, err) < 0)
+            sc_hooks_run(&spec.hooks.poststart, "poststart", state.bundle, text.data, err) < 0)
             return -1;
     }
     if (notify < 0)

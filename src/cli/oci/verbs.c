@@ -198,7 +198,7 @@ sc_oci_verb_delete(struct sc_oci_cli *cli, struct sc_err *err)
         sc_cleanup_buf text = SC_BUF_INIT;
 
         if (sc_state_oci(&state, SC_STATUS_STOPPED, &text, err) < 0 ||
-            sc_hooks_run(&spec.hooks.poststop, text.data, err) < 0)
+            sc_hooks_run(&spec.hooks.poststop, "poststop", state.bundle, text.data, err) < 0)
             return -1;
     }
     return sc_oci_remove_state(cli, state.id, err);

@@ -1,0 +1,182 @@
+/* Hooks (config.md, "POSIX-platform Hooks"): fork and execve with exactly the environment that is given, and the state on
+ * standard input. What they write is kept apart from the container's own output. [child] but for sc_hooks_run. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "runtime/launch-priv.h"
+
+#define OUTPUT_MAX  512 /* of what a failed hook wrote, for the message */
+#define WAIT_NSEC   10000000
+#define EXEC_FAILED 127
+
+/* A hook as it runs, and how it ended. */
+struct hook_run {
+    const struct sc_oci_hook *hook;
+    const char *dir, *state_json;
+    pid_t pid;     /* to be said in the state, or 0 */
+    int output_fd; /* standard output and error, or -1: the runtime's own */
+    int status;    /* of waitpid(2) */
+};
+
+static _Noreturn void
+hook_main(const struct hook_run *run, int in)
+{
+    const struct sc_oci_hook *hook = run->hook;
+    char *const no_args[] = {hook->path, NULL}, *const no_env[] = {NULL};
+
+    if (dup2(in, 0) < 0 || (run->output_fd >= 0 && (dup2(run->output_fd, 1) < 0 || dup2(run->output_fd, 2) < 0)))
+        _exit(EXEC_FAILED);
+    if (run->dir != NULL && chdir(run->dir) < 0)
+        _exit(EXEC_FAILED);
+    (void)syscall(SYS_close_range, 3, ~0U, 0);
+    execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args,
+           hook->env.items != NULL ? hook->env.items : no_env);
+    dprintf(2, "%s: %s", hook->path, strerror(errno));
+    _exit(EXEC_FAILED);
+}
+
+/* Waits for the process to end, at most so long; false when it did not. A seccomp filter may be loaded already, and know
+ * no pidfd_open: then it is looked at now and then. */
+static bool
+wait_until(pid_t pid, int64_t seconds)
+{
+    struct pollfd p = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
+    int64_t looks = seconds * (1000000000 / WAIT_NSEC);
+    int ready;
+
+    if (p.fd >= 0) {
+        do
+            ready = poll(&p, 1, seconds > INT32_MAX / 1000 ? -1 : (int)(seconds * 1000));
+        while (ready < 0 && errno == EINTR);
+        close(p.fd);
+        return ready > 0;
+    }
+    for (siginfo_t info = {.si_pid = 0}; looks >= 0; looks--) {
+        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) < 0 || info.si_pid == pid)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = WAIT_NSEC}, NULL);
+    }
+    return false;
+}
+
+static int
+wait_hook(struct hook_run *run, pid_t pid)
+{
+    const struct sc_opt_i64 *timeout = &run->hook->timeout;
+    bool is_late = timeout->is_set && !wait_until(pid, timeout->value);
+
+    if (is_late)
+        kill(pid, SIGKILL);
+    while (waitpid(pid, &run->status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    if (is_late)
+        return -ETIMEDOUT;
+    return WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0 ? 0 : -ECANCELED;
+}
+
+static int
+run_hook(struct hook_run *run)
+{
+    int ends[2], result;
+    char head[32]; /* the state without a pid, an object, gets one in front */
+    size_t len = run->state_json != NULL ? strlen(run->state_json) : 0;
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    pid_t pid = _Fork(); /* the one that takes no locks; and no clone3, which filters refuse */
+    if (pid == 0)
+        hook_main(run, ends[1]);
+    result = pid < 0 ? -errno : 0;
+    close(ends[1]);
+    /* a hook that does not read its standard input is its own business */
+    if (pid > 0 && len > 0 && run->pid > 0) {
+        int head_len = snprintf(head, sizeof(head), "{\"pid\":%d,", (int)run->pid);
+
+        (void)!send(ends[0], head, (size_t)head_len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
+        (void)!send(ends[0], run->state_json + 1, len - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else if (pid > 0 && len > 0) {
+        (void)!send(ends[0], run->state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    close(ends[0]);
+    return result < 0 ? result : wait_hook(run, pid);
+}
+
+int
+sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const char *state_json, pid_t pid)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < list->count && result == 0; i++) {
+        struct hook_run run = {.hook = &list->items[i], .dir = dir, .state_json = state_json, .pid = pid};
+
+        run.output_fd = memfd_create("hook", MFD_CLOEXEC);
+        result = run_hook(&run);
+        if (run.output_fd >= 0)
+            close(run.output_fd);
+    }
+    return result;
+}
+
+/* ---- outside: with words ------------------------------------------------------------------------------------ */
+
+/* The last line or so of what it wrote, on one line. */
+static void
+add_output(int fd, struct sc_buf *out)
+{
+    char text[OUTPUT_MAX + 1];
+    off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+    ssize_t len =
+        size > 0 ? pread(fd, text, OUTPUT_MAX, size > OUTPUT_MAX ? size - OUTPUT_MAX : 0) : 0;
+
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
+        len--;
+    for (ssize_t i = 0; i < len; i++)
+        if (text[i] == '\n' || (unsigned char)text[i] < ' ')
+            text[i] = ' ';
+    if (len > 0)
+        sc_buf_addf(out, ": %.*s", (int)len, text);
+}
+
+static int
+explain_hook(const struct hook_run *run, const char *name, int result, struct sc_err *err)
+{
+    sc_cleanup_buf how = SC_BUF_INIT;
+
+    if (result == -ETIMEDOUT)
+        sc_buf_addf(&how, "did not end within %lld s", (long long)run->hook->timeout.value);
+    else if (result != -ECANCELED)
+        return sc_err_errno(err, -result, "%s hook \"%s\"", name, run->hook->path);
+    else if (WIFSIGNALED(run->status))
+        sc_buf_addf(&how, "killed by signal %d", WTERMSIG(run->status));
+    else
+        sc_buf_addf(&how, "exit status %d", WEXITSTATUS(run->status));
+    add_output(run->output_fd, &how);
+    return sc_err_set(err, SC_ERR_KERNEL, "%s hook \"%s\" failed: %s", name, run->hook->path, sc_buf_str(&how));
+}
+
+int
+sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *dir, const char *state_json,
+             struct sc_err *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC);
+        struct hook_run run = {
+            .hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output};
+        int result = run_hook(&run);
+
+        if (result < 0)
+            return explain_hook(&run, name, result, err);
+    }
+    return 0;
+}
