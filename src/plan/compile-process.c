@@ -219,8 +219,8 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
         return sc_err_nomem(err);
     /* Their programs are the image's, so they get no right that the program itself does not have. */
     if (ask->start_hooks != NULL && ask->start_hooks->count > 0) {
-        if ((step = add(arena, steps, SC_OP_HOOKS_START, "hooks in the container, before its program, with its rights")) ==
-            NULL)
+        if ((step = add(arena, steps, SC_OP_HOOKS_START,
+                        "hooks in the container, before its program, with its rights")) == NULL)
             return sc_err_nomem(err);
         step->u.hooks.lists[0] = ask->start_hooks;
         step->u.hooks.names[0] = "startContainer";

@@ -1,5 +1,5 @@
-/* Hooks (config.md, "POSIX-platform Hooks"): fork and execve with exactly the environment that is given, and the state on
- * standard input. What they write is kept apart from the container's own output. [child] but for sc_hooks_run. */
+/* Hooks (config.md, "POSIX-platform Hooks"): fork and execve with exactly the environment that is given, and the state
+ * on standard input. What they write is kept apart from the container's own output. [child] but for sc_hooks_run. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -45,8 +45,8 @@ hook_main(const struct hook_run *run, int in)
     _exit(EXEC_FAILED);
 }
 
-/* Waits for the process to end, at most so long; false when it did not. A seccomp filter may be loaded already, and know
- * no pidfd_open: then it is looked at now and then. */
+/* Waits for the process to end, at most so long; false when it did not. A seccomp filter may be loaded already, and
+ * know no pidfd_open: then it is looked at now and then. */
 static bool
 wait_until(pid_t pid, int64_t seconds)
 {
@@ -136,8 +136,7 @@ add_output(int fd, struct sc_buf *out)
 {
     char text[OUTPUT_MAX + 1];
     off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
-    ssize_t len =
-        size > 0 ? pread(fd, text, OUTPUT_MAX, size > OUTPUT_MAX ? size - OUTPUT_MAX : 0) : 0;
+    ssize_t len = size > 0 ? pread(fd, text, OUTPUT_MAX, size > OUTPUT_MAX ? size - OUTPUT_MAX : 0) : 0;
 
     while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
         len--;
@@ -171,8 +170,7 @@ sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *
 {
     for (size_t i = 0; i < list->count; i++) {
         sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC);
-        struct hook_run run = {
-            .hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output};
+        struct hook_run run = {.hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output};
         int result = run_hook(&run);
 
         if (result < 0)

@@ -45,8 +45,8 @@ struct sc_launch {
      * error ends the process. NULL: nothing to do. */
     int (*record)(void *data, const struct sc_process *process, struct sc_err *err);
     void *record_data;
-    int lock_fd;            /* its flock must die with the caller: the child closes it first thing; or -1 */
-    const char *hook_dir;   /* where hooks outside start: the bundle; NULL: where the caller is */
+    int lock_fd;          /* its flock must die with the caller: the child closes it first thing; or -1 */
+    const char *hook_dir; /* where hooks outside start: the bundle; NULL: where the caller is */
     /* The state for hooks inside, without pid, which they find out: while creating, and when created. */
     const char *state_json, *created_json;
 };
