@@ -36,6 +36,7 @@ hook_main(const struct hook_run *run, int in)
 
     if (dup2(in, 0) < 0 || (run->output_fd >= 0 && (dup2(run->output_fd, 1) < 0 || dup2(run->output_fd, 2) < 0)))
         _exit(EXEC_FAILED);
+    /* lint: the bundle, as the caller named it */
     if (run->dir != NULL && chdir(run->dir) < 0)
         _exit(EXEC_FAILED);
     (void)syscall(SYS_close_range, 3, ~0U, 0);

@@ -13,8 +13,6 @@
 #include "cli/oci/oci-priv.h"
 #include "monitor/monitor.h"
 
-#define CONFIG_MAX (8 << 20)
-
 int
 sc_oci_check_id(const char *id, struct sc_err *err)
 {
@@ -27,27 +25,6 @@ sc_oci_check_id(const char *id, struct sc_err *err)
               strchr("_+-.", *p) != NULL))
             return sc_err_set(err, SC_ERR_INVALID, "invalid container ID format: \"%s\"", id);
     return 0;
-}
-
-int
-sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena, struct sc_oci_spec *out,
-                 struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-    char *path = file[0] == '/' ? sc_arena_strdup(arena, file) : sc_arena_printf(arena, "%s/%s", bundle, file);
-
-    if (path == NULL)
-        return sc_err_nomem(err);
-    if (sc_file_read_at(AT_FDCWD, path, CONFIG_MAX, &text, err) < 0)
-        return -1;
-    return sc_oci_decode(text.data, text.len, arena, out, err);
-}
-
-int
-sc_oci_load_config(struct sc_oci_cli *cli, const struct sc_state *state, struct sc_oci_spec *out, struct sc_err *err)
-{
-    return sc_oci_load_spec(state->bundle != NULL ? state->bundle : ".",
-                            state->config != NULL ? state->config : "config.json", &cli->arena, out, err);
 }
 
 int
@@ -103,8 +80,36 @@ struct creation {
     struct sc_plan plan;
     struct sc_state state;
     char *bundle, *config; /* config: of --config, absolute */
+    struct sc_buf config_text;
+    bool was_launched; /* something of the container has been made */
     int dir_fd, gate_fd, notify_fd;
 };
+
+static void
+creation_release(struct creation *c)
+{
+    sc_buf_release(&c->config_text);
+    sc_closep(&c->dir_fd);
+    sc_closep(&c->gate_fd);
+    sc_closep(&c->notify_fd);
+}
+#define cleanup_creation __attribute__((cleanup(creation_release))) struct creation
+#define CREATION_INIT                                                                                                  \
+    {                                                                                                                  \
+        .dir_fd = -1, .gate_fd = -1, .notify_fd = -1, .config_text = SC_BUF_INIT                                       \
+    }
+
+static int
+load_spec(struct sc_oci_cli *cli, struct creation *c, struct sc_err *err)
+{
+    const char *file = c->config != NULL ? c->config : sc_arena_printf(&cli->arena, "%s/config.json", c->bundle);
+
+    if (file == NULL)
+        return sc_err_nomem(err);
+    if (sc_file_read_at(AT_FDCWD, file, SC_OCI_CONFIG_MAX, &c->config_text, err) < 0)
+        return -1;
+    return sc_oci_decode(c->config_text.data, c->config_text.len, &cli->arena, &c->spec, err);
+}
 
 static int
 write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
@@ -147,8 +152,7 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
     c->bundle = sc_arena_strdup(&cli->arena, absolute);
     free(absolute);
     ask.bundle = c->bundle;
-    if (find_config(cli, c, err) < 0 ||
-        sc_oci_load_spec(c->bundle, c->config != NULL ? c->config : "config.json", &cli->arena, &c->spec, err) < 0)
+    if (find_config(cli, c, err) < 0 || load_spec(cli, c, err) < 0)
         return -1;
     if (sc_oci_check_terminal(cli, c->spec.process.terminal, waits || cli->is_detached, err) < 0 ||
         sc_oci_listen_spec(cli, &c->spec.process, err) < 0 || sc_oci_check_preserved(cli, err) < 0 ||
@@ -238,6 +242,10 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
         how.state_json = state_text.data;
         how.created_json = created_text.data;
     }
+    if (sc_file_replace_at(c->dir_fd, SC_OCI_KEPT_CONFIG, c->config_text.data, c->config_text.len, 0600, SC_VOLATILE,
+                           err) < 0)
+        return -1;
+    c->was_launched = true;
     if (sc_launch_run(&c->plan, &how, process, err) < 0)
         return -1;
     c->state.is_creating = false;
@@ -282,6 +290,9 @@ create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process
         c->gate_fd = sc_gate_listen(c->dir_fd, err);
     if ((waits && c->gate_fd < 0) || sc_oci_notify_directory(c->dir_fd, err) < 0 ||
         (!waits && bind_notify(c, err) < 0) || launch(cli, c, waits, process, err) < 0) {
+        /* runtime.md, "Lifecycle": a create that fails goes on where delete does */
+        if (c->was_launched)
+            sc_oci_poststop(cli, &c->state, &c->spec.hooks);
         (void)!sc_oci_remove_state(cli, id, &ignored);
         return -1;
     }
@@ -292,7 +303,7 @@ create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process
 int
 sc_oci_verb_create(struct sc_oci_cli *cli, struct sc_err *err)
 {
-    struct creation c = {.dir_fd = -1, .gate_fd = -1, .notify_fd = -1};
+    cleanup_creation c = CREATION_INIT;
     struct sc_process process = SC_PROCESS_INIT;
 
     return create(cli, true, &c, &process, err);
@@ -301,18 +312,13 @@ sc_oci_verb_create(struct sc_oci_cli *cli, struct sc_err *err)
 int
 sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
 {
-    struct creation c = {.dir_fd = -1, .gate_fd = -1, .notify_fd = -1};
+    cleanup_creation c = CREATION_INIT;
     struct sc_process process = SC_PROCESS_INIT;
 
     if (create(cli, false, &c, &process, err) < 0)
         return -1;
-    if (c.spec.hooks.poststart.count > 0) {
-        sc_cleanup_buf text = SC_BUF_INIT;
-
-        if (sc_state_oci(&c.state, SC_STATUS_RUNNING, &text, err) < 0 ||
-            sc_hooks_run(&c.spec.hooks.poststart, "poststart", c.bundle, text.data, err) < 0)
-            return -1;
-    }
+    if (sc_oci_poststart(cli, &c.state, &c.spec.hooks, err) < 0)
+        return -1;
     if (cli->is_detached)
         return c.notify_fd >= 0 ? sc_oci_notify_follow(c.notify_fd, &process, true, err) : 0;
     pid_t notifier = c.notify_fd >= 0 ? sc_oci_notify_fork(c.notify_fd, &process) : -1;
@@ -322,16 +328,7 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
         (void)waitpid(notifier, NULL, 0);
     if (cli->keeps)
         return 0;
-    if (sc_undo_run(c.plan.undo, err) < 0)
-        return -1;
-    if (c.spec.hooks.poststop.count > 0) {
-        sc_cleanup_buf text = SC_BUF_INIT;
-
-        if (sc_state_oci(&c.state, SC_STATUS_STOPPED, &text, err) < 0 ||
-            sc_hooks_run(&c.spec.hooks.poststop, "poststop", c.bundle, text.data, err) < 0)
-            return -1;
-    }
-    return sc_oci_remove_state(cli, cli->args.items[0], err);
+    return sc_oci_destroy(cli, &c.state, &c.spec.hooks, err);
 }
 
 int
@@ -348,7 +345,7 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
         return sc_err_set(err, SC_ERR_BUSY, "%s",
                           status == SC_STATUS_STOPPED ? "cannot start a container that has stopped"
                                                       : "cannot start an already running container");
-    if (sc_oci_load_config(cli, &state, &spec, err) < 0)
+    if (sc_oci_load_config(cli, dir, &spec, err) < 0)
         return -1;
 
     struct sc_err why = SC_ERR_INIT;
@@ -357,19 +354,17 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
         *err = why;
         return -1;
     }
-    if (sc_gate_open(dir, &spec.process, state.pid, err) < 0)
+    if (sc_gate_open(dir, &spec.process, state.pid, err) < 0) {
+        /* a startContainer hook that failed, or what only execve can tell: the container stops here */
+        (void)!sc_oci_destroy(cli, &state, &spec.hooks, &why);
         return -1;
+    }
     state.was_started = true;
     if (sc_state_write(dir, &state, SC_VOLATILE, err) < 0)
         return -1;
     sc_state_unlock(dir);
-    if (spec.hooks.poststart.count > 0) {
-        sc_cleanup_buf text = SC_BUF_INIT;
-
-        if (sc_state_oci(&state, SC_STATUS_RUNNING, &text, err) < 0 ||
-            sc_hooks_run(&spec.hooks.poststart, "poststart", state.bundle, text.data, err) < 0)
-            return -1;
-    }
+    if (sc_oci_poststart(cli, &state, &spec.hooks, err) < 0)
+        return -1;
     if (notify < 0)
         return 0;
 

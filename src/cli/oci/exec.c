@@ -218,7 +218,7 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
     struct sc_strv cgroup_dirs = {0};
     sc_cleanup_fd dir = sc_oci_open_state(cli, cli->args.items[0], &state, err);
 
-    if (dir < 0 || check_status(cli, &state, err) < 0 || sc_oci_load_config(cli, &state, &spec, err) < 0 ||
+    if (dir < 0 || check_status(cli, &state, err) < 0 || sc_oci_load_config(cli, dir, &spec, err) < 0 ||
         exec_process(cli, &spec.process, err) < 0 || check_labels(&spec.process, err) < 0 ||
         sc_oci_check_terminal(cli, spec.process.terminal, cli->is_detached, err) < 0 ||
         sc_oci_check_preserved(cli, err) < 0 || exec_cgroups(cli, &state, &cgroup_dirs, err) < 0 ||

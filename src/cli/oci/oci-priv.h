@@ -96,8 +96,6 @@ SC_MUST_CHECK int sc_oci_open_state(struct sc_oci_cli *cli, const char *id, stru
 /* The same, and locked against other creates, starts and deletes of it until the descriptor is closed. */
 SC_MUST_CHECK int sc_oci_lock_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_check_id(const char *id, struct sc_err *err);
-SC_MUST_CHECK int sc_oci_load_spec(const char *bundle, const char *file, struct sc_arena *arena,
-                                   struct sc_oci_spec *out, struct sc_err *err);
 /* After a process was made: pid file, console socket, pidfd socket. */
 SC_MUST_CHECK int sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err);
 /* Waits for a process in the foreground, forwarding signals and, with a terminal, relaying it. */
@@ -109,9 +107,20 @@ int sc_oci_cache_open(const struct sc_oci_cli *cli); /* directory of compiled se
 /* Runs a program of the host, found in PATH, to its end: what it printed, and its exit status (128 + signal). */
 SC_MUST_CHECK int sc_oci_program_output(const struct sc_strv *argv, struct sc_buf *out, int *status,
                                         struct sc_err *err);
-/* The config.json that the container was made of, as its state names it. */
-SC_MUST_CHECK int sc_oci_load_config(struct sc_oci_cli *cli, const struct sc_state *state, struct sc_oci_spec *out,
+/* ---- lifecycle.c: what start, run and delete have in common ------------------------------------------------- */
+#define SC_OCI_CONFIG_MAX  (8 << 20)
+#define SC_OCI_KEPT_CONFIG "config.json" /* in the state directory: no later change of the bundle's has any effect */
+/* The config.json that the container was made of. */
+SC_MUST_CHECK int sc_oci_load_config(struct sc_oci_cli *cli, int state_dir, struct sc_oci_spec *out,
                                      struct sc_err *err);
+/* Ends what still runs, takes back what create made, runs poststop hooks, forgets the container. */
+SC_MUST_CHECK int sc_oci_destroy(struct sc_oci_cli *cli, const struct sc_state *state, const struct sc_oci_hooks *hooks,
+                                 struct sc_err *err);
+/* A hook that fails destroys the container, and is the error. */
+SC_MUST_CHECK int sc_oci_poststart(struct sc_oci_cli *cli, const struct sc_state *state,
+                                   const struct sc_oci_hooks *hooks, struct sc_err *err);
+/* A hook that fails is a warning. */
+void sc_oci_poststop(struct sc_oci_cli *cli, const struct sc_state *state, const struct sc_oci_hooks *hooks);
 /* Who gets a terminal's other end must be known before it is made. */
 SC_MUST_CHECK int sc_oci_check_terminal(const struct sc_oci_cli *cli, bool has_terminal, bool is_detached,
                                         struct sc_err *err);

@@ -190,18 +190,10 @@ sc_oci_verb_delete(struct sc_oci_cli *cli, struct sc_err *err)
         return sc_err_set(err, SC_ERR_BUSY, "cannot delete container %s that is not stopped: %s", state.id,
                           sc_status_name(status));
     }
-    if (sc_runtime_delete(&state, err) < 0)
-        return -1;
-
     struct sc_oci_spec spec = {0};
-    if (state.bundle != NULL && sc_oci_load_config(cli, &state, &spec, &why) == 0 && spec.hooks.poststop.count > 0) {
-        sc_cleanup_buf text = SC_BUF_INIT;
-
-        if (sc_state_oci(&state, SC_STATUS_STOPPED, &text, err) < 0 ||
-            sc_hooks_run(&spec.hooks.poststop, "poststop", state.bundle, text.data, err) < 0)
-            return -1;
-    }
-    return sc_oci_remove_state(cli, state.id, err);
+    if (sc_oci_load_config(cli, dir, &spec, &why) < 0)
+        spec = (struct sc_oci_spec){0}; /* killed before it wrote it down */
+    return sc_oci_destroy(cli, &state, &spec.hooks, err);
 }
 
 static int
