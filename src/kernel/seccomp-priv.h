@@ -6,9 +6,10 @@
  *   seccomp-oci.c       any other profile to BPF through libseccomp, as runc and crun do
  *   seccomp.c           which of the two, the cache, loading
  *
- * Why the default profile does not go through libseccomp's generator: it must answer three ways (allowed, refused, unknown
- * here) over the whole number space, compare low words only, and know calls that are newer than the installed library. As ranges
- * that is a third of the instructions, and compiles in a fraction of the time. libseccomp still gives names their numbers.
+ * Why the default profile does not go through libseccomp's generator: it must answer three ways (allowed, refused,
+ * unknown here) over the whole number space, compare low words only, and know calls that are newer than the installed
+ * library. As ranges that is a third of the instructions, and compiles in a fraction of the time. libseccomp still
+ * gives names their numbers.
  */
 #ifndef SC_KERNEL_SECCOMP_PRIV_H
 #define SC_KERNEL_SECCOMP_PRIV_H
@@ -18,25 +19,25 @@
 /* What the filter answers. */
 enum sc_verdict {
     SC_VERDICT_ALLOW,
-    SC_VERDICT_EPERM,   /* known and refused */
-    SC_VERDICT_ENOSYS,  /* as an older kernel would: callers have a fallback */
-    SC_VERDICT_KILL,    /* the process: nothing honest gets here */
+    SC_VERDICT_EPERM,  /* known and refused */
+    SC_VERDICT_ENOSYS, /* as an older kernel would: callers have a fallback */
+    SC_VERDICT_KILL,   /* the process: nothing honest gets here */
 };
 
 /* Calls that share one answer. */
 struct sc_seccomp_group {
     const char *why;
-    const char *names;          /* separated by single spaces */
-    uint64_t caps;              /* 0: the verdict always holds; else only with one of these capabilities */
+    const char *names; /* separated by single spaces */
+    uint64_t caps;     /* 0: the verdict always holds; else only with one of these capabilities */
     enum sc_verdict verdict;
-    enum sc_verdict locked;     /* the verdict without such a capability */
+    enum sc_verdict locked; /* the verdict without such a capability */
 };
 
 /* A call allowed only when the low 32 bits of one argument, masked, are one of the values. */
 struct sc_seccomp_arg_group {
     const char *why;
     const char *name;
-    uint64_t caps;              /* with one of these the call is allowed whatever its arguments */
+    uint64_t caps; /* with one of these the call is allowed whatever its arguments */
     uint32_t index, mask;
     const uint32_t *values;
     size_t value_count;
@@ -64,7 +65,9 @@ struct sc_bpf {
 };
 void sc_bpf_add(struct sc_bpf *bpf, uint16_t code, uint8_t jt, uint8_t jf, uint32_t k);
 
-SC_MUST_CHECK int sc_seccomp_emit_default(uint64_t caps, bool with_i386, struct sc_arena *arena, struct sc_seccomp_filter *out, struct sc_err *err);
-SC_MUST_CHECK int sc_seccomp_compile_oci(const struct sc_oci_seccomp *profile, struct sc_arena *arena, struct sc_seccomp_filter *out, struct sc_err *err);
+SC_MUST_CHECK int sc_seccomp_emit_default(uint64_t caps, bool with_i386, struct sc_arena *arena,
+                                          struct sc_seccomp_filter *out, struct sc_err *err);
+SC_MUST_CHECK int sc_seccomp_compile_oci(const struct sc_oci_seccomp *profile, struct sc_arena *arena,
+                                         struct sc_seccomp_filter *out, struct sc_err *err);
 
 #endif

@@ -3,13 +3,13 @@
  *
  *     {"log":"hello\n","stream":"stdout","time":"2026-11-23T09:10:47.123456789Z"}
  *
- * A record is one line of output, or a piece of at most 16 KiB of a longer one (only its last piece ends in \n); a piece is
- * never cut inside a UTF-8 character. Bytes that are not UTF-8 become U+FFFD. Output without a newline waits for one (or for 16 KiB,
- * or the end). Many records are written with one write(2), and the file only ever grows by whole records: what a
- * failed write has left is cut off again.
+ * A record is one line of output, or a piece of at most 16 KiB of a longer one (only its last piece ends in \n); a
+ * piece is never cut inside a UTF-8 character. Bytes that are not UTF-8 become U+FFFD. Output without a newline waits
+ * for one (or for 16 KiB, or the end). Many records are written with one write(2), and the file only ever grows by
+ * whole records: what a failed write has left is cut off again.
  *
- * Writing never fails for the caller and never waits: a full disk costs log lines, not the container. How many bytes were lost is
- * noted in the log itself once a write succeeds again.
+ * Writing never fails for the caller and never waits: a full disk costs log lines, not the container. How many bytes
+ * were lost is noted in the log itself once a write succeeds again.
  */
 #ifndef SC_MONITOR_LOG_PRIV_H
 #define SC_MONITOR_LOG_PRIV_H
@@ -18,24 +18,32 @@
 
 #define SC_LOG_LINE_MAX 16384
 
-struct sc_log_hold { char *data; size_t len; };   /* the start of a line; data has SC_LOG_LINE_MAX bytes, or is NULL */
+struct sc_log_hold {
+    char *data;
+    size_t len;
+}; /* the start of a line; data has SC_LOG_LINE_MAX bytes, or is NULL */
 
 struct sc_log_writer {
-    int dir_fd, fd;            /* fd: O_APPEND; -1: no log */
-    const char *name;          /* in dir_fd; borrowed from the path */
-    int64_t size, max_size;    /* bytes in the file; max_size <= 0: no rotation */
+    int dir_fd, fd;         /* fd: O_APPEND; -1: no log */
+    const char *name;       /* in dir_fd; borrowed from the path */
+    int64_t size, max_size; /* bytes in the file; max_size <= 0: no rotation */
     int max_files;
-    struct sc_buf batch;       /* whole records not yet written */
-    uint64_t batch_bytes;      /* of output, in batch */
-    uint64_t lost_bytes;       /* of output, that could not be written since the last note */
+    struct sc_buf batch;  /* whole records not yet written */
+    uint64_t batch_bytes; /* of output, in batch */
+    uint64_t lost_bytes;  /* of output, that could not be written since the last note */
     int lost_errno;
     struct sc_log_hold holds[2]; /* stdout, stderr */
 };
-#define SC_LOG_WRITER_INIT {.dir_fd = -1, .fd = -1}
+#define SC_LOG_WRITER_INIT                                                                                             \
+    {                                                                                                                  \
+        .dir_fd = -1, .fd = -1                                                                                         \
+    }
 
 /* path must outlive the writer. */
-SC_MUST_CHECK int sc_log_open(struct sc_log_writer *log, const char *path, int64_t max_size, int max_files, struct sc_err *err);
-/* now: CLOCK_REALTIME ns, the time of every record that data completes. All that is complete is in the file on return. */
+SC_MUST_CHECK int sc_log_open(struct sc_log_writer *log, const char *path, int64_t max_size, int max_files,
+                              struct sc_err *err);
+/* now: CLOCK_REALTIME ns, the time of every record that data completes. All that is complete is in the file on return.
+ */
 void sc_log_write(struct sc_log_writer *log, bool is_stderr, const char *data, size_t len, int64_t now);
 /* Writes what waits for a newline that will not come. */
 void sc_log_finish(struct sc_log_writer *log, int64_t now);
@@ -47,10 +55,11 @@ void sc_log_release(struct sc_log_writer *log);
 /* ---- reading ------------------------------------------------------------------ */
 struct sc_log_record {
     bool is_stderr;
-    char time[SC_TIME_MAX];    /* as it is written */
-    int64_t when;              /* the same as CLOCK_REALTIME ns */
+    char time[SC_TIME_MAX]; /* as it is written */
+    int64_t when;           /* the same as CLOCK_REALTIME ns */
 };
-/* One line of a log without its newline. The output goes to text, whose failure the caller checks. False: it is no record. */
+/* One line of a log without its newline. The output goes to text, whose failure the caller checks. False: it is no
+ * record. */
 bool sc_log_record_parse(const char *record, size_t len, struct sc_log_record *out, struct sc_buf *text);
 
 /* The longest prefix of data (at most max bytes) that does not end inside a UTF-8 character. */

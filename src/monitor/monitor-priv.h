@@ -8,8 +8,8 @@
  *   finish.c   what happens when init has ended
  *
  * A chunk is one packet of output, kept once for all clients that still need it. New output is read only while no
- * chunk waits, so a slow client holds back the container and memory stays at one chunk. At the end everything that is in the
- * pipes is queued at once, so that recording the exit never waits for a client.
+ * chunk waits, so a slow client holds back the container and memory stays at one chunk. At the end everything that is
+ * in the pipes is queued at once, so that recording the exit never waits for a client.
  */
 #ifndef SC_MONITOR_PRIV_H
 #define SC_MONITOR_PRIV_H
@@ -23,35 +23,38 @@
 
 struct sc_chunk {
     struct sc_chunk *next;
-    size_t waiting;            /* clients that have not been sent it */
-    size_t len;                /* of packet */
+    size_t waiting;                          /* clients that have not been sent it */
+    size_t len;                              /* of packet */
     uint8_t packet[1 + SC_MONITOR_DATA_MAX]; /* type, output */
 };
 
 /* What of a client's stdin the container has not taken yet. */
-struct sc_stdin_data { char *packet; size_t at, len; };
+struct sc_stdin_data {
+    char *packet;
+    size_t at, len;
+};
 
 struct sc_client {
-    int fd;                    /* -1: gone, but its stdin is still being written */
-    int flags;                 /* SC_ATTACH_* */
-    bool is_greeted;           /* HELLO has come */
-    bool feeds_stdin;          /* until STDIN_EOF or its end */
-    bool owes_eof;             /* ^D for the terminal, after input */
-    bool is_owed_done;         /* STDIN_DONE did not fit into its socket */
+    int fd;            /* -1: gone, but its stdin is still being written */
+    int flags;         /* SC_ATTACH_* */
+    bool is_greeted;   /* HELLO has come */
+    bool feeds_stdin;  /* until STDIN_EOF or its end */
+    bool owes_eof;     /* ^D for the terminal, after input */
+    bool is_owed_done; /* STDIN_DONE did not fit into its socket */
     struct sc_stdin_data input;
-    struct sc_chunk *next;     /* first chunk it needs; NULL: it has all */
+    struct sc_chunk *next; /* first chunk it needs; NULL: it has all */
 };
 
 struct sc_monitor {
-    struct sc_monitor_config config;  /* descriptors in it are ours; -1 once closed */
+    struct sc_monitor_config config; /* descriptors in it are ours; -1 once closed */
     struct sc_log_writer log;
-    int tty_hold_fd;           /* the slave side, held so that the master never hangs up while init lives */
+    int tty_hold_fd; /* the slave side, held so that the master never hangs up while init lives */
     struct sc_client clients[SC_CLIENTS_MAX];
     size_t client_count;
     struct sc_chunk *chunks, *last_chunk, *spare;
-    char *recv_buf;            /* SC_MONITOR_PACKET_MAX, or NULL */
-    bool had_feeder;           /* a client with SC_ATTACH_STDIN has been there */
-    bool has_scratch;          /* buffers are held that an idle monitor does not need */
+    char *recv_buf;   /* SC_MONITOR_PACKET_MAX, or NULL */
+    bool had_feeder;  /* a client with SC_ATTACH_STDIN has been there */
+    bool has_scratch; /* buffers are held that an idle monitor does not need */
 };
 
 /* loop.c: returns when init has ended */
@@ -71,11 +74,11 @@ void sc_chunk_forget(struct sc_monitor *monitor, struct sc_client *client);
 void sc_chunk_trim(struct sc_monitor *monitor);
 
 /* client.c */
-struct sc_client *sc_client_add(struct sc_monitor *monitor, int fd);  /* takes fd; NULL when there are too many */
-void sc_client_accept(struct sc_monitor *monitor);      /* all that are waiting */
+struct sc_client *sc_client_add(struct sc_monitor *monitor, int fd); /* takes fd; NULL when there are too many */
+void sc_client_accept(struct sc_monitor *monitor);                   /* all that are waiting */
 void sc_client_event(struct sc_monitor *monitor, struct sc_client *client, short events);
 void sc_client_drop(struct sc_monitor *monitor, struct sc_client *client);
-void sc_client_sweep(struct sc_monitor *monitor);       /* forgets slots that hold nothing */
+void sc_client_sweep(struct sc_monitor *monitor); /* forgets slots that hold nothing */
 bool sc_client_wants_input_room(const struct sc_monitor *monitor);
 void sc_client_write_input(struct sc_monitor *monitor); /* the container's stdin has room */
 void sc_client_close_input(struct sc_monitor *monitor);
