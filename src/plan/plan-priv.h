@@ -79,6 +79,8 @@ void sc_print_attr(uint64_t attr, struct sc_buf *out);
 void sc_print_clone_flags(uint64_t flags, struct sc_buf *out);
 void sc_print_caps(uint64_t caps, struct sc_buf *out);
 int sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *err);
+/* One step of the child's half of that script; false: it needs no line. */
+bool sc_sh_child_step(const struct sc_plan *plan, const struct sc_step *step, struct sc_buf *out);
 #define SC_INIT_INSIDE "/run/sc-init" /* where --init's program is bound in the container */
 
 #endif
