@@ -228,7 +228,7 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     struct sc_oci_resources *r = with_default_rules(c);
     struct sc_cgroup_writes writes = {0};
     struct sc_strv *need = SC_ARENA_NEW(c->arena, struct sc_strv);
-    int slots[SC_CGROUP_HIERARCHIES_MAX];
+    int slots[SC_CGROUP_HIERARCHIES_MAX] = {0};
     char *path = NULL;
 
     if (need == NULL || r == NULL)

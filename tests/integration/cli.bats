@@ -440,7 +440,7 @@ END
     "$SC" logs -f one >"$BATS_TEST_TMPDIR/out" 3>&- &
     follower=$!
     wait_until grep begin "$BATS_TEST_TMPDIR/out"
-    ! grep end "$BATS_TEST_TMPDIR/out"
+    run ! grep end "$BATS_TEST_TMPDIR/out"
     sc_ok exec one touch /tmp/go
     wait $follower
     is "$(cat "$BATS_TEST_TMPDIR/out")" $'begin\nend'

@@ -188,9 +188,9 @@ perl_inside()
 }
 
 @test "run: proc and sys are masked and read-only where they speak of the host" {
-    sc_ok run --rm base sh -c 'for f in /proc/kcore /proc/keys /proc/timer_list; do [ -e $f ] && wc -c <$f; done; ls /sys/firmware | wc -l; for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /sys/kernel/uevent_helper; do (echo x >$f) 2>/dev/null && echo wrote $f; done; echo done'
+    sc_ok run --rm base sh -c 'for f in /proc/kcore /proc/keys /proc/timer_list; do [ -e $f ] && wc -c <$f; done; ls /sys/firmware | wc -l; for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /sys/kernel/uevent_helper; do (echo x >$f) 2>/dev/null && echo wrote $f; done; echo end'
     for line in "${lines[@]}"; do
-        [ "$line" = 0 ] || [ "$line" = done ] || show_last "leaked: $line"
+        [ "$line" = 0 ] || [ "$line" = end ] || show_last "leaked: $line"
     done
     need_root
     sc_ok run --rm --security-opt systempaths=unconfined base sh -c 'wc -c </proc/timer_list'

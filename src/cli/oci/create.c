@@ -278,7 +278,7 @@ bind_notify(struct creation *c, struct sc_err *err)
 static int
 create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process *process, struct sc_err *err)
 {
-    const char *id = cli->args.count > 0 ? cli->args.items[0] : NULL;
+    const char *id = cli->args.count > 0 ? cli->args.items[0] : "";
     struct sc_err ignored = SC_ERR_INIT;
 
     if (sc_oci_check_id(id, err) < 0 || prepare(cli, id, waits, c, err) < 0)

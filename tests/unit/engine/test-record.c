@@ -48,7 +48,6 @@ test_every_member_is_written(void **state)
 static void
 test_no_option_is_forgotten(void **state)
 {
-    sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_create_options filled;
     const char *bytes = (const char *)&filled;
     size_t run = 0;

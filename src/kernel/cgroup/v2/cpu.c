@@ -11,12 +11,13 @@ log2_of(uint64_t value)
     int exponent = 63 - __builtin_clzll(value);
     double mantissa = (double)value / (double)(UINT64_C(1) << exponent), result = exponent, digit = 0.5;
 
-    for (int i = 0; i < 52 && mantissa != 1.0; i++, digit /= 2) {
+    for (int i = 0; i < 52 && mantissa != 1.0; i++) {
         mantissa *= mantissa;
         if (mantissa >= 2.0) {
             mantissa /= 2.0;
             result += digit;
         }
+        digit /= 2;
     }
     return result;
 }
