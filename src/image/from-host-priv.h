@@ -1,7 +1,8 @@
 /*
  * image/from-host: what an image of host programs is made of, in four ideas.
  *
- *   from-host-files.c   the set of files: walks host paths keeping every symlink on the way, writes the layer
+ *   from-host-files.c   the set of files: walks host paths keeping every symlink on the way
+ *   from-host-write.c   that set as a layer
  *   from-host-libs.c    the libraries a program loads: ld.so's search, from the ELF files themselves
  *   from-host-extra.c   what a program opens by name: a table of program and library families
  *   from-host.c         programs, scripts, users and name service; the image
@@ -20,6 +21,8 @@
 #include "image/image.h"
 
 /* ---- the set of files (from-host-files.c) ---------------------------------------------------------------- */
+
+#define SC_PYC_HEADER 16 /* PEP 552: magic, flags, source time, source size; 32 bits each */
 
 enum sc_host_kind { SC_HOST_DIR, SC_HOST_FILE, SC_HOST_LINK };
 
@@ -80,7 +83,7 @@ SC_MUST_CHECK int sc_host_files_put_link(struct sc_host_files *files, const char
 /* The content of the host's regular file `source` under this path. */
 SC_MUST_CHECK int sc_host_files_put_copy(struct sc_host_files *files, const char *path, mode_t mode, const char *source,
                                          struct sc_err *err);
-/* The whole set as one uncompressed layer blob of the store. */
+/* The whole set as one uncompressed layer blob of the store (from-host-write.c). */
 SC_MUST_CHECK int sc_host_files_write(struct sc_host_files *files, const struct sc_store *store,
                                       struct sc_store_layer *layer, struct sc_err *err);
 
