@@ -1,18 +1,23 @@
 /*
  * kill-at: runs a program and kills one of the processes it starts at that process's n-th system call.
  *
- *     kill-at [-r] ROLE N PROGRAM [ARGUMENT...]
+ *     kill-at [-r] [-e ERRNO] ROLE N PROGRAM [ARGUMENT...]
  *
  * Roles are told apart by descent and by what is executed:
  *
  *     cli       the program itself                     launcher  a child of it, until it executes something
  *     monitor   a process that executed sc-monitor     init      a child of the launcher, until it executes something
+ *     any       whichever comes to the n-th call of all
  *     child     another name of launcher: sc-oci launches by itself, and its child is the container's first process
  *
  * SIGKILL comes at the entry of the call, so the call is not made: for every n that is each state between two calls.
  * Then all processes run on untraced by calls until they end; with -r until the program itself has ended. N = 0 kills
  * nothing. Last line of standard error: "kill-at: killed ROLE at call N (number NR)" and exit status 0, or "kill-at:
  * ROLE made M calls" and exit status 10 when there was no n-th call. 3: something did not end in a minute.
+ *
+ * With -e the call fails instead: it is not made, and the process sees the error ERRNO (ENOSPC, EIO or ENOMEM) and
+ * lives on. Then only calls are counted that work on files and can fail for want of space, memory or a working disk,
+ * and the exit status is the program's own (128 and more: it was killed by a signal), 250 when there was no n-th call.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,18 +26,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define TRACEES_MAX 256
 
-enum role { ROLE_NONE, ROLE_CLI, ROLE_LAUNCHER, ROLE_MONITOR, ROLE_INIT, ROLE_OTHER, ROLE_COUNT };
-static const char *const role_names[ROLE_COUNT] = {"", "cli", "launcher", "monitor", "init", "other"};
+enum role { ROLE_NONE, ROLE_CLI, ROLE_LAUNCHER, ROLE_MONITOR, ROLE_INIT, ROLE_OTHER, ROLE_ANY, ROLE_COUNT };
+static const char *const role_names[ROLE_COUNT] = {"", "cli", "launcher", "monitor", "init", "other", "any"};
 
 struct tracee {
     pid_t pid;
     enum role role;
     unsigned long calls;
+    bool is_failing; /* in the call that is to fail */
 };
 
 struct tracer {
@@ -40,8 +48,11 @@ struct tracer {
     size_t count;
     pid_t root;
     bool root_ended, until_root;
+    int root_status;
+    int error; /* 0: kill */
     enum role target;
     unsigned long at;
+    bool has_executed; /* the program is the one that was asked for */
     bool has_killed;
     unsigned long calls[ROLE_COUNT]; /* most that a process of this role made */
 };
@@ -79,13 +90,13 @@ find(struct tracer *t, pid_t pid)
 }
 
 static void
-forget(struct tracer *t, pid_t pid)
+forget(struct tracer *t, pid_t pid, int status)
 {
     for (size_t i = 0; i < t->count; i++)
         if (t->items[i].pid == pid)
             t->items[i] = t->items[--t->count];
     if (pid == t->root)
-        t->root_ended = true;
+        t->root_ended = true, t->root_status = status;
 }
 
 static void
@@ -108,6 +119,7 @@ on_exec(struct tracer *t, pid_t pid)
     snprintf(link, sizeof(link), "/proc/%d/exe", (int)pid);
     ssize_t len = readlink(link, path, sizeof(path) - 1);
     path[len < 0 ? 0 : len] = '\0';
+    t->has_executed = true;
     if (strstr(path, "sc-monitor")) {
         tracee->role = ROLE_MONITOR;
         tracee->calls = 0;
@@ -116,18 +128,79 @@ on_exec(struct tracer *t, pid_t pid)
     }
 }
 
+/* Calls that a full or broken disk, or want of memory, can fail. */
+static bool
+can_fail(unsigned long long nr)
+{
+    static const int calls[] = {
+        SYS_open,       SYS_openat,    SYS_openat2,   SYS_creat,      SYS_read,       SYS_pread64,
+        SYS_readv,      SYS_write,     SYS_pwrite64,  SYS_writev,     SYS_fsync,      SYS_fdatasync,
+        SYS_syncfs,     SYS_rename,    SYS_renameat,  SYS_renameat2,  SYS_mkdir,      SYS_mkdirat,
+        SYS_link,       SYS_linkat,    SYS_symlink,   SYS_symlinkat,  SYS_unlink,     SYS_unlinkat,
+        SYS_rmdir,      SYS_mknod,     SYS_mknodat,   SYS_fchmod,     SYS_fchmodat,   SYS_fchown,
+        SYS_fchownat,   SYS_utimensat, SYS_ftruncate, SYS_fallocate,  SYS_setxattr,   SYS_fsetxattr,
+        SYS_lsetxattr,  SYS_fgetxattr, SYS_fstat,     SYS_newfstatat, SYS_statx,      SYS_getdents64,
+        SYS_readlinkat, SYS_flock,     SYS_sendfile,  SYS_lseek,      SYS_faccessat2, SYS_copy_file_range,
+        SYS_execve,     SYS_clone,     SYS_vfork,     SYS_clone3,     SYS_pipe2,      SYS_memfd_create,
+    };
+
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+        if (nr == (unsigned long long)calls[i])
+            return true;
+    return false;
+}
+
+/* At the entry the call becomes one that does not exist; at the exit its result becomes the error. */
+static void
+set_failure(pid_t pid, int error)
+{
+#ifdef __x86_64__
+    struct user_regs_struct regs;
+
+    if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+        die("read registers");
+    if (error)
+        regs.rax = (unsigned long long)-(long long)error;
+    else
+        regs.orig_rax = (unsigned long long)-1;
+    if (ptrace(PTRACE_SETREGS, pid, NULL, &regs) < 0)
+        die("write registers");
+#else
+    (void)pid;
+    (void)error;
+    errno = ENOSYS;
+    die("fail a call on this machine");
+#endif
+}
+
 static void
 on_call(struct tracer *t, pid_t pid)
 {
     struct __ptrace_syscall_info info;
     struct tracee *tracee = find(t, pid);
 
+    if (tracee->is_failing) {
+        set_failure(pid, t->error);
+        tracee->is_failing = false;
+        return;
+    }
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY)
         return;
+    if (t->error && (!t->has_executed || !can_fail(info.entry.nr)))
+        return;
+    t->calls[ROLE_ANY]++;
     if (++tracee->calls > t->calls[tracee->role])
         t->calls[tracee->role] = tracee->calls;
-    if (!t->has_killed && t->at && tracee->role == t->target && tracee->calls == t->at) {
-        t->has_killed = true;
+    if (t->has_killed || !t->at ||
+        !(t->target == ROLE_ANY ? t->calls[ROLE_ANY] == t->at : tracee->role == t->target && tracee->calls == t->at))
+        return;
+    t->has_killed = true;
+    if (t->error) {
+        tracee->is_failing = true;
+        set_failure(pid, 0);
+        fprintf(stderr, "kill-at: failed %s at call %lu (number %llu): %s\n", role_names[t->target], t->at,
+                (unsigned long long)info.entry.nr, strerror(t->error));
+    } else {
         kill(pid, SIGKILL);
         fprintf(stderr, "kill-at: killed %s at call %lu (number %llu)\n", role_names[t->target], t->at,
                 (unsigned long long)info.entry.nr);
@@ -154,7 +227,9 @@ on_stop(struct tracer *t, pid_t pid, int status)
         signum = 0;
     }
     /* ESRCH: it has been killed meanwhile. */
-    if (ptrace(t->has_killed ? PTRACE_CONT : PTRACE_SYSCALL, pid, NULL, (void *)(long)signum) < 0 && errno != ESRCH)
+    if (ptrace(t->has_killed && !find(t, pid)->is_failing ? PTRACE_CONT : PTRACE_SYSCALL, pid, NULL,
+               (void *)(long)signum) < 0 &&
+        errno != ESRCH)
         die("ptrace");
 }
 
@@ -189,7 +264,21 @@ role_from_name(const char *name)
             return role;
     if (strcmp(name, "child") == 0)
         return ROLE_LAUNCHER;
-    fprintf(stderr, "kill-at: role must be cli, launcher, child, monitor or init, not \"%s\"\n", name);
+    if (strcmp(name, "any") == 0)
+        return ROLE_ANY;
+    fprintf(stderr, "kill-at: role must be cli, launcher, child, monitor, init or any, not \"%s\"\n", name);
+    exit(2);
+}
+
+static int
+error_from_name(const char *name)
+{
+    static const int errors[] = {ENOSPC, EIO, ENOMEM};
+
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        if (strcmp(name, strerrorname_np(errors[i])) == 0)
+            return errors[i];
+    fprintf(stderr, "kill-at: error must be ENOSPC, EIO or ENOMEM, not \"%s\"\n", name);
     exit(2);
 }
 
@@ -204,8 +293,13 @@ main(int argc, char **argv)
         argv++;
         argc--;
     }
+    if (argc > 2 && strcmp(argv[1], "-e") == 0) {
+        tracer.error = error_from_name(argv[2]);
+        argv += 2;
+        argc -= 2;
+    }
     if (argc < 4) {
-        fprintf(stderr, "usage: kill-at [-r] ROLE N PROGRAM [ARGUMENT...]\n");
+        fprintf(stderr, "usage: kill-at [-r] [-e ERRNO] ROLE N PROGRAM [ARGUMENT...]\n");
         return 2;
     }
     tracer.target = role_from_name(argv[1]);
@@ -224,10 +318,12 @@ main(int argc, char **argv)
         if (pid > 0 && WIFSTOPPED(status))
             on_stop(&tracer, pid, status);
         else if (pid > 0)
-            forget(&tracer, pid);
+            forget(&tracer, pid, status);
     }
+    if (tracer.has_killed && tracer.error)
+        return WIFEXITED(tracer.root_status) ? WEXITSTATUS(tracer.root_status) : 128 + WTERMSIG(tracer.root_status);
     if (tracer.has_killed)
         return 0;
     fprintf(stderr, "kill-at: %s made %lu calls\n", argv[1], tracer.calls[tracer.target]);
-    return 10;
+    return tracer.error ? 250 : 10;
 }
