@@ -128,8 +128,6 @@ make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, str
         return -1;
     if (write_container(engine, arena, out, err) < 0 || (!out->options.starts_now && try_plan(engine, out, err) < 0) ||
         (cid_fd >= 0 && sc_io_write_all(cid_fd, out->id, SC_ID_LEN, err) < 0)) {
-        if (!out->name) /* no claim to release */
-            out->name = (char[]){""};
         (void)!sc_engine_remove_all(engine, out->id, out, false, &ignored);
         return -1;
     }

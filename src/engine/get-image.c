@@ -19,15 +19,40 @@ is_base(const char *image)
            sc_str_eq(ref.tag, "latest");
 }
 
+/* What sc-transfer left in `said`, its standard error, becomes the error: "sc: cause; remedy", or what the dynamic
+ * loader says of it. */
+static int
+fail_as(int said, enum sc_err_kind kind, const char *doing, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    (void)lseek(said, 0, SEEK_SET);
+    if (sc_file_read_fd(said, SC_SMALL_FILE_MAX, &text, err) < 0)
+        return -1;
+    if (text.len == 0)
+        return sc_err_set(err, SC_ERR_KERNEL, "%s: sc-transfer failed", doing);
+    text.data[strcspn(text.data, "\n")] = '\0';
+    if (!sc_str_starts(text.data, "sc: "))
+        return sc_err_set(err, SC_ERR_KERNEL, "%s: sc-transfer failed: %s", doing, text.data);
+    char *remedy = strstr(text.data, "; ");
+    if (remedy)
+        *remedy = '\0';
+    sc_err_set(err, kind, "%s: %s", doing, text.data + strlen("sc: "));
+    return remedy ? sc_err_remedy(err, "%s", remedy + strlen("; ")) : -1;
+}
+
 /* The heavy libraries are in sc-transfer; it finds the store where we have it. */
 static int
 make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err *err)
 {
     const char *argv[] = {NULL, "make-base", NULL};
+    sc_cleanup_fd said = memfd_create("sc-make-base", MFD_CLOEXEC);
     struct sc_strv env = {0};
     char *program = NULL;
     int status = 0;
 
+    if (said < 0)
+        return sc_err_errno(err, errno, "make a file in memory");
     if (sc_engine_program("sc-transfer", arena, &program, err) < 0)
         return -1;
     argv[0] = program;
@@ -36,11 +61,11 @@ make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err 
     sc_strv_set_env(&env, arena, sc_arena_printf(arena, "SC_DATA_ROOT=%s", engine->data_path));
     if (sc_arena_check(arena, err) < 0)
         return -1;
-    if (sc_rootless_spawn(engine, argv, (const char *const *)env.items, -1, STDERR_FILENO, &status, err) < 0)
+    if (sc_rootless_spawn(engine, argv, (const char *const *)env.items, -1, said, &status, err) < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    return sc_err_set(err, SC_ERR_KERNEL, "make the default image \"base\": sc-transfer failed, see above");
+    return fail_as(said, SC_ERR_KERNEL, "make the default image \"base\"", err);
 }
 
 static const char *
@@ -60,7 +85,6 @@ run_pull(const struct sc_engine *engine, const struct sc_create_options *options
 {
     const char *argv[] = {NULL, "--data", engine->data_path, "pull", "--progress", NULL, NULL, NULL, NULL};
     sc_cleanup_fd said = memfd_create("sc-pull", MFD_CLOEXEC);
-    sc_cleanup_buf text = SC_BUF_INIT;
     char *program = NULL;
     int status = 0;
 
@@ -79,17 +103,7 @@ run_pull(const struct sc_engine *engine, const struct sc_create_options *options
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    (void)lseek(said, 0, SEEK_SET);
-    if (sc_file_read_fd(said, SC_SMALL_FILE_MAX, &text, err) < 0)
-        return -1;
-    if (!sc_str_starts(sc_buf_str(&text), "sc: "))
-        return sc_err_set(err, SC_ERR_KERNEL, "pull \"%s\": sc-transfer failed", options->image);
-    text.data[strcspn(text.data, "\n")] = '\0';
-    char *remedy = strstr(text.data, "; ");
-    if (remedy)
-        *remedy = '\0';
-    sc_err_set(err, SC_ERR_NOT_FOUND, "pull \"%s\": %s", options->image, text.data + strlen("sc: "));
-    return remedy ? sc_err_remedy(err, "%s", remedy + strlen("; ")) : -1;
+    return fail_as(said, SC_ERR_NOT_FOUND, sc_arena_printf(arena, "pull \"%s\"", options->image), err);
 }
 
 static bool

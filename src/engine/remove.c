@@ -27,7 +27,8 @@ sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_c
     if (sc_engine_tree_remove(engine, engine->data_fd, path, err) < 0)
         return sc_err_wrap(err, "remove container %.12s", id);
     if (container) {
-        sc_claim_release(engine, "name", container->name, id);
+        if (container->name) /* a creation that failed early has claimed none */
+            sc_claim_release(engine, "name", container->name, id);
         sc_userns_release(engine, container);
     }
     /* Last the directory of the lock we hold: then nobody can mistake what is left for a container. */
