@@ -69,7 +69,7 @@ static const struct {
 
 /* The image has no libraries, so neither may its one program need any. */
 static int
-check_static(const struct sc_host_files *tree, const char *busybox, struct sc_arena *arena, struct sc_err *err)
+check_static(struct sc_host_files *tree, const char *busybox, struct sc_arena *arena, struct sc_err *err)
 {
     sc_cleanup_fd fd = sc_host_open(tree, busybox, O_RDONLY | O_NONBLOCK);
     sc_cleanup_buf text = SC_BUF_INIT;

@@ -136,7 +136,7 @@ matches_name(const char *pattern, const char *name)
 /* ---- from pattern to files ------------------------------------------------------------------------------- */
 
 static bool
-is_elf(const struct sc_host_build *build, const struct sc_host_file *file)
+is_elf(struct sc_host_build *build, const struct sc_host_file *file)
 {
     const char *name = strrchr(file->path, '/');
     sc_cleanup_fd fd = -1;

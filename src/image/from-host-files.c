@@ -91,13 +91,22 @@ insert(struct sc_host_files *files, const char *path, struct sc_host_file **out,
 /* ---- reading the host ------------------------------------------------------------------------------------- */
 
 int
-sc_host_open(const struct sc_host_files *files, const char *path, int flags)
+sc_host_open(struct sc_host_files *files, const char *path, int flags)
 {
-    return sc_path_open(files->root_fd, path, flags | O_CLOEXEC, 0);
+    static const int absences[] = {ENOENT, ENOTDIR, EACCES, EPERM, ELOOP, ENAMETOOLONG, ENXIO, EXDEV};
+    int fd = sc_path_open(files->root_fd, path, flags | O_CLOEXEC, 0);
+
+    if (fd >= 0 || files->failed.kind != SC_ERR_NONE)
+        return fd;
+    for (size_t i = 0; i < SC_ARRAY_LEN(absences); i++)
+        if (fd == -absences[i])
+            return fd;
+    sc_err_errno(&files->failed, -fd, "read host file \"%s\"", path);
+    return fd;
 }
 
 int
-sc_host_stat(const struct sc_host_files *files, const char *path, struct stat *st)
+sc_host_stat(struct sc_host_files *files, const char *path, struct stat *st)
 {
     sc_cleanup_fd fd = sc_host_open(files, path, O_PATH);
 

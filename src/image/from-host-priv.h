@@ -41,8 +41,9 @@ struct sc_host_file {
 };
 
 struct sc_host_files {
-    int root_fd;      /* where the host is read */
-    bool is_own_tree; /* directories are made here, never taken from the host (base-image.c) */
+    int root_fd;          /* where the host is read */
+    struct sc_err failed; /* the first file that is there, but could not be opened: the set would be incomplete */
+    bool is_own_tree;     /* directories are made here, never taken from the host (base-image.c) */
     struct sc_arena *arena;
     struct sc_host_file **items; /* in the order of arrival */
     size_t count, capacity;
@@ -61,10 +62,11 @@ void sc_host_files_release(struct sc_host_files *files);
 #define sc_cleanup_host_files __attribute__((cleanup(sc_host_files_release))) struct sc_host_files
 
 struct sc_host_file *sc_host_files_find(const struct sc_host_files *files, const char *path);
-/* Opens a host path for reading, following links inside the root: the fd or -errno. */
-int sc_host_open(const struct sc_host_files *files, const char *path, int flags);
+/* Opens a host path for reading, following links inside the root: the fd or -errno. Most callers look for what may not
+ * be there; an error that speaks of no absence is remembered, and then the set cannot be written. */
+int sc_host_open(struct sc_host_files *files, const char *path, int flags);
 /* stat(2) inside the root: 0 or -errno */
-int sc_host_stat(const struct sc_host_files *files, const char *path, struct stat *st);
+int sc_host_stat(struct sc_host_files *files, const char *path, struct stat *st);
 /* Adds an absolute host path: its parents, every symlink met, and what it ends at, which *leaf (may be NULL) gets:
  * a directory is added without its content; a leaf of NULL is the root itself. */
 SC_MUST_CHECK int sc_host_files_add(struct sc_host_files *files, const char *path, struct sc_host_file **leaf,

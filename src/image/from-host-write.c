@@ -65,8 +65,8 @@ write_content(const struct sc_host_file *file, int fd, struct sc_tar *tar, struc
 }
 
 static int
-write_file(const struct sc_host_files *files, const struct sc_host_file *file, struct sc_tar_entry *entry,
-           struct sc_tar *tar, struct sc_err *err)
+write_file(struct sc_host_files *files, const struct sc_host_file *file, struct sc_tar_entry *entry, struct sc_tar *tar,
+           struct sc_err *err)
 {
     char capability[64]; /* struct vfs_ns_cap_data has 24 bytes */
     sc_cleanup_fd fd = -1;
@@ -86,8 +86,7 @@ write_file(const struct sc_host_files *files, const struct sc_host_file *file, s
 }
 
 static int
-write_entry(const struct sc_host_files *files, size_t index, struct sc_tar *tar, int64_t *content_size,
-            struct sc_err *err)
+write_entry(struct sc_host_files *files, size_t index, struct sc_tar *tar, int64_t *content_size, struct sc_err *err)
 {
     const struct sc_host_file *file = files->items[index], *twin;
     struct sc_tar_entry entry = {.path = file->path, .mode = file->mode, .size = file->size};
@@ -122,6 +121,10 @@ sc_host_files_write(struct sc_host_files *files, const struct sc_store *store, s
     sc_cleanup_tar tar = SC_TAR_INIT;
     int64_t content_size = 0;
 
+    if (files->failed.kind != SC_ERR_NONE) {
+        *err = files->failed;
+        return -1;
+    }
     if (files->count > 0)
         qsort(files->items, files->count, sizeof(void *), compare_files);
     if (sc_blob_create(store, &writer, err) < 0 || sc_tar_open(&tar, write_to_blob, writer, err) < 0)

@@ -15,7 +15,7 @@
 /* ---- looking programs up --------------------------------------------------------------------------------- */
 
 static bool
-is_program_file(const struct sc_host_build *build, const char *path)
+is_program_file(struct sc_host_build *build, const char *path)
 {
     struct stat st;
 
@@ -24,7 +24,7 @@ is_program_file(const struct sc_host_build *build, const char *path)
 
 /* A shim (of pyenv, rbenv, asdf) is a script that asks its manager for the real program: useless without it. */
 static bool
-is_shim(const struct sc_host_build *build, const char *dir, const char *path)
+is_shim(struct sc_host_build *build, const char *dir, const char *path)
 {
     sc_cleanup_fd fd = -1;
     char magic[2];
