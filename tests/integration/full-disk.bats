@@ -1,0 +1,101 @@
+#!/usr/bin/env bats
+# A disk without room: one clear line, nothing half-made, and all works again once there is room.
+load helpers
+
+setup()
+{
+    sc_setup
+    [ "$(id -u)" -eq 0 ] || skip "mounting a small file system needs root"
+    small=$BATS_TEST_TMPDIR/small
+    mkdir "$small"
+    mount -t tmpfs -o size=32m none "$small"
+    cp -a "$BATS_SUITE_TMPDIR/store" "$small/data"
+    mkdir "$small/run"
+    # What the images are made of is not on the small disk.
+    mkdir "$BATS_TEST_TMPDIR/tree"
+    head -c 100000 /dev/zero >"$BATS_TEST_TMPDIR/tree/file"
+    "$SC" save -o "$BATS_TEST_TMPDIR/base.tar" base
+    export SC_DATA_ROOT=$small/data
+    # The directories of a data root stay.
+    "$SC" create base true | xargs "$SC" rm
+}
+
+teardown()
+{
+    local failed=0
+    sc_teardown_small || failed=1
+    umount "$small" 2>/dev/null || true
+    export SC_DATA_ROOT=$BATS_TEST_TMPDIR/data SC_RUN_ROOT=$BATS_TEST_TMPDIR/run
+    sc_teardown || failed=1
+    return $failed
+}
+
+# Containers of the small disk are removed before it goes.
+sc_teardown_small()
+{
+    [ -d "$small/data" ] || return 0
+    make_room
+    "$SC" ps -aq --no-trunc | xargs -r "$SC" rm -f
+}
+
+# Not a byte is free afterwards.
+fill()
+{
+    ! cat /dev/zero >"$small/filler" 2>/dev/null
+    is "$(df --output=avail "$small" | tail -n 1 | tr -d ' ')" 0
+}
+
+make_room()
+{
+    rm -f "$small/filler"
+}
+
+# What there is, but for locks and the marks of writers.
+listing()
+{
+    (cd "$small" && find . -not -name filler -not -name '*lock*' -not -path './run*' | LC_ALL=C sort)
+}
+
+# refused CODE ARG...: sc says in one line that the disk is full and leaves nothing; with room it works.
+refused()
+{
+    local code=$1 before
+    shift
+    before=$(listing)
+    fill
+    run_sc "$@"
+    expect_error "$code" "no space left on device"
+    is "$output" ""
+    diff <(echo "$before") <(listing)
+    make_room
+    sc_ok "$@"
+}
+
+@test "full disk: no container can be created" {
+    refused 125 create --name one base true
+    sc_ok rm one
+}
+
+@test "full disk: no container can be run" {
+    refused 125 run --rm base true
+    sc_ok ps -aq
+    is "$output" ""
+}
+
+@test "full disk: an image that is not there yet cannot be made" {
+    sc_ok rmi base
+    refused 125 run --rm base true
+}
+
+@test "full disk: nothing can be loaded, imported, collected or named" {
+    sc_ok rmi base
+    refused 125 load -q -i "$BATS_TEST_TMPDIR/base.tar"
+    refused 125 import "$BATS_TEST_TMPDIR/tree" tree
+    refused 125 image from-host -t host cat
+    refused 1 tag base other
+}
+
+@test "full disk: no run root, no container" {
+    export SC_RUN_ROOT=$small/run
+    refused 125 run --rm base true
+}
