@@ -35,6 +35,16 @@ follow()
     [ "${lines[-1]}" = 1 ]
 }
 
+@test "docs: the README's way to try sc-oci" {
+    local dir=$BATS_TEST_TMPDIR/clone
+    mkdir -p "$dir/build"
+    ln -s "$SC_BIN" "$dir/build/bin"
+    commands README.md 'Try sc-oci' | grep -v '^\./dev build$' >"$BATS_TEST_TMPDIR/commands"
+    cd "$dir"
+    run bash -e "$BATS_TEST_TMPDIR/commands"
+    is "$status $output" '0 I am pid 1'
+}
+
 @test "docs: the page about namespaces" {
     follow docs/concepts/namespaces.md 'See it'
     expect_output 'sleep 1000'
