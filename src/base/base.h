@@ -217,6 +217,8 @@ SC_MUST_CHECK int sc_dir_make_at(int dirfd, const char *path, mode_t mode, struc
 SC_MUST_CHECK int sc_dir_open_at(int dirfd, const char *path, struct sc_err *err);
 /* rm -rf of name below dirfd without following links or crossing mounts; absent is success. */
 SC_MUST_CHECK int sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err);
+/* Bytes of disk that the tree at name takes, as du(1) counts; what cannot be read counts nothing. */
+int64_t sc_tree_size_at(int dirfd, const char *name);
 /* flock(2) that dies with its holder. Opens or creates path, locks it exclusive or shared.
  * With wait false, a held lock is SC_ERR_BUSY. Returns the fd that holds the lock. */
 enum sc_lock_mode { SC_LOCK_SHARED, SC_LOCK_EXCLUSIVE };

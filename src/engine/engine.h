@@ -153,6 +153,23 @@ void sc_container_release(struct sc_container *container);
     {                                                                                                                  \
         .lock_fd = -1                                                                                                  \
     }
+/* ---- volumes (volume-list.c) */
+struct sc_volume {
+    char *name, *mountpoint;
+    size_t links;       /* containers that have it */
+    int64_t bytes;      /* of disk */
+    int64_t created_at; /* ns */
+};
+struct sc_volume_list {
+    struct sc_volume *items; /* by name */
+    size_t count;
+};
+SC_MUST_CHECK int sc_volume_list(struct sc_engine *engine, struct sc_arena *arena, struct sc_volume_list *out,
+                                 struct sc_err *err);
+SC_MUST_CHECK int sc_volume_create(struct sc_engine *engine, const char *name, struct sc_err *err);
+/* SC_ERR_NOT_FOUND; SC_ERR_BUSY while a container, running or not, has it. */
+SC_MUST_CHECK int sc_volume_remove(struct sc_engine *engine, const char *name, struct sc_err *err);
+
 /* By name, id or unique id prefix. SC_ERR_NOT_FOUND `no such container: "x"`. Recovers it first where that is needed.
  */
 SC_MUST_CHECK int sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena *arena,

@@ -53,6 +53,9 @@ read_chain(const struct sc_store *store, struct sc_arena *arena, struct sc_image
     (void)snprintf(path, sizeof(path), "sc-chain/%s", sc_digest_hex(image->id));
     if (sc_file_read_at(store->image_fd, path, CHAIN_TEXT_MAX, &text, err) < 0)
         return -1;
+    image->layer_sizes = SC_ARENA_ARRAY(arena, int64_t, image->diff_ids.count + 1);
+    if (!image->layer_sizes)
+        return sc_err_nomem(err);
     for (line = text.data; line && *line; line = end + 1) {
         int64_t bytes = -1;
 
@@ -63,6 +66,8 @@ read_chain(const struct sc_store *store, struct sc_arena *arena, struct sc_image
         *end = '\0';
         if (sc_parse_i64(line + SC_DIGEST_HEX_LEN + 1, &bytes, err) < 0)
             return sc_err_wrap(err, "read \"%s\"", path);
+        if (image->chain_ids.count < image->diff_ids.count)
+            image->layer_sizes[image->chain_ids.count] = bytes;
         sc_strv_add(&image->chain_ids, arena, sc_arena_strndup(arena, line, SC_DIGEST_HEX_LEN));
         image->size += bytes;
     }
@@ -164,7 +169,8 @@ match_id(const struct sc_store *store, const json_t *index, const char *text, co
     return out->count > 0 ? 0 : no_such_image(err, text);
 }
 
-/* name@digest: the manifest's digest, in that repository whatever the tag. */
+/* name@digest: the manifest's digest, in that repository whatever the tag; or the digest of the index it was pulled by.
+ */
 static ssize_t
 find_by_digest(const json_t *index, const struct sc_reference *ref, struct sc_arena *arena)
 {
@@ -176,9 +182,9 @@ find_by_digest(const json_t *index, const struct sc_reference *ref, struct sc_ar
         struct sc_err ignored = SC_ERR_INIT;
         struct sc_reference other;
 
-        if (sc_str_eq(sc_index_digest(item), ref->digest) && text &&
-            sc_reference_parse(text, arena, &other, &ignored) == 0 && sc_str_eq(other.registry, ref->registry) &&
-            sc_str_eq(other.repository, ref->repository))
+        if (text && sc_reference_parse(text, arena, &other, &ignored) == 0 &&
+            sc_str_eq(other.registry, ref->registry) && sc_str_eq(other.repository, ref->repository) &&
+            (sc_str_eq(sc_index_digest(item), ref->digest) || sc_str_eq(other.digest, ref->digest)))
             return (ssize_t)i;
     }
     return -1;
@@ -258,4 +264,19 @@ sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_im
     }
     *out = list;
     return 0;
+}
+
+int
+sc_image_history(const struct sc_store *store, const struct sc_image *image, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_json root = NULL;
+    json_t *history = NULL;
+
+    if (sc_store_read_blob(store, image->id, "an image config", &text, err) < 0 ||
+        sc_json_parse(sc_buf_str(&text), text.len, "image config", &root, err) < 0 ||
+        sc_json_get_arr(root, "history", "image config", &history, err) < 0)
+        return -1;
+    *out = history ? json_incref(history) : json_array();
+    return *out ? 0 : sc_err_nomem(err);
 }

@@ -25,6 +25,7 @@
 #define SC_IMAGE_H
 
 #include "base/base.h"
+#include "base/json.h"
 
 /* ---- references (reference.c): Docker's grammar and defaults ------------------- */
 struct sc_reference {
@@ -81,7 +82,8 @@ struct sc_image {
     struct sc_strv layer_digests; /* of the (compressed) blobs, lowest first */
     struct sc_strv diff_ids;      /* lowest first */
     struct sc_strv chain_ids;     /* hex of each layer's chain id, lowest first: names below layer/ */
-    int64_t size;                 /* bytes of the unpacked diffs as recorded, for images list */
+    int64_t *layer_sizes;         /* bytes of each unpacked diff, as recorded; NULL without sidecar */
+    int64_t size;                 /* their sum */
 };
 /* By name, "name:tag", name@digest, image id or unique id prefix (>= 1 hex digit, as Docker).
  * SC_ERR_NOT_FOUND: `no such image: "x"` with the remedy (sc image load / from-host / "base").
@@ -95,6 +97,10 @@ struct sc_image_list {
 };
 SC_MUST_CHECK int sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_image_list *out,
                                 struct sc_err *err);
+/* The config's "history" (image-spec, config.md): oldest first, an array of objects; an empty one where there is none.
+ */
+SC_MUST_CHECK int sc_image_history(const struct sc_store *store, const struct sc_image *image, json_t **out,
+                                   struct sc_err *err);
 /* SC_ERR_UNSUPPORTED when the image is not for this machine: names both platforms. (i386 runs on amd64.) */
 SC_MUST_CHECK int sc_image_check_platform(const struct sc_image *image, struct sc_err *err);
 /* Decodes an image config blob (application/vnd.oci.image.config.v1+json or Docker's): pure, fuzzed. */

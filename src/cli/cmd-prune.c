@@ -1,0 +1,365 @@
+/* prune: what no container needs, and containers that do not run. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+
+struct prune_options {
+    bool all, force, volumes;
+    struct sc_strv filters;
+};
+
+#define AT(member) offsetof(struct prune_options, member)
+
+static const struct sc_option image_table[] = {
+    {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Every image that no container has, not only those without a name",
+     NULL, NULL},
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h, label=name[=value], label!=..", NULL, NULL},
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option container_table[] = {
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h, label=name[=value], label!=..", NULL, NULL},
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option volume_table[] = {
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option system_table[] = {
+    {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Every image that no container has, not only those without a name",
+     NULL, NULL},
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h, label=name[=value], label!=..", NULL, NULL},
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
+    {"volumes", 0, SC_OPTION_FLAG, AT(volumes), NULL, "Also volumes that no container has", NULL, NULL},
+    {.name = NULL},
+};
+
+/* ---- what is asked for ------------------------------------------------------------------------------------ */
+
+struct prune {
+    const struct prune_options *options;
+    int64_t until; /* CLOCK_REALTIME ns: only what is older; 0: whatever its age */
+    int64_t freed;
+};
+
+static int
+read_filters(struct prune *prune, struct sc_err *err)
+{
+    for (size_t i = 0; i < prune->options->filters.count; i++) {
+        const char *filter = prune->options->filters.items[i];
+        struct sc_err ignored = SC_ERR_INIT;
+        int64_t age;
+
+        if (sc_str_starts(filter, "label=") || sc_str_starts(filter, "label!="))
+            continue;
+        if (!sc_str_starts(filter, "until=")) {
+            sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
+            return sc_err_remedy(err, "give until=TIME or label=NAME[=VALUE]");
+        }
+        filter += strlen("until=");
+        if (sc_time_parse(filter, &prune->until, &ignored) == 0)
+            continue;
+        if (sc_parse_duration(filter, &age, err) < 0)
+            return sc_err_wrap(err, "--filter until");
+        prune->until = sc_time_now() - age;
+    }
+    return 0;
+}
+
+/* "name" or "name=value" */
+static bool
+has_label(const struct sc_strv *labels, const char *wanted)
+{
+    size_t len = strlen(wanted);
+
+    for (size_t i = 0; i < labels->count; i++) {
+        if (strcmp(labels->items[i], wanted) == 0 ||
+            (!strchr(wanted, '=') && strncmp(labels->items[i], wanted, len) == 0 && labels->items[i][len] == '='))
+            return true;
+    }
+    return false;
+}
+
+static bool
+is_chosen(const struct prune *prune, const struct sc_strv *labels, int64_t created)
+{
+    for (size_t i = 0; i < prune->options->filters.count; i++) {
+        const char *filter = prune->options->filters.items[i];
+
+        if (sc_str_starts(filter, "label=") && !has_label(labels, filter + strlen("label=")))
+            return false;
+        if (sc_str_starts(filter, "label!=") && has_label(labels, filter + strlen("label!=")))
+            return false;
+    }
+    return prune->until == 0 || created < prune->until;
+}
+
+static bool
+confirm(const struct prune_options *options, const char *warning)
+{
+    char answer[16];
+
+    if (options->force)
+        return true;
+    (void)printf("%s\nAre you sure you want to continue? [y/N] ", warning);
+    (void)fflush(stdout);
+    if (!fgets(answer, sizeof(answer), stdin))
+        answer[0] = '\0';
+    return answer[0] == 'y' || answer[0] == 'Y';
+}
+
+static void
+print_freed(const struct prune *prune)
+{
+    char size[SC_HUMAN_MAX];
+
+    sc_human_size(prune->freed, size);
+    (void)printf("Total reclaimed space: %s\n", size);
+}
+
+/* ---- containers ---------------------------------------------------------------------------------------------- */
+
+static int
+prune_containers(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
+{
+    struct sc_container_list list = {.items = NULL};
+    bool has_title = false;
+
+    if (sc_engine_list(&cli->engine, true, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct sc_container *c = &list.items[i];
+        struct sc_err one = SC_ERR_INIT;
+        char *dir = sc_arena_printf(&cli->arena, "container/%s", c->id);
+        int64_t bytes;
+
+        if (!dir)
+            return sc_err_nomem(err);
+        if (c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED ||
+            !is_chosen(prune, &c->effective_labels, c->created_at))
+            continue;
+        bytes = sc_tree_size_at(cli->engine.data_fd, dir);
+        if (sc_engine_remove(&cli->engine, c, false, false, &one) < 0) {
+            /* Started or removed meanwhile: then it is not ours to remove. */
+            if (one.kind != SC_ERR_BUSY && one.kind != SC_ERR_NOT_FOUND)
+                sc_print_err(&one);
+            continue;
+        }
+        prune->freed += bytes;
+        if (!has_title)
+            (void)printf("Deleted Containers:\n");
+        has_title = true;
+        (void)printf("%s\n", c->id);
+    }
+    if (has_title)
+        (void)putchar('\n');
+    return 0;
+}
+
+/* ---- images ---------------------------------------------------------------------------------------------------- */
+
+static void
+count_freed(struct prune *prune, const struct sc_image *image, const struct sc_image_removed *removed)
+{
+    for (size_t i = 0; i < removed->deleted.count; i++) {
+        for (size_t k = 0; image->layer_sizes && k < image->chain_ids.count; k++) {
+            if (sc_str_ends(removed->deleted.items[i], image->chain_ids.items[k]))
+                prune->freed += image->layer_sizes[k];
+        }
+    }
+}
+
+/* "Untagged: x" to "untagged: x", as Docker's prune says it. */
+static void
+print_removed(const struct sc_strv *lines)
+{
+    for (size_t i = 0; i < lines->count; i++)
+        (void)printf("%c%s\n", lines->items[i][0] | 0x20, lines->items[i] + 1);
+}
+
+static int
+prune_images(struct sc_cli *cli, struct prune *prune, bool all, struct sc_err *err)
+{
+    struct sc_image_list list = {.items = NULL};
+    bool has_title = false;
+
+    if (sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct sc_image *image = &list.items[i];
+        struct sc_image_removed removed = {.deleted = {0}};
+        struct sc_err ignored = SC_ERR_INIT, one = SC_ERR_INIT;
+        int64_t created = 0;
+
+        if (image->created)
+            (void)!sc_time_parse(image->created, &created, &ignored);
+        if ((image->name && !all) || !is_chosen(prune, &image->config.labels, created) ||
+            sc_engine_image_in_use(image->id, &cli->engine))
+            continue;
+        if (sc_image_remove(&cli->engine.store, image->name ? image->name : image->id, false, sc_engine_image_in_use,
+                            &cli->engine, &cli->arena, &removed, &one) < 0) {
+            /* In use since a moment ago, or gone with another of its names. */
+            if (one.kind != SC_ERR_BUSY && one.kind != SC_ERR_NOT_FOUND)
+                sc_print_err(&one);
+            continue;
+        }
+        if (!has_title)
+            (void)printf("Deleted Images:\n");
+        has_title = true;
+        print_removed(&removed.untagged);
+        print_removed(&removed.deleted);
+        count_freed(prune, image, &removed);
+    }
+    if (has_title)
+        (void)putchar('\n');
+    return 0;
+}
+
+/* ---- volumes ------------------------------------------------------------------------------------------------------
+ */
+
+static int
+prune_volumes(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
+{
+    struct sc_volume_list list = {.items = NULL};
+    bool has_title = false;
+
+    if (sc_volume_list(&cli->engine, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        if (list.items[i].links > 0)
+            continue;
+        if (sc_volume_remove(&cli->engine, list.items[i].name, &one) < 0) {
+            sc_print_err(&one);
+            continue;
+        }
+        prune->freed += list.items[i].bytes;
+        if (!has_title)
+            (void)printf("Deleted Volumes:\n");
+        has_title = true;
+        (void)printf("%s\n", list.items[i].name);
+    }
+    if (has_title)
+        (void)putchar('\n');
+    return 0;
+}
+
+/* ---- commands -----------------------------------------------------------------------------------------------------
+ */
+
+static int
+begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, const char *warning, bool *goes_on,
+      struct sc_err *err)
+{
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, options, &args, err) < 0)
+        return -1;
+    prune->options = options;
+    if (read_filters(prune, err) < 0)
+        return -1;
+    *goes_on = confirm(options, warning);
+    return *goes_on ? sc_cli_engine(cli, err) : 0;
+}
+
+static int
+run_image(struct sc_cli *cli, struct sc_err *err)
+{
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+    bool goes_on;
+
+    if (begin(cli, &options, &prune, "WARNING! This will remove images that no container has.", &goes_on, err) < 0 ||
+        (goes_on && prune_images(cli, &prune, options.all, err) < 0))
+        return -1;
+    if (goes_on)
+        print_freed(&prune);
+    return 0;
+}
+
+static int
+run_container(struct sc_cli *cli, struct sc_err *err)
+{
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+    bool goes_on;
+
+    if (begin(cli, &options, &prune, "WARNING! This will remove all stopped containers.", &goes_on, err) < 0 ||
+        (goes_on && prune_containers(cli, &prune, err) < 0))
+        return -1;
+    if (goes_on)
+        print_freed(&prune);
+    return 0;
+}
+
+static int
+run_volume(struct sc_cli *cli, struct sc_err *err)
+{
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+    bool goes_on;
+
+    if (begin(cli, &options, &prune, "WARNING! This will remove all volumes that no container has.", &goes_on, err) <
+            0 ||
+        (goes_on && prune_volumes(cli, &prune, err) < 0))
+        return -1;
+    if (goes_on)
+        print_freed(&prune);
+    return 0;
+}
+
+static int
+run_system(struct sc_cli *cli, struct sc_err *err)
+{
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+    bool goes_on;
+
+    if (begin(cli, &options, &prune,
+              "WARNING! This will remove:\n  - all stopped containers\n  - images that no container has", &goes_on,
+              err) < 0)
+        return -1;
+    if (!goes_on)
+        return 0;
+    if (prune_containers(cli, &prune, err) < 0 || prune_images(cli, &prune, options.all, err) < 0 ||
+        (options.volumes && prune_volumes(cli, &prune, err) < 0))
+        return -1;
+    print_freed(&prune);
+    return 0;
+}
+
+const struct sc_command sc_cmd_image_prune = {
+    .name = "image prune",
+    .synopsis = "[OPTIONS]",
+    .help = "Remove images that nothing needs",
+    .options = image_table,
+    .run = run_image,
+};
+
+const struct sc_command sc_cmd_container_prune = {
+    .name = "container prune",
+    .synopsis = "[OPTIONS]",
+    .help = "Remove containers that do not run",
+    .options = container_table,
+    .run = run_container,
+};
+
+const struct sc_command sc_cmd_volume_prune = {
+    .name = "volume prune",
+    .synopsis = "[OPTIONS]",
+    .help = "Remove volumes that no container has",
+    .options = volume_table,
+    .run = run_volume,
+};
+
+const struct sc_command sc_cmd_system_prune = {
+    .name = "system prune",
+    .synopsis = "[OPTIONS]",
+    .help = "Remove what nothing needs",
+    .options = system_table,
+    .run = run_system,
+};

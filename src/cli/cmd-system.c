@@ -1,0 +1,255 @@
+/* sc system df: what takes the disk, and what of it could go. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct df_options {
+    bool verbose;
+    char *format;
+};
+
+#define AT(member) offsetof(struct df_options, member)
+
+static const struct sc_option table[] = {
+    {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
+    {"verbose", 'v', SC_OPTION_FLAG, AT(verbose), NULL, "Show each image, container and volume", NULL, NULL},
+    {.name = NULL},
+};
+
+static const struct sc_column columns[] = {
+    {"Type", "TYPE"}, {"TotalCount", "TOTAL"},        {"Active", "ACTIVE"},
+    {"Size", "SIZE"}, {"Reclaimable", "RECLAIMABLE"}, {NULL, NULL},
+};
+
+struct usage {
+    struct sc_image_list images;
+    struct sc_container_list containers;
+    struct sc_volume_list volumes;
+    int64_t *container_bytes;
+    json_t *active; /* hex digits of layers and blobs that images in use need, as members */
+};
+
+static bool
+image_is_active(const struct usage *usage, const struct sc_image *image)
+{
+    for (size_t i = 0; i < usage->containers.count; i++) {
+        if (sc_str_eq(usage->containers.items[i].image_id, image->id))
+            return true;
+    }
+    return false;
+}
+
+static const char *
+hex_of(const char *digest)
+{
+    const char *colon = strchr(digest, ':');
+
+    return colon ? colon + 1 : digest;
+}
+
+static void
+mark(json_t *set, const struct sc_strv *digests)
+{
+    for (size_t i = 0; i < digests->count; i++)
+        (void)json_object_set_new(set, hex_of(digests->items[i]), json_true());
+}
+
+static int
+look(struct sc_cli *cli, struct usage *usage, struct sc_err *err)
+{
+    if (sc_image_list(&cli->engine.store, &cli->arena, &usage->images, err) < 0 ||
+        sc_engine_list(&cli->engine, true, &cli->arena, &usage->containers, err) < 0 ||
+        sc_volume_list(&cli->engine, &cli->arena, &usage->volumes, err) < 0)
+        return -1;
+    usage->container_bytes = SC_ARENA_ARRAY(&cli->arena, int64_t, usage->containers.count + 1);
+    if (!usage->container_bytes)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < usage->containers.count; i++) {
+        char *dir = sc_arena_printf(&cli->arena, "container/%s", usage->containers.items[i].id);
+
+        if (!dir)
+            return sc_err_nomem(err);
+        usage->container_bytes[i] = sc_tree_size_at(cli->engine.data_fd, dir);
+    }
+    for (size_t i = 0; i < usage->images.count; i++) {
+        const struct sc_image *image = &usage->images.items[i];
+
+        if (!image_is_active(usage, image))
+            continue;
+        mark(usage->active, &image->chain_ids);
+        mark(usage->active, &image->layer_digests);
+        (void)json_object_set_new(usage->active, hex_of(image->id), json_true());
+        (void)json_object_set_new(usage->active, hex_of(image->manifest_digest), json_true());
+    }
+    return 0;
+}
+
+/* Adds up the entries of a directory of layers or blobs; those that are active also to *active. */
+static void
+add_up(int at_fd, const char *name, const json_t *set, int64_t *total, int64_t *active)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd fd = sc_dir_open_at(at_fd, name, &ignored);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!dir)
+        return;
+    (void)sc_steal_fd(&fd);
+    while ((entry = readdir(dir))) {
+        int64_t bytes;
+
+        if (entry->d_name[0] == '.')
+            continue;
+        bytes = sc_tree_size_at(dirfd(dir), entry->d_name);
+        *total += bytes;
+        if (json_object_get(set, entry->d_name))
+            *active += bytes;
+    }
+}
+
+static void
+add_row(json_t *rows, const char *type, size_t count, size_t active, int64_t bytes, int64_t free_bytes)
+{
+    char size[SC_HUMAN_MAX], reclaimable[SC_HUMAN_MAX];
+
+    sc_human_size(bytes, size);
+    sc_human_size(free_bytes, reclaimable);
+    (void)json_array_append_new(
+        rows, json_pack("{s:o, s:o, s:s, s:o, s:s}", "Active", json_sprintf("%zu", active), "Reclaimable",
+                        bytes > 0 ? json_sprintf("%s (%lld%%)", reclaimable, (long long)(free_bytes * 100 / bytes))
+                                  : json_string(reclaimable),
+                        "Size", size, "TotalCount", json_sprintf("%zu", count), "Type", type));
+}
+
+static void
+add_images(struct sc_cli *cli, const struct usage *usage, json_t *rows)
+{
+    int64_t total = 0, active = 0;
+    size_t active_count = 0;
+
+    for (size_t i = 0; i < usage->images.count; i++)
+        active_count += image_is_active(usage, &usage->images.items[i]);
+    add_up(cli->engine.data_fd, "layer", usage->active, &total, &active);
+    add_up(cli->engine.store.image_fd, "blobs/sha256", usage->active, &total, &active);
+    add_row(rows, "Images", usage->images.count, active_count, total, total - active);
+}
+
+static void
+add_containers(const struct usage *usage, json_t *rows)
+{
+    int64_t total = 0, idle = 0;
+    size_t running = 0;
+
+    for (size_t i = 0; i < usage->containers.count; i++) {
+        enum sc_status status = usage->containers.items[i].status;
+        bool runs = status == SC_STATUS_RUNNING || status == SC_STATUS_PAUSED;
+
+        total += usage->container_bytes[i];
+        idle += runs ? 0 : usage->container_bytes[i];
+        running += runs;
+    }
+    add_row(rows, "Containers", usage->containers.count, running, total, idle);
+}
+
+static void
+add_volumes(const struct usage *usage, json_t *rows)
+{
+    int64_t total = 0, idle = 0;
+    size_t linked = 0;
+
+    for (size_t i = 0; i < usage->volumes.count; i++) {
+        const struct sc_volume *volume = &usage->volumes.items[i];
+
+        total += volume->bytes;
+        idle += volume->links > 0 ? 0 : volume->bytes;
+        linked += volume->links > 0;
+    }
+    add_row(rows, "Local Volumes", usage->volumes.count, linked, total, idle);
+}
+
+/* ---- -v ---------------------------------------------------------------------------------------------------- */
+
+static void
+print_part(const char *title, const char *text)
+{
+    sc_cleanup_buf out = SC_BUF_INIT;
+
+    sc_table_align(text, &out);
+    (void)printf("%s space usage:\n\n%s\n", title, sc_buf_str(&out));
+}
+
+static void
+print_verbose(const struct usage *usage, struct sc_arena *arena)
+{
+    sc_cleanup_buf images = SC_BUF_INIT, containers = SC_BUF_INIT, volumes = SC_BUF_INIT;
+    char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
+
+    sc_buf_adds(&images, "IMAGE\tIMAGE ID\tSIZE\tCONTAINERS\n");
+    for (size_t i = 0; i < usage->images.count; i++) {
+        const struct sc_image *image = &usage->images.items[i];
+        struct sc_err ignored = SC_ERR_INIT;
+        struct sc_reference ref;
+        size_t users = 0;
+
+        for (size_t k = 0; k < usage->containers.count; k++)
+            users += sc_str_eq(usage->containers.items[k].image_id, image->id);
+        sc_human_size(image->size, size);
+        sc_buf_addf(&images, "%s\t%.12s\t%s\t%zu\n",
+                    image->name && sc_reference_parse(image->name, arena, &ref, &ignored) == 0
+                        ? sc_reference_shown(&ref, arena)
+                        : "<none>",
+                    hex_of(image->id), size, users);
+    }
+    sc_buf_adds(&containers, "CONTAINER ID\tIMAGE\tSIZE\tCREATED\tNAMES\n");
+    for (size_t i = 0; i < usage->containers.count; i++) {
+        const struct sc_container *c = &usage->containers.items[i];
+
+        sc_human_size(usage->container_bytes[i], size);
+        sc_human_duration(sc_time_now() - c->created_at, since);
+        sc_buf_addf(&containers, "%.12s\t%s\t%s\t%s ago\t%s\n", c->id, c->image_name ? c->image_name : "", size, since,
+                    c->name);
+    }
+    sc_buf_adds(&volumes, "VOLUME NAME\tLINKS\tSIZE\n");
+    for (size_t i = 0; i < usage->volumes.count; i++) {
+        sc_human_size(usage->volumes.items[i].bytes, size);
+        sc_buf_addf(&volumes, "%s\t%zu\t%s\n", usage->volumes.items[i].name, usage->volumes.items[i].links, size);
+    }
+    print_part("Images", sc_buf_str(&images));
+    print_part("Containers", sc_buf_str(&containers));
+    print_part("Local Volumes", sc_buf_str(&volumes));
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    struct df_options options = {.verbose = false};
+    struct sc_list_format how = {
+        .columns = columns, .default_table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}"};
+    sc_cleanup_json rows = json_array();
+    sc_cleanup_json active = json_object();
+    struct usage usage = {.active = active};
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 || look(cli, &usage, err) < 0)
+        return -1;
+    if (options.verbose && !options.format) {
+        print_verbose(&usage, &cli->arena);
+        return 0;
+    }
+    add_images(cli, &usage, rows);
+    add_containers(&usage, rows);
+    add_volumes(&usage, rows);
+    how.format = options.format;
+    return sc_list_print(&how, rows, err);
+}
+
+const struct sc_command sc_cmd_system_df = {
+    .name = "system df",
+    .synopsis = "[OPTIONS]",
+    .help = "Show what takes disk space",
+    .options = table,
+    .run = run,
+};

@@ -1,0 +1,214 @@
+/* sc volume: ls, create, rm, inspect, prune. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct volume_options {
+    bool quiet, force;
+    char *format, *driver;
+    struct sc_strv labels, opts, filters;
+};
+
+#define AT(member) offsetof(struct volume_options, member)
+
+static const struct sc_option ls_table[] = {
+    {"filter", 'f', SC_OPTION_STRV, AT(filters), "filter", "name=.., dangling=true|false", NULL, NULL},
+    {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
+    {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show names only", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option create_table[] = {
+    {"driver", 'd', SC_OPTION_STR, AT(driver), "driver", "local, the only one", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option rm_table[] = {
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "One that does not exist is no failure", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option inspect_table[] = {
+    {"format", 'f', SC_OPTION_STR, AT(format), "how", "json, or a Go template", NULL, NULL},
+    {.name = NULL},
+};
+
+static const struct sc_column columns[] = {
+    {"Driver", "DRIVER"}, {"Name", "VOLUME NAME"}, {"Mountpoint", "MOUNTPOINT"},
+    {"Links", "LINKS"},   {"Size", "SIZE"},        {NULL, NULL},
+};
+
+static json_t *
+row_of(const struct sc_volume *volume)
+{
+    char size[SC_HUMAN_MAX];
+
+    sc_human_size(volume->bytes, size);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Driver", "local", "Labels", "", "Links",
+                     volume->links > 0 ? "1" : "0", "Mountpoint", volume->mountpoint, "Name", volume->name, "Scope",
+                     "local", "Size", size);
+}
+
+static int
+is_shown(const struct sc_volume *volume, const struct sc_strv *filters, bool *out, struct sc_err *err)
+{
+    *out = true;
+    for (size_t i = 0; i < filters->count; i++) {
+        const char *filter = filters->items[i];
+
+        if (sc_str_starts(filter, "name=")) {
+            *out = *out && strstr(volume->name, filter + strlen("name="));
+        } else if (sc_str_starts(filter, "dangling=")) {
+            bool wanted;
+
+            if (sc_parse_bool(filter + strlen("dangling="), &wanted, err) < 0)
+                return sc_err_wrap(err, "--filter dangling");
+            *out = *out && (volume->links == 0) == wanted;
+        } else {
+            return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
+        }
+    }
+    return 0;
+}
+
+static int
+run_ls(struct sc_cli *cli, struct sc_err *err)
+{
+    struct volume_options options = {.quiet = false};
+    struct sc_list_format how = {.columns = columns, .default_table = "{{.Driver}}\t{{.Name}}"};
+    struct sc_volume_list list = {.items = NULL};
+    sc_cleanup_json rows = json_array();
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_volume_list(&cli->engine, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        bool shown;
+
+        if (is_shown(&list.items[i], &options.filters, &shown, err) < 0)
+            return -1;
+        if (shown)
+            (void)json_array_append_new(rows, row_of(&list.items[i]));
+    }
+    how.format = options.quiet && !options.format ? "{{.Name}}" : options.format;
+    return sc_list_print(&how, rows, err);
+}
+
+static int
+run_create(struct sc_cli *cli, struct sc_err *err)
+{
+    struct volume_options options = {.quiet = false};
+    struct sc_strv args = {0};
+    char id[SC_ID_LEN + 1];
+    const char *name = id;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0)
+        return -1;
+    if (options.driver && strcmp(options.driver, "local") != 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "volume driver \"%.80s\": only local is known", options.driver);
+    if (args.count > 0)
+        name = args.items[0];
+    else if (sc_id_random(id, err) < 0)
+        return -1;
+    if (sc_cli_engine(cli, err) < 0 || sc_volume_create(&cli->engine, name, err) < 0)
+        return -1;
+    (void)printf("%s\n", name);
+    return 0;
+}
+
+static int
+run_rm(struct sc_cli *cli, struct sc_err *err)
+{
+    struct volume_options options = {.quiet = false};
+    struct sc_strv args = {0};
+    int status = 0;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    for (size_t i = 0; i < args.count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        if (sc_volume_remove(&cli->engine, args.items[i], &one) == 0) {
+            (void)printf("%s\n", args.items[i]);
+        } else if (!options.force || one.kind != SC_ERR_NOT_FOUND) {
+            sc_print_err(&one);
+            status = 1;
+        }
+    }
+    return status;
+}
+
+static int
+run_inspect(struct sc_cli *cli, struct sc_err *err)
+{
+    struct volume_options options = {.quiet = false};
+    struct sc_volume_list list = {.items = NULL};
+    sc_cleanup_json out = json_array();
+    struct sc_strv args = {0};
+    int status = 0;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_volume_list(&cli->engine, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < args.count; i++) {
+        const struct sc_volume *found = NULL;
+        char created[SC_TIME_MAX];
+
+        for (size_t k = 0; k < list.count; k++)
+            found = strcmp(list.items[k].name, args.items[i]) == 0 ? &list.items[k] : found;
+        if (!found) {
+            struct sc_err one = SC_ERR_INIT;
+
+            (void)sc_err_set(&one, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", args.items[i]);
+            sc_print_err(&one);
+            status = 1;
+            continue;
+        }
+        sc_time_format(found->created_at, created);
+        (void)json_array_append_new(out, json_pack("{s:s, s:s, s:{}, s:s, s:s, s:{}, s:s}", "CreatedAt", created,
+                                                   "Driver", "local", "Labels", "Mountpoint", found->mountpoint, "Name",
+                                                   found->name, "Options", "Scope", "local"));
+    }
+    if (!options.format || !*options.format)
+        return sc_object_print(NULL, out, err) < 0 ? -1 : status;
+    for (size_t i = 0; i < json_array_size(out); i++) {
+        if (sc_object_print(options.format, json_array_get(out, i), err) < 0)
+            return -1;
+    }
+    return status;
+}
+
+const struct sc_command sc_cmd_volume_ls = {
+    .name = "volume ls",
+    .synopsis = "[OPTIONS]",
+    .help = "List volumes",
+    .options = ls_table,
+    .run = run_ls,
+};
+
+const struct sc_command sc_cmd_volume_create = {
+    .name = "volume create",
+    .synopsis = "[OPTIONS] [NAME]",
+    .help = "Make a volume",
+    .options = create_table,
+    .args_max = 1,
+    .run = run_create,
+};
+
+const struct sc_command sc_cmd_volume_rm = {
+    .name = "volume rm",
+    .synopsis = "[OPTIONS] VOLUME...",
+    .help = "Remove volumes",
+    .options = rm_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_rm,
+};
+
+const struct sc_command sc_cmd_volume_inspect = {
+    .name = "volume inspect",
+    .synopsis = "[OPTIONS] VOLUME...",
+    .help = "Print all that is known of volumes",
+    .options = inspect_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_inspect,
+};

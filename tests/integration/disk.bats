@@ -1,0 +1,135 @@
+#!/usr/bin/env bats
+# What takes the disk, and what removes it: history, prune, system df, volumes.
+load helpers
+
+# du's own sum of what the engine says is in images, containers and volumes.
+du_of()
+{
+    du -s --block-size=1 "$@" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }'
+}
+
+@test "history: one line a step, the image's id on the newest" {
+    printf 'x' >"$BATS_TEST_TMPDIR/x"
+    tar -C "$BATS_TEST_TMPDIR" -c x | "$SC" import -c 'CMD ["x"]' -m 'a comment' - made >/dev/null
+    sc_ok history made
+    is "$(head -n 1 <<<"$output" | tr -s ' ')" "IMAGE CREATED CREATED BY SIZE COMMENT"
+    is "$(wc -l <<<"$output")" 2
+    expect_output "$("$SC" inspect made --format '{{.Id}}' | cut -c 8-19)"
+    sc_ok history --format json base
+    is "$(jq -r .ID <<<"$output" | head -n 1)" "$("$SC" inspect base --format '{{.Id}}' | cut -c 8-19)"
+    sc_ok history -q --no-trunc base
+    is "$(head -n 1 <<<"$output")" "$("$SC" inspect base --format '{{.Id}}')"
+    sc_fails 1 history nosuch
+    expect_error 1 "no such image"
+}
+
+@test "image prune: nameless images go, named ones only with -a, used ones never" {
+    for i in 1 2; do
+        echo "$i" >"$BATS_TEST_TMPDIR/f"
+        tar -C "$BATS_TEST_TMPDIR" -c f | "$SC" import - twice >/dev/null
+    done
+    is "$("$SC" images -q | wc -l)" 3
+    sc_ok image prune -f
+    expect_output "Deleted Images:"
+    matches "$output" 'Total reclaimed space: [0-9.]+k?B'
+    is "$("$SC" images -q | wc -l)" 2
+    sc_ok create --name holder base true
+    sc_ok image prune -af
+    expect_output "untagged: twice:latest"
+    sc_ok images -q
+    is "$(wc -l <<<"$output")" 1
+    sc_ok start holder
+    sc_ok image prune -f --filter until=1h
+    sc_fails 1 image prune -f --filter colour=red
+    expect_error 1 "invalid filter"
+}
+
+@test "prune asks first, and does nothing without a yes" {
+    sc_ok create --name stopped base true
+    run --separate-stderr "$SC" container prune <<<n
+    expect 0
+    expect_output "WARNING! This will remove all stopped containers."
+    expect_output "[y/N]"
+    sc_ok inspect stopped
+    run --separate-stderr "$SC" container prune <<<y
+    expect 0
+    expect_output "Deleted Containers:"
+    sc_fails 1 inspect stopped
+}
+
+@test "container prune leaves what runs, and what a filter excepts" {
+    sc_ok run -d --name runs base sleep 1000
+    sc_ok create --name kept --label keep=1 base true
+    sc_ok create --name gone base true
+    sc_ok container prune -f --filter 'label!=keep'
+    is "$("$SC" ps -a --format '{{.Names}}' | sort | tr '\n' ' ')" "kept runs "
+    sc_ok container prune -f --filter until=1h
+    is "$("$SC" ps -aq | wc -l)" 2
+    sc_ok container prune -f
+    is "$("$SC" ps -a --format '{{.Names}}')" runs
+}
+
+@test "system df adds up to what du says" {
+    sc_ok run --name one base sh -c 'head -c 3000000 /dev/urandom >/big'
+    sc_ok volume create vol
+    head -c 2000000 /dev/urandom >"$SC_DATA_ROOT/volume/vol/_data/file"
+    sc_ok system df --format json
+    local images containers volumes
+    images=$(jq -r 'select(.Type == "Images") | .Size' <<<"$output")
+    containers=$(jq -r 'select(.Type == "Containers") | .Size' <<<"$output")
+    volumes=$(jq -r 'select(.Type == "Local Volumes") | .Size' <<<"$output")
+    human() { awk -v n="$1" 'BEGIN { split("B kB MB GB", u, " "); i = 1; while (n >= 999.5) { n /= 1000; i++ } printf "%.3g%s", n, u[i] }'; }
+    is "$containers" "$(human "$(du_of "$SC_DATA_ROOT"/container/*)")"
+    is "$volumes" "$(human "$(du_of "$SC_DATA_ROOT"/volume/*)")"
+    # The store's blobs are linked from the suite's: du counts a file of several names once, df each name's share.
+    is "$(jq -r 'select(.Type == "Images") | .TotalCount + "/" + .Active' <<<"$output")" 1/1
+    is "$(jq -r 'select(.Type == "Containers") | .TotalCount + "/" + .Active' <<<"$output")" 1/0
+    is "$(jq -r 'select(.Type == "Local Volumes") | .Reclaimable' <<<"$output")" "$volumes (100%)"
+    [ -n "$images" ]
+    sc_ok system df -v
+    expect_output "Containers space usage:"
+    expect_output "vol"
+}
+
+@test "system prune takes stopped containers and unused images; volumes when told" {
+    sc_ok run --name done base true
+    sc_ok volume create vol
+    sc_ok system prune -af
+    is "$("$SC" ps -aq)" ""
+    is "$("$SC" images -q)" ""
+    is "$("$SC" volume ls -q)" vol
+    sc_ok system prune -f --volumes
+    is "$("$SC" volume ls -q)" ""
+}
+
+@test "volume: create, ls, inspect, rm" {
+    sc_ok volume create mine
+    is "$output" mine
+    sc_ok run --rm -v mine:/data base sh -c 'echo kept >/data/file'
+    sc_ok run --rm -v mine:/data base cat /data/file
+    is "$output" kept
+    sc_ok volume ls
+    is "$(head -n 1 <<<"$output" | tr -s ' ')" "DRIVER VOLUME NAME"
+    sc_ok volume inspect mine
+    is "$(jq -r '.[0].Mountpoint' <<<"$output")" "$SC_DATA_ROOT/volume/mine/_data"
+    sc_ok volume inspect -f '{{.Name}}' mine
+    is "$output" mine
+    sc_ok create --name holder -v mine:/data base true
+    sc_fails 1 volume rm mine
+    expect_error 1 "container \"holder\" has it"
+    is "$("$SC" volume ls -qf dangling=true)" ""
+    sc_ok rm holder
+    is "$("$SC" volume ls -qf dangling=true)" mine
+    sc_ok volume rm mine
+    sc_fails 1 volume rm mine
+    expect_error 1 "no such volume: \"mine\""
+    sc_ok volume rm -f mine
+    sc_ok volume create
+    matches "$output" '^[0-9a-f]{64}$'
+    sc_ok volume prune -f
+    expect_output "Deleted Volumes:"
+    sc_fails 1 volume create ../evil
+    expect_error 1 "invalid volume name"
+    sc_fails 1 volume create -d nfs x1
+    expect_error 1 "only local is known"
+}
