@@ -30,7 +30,7 @@ export SC SC_OCI SC_BIN SC_WHERE
 # Once for the suite: the store that every test starts from, and a root file system for bundles.
 sc_suite_setup()
 {
-    local applet suite=$BATS_SUITE_TMPDIR
+    local suite=$BATS_SUITE_TMPDIR
 
     export SC_DATA_ROOT=$suite/data SC_RUN_ROOT=$suite/run
     mkdir -p "$SC_DATA_ROOT" "$SC_RUN_ROOT"
@@ -38,6 +38,13 @@ sc_suite_setup()
     rm -rf "$suite/store"
     mkdir "$suite/store"
     cp -a "$SC_DATA_ROOT/image" "$SC_DATA_ROOT/layer" "$suite/store/"
+    sc_suite_rootfs
+}
+
+# A root file system of busybox alone.
+sc_suite_rootfs()
+{
+    local applet suite=$BATS_SUITE_TMPDIR
 
     mkdir -p "$suite"/rootfs/{bin,proc,sys,dev,tmp,etc,root,run}
     cp "$(type -P busybox)" "$suite/rootfs/bin/busybox"

@@ -1,0 +1,200 @@
+# helpers: what the tests of engines stand on, over tests/integration/helpers.bash. tests/engines/run gives them a pid, a
+# mount and a network namespace of their own with an empty /run, so nothing here can reach an engine of the host's.
+#
+#   ENGINE_RUNTIME            the OCI runtime under test (default: sc-oci of the build); tests/engines/run --runtime NAME
+#   RUNTIME_NAME              its base name
+#   ENGINE_IMAGE              the root of the image `base` as a tar; ENGINE_ARCHIVE the same as a docker-archive
+#
+#   ok CMD...                 runs it and demands success: $output, $stderr
+#   fails CODE CMD...         runs it and demands this exit status
+#   pm ARG...                 podman on the runtime              d ARG...   docker at the daemon that docker_up started
+#   c ARG...                  ctr at containerd_up's daemon
+#   terminal STEP... -- CMD   tests/tools/terminal
+#   limit PID V2 CTRL V1      what the kernel has of a limit; "-" where that version has none
+# shellcheck source=tests/integration/helpers.bash
+source "$(dirname "${BASH_SOURCE[0]}")/../integration/helpers.bash"
+
+ENGINES=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ENGINE_RUNTIME=${SC_ENGINE_RUNTIME:-$SC_OCI}
+RUNTIME_NAME=$(basename "$ENGINE_RUNTIME")
+# Hard limits cannot be raised everywhere, and engines like to ask for more than there is.
+ENGINE_NOFILE=1024
+
+ok()
+{
+    last_command="$*"
+    run --separate-stderr "$@"
+    expect 0
+}
+
+fails()
+{
+    local code=$1
+    shift
+    last_command="$*"
+    run --separate-stderr "-$code" "$@"
+    expect "$code"
+}
+
+terminal()
+{
+    python3 "$ENGINES/../tools/terminal" "$@"
+}
+
+limit()
+{
+    cgroup_value "$@"
+}
+
+# A daemon's log is what explains a failure.
+show_log()
+{
+    echo "last lines of $1:"
+    tail -n "${2:-30}" "$1" | sed 's/^/    /'
+}
+
+# ---- the image ----------------------------------------------------------------------------------
+
+# The suite's root as a tar, and as the archive that `docker save` writes, which containerd imports.
+engine_image()
+{
+    local dir=$1 digest
+    mkdir -p "$dir/archive"
+    tar -C "$BATS_SUITE_TMPDIR/rootfs" --owner 0 --group 0 -cf "$dir/image.tar" .
+    cp "$dir/image.tar" "$dir/archive/layer.tar"
+    digest=$(sha256sum "$dir/image.tar" | cut -d' ' -f1)
+    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        "$digest" >"$dir/archive/config.json"
+    echo '[{"Config":"config.json","RepoTags":["docker.io/library/base:latest"],"Layers":["layer.tar"]}]' >"$dir/archive/manifest.json"
+    tar -C "$dir/archive" -cf "$dir/archive.tar" manifest.json config.json layer.tar
+    rm -r "$dir/archive"
+}
+ENGINE_IMAGE=$BATS_SUITE_TMPDIR/image.tar
+ENGINE_ARCHIVE=$BATS_SUITE_TMPDIR/archive.tar
+
+# ---- set-up ----------------------------------------------------------------------------------------
+
+# SC_RUN_ROOT is looked at by leftovers: here it is where sc-oci keeps the state of podman's containers.
+engine_setup()
+{
+    export SC_RUN_ROOT=/run/$RUNTIME_NAME SC_DATA_ROOT=$BATS_TEST_TMPDIR/none
+    leftovers >"$BATS_TEST_TMPDIR/before"
+}
+
+engine_teardown()
+{
+    leftovers_check "$BATS_TEST_TMPDIR/before"
+}
+
+# Ends a daemon that this test started, and waits for it.
+end_daemon()
+{
+    local pid=$1
+    [ -n "$pid" ] && kill "$pid" 2>/dev/null || return 0
+    wait_until has_ended "$pid" || kill -KILL "$pid"
+}
+
+# ---- podman -----------------------------------------------------------------------------------------
+
+# Once for a file: a store with the image, and the cgroup parents that podman never removes.
+podman_up()
+{
+    PODMAN_DIR=$BATS_FILE_TMPDIR/podman
+    mkdir -p "$PODMAN_DIR/tmp"
+    PM=$PODMAN_DIR/pm
+    export PODMAN_DIR PM CONTAINERS_CONF=$PODMAN_DIR/containers.conf
+    cat >"$CONTAINERS_CONF" <<END
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+lock_type = "file"
+tmp_dir = "$PODMAN_DIR/libpod"
+runtime_supports_json = ["$RUNTIME_NAME"]
+runtime_supports_nocgroups = ["sc-oci", "crun"]
+[engine.runtimes]
+$RUNTIME_NAME = ["$ENGINE_RUNTIME"]
+[containers]
+default_ulimits = ["nofile=$ENGINE_NOFILE:$ENGINE_NOFILE", "nproc=1000:1000"]
+netns = "none"
+log_driver = "k8s-file"
+[network]
+network_backend = "cni"
+network_config_dir = "$PODMAN_DIR/net"
+END
+    # a program, because a terminal's driver cannot run a function; podman wants its run root's path short
+    cat >"$PM" <<END
+#!/bin/sh
+TMPDIR=$PODMAN_DIR/tmp exec podman --root $PODMAN_DIR/data --runroot ${XDG_RUNTIME_DIR:-/run}/pm --storage-driver overlay --runtime $RUNTIME_NAME "\$@"
+END
+    chmod +x "$PM"
+    pm import -q -c 'ENV PATH=/bin' "$ENGINE_IMAGE" base >/dev/null
+    pm run --rm base true
+}
+
+pm()
+{
+    "$PM" "$@"
+}
+
+pm_pid()
+{
+    pm inspect -f '{{.State.Pid}}' "$1"
+}
+
+podman_clean()
+{
+    pm pod rm -f -a -t 0
+    pm rm -f -a -t 0
+    pm volume rm -f -a
+    # A pod's cgroup in the hierarchies that podman does not know and every runtime makes it in: nobody removes it.
+    find /sys/fs/cgroup/systemd/libpod_parent /sys/fs/cgroup/unified/libpod_parent -mindepth 1 -maxdepth 1 -type d \
+        -regex '.*/[0-9a-f]+' -exec rmdir {} + || true
+} >/dev/null 2>&1
+
+# ---- docker -----------------------------------------------------------------------------------------------
+
+# docker_up DIR [OPTION...]: a dockerd of its own, with its containerd; `d` talks to the last one started.
+docker_up()
+{
+    DOCKER_DIR=$1
+    mkdir -p "$DOCKER_DIR"
+    shift
+    printf '%s\n' "$@" | sed '/^$/d' >"$DOCKER_DIR/options"
+    DOCKER=$DOCKER_DIR/d
+    # The command line of Debian's package, whatever else is first in PATH.
+    printf '#!/bin/sh\nexec /usr/bin/docker --config %s -H unix://%s/sock "$@"\n' "$DOCKER_DIR" "$DOCKER_DIR" >"$DOCKER"
+    chmod +x "$DOCKER"
+    export DOCKER_DIR DOCKER
+    docker_start "$DOCKER_DIR"
+}
+
+docker_start()
+{
+    local dir=$1 options
+    mapfile -t options <"$dir/options"
+    # 3 is bats' own: a daemon that holds it keeps bats waiting
+    ${DOCKER_IN:-} dockerd --data-root "$dir/data" --exec-root "/run/docker-$(basename "$dir")" --pidfile "$dir/pid" -H "unix://$dir/sock" \
+        --add-runtime "tested=$ENGINE_RUNTIME" --add-runtime "added=$ENGINE_RUNTIME" --default-runtime tested \
+        --default-ulimit nofile=$ENGINE_NOFILE:$ENGINE_NOFILE --live-restore "${options[@]}" </dev/null >>"$dir/log" 2>&1 3>&- &
+    wait_until "$dir/d" version || { show_log "$dir/log" && return 1; }
+}
+
+# docker_down DIR [keep]: its containers and networks too, unless they are to be kept
+docker_down()
+{
+    [ -e "$1/pid" ] || return 0
+    [ "${2:-}" = keep ] || "$1/d" ps -aq | xargs -r "$1/d" rm -f >/dev/null
+    end_daemon "$(cat "$1/pid")"
+}
+
+docker_clean()
+{
+    d ps -aq | xargs -r "$DOCKER" rm -f -v
+    d network ls -q -f type=custom | xargs -r "$DOCKER" network rm
+    d volume ls -q | xargs -r "$DOCKER" volume rm
+} >/dev/null 2>&1
+
+d()
+{
+    "$DOCKER" "$@"
+}
