@@ -8,7 +8,7 @@
 #   ok CMD...                 runs it and demands success: $output, $stderr
 #   fails CODE CMD...         runs it and demands this exit status
 #   pm ARG...                 podman on the runtime              d ARG...   docker at the daemon that docker_up started
-#   c ARG...                  ctr at containerd_up's daemon
+#   ctr ARG...                at the daemon that containerd_up started; c_run ARG... is ctr run on the runtime
 #   terminal STEP... -- CMD   tests/tools/terminal
 #   limit PID V2 CTRL V1      what the kernel has of a limit; "-" where that version has none
 # shellcheck source=tests/integration/helpers.bash
@@ -50,7 +50,7 @@ limit()
 show_log()
 {
     echo "last lines of $1:"
-    tail -n "${2:-30}" "$1" | sed 's/^/    /'
+    grep -v level=info "$1" | tail -n "${2:-15}" | sed 's/^/    /'
 }
 
 # ---- the image ----------------------------------------------------------------------------------
@@ -63,10 +63,13 @@ engine_image()
     tar -C "$BATS_SUITE_TMPDIR/rootfs" --owner 0 --group 0 -cf "$dir/image.tar" .
     cp "$dir/image.tar" "$dir/archive/layer.tar"
     digest=$(sha256sum "$dir/image.tar" | cut -d' ' -f1)
-    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["sh"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$digest" >"$dir/archive/config.json"
-    echo '[{"Config":"config.json","RepoTags":["docker.io/library/base:latest"],"Layers":["layer.tar"]}]' >"$dir/archive/manifest.json"
-    tar -C "$dir/archive" -cf "$dir/archive.tar" manifest.json config.json layer.tar
+    # pause is what holds a pod's namespaces
+    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/bin"],"Cmd":["%s","%s"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+        sh -l "$digest" >"$dir/archive/base.json"
+    sed 's/"sh","-l"/"sleep","1000000"/' "$dir/archive/base.json" >"$dir/archive/pause.json"
+    echo '[{"Config":"base.json","RepoTags":["docker.io/library/base:latest"],"Layers":["layer.tar"]},
+           {"Config":"pause.json","RepoTags":["docker.io/library/pause:latest"],"Layers":["layer.tar"]}]' >"$dir/archive/manifest.json"
+    tar -C "$dir/archive" -cf "$dir/archive.tar" manifest.json base.json pause.json layer.tar
     rm -r "$dir/archive"
 }
 ENGINE_IMAGE=$BATS_SUITE_TMPDIR/image.tar
@@ -175,7 +178,7 @@ docker_start()
     # 3 is bats' own: a daemon that holds it keeps bats waiting
     ${DOCKER_IN:-} dockerd --data-root "$dir/data" --exec-root "/run/docker-$(basename "$dir")" --pidfile "$dir/pid" -H "unix://$dir/sock" \
         --add-runtime "tested=$ENGINE_RUNTIME" --add-runtime "added=$ENGINE_RUNTIME" --default-runtime tested \
-        --default-ulimit nofile=$ENGINE_NOFILE:$ENGINE_NOFILE --live-restore "${options[@]}" </dev/null >>"$dir/log" 2>&1 3>&- &
+        --default-ulimit nofile=$ENGINE_NOFILE:$ENGINE_NOFILE --log-level error "${options[@]}" </dev/null >>"$dir/log" 2>&1 3>&- &
     wait_until "$dir/d" version || { show_log "$dir/log" && return 1; }
 }
 
@@ -185,6 +188,10 @@ docker_down()
     [ -e "$1/pid" ] || return 0
     [ "${2:-}" = keep ] || "$1/d" ps -aq | xargs -r "$1/d" rm -f >/dev/null
     end_daemon "$(cat "$1/pid")"
+    [ "${2:-}" != keep ] || return 0
+    # with --live-restore it leaves these
+    end_daemon "$(cat "/run/docker-$(basename "$1")/containerd/containerd.pid" 2>/dev/null)"
+    awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount
 }
 
 docker_clean()
@@ -197,4 +204,58 @@ docker_clean()
 d()
 {
     "$DOCKER" "$@"
+}
+
+# ---- containerd ------------------------------------------------------------------------------------------------
+
+# containerd_up DIR: a containerd of its own whose CRI plugin runs everything with the runtime; `c` is ctr on it.
+containerd_up()
+{
+    CONTAINERD_DIR=$1
+    export CONTAINERD_DIR CONTAINERD_ADDRESS=/run/containerd-test/sock CONTAINERD_NAMESPACE=${CONTAINERD_NAMESPACE:-tests}
+    mkdir -p "$CONTAINERD_DIR/net" /run/containerd-test
+    cat >"$CONTAINERD_DIR/config.toml" <<END
+version = 2
+root = "$CONTAINERD_DIR/root"
+state = "/run/containerd-test/state"
+[debug]
+  level = "error"
+[grpc]
+  address = "$CONTAINERD_ADDRESS"
+[ttrpc]
+  address = "$CONTAINERD_ADDRESS.ttrpc"
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "docker.io/library/pause:latest"
+  restrict_oom_score_adj = true
+  [plugins."io.containerd.grpc.v1.cri".cni]
+    bin_dir = "/usr/lib/cni"
+    conf_dir = "$CONTAINERD_DIR/net"
+  [plugins."io.containerd.grpc.v1.cri".containerd]
+    default_runtime_name = "tested"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested]
+      runtime_type = "io.containerd.runc.v2"
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.tested.options]
+        BinaryName = "$ENGINE_RUNTIME"
+END
+    cat >"$CONTAINERD_DIR/net/bridge.conflist" <<END
+{"cniVersion":"0.4.0","name":"pods","plugins":[{"type":"bridge","bridge":"pods0","isGateway":true,
+ "ipam":{"type":"host-local","ranges":[[{"subnet":"10.99.0.0/24"}]],"dataDir":"/run/containerd-test/leases"}}]}
+END
+    containerd -c "$CONTAINERD_DIR/config.toml" </dev/null >"$CONTAINERD_DIR/log" 2>&1 3>&- &
+    echo $! >"$CONTAINERD_DIR/pid"
+    wait_until ctr version || { show_log "$CONTAINERD_DIR/log" && return 1; }
+    ctr image import "$ENGINE_ARCHIVE" >/dev/null
+    IMAGE=docker.io/library/base:latest
+    export IMAGE
+}
+
+containerd_down()
+{
+    end_daemon "$(cat "$CONTAINERD_DIR/pid")"
+}
+
+# ctr run with the runtime in the place where the shim takes it
+c_run()
+{
+    ctr run --runc-binary "$ENGINE_RUNTIME" "$@"
 }
