@@ -150,7 +150,7 @@ exec_in()
     container other 'exec sleep 1002' '.linux.security_context.namespace_options = {network: "NODE", pid: "POD"}'
     sees_all()
     {
-        [ "$(exec_in "$CONTAINER" sh -c 'ps | grep -c "[s]leep 100[012]"')" = $'2\nexit 0' ]
+        [ "$(exec_in "$CONTAINER" sh -c 'ps | grep -cE "[s]leep 100[12]( |\$)"')" = $'2\nexit 0' ]
     }
     wait_until sees_all
     is "$(exec_in "$CONTAINER" readlink /proc/self/ns/net)" "$(readlink /proc/self/ns/net)"$'\nexit 0'

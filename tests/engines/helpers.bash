@@ -132,6 +132,13 @@ END
     chmod +x "$PM"
     pm import -q -c 'ENV PATH=/bin' "$ENGINE_IMAGE" base >/dev/null
     pm run --rm base true
+    pm_unmount
+}
+
+# podman mounts its store over itself when it finds it unmounted
+pm_unmount()
+{
+    ! mountpoint -q "$PODMAN_DIR/data/overlay" || umount "$PODMAN_DIR/data/overlay"
 }
 
 pm()
@@ -152,6 +159,7 @@ podman_clean()
     # A pod's cgroup in the hierarchies that podman does not know and every runtime makes it in: nobody removes it.
     find /sys/fs/cgroup/systemd/libpod_parent /sys/fs/cgroup/unified/libpod_parent -mindepth 1 -maxdepth 1 -type d \
         -regex '.*/[0-9a-f]+' -exec rmdir {} + || true
+    pm_unmount
 } >/dev/null 2>&1
 
 # ---- docker -----------------------------------------------------------------------------------------------

@@ -52,24 +52,12 @@ sc_oci_log(const struct sc_oci_cli *cli, const char *level, const char *message)
     (void)!sc_io_write_all(cli->log_fd >= 0 ? cli->log_fd : STDERR_FILENO, line.data, line.len, &ignored);
 }
 
-/* Engines tell by these words, not by the exit code, whether the program is missing (127) or cannot be run (126). */
-static const char *
-engine_words(const struct sc_err *err)
-{
-    if (err->exit_code == 127 && strstr(err->msg, "no such file or directory") == NULL &&
-        strstr(err->msg, "executable file not found") == NULL)
-        return ": no such file or directory";
-    if (err->exit_code == 126 && strstr(err->msg, "permission denied") == NULL)
-        return strstr(err->msg, "format") != NULL ? ": exec format error" : ": permission denied";
-    return "";
-}
-
 void
 sc_oci_report(const struct sc_oci_cli *cli, const struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
 
-    sc_buf_addf(&text, "%s%s%s%s", err->msg, engine_words(err), err->remedy[0] != '\0' ? "; " : "", err->remedy);
+    sc_buf_addf(&text, "%s%s%s", err->msg, err->remedy[0] != '\0' ? "; " : "", err->remedy);
     if (cli->log_fd >= 0 || cli->log_is_json)
         sc_oci_log(cli, "error", sc_buf_str(&text));
     if (cli->log_fd >= 0 || !cli->log_is_json)
