@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# Attacks from a container's or an image's content. With each stands which line of the defence was taken out to see the
+# test fail.
+load helpers
+
+setup()
+{
+    sc_setup
+    [ "$(id -u)" -eq 0 ] || skip "root is what they attack"
+    gcc -O1 -static -o "$BATS_FILE_TMPDIR/attack" "$TESTS/attack.c"
+}
+
+# hostile_image NAME DIR [CHANGE...]: imports DIR, with the attack program in it
+hostile_image()
+{
+    local name=$1 dir=$2 change changes=()
+    shift 2
+    for change in "$@"; do
+        changes+=(-c "$change")
+    done
+    mkdir -p "$dir/bin"
+    cp "$BATS_FILE_TMPDIR/attack" "$dir/bin/attack"
+    cp "$(type -P busybox)" "$dir/bin/busybox"
+    ln -sf busybox "$dir/bin/sh"
+    sc_ok import "${changes[@]}" "$dir" "$name"
+}
+
+# Taken out: the re-execution in sc_self_protect (src/runtime/self.c): the copy of sc was overwritten.
+@test "attack: #!/proc/self/exe runs the engine inside, and it cannot be overwritten (CVE-2019-5736)" {
+    local bin=$BATS_TEST_TMPDIR/bin image=$BATS_TEST_TMPDIR/image sum
+    mkdir "$bin"
+    find "$SC_BIN" -maxdepth 1 -type f -perm /111 -exec cp -t "$bin" {} +
+    # what the engine needs to run in there, as an attacker would bring it
+    sc_ok image from-host -t evil "$bin/sc" sleep
+    mkdir "$image"
+    printf '#!/proc/self/exe\n' >"$image/evil"
+    chmod 755 "$image/evil"
+    sum=$(sha256sum <"$bin/sc")
+    sc_ok run -d --name box -v "$image/evil:/evil:ro" -v "$BATS_FILE_TMPDIR/attack:/attack:ro" evil /attack overwrite 8
+    for _ in 1 2 3 4 5 6; do
+        run "$bin/sc" exec box /evil
+        [ "$status" -ne 0 ]
+    done
+    sc_ok wait box
+    run_sc logs box
+    is "$output" "seen some, written 0"
+    is "$(sha256sum <"$bin/sc")" "$sum"
+    sc_ok rm box
+    sc_ok rmi evil
+}
+
+# Taken out: RESOLVE_NO_MAGICLINKS in the resolution of the working directory (src/kernel/path.c) and the getcwd check.
+@test "attack: an image's WorkingDir leads to no descriptor of the engine (CVE-2024-21626)" {
+    local n
+    mkdir "$BATS_TEST_TMPDIR/image"
+    for n in 3 5 7 8 9 11; do
+        hostile_image "cwd:$n" "$BATS_TEST_TMPDIR/image" "WORKDIR /proc/self/fd/$n"
+        run_sc run --rm "cwd:$n" /bin/sh -c '/bin/busybox cat ../../../../etc/hostname; /bin/busybox ls ..'
+        expect 126
+        is "$output" ""
+    done
+}
+
+@test "attack: exec passes no descriptor, variable or group of its caller" {
+    sc_ok run -d --name box base sleep 1000
+    echo secret >"$BATS_TEST_TMPDIR/secret"
+    exec 9<"$BATS_TEST_TMPDIR/secret"
+    export SECRET_TOKEN=hunter2
+    # 3 is the directory that ls itself reads
+    run_sc exec box sh -c 'ls /proc/self/fd | tr "\n" " "; env | grep -c SECRET; grep Groups /proc/self/status | tr -d "[:space:]"'
+    exec 9<&-
+    is "$output" $'0 1 2 3 0\nGroups:0'
+    sc_ok rm -f box
+}
+
+# Taken out: a path of masked_paths in src/engine/spec-security.c; the test names it.
+@test "attack: each path of the baseline that this kernel has is masked or read-only" {
+    local path inside
+    sc_ok run -d --name box base sleep 1000
+    inside=$(awk '{ print $5 }' "/proc/$(container_pid box)/mountinfo")
+    for path in /proc/{acpi,asound,interrupts,kcore,keys,latency_stats,sched_debug,scsi,timer_list,timer_stats} \
+        /sys/firmware /sys/devices/virtual/powercap /sys/devices/system/cpu/cpu[0-9]*/thermal_throttle; do
+        [ -e "$path" ] || continue
+        grep -qxF "$path" <<<"$inside" || show_last "not masked: $path"
+        if [ -d "$path" ]; then
+            sc_ok exec box sh -c "ls $path | wc -l"
+        else
+            sc_ok exec box sh -c "wc -c <$path"
+        fi
+        is "$output" 0
+    done
+    for path in /proc/{bus,fs,irq,sys,sysrq-trigger}; do
+        [ -e "$path" ] || continue
+        awk -v p="$path" '$5 == p && $6 ~ /^ro/ { found = 1 } END { exit !found }' "/proc/$(container_pid box)/mountinfo" ||
+            show_last "not read-only: $path"
+    done
+    sc_ok rm -f box
+}
+
+@test "attack: the image's /dev/null is not what masks" {
+    local image=$BATS_TEST_TMPDIR/image kind
+    for kind in file link; do
+        rm -rf "$image"
+        mkdir -p "$image/dev" "$image/etc"
+        if [ "$kind" = file ]; then
+            echo planted >"$image/dev/null"
+        else
+            echo planted >"$image/etc/planted"
+            ln -s /etc/planted "$image/dev/null"
+        fi
+        hostile_image "null:$kind" "$image"
+        sc_ok run --rm "null:$kind" /bin/sh -c '/bin/busybox cat /proc/keys /proc/timer_list; /bin/busybox stat -c %t:%T /dev/null'
+        is "$output" 1:3
+    done
+}
+
+@test "attack: links of the image in place of /proc, /sys, /dev and /etc/hosts end in the container" {
+    local victim=$BATS_TEST_TMPDIR/victim name image before
+    mkdir "$victim"
+    echo precious >"$victim/hosts"
+    before=$(find "$victim" -printf '%P %s %T@ %m\n' | sort)
+    for name in proc sys dev etc; do
+        image=$BATS_TEST_TMPDIR/image-$name
+        mkdir "$image"
+        ln -s "../../../../../../../../../..$victim" "$image/$name"
+        hostile_image "link-$name:1" "$image"
+        # it runs with the link followed inside, or is refused; outside nothing may change
+        run_sc run --rm "link-$name:1" /bin/sh -c "echo owned >>/$name/hosts; echo owned >/etc/hosts"
+        [ "$status" -le 2 ] || [ "$status" -eq 125 ]
+        is "$(find "$victim" -printf '%P %s %T@ %m\n' | sort)" "$before"
+    done
+    image=$BATS_TEST_TMPDIR/image-hosts
+    mkdir -p "$image/etc"
+    ln -s "../../../../../../../..$victim/hosts" "$image/etc/hosts"
+    hostile_image link-hosts:1 "$image"
+    run_sc run --rm link-hosts:1 /bin/sh -c 'echo owned >>/etc/hosts'
+    is "$(cat "$victim/hosts")" precious
+}
+
+# Taken out: the profile's entry of each call in src/kernel/seccomp-profile.c (made "allowed"): the line says ok.
+@test "attack: calls that reach the host's kernel are refused" {
+    [ "$(uname -m)" = x86_64 ] || skip "system call numbers of x86_64"
+    mkdir "$BATS_TEST_TMPDIR/image"
+    hostile_image calls:1 "$BATS_TEST_TMPDIR/image"
+    # mount umount2 pivot_root unshare setns init_module kexec_load reboot swapon add_key request_key keyctl bpf
+    # perf_event_open userfaultfd ptrace(PEEK of pid 1's parent) open_by_handle_at settimeofday acct fsopen move_mount
+    sc_ok run --rm calls:1 /bin/sh -c 'for n in 165 166 155 272 308 175 246 169 167 248 249 250 321 298 323 304 164 163 430 429; do
+        /bin/attack call $n 0 0 0 0 0; done'
+    is "$(cut -d' ' -f2 <<<"$output" | sort | uniq -c | tr -s ' ')" " 20 EPERM"
+    sc_ok run --rm calls:1 /bin/attack call 41 0x100000028 1 0
+    is "$output" "41 EPERM"
+    # the same calls without the filter are answered by the kernel: it was the filter
+    sc_ok run --rm --security-opt seccomp=unconfined calls:1 /bin/attack call 250 999 0 0
+    is "$output" "250 EOPNOTSUPP"
+}
+
+# Taken out: SC_OP_NO_NEW_PRIVS in src/plan/compile-process.c: the second run printed 0.
+@test "attack: with no-new-privileges a setuid program gives nothing" {
+    mkdir -p "$BATS_TEST_TMPDIR/image/bin"
+    cp "$BATS_FILE_TMPDIR/attack" "$BATS_TEST_TMPDIR/image/bin/su"
+    chmod 4755 "$BATS_TEST_TMPDIR/image/bin/su"
+    hostile_image suid:1 "$BATS_TEST_TMPDIR/image"
+    sc_ok run --rm -u 1000 suid:1 /bin/su euid
+    is "$output" 0
+    sc_ok run --rm -u 1000 --security-opt no-new-privileges suid:1 /bin/su euid
+    is "$output" 1000
+}
+
+@test "attack: image metadata beyond the closed list changes nothing" {
+    local image=$BATS_TEST_TMPDIR/image work=$BATS_TEST_TMPDIR/work plain
+    mkdir -p "$image/bin" "$work"
+    cp "$(type -P busybox)" "$image/bin/busybox"
+    ln -s busybox "$image/bin/sh"
+    tar -C "$image" -cf "$work/layer.tar" .
+    jq -n --arg diff "sha256:$(sha256sum <"$work/layer.tar" | cut -d' ' -f1)" '{architecture: "amd64", os: "linux",
+        rootfs: {type: "layers", diff_ids: [$diff]},
+        config: {Cmd: ["/bin/busybox", "grep", "-E", "^(Cap|Seccomp:|NoNewPrivs|Groups)", "/proc/self/status"],
+            Privileged: true, CapAdd: ["ALL"], SecurityOpt: ["seccomp=unconfined"], NetworkMode: "host", PidMode: "host",
+            Binds: ["/:/host"], Devices: ["/dev/mem"], MaskedPaths: [], ReadonlyPaths: [],
+            HostConfig: {Privileged: true, CapAdd: ["ALL"], Binds: ["/:/host"]}},
+        host_config: {Privileged: true}}' >"$work/config.json"
+    echo '[{"Config":"config.json","RepoTags":["greedy:1"],"Layers":["layer.tar"]}]' >"$work/manifest.json"
+    tar -C "$work" -cf "$work/image.tar" manifest.json config.json layer.tar
+    sc_ok load -i "$work/image.tar"
+    sc_ok run --rm greedy:1
+    plain=$("$SC" run --rm base grep -E '^(Cap|Seccomp:|NoNewPrivs|Groups)' /proc/self/status)
+    is "$output" "$plain"
+    sc_ok run --rm greedy:1 /bin/sh -c '[ ! -e /host ] && [ ! -e /dev/mem ] && /bin/busybox wc -c </proc/timer_list'
+    is "$output" 0
+}
