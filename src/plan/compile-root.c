@@ -21,6 +21,11 @@ compile_overlay(struct sc_compiler *c, struct sc_err *err)
     bool is_idmapped = c->idmap_slot != SC_SLOT_NONE;
     struct sc_step *step;
 
+    if (c->has_user_ns && !c->is_unprivileged && !c->has_new[SC_NS_USER]) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED,
+                   "user namespace: the image's files cannot be shifted for a user namespace that is joined");
+        return sc_err_remedy(err, "give the container the same --uidmap and --gidmap instead, or use --rootfs");
+    }
     if (c->has_user_ns && !c->is_unprivileged && !is_idmapped) {
         sc_err_set(err, SC_ERR_UNSUPPORTED,
                    "user namespace: the image's files cannot be shifted: this kernel has no idmapped mounts");

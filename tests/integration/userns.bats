@@ -54,7 +54,7 @@ as_user()
 @test "userns: auto without a range names the users and the file" {
     run --separate-stderr with_subids 'somebody:100000:65536\n' "$SC" run --rm --userns auto base true
     expect_error 125 "/etc/subuid and /etc/subgid give no range to user containers, sc or root"
-    [ -z "$(ls "$SC_DATA_ROOT/container" "$SC_DATA_ROOT/userns" | grep -v : || true)" ]
+    [ -z "$(ls "$SC_DATA_ROOT/container")$(ls "$SC_DATA_ROOT/userns")" ]
 }
 
 @test "userns: auto gives each container a range of its own and takes it back" {
@@ -105,6 +105,13 @@ as_user()
 @test "userns: --gidmap alone may differ from --uidmap" {
     sc_ok run --rm --uidmap 0:100000:65536 --gidmap 0:200000:1000 base cat /proc/self/uid_map /proc/self/gid_map
     is "$(tr -s ' ' <<<"$output")" $' 0 100000 65536\n 0 200000 1000'
+}
+
+@test "userns: an image's layers cannot be shifted for a user namespace that is joined, and that is said" {
+    sc_ok run -d --name one --uidmap 0:100000:65536 base sleep 1000
+    run_sc run --rm --userns container:one base true
+    expect_error 125 "cannot be shifted for a user namespace that is joined"
+    sc_ok rm -f one
 }
 
 @test "userns: root of the container is nobody on the host" {
@@ -170,9 +177,9 @@ in_delegated()
 
 teardown()
 {
-    local i
+    local _
     if [ -n "${delegated:-}" ]; then
-        for i in $(seq 50); do
+        for _ in $(seq 50); do
             find "$delegated" -depth -type d -exec rmdir {} + 2>/dev/null && break
             sleep 0.1
         done
