@@ -115,7 +115,8 @@ static int
 load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
           bool *needs_recovery, struct sc_err *err)
 {
-    sc_cleanup_fd data = -1;
+    sc_cleanup_fd data = -1, run = -1;
+    struct sc_err absent = SC_ERR_INIT;
     bool has_ended = false;
 
     if (sc_record_read(engine, id, arena, out, err) < 0)
@@ -124,7 +125,10 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
     if (load_running(engine, arena, out, needs_recovery))
         return 0;
     data = sc_engine_data_dir(engine, id, err);
-    if (data < 0 || load_exit(data, arena, out, &has_ended, err) < 0)
+    if (data < 0)
+        return -1;
+    run = faccessat(data, "exit.json", F_OK, 0) < 0 ? sc_engine_run_dir(engine, id, &absent) : -1;
+    if (load_exit(run >= 0 && faccessat(run, "exit.json", F_OK, 0) == 0 ? run : data, arena, out, &has_ended, err) < 0)
         return -1;
     if (out->status == SC_STATUS_STOPPED)
         out->started_at = config_time(data);

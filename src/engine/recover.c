@@ -85,19 +85,36 @@ clear_run_dir(int run_fd)
         (void)unlinkat(run_fd, names[i], 0);
 }
 
+/* What ended the last start, as far as what is left tells it. */
 static int
-write_truth(int data_fd, const struct remains *remains, enum sc_durability durability, struct sc_err *err)
+write_truth_in(int dir_fd, const struct remains *remains, bool was_started, enum sc_durability durability,
+               struct sc_err *err)
 {
-    if (exists(data_fd, "exit.json"))
-        return 0;
     if (remains->has_state && remains->is_this_boot)
-        return sc_engine_exit_write(data_fd, SC_CODE_KILLED, SIGKILL,
+        return sc_engine_exit_write(dir_fd, SC_CODE_KILLED, SIGKILL,
                                     "its monitor (sc-monitor) was killed, and it with it", false, durability, err);
     if (remains->has_undo && !remains->has_state)
-        return sc_engine_exit_write(data_fd, SC_CODE_ENGINE, 0, "the start was interrupted", true, durability, err);
-    if (remains->has_state || exists(data_fd, "config.json"))
-        return sc_engine_exit_write(data_fd, SC_CODE_REBOOT, 0, "the host was restarted while it ran", false,
-                                    durability, err);
+        return sc_engine_exit_write(dir_fd, SC_CODE_ENGINE, 0, "the start was interrupted", true, durability, err);
+    if (remains->has_state || was_started)
+        return sc_engine_exit_write(dir_fd, SC_CODE_REBOOT, 0, "the host was restarted while it ran", false, durability,
+                                    err);
+    return 0;
+}
+
+/* On a full disk the truth lies in the run directory, as the monitor's does: there must be a way to `sc rm`. */
+static int
+write_truth(int data_fd, int run_fd, const struct remains *remains, enum sc_durability durability, struct sc_err *err)
+{
+    bool was_started = exists(data_fd, "config.json");
+    struct sc_err second = SC_ERR_INIT;
+
+    if (exists(data_fd, "exit.json") || exists(run_fd, "exit.json"))
+        return 0;
+    if (write_truth_in(data_fd, remains, was_started, durability, err) == 0)
+        return 0;
+    if (write_truth_in(run_fd, remains, was_started, SC_VOLATILE, &second) < 0)
+        return -1;
+    sc_err_clear(err);
     return 0;
 }
 
@@ -129,7 +146,7 @@ sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struc
         *is_gone = true;
         return sc_engine_remove_all(engine, id, &container, true, err);
     }
-    if (write_truth(data, &remains, sc_record_durability(&container), err) < 0)
+    if (write_truth(data, run, &remains, sc_record_durability(&container), err) < 0)
         return -1;
     clear_run_dir(run);
     return 0;

@@ -125,6 +125,7 @@ open_all(struct start *start, struct sc_err *err)
         (void)unlinkat(start->run, "state.json", 0);
         (void)unlinkat(start->run, "monitor.sock", 0);
         (void)unlinkat(start->run, "monitor.err", 0);
+        (void)unlinkat(start->run, "exit.json", 0);
     }
     if (write_undo(start, err) < 0)
         return -1;

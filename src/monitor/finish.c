@@ -91,14 +91,26 @@ is_oom_killed(const struct sc_monitor *monitor, const struct sc_exit *record, st
 }
 
 static int
+write_exit_in(const char *path, const struct sc_exit *record, enum sc_durability durability, struct sc_err *err)
+{
+    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, path, err); /* lint: the engine's own directory */
+
+    return dir < 0 ? -1 : sc_exit_write(dir, record, durability, err);
+}
+
+/* A container that has filled the disk still ends with a code: then the record lies in the run directory, which is
+ * another file system as a rule. */
+static int
 write_exit(const struct sc_monitor *monitor, const struct sc_exit *record, struct sc_err *err)
 {
-    const char *data_dir = monitor->config.data_dir;
-    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, data_dir, err); /* lint: the engine's own directory */
+    struct sc_err second = SC_ERR_INIT;
 
-    if (dir < 0)
+    if (write_exit_in(monitor->config.data_dir, record, SC_DURABLE, err) == 0)
+        return 0;
+    if (write_exit_in(monitor->config.run_dir, record, SC_VOLATILE, &second) < 0)
         return -1;
-    return sc_exit_write(dir, record, monitor->config.is_rm ? SC_VOLATILE : SC_DURABLE, err);
+    sc_err_clear(err);
+    return 0;
 }
 
 /* Takes the host steps back. The undo file stays when that failed, for the next command to try again. */

@@ -99,3 +99,29 @@ refused()
     export SC_RUN_ROOT=$small/run
     refused 125 run --rm base true
 }
+
+@test "full disk: what is there can be listed, run down and removed" {
+    sc_ok run -d --name one base sleep 1000
+    fill
+    sc_ok ps -q
+    sc_ok images -q
+    sc_ok exec one true
+    sc_ok stop -t 0 one
+    sc_ok rm one
+    sc_ok rmi base
+    sc_ok images -q
+    is "$output" ""
+    make_room
+    sc_ok run --rm base true
+}
+
+@test "full disk: a container that writes runs to its end, and its exit code is known" {
+    sc_ok run -d --name one base sh -c 'while [ ! -e /dev/shm/go ]; do sleep 0.05; done; i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i + 1)); done; exit 7'
+    fill
+    sc_ok exec one touch /dev/shm/go
+    sc_ok wait one
+    is "$output" 7
+    run_sc inspect --format '{{.State.Status}} {{.State.ExitCode}}' one
+    is "$output" "exited 7"
+    sc_ok rm one
+}
