@@ -70,6 +70,48 @@ add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, cons
     return 0;
 }
 
+/* systemd makes the cgroup and holds the limits; the container's process is then born in it as in any other. A scope
+ * must begin with a process, so another one holds the place until then. */
+static int
+add_unit(struct sc_compiler *c, const struct sc_oci_resources *r, const struct sc_cgroup_writes *writes,
+         struct sc_unit *unit, struct sc_err *err)
+{
+    const struct sc_cgroup_layout *layout = &c->host->cgroups;
+    struct sc_unit_properties *properties = &unit->properties;
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_UNIT_START, SC_SLOT_NONE,
+                                        "systemd makes the cgroup, as a scope");
+
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.unit.unit = unit;
+    step->u.unit.is_user = c->ask->systemd->is_user;
+    c->plan->unit = unit->name;
+    c->plan->unit_is_user = c->ask->systemd->is_user;
+    if (sc_systemd_limits(layout, writes, c->ask->systemd, c->arena, properties, err) < 0 ||
+        (r->device_count > 0 &&
+         sc_systemd_devices(r->devices, r->device_count, c->ask->systemd, c->arena, properties, err) < 0))
+        return -1;
+    return sc_systemd_common(unit, c->ask->id, layout->mode == SC_CGROUP_V2, &c->spec->annotations, c->arena,
+                             properties, err);
+}
+
+/* From another session a user may not move a process into the unit, nor have one born there: the user's systemd can
+ * have it moved. */
+static int
+add_attach(struct sc_compiler *c, struct sc_unit *unit, struct sc_err *err)
+{
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->after, SC_OP_UNIT_ATTACH, SC_SLOT_NONE,
+                                        "only systemd may move a process from one session to another");
+
+    if (step == NULL || sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_UNIT, SC_SLOT_NONE,
+                                     "the cgroup namespace's root is the cgroup it is made in") == NULL)
+        return sc_err_nomem(err);
+    step->u.unit.unit = unit;
+    step->u.unit.is_user = true;
+    c->cgroup_v2_slot = SC_SLOT_NONE;
+    return 0;
+}
+
 static int
 add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, struct sc_err *err)
 {
@@ -78,9 +120,11 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, s
 
     for (size_t i = 0; i < layout->count; i++) {
         const struct sc_cgroup_hierarchy *h = &layout->items[i];
-        struct sc_step *step = sc_steps_add(
-            c->arena, &c->plan->before, SC_OP_CGROUP_CREATE, slots[i] = sc_plan_new_slot(c->plan),
-            h->is_v2 ? "the v2 cgroup the process is born in" : "a cgroup of its own in this v1 hierarchy");
+        struct sc_step *step =
+            sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_CREATE, slots[i] = sc_plan_new_slot(c->plan),
+                         c->plan->unit != NULL ? "systemd makes it only where it uses the hierarchy"
+                         : h->is_v2            ? "the v2 cgroup the process is born in"
+                                               : "a cgroup of its own in this v1 hierarchy");
         if (step == NULL)
             return sc_err_nomem(err);
         /* the slot after it holds the open `tasks` file of a v1 cgroup */
@@ -91,6 +135,7 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, s
         step->u.cgroup.mount_point = h->mount_point;
         step->u.cgroup.path = c->plan->cgroup_path;
         step->u.cgroup.is_v2 = h->is_v2;
+        step->u.cgroup.may_exist = c->plan->unit != NULL;
         step->u.cgroup.need_controllers = need;
         step->u.cgroup.hierarchy = (int)i;
 
@@ -104,6 +149,8 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, s
             c->plan->memory_is_v2 = h->is_v2;
         }
     }
+    if (c->plan->unit != NULL)
+        sc_undo_add(&undo, c->plan->unit_is_user ? SC_UNDO_SYSTEMD_USER_STOP : SC_UNDO_SYSTEMD_STOP, c->plan->unit);
     for (size_t i = 0; i < c->plan->cgroup_dirs.count; i++)
         sc_undo_add(&undo, SC_UNDO_CGROUP_REMOVE, c->plan->cgroup_dirs.items[i]);
     int result = sc_buf_check(&undo, err);
@@ -229,22 +276,31 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     struct sc_cgroup_writes writes = {0};
     struct sc_strv *need = SC_ARENA_NEW(c->arena, struct sc_strv);
     int slots[SC_CGROUP_HIERARCHIES_MAX] = {0};
+    struct sc_unit *unit = SC_ARENA_NEW(c->arena, struct sc_unit);
+    /* What a user's own systemd may hand out is v2 alone. */
+    bool is_user_v1 = c->ask->systemd != NULL && c->ask->systemd->is_user && c->host->cgroups.mode != SC_CGROUP_V2;
     char *path = NULL;
 
-    if (need == NULL || r == NULL)
+    if (need == NULL || r == NULL || unit == NULL)
         return sc_err_nomem(err);
     c->plan->undo = sc_arena_strdup(c->arena, "");
     if (c->is_unprivileged)
         r->device_count = 0; /* a user namespace opens no device that its maker could not, and v1's list is root's */
-    if (c->ask->without_cgroups || c->host->cgroups.count == 0)
+    if (c->ask->without_cgroups || c->host->cgroups.count == 0 || is_user_v1)
         return asks_for_limits(r) ? no_cgroup(c, err) : 0;
-    if (sc_cgroup_path(c->spec->linux_.cgroups_path, c->ask->cgroup_parent, c->ask->id, c->arena, &path, err) < 0)
+    if (c->ask->systemd != NULL
+            ? sc_systemd_name(c->spec->linux_.cgroups_path, c->ask->id, c->ask->systemd, c->arena, unit, err) < 0
+            : sc_cgroup_path(c->spec->linux_.cgroups_path, c->ask->cgroup_parent, c->ask->id, c->arena, &path, err) < 0)
         return -1;
-    c->plan->cgroup_path = path;
+    c->plan->cgroup_path = c->ask->systemd != NULL ? unit->path : path;
     if (sc_cgroup_translate(&c->host->cgroups, r, true, c->arena, &writes, need, err) < 0)
+        return -1;
+    if (c->ask->systemd != NULL && add_unit(c, r, &writes, unit, err) < 0)
         return -1;
     if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 ||
         add_device_program(c, r, slots, err) < 0)
+        return -1;
+    if (c->is_unprivileged && c->ask->systemd != NULL && add_attach(c, unit, err) < 0)
         return -1;
     return add_joins(c, slots, err);
 }

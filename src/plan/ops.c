@@ -28,6 +28,31 @@ print_cgroup_create(const struct sc_step *s, enum sc_print_what what, struct sc_
     }
 }
 
+/* The words of busctl(1), which makes the same call. */
+static void
+print_unit_start(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_strv words = {.count = 0};
+
+    TITLE("start unit %s in %s", s->u.unit.unit->name, s->u.unit.unit->slice);
+    sc_systemd_start_words(s->u.unit.unit->name, &s->u.unit.unit->properties, 0, &arena, &words);
+    sc_buf_adds(out, "fork(); StartTransientUnit(");
+    for (size_t i = 0; i < words.count; i++) {
+        bool is_quoted = words.items[i][0] == '\0' || strchr(words.items[i], ' ') != NULL;
+
+        sc_buf_addf(out, is_quoted ? "%s\"%s\"" : "%s%s", i > 0 ? " " : "", words.items[i]);
+    }
+    sc_buf_adds(out, ")");
+}
+
+static void
+print_unit_attach(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("move the process into unit %s", s->u.unit.unit->name);
+    sc_buf_addf(out, "AttachProcessesToUnit(%s \"\" 1 $PID)", s->u.unit.unit->name);
+}
+
 static void
 print_cgroup_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
@@ -234,6 +259,7 @@ print_time_offsets(const struct sc_step *s, enum sc_print_what what, struct sc_b
         (void)s;                                                                                                       \
         sc_buf_adds(out, what == SC_PRINT_TITLE ? (title) : (call));                                                   \
     }
+PRINT_FIXED(print_wait_unit, "wait to be in the unit", "recvmsg(launcher)")
 PRINT_FIXED(print_wait_maps, "wait for the id maps", "recvmsg(launcher)")
 PRINT_FIXED(print_become_root, "become root of the user namespace",
             "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
@@ -500,6 +526,9 @@ print_exec(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 }
 
 const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
+    [SC_OP_UNIT_START] = {"unit-start", print_unit_start},
+    [SC_OP_UNIT_ATTACH] = {"unit-attach", print_unit_attach},
+    [SC_OP_WAIT_UNIT] = {"wait-unit", print_wait_unit},
     [SC_OP_CGROUP_CREATE] = {"cgroup-create", print_cgroup_create},
     [SC_OP_CGROUP_OPEN] = {"cgroup-open", print_cgroup_open},
     [SC_OP_CGROUP_WRITE] = {"cgroup-write", print_cgroup_write},

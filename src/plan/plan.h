@@ -25,6 +25,7 @@
 
 #include "base/base.h"
 #include "kernel/cgroup/cgroup.h"
+#include "kernel/cgroup/systemd/systemd.h"
 #include "kernel/kernel.h"
 #include "oci/oci.h"
 
@@ -52,9 +53,10 @@ struct sc_ask {
     const char *id;
     const char *bundle; /* absolute directory; relative root.path starts here */
     struct sc_overlay overlay;
-    const char *cgroup_parent; /* for an absent cgroupsPath: "/sc" (engine), "/" (sc-oci) */
-    bool waits_for_start;      /* create: stop before execve until told */
-    bool dies_with_parent;     /* PR_SET_PDEATHSIG SIGKILL */
+    const char *cgroup_parent;        /* for an absent cgroupsPath: "/sc" (engine), "/" (sc-oci) */
+    const struct sc_systemd *systemd; /* the systemd cgroup driver; NULL: the cgroup files */
+    bool waits_for_start;             /* create: stop before execve until told */
+    bool dies_with_parent;            /* PR_SET_PDEATHSIG SIGKILL */
     bool no_pivot, no_new_keyring, without_cgroups;
     const char
         *init_path; /* --init: host path of sc-init, bound at /run/sc-init (read-only); args are prefixed with it */
@@ -64,6 +66,7 @@ struct sc_ask {
 /* ---- steps -------------------------------------------------------------------------------------- */
 enum sc_op {
     /* before */
+    SC_OP_UNIT_START,
     SC_OP_CGROUP_CREATE,
     SC_OP_CGROUP_OPEN,
     SC_OP_CGROUP_WRITE,
@@ -75,9 +78,11 @@ enum sc_op {
     /* the clone itself */
     SC_OP_CLONE,
     /* after */
+    SC_OP_UNIT_ATTACH,
     SC_OP_IDMAP_WRITE,
     SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
+    SC_OP_WAIT_UNIT,
     SC_OP_CGROUP_JOIN,
     SC_OP_NS_JOIN,
     SC_OP_WAIT_MAPS,
@@ -143,6 +148,10 @@ struct sc_step {
             const struct sc_strv *need_controllers;
             int hierarchy;
         } cgroup;
+        struct {
+            const struct sc_unit *unit;
+            bool is_user;
+        } unit; /* UNIT_START UNIT_ATTACH */
         struct {
             const char *mount_point, *path, *file, *value;
             bool is_optional;
@@ -262,7 +271,9 @@ struct sc_plan {
     const char *id;
     struct sc_strv cgroup_dirs; /* absolute directories made for it, one per hierarchy */
     const char *cgroup_path;    /* "/sc/<id>" */
-    const char *memory_dir;     /* its memory cgroup or NULL */
+    const char *unit;           /* its scope, with the systemd cgroup driver; else NULL */
+    bool unit_is_user;
+    const char *memory_dir; /* its memory cgroup or NULL */
     bool memory_is_v2;
     const struct sc_oci_spec *spec;
     const struct sc_oci_process *process;

@@ -66,6 +66,31 @@ sh_cgroup_create(const struct sc_step *s, struct sc_buf *out)
     }
 }
 
+/* A scope must begin with a process: one that sleeps until the script ends. */
+static void
+sh_unit_start(const struct sc_step *s, struct sc_buf *out)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_strv words = {.count = 0};
+    const char *user = s->u.unit.is_user ? " --user" : "";
+
+    sc_systemd_start_words(s->u.unit.unit->name, &s->u.unit.unit->properties, 0, &arena, &words);
+    sc_buf_addf(out,
+                "sleep infinity &\nPID=$!\nbusctl%s -q call org.freedesktop.systemd1 /org/freedesktop/systemd1 "
+                "org.freedesktop.systemd1.Manager StartTransientUnit '" SC_SYSTEMD_START_SIGNATURE "'",
+                user);
+    for (size_t i = 0; i < words.count; i++) {
+        sc_buf_addc(out, ' ');
+        if (strcmp(words.items[i], "$PID") == 0)
+            sc_buf_adds(out, "\"$PID\"");
+        else
+            sc_buf_add_shell(out, words.items[i]);
+    }
+    sc_buf_addf(out, "\nuntil systemctl%s -q is-active ", user);
+    sc_buf_add_shell(out, s->u.unit.unit->name);
+    sc_buf_adds(out, "; do sleep 0.1; done\n");
+}
+
 static void
 sh_cgroup_write(const struct sc_step *s, struct sc_buf *out)
 {
@@ -186,7 +211,10 @@ sh_host_half(const struct sc_plan *plan, struct sc_buf *out)
     for (size_t i = 0; i < plan->before.count; i++) {
         const struct sc_step *s = &plan->before.items[i];
 
-        if (s->op == SC_OP_CGROUP_CREATE) {
+        if (s->op == SC_OP_UNIT_START) {
+            sc_buf_addf(out, "# %s\n", s->why);
+            sh_unit_start(s, out);
+        } else if (s->op == SC_OP_CGROUP_CREATE) {
             sc_buf_addf(out, "# %s\n", s->why);
             sh_cgroup_create(s, out);
         } else if (s->op == SC_OP_CGROUP_WRITE) {
@@ -213,6 +241,12 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
         out, "#!/bin/sh\n# Builds by hand the container that sc would build; run as root. What it makes on the host it "
              "removes at the end.\nset -e\n\n"
              "root=$(mktemp -d)\nchild=$(mktemp)\nfinish() {\n  rm -f \"$child\"; rmdir \"$root\" 2>/dev/null || :\n");
+    if (plan->unit != NULL) {
+        sc_buf_addf(out, "  kill \"$PID\" 2>/dev/null || :\n  systemctl%s -q stop ",
+                    plan->unit_is_user ? " --user" : "");
+        sc_buf_add_shell(out, plan->unit);
+        sc_buf_adds(out, " 2>/dev/null || :\n");
+    }
     for (size_t i = 0; i < plan->cgroup_dirs.count; i++) {
         sc_buf_adds(out, "  rmdir ");
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);

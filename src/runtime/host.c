@@ -61,6 +61,25 @@ root_is_initial_ramfs(void)
     return false;
 }
 
+/* The initial one maps every id to itself. */
+static bool
+is_in_user_namespace(void)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+    const char *at;
+    char *end;
+
+    if (sc_file_read_at(AT_FDCWD, "/proc/self/uid_map", FILE_MAX, &text, &ignored) < 0)
+        return false;
+    at = sc_buf_str(&text);
+    for (size_t i = 0; i < 3; i++, at = end) {
+        if (strtoul(at, &end, 10) != (i < 2 ? 0 : UINT32_MAX) || end == at)
+            return true;
+    }
+    return false;
+}
+
 static bool
 kernel_at_least(const char *release, unsigned long major, unsigned long minor)
 {
@@ -82,6 +101,7 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->machine = sc_arena_strdup(arena, name.machine);
     out->caps = sc_caps_all();
     out->cpu_count = possible_cpus();
+    out->is_in_user_namespace = is_in_user_namespace();
     out->root_is_ramfs = root_is_initial_ramfs();
     /* overlay on idmapped layers: 5.19 */
     out->has_idmapped_mounts = kernel_at_least(name.release, 5, 19);
@@ -92,4 +112,15 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     if (out->uid != 0 && sc_cgroup_keep_delegated(&out->cgroups, arena, err) < 0)
         return -1;
     return sc_arena_check(arena, err);
+}
+
+int
+sc_host_detect_systemd(struct sc_host *host, struct sc_arena *arena, struct sc_systemd *out, struct sc_err *err)
+{
+    bool is_user = host->uid != 0 || host->is_in_user_namespace;
+
+    if (sc_systemd_query(is_user, arena, out, err) < 0)
+        return -1;
+    /* The unit lies below the manager's own cgroup, which needs no delegation by root to the caller's. */
+    return host->uid != 0 ? sc_cgroup_detect(arena, &host->cgroups, err) : 0;
 }

@@ -39,6 +39,8 @@ struct sc_executor {
     bool is_root_attached; /* an old kernel mounted the overlay in place */
     int64_t *times;        /* shared with the child: nanoseconds of each child step; NULL without explain */
     pid_t pid;             /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
+    bool is_foreign;       /* launcher: a cgroup of this name is another's; it must not be taken back */
+    pid_t holder;          /* launcher: the process with which the systemd unit began; 0: none */
 };
 
 /* [child] executors: 0 or -errno */
@@ -57,6 +59,7 @@ int sc_tree_open_step(const struct sc_step *step, const int *slots); /* fd or -e
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);
 
 /* launcher executors */
+void sc_holder_end(struct sc_executor *x); /* from when the unit holds the container's own process */
 bool sc_launcher_has_op(enum sc_op op);
 SC_MUST_CHECK int sc_launcher_step(struct sc_executor *x, const struct sc_step *step, struct sc_err *err);
 

@@ -1,6 +1,7 @@
 /* The launcher: runs the plan's host half, clones, listens to the child, and takes everything back when it fails. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -197,9 +198,27 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
     }
     x->pid = out->pid = pid;
     out->pidfd = pidfd;
+    if (x->plan->clone.u.clone.cgroup_slot >= 0)
+        sc_holder_end(x);
     out->start_time = sc_process_start_time(pid);
     trace(x, SC_PHASE_CLONE, 0, x->how->explain ? sc_time_monotonic() - start : 0);
     return 0;
+}
+
+/* Where one cgroup of the name belongs to somebody, nothing may be killed; the others were made, or were empty. */
+static void
+remove_own_cgroups(const struct sc_executor *x)
+{
+    for (size_t i = 0; i < x->plan->before.count; i++) {
+        const struct sc_step *step = &x->plan->before.items[i];
+        struct sc_err ignored = SC_ERR_INIT;
+        char dir[PATH_MAX];
+
+        if (step->op != SC_OP_CGROUP_CREATE || x->slots[step->slot] < 0)
+            continue;
+        (void)snprintf(dir, sizeof(dir), "%s%s", step->u.cgroup.mount_point, step->u.cgroup.path);
+        (void)!sc_cgroup_remove(dir, &ignored);
+    }
 }
 
 static void
@@ -213,7 +232,9 @@ take_back(const struct sc_executor *x, struct sc_process *process)
             ;
     }
     sc_process_release(process);
-    if (x->plan->undo != NULL && !x->plan->is_exec)
+    if (x->is_foreign)
+        remove_own_cgroups(x);
+    else if (x->plan->undo != NULL && !x->plan->is_exec)
         (void)!sc_undo_run(x->plan->undo, &ignored);
 }
 
@@ -247,6 +268,7 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
     if (result == 0)
         result = follow_child(&x, out, err);
     trace_child(&x);
+    sc_holder_end(&x);
     if (result < 0)
         take_back(&x, out);
     executor_release(&x);

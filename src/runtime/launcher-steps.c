@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -13,6 +14,51 @@
 #include "runtime/launch-priv.h"
 
 typedef int (*launcher_fn)(struct sc_executor *x, const struct sc_step *step, struct sc_err *err);
+
+/* ---- systemd ------------------------------------------------------------------------------------------------ */
+
+void
+sc_holder_end(struct sc_executor *x)
+{
+    if (x->holder <= 0)
+        return;
+    kill(x->holder, SIGKILL);
+    while (waitpid(x->holder, NULL, 0) < 0 && errno == EINTR)
+        ;
+    x->holder = 0;
+}
+
+static int
+step_unit_start(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    sc_cleanup_fd pidfd = -1;
+    pid_t launcher = getpid(), pid = sc_clone3(0, -1, &pidfd);
+
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        while (getppid() == launcher)
+            pause();
+        _exit(0);
+    }
+    if (pid < 0)
+        return sc_err_errno(err, -pid, "fork");
+    x->holder = pid;
+    if (sc_systemd_start(step->u.unit.is_user, step->u.unit.unit->name, &step->u.unit.unit->properties, pid, err) == 0)
+        return 0;
+    x->is_foreign = err->kind == SC_ERR_EXISTS;
+    return -1;
+}
+
+static int
+step_unit_attach(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    if (sc_systemd_attach(step->u.unit.is_user, step->u.unit.unit->name, x->pid, err) < 0)
+        return -1;
+    sc_holder_end(x);
+    return 0;
+}
+
+/* ---- cgroups ------------------------------------------------------------------------------------------------- */
 
 static int
 open_tasks(struct sc_executor *x, const struct sc_step *step, const char *path, struct sc_err *err)
@@ -33,8 +79,10 @@ step_cgroup_create(struct sc_executor *x, const struct sc_step *step, struct sc_
     int fd = sc_cgroup_create(layout, step->u.cgroup.hierarchy, step->u.cgroup.path, step->u.cgroup.need_controllers,
                               step->u.cgroup.may_exist, &was_created, err);
 
-    if (fd < 0)
+    if (fd < 0) {
+        x->is_foreign = err->kind == SC_ERR_BUSY;
         return -1;
+    }
     x->slots[step->slot] = fd;
     return open_tasks(x, step, step->u.cgroup.path, err);
 }
@@ -234,6 +282,8 @@ step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err
 }
 
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
+    [SC_OP_UNIT_START] = step_unit_start,
+    [SC_OP_UNIT_ATTACH] = step_unit_attach,
     [SC_OP_CGROUP_CREATE] = step_cgroup_create,
     [SC_OP_CGROUP_OPEN] = step_cgroup_open,
     [SC_OP_CGROUP_WRITE] = step_cgroup_write,

@@ -17,6 +17,10 @@
 #include "plan/plan.h"
 
 SC_MUST_CHECK int sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err);
+/* What the systemd cgroup driver must know: of PID 1, or for an unprivileged caller of the user's own manager; then the
+ * host's cgroups are those below that manager too. */
+SC_MUST_CHECK int sc_host_detect_systemd(struct sc_host *host, struct sc_arena *arena, struct sc_systemd *out,
+                                         struct sc_err *err);
 
 /* The features document (runtime-spec, features.md), indented JSON with a newline: `sc-oci features` prints it. */
 SC_MUST_CHECK int sc_runtime_features(struct sc_arena *arena, struct sc_buf *out, struct sc_err *err);
@@ -88,12 +92,13 @@ const char *sc_status_name(enum sc_status status);
 struct sc_state { /* what was recorded when it was created */
     char *id, *bundle, *rootfs, *boot_id, *undo, *cgroup_path, *memory_dir, *owner;
     char *config; /* its config.json; NULL: the bundle's own */
+    char *unit;   /* its scope, with the systemd cgroup driver; else NULL */
     pid_t pid;
     uint64_t start_time, ns_flags; /* CLONE_NEW* it has of its own */
     int64_t created_at;            /* CLOCK_REALTIME ns */
     bool is_creating;              /* written by a create that has not finished */
     bool has_creator; /* read with is_creating: that create still runs (it holds the lock of the directory) */
-    bool was_started, has_terminal, has_own_pid_ns, memory_is_v2;
+    bool was_started, has_terminal, has_own_pid_ns, memory_is_v2, unit_is_user;
     struct sc_strv cgroup_dirs, annotations;
 };
 SC_MUST_CHECK int sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability durability,

@@ -67,6 +67,8 @@ sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability dura
     set_text(json, "memoryDir", state->memory_dir);
     set_text(json, "owner", state->owner);
     set_text(json, "config", state->config);
+    set_text(json, "unit", state->unit);
+    json_object_set_new(json, "unitIsUser", json_boolean(state->unit_is_user));
     json_object_set_new(json, "pid", json_integer(state->pid));
     json_object_set_new(json, "startTime", json_integer((json_int_t)state->start_time));
     json_object_set_new(json, "namespaces", json_integer((json_int_t)state->ns_flags));
@@ -101,6 +103,8 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
         sc_json_get_str(json, "memoryDir", "state", arena, &out->memory_dir, err) < 0 ||
         sc_json_get_str(json, "owner", "state", arena, &out->owner, err) < 0 ||
         sc_json_get_str(json, "config", "state", arena, &out->config, err) < 0 ||
+        sc_json_get_str(json, "unit", "state", arena, &out->unit, err) < 0 ||
+        sc_json_get_bool(json, "unitIsUser", "state", &out->unit_is_user, err) < 0 ||
         sc_json_get_i64(json, "pid", "state", &pid, err) < 0 ||
         sc_json_get_u64(json, "startTime", "state", &out->start_time, err) < 0 ||
         sc_json_get_u64(json, "namespaces", "state", &out->ns_flags, err) < 0 ||
@@ -173,6 +177,8 @@ sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process,
     out->cgroup_path = sc_arena_strdup(arena, plan->cgroup_path);
     out->memory_dir = sc_arena_strdup(arena, plan->memory_dir);
     out->memory_is_v2 = plan->memory_is_v2;
+    out->unit = sc_arena_strdup(arena, plan->unit);
+    out->unit_is_user = plan->unit_is_user;
     out->cgroup_dirs = plan->cgroup_dirs;
     if (sc_boot_id(boot_id, &ignored) == 0)
         out->boot_id = sc_arena_strdup(arena, boot_id);

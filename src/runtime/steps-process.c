@@ -447,6 +447,7 @@ sc_child_process_executor(enum sc_op op)
     static const sc_child_fn table[SC_OP_COUNT] = {
         [SC_OP_CGROUP_JOIN] = step_cgroup_join,
         [SC_OP_NS_JOIN] = step_ns_join,
+        [SC_OP_WAIT_UNIT] = step_wait,
         [SC_OP_WAIT_MAPS] = step_wait,
         [SC_OP_WAIT_HOOKS] = step_wait,
         [SC_OP_BECOME_ROOT] = step_become_root,

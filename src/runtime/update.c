@@ -115,8 +115,36 @@ write_one(int fd, const struct sc_cgroup_write *write, struct sc_err *err)
     return sc_cgroup_apply(fd, write->hierarchy, &list, err);
 }
 
+static void
+take_back(const struct written *done, size_t count)
+{
+    while (count-- > 0) {
+        struct sc_err ignored = SC_ERR_INIT;
+
+        if (done[count].old != NULL)
+            (void)!sc_cgroup_write_file(done[count].fd, done[count].file, done[count].old, &ignored);
+    }
+}
+
+/* systemd would write its own idea of the limits again one day (daemon-reload), so it must be told. */
 static int
-apply_all(const struct sc_cgroup_writes *writes, const int *fds, struct sc_arena *arena, struct sc_err *err)
+tell_systemd(const struct sc_state *state, const struct sc_cgroup_layout *layout, const struct sc_cgroup_writes *writes,
+             struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_unit_properties properties = {.count = 0};
+    struct sc_systemd systemd = {.version = 0};
+
+    if (state->unit == NULL)
+        return 0;
+    if (sc_systemd_query(state->unit_is_user, arena, &systemd, err) < 0 ||
+        sc_systemd_limits(layout, writes, &systemd, arena, &properties, err) < 0)
+        return -1;
+    return sc_systemd_update(state->unit_is_user, state->unit, &properties, err);
+}
+
+static int
+apply_all(const struct sc_state *state, const struct sc_cgroup_layout *layout, const struct sc_cgroup_writes *writes,
+          const int *fds, struct sc_arena *arena, struct sc_err *err)
 {
     struct written *done = SC_ARENA_ARRAY(arena, struct written, writes->count + 1);
     size_t count = 0;
@@ -132,15 +160,30 @@ apply_all(const struct sc_cgroup_writes *writes, const int *fds, struct sc_arena
         if (write_one(fd, write, err) < 0)
             break;
     }
-    if (count == writes->count)
+    if (count == writes->count && tell_systemd(state, layout, writes, arena, err) == 0)
         return 0;
-    while (count-- > 0) {
-        struct sc_err ignored = SC_ERR_INIT;
-
-        if (done[count].old != NULL)
-            (void)!sc_cgroup_write_file(done[count].fd, done[count].file, done[count].old, &ignored);
-    }
+    take_back(done, count);
     return -1;
+}
+
+/* A quota alone leaves the period as it is; systemd is told of time in a second, so it must be known. */
+static void
+complete_cpu(const struct sc_state *state, struct sc_oci_cpu *cpu)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    const char *space;
+
+    if (state->unit == NULL || !state->memory_is_v2 || state->memory_dir == NULL || cpu->quota.value == 0 ||
+        cpu->period.value != 0)
+        return;
+    /* lint: a cgroup directory that the engine made */
+    sc_cleanup_fd fd = open(state->memory_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || sc_file_read_at(fd, "cpu.max", VALUE_MAX, &text, &ignored) < 0)
+        return;
+    space = strchr(sc_buf_str(&text), ' ');
+    if (space != NULL)
+        cpu->period = (struct sc_opt_u64){.is_set = true, .value = strtoull(space + 1, NULL, 10)};
 }
 
 /* v2 counts swap apart from memory: with the OCI's sum alone, the memory limit of the moment tells the difference. */
@@ -176,12 +219,13 @@ sc_runtime_update(const struct sc_state *state, const struct sc_cgroup_layout *l
     asked.devices = NULL;
     asked.device_count = 0;
     complete_memory(state, &asked.memory);
+    complete_cpu(state, &asked.cpu);
     if (sc_oci_validate_resources(&asked, err) < 0 ||
         sc_cgroup_translate(layout, &asked, false, &arena, &writes, &need, err) < 0)
         return -1;
     result = open_dirs(state, layout, &writes, fds, err);
     if (result == 0)
-        result = apply_all(&writes, fds, &arena, err);
+        result = apply_all(state, layout, &writes, fds, &arena, err);
     for (size_t i = 0; i < SC_ARRAY_LEN(fds); i++)
         sc_closep(&fds[i]);
     return result;

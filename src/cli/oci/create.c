@@ -77,6 +77,7 @@ sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct 
 struct creation {
     struct sc_oci_spec spec;
     struct sc_host host;
+    struct sc_systemd systemd;
     struct sc_plan plan;
     struct sc_state state;
     char *bundle, *config; /* config: of --config, absolute */
@@ -161,6 +162,11 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
     ask.preserve_fds = cli->listen_fds + cli->preserve_fds;
     if (sc_host_detect(&cli->arena, &c->host, err) < 0)
         return -1;
+    if (cli->systemd_cgroup) {
+        if (sc_host_detect_systemd(&c->host, &cli->arena, &c->systemd, err) < 0)
+            return -1;
+        ask.systemd = &c->systemd;
+    }
     return sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err);
 }
 

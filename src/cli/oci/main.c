@@ -21,8 +21,6 @@ check_globals(struct sc_oci_cli *cli, struct sc_err *err)
     }
     if (cli->rootless != NULL && strcmp(cli->rootless, "auto") != 0 && sc_parse_bool(cli->rootless, &ignored, err) < 0)
         return sc_err_wrap(err, "--rootless");
-    if (cli->systemd_cgroup)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "--systemd-cgroup: only cgroups by file are supported");
     return 0;
 }
 

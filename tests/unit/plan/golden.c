@@ -60,6 +60,10 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
     struct sc_plan plan;
     struct sc_ask ask = {.id = "golden", .bundle = "/bundle", .cgroup_parent = "/sc"};
     enum sc_plan_format format = SC_PLAN_TEXT;
+    struct sc_systemd systemd = {.version = 252,
+                                 .control_group = sc_arena_strdup(arena, ""),
+                                 .devices = sc_arena_strdup(arena, "Character devices:\n  1 mem\n136 pts\n\n"
+                                                                   "Block devices:\n  8 sd\n")};
     const char *kind = "v1";
 
     for (int i = 1; i < argc; i++)
@@ -77,7 +81,14 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             ask.overlay.workdir = sc_arena_strdup(arena, "/c/work");
         } else if (strcmp(word, "volatile") == 0)
             ask.overlay.is_volatile = true;
-        else if (strcmp(word, "user") == 0) {
+        else if (strcmp(word, "systemd") == 0)
+            ask.systemd = &systemd;
+        else if (strcmp(word, "systemd-user") == 0) {
+            host.uid = host.gid = 1000;
+            systemd.is_user = true;
+            systemd.control_group = sc_arena_strdup(arena, "/user.slice/user-1000.slice/user@1000.service");
+            ask.systemd = &systemd;
+        } else if (strcmp(word, "user") == 0) {
             host.uid = host.gid = 1000;
             host.cgroups.is_delegated_part = true;
             host.cgroups.count = 0;
