@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sc image from-host: programs of this host run in an image of their own, and what cannot be is said.
+# no-vm: programs and libraries, not the kernel
 load helpers
 
 # The layer directory of the only image that is not base.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # Images: in and out of archives, names, layers that overlay, and archives that were made to do harm.
+# no-vm: formats and the store do not meet the kernel
 load helpers
 
 # layer NAME: a layer tar, made by the Python on standard input, which adds to `t` (tarfile) with these helpers.

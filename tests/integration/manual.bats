@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What is installed for a person to read and type: the manual says every command and option and no other, and the shells
 # complete them.
+# no-vm: documents, not the kernel
 load helpers
 
 SOURCE=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # Registries: pull, push, login, against Debian's docker-registry on loopback (plain, TLS with a login) and against a
 # server that misbehaves (bad-registry.py).
+# no-vm: formats and loopback, not the kernel
 load helpers
 
 # A free port, kept for docker-registry, which cannot choose one itself.
