@@ -219,6 +219,9 @@ SC_MUST_CHECK int sc_dir_open_at(int dirfd, const char *path, struct sc_err *err
 SC_MUST_CHECK int sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err);
 /* Bytes of disk that the tree at name takes, as du(1) counts; what cannot be read counts nothing. */
 int64_t sc_tree_size_at(int dirfd, const char *name);
+/* Closes first to last: one close_range(2), or before Linux 5.9 what procfs lists (proc_fd, or -1: /proc). 0 or -errno.
+ * [child]: may run between clone and exec. */
+int sc_fds_close(int proc_fd, unsigned first, unsigned last);
 /* flock(2) that dies with its holder. Opens or creates path, locks it exclusive or shared.
  * With wait false, a held lock is SC_ERR_BUSY. Returns the fd that holds the lock. */
 enum sc_lock_mode { SC_LOCK_SHARED, SC_LOCK_EXCLUSIVE };

@@ -264,6 +264,41 @@ tree_walk_release(struct tree_walk *walk)
     free(walk->levels);
 }
 
+/* "mnt_id" of proc_pid_fdinfo(5), Linux 3.15; -1 where that cannot be read */
+static long
+mount_id_of(int fd)
+{
+    char path[64], text[512], *at;
+    sc_cleanup_fd info = -1;
+    ssize_t len;
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+    info = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    len = info < 0 ? -1 : read(info, text, sizeof(text) - 1);
+    if (len < 0)
+        return -1;
+    text[len] = '\0';
+    at = strstr(text, "mnt_id:");
+    return at ? strtol(at + strlen("mnt_id:"), NULL, 10) : -1;
+}
+
+/* Before Linux 5.6: opened first, then compared. What cannot be told is taken for a mount point. */
+static int
+tree_open_classic(int dirfd, const char *name)
+{
+    sc_cleanup_fd fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    long own;
+
+    if (fd < 0)
+        return -1;
+    own = mount_id_of(fd);
+    if (own < 0 || own != mount_id_of(dirfd)) {
+        errno = EXDEV;
+        return -1;
+    }
+    return sc_steal_fd(&fd);
+}
+
 static int
 tree_openat2(int dirfd, const char *name)
 {
@@ -271,7 +306,9 @@ tree_openat2(int dirfd, const char *name)
     struct open_how how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
                            .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
 
-    return (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+    int fd = (int)syscall(SYS_openat2, dirfd, name, &how, sizeof(how));
+
+    return fd < 0 && errno == ENOSYS ? tree_open_classic(dirfd, name) : fd;
 }
 
 /* Not root: a directory of ours may still deny us, but its owner may always change that. */

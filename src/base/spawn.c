@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,7 +46,7 @@ spawn_child(void *data)
         if (dup2(high[i], i) < 0)
             goto fail;
     }
-    if (syscall(SYS_close_range, 3U, ~0U, 0U) < 0)
+    if (sc_fds_close(-1, 3, ~0U) < 0)
         goto fail;
     (void)execve(spawn->argv[0], (char *const *)spawn->argv, (char *const *)spawn->envp);
 fail:

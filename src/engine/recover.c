@@ -2,7 +2,6 @@
  * nobody else is at it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,9 +28,7 @@ static int
 kill_init(const struct sc_state *state, struct sc_err *err)
 {
     struct sc_err gone = SC_ERR_INIT;
-    struct pollfd wait = {.fd = -1, .events = POLLIN};
     sc_cleanup_fd pidfd = -1;
-    int ready;
 
     if (sc_state_status(state) == SC_STATUS_STOPPED)
         return 0;
@@ -40,11 +37,7 @@ kill_init(const struct sc_state *state, struct sc_err *err)
         return 0;
     if (sc_pidfd_kill(pidfd, SIGKILL, err) < 0)
         return -1;
-    wait.fd = pidfd;
-    do
-        ready = poll(&wait, 1, DIE_MS);
-    while (ready < 0 && errno == EINTR);
-    return ready > 0 ? 0 : sc_err_set(err, SC_ERR_BUSY, "process %d does not die", (int)state->pid);
+    return sc_pidfd_wait(pidfd, DIE_MS) ? 0 : sc_err_set(err, SC_ERR_BUSY, "process %d does not die", (int)state->pid);
 }
 
 /* Takes the host's steps back as far as they were recorded. */

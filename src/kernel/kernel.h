@@ -56,6 +56,13 @@ int sc_mount_move(int mount_fd, int target_fd);
  */
 int sc_mount_fs(int target_fd, const char *type, const char *source, unsigned long flags, const char *data);
 int sc_mount_bind(int source_fd, int target_fd);
+/* ---- the same by mount(2), for kernels without open_tree, move_mount (5.2) and mount_setattr (5.12); both descriptors
+ * are of the caller's own mount namespace, attached. target_fd -1: "/". */
+int sc_mount_bind_tree(int source_fd, int target_fd, bool is_recursive);
+/* MOUNT_ATTR_* of an attached mount: by mount_setattr(2), or by a remount that keeps the rest. */
+int sc_mount_change(int mount_fd, uint64_t set, uint64_t clear);
+/* Binds source over the root of this mount namespace; its descriptor. */
+int sc_mount_root_over(int source_fd);
 int sc_mount_propagation(int target_fd, unsigned long flags);
 /* A detached overlay; lower top first. Layers are opened here, so the caller's mount namespace must be the one it is
  * used in. upper may be NULL. options: "volatile", "userxattr". Old kernels, which cannot take many layers through
@@ -81,6 +88,9 @@ int sc_clone3(uint64_t flags, int cgroup_fd, int *pidfd); /* pid, 0 in the child
 int sc_ns_loopback_up(void);
 int sc_ns_time_offsets(const char *text); /* unshares, writes, enters */
 int sc_keyring_join(const char *name);
+/* Joins the namespaces `flags` of the process that fd (sc_pidfd_open) is, pid in the procfs proc_fd; or with pid 0 the
+ * namespace that fd is. */
+int sc_ns_join(int fd, int proc_fd, pid_t pid, uint64_t flags);
 int sc_ns_check_kind(int ns_fd, uint64_t clone_flag); /* -EINVAL when the fd is another kind of namespace */
 
 /* ---- idmap.c -------------------------------------------------------------------------- */
@@ -170,8 +180,10 @@ bool sc_process_is_zombie(pid_t pid);
 bool sc_process_is_in_user_ns(void);
 /* /proc/sys/kernel/random/boot_id without newline */
 SC_MUST_CHECK int sc_boot_id(char out[40], struct sc_err *err);
-/* pidfd_open(2), then verifies start_time (0: no check): -1 with SC_ERR_NOT_FOUND when gone or another process */
+/* pidfd_open(2), then verifies start_time (0: no check): -1 with SC_ERR_NOT_FOUND when gone or another process. Before
+ * Linux 5.3 it is the process's directory of procfs, with which the next two work as well. */
 SC_MUST_CHECK int sc_pidfd_open(pid_t pid, uint64_t start_time, struct sc_err *err);
 SC_MUST_CHECK int sc_pidfd_kill(int pidfd, int signum, struct sc_err *err);
+bool sc_pidfd_wait(int pidfd, int msec); /* until it has ended; false: it has not */
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -105,6 +106,77 @@ sc_mount_bind(int source_fd, int target_fd)
     fd_path(source_fd, source);
     fd_path(target_fd, target);
     return mount(source, target, NULL, MS_BIND, NULL) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_bind_tree(int source_fd, int target_fd, bool is_recursive)
+{
+    char source[FD_PATH_MAX], target[FD_PATH_MAX] = "/";
+
+    fd_path(source_fd, source);
+    if (target_fd >= 0)
+        fd_path(target_fd, target);
+    return mount(source, target, NULL, MS_BIND | (is_recursive ? MS_REC : 0), NULL) == 0 ? 0 : -errno;
+}
+
+/* What mount(2) is to be told so that a mount keeps what it has, but for set and clear. */
+static int
+remount_flags(int mount_fd, uint64_t set, uint64_t clear, unsigned long *flags)
+{
+    static const struct {
+        uint64_t attr;
+        unsigned long st_flag, ms_flag;
+    } table[] = {
+        {MOUNT_ATTR_RDONLY, ST_RDONLY, MS_RDONLY},
+        {MOUNT_ATTR_NOSUID, ST_NOSUID, MS_NOSUID},
+        {MOUNT_ATTR_NODEV, ST_NODEV, MS_NODEV},
+        {MOUNT_ATTR_NOEXEC, ST_NOEXEC, MS_NOEXEC},
+        {MOUNT_ATTR_NODIRATIME, ST_NODIRATIME, MS_NODIRATIME},
+    };
+    struct statvfs have;
+
+    if (fstatvfs(mount_fd, &have) < 0)
+        return -errno;
+    /* MOUNT_ATTR_NOSYMFOLLOW and what came later: mount(2) would not do it, and must not seem to */
+    if ((set & ~(uint64_t)(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+                           MOUNT_ATTR_NODIRATIME | MOUNT_ATTR__ATIME)) != 0)
+        return -ENOSYS;
+    *flags = MS_REMOUNT | MS_BIND;
+    for (size_t i = 0; i < SC_ARRAY_LEN(table); i++)
+        if ((set & table[i].attr) != 0 || ((have.f_flag & table[i].st_flag) != 0 && (clear & table[i].attr) == 0))
+            *flags |= table[i].ms_flag;
+    if ((clear & MOUNT_ATTR__ATIME) != 0)
+        *flags |= (set & MOUNT_ATTR_NOATIME) != 0       ? MS_NOATIME
+                  : (set & MOUNT_ATTR_STRICTATIME) != 0 ? MS_STRICTATIME
+                                                        : MS_RELATIME;
+    else
+        *flags |= (have.f_flag & ST_NOATIME) != 0 ? MS_NOATIME : (have.f_flag & ST_RELATIME) != 0 ? MS_RELATIME : 0;
+    return 0;
+}
+
+int
+sc_mount_change(int mount_fd, uint64_t set, uint64_t clear)
+{
+    char name[FD_PATH_MAX];
+    unsigned long flags = 0;
+    int result = sc_mount_setattr(mount_fd, false, set, clear, 0);
+
+    if (result != -ENOSYS)
+        return result;
+    result = remount_flags(mount_fd, set, clear, &flags);
+    fd_path(mount_fd, name);
+    return result < 0 ? result : mount(NULL, name, NULL, flags, NULL) == 0 ? 0 : -errno;
+}
+
+int
+sc_mount_root_over(int source_fd)
+{
+    int result = sc_mount_bind_tree(source_fd, -1, true);
+
+    /* "/" is still the mount beneath; ".." of it is followed up to the mount that covers it */
+    if (result == 0)
+        result = open("/..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return result == -1 ? -errno : result;
 }
 
 int

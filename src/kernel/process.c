@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +23,7 @@
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
+#define WAIT_STEP_MS 5
 
 bool
 sc_process_is_in_user_ns(void)
@@ -37,14 +41,12 @@ sc_process_is_in_user_ns(void)
 
 /* State (field 3) and start time (field 22) of proc_pid_stat(5). False when there is no such process. */
 static bool
-read_stat(pid_t pid, char *state, uint64_t *start_time)
+read_stat_at(int dir_fd, const char *path, char *state, uint64_t *start_time)
 {
-    char path[32], text[1024], *at;
-    sc_cleanup_fd fd = -1;
+    char text[1024], *at;
+    sc_cleanup_fd fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
     ssize_t len;
 
-    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     do {
@@ -68,6 +70,15 @@ read_stat(pid_t pid, char *state, uint64_t *start_time)
     }
     *start_time = strtoull(at, NULL, 10);
     return true;
+}
+
+static bool
+read_stat(pid_t pid, char *state, uint64_t *start_time)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    return read_stat_at(AT_FDCWD, path, state, start_time);
 }
 
 uint64_t
@@ -108,6 +119,29 @@ sc_boot_id(char out[40], struct sc_err *err)
     return 0;
 }
 
+/* State and start time of the process whose directory of procfs fd is; false when it has ended. */
+static bool
+is_alive_in(int fd)
+{
+    uint64_t start_time;
+    char state;
+
+    return read_stat_at(fd, "stat", &state, &start_time) && state != 'Z' && state != 'X';
+}
+
+/* Before Linux 5.3: the process's directory of procfs, which stays its own when the pid goes to another. */
+static int
+open_directory(pid_t pid)
+{
+    char path[32];
+
+    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        errno = ESRCH;
+    return fd;
+}
+
 int
 sc_pidfd_open(pid_t pid, uint64_t start_time, struct sc_err *err)
 {
@@ -116,6 +150,8 @@ sc_pidfd_open(pid_t pid, uint64_t start_time, struct sc_err *err)
     if (pid <= 0)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "open process %d: there is no such process", (int)pid);
     fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0 && errno == ENOSYS)
+        fd = open_directory(pid);
     if (fd < 0 && errno == ESRCH)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "open process %d: there is no such process", (int)pid);
     if (fd < 0)
@@ -127,12 +163,54 @@ sc_pidfd_open(pid_t pid, uint64_t start_time, struct sc_err *err)
     return sc_steal_fd(&fd);
 }
 
+/* kill(2) of the process whose directory fd is, read from it just before: the nearest that Linux before 5.1 has. */
+static int
+kill_by_directory(int fd, int signum)
+{
+    char text[32];
+    sc_cleanup_fd stat = openat(fd, "stat", O_RDONLY | O_CLOEXEC);
+    ssize_t len = stat >= 0 ? read(stat, text, sizeof(text) - 1) : -1;
+
+    if (len <= 0) {
+        errno = ESRCH;
+        return -1;
+    }
+    text[len] = '\0';
+    /* whether it is there was seen; a pid of that procfs may mean another one in our pid namespace */
+    if (signum == 0)
+        return 0;
+    return kill((pid_t)strtol(text, NULL, 10), signum);
+}
+
 int
 sc_pidfd_kill(int pidfd, int signum, struct sc_err *err)
 {
-    if (syscall(SYS_pidfd_send_signal, pidfd, signum, NULL, 0) == 0)
+    if (syscall(SYS_pidfd_send_signal, pidfd, signum, NULL, 0) == 0 ||
+        (errno == ENOSYS && kill_by_directory(pidfd, signum) == 0))
         return 0;
     if (errno == ESRCH)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "send signal %d: the process has ended", signum);
     return sc_err_errno(err, errno, "send signal %d", signum);
+}
+
+bool
+sc_pidfd_wait(int pidfd, int msec)
+{
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    struct stat st;
+    int ready;
+
+    if (fstat(pidfd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        while (is_alive_in(pidfd)) {
+            if (msec <= 0)
+                return false;
+            (void)poll(NULL, 0, WAIT_STEP_MS);
+            msec -= WAIT_STEP_MS;
+        }
+        return true;
+    }
+    do
+        ready = poll(&wait, 1, msec);
+    while (ready < 0 && errno == EINTR);
+    return ready > 0;
 }

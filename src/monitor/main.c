@@ -7,7 +7,6 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "monitor/monitor-priv.h"
@@ -62,10 +61,10 @@ close_others(const struct sc_monitor_config *config)
         if (keep[i] < 3)
             continue;
         if ((unsigned)keep[i] > from)
-            (void)syscall(SYS_close_range, from, (unsigned)keep[i] - 1, 0U); /* Linux 5.9 */
+            (void)sc_fds_close(-1, from, (unsigned)keep[i] - 1);
         from = (unsigned)keep[i] + 1;
     }
-    (void)syscall(SYS_close_range, from, ~0U, 0U);
+    (void)sc_fds_close(-1, from, ~0U);
 }
 
 static void

@@ -39,7 +39,8 @@ hook_main(const struct hook_run *run, int in)
     /* lint: the bundle, as the caller named it */
     if (run->dir != NULL && chdir(run->dir) < 0)
         _exit(EXEC_FAILED);
-    (void)syscall(SYS_close_range, 3, ~0U, 0);
+    if (sc_fds_close(-1, 3, ~0U) < 0)
+        _exit(EXEC_FAILED);
     execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args,
            hook->env.items != NULL ? hook->env.items : no_env);
     dprintf(2, "%s: %s", hook->path, strerror(errno));

@@ -36,11 +36,12 @@ struct sc_executor {
     size_t candidate;     /* which of the program's names was found */
     struct sc_seccomp_filter filter;
     bool has_filter;
-    bool is_root_attached; /* an old kernel mounted the overlay in place */
-    int64_t *times;        /* shared with the child: nanoseconds of each child step; NULL without explain */
-    pid_t pid;             /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
-    bool is_foreign;       /* launcher: a cgroup of this name is another's; it must not be taken back */
-    pid_t holder;          /* launcher: the process with which the systemd unit began; 0: none */
+    bool is_plain[SC_SLOTS_MAX]; /* a bind source that is not a detached mount: mount-classic.c */
+    bool is_root_attached;       /* an old kernel mounted the overlay in place */
+    int64_t *times;              /* shared with the child: nanoseconds of each child step; NULL without explain */
+    pid_t pid;                   /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
+    bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
+    pid_t holder;                /* launcher: the process with which the systemd unit began; 0: none */
 };
 
 /* [child] executors: 0 or -errno */
@@ -55,8 +56,21 @@ int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: ride
 /* [child] Hooks in order; the first that fails ends it. 0, -errno, or -ECANCELED when the hook itself said no. dir:
  * where they start, or NULL. pid: added to the state, or 0. */
 int sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const char *state_json, pid_t pid);
-int sc_tree_open_step(const struct sc_step *step, const int *slots); /* fd or -errno */
+/* fd or -errno. *is_plain: this kernel has no detached mounts, and the fd only pins the source. */
+int sc_tree_open_step(const struct sc_step *step, const int *slots, bool *is_plain);
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);
+
+/* ---- mount-classic.c [child]: binds for kernels before 5.12 ---- */
+struct sc_bind {
+    bool is_recursive;
+    uint64_t attr_set, attr_clear, propagation; /* as sc_mount_setattr */
+};
+int sc_classic_tree_open(const struct sc_step *step);
+/* Binds source on target, which destination leads to in the new root. pinned: what source must still be, or -1. */
+int sc_classic_bind(const struct sc_executor *x, const char *source, int pinned, int target, const char *destination,
+                    const struct sc_bind *bind);
+int sc_classic_readonly(const struct sc_executor *x, int target, const char *path);
+int sc_classic_root(struct sc_executor *x); /* binds the root's source over "/" */
 
 /* launcher executors */
 void sc_holder_end(struct sc_executor *x); /* from when the unit holds the container's own process */

@@ -145,13 +145,16 @@ step_pidfd_open(struct sc_executor *x, const struct sc_step *step, struct sc_err
 static int
 step_ns_join(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
+    int result;
+
     /* The child is born in the container's user and pid namespace: its processes may not look into it, nor through it
      * at us. */
     if ((step->u.ns.flags & CLONE_NEWUSER) != 0)
         (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (setns(x->slots[step->slot], (int)step->u.ns.flags) == 0)
+    result = sc_ns_join(x->slots[step->slot], x->slots[SC_SLOT_PROC], step->u.ns.pid, step->u.ns.flags);
+    if (result == 0)
         return 0;
-    return sc_err_errno(err, errno, "join namespace %s",
+    return sc_err_errno(err, -result, "join namespace %s",
                         step->u.ns.path != NULL ? step->u.ns.path : "of the container");
 }
 
@@ -165,12 +168,14 @@ step_idmap_ns(struct sc_executor *x, const struct sc_step *step, struct sc_err *
 static int
 step_tree_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
-    int fd = sc_tree_open_step(step, x->slots);
+    int fd = sc_tree_open_step(step, x->slots, &x->is_plain[step->slot]);
 
     if (fd < 0) {
         sc_err_errno(err, -fd, "bind \"%s\" on \"%s\"", step->u.tree.source, step->u.tree.destination);
         if (fd == -EXDEV && step->u.tree.must_be_proc)
             return sc_err_remedy(err, "only a procfs may be bound on /proc");
+        if (fd == -ENOSYS)
+            return sc_err_remedy(err, "recursive options and id maps of a bind need mount_setattr: Linux 5.12");
         return fd == -ENOENT ? sc_err_remedy(err, "the source must exist on the host") : -1;
     }
     x->slots[step->slot] = fd;

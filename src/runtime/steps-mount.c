@@ -21,38 +21,48 @@ root_of(const struct sc_executor *x)
     return x->slots[SC_SLOT_ROOT];
 }
 
-int
-sc_tree_open_step(const struct sc_step *step, const int *slots)
+static int
+set_attributes(const struct sc_step *step, const int *slots, int fd)
 {
-    /* lint: the host's, as the caller's configuration names it */
-    int fd = sc_mount_tree_open(AT_FDCWD, step->u.tree.source, step->u.tree.is_recursive);
-    int result = 0;
-
-    if (fd < 0)
-        return fd;
-    if (step->u.tree.must_be_proc && !sc_proc_is_root(fd)) {
-        close(fd);
-        return -EXDEV;
-    }
     bool is_rec = (step->u.tree.propagation & MS_REC) != 0;
-    result = sc_mount_setattr(fd, false, step->u.tree.attr_set, step->u.tree.attr_clear, 0);
+    int result = sc_mount_setattr(fd, false, step->u.tree.attr_set, step->u.tree.attr_clear, 0);
+
     if (result == 0)
         result = sc_mount_setattr(fd, true, step->u.tree.attr_set_rec, step->u.tree.attr_clear_rec, 0);
     if (result == 0)
         result = sc_mount_setattr(fd, is_rec, 0, 0, step->u.tree.propagation);
     if (result == 0 && step->u.tree.idmap_slot != SC_SLOT_NONE)
         result = sc_mount_idmap(fd, step->u.tree.is_idmap_recursive, slots[step->u.tree.idmap_slot]);
-    if (result < 0) {
-        close(fd);
-        return result;
+    return result;
+}
+
+int
+sc_tree_open_step(const struct sc_step *step, const int *slots, bool *is_plain)
+{
+    /* lint: the host's, as the caller's configuration names it */
+    int fd = sc_mount_tree_open(AT_FDCWD, step->u.tree.source, step->u.tree.is_recursive);
+    int result = fd < 0 ? fd : set_attributes(step, slots, fd);
+
+    *is_plain = result == -ENOSYS;
+    if (*is_plain) {
+        if (fd >= 0)
+            close(fd);
+        fd = sc_classic_tree_open(step);
+        result = fd < 0 ? fd : 0;
     }
-    return fd;
+    if (result == 0 && step->u.tree.must_be_proc && !sc_proc_is_root(fd))
+        result = -EXDEV;
+    if (result == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return result;
 }
 
 static int
 step_tree_open(struct sc_executor *x, const struct sc_step *step)
 {
-    int fd = sc_tree_open_step(step, x->slots);
+    int fd = sc_tree_open_step(step, x->slots, &x->is_plain[step->slot]);
 
     if (fd < 0)
         return fd;
@@ -94,6 +104,8 @@ step_root_attach(struct sc_executor *x, const struct sc_step *step)
 
     if (x->is_root_attached)
         return 0;
+    if (x->is_plain[SC_SLOT_ROOT])
+        return sc_classic_root(x);
     if (step->u.text.text != NULL) {
         /* lint: the host's, as the caller's configuration names it */
         target = open(step->u.text.text, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -124,18 +136,20 @@ step_propagation(struct sc_executor *x, const struct sc_step *step)
 }
 
 static int
-bind_instead(const char *source, int target_fd, unsigned long ms_flags)
+bind_instead(const struct sc_executor *x, const struct sc_step *step, int target)
 {
+    const char *source = step->u.mount.fallback_bind;
+    uint64_t set = (step->u.mount.ms_flags & MS_RDONLY) != 0 ? MOUNT_ATTR_RDONLY : 0;
+    const struct sc_bind bind = {.is_recursive = true, .attr_set = set, .propagation = MS_PRIVATE};
     /* lint: the host's, as the caller's configuration names it */
     int tree = sc_mount_tree_open(AT_FDCWD, source, true);
+    int result = tree < 0 ? tree : sc_mount_setattr(tree, true, set, 0, MS_PRIVATE);
 
-    if (tree < 0)
-        return tree;
-    int result = sc_mount_setattr(tree, true, (ms_flags & MS_RDONLY) != 0 ? MOUNT_ATTR_RDONLY : 0, 0, MS_PRIVATE);
     if (result == 0)
-        result = sc_mount_move(tree, target_fd);
-    close(tree);
-    return result;
+        result = sc_mount_move(tree, target);
+    if (tree >= 0)
+        close(tree);
+    return result == -ENOSYS ? sc_classic_bind(x, source, -1, target, step->u.mount.destination, &bind) : result;
 }
 
 /* A tmpfs takes after the directory that it covers: its mode where the config names none, and with tmpcopyup all that
@@ -214,7 +228,7 @@ step_mount(struct sc_executor *x, const struct sc_step *step)
         result =
             sc_mount_fs(target, step->u.mount.type, step->u.mount.source, step->u.mount.ms_flags, step->u.mount.data);
     if ((result == -EPERM || result == -EBUSY) && step->u.mount.fallback_bind != NULL)
-        result = bind_instead(step->u.mount.fallback_bind, target, step->u.mount.ms_flags);
+        result = bind_instead(x, step, target);
     close(target);
     return result;
 }
@@ -233,7 +247,16 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
         target = check_target(target, step->u.tree.destination, step->u.tree.must_be_proc);
     if (target < 0)
         return target;
-    result = sc_mount_move(tree, target);
+    if (x->is_plain[step->slot]) {
+        const struct sc_bind bind = {.is_recursive = step->u.tree.is_recursive,
+                                     .attr_set = step->u.tree.attr_set,
+                                     .attr_clear = step->u.tree.attr_clear,
+                                     .propagation = step->u.tree.propagation};
+
+        result = sc_classic_bind(x, step->u.tree.source, tree, target, step->u.tree.destination, &bind);
+    } else {
+        result = sc_mount_move(tree, target);
+    }
     close(target);
     return result;
 }
@@ -284,7 +307,7 @@ static int
 step_root_readonly(struct sc_executor *x, const struct sc_step *step)
 {
     (void)step;
-    return sc_mount_setattr(root_of(x), false, MOUNT_ATTR_RDONLY, 0, 0);
+    return sc_mount_change(root_of(x), MOUNT_ATTR_RDONLY, 0);
 }
 
 static int
@@ -295,16 +318,17 @@ step_readonly_path(struct sc_executor *x, const struct sc_step *step)
     if (target < 0)
         return target == -ENOENT || target == -ENOTDIR ? 0 : target;
     /* the root of a mount changes in place; anything else is covered by a copy of itself */
-    int tree = sc_mount_setattr(target, false, MOUNT_ATTR_RDONLY, 0, 0) == 0 ? 0 : sc_mount_tree_open(target, "", true);
-    if (tree == 0) {
-        result = 0;
-    } else if (tree < 0) {
-        result = tree;
-    } else {
-        result = sc_mount_setattr(tree, true, MOUNT_ATTR_RDONLY, 0, 0);
+    result = sc_mount_setattr(target, false, MOUNT_ATTR_RDONLY, 0, 0);
+    if (result != 0) {
+        int tree = sc_mount_tree_open(target, "", true);
+
+        result = tree < 0 ? tree : sc_mount_setattr(tree, true, MOUNT_ATTR_RDONLY, 0, 0);
         if (result == 0)
             result = sc_mount_move(tree, target);
-        close(tree);
+        if (tree >= 0)
+            close(tree);
+        if (result == -ENOSYS)
+            result = sc_classic_readonly(x, target, step->u.text.text);
     }
     close(target);
     return result;

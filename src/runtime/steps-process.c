@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +34,7 @@ step_cgroup_join(struct sc_executor *x, const struct sc_step *step)
 static int
 step_ns_join(struct sc_executor *x, const struct sc_step *step)
 {
-    int result = check(setns(x->slots[step->slot], (int)step->u.ns.flags));
+    int result = sc_ns_join(x->slots[step->slot], x->slots[SC_SLOT_PROC], step->u.ns.pid, step->u.ns.flags);
 
     if (result == 0 && (step->u.ns.flags & CLONE_NEWNS) != 0)
         /* lint: in the container's own root, after the change of root */
@@ -344,19 +343,9 @@ step_close_fds(struct sc_executor *x, const struct sc_step *step)
     /* The socket stays, close-on-exec, to tell of a failed execve: no path leads through a socket. */
     if (sock < keep)
         return -EBADF;
-    if (sock > keep && syscall(SYS_close_range, keep, sock - 1, 0) < 0 && errno != ENOSYS)
-        return -errno;
-    if (syscall(SYS_close_range, sock + 1, ~0U, 0) == 0)
-        return 0;
-    if (errno != ENOSYS)
-        return -errno;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        return -errno;
-    for (unsigned fd = keep; fd < limit.rlim_max && fd < (1U << 20); fd++)
-        if (fd != sock)
-            close((int)fd);
-    return 0;
+    /* first what is above: the procfs that an old kernel needs for it is below */
+    int result = sc_fds_close(x->slots[SC_SLOT_PROC], sock + 1, ~0U);
+    return result < 0 ? result : sc_fds_close(x->slots[SC_SLOT_PROC], keep, sock - 1);
 }
 
 static int

@@ -6,11 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel/cgroup/cgroup-priv.h"
+#include "kernel/kernel.h"
 
 #define KILL_WAIT_NSEC   INT64_C(10000000000)
 #define FREEZE_WAIT_NSEC INT64_C(2000000000)
@@ -304,15 +304,16 @@ static int
 signal_batch(int fd, int signum, const pid_t *pids, size_t count, struct sc_arena *arena, struct sc_err *err)
 {
     int pidfds[KILL_BATCH];
+    struct sc_err ignored = SC_ERR_INIT;
     struct sc_pid_list now;
     int result;
 
     for (size_t i = 0; i < count; i++)
-        pidfds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0);
+        pidfds[i] = sc_pidfd_open(pids[i], 0, &ignored);
     result = sc_cgroup_collect(fd, true, arena, &now, err);
     for (size_t i = 0; i < count; i++) {
         if (result == 0 && pidfds[i] >= 0 && list_has(&now, pids[i]))
-            (void)syscall(SYS_pidfd_send_signal, pidfds[i], signum, NULL, 0);
+            (void)!sc_pidfd_kill(pidfds[i], signum, &ignored);
         sc_closep(&pidfds[i]);
     }
     return result;
