@@ -2,6 +2,7 @@
  * kernel: the only code that talks to privileged Linux, one file per facility.
  *
  *   path.c       resolving inside a container's root (openat2), a verified procfs handle
+ *   netlink.c    moving network devices
  *   copy-up.c    a directory's content into a fresh tmpfs
  *   mount.c      detached mounts, bind, attributes, propagation, pivot_root
  *   namespace.c  joining, unsharing, time offsets          idmap.c   id maps, subordinate ids, idmapped mounts
@@ -92,6 +93,11 @@ int sc_keyring_join(const char *name);
  * namespace that fd is. */
 int sc_ns_join(int fd, int proc_fd, pid_t pid, uint64_t flags);
 int sc_ns_check_kind(int ns_fd, uint64_t clone_flag); /* -EINVAL when the fd is another kind of namespace */
+
+/* ---- netlink.c ------------------------------------------------------------------------ */
+/* Moves device host_name of our network namespace into another, where it is called name ("eth%d": the kernel chooses),
+ * keeps its permanent global addresses, and is up. */
+SC_MUST_CHECK int sc_net_device_move(const char *host_name, const char *name, int netns_fd, struct sc_err *err);
 
 /* ---- idmap.c -------------------------------------------------------------------------- */
 #define SC_NEWUIDMAP "/usr/bin/newuidmap"

@@ -89,6 +89,25 @@ compile_sysctls(struct sc_compiler *c, struct sc_err *err)
     return 0;
 }
 
+/* From outside, where the devices are, once the namespace they go to exists; before hooks that may want them. */
+static int
+compile_net_devices(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_oci_linux *l = &c->spec->linux_;
+    struct sc_step *step;
+
+    if (l->net_device_count == 0)
+        return 0;
+    step = sc_steps_add(c->arena, &c->plan->after, SC_OP_NET_DEVICES, SC_SLOT_NONE,
+                        "devices of the host become the container's, with their addresses");
+    if (step == NULL || sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_NET_DEVICES, SC_SLOT_NONE,
+                                     "only a process outside sees the devices that are moved") == NULL)
+        return sc_err_nomem(err);
+    step->u.net_devices.items = l->net_devices;
+    step->u.net_devices.count = l->net_device_count;
+    return 0;
+}
+
 /* Hooks that run outside: createRuntime and its predecessor prestart, after the namespaces exist, before the root
  * changes. */
 static int
@@ -153,15 +172,13 @@ check_supported(const struct sc_compiler *c, struct sc_err *err)
 
     if (l->intel_rdt.is_set)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.intelRdt: this host has no resctrl file system");
-    if (l->net_device_count > 0)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.netDevices: moving network devices is not supported");
+    if (l->mount_label != NULL && l->mount_label[0] != '\0')
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this host");
     if (c->spec->process.is_set && c->spec->process.apparmor_profile != NULL &&
         c->spec->process.apparmor_profile[0] != '\0')
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.apparmorProfile: AppArmor is not enabled on this host");
     if (c->spec->process.is_set && c->spec->process.selinux_label != NULL && c->spec->process.selinux_label[0] != '\0')
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
-    if (l->seccomp.listener_path != NULL && l->seccomp.listener_path[0] != '\0')
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.seccomp.listenerPath: user notification is not supported");
     return 0;
 }
 
@@ -239,8 +256,9 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
 
     if (sc_compile_cgroups(&c, err) < 0 || sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 ||
         sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_devices(&c, err) < 0 ||
-        compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 ||
-        compile_pivot(&c, err) < 0 || compile_personality(&c, err) < 0 || compile_process_tail(&c, err) < 0)
+        compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 ||
+        sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 || compile_personality(&c, err) < 0 ||
+        compile_process_tail(&c, err) < 0)
         return -1;
     if (out->slot_count >= SC_SLOTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d",

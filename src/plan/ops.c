@@ -265,6 +265,7 @@ PRINT_FIXED(print_become_root, "become root of the user namespace",
             "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
 PRINT_FIXED(print_setsid, "start a session", "setsid()")
 PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})")
+PRINT_FIXED(print_wait_net_devices, "wait for network devices", "recvmsg(launcher)")
 PRINT_FIXED(print_wait_hooks, "wait for hooks", "recvmsg(launcher)")
 PRINT_FIXED(print_pivot, "pivot to the new root",
             "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\")")
@@ -276,6 +277,25 @@ PRINT_FIXED(print_wait_start, "wait for start", "accept(gate)")
 PRINT_FIXED(print_scheduler, "set the scheduling policy", "sched_setattr(0)")
 PRINT_FIXED(print_io_priority, "set the I/O priority", "ioprio_set(IOPRIO_WHO_PROCESS, 0)")
 PRINT_FIXED(print_memory_policy, "set the NUMA memory policy", "set_mempolicy()")
+
+static void
+print_net_devices(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    if (what == SC_PRINT_TITLE)
+        sc_buf_adds(out, "move network devices: ");
+    for (size_t i = 0; i < s->u.net_devices.count; i++) {
+        const struct sc_oci_net_device *d = &s->u.net_devices.items[i];
+        const char *name = d->name != NULL ? d->name : d->host_name;
+
+        if (what == SC_PRINT_TITLE)
+            sc_buf_addf(out, "%s%s", i > 0 ? ", " : "", d->host_name);
+        else
+            sc_buf_addf(out,
+                        "%srtnetlink(RTM_NEWLINK \"%s\", IFLA_NET_NS_FD of the child, IFLA_IFNAME \"%s\"); "
+                        "RTM_NEWADDR for each permanent address; RTM_NEWLINK IFF_UP",
+                        i > 0 ? "; " : "", d->host_name, name);
+    }
+}
 
 static void
 print_keyring(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
@@ -539,6 +559,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_TREE_OPEN] = {"tree-open", print_tree_open},
     [SC_OP_CLONE] = {"clone", print_clone},
     [SC_OP_IDMAP_WRITE] = {"idmap-write", print_idmap_write},
+    [SC_OP_NET_DEVICES] = {"net-devices", print_net_devices},
     [SC_OP_HOOKS_RUNTIME] = {"hooks-runtime", print_hooks},
     [SC_OP_CGROUP_JOIN] = {"cgroup-join", print_cgroup_join},
     [SC_OP_NS_JOIN] = {"ns-join", print_ns_join},
@@ -559,6 +580,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_MKNOD] = {"mknod", print_mknod},
     [SC_OP_SYMLINK] = {"symlink", print_symlink},
     [SC_OP_CONSOLE] = {"console", print_console},
+    [SC_OP_WAIT_NET_DEVICES] = {"wait-net-devices", print_wait_net_devices},
     [SC_OP_WAIT_HOOKS] = {"wait-hooks", print_wait_hooks},
     [SC_OP_HOOKS_CONTAINER] = {"hooks-container", print_hooks},
     [SC_OP_SYSCTL] = {"sysctl", print_sysctl},

@@ -80,6 +80,7 @@ enum sc_op {
     /* after */
     SC_OP_UNIT_ATTACH,
     SC_OP_IDMAP_WRITE,
+    SC_OP_NET_DEVICES,
     SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
     SC_OP_WAIT_UNIT,
@@ -102,6 +103,7 @@ enum sc_op {
     SC_OP_MKNOD,
     SC_OP_SYMLINK,
     SC_OP_CONSOLE,
+    SC_OP_WAIT_NET_DEVICES,
     SC_OP_WAIT_HOOKS,
     SC_OP_HOOKS_CONTAINER,
     SC_OP_SYSCTL,
@@ -222,6 +224,10 @@ struct sc_step {
             const struct sc_oci_hook_list *lists[2];
             const char *names[2];
         } hooks;
+        struct {
+            const struct sc_oci_net_device *items;
+            size_t count;
+        } net_devices;
         struct {
             int resource;
             uint64_t soft, hard;

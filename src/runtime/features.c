@@ -31,8 +31,9 @@ sc_runtime_features(struct sc_arena *arena, struct sc_buf *out, struct sc_err *e
     if (sc_oci_features_fill(&f, arena, err) < 0 || fill_seccomp(&f, arena, err) < 0)
         return -1;
     sc_mount_option_names(&f.mount_options, arena);
-    f.cgroup.v1 = f.cgroup.v2 = f.cgroup.rdma = true;
-    f.idmap = true;
+    f.cgroup.v1 = f.cgroup.v2 = f.cgroup.systemd = f.cgroup.systemd_user = f.cgroup.rdma = true;
+    sc_strv_add(&f.unsafe_annotations, arena, "org.systemd.property.");
+    f.idmap = f.net_devices = true;
     sc_strv_addf(&f.annotations, arena, "run.oci.sc.version=%s", SC_VERSION);
     if (sc_arena_check(arena, err) < 0)
         return -1;

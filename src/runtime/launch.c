@@ -118,6 +118,22 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
     return -1;
 }
 
+static int
+send_listener(const struct sc_executor *x, const struct sc_process *process, int number, struct sc_err *err)
+{
+    sc_cleanup_buf state = SC_BUF_INIT;
+    const struct sc_oci_seccomp *profile = NULL;
+
+    for (size_t i = 0; i < x->plan->child.count; i++)
+        if (x->plan->child.items[i].op == SC_OP_SECCOMP)
+            profile = x->plan->child.items[i].u.seccomp.profile;
+    if (profile == NULL || profile->listener_path == NULL || x->how->state_with_pid == NULL)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.seccomp: nobody listens here for SCMP_ACT_NOTIFY");
+    if (x->how->state_with_pid(x->how->state_data, process->pid, &state, err) < 0)
+        return -1;
+    return sc_listener_send(profile, process->pid, process->pidfd, number, sc_buf_str(&state), err);
+}
+
 /* Listens until the child has become the program, or waits at the gate, or failed. */
 static int
 follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
@@ -156,6 +172,10 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
             return sc_msg_send(x->sock, "", 1, NULL, 0, err);
         case SC_CHILD_EXECING:
             is_execing = true;
+            break;
+        case SC_CHILD_LISTENER:
+            if (send_listener(x, out, msg.step, err) < 0 || sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
+                return -1;
             break;
         case SC_CHILD_FAILED:
             return child_failed(x, &msg, err);
@@ -308,9 +328,22 @@ sc_gate_listen(int state_dir_fd, struct sc_err *err)
     return sc_steal_fd(&fd);
 }
 
-int
-sc_gate_open(int state_dir_fd, const struct sc_oci_process *process, pid_t pid, struct sc_err *err)
+static int
+send_gate_listener(const struct sc_oci_spec *spec, const struct sc_state *state, int number, struct sc_err *err)
 {
+    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_fd pidfd = sc_pidfd_open(state->pid, state->start_time, err);
+
+    if (pidfd < 0 || sc_state_oci(state, SC_STATUS_CREATED, &text, err) < 0)
+        return -1;
+    return sc_listener_send(&spec->linux_.seccomp, state->pid, pidfd, number, sc_buf_str(&text), err);
+}
+
+int
+sc_gate_open(int state_dir_fd, const struct sc_oci_spec *spec, const struct sc_state *state, struct sc_err *err)
+{
+    const struct sc_oci_process *process = &spec->process;
+    pid_t pid = state->pid;
     struct sockaddr_un address;
     sc_cleanup_fd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     struct sc_child_msg msg = {0};
@@ -334,6 +367,9 @@ sc_gate_open(int state_dir_fd, const struct sc_oci_process *process, pid_t pid, 
             return sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died");
         if (msg.type == SC_CHILD_EXECING) {
             is_execing = true;
+        } else if (msg.type == SC_CHILD_LISTENER) {
+            if (send_gate_listener(spec, state, msg.step, err) < 0 || sc_msg_send(fd, "", 1, NULL, 0, err) < 0)
+                return -1;
         } else {
             struct sc_executor x = {.pid = pid};
             struct sc_plan plan = {.process = process};

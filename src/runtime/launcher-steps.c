@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -286,6 +287,25 @@ step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err
     return 0;
 }
 
+static int
+step_net_devices(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)x->pid);
+    /* lint: the kernel's own file */
+    sc_cleanup_fd netns = open(path, O_RDONLY | O_CLOEXEC);
+    if (netns < 0)
+        return sc_err_errno(err, errno, "open the container's network namespace");
+    for (size_t i = 0; i < step->u.net_devices.count; i++) {
+        const struct sc_oci_net_device *d = &step->u.net_devices.items[i];
+
+        if (sc_net_device_move(d->host_name, d->name != NULL ? d->name : d->host_name, netns, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_UNIT_START] = step_unit_start,
     [SC_OP_UNIT_ATTACH] = step_unit_attach,
@@ -300,6 +320,7 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_TREE_OPEN] = step_tree_open,
     [SC_OP_OVERLAY] = step_overlay,
     [SC_OP_IDMAP_WRITE] = step_idmap_write,
+    [SC_OP_NET_DEVICES] = step_net_devices,
     [SC_OP_HOOKS_RUNTIME] = step_hooks,
 };
 

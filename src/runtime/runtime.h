@@ -34,6 +34,7 @@ SC_MUST_CHECK int sc_self_protect(char **argv, struct sc_err *err);
 SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 
 struct sc_process;
+struct sc_state;
 struct sc_launch {
     int in, out, err_fd;  /* become 0, 1, 2 of the process; -1: /dev/null. Not used with a terminal. Borrowed. */
     int seccomp_cache_fd; /* directory, or -1 */
@@ -84,7 +85,8 @@ SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *
 /* create/start: the gate is a socket in the state directory on which the waiting init accepts once. */
 SC_MUST_CHECK int sc_gate_listen(int state_dir_fd, struct sc_err *err);
 /* Lets it go; returns when execve has succeeded, or the error that the child met. */
-SC_MUST_CHECK int sc_gate_open(int state_dir_fd, const struct sc_oci_process *process, pid_t pid, struct sc_err *err);
+SC_MUST_CHECK int sc_gate_open(int state_dir_fd, const struct sc_oci_spec *spec, const struct sc_state *state,
+                               struct sc_err *err);
 
 /* ---- state.json ------------------------------------------------------------------------------------------ */
 enum sc_status { SC_STATUS_CREATING, SC_STATUS_CREATED, SC_STATUS_RUNNING, SC_STATUS_PAUSED, SC_STATUS_STOPPED };

@@ -406,7 +406,17 @@ step_seccomp(struct sc_executor *x, const struct sc_step *step)
 
     (void)step;
     result = sc_seccomp_load(&x->filter);
-    return result < 0 ? result : 0;
+    if (result <= 0 || !x->filter.needs_listener)
+        return result < 0 ? result : 0;
+    /* From here on a call may wait for the agent, who has nothing to listen to until the launcher has sent it this:
+     * only write(2) is sure to work. The descriptor is close-on-exec. */
+    const struct sc_child_msg msg = {.type = SC_CHILD_LISTENER, .step = result};
+    char answer;
+
+    if ((result = sc_child_send(x->sock, &msg, -1)) < 0)
+        return result;
+    ssize_t len = read(x->sock, &answer, 1);
+    return len == 1 ? 0 : len < 0 ? -errno : -ECONNRESET;
 }
 
 static int
@@ -438,6 +448,7 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_NS_JOIN] = step_ns_join,
         [SC_OP_WAIT_UNIT] = step_wait,
         [SC_OP_WAIT_MAPS] = step_wait,
+        [SC_OP_WAIT_NET_DEVICES] = step_wait,
         [SC_OP_WAIT_HOOKS] = step_wait,
         [SC_OP_BECOME_ROOT] = step_become_root,
         [SC_OP_UNSHARE] = step_unshare,

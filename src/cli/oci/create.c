@@ -360,7 +360,7 @@ sc_oci_verb_start(struct sc_oci_cli *cli, struct sc_err *err)
         *err = why;
         return -1;
     }
-    if (sc_gate_open(dir, &spec.process, state.pid, err) < 0) {
+    if (sc_gate_open(dir, &spec, &state, err) < 0) {
         /* a startContainer hook that failed, or what only execve can tell: the container stops here */
         (void)!sc_oci_destroy(cli, &state, &spec.hooks, &why);
         return -1;

@@ -206,6 +206,14 @@ check_status(const struct sc_oci_cli *cli, const struct sc_state *state, struct 
     return 0;
 }
 
+/* For a seccomp agent: the container's state, whose pid is that of its first process. */
+static int
+write_state(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
+{
+    (void)pid;
+    return sc_state_oci(data, sc_state_status(data), out, err);
+}
+
 static int
 exec_in(struct sc_oci_cli *cli, struct sc_err *err)
 {
@@ -245,6 +253,8 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
     how.explain = cli->is_debug;
     how.trace = sc_oci_log_step;
     how.trace_data = cli;
+    how.state_with_pid = write_state;
+    how.state_data = &state;
     if (sc_launch_run(&plan, &how, &process, err) < 0 || sc_oci_publish(cli, &process, err) < 0)
         return -1;
     return cli->is_detached ? 0 : sc_oci_wait(cli, &process, err);
