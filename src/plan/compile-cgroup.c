@@ -259,7 +259,7 @@ with_default_rules(struct sc_compiler *c)
 static int
 no_cgroup(const struct sc_compiler *c, struct sc_err *err)
 {
-    if (!c->is_unprivileged) {
+    if (!c->is_unprivileged && !c->host->is_in_user_namespace) {
         sc_err_set(err, SC_ERR_UNSUPPORTED, "limit resources: this host has no cgroup hierarchy mounted");
         return sc_err_remedy(err, "mount cgroup2 on /sys/fs/cgroup");
     }
@@ -284,7 +284,7 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     if (need == NULL || r == NULL || unit == NULL)
         return sc_err_nomem(err);
     c->plan->undo = sc_arena_strdup(c->arena, "");
-    if (c->is_unprivileged)
+    if (c->is_unprivileged || c->host->is_in_user_namespace)
         r->device_count = 0; /* a user namespace opens no device that its maker could not, and v1's list is root's */
     if (c->ask->without_cgroups || c->host->cgroups.count == 0 || is_user_v1)
         return asks_for_limits(r) ? no_cgroup(c, err) : 0;

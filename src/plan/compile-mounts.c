@@ -239,12 +239,13 @@ add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struc
         step->u.mount.copies_up = o->copies_up;
         step->u.mount.keeps_mode = data == NULL || strstr(data, "mode=") == NULL;
     }
+    bool has_user_ns = c->has_user_ns || c->host->is_in_user_namespace;
     /* A fresh sysfs shows the devices of a network namespace, and only its owner may mount one. */
-    if (strcmp(type, "sysfs") == 0 && c->has_user_ns && !c->has_new[SC_NS_NET])
+    if (strcmp(type, "sysfs") == 0 && has_user_ns && !c->has_new[SC_NS_NET])
         step->u.mount.fallback_bind = "/sys";
-    if (strcmp(type, "mqueue") == 0 && c->has_user_ns && !c->has_new[SC_NS_IPC])
+    if (strcmp(type, "mqueue") == 0 && has_user_ns && !c->has_new[SC_NS_IPC])
         step->u.mount.fallback_bind = "/dev/mqueue";
-    if (strcmp(type, "proc") == 0 && c->has_user_ns && !c->has_new[SC_NS_PID])
+    if (strcmp(type, "proc") == 0 && has_user_ns && !c->has_new[SC_NS_PID])
         step->u.mount.fallback_bind = "/proc";
     if (o->propagation != 0) {
         struct sc_step *p =

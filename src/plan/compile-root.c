@@ -143,7 +143,7 @@ static int
 add_node(struct sc_compiler *c, char type, const char *path, unsigned mode, uint32_t uid, uint32_t gid, int64_t major,
          int64_t minor, struct sc_err *err)
 {
-    if (c->has_user_ns && type != 'p')
+    if ((c->has_user_ns || c->host->is_in_user_namespace) && type != 'p')
         return add_bound_device(c, path, err);
 
     struct sc_step *step =

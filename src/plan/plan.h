@@ -37,9 +37,9 @@ struct sc_host {
     unsigned cpu_count; /* possible CPUs, for per-CPU masks */
     bool root_is_ramfs; /* the mount namespace's root cannot be pivoted away from */
     bool has_idmapped_mounts, has_time_namespaces;
-    bool is_in_user_namespace;
-    char *kernel_release; /* "6.1.0-13-cloud-amd64" */
-    char *machine;        /* uname -m */
+    bool is_in_user_namespace; /* uid is 0, but only of a user namespace that an engine made */
+    char *kernel_release;      /* "6.1.0-13-cloud-amd64" */
+    char *machine;             /* uname -m */
 };
 
 /* ---- what is asked beyond the OCI config ------------------------------------------------------ */

@@ -109,7 +109,9 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->has_time_namespaces = access("/proc/self/ns/time", F_OK) == 0;
     if (sc_cgroup_detect(arena, &out->cgroups, err) < 0)
         return -1;
-    if (out->uid != 0 && sc_cgroup_keep_delegated(&out->cgroups, arena, err) < 0)
+    /* root of a user namespace, as podman makes for an ordinary user, has no more rights outside than the user */
+    out->is_in_user_namespace = out->uid == 0 && sc_process_is_in_user_ns();
+    if ((out->uid != 0 || out->is_in_user_namespace) && sc_cgroup_keep_delegated(&out->cgroups, arena, err) < 0)
         return -1;
     return sc_arena_check(arena, err);
 }

@@ -1,4 +1,5 @@
 /* sc-oci: from argv to a verb, and from its result to an exit code. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,10 +25,25 @@ check_globals(struct sc_oci_cli *cli, struct sc_err *err)
     return 0;
 }
 
+/* Where state is kept without --root, by runc's rule: a user's containers in the user's own directory, also when an
+ * engine (podman) has made the user root of a namespace; there USER tells it from a container's own root. */
+static int
+default_root(struct sc_oci_cli *cli, struct sc_err *err)
+{
+    const char *runtime = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+
+    cli->root = "/run/sc-oci";
+    if (runtime == NULL || runtime[0] == '\0' ||
+        (geteuid() == 0 && ((user != NULL && strcmp(user, "root") == 0) || !sc_process_is_in_user_ns())))
+        return 0;
+    cli->root = sc_arena_printf(&cli->arena, "%s/sc-oci", runtime);
+    return cli->root == NULL ? sc_err_nomem(err) : 0;
+}
+
 int
 main(int argc, char **argv)
 {
-    struct sc_oci_cli cli = {.root = "/run/sc-oci", .criu = "criu", .log_fd = -1};
+    struct sc_oci_cli cli = {.criu = "criu", .log_fd = -1};
     struct sc_err err = SC_ERR_INIT;
     const struct sc_oci_verb *verb = NULL;
     int result = sc_oci_parse(&cli, argc, argv, &verb, &err);
@@ -38,6 +54,8 @@ main(int argc, char **argv)
         result = -1;
     if (result == 0 && verb != NULL) {
         result = check_globals(&cli, &err);
+        if (result == 0 && cli.root == NULL)
+            result = default_root(&cli, &err);
         is_usage = result < 0;
         if (result == 0 && verb->makes_process)
             result = sc_self_protect(argv, &err);

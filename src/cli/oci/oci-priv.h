@@ -29,7 +29,7 @@ struct sc_oci_criu_options {
 };
 
 struct sc_oci_cli {
-    const char *root; /* --root; /run/sc-oci */
+    const char *root; /* --root, or main's default */
     const char *log_path, *log_format, *criu, *cgroup_manager, *rootless;
     bool systemd_cgroup, is_debug, log_is_json;
     int log_fd; /* of --log, or -1: standard error */

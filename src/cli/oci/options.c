@@ -38,7 +38,8 @@ struct option_row {
 #define AT(member) offsetof(struct sc_oci_cli, member)
 
 static const struct option_row option_rows[] = {
-    {"root", 0, TEXT, GLOBAL, AT(root), "DIR", "where the state of containers is kept (default /run/sc-oci)"},
+    {"root", 0, TEXT, GLOBAL, AT(root), "DIR",
+     "where the state of containers is kept (default /run/sc-oci; without root $XDG_RUNTIME_DIR/sc-oci)"},
     {"log", 0, TEXT, GLOBAL, AT(log_path), "FILE", "write messages to FILE too"},
     {"log-format", 0, TEXT, GLOBAL, AT(log_format), "FORMAT", "of messages: text (default) or json"},
     {"debug", 0, FLAG, GLOBAL, AT(is_debug), NULL, "log every step that is taken"},

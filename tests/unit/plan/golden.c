@@ -92,6 +92,10 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             host.uid = host.gid = 1000;
             host.cgroups.is_delegated_part = true;
             host.cgroups.count = 0;
+        } else if (strcmp(word, "root-of-user-ns") == 0) {
+            host.is_in_user_namespace = true;
+            host.cgroups.is_delegated_part = true;
+            host.cgroups.count = 0;
         } else if (strcmp(word, "delegated") == 0) {
             /* of v2 the whole, of v1 the memory hierarchy */
             host.uid = host.gid = 1000;
