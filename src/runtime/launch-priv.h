@@ -68,7 +68,6 @@ int sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const c
 int sc_tree_open_step(const struct sc_step *step, const int *slots, bool *is_plain);
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);
 
-<<<<<<< HEAD
 /* ---- mount-classic.c [child]: binds for kernels before 5.12 ---- */
 struct sc_bind {
     bool is_recursive;
@@ -80,11 +79,10 @@ int sc_classic_bind(const struct sc_executor *x, const char *source, int pinned,
                     const struct sc_bind *bind);
 int sc_classic_readonly(const struct sc_executor *x, int target, const char *path);
 int sc_classic_root(struct sc_executor *x); /* binds the root's source over "/" */
-=======
+
 /* Fetches descriptor number of the process and sends it to the profile's agent, with the state beside it. */
 SC_MUST_CHECK int sc_listener_send(const struct sc_oci_seccomp *profile, pid_t pid, int pidfd, int number,
                                    const char *state_json, struct sc_err *err);
->>>>>>> 2058cc4 (runtime, kernel: seccomp agents and network devices)
 
 /* launcher executors */
 void sc_holder_end(struct sc_executor *x); /* from when the unit holds the container's own process */
