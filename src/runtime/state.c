@@ -66,7 +66,6 @@ sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability dura
     set_text(json, "cgroupPath", state->cgroup_path);
     set_text(json, "memoryDir", state->memory_dir);
     set_text(json, "owner", state->owner);
-    set_text(json, "config", state->config);
     set_text(json, "unit", state->unit);
     json_object_set_new(json, "unitIsUser", json_boolean(state->unit_is_user));
     json_object_set_new(json, "pid", json_integer(state->pid));
@@ -102,7 +101,6 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
         sc_json_get_str(json, "cgroupPath", "state", arena, &out->cgroup_path, err) < 0 ||
         sc_json_get_str(json, "memoryDir", "state", arena, &out->memory_dir, err) < 0 ||
         sc_json_get_str(json, "owner", "state", arena, &out->owner, err) < 0 ||
-        sc_json_get_str(json, "config", "state", arena, &out->config, err) < 0 ||
         sc_json_get_str(json, "unit", "state", arena, &out->unit, err) < 0 ||
         sc_json_get_bool(json, "unitIsUser", "state", &out->unit_is_user, err) < 0 ||
         sc_json_get_i64(json, "pid", "state", &pid, err) < 0 ||

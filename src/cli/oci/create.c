@@ -74,34 +74,16 @@ sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct 
     return sc_file_replace_at(AT_FDCWD, cli->pid_file, text, (size_t)len, 0644, SC_VOLATILE, err);
 }
 
-struct creation {
-    struct sc_oci_spec spec;
-    struct sc_host host;
-    struct sc_systemd systemd;
-    struct sc_plan plan;
-    struct sc_state state;
-    char *bundle, *config; /* config: of --config, absolute */
-    struct sc_buf config_text;
-    bool was_launched; /* something of the container has been made */
-    int dir_fd, gate_fd, notify_fd;
-};
-
-static void
-creation_release(struct creation *c)
+void
+sc_oci_creation_release(struct sc_oci_creation *c)
 {
     sc_buf_release(&c->config_text);
     sc_closep(&c->dir_fd);
     sc_closep(&c->gate_fd);
     sc_closep(&c->notify_fd);
 }
-#define cleanup_creation __attribute__((cleanup(creation_release))) struct creation
-#define CREATION_INIT                                                                                                  \
-    {                                                                                                                  \
-        .dir_fd = -1, .gate_fd = -1, .notify_fd = -1, .config_text = SC_BUF_INIT                                       \
-    }
-
 static int
-load_spec(struct sc_oci_cli *cli, struct creation *c, struct sc_err *err)
+load_spec(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_err *err)
 {
     const char *file = c->config != NULL ? c->config : sc_arena_printf(&cli->arena, "%s/config.json", c->bundle);
 
@@ -115,7 +97,7 @@ load_spec(struct sc_oci_cli *cli, struct creation *c, struct sc_err *err)
 static int
 write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
 {
-    struct creation *c = data;
+    struct sc_oci_creation *c = data;
 
     c->state.pid = pid;
     return sc_state_oci(&c->state, SC_STATUS_CREATING, out, err);
@@ -123,7 +105,7 @@ write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *e
 
 /* crun's --config: a file of the caller's, not of the bundle. start and exec read it again. */
 static int
-find_config(struct sc_oci_cli *cli, struct creation *c, struct sc_err *err)
+find_config(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_err *err)
 {
     if (cli->config == NULL || strcmp(cli->config, "config.json") == 0)
         return 0;
@@ -136,8 +118,9 @@ find_config(struct sc_oci_cli *cli, struct creation *c, struct sc_err *err)
     return c->config != NULL ? 0 : sc_err_nomem(err);
 }
 
-static int
-prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, struct sc_err *err)
+int
+sc_oci_creation_prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct sc_oci_creation *c,
+                        struct sc_err *err)
 {
     struct sc_ask ask = {.id = id,
                          .cgroup_parent = "/",
@@ -174,15 +157,15 @@ prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct creation *c, 
 static int
 record_process(void *data, const struct sc_process *process, struct sc_err *err)
 {
-    struct creation *c = data;
+    struct sc_oci_creation *c = data;
 
     c->state.pid = process->pid;
     c->state.start_time = process->start_time;
     return sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err);
 }
 
-static int
-make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
+int
+sc_oci_make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
 {
     if (sc_dir_make_at(AT_FDCWD, cli->root, 0711, err) < 0)
         return -1;
@@ -213,7 +196,7 @@ sc_oci_cache_open(const struct sc_oci_cli *cli)
 }
 
 static int
-launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process *process, struct sc_err *err)
+launch(struct sc_oci_cli *cli, struct sc_oci_creation *c, bool waits, struct sc_process *process, struct sc_err *err)
 {
     struct sc_launch how = SC_LAUNCH_INIT;
     sc_cleanup_fd cache = sc_oci_cache_open(cli);
@@ -237,7 +220,6 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
     /* what is needed to clean up is known before anything is made */
     sc_state_from_plan(&c->plan, process, &cli->arena, &c->state);
     c->state.bundle = c->bundle;
-    c->state.config = c->config;
     c->state.is_creating = true;
     if (sc_arena_check(&cli->arena, err) < 0 || sc_state_write(c->dir_fd, &c->state, SC_VOLATILE, err) < 0)
         return -1;
@@ -270,7 +252,7 @@ launch(struct sc_oci_cli *cli, struct creation *c, bool waits, struct sc_process
 
 /* -1 only where the socket should be there and is not */
 static int
-bind_notify(struct creation *c, struct sc_err *err)
+bind_notify(struct sc_oci_creation *c, struct sc_err *err)
 {
     struct sc_err why = SC_ERR_INIT;
 
@@ -282,14 +264,14 @@ bind_notify(struct creation *c, struct sc_err *err)
 }
 
 static int
-create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process *process, struct sc_err *err)
+create(struct sc_oci_cli *cli, bool waits, struct sc_oci_creation *c, struct sc_process *process, struct sc_err *err)
 {
     const char *id = cli->args.count > 0 ? cli->args.items[0] : "";
     struct sc_err ignored = SC_ERR_INIT;
 
-    if (sc_oci_check_id(id, err) < 0 || prepare(cli, id, waits, c, err) < 0)
+    if (sc_oci_check_id(id, err) < 0 || sc_oci_creation_prepare(cli, id, waits, c, err) < 0)
         return -1;
-    c->dir_fd = make_state_dir(cli, id, err);
+    c->dir_fd = sc_oci_make_state_dir(cli, id, err);
     if (c->dir_fd < 0)
         return -1;
     if (waits)
@@ -309,16 +291,30 @@ create(struct sc_oci_cli *cli, bool waits, struct creation *c, struct sc_process
 int
 sc_oci_verb_create(struct sc_oci_cli *cli, struct sc_err *err)
 {
-    cleanup_creation c = CREATION_INIT;
+    sc_cleanup_creation c = SC_OCI_CREATION_INIT;
     struct sc_process process = SC_PROCESS_INIT;
 
     return create(cli, true, &c, &process, err);
 }
 
 int
+sc_oci_creation_finish(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_process *process,
+                       struct sc_err *err)
+{
+    pid_t notifier = c->notify_fd >= 0 ? sc_oci_notify_fork(c->notify_fd, process) : -1;
+    if (sc_oci_wait(cli, process, err) < 0)
+        return -1;
+    if (notifier > 0)
+        (void)waitpid(notifier, NULL, 0);
+    if (cli->keeps)
+        return 0;
+    return sc_oci_destroy(cli, &c->state, &c->spec.hooks, err);
+}
+
+int
 sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
 {
-    cleanup_creation c = CREATION_INIT;
+    sc_cleanup_creation c = SC_OCI_CREATION_INIT;
     struct sc_process process = SC_PROCESS_INIT;
 
     if (create(cli, false, &c, &process, err) < 0)
@@ -327,14 +323,7 @@ sc_oci_verb_run(struct sc_oci_cli *cli, struct sc_err *err)
         return -1;
     if (cli->is_detached)
         return c.notify_fd >= 0 ? sc_oci_notify_follow(c.notify_fd, &process, true, err) : 0;
-    pid_t notifier = c.notify_fd >= 0 ? sc_oci_notify_fork(c.notify_fd, &process) : -1;
-    if (sc_oci_wait(cli, &process, err) < 0)
-        return -1;
-    if (notifier > 0)
-        (void)waitpid(notifier, NULL, 0);
-    if (cli->keeps)
-        return 0;
-    return sc_oci_destroy(cli, &c.state, &c.spec.hooks, err);
+    return sc_oci_creation_finish(cli, &c, &process, err);
 }
 
 int

@@ -104,6 +104,8 @@ SC_MUST_CHECK int sc_oci_remove_state(struct sc_oci_cli *cli, const char *id, st
 /* Name of the user that the state directory belongs to, or the number. */
 char *sc_oci_owner(int dir_fd, struct sc_arena *arena);
 int sc_oci_cache_open(const struct sc_oci_cli *cli); /* directory of compiled seccomp filters, or -1 */
+/* The path of a program of the host, by PATH where its name has no '/'. */
+SC_MUST_CHECK int sc_oci_program_find(const char *name, char *out, size_t size, struct sc_err *err);
 /* Runs a program of the host, found in PATH, to its end: what it printed, and its exit status (128 + signal). */
 SC_MUST_CHECK int sc_oci_program_output(const struct sc_strv *argv, struct sc_buf *out, int *status,
                                         struct sc_err *err);
@@ -124,6 +126,33 @@ void sc_oci_poststop(struct sc_oci_cli *cli, const struct sc_state *state, const
 /* Who gets a terminal's other end must be known before it is made. */
 SC_MUST_CHECK int sc_oci_check_terminal(const struct sc_oci_cli *cli, bool has_terminal, bool is_detached,
                                         struct sc_err *err);
+
+/* ---- create.c: a container while it is made; restore makes one too -------------------------------------------- */
+struct sc_oci_creation {
+    struct sc_oci_spec spec;
+    struct sc_host host;
+    struct sc_systemd systemd;
+    struct sc_plan plan;
+    struct sc_state state;
+    char *bundle, *config;     /* config: of --config, absolute */
+    struct sc_buf config_text; /* kept in the state directory */
+    bool was_launched;         /* something of the container has been made */
+    int dir_fd, gate_fd, notify_fd;
+};
+void sc_oci_creation_release(struct sc_oci_creation *c);
+#define sc_cleanup_creation __attribute__((cleanup(sc_oci_creation_release))) struct sc_oci_creation
+#define SC_OCI_CREATION_INIT                                                                                           \
+    {                                                                                                                  \
+        .dir_fd = -1, .gate_fd = -1, .notify_fd = -1, .config_text = SC_BUF_INIT                                       \
+    }
+/* Reads the bundle and compiles the plan; nothing is made yet. */
+SC_MUST_CHECK int sc_oci_creation_prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct sc_oci_creation *c,
+                                          struct sc_err *err);
+/* The state directory, locked; SC_ERR_EXISTS when the id is taken. */
+SC_MUST_CHECK int sc_oci_make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err);
+/* In the foreground: waits for its end, then deletes it (but for --keep). */
+SC_MUST_CHECK int sc_oci_creation_finish(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_process *process,
+                                         struct sc_err *err);
 
 /* ---- notify.c: nothing is done where the caller has no NOTIFY_SOCKET ---------------------------------------- */
 SC_MUST_CHECK int sc_oci_notify_spec(struct sc_oci_cli *cli, const char *id, struct sc_oci_spec *spec,

@@ -14,8 +14,8 @@
 extern char **environ;
 
 /* execve(2) wants a path; PATH is searched as execvp(3) does. */
-static int
-find_program(const char *name, char *out, size_t size, struct sc_err *err)
+int
+sc_oci_program_find(const char *name, char *out, size_t size, struct sc_err *err)
 {
     const char *path = getenv("PATH");
 
@@ -41,7 +41,7 @@ sc_oci_program_output(const struct sc_strv *argv, struct sc_buf *out, int *statu
 
     if (output < 0)
         return sc_err_errno(err, errno, "make a file in memory");
-    if (find_program(argv->items[0], path, sizeof(path), err) < 0)
+    if (sc_oci_program_find(argv->items[0], path, sizeof(path), err) < 0)
         return -1;
     argv->items[0] = path;
     if (sc_spawn_wait((const char *const *)argv->items, (const char *const *)environ, -1, output, STDERR_FILENO,
