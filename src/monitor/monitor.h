@@ -128,6 +128,7 @@ struct sc_relay {
     int pidfd; /* exec: our child; ends when it does and what is in the pipes has been copied; it is reaped */
     bool with_stdin,
         with_terminal; /* with_terminal: our stdin, where it is a terminal, is put in raw mode; SIGWINCH is forwarded */
+    bool keeps_output; /* with_terminal: our terminal goes on making "\r\n" of a newline */
     bool forwards_signals;   /* --sig-proxy: TERM INT HUP QUIT USR1 USR2 ... go to the container (not in raw mode) */
     const char *detach_keys; /* "ctrl-p,ctrl-q"; NULL or "": none. Only in raw mode. */
 };

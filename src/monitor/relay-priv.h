@@ -31,6 +31,7 @@ bool sc_detach_filter_run(struct sc_detach_filter *filter, const char *in, size_
 struct sc_terminal {
     int fd; /* -1: not a terminal, or not raw */
     struct termios saved;
+    bool keeps_output; /* raw for input only */
 };
 #define SC_TERMINAL_INIT                                                                                               \
     {                                                                                                                  \

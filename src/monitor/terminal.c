@@ -11,6 +11,8 @@ sc_terminal_enter_again(const struct sc_terminal *terminal)
     if (terminal->fd < 0)
         return;
     cfmakeraw(&raw);
+    if (terminal->keeps_output)
+        raw.c_oflag = terminal->saved.c_oflag;
     (void)tcsetattr(terminal->fd, TCSANOW, &raw);
 }
 

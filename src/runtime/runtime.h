@@ -37,6 +37,7 @@ struct sc_process;
 struct sc_state;
 struct sc_launch {
     int in, out, err_fd;  /* become 0, 1, 2 of the process; -1: /dev/null. Not used with a terminal. Borrowed. */
+    bool clears_onlcr;    /* of a terminal: a newline stays one byte, for a caller whose own terminal makes two of it */
     int seccomp_cache_fd; /* directory, or -1 */
     int gate_fd;          /* waits_for_start: a listening SEQPACKET socket (see sc_gate_listen) */
     bool explain;         /* call trace for each step after it ran */

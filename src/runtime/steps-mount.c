@@ -448,6 +448,17 @@ open_console(int root_fd)
 }
 
 static int
+clear_onlcr(int terminal)
+{
+    struct termios modes;
+
+    if (tcgetattr(terminal, &modes) < 0)
+        return -errno;
+    modes.c_oflag &= ~(tcflag_t)ONLCR;
+    return tcsetattr(terminal, TCSANOW, &modes) < 0 ? -errno : 0;
+}
+
+static int
 step_console(struct sc_executor *x, const struct sc_step *step)
 {
     struct winsize size = {.ws_row = (unsigned short)step->u.console.height,
@@ -465,6 +476,8 @@ step_console(struct sc_executor *x, const struct sc_step *step)
     }
     if (size.ws_row != 0 && ioctl(slave, TIOCSWINSZ, &size) < 0)
         result = -errno;
+    if (result == 0 && x->how->clears_onlcr)
+        result = clear_onlcr(slave);
     if (result == 0 && step->u.console.uid != 0 && fchown(slave, step->u.console.uid, (gid_t)-1) < 0)
         result = -errno;
     if (result == 0 && step->u.console.binds_console) {

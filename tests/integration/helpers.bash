@@ -19,7 +19,7 @@ bats_require_minimum_version 1.5.0
 TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SC_BIN=${SC_BIN:-$(cd "$TESTS/../.." && pwd)/build/bin}
 SC=$SC_BIN/sc
-SC_OCI=$SC_BIN/sc-oci
+SC_OCI=${SC_OCI:-$SC_BIN/sc-oci}
 SC_WHERE=${SC_WHERE:-host}
 # Emulation and sanitizers are slow; a deadline only bounds a test that hangs.
 SC_DEADLINE=${SC_DEADLINE:-60}

@@ -208,6 +208,7 @@ launch(struct sc_oci_cli *cli, struct sc_oci_creation *c, bool waits, struct sc_
     how.seccomp_cache_fd = cache;
     how.cgroups = &c->host.cgroups;
     how.gate_fd = c->gate_fd;
+    how.clears_onlcr = cli->console_socket == NULL; /* as runc: an engine sets its terminal's modes itself */
     how.explain = cli->is_debug;
     how.trace = sc_oci_log_step;
     how.trace_data = cli;

@@ -44,6 +44,7 @@ wait_terminal(struct sc_oci_cli *cli, struct sc_process *process, struct sc_err 
                              .pidfd = process->pidfd,
                              .with_stdin = true,
                              .with_terminal = isatty(0),
+                             .keeps_output = true,
                              .forwards_signals = true};
     enum sc_relay_end end = SC_RELAY_EXITED;
     struct sc_exit ended = {0};
