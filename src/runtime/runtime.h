@@ -94,7 +94,7 @@ enum sc_status { SC_STATUS_CREATING, SC_STATUS_CREATED, SC_STATUS_RUNNING, SC_ST
 const char *sc_status_name(enum sc_status status);
 struct sc_state { /* what was recorded when it was created */
     char *id, *bundle, *rootfs, *boot_id, *undo, *cgroup_path, *memory_dir, *owner;
-    char *unit;   /* its scope, with the systemd cgroup driver; else NULL */
+    char *unit; /* its scope, with the systemd cgroup driver; else NULL */
     pid_t pid;
     uint64_t start_time, ns_flags; /* CLONE_NEW* it has of its own */
     int64_t created_at;            /* CLOCK_REALTIME ns */
