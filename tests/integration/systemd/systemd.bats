@@ -1,0 +1,217 @@
+#!/usr/bin/env bats
+# The systemd cgroup driver where systemd is PID 1 (tests/vm/suite --systemd boots that): what systemctl, systemd-cgls and
+# the kernel say of the container. On pure v2 and on systemd's hybrid hierarchies.
+load ../helpers
+
+setup()
+{
+    sc_setup
+    b=$BATS_TEST_TMPDIR/bundle
+    oci=(--root "$SC_RUN_ROOT/oci" --systemd-cgroup)
+}
+
+teardown()
+{
+    # So that one failure is not also every later test's.
+    "$SC_OCI" "${oci[@]}" list -q 2>/dev/null | xargs -r -n 1 "$SC_OCI" "${oci[@]}" delete --force || true
+    sc_teardown
+}
+
+# detached ID [JQ]: a container that sleeps
+detached()
+{
+    make_bundle "$b" "(.process.args = [\"sleep\", \"1000\"]) | (${2:-.})"
+    "$SC_OCI" "${oci[@]}" run -d --bundle "$b" "$1" </dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- ||
+        { cat "$BATS_TEST_TMPDIR/said" && return 1; }
+}
+
+oci_pid() { "$SC_OCI" "${oci[@]}" state "$1" | jq -e .pid; }
+
+# What systemd holds: shown UNIT PROPERTY
+shown() { systemctl show "$1" --value -p "$2"; }
+
+is_loaded() { [ "$(shown "$1" LoadState)" = loaded ]; }
+is_gone() { [ "$(shown "$1" LoadState)" = not-found ]; }
+
+# of_version V2 V1: the name of a property
+of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi; }
+
+@test "systemd: the container is a scope in its slice, and gone with it" {
+    detached one '.linux.cgroupsPath = "sc-test.slice:pre:one"'
+    is "$(shown pre-one.scope ActiveState)" active
+    is "$(shown pre-one.scope Slice)" sc-test.slice
+    is "$(shown pre-one.scope ControlGroup)" /sc.slice/sc-test.slice/pre-one.scope
+    is "$(shown pre-one.scope Delegate)" yes
+    is "$(shown pre-one.scope DefaultDependencies)" no
+    is "$(shown pre-one.scope Transient)" yes
+    # It and nothing else: the process that held the place has left.
+    run systemd-cgls --no-pager -u pre-one.scope
+    expect_output "$(oci_pid one) sleep 1000"
+    is "$(cat "$(cgroup_dir "$(oci_pid one)" memory)/cgroup.procs")" "$(oci_pid one)"
+    run_oci "${oci[@]}" delete --force one
+    expect 0
+    is_gone pre-one.scope
+    [ -z "$(find /sys/fs/cgroup -name pre-one.scope)" ]
+    systemctl stop sc-test.slice sc.slice
+}
+
+@test "systemd: without a path it is sc-ID.scope in system.slice" {
+    detached "plain+$$"
+    is "$(shown "sc-plain\\x2b$$.scope" Slice)" system.slice
+    local pid
+    pid=$(oci_pid "plain+$$")
+    # in every hierarchy
+    is "$(grep -c "/system.slice/sc-plain" "/proc/$pid/cgroup")" "$(grep -c . "/proc/$pid/cgroup")"
+}
+
+@test "systemd: limits are its properties and the kernel's values" {
+    detached lim '.linux.resources = {memory: {limit: 67108864}, cpu: {shares: 512, quota: 20000, period: 50000}, pids: {limit: 50}}'
+    local pid
+    pid=$(oci_pid lim)
+    is "$(shown sc-lim.scope "$(of_version MemoryMax MemoryLimit)")" 67108864
+    is "$(shown sc-lim.scope "$(of_version CPUWeight CPUShares)")" "$(of_version 59 512)"
+    is "$(shown sc-lim.scope CPUQuotaPerSecUSec)" 400ms
+    is "$(shown sc-lim.scope CPUQuotaPeriodUSec)" 50ms
+    is "$(shown sc-lim.scope TasksMax)" 50
+    is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 67108864
+    is "$(cgroup_value "$pid" cpu.max cpu cpu.cfs_quota_us)" "$(of_version "20000 50000" 20000)"
+    is "$(cgroup_value "$pid" pids.max pids pids.max)" 50
+}
+
+@test "systemd: limits that only v2 has a property for" {
+    [ "$(cgroup_mode)" = v2 ] || skip "cgroup v1"
+    detached two '.linux.resources = {memory: {limit: 67108864, swap: 100663296, reservation: 33554432},
+        cpu: {cpus: "0-1", mems: "0"}, unified: {"memory.high": "50331648"}, hugepageLimits: [{pageSize: "2MB", limit: 0}]}'
+    is "$(shown sc-two.scope MemorySwapMax)" 33554432
+    is "$(shown sc-two.scope MemoryLow)" 33554432
+    is "$(shown sc-two.scope MemoryHigh)" 50331648
+    is "$(shown sc-two.scope AllowedCPUs)" 0-1
+    is "$(shown sc-two.scope AllowedMemoryNodes)" 0
+    is "$(cgroup_value "$(oci_pid two)" memory.swap.max memory "")" 33554432
+    # systemd has no property for it: the file is written
+    is "$(cgroup_value "$(oci_pid two)" hugetlb.2MB.max hugetlb "")" 0
+}
+
+@test "systemd: update tells both, and they outlive daemon-reload" {
+    detached upd '.linux.resources = {memory: {limit: 67108864}, pids: {limit: 50}}'
+    run_oci "${oci[@]}" update --memory 134217728 --pids-limit 77 upd
+    expect 0
+    is "$(shown sc-upd.scope "$(of_version MemoryMax MemoryLimit)")" 134217728
+    is "$(shown sc-upd.scope TasksMax)" 77
+    systemctl daemon-reload
+    is "$(cgroup_value "$(oci_pid upd)" memory.max memory memory.limit_in_bytes)" 134217728
+    is "$(cgroup_value "$(oci_pid upd)" pids.max pids pids.max)" 77
+    # and the other way: the scope is an ordinary one to systemd
+    systemctl set-property --runtime sc-upd.scope TasksMax=33
+    is "$(cgroup_value "$(oci_pid upd)" pids.max pids pids.max)" 33
+}
+
+@test "systemd: devices are those of the rules, also after daemon-reload" {
+    detached dev '.linux.resources = {devices: [{allow: false, access: "rwm"}, {allow: true, type: "c", major: 1, minor: 11, access: "rw"}]}
+        | .process.capabilities.bounding += ["CAP_MKNOD"] | .process.capabilities.effective += ["CAP_MKNOD"]
+        | .process.capabilities.permitted += ["CAP_MKNOD"]'
+    is "$(shown sc-dev.scope DevicePolicy)" strict
+    matches "$(shown sc-dev.scope DeviceAllow)" "/dev/char/1:11 rw"
+    for _ in first reloaded; do
+        run_oci "${oci[@]}" exec dev sh -c 'cd /dev/shm && mknod a c 1 11 && mknod b c 1 1 && : <a && ! : <b; s=$?; rm -f a b; exit $s'
+        expect 0
+        expect_stderr "b: Operation not permitted"
+        systemctl daemon-reload
+    done
+}
+
+@test "systemd: annotations set properties, and a bad one makes nothing" {
+    detached ann ".annotations = {\"org.systemd.property.TimeoutStopSec\": \"7\",
+        \"org.systemd.property.Description\": \"'a box of mine'\", \"org.systemd.property.After\": \"['dbus.socket']\"}"
+    is "$(shown sc-ann.scope TimeoutStopUSec)" 7s
+    is "$(shown sc-ann.scope Description)" "a box of mine"
+    matches "$(shown sc-ann.scope After)" "dbus.socket"
+    make_bundle "$b" '.annotations = {"org.systemd.property.TasksMax": "many"}'
+    run_oci "${oci[@]}" run --bundle "$b" bad
+    expect_error 255 'annotation "org.systemd.property.TasksMax": "many" is not a value'
+    # systemd itself refuses what is no property
+    make_bundle "$b" '.annotations = {"org.systemd.property.NoSuchThing": "true"}'
+    run_oci "${oci[@]}" run --bundle "$b" bad
+    expect 255
+    expect_stderr 'start unit "sc-bad.scope": '
+    is_gone sc-bad.scope
+}
+
+@test "systemd: exec, pause, resume, ps and kill reach into the scope" {
+    detached verbs
+    run_oci "${oci[@]}" exec verbs cat /proc/self/cgroup
+    expect 0
+    "$SC_OCI" "${oci[@]}" exec -d verbs sleep 2000 </dev/null >/dev/null 2>&1 3>&-
+    is "$("$SC_OCI" "${oci[@]}" ps --format json verbs | jq length)" 2
+    run_oci "${oci[@]}" pause verbs
+    expect 0
+    is "$("$SC_OCI" "${oci[@]}" state verbs | jq -r .status)" paused
+    run_oci "${oci[@]}" resume verbs
+    expect 0
+    run_oci "${oci[@]}" kill --all verbs KILL
+    expect 0
+    wait_until is_gone sc-verbs.scope
+    run_oci "${oci[@]}" delete verbs
+    expect 0
+}
+
+@test "systemd: systemctl stop ends the container" {
+    detached stopme
+    systemctl stop sc-stopme.scope
+    is "$("$SC_OCI" "${oci[@]}" state stopme | jq -r .status)" stopped
+    run_oci "${oci[@]}" delete stopme
+    expect 0
+}
+
+@test "systemd: a unit of the name that runs is another's and stays" {
+    detached owner '.linux.cgroupsPath = ":pre:same"'
+    run_oci "${oci[@]}" run --bundle "$b" thief
+    expect_error 255 'start unit "pre-same.scope": '
+    is "$(shown pre-same.scope ActiveState)" active
+    is "$("$SC_OCI" "${oci[@]}" state owner | jq -r .status)" running
+}
+
+@test "systemd: a scope that failed is reset for the next container" {
+    # Its stop is refused a moment's time, so that systemd calls it failed.
+    systemd-run --quiet --scope --unit pre-failed --property=TimeoutStopSec=1 sh -c 'trap "" TERM; sleep 1000 & wait' 3>&- &
+    wait_until is_loaded pre-failed.scope
+    systemctl kill -s KILL pre-failed.scope || true
+    systemctl stop pre-failed.scope || true
+    detached again '.linux.cgroupsPath = ":pre:failed"'
+    is "$(shown pre-failed.scope ActiveState)" active
+}
+
+@test "systemd: a start that fails leaves no unit" {
+    make_bundle "$b" '.process.args = ["/no/such/program"]'
+    run_oci "${oci[@]}" run --bundle "$b" none
+    expect 255
+    is_gone sc-none.scope
+    make_bundle "$b" '.linux.cgroupsPath = "/by/path"'
+    run_oci "${oci[@]}" run --bundle "$b" none
+    expect_error 255 'expected cgroupsPath to be of format "slice:prefix:name" for systemd cgroups, got "/by/path" instead'
+    make_bundle "$b" '.linux.cgroupsPath = "no-slice:a:b"'
+    run_oci "${oci[@]}" run --bundle "$b" none
+    expect_error 255 'linux.cgroupsPath: "no-slice" is not the name of a slice'
+}
+
+@test "systemd: an ordinary user's own systemd makes the scope" {
+    [ "$(cgroup_mode)" = v2 ] || skip "cgroup v1"
+    systemctl start user@1000.service
+    make_bundle "$BATS_TEST_TMPDIR/user" '.process.args = ["sleep", "1000"] | .linux.cgroupsPath = "::mine"
+        | .linux.resources = {pids: {limit: 44}} | .linux.namespaces += [{type: "user"}]
+        | .linux.uidMappings = [{containerID: 0, hostID: 1000, size: 1}] | .linux.gidMappings = [{containerID: 0, hostID: 1000, size: 1}]
+        | del(.mounts[] | select(.destination == "/dev/pts").options[] | select(. == "gid=5"))'
+    chown -R 1000:1000 "$BATS_TEST_TMPDIR/user"
+    chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_RUN_TMPDIR/file" 2>/dev/null || true
+    as_user=(setpriv --reuid=1000 --regid=1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000 "$SC_OCI" --root /run/user/1000/oci --systemd-cgroup)
+    run --separate-stderr "${as_user[@]}" run -d --bundle "$BATS_TEST_TMPDIR/user" mine </dev/null 3>&-
+    expect 0
+    is "$(setpriv --reuid=1000 --regid=1000 --clear-groups env XDG_RUNTIME_DIR=/run/user/1000 systemctl --user show mine.scope --value -p TasksMax)" 44
+    pid=$("${as_user[@]}" state mine | jq -e .pid)
+    matches "$(cat "/proc/$pid/cgroup")" "^0::/user.slice/user-1000.slice/user@1000.service/user.slice/mine.scope$"
+    is "$(cgroup_value "$pid" pids.max pids "")" 44
+    run --separate-stderr "${as_user[@]}" delete --force mine
+    expect 0
+    [ -z "$(find /sys/fs/cgroup -name mine.scope)" ]
+    systemctl stop user@1000.service user-runtime-dir@1000.service user-1000.slice
+}
