@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What the documents tell a reader to type, typed: the tour of the README, and the "See it" of the pages about what a
 # container is. A command that changed its spelling or its answer fails here.
+# no-vm: documents, not the kernel
 load helpers
 
 SOURCE=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
