@@ -377,6 +377,30 @@ sc_proc_is_root(int fd)
     return sc_proc_is_fs(fd) && fstat(fd, &st) == 0 && st.st_ino == PROC_ROOT_INODE;
 }
 
+/* Nearly always only the last name is missing and no link is in the way: then this saves the walk. Any error: walk. */
+static int
+make_last(int root_fd, const char *path, bool is_file, mode_t mode)
+{
+    char above[PATH_MAX];
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    size_t len = (size_t)(name - path);
+
+    if (name[0] == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || len >= sizeof(above))
+        return -EINVAL;
+    memcpy(above, path, len);
+    above[len] = '\0';
+    int dir = sc_path_open(root_fd, len > 0 ? above : "/", O_PATH | O_DIRECTORY, 0);
+    if (dir < 0)
+        return dir;
+    int made = is_file ? openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, mode)
+                       : mkdirat(dir, name, mode);
+    int result = made < 0 ? -errno : sc_path_open(dir, name, O_PATH, 0);
+    if (is_file && made >= 0)
+        close(made);
+    close(dir);
+    return result;
+}
+
 int
 sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
 {
@@ -384,6 +408,9 @@ sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
     int fd = sc_path_open(root_fd, path, O_PATH, 0), result;
 
     if (fd != -ENOENT)
+        return fd;
+    fd = make_last(root_fd, path, is_file, mode);
+    if (fd >= 0)
         return fd;
     result = expand_links(root_fd, path, plain);
     return result < 0 ? result : make_missing(root_fd, plain, is_file, mode);
