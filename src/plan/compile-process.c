@@ -15,8 +15,9 @@ add(struct sc_arena *arena, struct sc_steps *steps, enum sc_op op, const char *w
 }
 
 static int
-compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *p, struct sc_err *err)
+compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
 {
+    const struct sc_oci_process *p = ask->process;
     struct sc_step *step;
 
     if (p->scheduler.is_set) {
@@ -29,7 +30,7 @@ compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct 
             return sc_err_nomem(err);
         step->u.io_priority = &p->io_priority;
     }
-    if (p->exec_cpu_affinity_final != NULL && p->exec_cpu_affinity_final[0] != '\0') {
+    if (ask->is_exec && p->exec_cpu_affinity_final != NULL && p->exec_cpu_affinity_final[0] != '\0') {
         if ((step = add(arena, steps, SC_OP_AFFINITY, "the CPUs asked for")) == NULL)
             return sc_err_nomem(err);
         step->u.text.text = p->exec_cpu_affinity_final;
@@ -38,8 +39,9 @@ compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct 
 }
 
 static int
-compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *p, struct sc_err *err)
+compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
 {
+    const struct sc_oci_process *p = ask->process;
     struct sc_step *step;
 
     for (size_t i = 0; i < p->rlimit_count; i++) {
@@ -54,7 +56,7 @@ compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_o
             return sc_err_nomem(err);
         step->u.number.value = p->oom_score_adj.value;
     }
-    return compile_scheduling(arena, steps, p, err);
+    return compile_scheduling(arena, steps, ask, err);
 }
 
 /* execvp(3)'s search, prepared here so that the child only tries names. */
@@ -191,7 +193,7 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
 
     if (p->args.count == 0)
         return sc_err_set(err, SC_ERR_INVALID, "process.args: must name a program");
-    if (compile_limits(arena, steps, p, err) < 0)
+    if (compile_limits(arena, steps, ask, err) < 0)
         return -1;
     if ((step = add(arena, steps, SC_OP_CWD,
                     "made when absent, resolved inside the root, so that it can never be outside")) == NULL)
@@ -331,6 +333,7 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         .may_keep_groups = host->uid != 0,
         .preserve_fds = ask->preserve_fds,
         .host_caps = host->caps,
+        .is_exec = true,
     };
 
     memset(out, 0, sizeof(*out));
@@ -342,6 +345,14 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
     out->clone.slot = SC_SLOT_NONE;
     out->clone.why = "the process that becomes the program";
     out->clone.u.clone.cgroup_slot = SC_SLOT_NONE;
+    if (process->exec_cpu_affinity_initial != NULL && process->exec_cpu_affinity_initial[0] != '\0') {
+        struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_AFFINITY, SC_SLOT_NONE,
+                                            "where the launcher runs until the process is in the container's cgroup");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.text.text = process->exec_cpu_affinity_initial;
+    }
     if (compile_exec_cgroups(ask, host, arena, out, err) < 0 ||
         compile_exec_joins(ask, host->uid != 0, arena, out, err) < 0)
         return -1;

@@ -84,6 +84,8 @@ int sc_classic_root(struct sc_executor *x); /* binds the root's source over "/" 
 SC_MUST_CHECK int sc_listener_send(const struct sc_oci_seccomp *profile, pid_t pid, int pidfd, int number,
                                    const char *state_json, struct sc_err *err);
 
+int sc_affinity_set(const char *list); /* [child] "0-3,7": 0 or -errno */
+
 /* launcher executors */
 void sc_holder_end(struct sc_executor *x); /* from when the unit holds the container's own process */
 bool sc_launcher_has_op(enum sc_op op);

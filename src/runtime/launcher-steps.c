@@ -288,6 +288,15 @@ step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err
 }
 
 static int
+step_affinity(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int result = sc_affinity_set(step->u.text.text);
+
+    (void)x;
+    return result < 0 ? sc_err_errno(err, -result, "run on CPUs %s", step->u.text.text) : 0;
+}
+
+static int
 step_net_devices(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
     char path[64];
@@ -320,6 +329,7 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_TREE_OPEN] = step_tree_open,
     [SC_OP_OVERLAY] = step_overlay,
     [SC_OP_IDMAP_WRITE] = step_idmap_write,
+    [SC_OP_AFFINITY] = step_affinity,
     [SC_OP_NET_DEVICES] = step_net_devices,
     [SC_OP_HOOKS_RUNTIME] = step_hooks,
 };

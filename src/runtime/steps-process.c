@@ -226,14 +226,20 @@ parse_list(const char *text, unsigned long *bits, size_t limit)
     }
 }
 
-static int
-step_affinity(struct sc_executor *x, const struct sc_step *step)
+int
+sc_affinity_set(const char *list)
 {
     unsigned long bits[128] = {0};
 
-    (void)x;
-    parse_list(step->u.text.text, bits, 8 * sizeof(bits));
+    parse_list(list, bits, 8 * sizeof(bits));
     return check(syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits));
+}
+
+static int
+step_affinity(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return sc_affinity_set(step->u.text.text);
 }
 
 static int

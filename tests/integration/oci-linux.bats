@@ -233,3 +233,16 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     in_bundle '.linux.intelRdt = {closID: "x"}' true
     expect_error 255 "linux.intelRdt: this host has no resctrl file system"
 }
+
+@test "execCPUAffinity: of an exec, not of the container" {
+    [ "$(nproc)" -ge 2 ] || skip "one CPU"
+    make_bundle "$b" '.process.args = ["sleep", "1000"] | .process.execCPUAffinity = {initial: "0", final: "1"}'
+    "$SC_OCI" --root "$root" run -d --bundle "$b" cpus >/dev/null 2>&1 </dev/null 3>&-
+    local pid
+    pid=$("$SC_OCI" --root "$root" state cpus | jq .pid)
+    is "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' "/proc/$pid/status")" "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status)"
+    run_oci --root "$root" exec cpus sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/self/status
+    is "$status:$output" "0:1"
+    run_oci --root "$root" delete -f cpus
+    expect 0
+}
