@@ -53,6 +53,8 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     is_gone pre-one.scope
     [ -z "$(find /sys/fs/cgroup -name pre-one.scope)" ]
     systemctl stop sc-test.slice sc.slice
+    # Parents stay, as with any driver; of v1 hierarchies that it does not use systemd removes none.
+    find /sys/fs/cgroup -depth -type d -path '*/sc.slice*' -exec rmdir {} +
 }
 
 @test "systemd: without a path it is sc-ID.scope in system.slice" {
