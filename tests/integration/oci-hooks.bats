@@ -135,7 +135,7 @@ all_logged()
     oci run --bundle "$b" mounts
     expect 0
     expect_output "tmpfs made"
-    ! grep -q "$b/rootfs/mnt" /proc/self/mountinfo
+    run ! grep -q "$b/rootfs/mnt" /proc/self/mountinfo
 }
 
 @test "hooks: a runtime hook enters the container's mount namespace and prepares its root" {

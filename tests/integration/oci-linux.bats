@@ -229,7 +229,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
 }
 
 @test "intelRdt: a host without resctrl says so" {
-    ! grep -q ' - resctrl ' /proc/self/mountinfo || skip "resctrl is mounted"
+    run ! grep -q ' - resctrl ' /proc/self/mountinfo || skip "resctrl is mounted"
     in_bundle '.linux.intelRdt = {closID: "x"}' true
     expect_error 255 "linux.intelRdt: this host has no resctrl file system"
 }

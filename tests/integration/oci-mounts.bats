@@ -274,7 +274,7 @@ mount_on()
             unbindable) is "$output" unbindable ;;
             private) is "$output" "-" ;;
         esac
-        ! grep -q "$b/rootfs/tmp" /proc/self/mountinfo
+        run ! grep -q "$b/rootfs/tmp" /proc/self/mountinfo
     done
 }
 
