@@ -325,7 +325,7 @@ r"
     [[ "$output" == *"a cgroup above it is frozen"* ]]
 }
 
-# Defence: sc_cgroup_path.
+# Defences: the check of cgroupsPath in oci/validate-linux.c, and sc_cgroup_path; it takes both being out to fail.
 @test "a cgroup path with .. is refused" {
     local path
     for path in ../x /../x /a/../../x a/.. ..; do
