@@ -80,7 +80,7 @@ pid_of()
     ok ctr tasks kill -s KILL one
     wait_until task_is one STOPPED
     run ctr tasks rm one
-    matches "$output" 'exit code 137|^$'
+    expect_output 'exit code 137'
     ok ctr containers rm one
 }
 
