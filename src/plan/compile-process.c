@@ -164,6 +164,7 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
     if ((step = add(arena, steps, SC_OP_CAPS, "the capabilities of the process, no others")) == NULL)
         return sc_err_nomem(err);
     if (caps->is_set) {
+        *ask->caps_left_out = (caps->bounding | caps->permitted | caps->effective | caps->inheritable) & ~can;
         step->u.caps.effective = caps->effective & can;
         step->u.caps.permitted = caps->permitted & can;
         step->u.caps.inheritable = caps->inheritable & can;
@@ -334,6 +335,7 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         .preserve_fds = ask->preserve_fds,
         .host_caps = host->caps,
         .is_exec = true,
+        .caps_left_out = &out->caps_left_out,
     };
 
     memset(out, 0, sizeof(*out));

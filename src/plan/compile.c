@@ -197,6 +197,7 @@ compile_process_tail(struct sc_compiler *c, struct sc_err *err)
         .init_path = c->ask->init_path,
         .preserve_fds = c->ask->preserve_fds,
         .host_caps = c->host->caps,
+        .caps_left_out = &c->plan->caps_left_out,
     };
 
     return sc_compile_process(c->arena, &c->plan->child, &ask, err);

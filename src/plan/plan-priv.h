@@ -63,6 +63,7 @@ struct sc_process_ask {
     const char *init_path;
     unsigned preserve_fds;
     uint64_t host_caps;
+    uint64_t *caps_left_out; /* filled */
 };
 SC_MUST_CHECK int sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask,
                                      struct sc_err *err);

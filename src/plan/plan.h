@@ -281,6 +281,7 @@ struct sc_plan {
     bool unit_is_user;
     const char *memory_dir; /* its memory cgroup or NULL */
     bool memory_is_v2;
+    uint64_t caps_left_out; /* asked for, and not the launcher's to give: to warn of */
     const struct sc_oci_spec *spec;
     const struct sc_oci_process *process;
 };

@@ -106,7 +106,7 @@ pid_of()
     expect_output 'exit code 3'
 }
 
-@test "ctr run: --privileged, --read-only, --mount, --env, --cwd, --net-host, --cpus" {
+@test "ctr run: --read-only, --mount, --env, --cwd, --net-host, --cpus" {
     echo bound >"$BATS_TEST_TMPDIR/file"
     ok c_run --rm --read-only --env A=b --cwd /tmp --net-host --cpus 0.5 \
         --mount "type=bind,src=$BATS_TEST_TMPDIR/file,dst=/etc/file,options=rbind:ro" "$IMAGE" one sh -c 'cat /etc/file; echo $A; pwd; readlink /proc/self/ns/net'

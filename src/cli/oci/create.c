@@ -118,6 +118,24 @@ find_config(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_err *er
     return c->config != NULL ? 0 : sc_err_nomem(err);
 }
 
+/* config.md, "Linux Process": what cannot be given is to be warned of, not refused. */
+static void
+warn_of_capabilities(const struct sc_oci_cli *cli, const struct sc_oci_creation *c)
+{
+    const struct sc_strv *unknown = &c->spec.process.capabilities.unknown;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (c->plan.caps_left_out == 0 && unknown->count == 0)
+        return;
+    sc_buf_adds(&text, "process.capabilities: left out, because they cannot be given here:");
+    for (int cap = 0; cap < 64; cap++)
+        if ((c->plan.caps_left_out & SC_CAP_BIT(cap)) != 0)
+            sc_buf_addf(&text, " %s", sc_cap_name(cap) != NULL ? sc_cap_name(cap) : "?");
+    for (size_t i = 0; i < unknown->count; i++)
+        sc_buf_addf(&text, " %s", unknown->items[i]);
+    sc_oci_log(cli, "warning", sc_buf_str(&text));
+}
+
 int
 sc_oci_creation_prepare(struct sc_oci_cli *cli, const char *id, bool waits, struct sc_oci_creation *c,
                         struct sc_err *err)
@@ -150,7 +168,10 @@ sc_oci_creation_prepare(struct sc_oci_cli *cli, const char *id, bool waits, stru
             return -1;
         ask.systemd = &c->systemd;
     }
-    return sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err);
+    if (sc_plan_compile(&c->spec, &c->host, &ask, &cli->arena, &c->plan, err) < 0)
+        return -1;
+    warn_of_capabilities(cli, c);
+    return 0;
 }
 
 /* The process exists: from here on whoever deletes the container finds it by its pid, whatever becomes of us. */
