@@ -10,33 +10,13 @@
 
 #include "image/transfer-priv.h"
 
-/* Where a layer is below <data>/layer: under its chain id, or (ours, not yet named) under a temporary name. */
-struct commit_layer {
-    char *name; /* of the directory */
-    bool is_new;
-    int64_t file_bytes;
-};
-
 struct commit {
     const struct sc_store *store;
     struct sc_arena *arena;
     struct sc_manifest manifest;
     struct sc_image image;
-    int layers_fd;
-    struct commit_layer *layers;
+    int64_t *file_bytes; /* of each layer */
 };
-
-static void
-commit_release(struct commit *commit)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-
-    for (size_t i = 0; commit->layers && i < commit->image.diff_ids.count; i++) {
-        if (commit->layers[i].is_new)
-            (void)!sc_tree_remove_at(commit->layers_fd, commit->layers[i].name, &ignored);
-    }
-    sc_closep(&commit->layers_fd);
-}
 
 int
 sc_chain_ids(const struct sc_strv *diff_ids, struct sc_arena *arena, struct sc_strv *hex, struct sc_err *err)
@@ -73,110 +53,6 @@ commit_decode(struct commit *commit, const char *manifest_digest, struct sc_err 
     return sc_chain_ids(&commit->image.diff_ids, commit->arena, &commit->image.chain_ids, err);
 }
 
-/* Whether the layer is there, complete; then its recorded size. */
-static bool
-layer_is_there(const struct commit *commit, const char *chain, int64_t *file_bytes)
-{
-    char path[SC_DIGEST_HEX_LEN + sizeof("/size")];
-    sc_cleanup_buf text = SC_BUF_INIT;
-    struct sc_err absent = SC_ERR_INIT;
-
-    (void)snprintf(path, sizeof(path), "%s/size", chain);
-    return sc_file_read_at(commit->layers_fd, path, SC_NUM_MAX, &text, &absent) == 0 &&
-           sc_parse_i64(sc_buf_str(&text), file_bytes, &absent) == 0;
-}
-
-static int
-unpack_new(struct commit *commit, size_t i, struct sc_err *err)
-{
-    struct commit_layer *layer = &commit->layers[i];
-    const char **dirs = SC_ARENA_ARRAY(commit->arena, const char *, i + 1);
-    struct sc_layer_lowers lowers = {.layers_fd = commit->layers_fd, .dirs = dirs, .count = i};
-    char *diff =
-        sc_arena_printf(commit->arena, "tmp-%d-%lld-%zu/diff", (int)getpid(), (long long)sc_time_monotonic(), i);
-    sc_cleanup_fd dir_fd = -1;
-    char size[SC_NUM_MAX];
-
-    if (!dirs || !diff)
-        return sc_err_nomem(err);
-    for (size_t k = 0; k < i; k++)
-        dirs[k] = sc_arena_printf(commit->arena, "%s/diff", commit->layers[k].name);
-    layer->name = sc_arena_strndup(commit->arena, diff, strlen(diff) - strlen("/diff"));
-    if (sc_arena_check(commit->arena, err) < 0)
-        return -1;
-    layer->is_new = true;
-    if (sc_dir_make_at(commit->layers_fd, diff, 0755, err) < 0)
-        return sc_err_disk(err, commit->store);
-    dir_fd = sc_dir_open_at(commit->layers_fd, diff, err);
-    if (dir_fd < 0)
-        return -1;
-    if (sc_layer_unpack_over(commit->store, commit->manifest.layer_digests.items[i], commit->image.diff_ids.items[i],
-                             dir_fd, &lowers, &sc_limits_default, &layer->file_bytes, err) < 0)
-        return -1;
-    (void)snprintf(size, sizeof(size), "%lld", (long long)layer->file_bytes);
-    diff = sc_arena_printf(commit->arena, "%s/size", layer->name);
-    if (!diff)
-        return sc_err_nomem(err);
-    if (sc_file_replace_at(commit->layers_fd, diff, size, strlen(size), 0644, SC_VOLATILE, err) < 0)
-        return sc_err_disk(err, commit->store);
-    return 0;
-}
-
-/* Gives what was unpacked its name. Another process may have unpacked the same layer meanwhile: its is as good. */
-static int
-publish_layers(struct commit *commit, struct sc_err *err)
-{
-    bool has_new = false;
-
-    for (size_t i = 0; i < commit->image.diff_ids.count; i++)
-        has_new = has_new || commit->layers[i].is_new;
-    if (!has_new)
-        return 0;
-    /* One sync for all that was unpacked: a name must not outlive, in a power loss, what it names. */
-    if (syncfs(commit->layers_fd) < 0) {
-        sc_err_errno(err, errno, "sync the layers");
-        return sc_err_disk(err, commit->store);
-    }
-    for (size_t i = 0; i < commit->image.diff_ids.count; i++) {
-        struct commit_layer *layer = &commit->layers[i];
-        const char *chain = commit->image.chain_ids.items[i];
-
-        if (!layer->is_new)
-            continue;
-        if (renameat(commit->layers_fd, layer->name, commit->layers_fd, chain) == 0)
-            layer->is_new = false;
-        else if (errno != ENOTEMPTY && errno != EEXIST)
-            return sc_err_errno(err, errno, "name layer %s", chain);
-    }
-    if (fsync(commit->layers_fd) < 0)
-        return sc_err_errno(err, errno, "sync the directory of layers");
-    return 0;
-}
-
-static int
-commit_layers(struct commit *commit, struct sc_err *err)
-{
-    commit->layers_fd = sc_store_open_layers(commit->store, err);
-    if (commit->layers_fd < 0)
-        return -1;
-    commit->layers = SC_ARENA_ARRAY(commit->arena, struct commit_layer, commit->image.diff_ids.count + 1);
-    if (!commit->layers)
-        return sc_err_nomem(err);
-    for (size_t i = 0; i < commit->image.diff_ids.count; i++) {
-        commit->layers[i].name = commit->image.chain_ids.items[i];
-        if (layer_is_there(commit, commit->layers[i].name, &commit->layers[i].file_bytes)) {
-            /* The directory is as verified as ever; but this blob may be new and claim to be that layer. */
-            if (sc_layer_verify(commit->store, commit->manifest.layer_digests.items[i], commit->image.diff_ids.items[i],
-                                err) < 0)
-                return -1;
-            continue;
-        }
-        if (unpack_new(commit, i, err) < 0)
-            return -1;
-    }
-    return publish_layers(commit, err);
-}
-
 static int
 commit_sidecar(const struct commit *commit, struct sc_err *err)
 {
@@ -184,7 +60,7 @@ commit_sidecar(const struct commit *commit, struct sc_err *err)
     sc_cleanup_buf text = SC_BUF_INIT;
 
     for (size_t i = 0; i < commit->image.chain_ids.count; i++)
-        sc_buf_addf(&text, "%s %lld\n", commit->image.chain_ids.items[i], (long long)commit->layers[i].file_bytes);
+        sc_buf_addf(&text, "%s %lld\n", commit->image.chain_ids.items[i], (long long)commit->file_bytes[i]);
     if (sc_buf_check(&text, err) < 0)
         return -1;
     (void)snprintf(path, sizeof(path), "sc-chain/%s", sc_digest_hex(commit->image.id));
@@ -230,13 +106,14 @@ int
 sc_image_commit_manifest(const struct sc_store *store, const char *manifest_digest, const char *full_name,
                          struct sc_arena *arena, char **image_id, struct sc_err *err)
 {
-    __attribute__((cleanup(commit_release))) struct commit commit = {.store = store, .arena = arena, .layers_fd = -1};
+    struct commit commit = {.store = store, .arena = arena};
     /* Nobody sweeps while this is held; the caller holds one of its own since its first blob. */
     sc_cleanup_fd session = sc_store_session(store, err);
     int64_t size = 0;
 
     if (session < 0 || commit_decode(&commit, manifest_digest, err) < 0 ||
-        blob_size(store, manifest_digest, &size, err) < 0 || commit_layers(&commit, err) < 0 ||
+        blob_size(store, manifest_digest, &size, err) < 0 ||
+        sc_layers_commit(store, &commit.manifest, &commit.image, arena, &commit.file_bytes, err) < 0 ||
         commit_sidecar(&commit, err) < 0 || commit_index(&commit, manifest_digest, size, full_name, err) < 0)
         return -1;
     if (image_id)

@@ -14,6 +14,7 @@ struct late_dir {
     ino_t ino;
     mode_t mode;
     struct timespec mtime;
+    bool is_implicit;
 };
 
 struct sc_layer_late {
@@ -116,7 +117,7 @@ int
 sc_layer_put_dir_attrs(struct sc_unpack *unpack, int dir_fd, const char *dir, const char *base,
                        const struct sc_layer_attrs *attrs, struct sc_err *err)
 {
-    struct late_dir late = {.mode = attrs->mode, .mtime = attrs->mtime};
+    struct late_dir late = {.mode = attrs->mode, .mtime = attrs->mtime, .is_implicit = attrs->is_implicit};
     struct stat st;
 
     if (fstat(dir_fd, &st) < 0)
@@ -137,6 +138,7 @@ sc_layer_late_apply(struct sc_unpack *unpack, struct sc_err *err)
     for (size_t i = unpack->late->count; i-- > 0;) {
         const struct late_dir *dir = &unpack->late->dirs[i];
         struct timespec times[2] = {dir->mtime, dir->mtime};
+        mode_t mode = dir->mode;
         struct sc_err gone = SC_ERR_INIT;
         sc_cleanup_fd fd = sc_layer_find_dir(unpack, dir->path, &gone);
         struct stat st;
@@ -144,7 +146,15 @@ sc_layer_late_apply(struct sc_unpack *unpack, struct sc_err *err)
         /* A later entry may have replaced it. */
         if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != dir->ino)
             continue;
-        if (fchmod(fd, dir->mode) < 0 || futimens(fd, times) < 0)
+        if (dir->is_implicit) {
+            struct sc_layer_attrs attrs = sc_layer_lower_attrs(unpack, dir->path);
+
+            if (sc_layer_chown(unpack, fd, attrs.uid, attrs.gid, err) < 0)
+                return sc_err_wrap(err, "directory \"%.300s\"", dir->path);
+            mode = attrs.mode;
+            times[0] = times[1] = attrs.mtime;
+        }
+        if (fchmod(fd, mode) < 0 || futimens(fd, times) < 0)
             return sc_err_errno(err, errno, "set mode and time of directory \"%.300s\"", dir->path);
     }
     return 0;

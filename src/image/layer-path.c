@@ -85,8 +85,8 @@ sc_layer_find_dir(struct sc_unpack *unpack, const char *dir, struct sc_err *err)
 
 /* Attributes for a directory that the layer does not list: those it has in the layers below, so that an upper layer
  * does not open up (or close) a directory by mentioning a file in it. */
-static struct sc_layer_attrs
-lower_attrs(const struct sc_unpack *unpack, const char *dir)
+struct sc_layer_attrs
+sc_layer_lower_attrs(const struct sc_unpack *unpack, const char *dir)
 {
     struct sc_layer_attrs attrs = {.mode = 0755};
 
@@ -110,7 +110,7 @@ lower_attrs(const struct sc_unpack *unpack, const char *dir)
 static int
 make_implicit(struct sc_unpack *unpack, int parent_fd, const char *dir, const char *base, struct sc_err *err)
 {
-    struct sc_layer_attrs attrs = lower_attrs(unpack, dir);
+    struct sc_layer_attrs attrs = {.mode = 0755, .is_implicit = true};
     bool was_hidden = false;
     sc_cleanup_fd fd = -1;
     struct stat st;

@@ -7,10 +7,13 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "image/transfer-priv.h"
 #include "kernel/kernel.h"
+
+#define PLAIN_UMASK 022 /* sc-transfer's */
 
 /* One entry being unpacked: where to, and what. */
 struct item {
@@ -91,23 +94,30 @@ write_content(struct item *item, int fd, struct sc_err *err)
 static int
 put_file(struct item *item, struct sc_err *err)
 {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    /* Most files are root's, with a mode that the umask of ours lets pass: they are made as they shall be. */
+    const bool is_ours = item->unpack->makes_plain && item->attrs.uid == 0 && item->attrs.gid == 0;
+    const mode_t mode = is_ours && (item->attrs.mode & (07000 | PLAIN_UMASK)) == 0 ? item->attrs.mode : 0600;
     struct timespec times[2] = {item->attrs.mtime, item->attrs.mtime};
     sc_cleanup_fd fd = -1;
     bool was_hidden;
 
     if (archive_entry_size(item->entry) < 0)
         return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
-    if (clear_place(item, &was_hidden, err) < 0)
-        return -1;
-    fd = openat(item->dir_fd, item->name.base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = openat(item->dir_fd, item->name.base, flags, mode);
+    if (fd < 0 && errno == EEXIST) {
+        if (clear_place(item, &was_hidden, err) < 0)
+            return -1;
+        fd = openat(item->dir_fd, item->name.base, flags, mode);
+    }
     if (fd < 0)
         return sc_err_errno(err, errno, "create it");
     if (write_content(item, fd, err) < 0)
         return -1;
     /* In this order: chown(2) takes away setuid bits and file capabilities, and everything touches times. */
-    if (sc_layer_chown(item->unpack, fd, item->attrs.uid, item->attrs.gid, err) < 0)
+    if (!is_ours && sc_layer_chown(item->unpack, fd, item->attrs.uid, item->attrs.gid, err) < 0)
         return -1;
-    if (fchmod(fd, item->attrs.mode) < 0)
+    if ((!is_ours || mode != item->attrs.mode) && fchmod(fd, item->attrs.mode) < 0)
         return sc_err_errno(err, errno, "set mode %04o", item->attrs.mode);
     if (sc_layer_put_xattrs(item->unpack, fd, item->entry, err) < 0)
         return -1;
@@ -146,15 +156,23 @@ put_symlink(struct item *item, struct sc_err *err)
     const char *target = archive_entry_symlink(item->entry);
     const char *base = item->name.base;
     bool was_hidden;
+    int status;
 
     if (!target || !*target)
         return sc_err_set(err, SC_ERR_INVALID, "it is a symbolic link to nothing");
-    if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0 || clear_place(item, &was_hidden, err) < 0)
+    if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0)
         return -1;
     /* The target may be anything: it is data until someone follows it, and we never do beyond the layer. */
-    if (symlinkat(target, item->dir_fd, base) < 0)
+    status = symlinkat(target, item->dir_fd, base);
+    if (status < 0 && errno == EEXIST) {
+        if (clear_place(item, &was_hidden, err) < 0)
+            return -1;
+        status = symlinkat(target, item->dir_fd, base);
+    }
+    if (status < 0)
         return sc_err_errno(err, errno, "make the symbolic link");
-    if (fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+    if (!(item->unpack->makes_plain && item->attrs.uid == 0 && item->attrs.gid == 0) &&
+        fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
         (item->unpack->is_root || errno != EPERM))
         return sc_layer_owner_err(err, errno, item->attrs.uid, item->attrs.gid);
     if (utimensat(item->dir_fd, base, times, AT_SYMLINK_NOFOLLOW) < 0)
@@ -296,12 +314,37 @@ put_entry(struct item *item, struct sc_err *err)
     return 0;
 }
 
-static void
-unpack_release(struct sc_unpack *unpack)
+void
+sc_layer_unpack_release(struct sc_unpack *unpack)
 {
     sc_layer_forget_dir(unpack);
     sc_layer_late_free(unpack->late);
     unpack->late = NULL;
+    sc_closep(&unpack->root_fd);
+}
+
+/* Whether a new file belongs to root:root and has the mode that it is made with: not where the directory hands down
+ * its group or an access control list. */
+static bool
+makes_plain(int dir_fd)
+{
+    struct stat st;
+
+    return geteuid() == 0 && getegid() == 0 && fstat(dir_fd, &st) == 0 && st.st_uid == 0 && st.st_gid == 0 &&
+           (st.st_mode & S_ISGID) == 0 && fgetxattr(dir_fd, "system.posix_acl_default", NULL, 0) < 0 &&
+           (errno == ENODATA || errno == EOPNOTSUPP);
+}
+
+int
+sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take, const struct sc_limits *limits, struct sc_err *err)
+{
+    unpack->root_fd = dir_fd_take;
+    unpack->is_root = geteuid() == 0;
+    unpack->can_make_devices = unpack->is_root && !sc_process_is_in_user_ns();
+    unpack->makes_plain = makes_plain(dir_fd_take);
+    unpack->limits = limits;
+    unpack->cached_fd = -1;
+    return sc_layer_late_new(&unpack->late, err);
 }
 
 static int
@@ -320,7 +363,8 @@ unpack_all(struct sc_unpack *unpack, struct sc_tar_in *tar, struct sc_err *err)
         if (put_entry(&item, err) < 0)
             return -1;
     }
-    return sc_layer_late_apply(unpack, err);
+    sc_layer_forget_dir(unpack);
+    return 0;
 }
 
 static int
@@ -355,17 +399,9 @@ sc_layer_verify(const struct sc_store *store, const char *digest, const char *di
 }
 
 int
-sc_layer_unpack_over(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
-                     const struct sc_layer_lowers *lowers, const struct sc_limits *limits, int64_t *file_bytes,
-                     struct sc_err *err)
+sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id, struct sc_unpack *unpack,
+                       struct sc_err *err)
 {
-    __attribute__((cleanup(unpack_release))) struct sc_unpack unpack = {.root_fd = dir_fd,
-                                                                        .is_root = geteuid() == 0,
-                                                                        .can_make_devices = geteuid() == 0 &&
-                                                                                            !sc_process_is_in_user_ns(),
-                                                                        .lowers = *lowers,
-                                                                        .limits = limits,
-                                                                        .cached_fd = -1};
     sc_cleanup_fd blob = sc_blob_open(store, digest, err);
     sc_cleanup_stream stream = NULL;
     sc_cleanup_tar_in tar = NULL;
@@ -373,23 +409,38 @@ sc_layer_unpack_over(const struct sc_store *store, const char *digest, const cha
 
     if (blob < 0)
         return -1;
-    if (sc_layer_late_new(&unpack.late, err) < 0 || sc_stream_open(blob, limits, &stream, err) < 0 ||
-        sc_tar_in_open(sc_steal_ptr(&stream), limits, &tar, err) < 0 || unpack_all(&unpack, tar, err) < 0 ||
-        sc_tar_in_digest(tar, actual, err) < 0) {
+    if (sc_stream_open(blob, unpack->limits, &stream, err) < 0 ||
+        sc_tar_in_open(sc_steal_ptr(&stream), unpack->limits, true, &tar, err) < 0 ||
+        unpack_all(unpack, tar, err) < 0 || sc_tar_in_digest(tar, actual, err) < 0) {
         sc_err_wrap(err, "unpack layer %s", digest);
         return sc_err_disk(err, store);
     }
-    if (strcmp(actual, diff_id) != 0)
-        return diff_id_err(err, digest, actual, diff_id);
-    *file_bytes = (int64_t)unpack.file_bytes;
-    return 0;
+    return strcmp(actual, diff_id) == 0 ? 0 : diff_id_err(err, digest, actual, diff_id);
+}
+
+int
+sc_layer_unpack_finish(struct sc_unpack *unpack, struct sc_err *err)
+{
+    return sc_layer_late_apply(unpack, err);
+}
+
+int
+sc_layer_unpack_within(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
+                       const struct sc_limits *limits, struct sc_err *err)
+{
+    __attribute__((cleanup(sc_layer_unpack_release))) struct sc_unpack unpack = {.root_fd = -1, .cached_fd = -1};
+    int own_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+
+    if (own_fd < 0)
+        return sc_err_errno(err, errno, "duplicate a directory");
+    if (sc_layer_unpack_init(&unpack, own_fd, limits, err) < 0 ||
+        sc_layer_unpack_stream(store, digest, diff_id, &unpack, err) < 0)
+        return -1;
+    return sc_layer_unpack_finish(&unpack, err);
 }
 
 int
 sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd, struct sc_err *err)
 {
-    struct sc_layer_lowers none = {.layers_fd = -1};
-    int64_t file_bytes;
-
-    return sc_layer_unpack_over(store, digest, diff_id, dir_fd, &none, &sc_limits_default, &file_bytes, err);
+    return sc_layer_unpack_within(store, digest, diff_id, dir_fd, &sc_limits_default, err);
 }

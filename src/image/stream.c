@@ -24,7 +24,8 @@ struct sc_stream {
     int fd;
     const struct sc_limits *limits;
     enum sc_compression compression;
-    struct archive *filter; /* NULL: the file is not compressed */
+    struct archive *filter;     /* of all but gzip; NULL also when the file is not compressed */
+    struct sc_inflate *inflate; /* of gzip */
     uint64_t in, out;
     struct sc_err err; /* of the read callback */
     size_t peeked, peek_used;
@@ -57,8 +58,8 @@ sc_compression_of(const void *data, size_t len)
 }
 
 /* Packed bytes: first those that were looked at, then the file's. */
-static ssize_t
-stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
+ssize_t
+sc_stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
 {
     size_t ahead = stream->peeked - stream->peek_used;
     ssize_t got;
@@ -83,7 +84,7 @@ static la_ssize_t
 filter_read(struct archive *archive, void *data, const void **buffer)
 {
     struct sc_stream *stream = data;
-    ssize_t got = stream_read_packed(stream, stream->chunk, sizeof(stream->chunk), &stream->err);
+    ssize_t got = sc_stream_read_packed(stream, stream->chunk, sizeof(stream->chunk), &stream->err);
 
     *buffer = stream->chunk;
     if (got < 0)
@@ -117,9 +118,7 @@ stream_open_filter(struct sc_stream *stream, struct sc_err *err)
     if (!stream->filter)
         return sc_err_nomem(err);
     /* Only these: libarchive can also run programs as filters. */
-    if (stream->compression == SC_COMPRESSION_GZIP)
-        status = archive_read_support_filter_gzip(stream->filter);
-    else if (stream->compression == SC_COMPRESSION_ZSTD)
+    if (stream->compression == SC_COMPRESSION_ZSTD)
         status = archive_read_support_filter_zstd(stream->filter);
     else if (stream->compression == SC_COMPRESSION_BZIP2)
         status = archive_read_support_filter_bzip2(stream->filter);
@@ -159,8 +158,12 @@ sc_stream_open(int fd, const struct sc_limits *limits, struct sc_stream **out, s
     }
     stream->in = stream->peeked;
     stream->compression = sc_compression_of(stream->peek, stream->peeked);
-    if (stream->compression != SC_COMPRESSION_NONE && stream_open_filter(stream, err) < 0)
+    if (stream->compression == SC_COMPRESSION_GZIP) {
+        if (sc_inflate_new(&stream->inflate, err) < 0)
+            return -1;
+    } else if (stream->compression != SC_COMPRESSION_NONE && stream_open_filter(stream, err) < 0) {
         return -1;
+    }
     *out = sc_steal_ptr(&stream);
     return 0;
 }
@@ -174,13 +177,14 @@ sc_stream_compression(const struct sc_stream *stream)
 ssize_t
 sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
 {
-    la_ssize_t got;
+    ssize_t got;
 
-    if (!stream->filter)
-        return stream_read_packed(stream, data, size, err);
-    got = archive_read_data(stream->filter, data, size);
+    if (!stream->filter && !stream->inflate)
+        return sc_stream_read_packed(stream, data, size, err);
+    got = stream->inflate ? sc_inflate_read(stream->inflate, stream, data, size, err)
+                          : archive_read_data(stream->filter, data, size);
     if (got < 0)
-        return archive_err(err, &stream->err, stream->filter, "decompress");
+        return stream->inflate ? -1 : archive_err(err, &stream->err, stream->filter, "decompress");
     stream->out += (uint64_t)got;
     if (stream->out > stream->limits->ratio_from && stream->out / stream->limits->ratio > stream->in)
         return sc_err_set(err, SC_ERR_INVALID,
@@ -196,6 +200,7 @@ sc_stream_close(struct sc_stream *stream)
         return;
     if (stream->filter)
         (void)archive_read_free(stream->filter);
+    sc_inflate_free(stream->inflate);
     free(stream);
 }
 
@@ -212,11 +217,8 @@ static la_ssize_t
 tar_read(struct archive *archive, void *data, const void **buffer)
 {
     struct sc_tar_in *tar = data;
-    ssize_t got = sc_stream_read(tar->stream, tar->chunk, sizeof(tar->chunk), &tar->err);
+    ssize_t got = sc_pump_next(tar->pump, buffer, &tar->err);
 
-    *buffer = tar->chunk;
-    if (got > 0 && sc_hash_add(&tar->hash, tar->chunk, (size_t)got, &tar->err) < 0)
-        got = -1;
     if (got < 0)
         archive_set_error(archive, EIO, "%s", tar->err.msg);
     return got;
@@ -229,14 +231,13 @@ sc_tar_in_closep(struct sc_tar_in **tar)
         return;
     if ((*tar)->archive)
         (void)archive_read_free((*tar)->archive);
-    sc_stream_close((*tar)->stream);
-    sc_hash_release(&(*tar)->hash);
+    sc_pump_closep(&(*tar)->pump);
     free(*tar);
     *tar = NULL;
 }
 
 int
-sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, struct sc_tar_in **out,
+sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, bool hashes, struct sc_tar_in **out,
                struct sc_err *err)
 {
     sc_cleanup_stream stream = stream_take;
@@ -244,9 +245,8 @@ sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, st
 
     if (!tar)
         return sc_err_nomem(err);
-    tar->stream = sc_steal_ptr(&stream);
     tar->limits = limits;
-    if (sc_hash_start(&tar->hash, err) < 0)
+    if (sc_pump_open(sc_steal_ptr(&stream), hashes, &tar->pump, err) < 0)
         return -1;
     tar->archive = archive_read_new();
     if (!tar->archive)
@@ -302,12 +302,12 @@ sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *o
 int
 sc_tar_in_digest(struct sc_tar_in *tar, char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
 {
+    const void *passed;
     ssize_t got;
 
-    /* What libarchive read ahead went through tar_read; what it did not ask for is still in the stream. */
-    while ((got = sc_stream_read(tar->stream, tar->chunk, sizeof(tar->chunk), err)) > 0) {
-        if (sc_hash_add(&tar->hash, tar->chunk, (size_t)got, err) < 0)
-            return -1;
-    }
-    return got < 0 ? -1 : sc_hash_end(&tar->hash, digest, err);
+    /* What libarchive did not ask for is hashed all the same. */
+    do
+        got = sc_pump_next(tar->pump, &passed, err);
+    while (got > 0);
+    return got < 0 ? -1 : sc_pump_digest(tar->pump, digest, err);
 }

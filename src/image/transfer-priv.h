@@ -2,8 +2,10 @@
  * transfer-priv: what the files of the writing half share.
  *
  *   hash.c          SHA-256                        blob.c         verified, synced blobs
+ *   inflate.c       gzip                           pump.c         a stream read ahead in a thread
  *   stream.c        decompression, counted         layer-name.c   what a tar entry's name means (pure)
  *   layer.c         unpacking one layer            layer-path.c   reaching its directories by fd
+ *   commit-layers.c its layers, side by side
  *   commit.c        layers + config = image        layer-attr.c   owners, modes, xattrs, times
  *   load*.c         archives in                    save.c         archives out
  *   import.c        a root tree in                 changes.c      Dockerfile words
@@ -75,18 +77,37 @@ void sc_stream_closep(struct sc_stream **stream);
 /* What the first bytes of a file say. */
 enum sc_compression sc_compression_of(const void *data, size_t len);
 
-/* A tar reader over a stream that hashes what goes by. */
+/* Packed bytes, for what inflates them. */
+SC_MUST_CHECK ssize_t sc_stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct sc_err *err);
+
+/* ---- inflate.c: gzip */
+struct sc_inflate;
+SC_MUST_CHECK int sc_inflate_new(struct sc_inflate **out, struct sc_err *err);
+void sc_inflate_free(struct sc_inflate *inflate);
+SC_MUST_CHECK ssize_t sc_inflate_read(struct sc_inflate *inflate, struct sc_stream *stream, void *data, size_t size,
+                                      struct sc_err *err);
+
+/* ---- pump.c: a stream read ahead by a thread, hashed on the way if asked */
+struct sc_pump;
+SC_MUST_CHECK int sc_pump_open(struct sc_stream *stream_take, bool hashes, struct sc_pump **out, struct sc_err *err);
+/* The next bytes, good until the next call; 0 at the end. */
+SC_MUST_CHECK ssize_t sc_pump_next(struct sc_pump *pump, const void **data, struct sc_err *err);
+/* At the end: the digest of all that was pumped. */
+SC_MUST_CHECK int sc_pump_digest(struct sc_pump *pump, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+void sc_pump_closep(struct sc_pump **pump);
+#define sc_cleanup_pump __attribute__((cleanup(sc_pump_closep))) struct sc_pump *
+
+/* A tar reader over a pumped stream. */
 struct sc_tar_in {
     struct archive *archive;
-    struct sc_stream *stream; /* owned */
-    struct sc_hash hash;
+    struct sc_pump *pump;
     struct sc_err err; /* of the read callback */
     uint64_t entries;
     const struct sc_limits *limits;
-    char chunk[65536];
 };
-SC_MUST_CHECK int sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, struct sc_tar_in **out,
-                                 struct sc_err *err);
+/* hashes: sc_tar_in_digest will be asked. */
+SC_MUST_CHECK int sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, bool hashes,
+                                 struct sc_tar_in **out, struct sc_err *err);
 /* The next entry; *entry is NULL at the end. */
 SC_MUST_CHECK int sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **entry, struct sc_err *err);
 /* The next piece of the entry's content; *len is 0 at the end. Holes are jumped over. */
@@ -123,8 +144,9 @@ struct sc_layer_lowers {
 };
 struct sc_layer_late; /* what is set on directories at the end */
 struct sc_unpack {
-    int root_fd;
+    int root_fd;           /* owned */
     bool is_root;          /* uid 0: failures to chown, mknod and set attributes are errors */
+    bool makes_plain;      /* a file is made with root as its owner and the mode that it is asked for */
     bool can_make_devices; /* root of the host: in a user namespace nobody makes them, and they are left out */
     struct sc_layer_lowers lowers;
     const struct sc_limits *limits;
@@ -146,7 +168,10 @@ struct sc_layer_attrs {
     uint32_t uid, gid;
     mode_t mode; /* 07777 */
     struct timespec mtime;
+    bool is_implicit; /* a directory not listed: it shall have what it has in the layers below */
 };
+/* What a directory that the layer does not list has in the layers below. */
+struct sc_layer_attrs sc_layer_lower_attrs(const struct sc_unpack *unpack, const char *dir);
 SC_MUST_CHECK int sc_layer_late_new(struct sc_layer_late **out, struct sc_err *err);
 void sc_layer_late_free(struct sc_layer_late *late);
 /* Directory dir_fd, at this path, gets mode and time when all is unpacked: its time would change, and its mode may
@@ -161,9 +186,24 @@ SC_MUST_CHECK int sc_layer_put_xattrs(const struct sc_unpack *unpack, int fd, st
                                       struct sc_err *err);
 
 /* ---- layer.c */
-SC_MUST_CHECK int sc_layer_unpack_over(const struct sc_store *store, const char *digest, const char *diff_id,
-                                       int dir_fd, const struct sc_layer_lowers *lowers, const struct sc_limits *limits,
-                                       int64_t *file_bytes, struct sc_err *err);
+/* Unpacking one layer: init, stream, finish, release. A zeroed struct with both fds -1 may be released. stream needs
+ * nothing but its own layer, so that several run at once; finish looks at the layers below (set lowers before it). */
+SC_MUST_CHECK int sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take, const struct sc_limits *limits,
+                                       struct sc_err *err);
+SC_MUST_CHECK int sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id,
+                                         struct sc_unpack *unpack, struct sc_err *err);
+SC_MUST_CHECK int sc_layer_unpack_finish(struct sc_unpack *unpack, struct sc_err *err);
+void sc_layer_unpack_release(struct sc_unpack *unpack);
+/* All of these, with limits of the caller's. */
+SC_MUST_CHECK int sc_layer_unpack_within(const struct sc_store *store, const char *digest, const char *diff_id,
+                                         int dir_fd, const struct sc_limits *limits, struct sc_err *err);
+
+/* ---- commit-layers.c */
+/* Unpacks the layers that are not there, and verifies the blobs of those that are; (*file_bytes)[i] is the size of
+ * each. */
+SC_MUST_CHECK int sc_layers_commit(const struct sc_store *store, const struct sc_manifest *manifest,
+                                   const struct sc_image *image, struct sc_arena *arena, int64_t **file_bytes,
+                                   struct sc_err *err);
 
 /* ---- commit.c */
 /* The same as sc_image_commit for a manifest that exists: its blob, those of its layers and its config are in the

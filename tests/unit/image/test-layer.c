@@ -9,16 +9,14 @@ static int
 unpack(struct fixture *fixture, const struct tar_item *items, const struct sc_limits *limits, struct sc_err *err)
 {
     struct sc_store_layer layer = fixture_layer(fixture, items);
-    struct sc_layer_lowers none = {.layers_fd = -1};
-    int64_t bytes;
     int fd;
 
     assert_int_equal(sc_tree_remove_at(fixture->dir_fd, "out", err), 0);
     assert_int_equal(mkdirat(fixture->dir_fd, "out", 0700), 0);
     fd = openat(fixture->dir_fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
-    if (sc_layer_unpack_over(&fixture->store, layer.digest, layer.diff_id, fd, &none,
-                             limits ? limits : &sc_limits_default, &bytes, err) < 0) {
+    if (sc_layer_unpack_within(&fixture->store, layer.digest, layer.diff_id, fd, limits ? limits : &sc_limits_default,
+                               err) < 0) {
         (void)close(fd);
         return -1;
     }
@@ -449,15 +447,13 @@ static int
 unpack_blob(struct fixture *fixture, const char *digest, const char *diff_id, const struct sc_limits *limits,
             struct sc_err *err)
 {
-    struct sc_layer_lowers none = {.layers_fd = -1};
     sc_cleanup_fd fd = -1;
-    int64_t bytes;
 
     assert_int_equal(sc_tree_remove_at(fixture->dir_fd, "out", err), 0);
     assert_int_equal(mkdirat(fixture->dir_fd, "out", 0700), 0);
     fd = openat(fixture->dir_fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     *err = (struct sc_err)SC_ERR_INIT;
-    return sc_layer_unpack_over(&fixture->store, digest, diff_id, fd, &none, limits, &bytes, err);
+    return sc_layer_unpack_within(&fixture->store, digest, diff_id, fd, limits, err);
 }
 
 static void
@@ -482,6 +478,36 @@ test_compressions(void **state)
     }
 }
 
+/* gzip(1): a file may be several members, and what follows the last is passed over. A wrong checksum is not. */
+static void
+test_gzip_members(void **state)
+{
+    static const struct tar_item items[] = {{.name = "a", .data = "content"}, {NULL}};
+    struct fixture *fixture = *state;
+    sc_cleanup_buf tar = SC_BUF_INIT, text = SC_BUF_INIT, whole = SC_BUF_INIT;
+    char diff_id[SC_DIGEST_LEN + 1], *digest;
+    struct sc_err err = SC_ERR_INIT;
+
+    tar_build(&tar, items);
+    assert_ok(sc_hash_text(tar.data, tar.len, diff_id, &err));
+    for (size_t part = 0; part < 2; part++) {
+        struct sc_buf half = {.data = tar.data + part * 700, .len = part ? tar.len - 700 : 700};
+
+        digest = compressed_blob(fixture, &half, archive_write_add_filter_gzip, 0);
+        sc_buf_clear(&text);
+        assert_ok(sc_store_read_blob(&fixture->store, digest, "half", &text, &err));
+        sc_buf_add(&whole, text.data, text.len);
+    }
+    sc_buf_add(&whole, "\0\0\0", 3);
+    assert_ok(sc_blob_put(&fixture->store, whole.data, whole.len, NULL, &fixture->arena, &digest, NULL, &err));
+    assert_ok(unpack_blob(fixture, digest, diff_id, &sc_limits_default, &err));
+    assert_int_equal(look(fixture->dir_fd, "out/a").st_size, 7);
+    whole.data[whole.len - 3 - 8] ^= 1; /* of the last member's checksum */
+    assert_ok(sc_blob_put(&fixture->store, whole.data, whole.len, NULL, &fixture->arena, &digest, NULL, &err));
+    assert_int_equal(unpack_blob(fixture, digest, diff_id, &sc_limits_default, &err), -1);
+    assert_non_null(strstr(err.msg, "the gzip checksum does not match"));
+}
+
 static void
 test_truncated(void **state)
 {
@@ -495,7 +521,7 @@ test_truncated(void **state)
     tar_build(&tar, items);
     digest = compressed_blob(fixture, &tar, archive_write_add_filter_gzip, 12);
     assert_int_equal(unpack_blob(fixture, digest, whole.diff_id, &sc_limits_default, &err), -1);
-    assert_non_null(strstr(err.msg, "decompress: truncated gzip input"));
+    assert_non_null(strstr(err.msg, "decompress: truncated gzip data"));
     assert_int_equal(err.kind, SC_ERR_INVALID);
     assert_ok(sc_blob_put(&fixture->store, tar.data, 514, NULL, &fixture->arena, &digest, NULL, &err));
     assert_int_equal(unpack_blob(fixture, digest, whole.diff_id, &sc_limits_default, &err), -1);
@@ -588,6 +614,7 @@ main(void)
         FIXTURE_TEST(test_outside_is_untouched),
         FIXTURE_TEST(test_limits),
         FIXTURE_TEST(test_compressions),
+        FIXTURE_TEST(test_gzip_members),
         FIXTURE_TEST(test_truncated),
         FIXTURE_TEST(test_wrong_diff_id),
         FIXTURE_TEST(test_bomb),

@@ -1,0 +1,263 @@
+/*
+ * The layers of an image that are not unpacked yet. Each is a stream of its own into a directory of its own, so they
+ * are unpacked side by side; only what a layer takes from those below it (the attributes of directories that it
+ * mentions without listing them) waits until all are there, and is done from the lowest up.
+ *
+ *     <data>/layer/<chain-id>/diff    the files
+ *                            /size    bytes of file content
+ *                            /blob    digest of the blob that it was unpacked from
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/transfer-priv.h"
+
+#define WORKERS_MAX 4
+
+/* Where a layer is below <data>/layer: under its chain id, or (ours, not yet named) under a temporary name. */
+struct layer {
+    char *name;       /* of the directory */
+    const char *diff; /* name/diff */
+    bool is_new;
+    int64_t *file_bytes;
+    struct sc_unpack unpack; /* of a new one */
+};
+
+struct job {
+    const struct sc_store *store;
+    const struct sc_manifest *manifest;
+    const struct sc_image *image;
+    struct sc_arena *arena;
+    int layers_fd;
+    struct layer *layers;
+    const char **lowers; /* the diff of every layer */
+    /* What the workers share: the next layer to take, and the failure of the lowest one that failed. */
+    pthread_mutex_t mutex;
+    size_t next, failed_at;
+    struct sc_err err;
+};
+
+static void
+job_release(struct job *job)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    for (size_t i = 0; job->layers && i < job->image->diff_ids.count; i++) {
+        sc_layer_unpack_release(&job->layers[i].unpack);
+        if (job->layers[i].is_new)
+            (void)!sc_tree_remove_at(job->layers_fd, job->layers[i].name, &ignored);
+    }
+    sc_closep(&job->layers_fd);
+    (void)pthread_mutex_destroy(&job->mutex);
+}
+
+/* Whether the layer is there, complete; then its recorded size. */
+static bool
+layer_is_there(const struct job *job, const char *chain, int64_t *file_bytes)
+{
+    char path[SC_DIGEST_HEX_LEN + sizeof("/size")];
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err absent = SC_ERR_INIT;
+
+    (void)snprintf(path, sizeof(path), "%s/size", chain);
+    return sc_file_read_at(job->layers_fd, path, SC_NUM_MAX, &text, &absent) == 0 &&
+           sc_parse_i64(sc_buf_str(&text), file_bytes, &absent) == 0;
+}
+
+/* Whether the directory was unpacked from this very blob, so that the blob is known to hold the layer. */
+static bool
+layer_is_of_blob(const struct job *job, const char *chain, const char *digest)
+{
+    char path[SC_DIGEST_HEX_LEN + sizeof("/blob")];
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err absent = SC_ERR_INIT;
+
+    (void)snprintf(path, sizeof(path), "%s/blob", chain);
+    return sc_file_read_at(job->layers_fd, path, SC_DIGEST_LEN + 1, &text, &absent) == 0 &&
+           strcmp(sc_buf_str(&text), digest) == 0;
+}
+
+static int
+write_note(const struct job *job, const struct layer *layer, const char *name, const char *text, struct sc_err *err)
+{
+    sc_cleanup_buf path = SC_BUF_INIT;
+
+    sc_buf_addf(&path, "%s/%s", layer->name, name);
+    if (sc_buf_check(&path, err) < 0)
+        return -1;
+    if (sc_file_replace_at(job->layers_fd, sc_buf_str(&path), text, strlen(text), 0644, SC_VOLATILE, err) < 0)
+        return sc_err_disk(err, job->store);
+    return 0;
+}
+
+/* Prepares the directory of a layer that is not there. */
+static int
+stage(struct job *job, size_t i, struct sc_err *err)
+{
+    struct layer *layer = &job->layers[i];
+    sc_cleanup_fd dir_fd = -1;
+
+    layer->name = sc_arena_printf(job->arena, "tmp-%d-%lld-%zu", (int)getpid(), (long long)sc_time_monotonic(), i);
+    layer->diff = layer->name ? sc_arena_printf(job->arena, "%s/diff", layer->name) : NULL;
+    if (!layer->diff)
+        return sc_err_nomem(err);
+    job->lowers[i] = layer->diff;
+    layer->is_new = true;
+    if (sc_dir_make_at(job->layers_fd, layer->diff, 0755, err) < 0)
+        return sc_err_disk(err, job->store);
+    dir_fd = sc_dir_open_at(job->layers_fd, layer->diff, err);
+    if (dir_fd < 0)
+        return -1;
+    layer->unpack.lowers = (struct sc_layer_lowers){.layers_fd = job->layers_fd, .dirs = job->lowers, .count = i};
+    return sc_layer_unpack_init(&layer->unpack, sc_steal_fd(&dir_fd), &sc_limits_default, err);
+}
+
+/* What a layer needs of nobody else. */
+static int
+unpack_one(const struct job *job, size_t i, struct sc_err *err)
+{
+    struct layer *layer = &job->layers[i];
+    const char *digest = job->manifest->layer_digests.items[i], *diff_id = job->image->diff_ids.items[i];
+    char size[SC_NUM_MAX];
+
+    if (!layer->is_new) {
+        /* The directory is as verified as ever; but this blob may be new and claim to be that layer. */
+        if (layer_is_of_blob(job, layer->name, digest))
+            return 0;
+        return sc_layer_verify(job->store, digest, diff_id, err);
+    }
+    if (sc_layer_unpack_stream(job->store, digest, diff_id, &layer->unpack, err) < 0)
+        return -1;
+    *layer->file_bytes = (int64_t)layer->unpack.file_bytes;
+    (void)snprintf(size, sizeof(size), "%lld", (long long)*layer->file_bytes);
+    return write_note(job, layer, "blob", digest, err) < 0 ? -1 : write_note(job, layer, "size", size, err);
+}
+
+static void *
+work(void *data)
+{
+    struct job *job = data;
+
+    for (;;) {
+        struct sc_err err = SC_ERR_INIT;
+        size_t at;
+
+        (void)pthread_mutex_lock(&job->mutex);
+        at = job->next;
+        if (job->failed_at < at) /* another layer failed: nobody wants more */
+            at = job->image->diff_ids.count;
+        job->next = at + 1;
+        (void)pthread_mutex_unlock(&job->mutex);
+        if (at >= job->image->diff_ids.count)
+            return NULL;
+        if (unpack_one(job, at, &err) == 0)
+            continue;
+        (void)pthread_mutex_lock(&job->mutex);
+        if (at < job->failed_at) {
+            job->failed_at = at;
+            job->err = err;
+        }
+        (void)pthread_mutex_unlock(&job->mutex);
+    }
+}
+
+static int
+unpack_all(struct job *job, struct sc_err *err)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    pthread_t threads[WORKERS_MAX];
+    size_t count = 0;
+
+    /* This thread is one of the workers, and the only one that must be there. */
+    while (count + 1 < WORKERS_MAX && count + 1 < job->image->diff_ids.count && (long)count + 1 < cpus &&
+           pthread_create(&threads[count], NULL, work, job) == 0)
+        count++;
+    (void)work(job);
+    for (size_t i = 0; i < count; i++)
+        (void)pthread_join(threads[i], NULL);
+    if (job->err.kind != SC_ERR_NONE) {
+        *err = job->err;
+        return -1;
+    }
+    for (size_t i = 0; i < job->image->diff_ids.count; i++) {
+        if (!job->layers[i].is_new)
+            continue;
+        if (sc_layer_unpack_finish(&job->layers[i].unpack, err) < 0) {
+            sc_err_wrap(err, "unpack layer %s", job->manifest->layer_digests.items[i]);
+            return sc_err_disk(err, job->store);
+        }
+        sc_layer_unpack_release(&job->layers[i].unpack);
+    }
+    return 0;
+}
+
+/* Gives what was unpacked its name. Another process may have unpacked the same layer meanwhile: its is as good. */
+static int
+publish(struct job *job, struct sc_err *err)
+{
+    bool has_new = false;
+
+    for (size_t i = 0; i < job->image->diff_ids.count; i++)
+        has_new = has_new || job->layers[i].is_new;
+    if (!has_new)
+        return 0;
+    /* One sync for all that was unpacked: a name must not outlive, in a power loss, what it names. */
+    if (syncfs(job->layers_fd) < 0) {
+        sc_err_errno(err, errno, "sync the layers");
+        return sc_err_disk(err, job->store);
+    }
+    for (size_t i = 0; i < job->image->diff_ids.count; i++) {
+        struct layer *layer = &job->layers[i];
+        const char *chain = job->image->chain_ids.items[i];
+
+        if (!layer->is_new)
+            continue;
+        if (renameat(job->layers_fd, layer->name, job->layers_fd, chain) == 0)
+            layer->is_new = false;
+        else if (errno != ENOTEMPTY && errno != EEXIST)
+            return sc_err_errno(err, errno, "name layer %s", chain);
+    }
+    if (fsync(job->layers_fd) < 0)
+        return sc_err_errno(err, errno, "sync the directory of layers");
+    return 0;
+}
+
+int
+sc_layers_commit(const struct sc_store *store, const struct sc_manifest *manifest, const struct sc_image *image,
+                 struct sc_arena *arena, int64_t **file_bytes, struct sc_err *err)
+{
+    __attribute__((cleanup(job_release))) struct job job = {.store = store,
+                                                            .manifest = manifest,
+                                                            .image = image,
+                                                            .arena = arena,
+                                                            .mutex = PTHREAD_MUTEX_INITIALIZER,
+                                                            .layers_fd = sc_store_open_layers(store, err),
+                                                            .failed_at = SIZE_MAX};
+    const size_t count = image->diff_ids.count;
+
+    if (job.layers_fd < 0)
+        return -1;
+    job.lowers = SC_ARENA_ARRAY(arena, const char *, count + 1);
+    *file_bytes = SC_ARENA_ARRAY(arena, int64_t, count + 1);
+    job.layers = SC_ARENA_ARRAY(arena, struct layer, count + 1);
+    if (!job.lowers || !*file_bytes || !job.layers)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < count; i++)
+        job.layers[i].unpack.root_fd = job.layers[i].unpack.cached_fd = -1;
+    for (size_t i = 0; i < count; i++) {
+        struct layer *layer = &job.layers[i];
+
+        layer->name = image->chain_ids.items[i];
+        layer->file_bytes = &(*file_bytes)[i];
+        job.lowers[i] = sc_arena_printf(arena, "%s/diff", layer->name);
+        if (!job.lowers[i])
+            return sc_err_nomem(err);
+        if (!layer_is_there(&job, layer->name, layer->file_bytes) && stage(&job, i, err) < 0)
+            return -1;
+    }
+    return unpack_all(&job, err) < 0 ? -1 : publish(&job, err);
+}
