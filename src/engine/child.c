@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,6 +44,52 @@ make_stdio(const struct sc_start_child *child, struct stdio *io, struct sc_err *
     return make_pipe(io->err, 1, uid, gid, err);
 }
 
+static const char *const ns_flags[] = {
+    [SC_NS_USER] = "userns", [SC_NS_PID] = "pid", [SC_NS_NET] = "network",     [SC_NS_MOUNT] = "mount",
+    [SC_NS_IPC] = "ipc",     [SC_NS_UTS] = "uts", [SC_NS_CGROUP] = "cgroupns", [SC_NS_TIME] = "time",
+};
+
+/* The steps by which the kernel judges a flag's value, which nothing before could. */
+static void
+name_flag(const struct sc_step *step, struct sc_err *err)
+{
+    struct rlimit limit = {0};
+
+    switch (step->op) {
+    case SC_OP_NS_OPEN:
+        (void)sc_err_wrap(err, "--%s", ns_flags[step->u.ns.kind]);
+        break;
+    case SC_OP_SYSCTL:
+        (void)sc_err_wrap(err, "--sysctl");
+        if (err->errnum == ENOENT)
+            (void)sc_err_remedy(err, "this kernel has no such parameter in a container");
+        else if (err->errnum == EINVAL || err->errnum == ERANGE)
+            (void)sc_err_remedy(err, "give a value that the kernel takes");
+        break;
+    case SC_OP_RLIMIT:
+        (void)sc_err_wrap(err, "--ulimit");
+        if (err->errnum == EPERM && getrlimit((enum __rlimit_resource)step->u.rlimit.resource, &limit) == 0)
+            (void)sc_err_remedy(err, "the caller's own hard limit is %llu: stay below it, or raise it first",
+                                (unsigned long long)limit.rlim_max);
+        break;
+    case SC_OP_OOM_SCORE:
+        (void)sc_err_wrap(err, "--oom-score-adj");
+        if (err->kind == SC_ERR_DENIED)
+            (void)sc_err_remedy(err, "only root may go below the caller's own");
+        break;
+    case SC_OP_TIME_OFFSETS:
+        (void)sc_err_wrap(err, "--time-offset");
+        if (err->errnum == ERANGE)
+            (void)sc_err_remedy(err, "a clock of the container can neither go below zero nor beyond 146 years");
+        break;
+    case SC_OP_CWD:
+        (void)sc_err_wrap(err, "--workdir");
+        break;
+    default:
+        break;
+    }
+}
+
 static int
 launch(const struct sc_start_child *child, const struct stdio *io, struct sc_process *process, struct sc_err *err)
 {
@@ -56,6 +103,7 @@ launch(const struct sc_start_child *child, const struct stdio *io, struct sc_pro
     how.explain = child->how->explain;
     how.trace = child->how->trace;
     how.trace_data = child->how->trace_data;
+    how.step_failed = name_flag;
     return sc_launch_run(&child->job->plan, &how, process, err);
 }
 

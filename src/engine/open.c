@@ -96,6 +96,15 @@ open_root(const char *path, const char *const *children, const char *probe, stru
     return sc_steal_fd(&fd);
 }
 
+/* What may not be written is perhaps another user's. */
+static int
+denied(const char *variable, struct sc_err *err)
+{
+    if (err->kind == SC_ERR_DENIED && err->remedy[0] == '\0')
+        return sc_err_remedy(err, "name a directory of your own in %s, or leave that unset", variable);
+    return -1;
+}
+
 int
 sc_engine_open(struct sc_engine *out, struct sc_err *err)
 {
@@ -118,10 +127,12 @@ sc_engine_open(struct sc_engine *out, struct sc_err *err)
         return sc_err_nomem(err);
     engine.data_fd = open_root(data, data_dirs, "container", err);
     if (engine.data_fd < 0)
-        return -1;
+        return denied("SC_DATA_ROOT", err);
     engine.run_fd = open_root(run, run_dirs, "container", err);
-    if (engine.run_fd < 0 || sc_store_open(data, &engine.store, err) < 0)
-        return -1;
+    if (engine.run_fd < 0)
+        return denied("SC_RUN_ROOT", err);
+    if (sc_store_open(data, &engine.store, err) < 0)
+        return denied("SC_DATA_ROOT", err);
     *out = engine;
     engine = (struct sc_engine)SC_ENGINE_INIT;
     return 0;

@@ -257,6 +257,20 @@ conflict(const char *what, const char *with, struct sc_err *err)
     return sc_err_set(err, SC_ERR_INVALID, "conflicting options: %s and %s", what, with);
 }
 
+/* It would name a cgroup outside the one that the caller is allowed to fill. */
+static bool
+has_dotdot(const char *path)
+{
+    for (const char *at = path; *at; at += strspn(at, "/")) {
+        size_t len = strcspn(at, "/");
+
+        if (len == 2 && strncmp(at, "..", len) == 0)
+            return true;
+        at += len;
+    }
+    return false;
+}
+
 int
 sc_check_options(const struct sc_create_options *options, struct sc_err *err)
 {
@@ -271,7 +285,12 @@ sc_check_options(const struct sc_create_options *options, struct sc_err *err)
     if (options->hostname && options->network.mode == SC_NS_CONTAINER)
         return conflict("--hostname", "--network container:...", err);
     if (options->hostname && strlen(options->hostname) > 64)
-        return sc_err_set(err, SC_ERR_INVALID, "hostname \"%.80s\": it is longer than 64 bytes", options->hostname);
+        return sc_err_set(err, SC_ERR_INVALID, "--hostname \"%.80s\": it is longer than 64 bytes", options->hostname);
+    if (options->domainname && strlen(options->domainname) > 64)
+        return sc_err_set(err, SC_ERR_INVALID, "--domainname \"%.80s\": it is longer than 64 bytes",
+                          options->domainname);
+    if (options->cgroup_parent && has_dotdot(options->cgroup_parent))
+        return sc_err_set(err, SC_ERR_INVALID, "--cgroup-parent \"%s\": \"..\" is not allowed", options->cgroup_parent);
     if ((options->uid_maps.count > 0 || options->gid_maps.count > 0) &&
         (options->user_ns.mode == SC_NS_CONTAINER || options->user_ns.mode == SC_NS_PATH))
         return conflict("--uidmap or --gidmap", "a joined --userns", err);

@@ -63,20 +63,24 @@ sc_spec_namespaces(const struct sc_inputs *in, struct sc_arena *arena, struct sc
     return sc_arena_check(arena, err);
 }
 
-/* A kernel parameter that belongs to a namespace which is not the container's own would change the host. */
+/* A kernel parameter that belongs to no namespace of the container's own would change the host. */
 static int
-check_sysctls(const struct sc_inputs *in, struct sc_err *err)
+check_sysctls(const struct sc_create_options *o, const struct sc_oci_spec *spec, struct sc_arena *arena,
+              struct sc_err *err)
 {
-    const struct sc_create_options *o = &in->container->options;
-
     for (size_t i = 0; i < o->sysctls.count; i++) {
         const char *entry = o->sysctls.items[i];
+        char *path;
 
         if (!strchr(entry, '=') || entry[0] == '=')
             return sc_err_set(err, SC_ERR_INVALID, "--sysctl \"%s\": it is not NAME=VALUE", entry);
-        if (sc_str_starts(entry, "net.") && !is_new_netns(o))
+        if (sc_oci_sysctl_path(entry, arena, &path, err) < 0)
+            return sc_err_wrap(err, "--sysctl");
+        if (sc_str_starts(path, "net/") && !is_new_netns(o))
             return sc_err_set(err, SC_ERR_INVALID, "--sysctl \"%s\": the network namespace is not the container's own",
                               entry);
+        if (sc_oci_sysctl_check(spec, path, err) < 0)
+            return sc_err_wrap(err, "--sysctl \"%s\"", entry);
     }
     return 0;
 }
@@ -98,8 +102,8 @@ sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_
     else if (o->domainname)
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: --domainname and a UTS namespace that is not the container's own");
-    if (check_sysctls(in, err) < 0 || sc_spec_process(in, arena, &out->process, err) < 0 ||
-        sc_spec_namespaces(in, arena, out, err) < 0 || sc_spec_mounts(in, arena, out, err) < 0 ||
+    if (sc_spec_process(in, arena, &out->process, err) < 0 || sc_spec_namespaces(in, arena, out, err) < 0 ||
+        check_sysctls(o, out, arena, err) < 0 || sc_spec_mounts(in, arena, out, err) < 0 ||
         sc_spec_devices(in, arena, out, err) < 0 || sc_spec_resources(in, arena, &out->linux_.resources, err) < 0 ||
         sc_spec_security(in, arena, out, err) < 0)
         return -1;

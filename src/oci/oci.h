@@ -351,6 +351,8 @@ uint32_t sc_seccomp_flag_from_name(const char *name);
  * comes first separates, the other is its opposite ("net.ipv4.conf.eth0/1.forwarding"). key ends at '=' or NUL.
  * An empty component, "." or ".." is SC_ERR_INVALID. */
 SC_MUST_CHECK int sc_oci_sysctl_path(const char *key, struct sc_arena *arena, char **out, struct sc_err *err);
+/* Whether that path belongs to a namespace of spec, else SC_ERR_INVALID: written, it would change the host. */
+SC_MUST_CHECK int sc_oci_sysctl_check(const struct sc_oci_spec *spec, const char *path, struct sc_err *err);
 
 /* What a mount on destination would cover of /proc, by name: nothing, the whole, a file that may be covered, or what
  * must be the kernel's own. [child]: may run between clone and exec. */

@@ -179,8 +179,8 @@ sc_oci_sysctl_path(const char *key, struct sc_arena *arena, char **out, struct s
     return 0;
 }
 
-static int
-check_sysctl_one(const struct sc_oci_spec *spec, const char *path, struct sc_err *err)
+int
+sc_oci_sysctl_check(const struct sc_oci_spec *spec, const char *path, struct sc_err *err)
 {
     for (size_t i = 0; i < SC_ARRAY_LEN(sysctl_namespaces); i++) {
         const char *known = sysctl_namespaces[i].path;
@@ -189,15 +189,15 @@ check_sysctl_one(const struct sc_oci_spec *spec, const char *path, struct sc_err
         if (!(sc_str_ends(known, "/") ? sc_str_starts(path, known) : strcmp(path, known) == 0))
             continue;
         if (strcmp(path, "kernel/hostname") == 0 && spec->hostname)
-            return sc_err_set(err, SC_ERR_INVALID, "linux.sysctl: \"%s\" conflicts with hostname", path);
+            return sc_err_set(err, SC_ERR_INVALID, "\"%s\" conflicts with hostname", path);
         if (strcmp(path, "kernel/domainname") == 0 && spec->domainname)
-            return sc_err_set(err, SC_ERR_INVALID, "linux.sysctl: \"%s\" conflicts with domainname", path);
+            return sc_err_set(err, SC_ERR_INVALID, "\"%s\" conflicts with domainname", path);
         if (!sc_oci_find_namespace(spec, kind))
-            return sc_err_set(err, SC_ERR_INVALID, "linux.sysctl: \"%s\" needs a namespace of type %s", path,
+            return sc_err_set(err, SC_ERR_INVALID, "\"%s\" needs a namespace of type %s", path,
                               sc_ns_table[kind].oci_name);
         return 0;
     }
-    return sc_err_set(err, SC_ERR_INVALID, "linux.sysctl: \"%s\" is not of one container but of the whole host", path);
+    return sc_err_set(err, SC_ERR_INVALID, "\"%s\" is not of one container but of the whole host", path);
 }
 
 static int
@@ -209,10 +209,8 @@ check_sysctl(const struct sc_oci_spec *spec, struct sc_err *err)
         sc_cleanup_arena arena = SC_ARENA_INIT;
         char *path = NULL;
 
-        if (sc_oci_sysctl_path(sysctl->items[i], &arena, &path, err) < 0 || !path)
+        if (sc_oci_sysctl_path(sysctl->items[i], &arena, &path, err) < 0 || sc_oci_sysctl_check(spec, path, err) < 0)
             return sc_err_wrap(err, "linux.sysctl");
-        if (check_sysctl_one(spec, path, err) < 0)
-            return -1;
     }
     return 0;
 }

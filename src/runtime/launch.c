@@ -77,8 +77,11 @@ run_list(struct sc_executor *x, enum sc_phase phase, const struct sc_steps *list
     for (size_t i = from; i < to; i++) {
         int64_t start = x->how->explain ? sc_time_monotonic() : 0;
 
-        if (sc_launcher_step(x, &list->items[i], err) < 0)
+        if (sc_launcher_step(x, &list->items[i], err) < 0) {
+            if (x->how->step_failed != NULL)
+                x->how->step_failed(&list->items[i], err);
             return -1;
+        }
         trace(x, phase, i, x->how->explain ? sc_time_monotonic() - start : 0);
     }
     return 0;
@@ -115,6 +118,8 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
     (void)sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
     if (op == SC_OP_CWD)
         err->exit_code = 126; /* as Docker: the command is there but cannot be run so */
+    if (x->how->step_failed != NULL)
+        x->how->step_failed(&x->plan->child.items[msg->step], err);
     return -1;
 }
 

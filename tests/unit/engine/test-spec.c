@@ -550,6 +550,13 @@ test_systempaths_and_sysctl(void **state)
     f->o->sysctls.count = 0;
     sc_strv_add(&f->o->sysctls, &f->arena, "bare");
     refuses(f, SC_ERR_INVALID, "--sysctl \"bare\": it is not NAME=VALUE");
+    f->o->sysctls.count = 0;
+    sc_strv_add(&f->o->sysctls, &f->arena, "net/ipv4/ip_forward=1");
+    refuses(f, SC_ERR_INVALID, "--sysctl \"net/ipv4/ip_forward=1\": the network namespace is not the container's own");
+    f->o->sysctls.count = 0;
+    sc_strv_add(&f->o->sysctls, &f->arena, "vm.swappiness=1");
+    refuses(f, SC_ERR_INVALID,
+            "--sysctl \"vm.swappiness=1\": \"vm/swappiness\" is not of one container but of the whole host");
 }
 
 static void

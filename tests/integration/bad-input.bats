@@ -1,0 +1,384 @@
+#!/usr/bin/env bats
+# What bad input gets: one line with the cause and the remedy, the right exit code, and nothing left behind (the teardown
+# of every test looks). Layers that do harm are in image.bats, full disks in full-disk.bats.
+load helpers
+
+# The flags of a command that take a value, as its help has them.
+value_flags()
+{
+    "$SC" "$@" --help | sed -nE 's/^ +(-., )?(--[a-z0-9-]+)(\[=.*| [^ ].*)$/\2/p' | LC_ALL=C sort -u
+}
+
+# Everything in the store and of containers, by name.
+state()
+{
+    (cd "$SC_DATA_ROOT" && find . -not -path './layer/*/*' | LC_ALL=C sort)
+}
+
+# ---- flags --------------------------------------------------------------------------------------------
+
+# FLAG|VALUE|what the message says beside the flag. Without a value: any is right, the third column says why.
+run_table()
+{
+    cat <<'END'
+--attach|stdlog|must be stdin, stdout or stderr
+--cap-add|FLY|FLY
+--cap-drop|FLY|FLY
+--cgroup-parent|/a/../../b|".." is not allowed
+--cgroupns|other|must be private, host, container:NAME or ns:/PATH
+--cidfile|/no/such/dir/id|no such file or directory
+--cpu-period|1|between 1000 and 1000000
+--cpu-quota|1|the least is 1000
+--cpu-shares|-1|"-1"
+--cpus|1000000|CPUs of this host
+--cpuset-cpus|4000|available are
+--cpuset-mems|4000|available are
+--detach-keys|ctrl-1|is not a key
+--device|/no/such/device|no such file or directory
+--device|/etc/passwd|it is not a device
+--device|/dev/null:/x:q|:rwm
+--domainname|@65|longer than 64 bytes
+--entrypoint||a program is looked for in the container, see below
+--env|=x|invalid environment variable
+--env-file|/no/such/file|no such file or directory
+--explain|loud|must be text, json or sh
+--gidmap|0:1:0|must be CONTAINER:HOST:COUNT
+--group-add|nobody-knows|give a number
+--hostname|@65|longer than 64 bytes
+--ipc|ns:/no/such/namespace|no such file or directory
+--ipc|container:nowhere|no such container
+--label|=x|must be NAME or NAME=VALUE
+--log-driver|syslog|must be json-file or none
+--log-opt|max-size=q|must be a size
+--memory|1024|the least is 6m
+--memory|12x|must be a size
+--memory-reservation|12x|must be a size
+--memory-swap|64m|set --memory too
+--memory-swappiness|101|101
+--mount|type=other,target=/x|must be bind, volume or tmpfs
+--mount|type=bind,source=/no/such/dir,target=/x|make the directory first
+--name|no/slash|use [a-zA-Z0-9]
+--network|other|must be none, host
+--oom-score-adj|1001|1001
+--pid|ns:/etc/passwd|"/etc/passwd" is not a pid namespace
+--pids-limit|-5|-1 for no limit
+--platform||it is the registry's to know platforms
+--pull|sometimes|give missing, always or never
+--rootfs|/no/such/dir|no such file or directory
+--security-opt|apparmor=x|give seccomp=FILE
+--security-opt|seccomp=/etc/passwd|a value is expected
+--shm-size|big|must be a size
+--stop-signal|SIGNONE|must be a signal name
+--stop-timeout|-5|must be from 0
+--sysctl|ip_forward|must be NAME=VALUE
+--sysctl|vm.swappiness=1|not of one container but of the whole host
+--sysctl|../../x=1|is not the name of a sysctl
+--sysctl|kernel.msgmax=many|give a value that the kernel takes
+--sysctl|net.ipv4.no_such=1|this kernel has no such parameter
+--time-offset|monotonic=soon|must be a duration
+--time-offset|monotonic=-900000000|neither go below zero
+--tmpfs|relative|must be an absolute path
+--uidmap|0:1|must be CONTAINER:HOST:COUNT
+--ulimit|nofile=5:1|5
+--user|nobody-knows|give a number
+--userns|other|must be host, auto
+--uts|other|must be private, host
+--volume|/a:b|must be absolute
+--volume|a/b:/x|an absolute path for a directory of the host
+--workdir|relative|a path that starts with /
+END
+}
+
+# What a message may call a flag: some name what is looked for instead.
+called()
+{
+    case $1 in
+    --user) echo 'find user' ;;
+    --group-add) echo 'find group' ;;
+    --name) echo 'invalid container name' ;;
+    --workdir) echo 'working directory' ;;
+    --mount) echo 'mount' ;;
+    --volume) echo 'volume' ;;
+    *) echo "$1" ;;
+    esac
+}
+
+@test "bad input: every flag of run that takes a value refuses a wrong one" {
+    is "$(run_table | cut -d'|' -f1 | LC_ALL=C sort -u)" "$(value_flags run)"
+    is "$(value_flags create)" "$(value_flags run)"
+    sc_ok ps # makes its directories
+    before=$(state)
+    while IFS='|' read -r flag value says; do
+        [ -n "$value" ] || continue
+        [ "$value" != @65 ] || value=$(printf 'a%.0s' {1..65})
+        run_sc run --rm "$flag=$value" base true
+        expect_error 125 "$(called "$flag")"
+        expect_stderr "$says"
+        is "$output" ''
+        is "$(state)" "$before"
+    done < <(run_table)
+}
+
+@test "bad input: a hard limit above the caller's says what that is" {
+    # Without CAP_SYS_RESOURCE nobody raises it; the bounding set passes exec.
+    run --separate-stderr setpriv --bounding-set -sys_resource "$BASH" -c 'ulimit -n 512; exec "$@"' - \
+        "$SC" run --rm --security-opt seccomp=unconfined --ulimit nofile=1000000 base true
+    last_command='sc run --ulimit nofile=1000000'
+    expect_error 125 --ulimit
+    expect_stderr 'hard limit is 512'
+}
+
+# COMMAND|ARGUMENTS|exit code|message
+other_table()
+{
+    cat <<'END'
+attach --detach-keys|one|ctrl-1|1|is not a key
+exec --detach-keys|one true|ctrl-1|125|is not a key
+exec --env|one true|=x|125|invalid environment variable
+exec --env-file|one true|/no/such/file|125|no such file or directory
+exec --explain|one true|loud|125|must be text
+exec --user|one true|nobody-knows|125|find user "nobody-knows"
+exec --workdir|one true|relative|125|it is not an absolute path
+history --format|base|{{.Nope}}|1|there is no field "Nope"
+images --filter||frob=x|1|give dangling=
+images --format||{{.Nope}}|1|there is no field "Nope"
+info --format||{{.Nope}}|1|there is no field "Nope"
+inspect --format|one|{{|1|"{{" without "}}"
+inspect --type|one|frob|1|must be container or image
+kill --signal|one|SIGNONE|1|must be a signal name
+load --input||/no/such/file|125|no such file or directory
+logs --since|one|soon|1|must be a time
+logs --tail|one|some|1|"some"
+logs --until|one|soon|1|must be a time
+ps --filter||frob=x|1|give name=
+ps --format||{{.Nope}}|1|there is no field "Nope"
+ps --last||some|1|must be a whole number
+save --format|-o /dev/null base|frob|125|give docker-archive
+save --output|base|/no/such/dir/x.tar|125|no such file or directory
+start --detach-keys|-a one|ctrl-1|125|is not a key
+start --explain|one|loud|125|must be text
+stop --signal|one|SIGNONE|1|must be a signal name
+stop --timeout|one|soon|1|must be a whole number
+version --format||{{.Nope}}|1|there is no field "Nope"
+END
+}
+
+@test "bad input: flags of the commands on containers and images refuse a wrong value" {
+    sc_ok run -d --name one base sleep 1000
+    commands=$(other_table | cut -d' ' -f1 | sort -u)
+    for command in $commands; do
+        is "$command: $(other_table | cut -d'|' -f1 | sed -n "s/^$command //p" | LC_ALL=C sort -u)" "$command: $(value_flags "$command")"
+    done
+    before=$(state)
+    while IFS='|' read -r flag args value code says; do
+        # shellcheck disable=SC2086 # words
+        run_sc ${flag%% *} "${flag##* }=$value" $args
+        expect_error "$code" "$says"
+        is "$(state)" "$before"
+    done < <(other_table)
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    sc_ok rm -f one
+}
+
+# ---- names --------------------------------------------------------------------------------------------
+
+@test "bad input: an unknown image, container or volume is named, with where to look" {
+    sc_ok ps # makes its directories
+    before=$(state)
+    for command in 'run --rm' create; do
+        # shellcheck disable=SC2086
+        run_sc $command --pull never nowhere
+        expect_error 125 'no such image: "nowhere"'
+        expect_stderr 'list what is there with'
+    done
+    for command in rmi history 'tag nowhere other:1' 'image inspect'; do
+        # shellcheck disable=SC2086
+        run_sc $command nowhere
+        [ "$status" -ne 0 ] || show_last 'expected a failure'
+        [[ $command = tag* ]] || expect_error 1 'nowhere'
+    done
+    for command in start stop kill rm attach logs wait pause unpause; do
+        run_sc "$command" nowhere
+        expect "$([ "$command" = start ] && echo 125 || echo 1)"
+        expect_stderr 'no such container: "nowhere"; list all with: sc ps -a'
+    done
+    run_sc exec nowhere true
+    expect_error 125 'no such container: "nowhere"'
+    run_sc volume rm nowhere
+    expect_error 1 'no such volume: "nowhere"'
+    for reference in BASE 'base:!!' 'base@sha256:12' '../base'; do
+        run_sc run --rm "$reference" true
+        expect_error 125 "invalid reference \"$reference\""
+    done
+    is "$(state)" "$before"
+}
+
+@test "bad input: a name that is taken says by whom; the first holder is untouched" {
+    sc_ok run -d --name one base sleep 1000
+    id=$output
+    before=$(state)
+    for command in run 'run -d' 'run --rm' create; do
+        # shellcheck disable=SC2086
+        run_sc $command --name one base true
+        expect_error 125 "name \"one\" is in use by container"
+        expect_stderr "${id:0:12}"
+        is "$(state)" "$before"
+    done
+    sc_ok create --name two base true
+    run_sc rename two one
+    expect_error 1 '"one"'
+    run_sc rm one
+    expect_error 1 'stop it first (sc stop one) or use --force'
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    sc_ok rm -f one two
+}
+
+# ---- programs -------------------------------------------------------------------------------------------
+
+@test "bad input: what cannot be run is explained, by run and by exec alike" {
+    data=$BATS_TEST_TMPDIR/programs
+    mkdir "$data"
+    printf '#!/no/such/interpreter -x\n' >"$data/script"
+    printf '#!/etc/passwd\n' >"$data/script-of-text"
+    printf '#!\n' >"$data/no-interpreter"
+    printf 'hello\n' >"$data/text"
+    : >"$data/empty"
+    printf '\177ELF\2\1\1' >"$data/damaged"
+    cp "$(type -P bash)" "$data/dynamic"
+    printf '#!/data/dynamic\n' >"$data/script-of-dynamic"
+    # e_machine: IBM S/390
+    cp "$data/dynamic" "$data/foreign"
+    printf '\026\000' | dd of="$data/foreign" bs=1 seek=18 conv=notrunc status=none
+    chmod +x "$data"/*
+    cp "$data/dynamic" "$data/mode"
+    chmod 644 "$data/mode"
+    ln -s loop "$data/loop"
+    ln -s nowhere "$data/dangling"
+    sc_ok run -d --name one -v "$data:/data" base sleep 1000
+    while IFS='|' read -r program code says; do
+        run_sc run --rm -v "$data:/data" base "$program"
+        expect_error "$code" "$says"
+        run_sc exec one "$program"
+        expect_error "$code" "$says"
+    done <<'END'
+/data/script|127|its interpreter "/no/such/interpreter" is missing
+/data/dynamic|127|its loader "/lib
+/data/script-of-dynamic|127|its loader "/lib
+/data/script-of-text|126|its interpreter "/etc/passwd" is not executable
+/data/no-interpreter|126|names no interpreter
+/data/text|126|neither an ELF program nor a script
+/data/empty|126|it is an empty file
+/data/damaged|126|damaged
+/data/foreign|126|s390
+/data/mode|126|chmod +x
+/data/loop|126|too many levels of symbolic links
+/data/dangling|127|no such file or directory
+/data|126|it is a directory
+/data/dynamic/x|127|no such file or directory
+/no/such|127|no such file or directory
+no-such|127|executable file not found in $PATH
+END
+    # Its loader is there: that one says which library is not.
+    loader=$(head -c 4096 "$data/dynamic" | strings | grep -m 1 '^/lib')
+    run_sc run --rm -v "$data:/data" -v "$(realpath "$loader"):$loader" base /data/dynamic -c true
+    expect_error 127 'libtinfo.so.6'
+    run_sc run --rm -w /etc/passwd base true
+    expect_error 126 '--workdir: change to directory /etc/passwd: not a directory'
+    sc_ok rm -f one
+}
+
+# ---- the host ---------------------------------------------------------------------------------------------
+
+# Runs the command in a mount namespace where the hierarchy of a controller is not mounted.
+without_controller()
+{
+    local controller=$1 mounted
+    shift
+    mounted=$(awk -v c="$controller" '$0 ~ / - cgroup / { n = split($NF, a, ","); for (i = 1; i <= n; i++) if (a[i] == c) print $5 }' /proc/self/mountinfo)
+    [ -n "$mounted" ] || { echo "no hierarchy has $controller" && return 1; }
+    run --separate-stderr unshare --mount --propagation private "$BASH" -c 'umount "$1" && shift && exec "$@"' - "$mounted" "$@"
+    last_command="without $controller: $*"
+}
+
+@test "bad input: a limit whose controller the host lacks is an error that names it" {
+    [ "$(cgroup_mode)" != v2 ] || skip 'cgroup v2 has one hierarchy'
+    while read -r controller flag; do
+        without_controller "$controller" "$SC" run --rm "$flag" base true
+        expect_error 125 "this host has no \"$controller\" cgroup controller"
+        without_controller "$controller" "$SC" run --rm base echo runs
+        expect 0
+        is "$output" runs
+    done <<'END'
+memory --memory=64m
+pids --pids-limit=64
+cpu --cpus=0.5
+cpuset --cpuset-cpus=0
+END
+}
+
+# ---- archives ---------------------------------------------------------------------------------------------
+
+# docker_archive FILE: what Python on standard input does to the members of an archive of base: names to bytes or TarInfo.
+docker_archive()
+{
+    {
+        cat <<'END'
+import io, json, sys, tarfile
+members, order = {}, []
+with tarfile.open(sys.argv[1]) as old:
+    for info in old:
+        members[info.name] = old.extractfile(info).read() if info.isfile() else info
+manifest = json.loads(members["manifest.json"])[0]
+def put(name, kind, target="", **fields):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    for key, value in fields.items():
+        setattr(info, key, value)
+    members[name] = info
+END
+        cat
+        cat <<'END'
+if isinstance(members["manifest.json"], bytes):
+    members["manifest.json"] = json.dumps([manifest]).encode()
+with tarfile.open(sys.argv[2], "w") as new:
+    for name, data in members.items():
+        if isinstance(data, tarfile.TarInfo):
+            new.addfile(data)
+        else:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            new.addfile(info, io.BytesIO(data))
+END
+    } | python3 - "$BATS_TEST_TMPDIR/base.tar" "$1"
+}
+
+@test "bad input: members of an archive that are links, devices, or lead out are refused" {
+    sc_ok save -o "$BATS_TEST_TMPDIR/base.tar" base
+    sc_ok rmi base
+    before=$(state)
+    bad=$BATS_TEST_TMPDIR/bad.tar
+    while IFS='|' read -r what python; do
+        docker_archive "$bad" <<<"$python"
+        run_sc load -i "$bad"
+        [ "$status" -eq 125 ] || show_last "$what: expected 125"
+        expect_error 125 "load \"$bad\""
+        is "$what: $(state)" "$what: $before"
+        is "$("$SC" images -q)" ''
+    done <<'END'
+layer leads out|manifest["Layers"] = ["../../../../etc/passwd"]
+layer is absolute|manifest["Layers"] = ["/etc/passwd"]
+config leads out|manifest["Config"] = "../../../../etc/passwd"
+layer is an absolute link|put(manifest["Layers"][0], tarfile.SYMTYPE, "/etc/passwd")
+layer is a link upwards|put(manifest["Layers"][0], tarfile.SYMTYPE, "../../../../etc/passwd")
+layer is a hard link|put(manifest["Layers"][0], tarfile.LNKTYPE, "/etc/passwd")
+layer is a device|put(manifest["Layers"][0], tarfile.CHRTYPE, devmajor=1, devminor=5)
+layer is a fifo|put(manifest["Layers"][0], tarfile.FIFOTYPE)
+layer is a directory|put(manifest["Layers"][0], tarfile.DIRTYPE)
+config is a link|put(manifest["Config"], tarfile.SYMTYPE, "/etc/passwd")
+config is a device|put(manifest["Config"], tarfile.CHRTYPE, devmajor=1, devminor=5)
+manifest is a link|put("manifest.json", tarfile.SYMTYPE, "/etc/passwd")
+fewer layers than digests|manifest["Layers"] = []
+more layers than digests|manifest["Layers"] *= 2
+digest of another layer|members[manifest["Layers"][0]] = members[manifest["Layers"][0]][:-512]
+END
+}
