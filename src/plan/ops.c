@@ -129,8 +129,13 @@ static void
 print_helper(const char *program, const char *map, struct sc_buf *out)
 {
     sc_buf_addf(out, "%s PID", program);
-    for (const char *p = map; *p != '\0'; p += strcspn(p, " \n") + 1)
-        sc_buf_addf(out, " %.*s", (int)strcspn(p, " \n"), p);
+    while (*map != '\0') {
+        size_t len = strcspn(map, " \n");
+
+        sc_buf_addc(out, ' ');
+        sc_buf_add(out, map, len);
+        map += len + (map[len] != '\0');
+    }
 }
 
 static void
