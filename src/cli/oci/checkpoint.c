@@ -268,7 +268,7 @@ sc_oci_verb_checkpoint(struct sc_oci_cli *cli, struct sc_err *err)
     if (is_pre_dump || cli->checkpoint.leaves_running)
         return 0;
     /* criu has ended its processes; what it was is in the images now */
-    return sc_runtime_delete(&state, err) < 0 ? -1 : sc_oci_remove_state(cli, state.id, err);
+    return sc_oci_destroy(cli, &state, &spec.hooks, err);
 }
 
 /* ---- restore --------------------------------------------------------------------------------------------------- */

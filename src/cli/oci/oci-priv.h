@@ -60,6 +60,19 @@ struct sc_oci_verb {
     int args_min, args_max; /* -1: any number */
     const char *usage, *help;
 };
+/* A row of the table of options. */
+enum sc_oci_option_kind { SC_OCI_TEXT, SC_OCI_FLAG, SC_OCI_OPT_FLAG, SC_OCI_LIST, SC_OCI_COUNT };
+struct sc_oci_option {
+    const char *name;
+    char letter; /* 0: none */
+    enum sc_oci_option_kind kind;
+    int verbs;                /* bits of the verbs that take it */
+    size_t offset;            /* of its value in struct sc_oci_cli */
+    const char *value, *help; /* help NULL: another spelling of the row before */
+};
+/* The tables, for the test that walks them; NULL after the last row. */
+const struct sc_oci_option *sc_oci_option_at(size_t i);
+const struct sc_oci_verb *sc_oci_verb_at(size_t i);
 /* Reads argv into *cli. *verb is NULL where --help or --version has answered already. */
 SC_MUST_CHECK int sc_oci_parse(struct sc_oci_cli *cli, int argc, char **argv, const struct sc_oci_verb **verb,
                                struct sc_err *err);
@@ -83,6 +96,8 @@ SC_MUST_CHECK int sc_oci_verb_list(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_pause(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_resume(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_ps(struct sc_oci_cli *cli, struct sc_err *err);
+/* update's options, as they were written, to the numbers that they ask for (update.c). */
+SC_MUST_CHECK int sc_oci_update_parse(struct sc_oci_cli *cli, struct sc_oci_resources *out, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_update(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_events(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_features(struct sc_oci_cli *cli, struct sc_err *err);

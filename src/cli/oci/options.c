@@ -26,18 +26,14 @@ enum {
     GLOBAL = ~0,                   /* before the verb, and anywhere after it */
 };
 
-enum option_kind { TEXT, FLAG, OPT_FLAG, LIST_OF, COUNT, NOTHING };
-struct option_row {
-    const char *name;
-    char letter; /* 0: none */
-    enum option_kind kind;
-    int verbs;
-    size_t offset;
-    const char *value, *help; /* help NULL: another spelling of the row before */
-};
+#define TEXT       SC_OCI_TEXT
+#define FLAG       SC_OCI_FLAG
+#define OPT_FLAG   SC_OCI_OPT_FLAG
+#define LIST_OF    SC_OCI_LIST
+#define COUNT      SC_OCI_COUNT
 #define AT(member) offsetof(struct sc_oci_cli, member)
 
-static const struct option_row option_rows[] = {
+static const struct sc_oci_option option_rows[] = {
     {"root", 0, TEXT, GLOBAL, AT(root), "DIR",
      "where the state of containers is kept (default /run/sc-oci; without root $XDG_RUNTIME_DIR/sc-oci)"},
     {"log", 0, TEXT, GLOBAL, AT(log_path), "FILE", "write messages to FILE too"},
@@ -167,15 +163,33 @@ static const struct sc_oci_verb verb_rows[] = {
 
 /* ---- help --------------------------------------------------------------------------------------------------- */
 
-static void
-help_options(int verbs, bool is_global)
+const struct sc_oci_option *
+sc_oci_option_at(size_t i)
 {
+    return i < SC_ARRAY_LEN(option_rows) ? &option_rows[i] : NULL;
+}
+
+const struct sc_oci_verb *
+sc_oci_verb_at(size_t i)
+{
+    return i < SC_ARRAY_LEN(verb_rows) ? &verb_rows[i] : NULL;
+}
+
+/* The options of these verbs, below their title; neither where they have none. */
+static void
+help_options(const char *title, int verbs, bool is_global)
+{
+    bool has_title = false;
+
     for (size_t i = 0; i < SC_ARRAY_LEN(option_rows); i++) {
-        const struct option_row *row = &option_rows[i];
+        const struct sc_oci_option *row = &option_rows[i];
         char left[64];
 
         if (row->help == NULL || (row->verbs & verbs) == 0 || is_global != ((row->verbs | SPEC) == GLOBAL))
             continue;
+        if (!has_title)
+            puts(title);
+        has_title = true;
         snprintf(left, sizeof(left), "%c%c%c --%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ',
                  row->letter ? ',' : ' ', row->name, row->value != NULL ? " " : "",
                  row->value != NULL ? row->value : "");
@@ -189,16 +203,14 @@ help(const struct sc_oci_verb *verb)
     if (verb != NULL) {
         printf("sc-oci %s: %s\n\nusage: sc-oci [OPTIONS] %s [OPTIONS] %s\n", verb->name, verb->help, verb->name,
                verb->usage);
-        puts("\noptions:");
-        help_options((int)verb->bit, false);
+        help_options("\noptions:", (int)verb->bit, false);
     } else {
         puts("sc-oci: an OCI runtime\n\nusage: sc-oci [OPTIONS] COMMAND [OPTIONS] ...\n\ncommands:");
         for (size_t i = 0; i < SC_ARRAY_LEN(verb_rows); i++)
             printf("  %-11s %s\n", verb_rows[i].name, verb_rows[i].help);
         puts("\n\"sc-oci COMMAND --help\" lists the options of a command.");
     }
-    puts("\noptions of every command:");
-    help_options(GLOBAL, true);
+    help_options("\noptions of every command:", GLOBAL, true);
     puts("   -v, --version                 print the version\n   -h, --help                    print this");
     return 0;
 }
@@ -221,13 +233,13 @@ struct parser {
     bool has_answered; /* --help, --version */
 };
 
-static const struct option_row *
+static const struct sc_oci_option *
 find_option(const struct parser *p, const char *name, size_t len)
 {
     int verbs = p->verb != NULL ? (int)p->verb->bit : GLOBAL;
 
     for (size_t i = 0; i < SC_ARRAY_LEN(option_rows); i++) {
-        const struct option_row *row = &option_rows[i];
+        const struct sc_oci_option *row = &option_rows[i];
 
         if ((row->verbs & verbs) == 0 || (p->verb == NULL && (row->verbs | SPEC) != GLOBAL))
             continue;
@@ -239,7 +251,7 @@ find_option(const struct parser *p, const char *name, size_t len)
 }
 
 static int
-set_option(struct parser *p, const struct option_row *row, const char *value, struct sc_err *err)
+set_option(struct parser *p, const struct sc_oci_option *row, const char *value, struct sc_err *err)
 {
     void *member = (char *)p->cli + row->offset;
     bool flag = true;
@@ -266,9 +278,8 @@ set_option(struct parser *p, const struct option_row *row, const char *value, st
         return 0;
     case COUNT:
         return sc_parse_u32(value, member, err) < 0 ? sc_err_wrap(err, "--%s", row->name) : 0;
-    default:
-        return 0;
     }
+    return 0;
 }
 
 /* "-dt", "-b/bundle": letters together, the last with its value. */
@@ -276,7 +287,7 @@ static int
 parse_letters(struct parser *p, const char *arg, struct sc_err *err)
 {
     for (const char *letter = arg + 1; *letter != '\0'; letter++) {
-        const struct option_row *row = find_option(p, letter, 1);
+        const struct sc_oci_option *row = find_option(p, letter, 1);
 
         if (row == NULL)
             return sc_err_set(err, SC_ERR_INVALID, "unknown option \"%s\"%s%s: see sc-oci %s%s--help", arg,
@@ -304,7 +315,7 @@ parse_option(struct parser *p, struct sc_err *err)
 {
     const char *arg = p->argv[p->at], *name = arg + (arg[1] == '-' ? 2 : 1), *equals = strchr(name, '=');
     size_t len = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    const struct option_row *row = find_option(p, name, len);
+    const struct sc_oci_option *row = find_option(p, name, len);
 
     if (row != NULL && (arg[1] != '-' || len > 1))
         return set_option(p, row, equals != NULL ? equals + 1 : NULL, err);

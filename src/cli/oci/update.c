@@ -41,8 +41,8 @@ parse_value(enum value_kind kind, const char *text, int64_t *value, struct sc_er
 }
 
 /* kernel-memory's is read, to refuse nonsense, and passed over: no kernel since 5.16 has such a limit. */
-static int
-from_options(struct sc_oci_cli *cli, struct sc_oci_resources *r, struct sc_err *err)
+int
+sc_oci_update_parse(struct sc_oci_cli *cli, struct sc_oci_resources *r, struct sc_err *err)
 {
     const struct sc_oci_update_options *o = &cli->update;
     struct sc_opt_i64 ignored = {0};
@@ -102,7 +102,7 @@ sc_oci_verb_update(struct sc_oci_cli *cli, struct sc_err *err)
                           cli->update.l3_cache_schema != NULL ? "--l3-cache-schema" : "--mem-bw-schema");
     resources.is_set = true;
     if ((cli->update.resources != NULL ? read_resources(cli, cli->update.resources, &resources, err)
-                                       : from_options(cli, &resources, err)) < 0)
+                                       : sc_oci_update_parse(cli, &resources, err)) < 0)
         return -1;
     if (sc_state_status(&state) == SC_STATUS_STOPPED)
         return sc_err_set(err, SC_ERR_BUSY, "container not running");
