@@ -11,6 +11,7 @@
 #include "runtime/runtime.h"
 
 #define VALUE_MAX 65536
+#define NO_LIMIT1 (INT64_MAX - 65535) /* v1's "none": the largest number of bytes in whole pages */
 
 struct written {
     int fd; /* of the cgroup; borrowed */
@@ -186,21 +187,24 @@ complete_cpu(const struct sc_state *state, struct sc_oci_cpu *cpu)
         cpu->period = (struct sc_opt_u64){.is_set = true, .value = strtoull(space + 1, NULL, 10)};
 }
 
-/* v2 counts swap apart from memory: with the OCI's sum alone, the memory limit of the moment tells the difference. */
+/* A limit on memory and swap together may come alone: the memory limit of the moment stands beside it. (v2 counts swap
+ * apart from memory, and needs it to tell the difference.) */
 static void
 complete_memory(const struct sc_state *state, struct sc_oci_memory *memory)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
+    const char *file = state->memory_is_v2 ? "memory.max" : "memory.limit_in_bytes";
 
-    if (!state->memory_is_v2 || state->memory_dir == NULL || memory->swap.value <= 0 || memory->limit.value != 0)
+    if (state->memory_dir == NULL || memory->swap.value <= 0 || memory->limit.value != 0)
         return;
     /* lint: a cgroup directory that the engine made */
     sc_cleanup_fd fd = open(state->memory_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 || sc_file_read_at(fd, "memory.max", VALUE_MAX, &text, &ignored) < 0 ||
-        sc_str_starts(sc_buf_str(&text), "max"))
+    if (fd < 0 || sc_file_read_at(fd, file, VALUE_MAX, &text, &ignored) < 0 || sc_str_starts(sc_buf_str(&text), "max"))
         return;
-    memory->limit = (struct sc_opt_i64){.is_set = true, .value = strtoll(sc_buf_str(&text), NULL, 10)};
+    int64_t limit = strtoll(sc_buf_str(&text), NULL, 10);
+    if (limit < NO_LIMIT1)
+        memory->limit = (struct sc_opt_i64){.is_set = true, .value = limit};
 }
 
 int
