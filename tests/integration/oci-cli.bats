@@ -1,70 +1,9 @@
 #!/usr/bin/env bats
 # The command line of sc-oci, where engines and scripts depend on it. The same file runs against runc, which proves the tests:
 #     SC_OCI=/usr/sbin/runc bats tests/integration/oci-cli.bats
-# docs/conformance.md says where the two differ; those tests are for sc-oci alone (need_sc_oci).
+# docs/conformance-cli.md says where the two differ; those tests are for sc-oci alone (need_sc_oci).
 load helpers
-
-setup()
-{
-    sc_setup
-    export OCI_ROOT=$BATS_TEST_TMPDIR/oci ID=cli-$BATS_TEST_NUMBER-$$
-    B=$BATS_TEST_TMPDIR/bundle
-}
-
-teardown()
-{
-    for id in "$ID" "$ID-2"; do
-        "$SC_OCI" --root "$OCI_ROOT" delete --force "$id" >/dev/null 2>&1 || true
-    done
-    sc_teardown
-}
-
-oci()
-{
-    run --separate-stderr "$SC_OCI" --root "$OCI_ROOT" "$@" </dev/null
-    last_command="sc-oci $*"
-}
-
-# The same for what leaves a process behind: bats would wait for the end of its output.
-oci_leaves()
-{
-    status=0 output='' last_command="sc-oci $*"
-    "$SC_OCI" --root "$OCI_ROOT" "$@" </dev/null >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
-    stderr=$(cat "$BATS_TEST_TMPDIR/err")
-}
-
-is_sc_oci()
-{
-    "$SC_OCI" --version | grep -q '^sc-oci version'
-}
-
-need_sc_oci()
-{
-    is_sc_oci || skip "not runc's: $1"
-}
-
-# What a detached container keeps open must not be bats' own output.
-start_container()
-{
-    "$SC_OCI" --root "$OCI_ROOT" run -d --bundle "$B" "$ID" </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1
-}
-
-create_container()
-{
-    "$SC_OCI" --root "$OCI_ROOT" create --bundle "$B" "$ID" </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1
-}
-
-status_is()
-{
-    [ "$("$SC_OCI" --root "$OCI_ROOT" state "$ID" | jq -r .status)" = "$1" ]
-}
-
-init_pid()
-{
-    "$SC_OCI" --root "$OCI_ROOT" state "$ID" | jq .pid
-}
-
-sleeper='.process.args = ["sleep", "1000"]'
+load oci
 
 # ---- words and exit codes --------------------------------------------------------------------------------
 
@@ -454,7 +393,6 @@ sleeper='.process.args = ["sleep", "1000"]'
     is "$(cgroup_dir "$(init_pid)" pids)" "$(dirname "$mine")/$ID-rel/sub"
     oci delete --force "$ID"
     wait_until rmdir "$mine"
-    find /sys/fs/cgroup -depth -type d -path "*/$ID-rel*" -exec rmdir {} +
 }
 
 @test "a cgroup that someone else has frozen makes create and run fail at once, and stays as it is" {
@@ -478,9 +416,7 @@ sleeper='.process.args = ["sleep", "1000"]'
         run --separate-stderr timeout 20 "$SC_OCI" --root "$OCI_ROOT" run --bundle "$B" "$ID" </dev/null
         expect 255
         expect_stderr "frozen"
-        echo "$thawed" >"$top/$file"
     fi
-    find /sys/fs/cgroup -depth -type d -path "*/$ID-frozen*" -exec rmdir {} +
 }
 
 @test "a cgroup that holds another container's processes is refused, and they live on" {
