@@ -5,9 +5,15 @@
 #   oci ARG...            runs sc-oci: $status, $output, $stderr       oci_leaves ARG...   where it leaves a process behind
 #   start_container       `run -d` of the bundle                       create_container    `create` of it
 #   status_is WORD        for wait_until                               init_pid            of the container
+#   oci_setup oci_teardown   for a file that needs more of its own
 #   value V2FILE CONTROLLER V1FILE   what the kernel has for the container: cgroup_value of its first process
 
 setup()
+{
+    oci_setup
+}
+
+oci_setup()
 {
     sc_setup
     export OCI_ROOT=$BATS_TEST_TMPDIR/oci ID=cli-$BATS_TEST_NUMBER-$$
