@@ -7,7 +7,7 @@ setup()
 {
     sc_setup
     [ "$(id -u)" -eq 0 ] || skip "root is what they attack"
-    gcc -O1 -static -o "$BATS_FILE_TMPDIR/attack" "$TESTS/attack.c"
+    compile "$TESTS/attack.c" "$BATS_FILE_TMPDIR/attack"
 }
 
 # hostile_image NAME DIR [CHANGE...]: imports DIR, with the attack program in it

@@ -1,5 +1,4 @@
 /* What a hostile program in a container tries; built static by attack.bats. Each verb prints what it got. */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

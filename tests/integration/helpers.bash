@@ -13,6 +13,7 @@
 #   is TEXT TEXT          equality, both sides shown when not          matches TEXT REGEX
 #   wait_until CMD...     until it succeeds, or fails after a generous deadline
 #   make_bundle DIR [JQ]  a bundle for sc-oci, config.json changed by the jq filter
+#   compile SOURCE OUT    a static program
 #   cgroup_value ID V2FILE CONTROLLER V1FILE   what the kernel has, on either version; "" in place of a version's file: skip
 bats_require_minimum_version 1.5.0
 
@@ -239,6 +240,16 @@ has_ended()
 container_pid()
 {
     "$SC" inspect --format json "$1" | jq -e '.[0].State.Pid'
+}
+
+# In the emulated machine, which has no compiler, the programs lie beside their sources.
+compile()
+{
+    if [ -x "${1%.c}" ]; then
+        cp "${1%.c}" "$2"
+    else
+        gcc -O2 -static -D_GNU_SOURCE -o "$2" "$1"
+    fi
 }
 
 # ---- bundles --------------------------------------------------------------------------------

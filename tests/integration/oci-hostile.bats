@@ -46,8 +46,7 @@ victim_is_untouched()
 
 tool()
 {
-    type -P cc >/dev/null || skip "no C compiler"
-    cc -O2 -static -D_GNU_SOURCE -o "$BATS_TEST_TMPDIR/$1" "$TESTS/../tools/$1.c"
+    compile "$TESTS/../tools/$1.c" "$BATS_TEST_TMPDIR/$1"
 }
 
 # ---- links in the image ---------------------------------------------------------------------------
