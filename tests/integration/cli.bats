@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # The commands of sc, as a person types them: what they print, how they end, and one line for every mistake.
+# no-vm: what the command line says, not the kernel
 load helpers
 
 sleeper()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What takes the disk, and what removes it: history, prune, system df, volumes.
+# no-vm: sizes and the store, not the kernel
 load helpers
 
 # du's own sum of what the engine says is in images, containers and volumes.

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # A disk without room: one clear line, nothing half-made, and all works again once there is room.
+# no-vm: messages and the store, not the kernel
 load helpers
 
 setup()

@@ -1,4 +1,5 @@
 # oci-races: what callers of sc-oci do at the same moment, and pids that have come to mean another process.
+# no-vm: hundreds of starts: too heavy for an emulated CPU
 load helpers
 
 setup()

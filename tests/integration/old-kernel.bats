@@ -1,13 +1,12 @@
 # old-kernel: what sc and sc-oci do where the kernel lacks a system call (tests/tools/old-kernel.c answers ENOSYS): they
 # work by an older way, or refuse with a message; the table is in docs/kernel-features.md.
+# no-vm: the kernel is a filter here, the same on any; and too heavy for an emulated CPU
 load helpers
 
 setup()
 {
     sc_setup
-    type -P cc >/dev/null || skip "no C compiler"
-    [ -x "$BATS_SUITE_TMPDIR/old-kernel" ] ||
-        cc -O2 -static -D_GNU_SOURCE -o "$BATS_SUITE_TMPDIR/old-kernel" "$TESTS/../tools/old-kernel.c"
+    [ -x "$BATS_SUITE_TMPDIR/old-kernel" ] || compile "$TESTS/../tools/old-kernel.c" "$BATS_SUITE_TMPDIR/old-kernel"
     root=$SC_RUN_ROOT/oci
     id=old-$$
     bundle=$BATS_TEST_TMPDIR/bundle
