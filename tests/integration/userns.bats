@@ -158,7 +158,11 @@ delegate()
     [ "$(cgroup_mode)" = v2 ] || mount=$(awk '$0 ~ / - cgroup .*memory/ { print $5 }' /proc/self/mountinfo | head -n 1)
     delegated=$mount/sc-test-$$
     if [ "$(cgroup_mode)" = v2 ]; then
+        # Whatever the host hands out, the user gets these two.
         echo "+memory +pids" >"$mount/cgroup.subtree_control"
+        mkdir "$delegated"
+        echo "+memory +pids" >"$delegated/cgroup.subtree_control"
+        delegated+=/user
         mkdir "$delegated" "$delegated/leaf"
         chown 60123 "$delegated" "$delegated"/cgroup.{procs,subtree_control} "$delegated/leaf" "$delegated"/leaf/cgroup.{procs,subtree_control}
     else
@@ -180,7 +184,7 @@ teardown()
     local _
     if [ -n "${delegated:-}" ]; then
         for _ in $(seq 50); do
-            find "$delegated" -depth -type d -exec rmdir {} + 2>/dev/null && break
+            find "${delegated%/user}" -depth -type d -exec rmdir {} + 2>/dev/null && break
             sleep 0.1
         done
     fi
@@ -204,7 +208,7 @@ teardown()
 @test "userns: a limit whose controller is not delegated is an error that names it" {
     user_programs
     delegate
-    # of the delegated hierarchy v1 has memory alone, and v2 what the host enabled
+    # of the delegated hierarchy v1 has memory alone, and v2 what delegate enabled
     if [ "$(cgroup_mode)" = v2 ]; then
         run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --cpuset-cpus 0 base true
         expect_error 125 '"cpuset" cgroup controller is not delegated to this user'
