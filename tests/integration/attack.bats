@@ -38,17 +38,17 @@ hostile_image()
     sum=$(sha256sum <"$bin/sc")
     mkfifo "$image/fifo"
     # SYS_PTRACE, so that being undumpable alone does not hide the engine
-    sc_ok run -d --name box --cap-add SYS_PTRACE -v "$image:/image" -v "$BATS_FILE_TMPDIR/attack:/attack:ro" evil /attack overwrite 8
+    sc_ok run -d --name box --cap-add SYS_PTRACE -v "$image:/image" -v "$BATS_FILE_TMPDIR/attack:/attack:ro" evil /attack overwrite /image/seen
     for _ in 1 2 3; do
         run "$bin/sc" exec box /image/evil
         [ "$status" -ne 0 ]
     done
     # the engine in there waits for the pipe's writer, so that the attack cannot miss it
     "$bin/sc" exec box /proc/self/exe run --env-file /image/fifo none 3>&- &
-    sleep 2
-    timeout 10 sh -c 'echo A=1 >"$0"' "$image/fifo"
+    wait_until test -e "$image/seen"
+    timeout "$SC_DEADLINE" sh -c 'echo A=1 >"$0"' "$image/fifo"
     wait $! || true
-    sc_ok wait box
+    sc_ok stop -t "$SC_DEADLINE" box
     run_sc logs box
     is "$output" "seen some, written 0"
     is "$(sha256sum <"$bin/sc")" "$sum"

