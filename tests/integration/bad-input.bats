@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # What bad input gets: one line with the cause and the remedy, the right exit code, and nothing left behind (the teardown
 # of every test looks). Layers that do harm are in image.bats, full disks in full-disk.bats.
+# no-vm: messages, not the kernel
 load helpers
 
 # The flags of a command that take a value, as its help has them.

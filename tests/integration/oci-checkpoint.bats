@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sc-oci checkpoint and restore. A stand-in for criu says what it was told, and does of it what sc-oci relies on: a dump ends
 # the processes, a restore leaves one and its pid. What criu itself does is not tested: Debian's knows no newer kernel.
+# no-vm: a stand-in for criu, not the kernel
 load helpers
 load oci
 

@@ -224,7 +224,9 @@ mount_on()
     maps='"uidMappings": [{"containerID": 0, "hostID": 1000, "size": 100}], "gidMappings": [{"containerID": 0, "hostID": 2000, "size": 100}]'
     in_bundle ".mounts += [$(mount_on /tmp bind "$BATS_TEST_TMPDIR/src" bind idmap) + {$maps}]" 'stat -c "%u %g" /tmp'
     is "$status:$output" "0:1005 2006"
-    mount -t tmpfs below "$BATS_TEST_TMPDIR/src/below"
+    # Of a file system that had idmapped mounts before 6.3, as tmpfs had not.
+    mkdir "$BATS_TEST_TMPDIR/other"
+    mount --bind "$BATS_TEST_TMPDIR/other" "$BATS_TEST_TMPDIR/src/below"
     chown 7:8 "$BATS_TEST_TMPDIR/src/below"
     in_bundle ".mounts += [$(mount_on /tmp bind "$BATS_TEST_TMPDIR/src" rbind idmap) + {$maps}]" 'stat -c "%u %g" /tmp /tmp/below'
     cp "$BATS_TEST_TMPDIR/bundle/config.json" "$BATS_TEST_TMPDIR/first"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # sc-oci spec and features: documents that need no container. The first means what `runc spec` writes.
+# no-vm: documents, not the kernel
 load helpers
 load oci
 
