@@ -139,7 +139,7 @@ hugetlb_dir()
     make_bundle "$B" "$sleeper | .linux.resources.memory = {\"limit\": 16777216, \"swap\": 16777216}"
     start_container
     follow --interval 1h
-    watched() { ls -l "/proc/$other/fd" | grep -qE 'eventfd|inotify'; }
+    watched() { readlink "/proc/$other"/fd/* | grep -qE 'eventfd|inotify'; }
     wait_until watched
     oci exec "$ID" tail /dev/zero
     expect 137
