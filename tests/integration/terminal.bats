@@ -1,0 +1,41 @@
+#!/usr/bin/env bats
+# A person at a keyboard: keys, the window's size and the terminal's modes through run, exec and attach.
+# no-vm: run.bats has a terminal for the kernel; this is the relay
+load helpers
+
+# on_terminal STEP... -- COMMAND...: tests/tools/terminal, which plays the user
+on_terminal()
+{
+    run python3 "$TESTS/../tools/terminal" "$@"
+    last_command="terminal $*"
+}
+
+@test "terminal: run -it has keys, ctrl-c, and each new size of the window" {
+    on_terminal 'wait:# ' 'size:40x120' 'type:stty size\r' 'wait:40 120' 'size:11x22' 'type:stty size\r' 'wait:11 22' \
+        'type:echo $((6 * 7)); sleep 1000\r' 'wait:42' 'type:\x03' 'wait:# ' 'type:exit 7\r' -- \
+        "$SC" run --rm -it -e PS1='# ' base sh
+    [[ $output == *$'exit 7\nmodes kept'* ]] || show_last 'expected exit 7, and the modes kept'
+}
+
+@test "terminal: run -it is left by the detach keys, and attach brings it back" {
+    on_terminal 'wait:# ' 'type:\x10\x11' -- "$SC" run -it --name one -e PS1='# ' base sh
+    [[ $output == *$'exit 0\nmodes kept'* ]] || show_last 'expected exit 0, and the modes kept'
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    on_terminal 'type:echo $((40 + 2))\r' 'wait:42' 'type:\x10\x11' -- "$SC" attach one
+    [[ $output == *'modes kept'* ]] || show_last 'expected the modes kept'
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    on_terminal 'type:\r' 'wait:# ' 'type:\x01x' -- "$SC" attach --detach-keys ctrl-a,x one
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    on_terminal 'size:33x99' 'type:stty size\r' 'wait:33 99' 'type:exit 3\r' -- "$SC" attach one
+    [[ $output == *$'exit 3\nmodes kept'* ]] || show_last 'expected exit 3, and the modes kept'
+    sc_ok rm one
+}
+
+@test "terminal: exec -it has ctrl-c and the size of its own, and ends alone" {
+    sc_ok run -d --name one base sleep 1000
+    on_terminal 'wait:# ' 'size:40x120' 'type:stty size\r' 'wait:40 120' 'type:echo $((6 * 7)); sleep 1000\r' 'wait:42' 'type:\x03' 'wait:# ' \
+        'type:exit 5\r' -- "$SC" exec -it -e PS1='# ' one sh
+    [[ $output == *$'exit 5\nmodes kept'* ]] || show_last 'expected exit 5, and the modes kept'
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    sc_ok rm -f one
+}
