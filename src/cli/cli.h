@@ -63,6 +63,8 @@ struct sc_spelling {
 };
 extern const struct sc_spelling sc_spellings[];
 extern const size_t sc_spelling_count;
+extern const struct sc_command sc_cmd_image_unpack, sc_cmd_image_mount, sc_cmd_image_umount, sc_cmd_image_tree,
+    sc_cmd_image_diff, sc_cmd_system_fsck;
 extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_stop, sc_cmd_kill, sc_cmd_rm, sc_cmd_ps,
     sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect, sc_cmd_container_inspect,
     sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_pause, sc_cmd_unpause, sc_cmd_images, sc_cmd_rmi, sc_cmd_tag,

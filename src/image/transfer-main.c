@@ -3,7 +3,8 @@
  * without them. sc executes it in its place: what it prints is what the user sees.
  *
  *     sc-transfer [--data DIR] load | save | import | from-host | make-base | pull | push | login | logout |
- *                              manifest-inspect | manifest-create | manifest-push ARGUMENT...
+ *                              manifest-inspect | manifest-create | manifest-push | unpack | mount | umount | diff |
+ *                              fsck ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -341,6 +342,11 @@ static const struct verb {
     {"manifest-inspect", sc_job_manifest_inspect},
     {"manifest-create", sc_job_manifest_create},
     {"manifest-push", sc_job_manifest_push},
+    {"unpack", sc_job_unpack},
+    {"mount", sc_job_mount},
+    {"umount", sc_job_umount},
+    {"diff", sc_job_diff},
+    {"fsck", sc_job_fsck},
 };
 
 static int

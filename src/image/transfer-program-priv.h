@@ -30,6 +30,13 @@ int sc_job_manifest_inspect(struct sc_job *job, int argc, char **argv, struct sc
 int sc_job_manifest_create(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_manifest_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 
+/* ---- transfer-tree.c */
+int sc_job_unpack(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_mount(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_umount(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_diff(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_fsck(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+
 /* ---- the options that all of these have */
 struct sc_registry_flags {
     const char *auth_file, *credentials, *cert_dir, *platform, *progress;
