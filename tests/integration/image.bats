@@ -253,6 +253,19 @@ END
     hostile 'its name is absolute' <<<'file("/tmp/sc-test-evil", "x")'
 }
 
+@test "hostile layers: each of many is refused with one line, and no trace of it" {
+    local tool=$BATS_TEST_DIRNAME/../tools/hostile-layers file before
+    mkdir "$BATS_TEST_TMPDIR/layers"
+    is "$(python3 "$tool" "$BATS_TEST_TMPDIR/layers")" 189
+    before=$(store)
+    for file in "$BATS_TEST_TMPDIR"/layers/*.tar; do
+        sc_fails 125 import "$file"
+        is "$(wc -l <<<"$stderr")" 1
+        matches "$stderr" '^sc: import .*: entry "'
+    done
+    is "$(store)" "$before"
+}
+
 @test "hostile layer: through symbolic links" {
     hostile 'leads out of the layer' <<<'link("e", "/tmp"); file("e/sc-test-evil", "x")'
     hostile 'leads out of the layer' <<<'link("e", "../../.."); file("e/evil", "x")'
