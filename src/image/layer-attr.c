@@ -144,7 +144,15 @@ sc_layer_late_apply(struct sc_unpack *unpack, struct sc_err *err)
         struct stat st;
 
         /* A later entry may have replaced it. */
-        if (fd < 0 || fstat(fd, &st) < 0 || st.st_ino != dir->ino)
+        if (fd < 0 && gone.kind != SC_ERR_NOT_FOUND && gone.kind != SC_ERR_INVALID && gone.kind != SC_ERR_DENIED) {
+            *err = gone;
+            return -1;
+        }
+        if (fd < 0)
+            continue;
+        if (fstat(fd, &st) < 0)
+            return sc_err_errno(err, errno, "look at directory \"%.300s\"", dir->path);
+        if (st.st_ino != dir->ino)
             continue;
         if (dir->is_implicit) {
             struct sc_layer_attrs attrs = sc_layer_lower_attrs(unpack, dir->path);

@@ -132,8 +132,14 @@ put_dir(struct item *item, struct sc_err *err)
     bool is_root = item->name.kind == SC_LAYER_ROOT, was_hidden = false;
     sc_cleanup_fd fd = -1;
     struct stat st;
+    int found = 0;
 
-    if (!is_root && !(fstatat(item->dir_fd, item->name.base, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))) {
+    if (!is_root) {
+        found = fstatat(item->dir_fd, item->name.base, &st, AT_SYMLINK_NOFOLLOW);
+        if (found < 0 && errno != ENOENT)
+            return sc_err_errno(err, errno, "look at what is there");
+    }
+    if (!is_root && !(found == 0 && S_ISDIR(st.st_mode))) {
         if (clear_place(item, &was_hidden, err) < 0)
             return -1;
         if (mkdirat(item->dir_fd, item->name.base, 0700) < 0)
