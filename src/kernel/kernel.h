@@ -164,6 +164,10 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     cgroup-remove DIR     rmdir it and its children
  *     tree PATH             rm -rf
  *     unlink PATH
+ *     link-remove NAME      of this network namespace
+ *     lease-release PATH OWNER            where the lease (a symbolic link to OWNER...) is still the owner's
+ *     port-release PATH OWNER MAP KEY     the same for a published port: its element of a map of `inet sc` goes first
+ *     hosts-remove LEASES CONTAINERS ID   ID's names from the hosts files of those that have a lease there
  *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
  * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
 enum sc_undo_op {
@@ -171,6 +175,10 @@ enum sc_undo_op {
     SC_UNDO_CGROUP_REMOVE,
     SC_UNDO_TREE,
     SC_UNDO_UNLINK,
+    SC_UNDO_LINK,
+    SC_UNDO_LEASE,
+    SC_UNDO_PORT,
+    SC_UNDO_HOSTS,
     SC_UNDO_SYSTEMD_STOP,
     SC_UNDO_SYSTEMD_USER_STOP
 };

@@ -8,6 +8,7 @@
 #include "kernel/cgroup/cgroup.h"
 #include "kernel/cgroup/systemd/systemd.h"
 #include "kernel/kernel.h"
+#include "kernel/nlmsg.h"
 
 static int
 undo_tree(const char *path, struct sc_err *err)
@@ -49,12 +50,16 @@ undo_systemd_user(const char *unit, struct sc_err *err)
 static const struct {
     const char *name;
     int (*run)(const char *target, struct sc_err *err);
-    bool is_unit; /* the target is a unit's name, not a path */
+    bool is_unit; /* the target is a name, not a path */
 } undo_table[] = {
     [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
+    [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true},
+    [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false},
+    [SC_UNDO_PORT] = {"port-release", sc_undo_port, false},
+    [SC_UNDO_HOSTS] = {"hosts-remove", sc_undo_hosts, false},
     [SC_UNDO_SYSTEMD_STOP] = {"systemd-stop", undo_systemd, true},
     [SC_UNDO_SYSTEMD_USER_STOP] = {"systemd-user-stop", undo_systemd_user, true},
 };
@@ -118,7 +123,7 @@ undo_line(char *line, struct sc_err *err)
         if (strcmp(line, undo_table[i].name) != 0)
             continue;
         if (undo_table[i].is_unit && (!is_text || strchr(target, '/')))
-            return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not a unit", line, target);
+            return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not a name", line, target);
         if (!undo_table[i].is_unit && (!is_text || target[0] != '/'))
             return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, target);
         return undo_table[i].run(target, err);

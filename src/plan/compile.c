@@ -71,6 +71,48 @@ compile_identity(struct sc_compiler *c, struct sc_err *err)
 }
 
 static int
+add_packet(struct sc_compiler *c, struct sc_steps *list, enum sc_op op, struct sc_net_packet *packet, const char *why,
+           struct sc_err *err)
+{
+    struct sc_step *step = sc_steps_add(c->arena, list, op, SC_SLOT_NONE, why);
+
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.packet = packet;
+    return 0;
+}
+
+static int
+compile_network(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_net_ask *net = &c->ask->net;
+
+    if (net->link == NULL)
+        return 0;
+    if (!c->has_new[SC_NS_NET])
+        return sc_err_set(err, SC_ERR_INTERNAL, "a link for a network namespace that is not the container's own");
+    if (net->publish != NULL && add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,
+                                           "the host's ports lead to the container", err) < 0)
+        return -1;
+    if (add_packet(c, &c->plan->after, SC_OP_NET_LINK, net->link,
+                   "one end in the container's namespace, the other a port of the bridge", err) < 0)
+        return -1;
+    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)
+        return sc_err_nomem(err);
+    return add_packet(c, &c->plan->child, SC_OP_NET_ADDRESS, net->inside, "the container's address and its way out",
+                      err);
+}
+
+static int
+compile_undo(struct sc_compiler *c, struct sc_err *err)
+{
+    if (c->ask->net.undo == NULL)
+        return 0;
+    c->plan->undo = sc_arena_printf(c->arena, "%s%s", c->plan->undo != NULL ? c->plan->undo : "", c->ask->net.undo);
+    return sc_arena_check(c->arena, err);
+}
+
+static int
 compile_sysctls(struct sc_compiler *c, struct sc_err *err)
 {
     for (size_t i = 0; i < c->spec->linux_.sysctl.count; i++) {
@@ -256,10 +298,10 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
         return sc_err_set(err, SC_ERR_INVALID, "process: must be given to start a container");
 
     if (sc_compile_cgroups(&c, err) < 0 || sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 ||
-        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_devices(&c, err) < 0 ||
-        compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 ||
-        sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 || compile_personality(&c, err) < 0 ||
-        compile_process_tail(&c, err) < 0)
+        compile_network(&c, err) < 0 || sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 ||
+        sc_compile_devices(&c, err) < 0 || compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 ||
+        compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
+        compile_personality(&c, err) < 0 || compile_process_tail(&c, err) < 0 || compile_undo(&c, err) < 0)
         return -1;
     if (out->slot_count >= SC_SLOTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d",

@@ -1,5 +1,6 @@
 /* One row per op: its name, and how a step of it is told to a person, as a title and as system calls. */
 #include <linux/capability.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -75,6 +76,23 @@ print_cgroup_devices(const struct sc_step *s, enum sc_print_what what, struct sc
     sc_buf_addf(out,
                 "bpf(BPF_PROG_LOAD, {BPF_PROG_TYPE_CGROUP_DEVICE, %zu insns}); bpf(BPF_PROG_ATTACH, BPF_CGROUP_DEVICE)",
                 s->u.devices.insn_count);
+}
+
+static void
+print_packet(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("%s", s->u.packet->title);
+    sc_buf_addf(out, "sendto(%s, %zu bytes): %s",
+                s->u.packet->family == NETLINK_NETFILTER ? "NETLINK_NETFILTER" : "NETLINK_ROUTE", s->u.packet->len,
+                s->u.packet->shell);
+}
+
+static void
+print_wait_link(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    (void)s;
+    TITLE("wait for the link");
+    sc_buf_adds(out, "recv() from the launcher");
 }
 
 static void
@@ -562,9 +580,11 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_PIDFD_OPEN] = {"pidfd-open", print_pidfd_open},
     [SC_OP_IDMAP_NS] = {"idmap-ns", print_idmap_ns},
     [SC_OP_TREE_OPEN] = {"tree-open", print_tree_open},
+    [SC_OP_NET_PUBLISH] = {"net-publish", print_packet},
     [SC_OP_CLONE] = {"clone", print_clone},
     [SC_OP_IDMAP_WRITE] = {"idmap-write", print_idmap_write},
     [SC_OP_NET_DEVICES] = {"net-devices", print_net_devices},
+    [SC_OP_NET_LINK] = {"net-link", print_packet},
     [SC_OP_HOOKS_RUNTIME] = {"hooks-runtime", print_hooks},
     [SC_OP_CGROUP_JOIN] = {"cgroup-join", print_cgroup_join},
     [SC_OP_NS_JOIN] = {"ns-join", print_ns_join},
@@ -577,6 +597,8 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_HOSTNAME] = {"hostname", print_hostname},
     [SC_OP_DOMAINNAME] = {"domainname", print_domainname},
     [SC_OP_LOOPBACK_UP] = {"loopback-up", print_loopback},
+    [SC_OP_WAIT_LINK] = {"wait-link", print_wait_link},
+    [SC_OP_NET_ADDRESS] = {"net-address", print_packet},
     [SC_OP_PROPAGATION] = {"propagation", print_propagation},
     [SC_OP_OVERLAY] = {"overlay", print_overlay},
     [SC_OP_ROOT_ATTACH] = {"root-attach", print_root_attach},

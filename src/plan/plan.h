@@ -42,6 +42,26 @@ struct sc_host {
     char *machine;             /* uname -m */
 };
 
+/* ---- networks: what net/ has made ready ------------------------------------------------------------ */
+/* One packet of netlink requests (kernel/nlmsg.h): the plan holds the very bytes that the kernel gets. */
+struct sc_net_packet {
+    const char *title; /* "make link scv0123456789ab": what an error message starts with */
+    const char *shell; /* what ip(8) or nft(8) would be told for the same */
+    int family;        /* NETLINK_ROUTE, NETLINK_NETFILTER */
+    char *data;
+    size_t len;
+    /* What is known only at the start, as offsets of 32 bits in data; 0: not there. */
+    size_t pid_at;        /* of the container's first process */
+    size_t index_at;      /* of the interface index_of, in the namespace where the packet is sent */
+    const char *index_of; /* "sc0", "eth0" */
+};
+struct sc_net_ask {
+    struct sc_net_packet *publish; /* before the clone; NULL: no port is published */
+    struct sc_net_packet *link;    /* by the launcher, once there is the namespace; NULL: no link at all */
+    struct sc_net_packet *inside;  /* by the new process: addresses and routes */
+    const char *undo;              /* text for kernel/undo.c */
+};
+
 /* ---- what is asked beyond the OCI config ------------------------------------------------------ */
 struct sc_overlay {           /* root of overlay layers instead of root.path's own files */
     struct sc_strv lowerdirs; /* absolute; top layer first, as overlay wants them; empty: no overlay */
@@ -61,6 +81,7 @@ struct sc_ask {
     const char
         *init_path; /* --init: host path of sc-init, bound at /run/sc-init (read-only); args are prefixed with it */
     unsigned preserve_fds; /* fds 3..2+n reach the process */
+    struct sc_net_ask net;
 };
 
 /* ---- steps -------------------------------------------------------------------------------------- */
@@ -75,12 +96,14 @@ enum sc_op {
     SC_OP_PIDFD_OPEN,
     SC_OP_IDMAP_NS,
     SC_OP_TREE_OPEN,
+    SC_OP_NET_PUBLISH,
     /* the clone itself */
     SC_OP_CLONE,
     /* after */
     SC_OP_UNIT_ATTACH,
     SC_OP_IDMAP_WRITE,
     SC_OP_NET_DEVICES,
+    SC_OP_NET_LINK,
     SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
     SC_OP_WAIT_UNIT,
@@ -95,6 +118,8 @@ enum sc_op {
     SC_OP_HOSTNAME,
     SC_OP_DOMAINNAME,
     SC_OP_LOOPBACK_UP,
+    SC_OP_WAIT_LINK,
+    SC_OP_NET_ADDRESS,
     SC_OP_PROPAGATION,
     SC_OP_OVERLAY,
     SC_OP_ROOT_ATTACH,
@@ -247,6 +272,7 @@ struct sc_step {
             size_t group_count;
             bool may_keep_groups;
         } ids;
+        struct sc_net_packet *packet; /* NET_PUBLISH NET_LINK NET_ADDRESS */
         struct {
             const struct sc_oci_seccomp *profile;
         } seccomp;

@@ -234,6 +234,10 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
             return sc_err_set(
                 err, SC_ERR_UNSUPPORTED,
                 "explain as sh: a container that joins another's namespaces cannot be written as a script");
+    for (size_t i = 0; i < plan->after.count; i++)
+        if (plan->after.items[i].op == SC_OP_NET_LINK)
+            return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                              "explain as sh: a container on a network cannot be written as a script yet");
     if (plan->is_exec)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "explain as sh: only for run and create");
 

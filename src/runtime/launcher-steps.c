@@ -315,6 +315,16 @@ step_net_devices(struct sc_executor *x, const struct sc_step *step, struct sc_er
     return 0;
 }
 
+/* ---- networks ---------------------------------------------------------------------------------------------- */
+
+static int
+step_packet(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    int result = sc_packet_send(step->u.packet, x->pid);
+
+    return result < 0 ? sc_err_errno(err, -result, "%s", step->u.packet->title) : 0;
+}
+
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_UNIT_START] = step_unit_start,
     [SC_OP_UNIT_ATTACH] = step_unit_attach,
@@ -331,6 +341,8 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_IDMAP_WRITE] = step_idmap_write,
     [SC_OP_AFFINITY] = step_affinity,
     [SC_OP_NET_DEVICES] = step_net_devices,
+    [SC_OP_NET_PUBLISH] = step_packet,
+    [SC_OP_NET_LINK] = step_packet,
     [SC_OP_HOOKS_RUNTIME] = step_hooks,
 };
 

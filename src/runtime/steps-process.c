@@ -15,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/nlmsg.h"
 #include "runtime/launch-priv.h"
 
 #define IOPRIO_CLASS_SHIFT 13
@@ -114,6 +115,28 @@ step_loopback(struct sc_executor *x, const struct sc_step *step)
     (void)x;
     (void)step;
     return sc_ns_loopback_up();
+}
+
+int
+sc_packet_send(struct sc_net_packet *packet, pid_t pid)
+{
+    uint32_t value = (uint32_t)pid;
+
+    if (packet->pid_at != 0)
+        memcpy(packet->data + packet->pid_at, &value, sizeof(value));
+    if (packet->index_at != 0) {
+        value = sc_nl_link_index(packet->index_of);
+        if (value == 0)
+            return -ENODEV;
+        memcpy(packet->data + packet->index_at, &value, sizeof(value));
+    }
+    return sc_nl_send(packet->family, packet->data, packet->len, 0);
+}
+
+static int
+step_packet(struct sc_executor *x, const struct sc_step *step)
+{
+    return sc_packet_send(step->u.packet, x->pid);
 }
 
 static int
@@ -464,6 +487,8 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_HOSTNAME] = step_hostname,
         [SC_OP_DOMAINNAME] = step_hostname,
         [SC_OP_LOOPBACK_UP] = step_loopback,
+        [SC_OP_WAIT_LINK] = step_wait,
+        [SC_OP_NET_ADDRESS] = step_packet,
         [SC_OP_HOOKS_CONTAINER] = step_hooks,
         [SC_OP_HOOKS_START] = step_hooks,
         [SC_OP_SYSCTL] = step_sysctl,

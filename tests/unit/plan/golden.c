@@ -1,5 +1,6 @@
 /* Compiles a config from standard input for a made-up host and prints the plan, or the error: the driver of
  * tests/golden/run. */
+#include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -64,6 +65,16 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
                                  .control_group = sc_arena_strdup(arena, ""),
                                  .devices = sc_arena_strdup(arena, "Character devices:\n  1 mem\n136 pts\n\n"
                                                                    "Block devices:\n  8 sd\n")};
+    char bytes[3][4] = {"pub", "lnk", "adr"};
+    struct sc_net_packet packets[] = {
+        {"publish 0.0.0.0:80/tcp", "nft add element inet sc ports '{ tcp . 80 : 10.0.0.2 . 80 }'", NETLINK_NETFILTER,
+         bytes[0], sizeof(bytes[0]), 0, 0, NULL},
+        {"make link scv on bridge sc0", "ip link add scv type veth", NETLINK_ROUTE, bytes[1], sizeof(bytes[1]), 0, 0,
+         NULL},
+        {"give eth0 the address 10.0.0.2/24", "ip address add 10.0.0.2/24 dev eth0", NETLINK_ROUTE, bytes[2],
+         sizeof(bytes[2]), 0, 0, NULL},
+    };
+    const struct sc_net_ask bridge = {&packets[0], &packets[1], &packets[2], "link-remove scv\n"};
     const char *kind = "v1";
 
     for (int i = 1; i < argc; i++)
@@ -114,6 +125,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             host.has_idmapped_mounts = false;
         else if (strcmp(word, "no-time") == 0)
             host.has_time_namespaces = false;
+        else if (strcmp(word, "bridge") == 0)
+            ask.net = bridge;
         else if (strcmp(word, "wait") == 0)
             ask.waits_for_start = true;
         else if (strcmp(word, "monitor") == 0)

@@ -37,7 +37,7 @@ test_refusals(void **state)
         {"tree /a%2\n", "undo tree: \"/a%2\" is not an absolute path"},
         {"tree /a%00b\n", "undo tree: \"/a%00b\" is not an absolute path"},
         {"tree /no-such-dir/x/\n", "remove \"/no-such-dir/x/\": it is not a name"},
-        {"systemd-stop /x.scope\n", "undo systemd-stop: \"/x.scope\" is not a unit"},
+        {"systemd-stop /x.scope\n", "undo systemd-stop: \"/x.scope\" is not a name"},
         {"format /dev/sda\n", "undo: \"format\" is not an operation"},
     };
     struct sc_err err;

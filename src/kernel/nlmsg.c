@@ -1,0 +1,288 @@
+/* Netlink messages: built in a buffer, sent as one packet (netlink(7), nfnetlink in linux/netfilter/nfnetlink.h). */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/nlmsg.h"
+
+#define ANSWER_MAX 32768
+
+static void
+pad(struct sc_buf *out)
+{
+    static const char zeroes[NLMSG_ALIGNTO];
+
+    sc_buf_add(out, zeroes, NLMSG_ALIGN(out->len) - out->len);
+}
+
+size_t
+sc_nl_begin(struct sc_buf *out, uint16_t type, uint16_t flags, const void *body, size_t len)
+{
+    size_t at = out->len;
+    struct nlmsghdr head = {.nlmsg_type = type, .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags)};
+
+    head.nlmsg_seq = (uint32_t)at + 1;
+    sc_buf_add(out, &head, sizeof(head));
+    sc_buf_add(out, body, len);
+    pad(out);
+    return at;
+}
+
+void
+sc_nl_end(struct sc_buf *out, size_t at)
+{
+    uint32_t len = (uint32_t)(out->len - at);
+
+    if (!out->has_failed)
+        memcpy(out->data + at + offsetof(struct nlmsghdr, nlmsg_len), &len, sizeof(len));
+}
+
+void
+sc_nl_attr(struct sc_buf *out, uint16_t type, const void *data, size_t len)
+{
+    struct nlattr head = {.nla_len = (uint16_t)(NLA_HDRLEN + len), .nla_type = type};
+
+    sc_buf_add(out, &head, sizeof(head));
+    sc_buf_add(out, data, len);
+    pad(out);
+}
+
+void
+sc_nl_attr_str(struct sc_buf *out, uint16_t type, const char *text)
+{
+    sc_nl_attr(out, type, text, strlen(text) + 1);
+}
+
+void
+sc_nl_attr_u32(struct sc_buf *out, uint16_t type, uint32_t value)
+{
+    sc_nl_attr(out, type, &value, sizeof(value));
+}
+
+void
+sc_nl_attr_be32(struct sc_buf *out, uint16_t type, uint32_t value)
+{
+    sc_nl_attr_u32(out, type, htonl(value));
+}
+
+size_t
+sc_nl_nest(struct sc_buf *out, uint16_t type)
+{
+    size_t at = out->len;
+
+    sc_nl_attr(out, type | NLA_F_NESTED, NULL, 0);
+    return at;
+}
+
+void
+sc_nl_nest_end(struct sc_buf *out, size_t at)
+{
+    uint16_t len = (uint16_t)(out->len - at);
+
+    if (!out->has_failed)
+        memcpy(out->data + at, &len, sizeof(len));
+}
+
+static void
+batch_mark(struct sc_buf *out, uint16_t type)
+{
+    struct nfgenmsg body = {.nfgen_family = AF_UNSPEC, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
+
+    sc_nl_end(out, sc_nl_begin(out, type, 0, &body, sizeof(body)));
+}
+
+void
+sc_nl_batch_begin(struct sc_buf *out)
+{
+    batch_mark(out, NFNL_MSG_BATCH_BEGIN);
+}
+
+/* The kernel tells of every error by itself; of success it tells once, for the last message. */
+static void
+ask_last(struct sc_buf *out)
+{
+    struct nlmsghdr head;
+    size_t last = 0;
+
+    if (out->has_failed)
+        return;
+    for (size_t at = 0; at < out->len; at += NLMSG_ALIGN(head.nlmsg_len)) {
+        memcpy(&head, out->data + at, sizeof(head));
+        last = at;
+    }
+    memcpy(&head, out->data + last, sizeof(head));
+    head.nlmsg_flags |= NLM_F_ACK;
+    memcpy(out->data + last, &head, sizeof(head));
+}
+
+void
+sc_nl_batch_end(struct sc_buf *out)
+{
+    ask_last(out);
+    batch_mark(out, NFNL_MSG_BATCH_END);
+}
+
+size_t
+sc_nl_nft(struct sc_buf *out, uint16_t type, uint16_t flags)
+{
+    struct nfgenmsg body = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0};
+
+    return sc_nl_begin(out, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, &body, sizeof(body));
+}
+
+static void
+add_element(struct sc_buf *out, uint16_t type, const char *set, uint32_t flags, const void *key, size_t key_len,
+            const void *data, size_t data_len)
+{
+    size_t at = sc_nl_nft(out, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+
+    sc_nl_attr_str(out, NFTA_SET_ELEM_LIST_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(out, NFTA_SET_ELEM_LIST_SET, set);
+    size_t list = sc_nl_nest(out, NFTA_SET_ELEM_LIST_ELEMENTS), element = sc_nl_nest(out, NFTA_LIST_ELEM);
+    size_t part = sc_nl_nest(out, NFTA_SET_ELEM_KEY);
+    sc_nl_attr(out, NFTA_DATA_VALUE, key, key_len);
+    sc_nl_nest_end(out, part);
+    if (flags)
+        sc_nl_attr_be32(out, NFTA_SET_ELEM_FLAGS, flags);
+    if (data_len > 0) {
+        part = sc_nl_nest(out, NFTA_SET_ELEM_DATA);
+        sc_nl_attr(out, NFTA_DATA_VALUE, data, data_len);
+        sc_nl_nest_end(out, part);
+    }
+    sc_nl_nest_end(out, element);
+    sc_nl_nest_end(out, list);
+    sc_nl_end(out, at);
+}
+
+void
+sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len, const void *data,
+               size_t data_len)
+{
+    add_element(out, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, 0, key, key_len, data, data_len);
+}
+
+void
+sc_nft_end_element(struct sc_buf *out, const char *set, const void *key, size_t key_len)
+{
+    add_element(out, NFT_MSG_NEWSETELEM, set, NFT_SET_ELEM_INTERVAL_END, key, key_len, NULL, 0);
+}
+
+/* ---- sending ------------------------------------------------------------------------------------------------- */
+
+static int
+open_and_send(int family, const void *data, size_t len)
+{
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+    ssize_t sent;
+
+    if (sock < 0)
+        return -errno;
+    do
+        sent = sendto(sock, data, len, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0) {
+        int errnum = errno;
+
+        close(sock);
+        return -errnum;
+    }
+    return sock;
+}
+
+/* How many of the messages are to be answered. */
+static size_t
+count_acks(const void *data, size_t len)
+{
+    size_t count = 0;
+    struct nlmsghdr head;
+
+    for (size_t at = 0; at + sizeof(head) <= len; at += NLMSG_ALIGN(head.nlmsg_len)) {
+        memcpy(&head, (const char *)data + at, sizeof(head));
+        if (head.nlmsg_len < sizeof(head))
+            break;
+        count += (head.nlmsg_flags & NLM_F_ACK) != 0;
+    }
+    return count;
+}
+
+/* The kernel has queued every answer by the time that sending returns. */
+int
+sc_nl_send(int family, const void *data, size_t len, int tolerated)
+{
+    _Alignas(struct nlmsghdr) char room[ANSWER_MAX];
+    size_t wanted = count_acks(data, len), seen = 0;
+    int sock = open_and_send(family, data, len), result = 0;
+
+    if (sock < 0)
+        return sock;
+    for (;;) {
+        ssize_t got = recv(sock, room, sizeof(room), MSG_DONTWAIT);
+        int left = (int)got;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            break;
+        for (struct nlmsghdr *m = (void *)room; NLMSG_OK(m, (unsigned)left); m = NLMSG_NEXT(m, left)) {
+            int answer = m->nlmsg_type == NLMSG_ERROR ? ((const struct nlmsgerr *)NLMSG_DATA(m))->error : 0;
+
+            seen += m->nlmsg_type == NLMSG_ERROR;
+            if (answer != 0 && answer != -tolerated && result == 0)
+                result = answer;
+        }
+    }
+    close(sock);
+    return result == 0 && seen < wanted ? -EIO : result;
+}
+
+int
+sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user)
+{
+    _Alignas(struct nlmsghdr) char room[ANSWER_MAX];
+    sc_cleanup_fd sock = open_and_send(family, data, len);
+
+    if (sock < 0)
+        return sock;
+    for (;;) {
+        ssize_t got = recv(sock, room, sizeof(room), 0);
+        int left = (int)got;
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -errno;
+        for (struct nlmsghdr *m = (void *)room; NLMSG_OK(m, (unsigned)left); m = NLMSG_NEXT(m, left)) {
+            if (m->nlmsg_type == NLMSG_ERROR)
+                return ((const struct nlmsgerr *)NLMSG_DATA(m))->error;
+            if (m->nlmsg_type == NLMSG_DONE)
+                return 0;
+            fn(m, user);
+        }
+    }
+}
+
+unsigned
+sc_nl_link_index(const char *name)
+{
+    struct ifreq ask = {.ifr_ifindex = 0};
+    int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int result;
+
+    if (sock < 0 || strlen(name) >= sizeof(ask.ifr_name)) {
+        sc_closep(&sock);
+        return 0;
+    }
+    memcpy(ask.ifr_name, name, strlen(name) + 1);
+    result = ioctl(sock, SIOCGIFINDEX, &ask);
+    close(sock);
+    return result < 0 ? 0 : (unsigned)ask.ifr_ifindex;
+}

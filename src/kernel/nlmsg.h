@@ -1,0 +1,54 @@
+/*
+ * nlmsg: netlink requests as bytes. They are built one after another in a buffer (pure), and sent as one packet:
+ *
+ *     sc_nl_begin ─ sc_nl_attr, sc_nl_nest ─ sc_nl_end ─► bytes ─ sc_nl_send ─► 0 or -errno
+ *
+ * So a plan holds the very bytes that the kernel gets. Invariants: a message's sequence number is its offset in the
+ * buffer + 1; of a packet the last message that wants an answer (NLM_F_ACK) says that all before it were answered.
+ * Sending needs no memory: the container's first process does it too. musl-clean, for sc-monitor.
+ */
+#ifndef SC_KERNEL_NLMSG_H
+#define SC_KERNEL_NLMSG_H
+
+#include "base/base.h"
+
+/* body: the family's own header, e.g. struct ifinfomsg. Returns the message's offset, for sc_nl_end. */
+size_t sc_nl_begin(struct sc_buf *out, uint16_t type, uint16_t flags, const void *body, size_t len);
+void sc_nl_end(struct sc_buf *out, size_t at);
+void sc_nl_attr(struct sc_buf *out, uint16_t type, const void *data, size_t len);
+void sc_nl_attr_str(struct sc_buf *out, uint16_t type, const char *text); /* with its NUL */
+void sc_nl_attr_u32(struct sc_buf *out, uint16_t type, uint32_t value);   /* host order */
+void sc_nl_attr_be32(struct sc_buf *out, uint16_t type, uint32_t value);  /* network order, as nf_tables wants */
+size_t sc_nl_nest(struct sc_buf *out, uint16_t type);                     /* returns what sc_nl_nest_end wants */
+void sc_nl_nest_end(struct sc_buf *out, size_t at);
+/* Of a transaction of nf_tables: all messages between these happen, or none. */
+void sc_nl_batch_begin(struct sc_buf *out);
+void sc_nl_batch_end(struct sc_buf *out);
+size_t sc_nl_nft(struct sc_buf *out, uint16_t type, uint16_t flags); /* one of its messages, of family inet */
+
+/* Sends to the kernel and takes all answers; an answer of -tolerated (0: none) is none. Returns 0 or -errno [child]. */
+int sc_nl_send(int family, const void *data, size_t len, int tolerated);
+/* Sends one dump request; what each answer holds goes to fn. Returns 0 or -errno. */
+int sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user);
+/* The index of an interface in this network namespace, 0 when there is none [child]. */
+unsigned sc_nl_link_index(const char *name);
+
+/* ---- undo-net.c: what undo.c runs; its targets are documented there */
+int sc_undo_link(const char *name, struct sc_err *err);
+int sc_undo_lease(const char *target, struct sc_err *err);
+int sc_undo_port(const char *target, struct sc_err *err);
+int sc_undo_hosts(const char *target, struct sc_err *err);
+
+/* ---- leases: symbolic links whose target begins with their owner's id -------- */
+/* Whether the link `name` below dir_fd is owner's. */
+bool sc_lease_is_owned(int dir_fd, const char *name, const char *owner);
+
+#define SC_NFT_TABLE   "sc"
+#define SC_NFT_KEY_MAX 32
+/* Adds a message that makes or deletes one element of a set or map (data) of table `inet sc`. */
+void sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len, const void *data,
+                    size_t data_len);
+/* Of an interval set: the first key that is beyond. */
+void sc_nft_end_element(struct sc_buf *out, const char *set, const void *key, size_t key_len);
+
+#endif

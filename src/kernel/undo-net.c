@@ -1,0 +1,223 @@
+/* The undo operations of networks: a link, an address lease, a published port, a name in other containers' hosts.
+ * musl-clean. Each checks first that what it takes back is its owner's still: it may be run long after, and twice. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <dirent.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+#include "kernel/nlmsg.h"
+
+#define WORDS_MAX 4
+#define LINK_MAX  256
+#define HOSTS_MAX 1048576
+
+/* Splits at each space; false unless there are exactly count words. */
+static bool
+split(char *text, char *words[WORDS_MAX], size_t count)
+{
+    char *save = NULL;
+    size_t found = 0;
+
+    for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+        if (found == count)
+            return false;
+        words[found++] = word;
+    }
+    return found == count;
+}
+
+bool
+sc_lease_is_owned(int dir_fd, const char *name, const char *owner)
+{
+    char target[LINK_MAX];
+    ssize_t len = readlinkat(dir_fd, name, target, sizeof(target));
+
+    return len >= SC_ID_LEN && strlen(owner) == SC_ID_LEN && memcmp(target, owner, SC_ID_LEN) == 0;
+}
+
+int
+sc_undo_link(const char *name, struct sc_err *err)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+    sc_cleanup_buf request = SC_BUF_INIT;
+    size_t at = sc_nl_begin(&request, RTM_DELLINK, NLM_F_ACK, &body, sizeof(body));
+    int result;
+
+    sc_nl_attr_str(&request, IFLA_IFNAME, name);
+    sc_nl_end(&request, at);
+    if (sc_buf_check(&request, err) < 0)
+        return -1;
+    result = sc_nl_send(NETLINK_ROUTE, request.data, request.len, ENODEV);
+    return result < 0 ? sc_err_errno(err, -result, "remove link \"%s\"", name) : 0;
+}
+
+/* The directory of a lease, locked; -1 with *err untouched: there is none, so nothing to take back. */
+static int
+lock_lease(char *path, const char **name)
+{
+    char *slash = strrchr(path, '/');
+    int dir;
+
+    if (!slash)
+        return -1;
+    *slash = '\0';
+    *name = slash + 1;
+    dir = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
+    if (dir >= 0)
+        (void)flock(dir, LOCK_EX);
+    return dir;
+}
+
+/* "PATH OWNER" */
+int
+sc_undo_lease(const char *target, struct sc_err *err)
+{
+    sc_cleanup_free char *copy = strdup(target);
+    char *words[WORDS_MAX];
+    const char *name = NULL;
+    sc_cleanup_fd dir = -1;
+
+    if (!copy)
+        return sc_err_nomem(err);
+    if (!split(copy, words, 2))
+        return sc_err_set(err, SC_ERR_INVALID, "undo lease: \"%s\" is not a path and an owner", target);
+    dir = lock_lease(words[0], &name);
+    if (dir >= 0 && sc_lease_is_owned(dir, name, words[1]) && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "release \"%s\"", target);
+    return 0;
+}
+
+static int
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Bytes of the key; 0: it is none. */
+static size_t
+from_hex(const char *text, unsigned char out[SC_NFT_KEY_MAX])
+{
+    size_t len = 0;
+
+    for (; text[0] && len < SC_NFT_KEY_MAX; text += 2, len++) {
+        int high = hex_digit(text[0]), low = hex_digit(text[1]);
+
+        if (high < 0 || low < 0)
+            return 0;
+        out[len] = (unsigned char)(high << 4 | low);
+    }
+    return text[0] ? 0 : len;
+}
+
+/* "PATH OWNER SET KEY": the element goes before the lease, so that who takes the lease next finds its key free. */
+int
+sc_undo_port(const char *target, struct sc_err *err)
+{
+    sc_cleanup_free char *copy = strdup(target);
+    sc_cleanup_buf batch = SC_BUF_INIT;
+    unsigned char key[SC_NFT_KEY_MAX];
+    char *words[WORDS_MAX];
+    const char *name = NULL;
+    sc_cleanup_fd dir = -1;
+    size_t len;
+    int result;
+
+    if (!copy)
+        return sc_err_nomem(err);
+    if (!split(copy, words, 4) || (len = from_hex(words[3], key)) == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "undo port: \"%s\" is not a path, an owner, a map and a key", target);
+    dir = lock_lease(words[0], &name);
+    if (dir < 0 || !sc_lease_is_owned(dir, name, words[1]))
+        return 0;
+    sc_nl_batch_begin(&batch);
+    sc_nft_element(&batch, false, words[2], key, len, NULL, 0);
+    sc_nl_batch_end(&batch);
+    if (sc_buf_check(&batch, err) < 0)
+        return -1;
+    /* ENOENT: another program has flushed our table, or the start did not come so far */
+    result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, ENOENT);
+    if (result < 0)
+        return sc_err_errno(err, -result, "withdraw port \"%s\"", name);
+    return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? sc_err_errno(err, errno, "release port \"%s\"", name) : 0;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------- */
+
+/* Copies all lines but those that end in mark. */
+static bool
+without(const char *text, const char *mark, struct sc_buf *out)
+{
+    size_t mark_len = strlen(mark);
+    bool has_changed = false;
+
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        bool is_ours = len >= mark_len && memcmp(text + len - mark_len, mark, mark_len) == 0;
+
+        has_changed = has_changed || is_ours;
+        len += text[len] == '\n';
+        if (!is_ours)
+            sc_buf_add(out, text, len);
+        text += len;
+    }
+    return has_changed;
+}
+
+/* In place: the file is bound into a running container, by its inode. */
+static void
+clean_hosts(int containers, const char *id, const char *mark)
+{
+    sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char path[LINK_MAX];
+    sc_cleanup_fd fd = -1;
+
+    (void)snprintf(path, sizeof(path), "%.*s/hosts", SC_ID_LEN, id);
+    fd = openat(containers, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
+        return;
+    if (!without(sc_buf_str(&before), mark, &after) || after.has_failed)
+        return;
+    if (pwrite(fd, sc_buf_str(&after), after.len, 0) == (ssize_t)after.len)
+        (void)!ftruncate(fd, (off_t)after.len);
+}
+
+/* "LEASES CONTAINERS ID": from the hosts file of each container that has a lease in the directory LEASES, the lines of
+ * the container ID. */
+int
+sc_undo_hosts(const char *target, struct sc_err *err)
+{
+    sc_cleanup_free char *copy = strdup(target);
+    char *words[WORDS_MAX], mark[SC_ID_LEN + 8];
+    sc_cleanup_fd containers = -1;
+    sc_cleanup_dir dir = NULL;
+    struct dirent *item;
+
+    if (!copy)
+        return sc_err_nomem(err);
+    if (!split(copy, words, 3))
+        return sc_err_set(err, SC_ERR_INVALID, "undo hosts: \"%s\" is not two directories and an id", target);
+    containers = openat(AT_FDCWD, words[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
+    dir = opendir(words[0]);                                                     /* lint: the engine's own */
+    if (containers < 0 || !dir)
+        return 0;
+    (void)snprintf(mark, sizeof(mark), "# %s", words[2]);
+    while ((item = readdir(dir)) != NULL) {
+        char owner[LINK_MAX];
+        ssize_t len = readlinkat(dirfd(dir), item->d_name, owner, sizeof(owner));
+
+        if (len >= SC_ID_LEN && memcmp(owner, words[2], SC_ID_LEN) != 0)
+            clean_hosts(containers, owner, mark);
+    }
+    return 0;
+}
