@@ -42,7 +42,7 @@ test_words(void **state)
         {"run --network h", "host "},
         {"run --net h", "host "},
         {"run --network=h", "--network=host "},
-        {"run --network=", "--network=none --network=host --network=container: --network=ns: "},
+        {"run --network=", "--network=none --network=host --network=bridge --network=container: --network=ns: "},
         {"run --pid container:", ""},
         {"run --rm --pid p", "private "},
         {"run --explain=", "--explain=text --explain=json --explain=sh "},

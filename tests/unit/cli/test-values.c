@@ -250,7 +250,10 @@ test_namespaces(void **state)
         {sc_value_userns, "host", SC_NS_HOST, NULL},
         {sc_value_userns, "auto", SC_NS_PRIVATE, NULL},
         {sc_value_userns, "", SC_NS_HOST, NULL},
-        {sc_value_network, "none", SC_NS_NONE, NULL},
+        {sc_value_network, "none", SC_NS_NONE, "none"},
+        {sc_value_network, "bridge", SC_NS_BRIDGE, "bridge"},
+        {sc_value_network, "default", SC_NS_BRIDGE, "bridge"},
+        {sc_value_network, "my_net", SC_NS_BRIDGE, "my_net"},
         {sc_value_network, "host", SC_NS_HOST, NULL},
         {sc_value_network, "container:a:b", SC_NS_CONTAINER, "a:b"},
     };
@@ -263,8 +266,9 @@ test_namespaces(void **state)
         {sc_value_pid, {"ns:relative", "\"ns:relative\": must be private, host, container:NAME or ns:/PATH"}},
         {sc_value_pid, {"Host", "\"Host\": must be private, host, container:NAME or ns:/PATH"}},
         {sc_value_uts, {"shareable", "\"shareable\": must be private, host, container:NAME or ns:/PATH"}},
-        {sc_value_network, {"", "\"\": must be none, host, container:NAME or ns:/PATH"}},
-        {sc_value_network, {"bridge", "\"bridge\": must be none, host, container:NAME or ns:/PATH"}},
+        {sc_value_network, {"", "\"\": must be none, host, bridge, the name of a network, container:NAME or ns:/PATH"}},
+        {sc_value_network,
+         {"a:b", "\"a:b\": must be none, host, bridge, the name of a network, container:NAME or ns:/PATH"}},
         {sc_value_userns, {"private", "\"private\": must be host, auto, container:NAME or ns:/PATH"}},
     };
 

@@ -1,0 +1,183 @@
+/* A container's place on a network: leases taken, packets made, undo written. */
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/net-priv.h"
+
+#define LINK_ID_LEN 12
+
+void
+sc_endpoint_release(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_net_ask ask = {.undo = NULL};
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (sc_endpoint_packets(net, endpoint, id, &arena, &ask, &ignored) == 0)
+        (void)!sc_undo_run(ask.undo, &ignored);
+}
+
+int
+sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, const struct sc_endpoint_ask *ask,
+                 bool is_dry, struct sc_arena *arena, struct sc_endpoint *out, struct sc_err *err)
+{
+    *out = (struct sc_endpoint){.network = *network};
+    if (ask->mac && sc_mac_parse(ask->mac, out->mac, err) < 0)
+        return sc_err_wrap(err, "--mac-address");
+    memcpy(out->link, "scv", 3);
+    memcpy(out->link + 3, ask->id, LINK_ID_LEN);
+    out->ports.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count + 1);
+    if (!out->ports.items)
+        return sc_err_nomem(err);
+    if (sc_lease_address(net, network, ask->id, ask->names, ask->ip, is_dry, &out->address, err) < 0)
+        return -1;
+    if (!ask->mac)
+        sc_mac_of(out->address, out->mac);
+    /* An internal network has no way in; Docker leaves its ports out without a word. */
+    for (size_t i = 0; i < ask->ports.count && !network->is_internal; i++) {
+        out->ports.items[i] = ask->ports.items[i];
+        if (sc_lease_port(net, ask->id, out->address, &out->ports.items[i], is_dry, err) < 0) {
+            if (!is_dry)
+                sc_endpoint_release(net, out, ask->id);
+            return -1;
+        }
+        out->ports.count++;
+    }
+    return 0;
+}
+
+static struct sc_net_packet *
+packet_of(struct sc_arena *arena, int family, const char *title, const char *shell, const struct sc_buf *data)
+{
+    struct sc_net_packet *packet = SC_ARENA_NEW(arena, struct sc_net_packet);
+    char *copy = packet ? sc_arena_alloc(arena, data->len) : NULL;
+
+    if (!copy || data->has_failed)
+        return NULL;
+    memcpy(copy, data->data, data->len);
+    *packet = (struct sc_net_packet){.title = title, .shell = shell, .family = family, .data = copy, .len = data->len};
+    return packet;
+}
+
+static struct sc_net_packet *
+make_publish(const struct sc_endpoint *e, struct sc_arena *arena)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT, title = SC_BUF_INIT;
+    char address[SC_NET_ADDRESS_MAX], host[SC_NET_ADDRESS_MAX];
+
+    sc_address_format(e->address, address);
+    sc_buf_adds(&title, "publish");
+    sc_nl_batch_begin(&data);
+    for (size_t i = 0; i < e->ports.count; i++) {
+        const struct sc_port *p = &e->ports.items[i];
+
+        sc_firewall_add_port(p, e->address, &data);
+        sc_address_format(p->host_address, host);
+        sc_buf_addf(&title, "%s %s:%u/%s", i ? "," : "", host, p->host_port, sc_proto_name(p->proto));
+        sc_buf_addf(&shell, "%snft add element inet sc %s '{ %s%s%s . %u : %s . %u }'", i ? "; " : "",
+                    p->host_address ? "ports_at" : "ports", p->host_address ? host : "", p->host_address ? " . " : "",
+                    sc_proto_name(p->proto), p->host_port, address, p->port);
+    }
+    sc_nl_batch_end(&data);
+    return packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
+                     sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+}
+
+static struct sc_net_packet *
+make_link(const struct sc_endpoint *e, struct sc_arena *arena)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
+    struct sc_link_offsets at = {.pid_at = 0};
+    struct sc_net_packet *packet;
+    char mac[18], mtu[32] = "";
+
+    sc_mac_format(e->mac, mac);
+    if (e->network.mtu > 0)
+        (void)snprintf(mtu, sizeof(mtu), " mtu %d", e->network.mtu);
+    sc_buf_addf(&shell,
+                "ip link add %s%s type veth peer name eth0 address %s%s netns $PID; ip link set %s master %s up",
+                e->link, mtu, mac, mtu, e->link, e->network.bridge);
+    if (e->network.forbids_icc || e->ports.count > 0)
+        sc_buf_addf(&shell, "; bridge link set dev %s hairpin on%s", e->link,
+                    e->network.forbids_icc ? " isolated on" : "");
+    sc_link_veth(e, &data, &at);
+    packet =
+        packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s on bridge %s", e->link, e->network.bridge),
+                  sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+    if (packet) {
+        packet->pid_at = at.pid_at;
+        packet->index_at = at.index_at;
+        packet->index_of = e->network.bridge;
+    }
+    return packet;
+}
+
+static struct sc_net_packet *
+make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
+    char address[SC_NET_ADDRESS_MAX], gateway[SC_NET_ADDRESS_MAX];
+    struct sc_link_offsets at = {.pid_at = 0};
+    struct sc_net_packet *packet;
+
+    sc_address_format(e->address, address);
+    sc_address_format(e->network.gateway, gateway);
+    sc_buf_addf(&shell, "ip link set eth0 up; ip address add %s/%u broadcast + dev eth0", address,
+                e->network.subnet.prefix);
+    if (!e->network.is_internal)
+        sc_buf_addf(&shell, "; ip route add default via %s", gateway);
+    sc_link_address(e, &data, &at);
+    packet = packet_of(arena, NETLINK_ROUTE,
+                       sc_arena_printf(arena, "give eth0 the address %s/%u", address, e->network.subnet.prefix),
+                       sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+    if (packet) {
+        packet->index_at = at.index_at;
+        packet->index_of = "eth0";
+    }
+    return packet;
+}
+
+/* The link first: what is gone from the bridge can give its address away. */
+static char *
+make_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, struct sc_arena *arena)
+{
+    sc_cleanup_buf undo = SC_BUF_INIT, target = SC_BUF_INIT;
+    char address[SC_NET_ADDRESS_MAX], key[SC_LEASE_KEY_MAX];
+
+    sc_undo_add(&undo, SC_UNDO_LINK, e->link);
+    for (size_t i = 0; i < e->ports.count; i++) {
+        sc_port_key(&e->ports.items[i], key);
+        sc_buf_clear(&target);
+        sc_buf_addf(&target, "%s/%s/%s %s ", net->run_path, SC_LEASE_PORT, key, id);
+        sc_firewall_key(&e->ports.items[i], &target);
+        sc_undo_add(&undo, SC_UNDO_PORT, sc_buf_str(&target));
+    }
+    if (strcmp(e->network.name, SC_NET_DEFAULT) != 0) {
+        sc_buf_clear(&target);
+        sc_buf_addf(&target, "%s/%s/%s %s/container %s", net->run_path, SC_LEASE_NET, e->network.name, net->data_path,
+                    id);
+        sc_undo_add(&undo, SC_UNDO_HOSTS, sc_buf_str(&target));
+    }
+    sc_address_format(e->address, address);
+    sc_buf_clear(&target);
+    sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
+    sc_undo_add(&undo, SC_UNDO_LEASE, sc_buf_str(&target));
+    return undo.has_failed || target.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&undo));
+}
+
+int
+sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id,
+                    struct sc_arena *arena, struct sc_net_ask *out, struct sc_err *err)
+{
+    *out = (struct sc_net_ask){.undo = make_undo(net, endpoint, id, arena)};
+    if (endpoint->ports.count > 0)
+        out->publish = make_publish(endpoint, arena);
+    out->link = make_link(endpoint, arena);
+    out->inside = make_inside(endpoint, arena);
+    if (!out->undo || !out->link || !out->inside || (endpoint->ports.count > 0 && !out->publish))
+        return sc_err_nomem(err);
+    return sc_arena_check(arena, err);
+}

@@ -1,0 +1,141 @@
+/* rtnetlink(7) requests of a bridge and of a container's link. Pure. */
+#include <arpa/inet.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "net/net-priv.h"
+
+static void
+add_mtu(const struct sc_network *network, struct sc_buf *out)
+{
+    if (network->mtu > 0)
+        sc_nl_attr_u32(out, IFLA_MTU, (uint32_t)network->mtu);
+}
+
+/* An address of its own: else it would change with every port that comes and goes. */
+void
+sc_link_bridge(const struct sc_network *network, struct sc_buf *out)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body)), info;
+    unsigned char mac[6];
+
+    sc_mac_of(network->gateway, mac);
+    sc_nl_attr_str(out, IFLA_IFNAME, network->bridge);
+    sc_nl_attr(out, IFLA_ADDRESS, mac, sizeof(mac));
+    add_mtu(network, out);
+    info = sc_nl_nest(out, IFLA_LINKINFO);
+    sc_nl_attr_str(out, IFLA_INFO_KIND, "bridge");
+    sc_nl_nest_end(out, info);
+    sc_nl_end(out, at);
+}
+
+static void
+add_address(uint32_t address, const struct sc_subnet *subnet, unsigned index, struct sc_buf *out, size_t *index_at)
+{
+    struct ifaddrmsg body = {
+        .ifa_family = AF_INET,
+        .ifa_prefixlen = (unsigned char)subnet->prefix,
+        .ifa_scope = RT_SCOPE_UNIVERSE,
+        .ifa_index = index,
+    };
+    size_t at = sc_nl_begin(out, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
+
+    if (index_at)
+        *index_at = at + sizeof(struct nlmsghdr) + offsetof(struct ifaddrmsg, ifa_index);
+    sc_nl_attr_be32(out, IFA_LOCAL, address);
+    sc_nl_attr_be32(out, IFA_ADDRESS, address);
+    if (subnet->prefix < 31)
+        sc_nl_attr_be32(out, IFA_BROADCAST, sc_subnet_last(subnet));
+    sc_nl_end(out, at);
+}
+
+void
+sc_link_bridge_up(const struct sc_network *network, unsigned index, struct sc_buf *out)
+{
+    struct ifinfomsg body = {.ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+
+    add_address(network->gateway, &network->subnet, index, out, NULL);
+    sc_nl_end(out, sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body)));
+}
+
+/* Hairpin: where bridged packets are translated too (br_netfilter), a container's own port leads back to where it came
+ * from. icc=false: ports that are isolated see the bridge, but not each other. */
+static void
+add_port_mode(const struct sc_endpoint *endpoint, struct sc_buf *out)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body)), info, data;
+    const unsigned char on = 1;
+
+    sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
+    info = sc_nl_nest(out, IFLA_LINKINFO);
+    sc_nl_attr_str(out, IFLA_INFO_SLAVE_KIND, "bridge");
+    data = sc_nl_nest(out, IFLA_INFO_SLAVE_DATA);
+    sc_nl_attr(out, IFLA_BRPORT_MODE, &on, sizeof(on));
+    if (endpoint->network.forbids_icc)
+        sc_nl_attr(out, IFLA_BRPORT_ISOLATED, &on, sizeof(on));
+    sc_nl_nest_end(out, data);
+    sc_nl_nest_end(out, info);
+    sc_nl_end(out, at);
+}
+
+/* Both ends at once, ours up and on the bridge, the far one in its namespace under its final name. */
+void
+sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *offsets)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
+    struct ifinfomsg far = {.ifi_family = AF_UNSPEC}; /* the kernel cannot bring it up before both ends are there */
+    size_t info, data, peer;
+
+    sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
+    add_mtu(&endpoint->network, out);
+    offsets->index_at = out->len + NLA_HDRLEN;
+    sc_nl_attr_u32(out, IFLA_MASTER, 0);
+    info = sc_nl_nest(out, IFLA_LINKINFO);
+    sc_nl_attr_str(out, IFLA_INFO_KIND, "veth");
+    data = sc_nl_nest(out, IFLA_INFO_DATA);
+    peer = sc_nl_nest(out, VETH_INFO_PEER);
+    sc_buf_add(out, &far, sizeof(far));
+    sc_nl_attr_str(out, IFLA_IFNAME, "eth0");
+    sc_nl_attr(out, IFLA_ADDRESS, endpoint->mac, sizeof(endpoint->mac));
+    add_mtu(&endpoint->network, out);
+    offsets->pid_at = out->len + NLA_HDRLEN;
+    sc_nl_attr_u32(out, IFLA_NET_NS_PID, 0);
+    sc_nl_nest_end(out, peer);
+    sc_nl_nest_end(out, data);
+    sc_nl_nest_end(out, info);
+    sc_nl_end(out, at);
+    if (endpoint->network.forbids_icc || endpoint->ports.count > 0)
+        add_port_mode(endpoint, out);
+}
+
+void
+sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *offsets)
+{
+    struct rtmsg body = {
+        .rtm_family = AF_INET,
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_BOOT,
+        .rtm_scope = RT_SCOPE_UNIVERSE,
+        .rtm_type = RTN_UNICAST,
+    };
+    struct ifinfomsg up = {.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &up, sizeof(up));
+
+    sc_nl_attr_str(out, IFLA_IFNAME, "eth0");
+    sc_nl_end(out, at);
+    offsets->pid_at = 0;
+    add_address(endpoint->address, &endpoint->network.subnet, 0, out, &offsets->index_at);
+    if (endpoint->network.is_internal)
+        return;
+    at = sc_nl_begin(out, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
+    sc_nl_attr_be32(out, RTA_GATEWAY, endpoint->network.gateway);
+    sc_nl_end(out, at);
+}

@@ -1,0 +1,67 @@
+#ifndef SC_NET_PRIV_H
+#define SC_NET_PRIV_H
+
+#include "kernel/nlmsg.h"
+#include "net/net.h"
+
+#define SC_NET_DIR       "network"
+#define SC_LEASE_NET     "lease/net"
+#define SC_LEASE_PORT    "lease/port"
+#define SC_LEASE_KEY_MAX 40 /* "sctp,255.255.255.255,65535" */
+
+/* ---- record.c */
+SC_MUST_CHECK int sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_network *out,
+                                    struct sc_err *err);
+SC_MUST_CHECK int sc_network_encode(const struct sc_network *network, struct sc_buf *out, struct sc_err *err);
+
+/* ---- network.c: pure: from what was asked, without subnet where none was given */
+SC_MUST_CHECK int sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, struct sc_network *out,
+                                     struct sc_err *err);
+
+/* ---- route.c: the destinations of the host's routes, but for the default one */
+struct sc_subnets {
+    struct sc_subnet *items;
+    size_t count, capacity;
+    struct sc_arena *arena;
+};
+SC_MUST_CHECK int sc_host_routes(struct sc_arena *arena, struct sc_subnets *out, struct sc_err *err);
+
+/* ---- link.c: pure encoders of rtnetlink requests */
+void sc_link_bridge(const struct sc_network *network, struct sc_buf *out);
+void sc_link_bridge_up(const struct sc_network *network, unsigned index, struct sc_buf *out);
+struct sc_link_offsets {
+    size_t pid_at, index_at;
+};
+void sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
+void sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
+
+/* ---- firewall.c: table inet sc */
+/* Pure: one transaction that replaces the table, whatever it was. */
+void sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports *ports, const uint32_t *targets,
+                        struct sc_buf *out);
+void sc_firewall_add_network(const struct sc_network *network, struct sc_buf *out);
+/* address: the container's */
+void sc_firewall_add_port(const struct sc_port *port, uint32_t address, struct sc_buf *out);
+/* Map and key of a port, as undo.c wants them: "ports 06000000..." */
+void sc_firewall_key(const struct sc_port *port, struct sc_buf *out);
+/* Makes the table again where it, or its rules, are gone. */
+SC_MUST_CHECK int sc_firewall_ensure(const struct sc_net *net, struct sc_err *err);
+SC_MUST_CHECK int sc_firewall_replace(const struct sc_net *net, struct sc_err *err);
+
+/* ---- lease.c */
+SC_MUST_CHECK int sc_lease_address(const struct sc_net *net, const struct sc_network *network, const char *id,
+                                   const char *names, const char *wanted, bool is_dry, uint32_t *out,
+                                   struct sc_err *err);
+SC_MUST_CHECK int sc_lease_port(const struct sc_net *net, const char *id, uint32_t address, struct sc_port *port,
+                                bool is_dry, struct sc_err *err);
+/* Pure: the first address of the range that is neither taken nor subnet, broadcast nor gateway; 0: none. taken: sorted.
+ */
+uint32_t sc_address_choose(const struct sc_network *network, const uint32_t *taken, size_t count);
+void sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX]);
+bool sc_port_key_parse(const char *key, struct sc_port *out);
+/* As sc_ports_of, with the address that each leads to. */
+SC_MUST_CHECK int sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
+                                 uint32_t **targets, struct sc_err *err);
+void sc_endpoint_release(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id);
+
+#endif

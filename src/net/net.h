@@ -1,0 +1,142 @@
+/*
+ * net: networks, address leases, bridge and veth, NAT and ports. It makes bytes for the kernel (kernel/nlmsg.h) and
+ * packets for the plan; what a container is, engine knows.
+ *
+ *     <data>/network/NAME.json      a network: subnet, gateway, bridge, options (record.c)
+ *     <run>/lease/net/NAME/ADDRESS  -> "<id>/NAME NAME..."         an address of it is this container's (lease.c)
+ *     <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"         a port of the host leads there; KEY:
+ * "tcp,0.0.0.0,8080" table inet sc                 one nftables table of ours: chains that never change, sets of
+ * networks, maps of ports (firewall.c). Records and leases say all that is in it, so it can be made again whole.
+ *
+ * A container's start:  sc_network_up (bridge, table, sysctls; nothing is done where they are there)
+ *                    -> sc_endpoint_make (leases) -> sc_endpoint_packets -> plan -> undo text takes all of it back
+ *
+ * Invariants: a lease is made by symlink(2), which never replaces and has its content at once: of two that want one
+ * address exactly one gets it, and there is no half-made lease. A lease is taken from its owner only when that one is
+ * not alive. What is on the host is named after the container (link "scv<id>") or the network (bridge "sc-<id>") before
+ * it is made. Nothing outside table `inet sc`, our bridges and their sysctls is changed, but net.ipv4.ip_forward, which
+ * is switched on. IPv4 only so far.
+ */
+#ifndef SC_NET_H
+#define SC_NET_H
+
+#include "base/base.h"
+#include "plan/plan.h"
+
+#define SC_NET_DEFAULT     "sc0" /* "bridge" is another name for it, as in Docker */
+#define SC_NET_ADDRESS_MAX 16
+#define SC_NET_CIDR_MAX    20
+#define SC_NET_LINK_MAX    16 /* IFNAMSIZ */
+#define SC_NET_NAME_MAX    128
+#define SC_NET_NAMES_MAX   1024
+
+/* ---- address.c: IPv4 arithmetic; addresses are numbers in host order ---- */
+struct sc_subnet {
+    uint32_t base; /* no bits below the prefix */
+    unsigned prefix;
+};
+SC_MUST_CHECK int sc_address_parse(const char *text, uint32_t *out, struct sc_err *err);
+void sc_address_format(uint32_t address, char out[SC_NET_ADDRESS_MAX]);
+/* "10.1.2.0/24"; bits below the prefix are an error that names the subnet meant */
+SC_MUST_CHECK int sc_subnet_parse(const char *text, struct sc_subnet *out, struct sc_err *err);
+void sc_subnet_format(const struct sc_subnet *subnet, char out[SC_NET_CIDR_MAX]);
+uint32_t sc_subnet_last(const struct sc_subnet *subnet); /* its broadcast address */
+bool sc_subnet_has(const struct sc_subnet *subnet, uint32_t address);
+bool sc_subnets_overlap(const struct sc_subnet *a, const struct sc_subnet *b);
+/* The n-th of the subnets that networks get by default, as Docker: 172.17/16 to 172.31/16, then 192.168.0/20 on. */
+bool sc_subnet_pool(size_t n, struct sc_subnet *out);
+SC_MUST_CHECK int sc_mac_parse(const char *text, unsigned char out[6], struct sc_err *err);
+void sc_mac_format(const unsigned char mac[6], char out[18]);
+/* Of an address: 02:42 and its bytes, as Docker's, so that a neighbour's cache stays right when an address is used
+ * again. */
+void sc_mac_of(uint32_t address, unsigned char out[6]);
+
+/* ---- port.c: -p [ADDRESS:][HOST[-HOST]:]PORT[-PORT][/PROTO] */
+struct sc_port {
+    uint32_t host_address; /* 0: any */
+    uint16_t host_port;    /* 0: to be chosen */
+    uint16_t host_last;    /* one of host_port..host_last is chosen; equal: that one */
+    uint16_t port;         /* the container's */
+    uint8_t proto;         /* IPPROTO_TCP, _UDP, _SCTP */
+};
+struct sc_ports {
+    struct sc_port *items;
+    size_t count, capacity;
+};
+/* Appends what text asks for, one item for each port of a range. */
+SC_MUST_CHECK int sc_port_parse(const char *text, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err);
+/* --expose and an image's: "80", "80/tcp", "8000-8010/udp": host ports are to be chosen. */
+SC_MUST_CHECK int sc_expose_parse(const char *text, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err);
+const char *sc_proto_name(uint8_t proto);
+
+/* ---- record.c: networks */
+struct sc_network {
+    char *name, *id; /* id: 64 digits */
+    char *bridge;    /* "sc0", "sc-<12 digits of id>" */
+    int64_t created_at;
+    struct sc_subnet subnet, range; /* range: where addresses are taken from */
+    uint32_t gateway;
+    bool is_internal, forbids_icc;
+    int mtu;                        /* 0: the kernel's 1500 */
+    struct sc_strv labels, options; /* "k=v", as given */
+};
+struct sc_network_list {
+    struct sc_network *items; /* by name */
+    size_t count;
+};
+/* What net/ is told of the engine. */
+struct sc_net {
+    int data_fd, run_fd; /* directories: <data> and <run> */
+    const char *run_path, *data_path;
+    /* Whether the container lives; where not, it is made certain that nothing of it does, and its undo is run. */
+    bool (*is_alive)(const char *id, void *data);
+    void *data;
+};
+struct sc_network_ask { /* `sc network create` */
+    char *name, *subnet, *gateway, *ip_range;
+    bool is_internal;
+    struct sc_strv labels, options;
+};
+/* Chooses a subnet that overlaps no route of the host and no other network; SC_ERR_EXISTS for a name or subnet in use.
+ */
+SC_MUST_CHECK int sc_network_create(const struct sc_net *net, const struct sc_network_ask *ask, struct sc_arena *arena,
+                                    struct sc_network *out, struct sc_err *err);
+/* By name, id or unique prefix of an id. The default network is made when it is asked for first. */
+SC_MUST_CHECK int sc_network_find(const struct sc_net *net, const char *name, struct sc_arena *arena,
+                                  struct sc_network *out, struct sc_err *err);
+SC_MUST_CHECK int sc_network_list(const struct sc_net *net, struct sc_arena *arena, struct sc_network_list *out,
+                                  struct sc_err *err);
+/* Its bridge too. SC_ERR_BUSY while a container has an address of it. */
+SC_MUST_CHECK int sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err);
+
+/* ---- lease.c, endpoint.c: a container on a network */
+struct sc_endpoint_ask {
+    const char *id;
+    const char *ip, *mac;  /* NULL: chosen */
+    const char *names;     /* what neighbours call it, separated by spaces */
+    struct sc_ports ports; /* as asked */
+};
+struct sc_endpoint {
+    struct sc_network network;
+    uint32_t address;
+    unsigned char mac[6];
+    char link[SC_NET_LINK_MAX]; /* the host's end */
+    struct sc_ports ports;      /* as they are now: every host port chosen */
+};
+/* Bridge, table, forwarding. SC_ERR_UNSUPPORTED names what the kernel lacks. */
+SC_MUST_CHECK int sc_network_up(const struct sc_net *net, const struct sc_network *network, struct sc_err *err);
+/* Takes the leases; on failure none is kept. is_dry: none is taken, and the address is what a container might get. */
+SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
+                                   const struct sc_endpoint_ask *ask, bool is_dry, struct sc_arena *arena,
+                                   struct sc_endpoint *out, struct sc_err *err);
+/* Pure: the plan's part, and the undo text. */
+SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id,
+                                      struct sc_arena *arena, struct sc_net_ask *out, struct sc_err *err);
+/* Who has the addresses of a network: "ADDRESS ID NAME..." each, by address. */
+SC_MUST_CHECK int sc_network_leases(const struct sc_net *net, const struct sc_network *network, struct sc_arena *arena,
+                                    struct sc_strv *out, struct sc_err *err);
+/* The published ports of all containers, read from the leases: those of id only (NULL: all), by host port. */
+SC_MUST_CHECK int sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
+                              struct sc_err *err);
+
+#endif

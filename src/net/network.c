@@ -1,0 +1,360 @@
+/* Networks as objects: made, found, listed, removed. Whoever makes or removes one holds the directory's lock. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "net/net-priv.h"
+
+#define RECORD_MAX   65536
+#define FILE_MAX     (SC_NET_NAME_MAX + 8)
+#define MTU_MIN      68
+#define MTU_MAX      65535
+#define ID_SHORT_LEN 12
+
+static const char *const reserved[] = {"bridge", "host", "none", "container", "default", "private"};
+
+static int
+check_name(const char *name, struct sc_err *err)
+{
+    size_t len = strlen(name);
+    bool is_good = len >= 1 && len <= SC_NET_NAME_MAX && !strchr("_.-", name[0]) &&
+                   strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
+
+    if (!is_good) {
+        sc_err_set(err, SC_ERR_INVALID, "invalid network name \"%.80s\"", name);
+        return sc_err_remedy(err, "use [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most %d characters", SC_NET_NAME_MAX);
+    }
+    for (size_t i = 0; i < SC_ARRAY_LEN(reserved); i++) {
+        if (strcmp(name, reserved[i]) == 0)
+            return sc_err_set(err, SC_ERR_INVALID, "network name \"%s\" is reserved", name);
+    }
+    return 0;
+}
+
+static int
+apply_option(const char *option, struct sc_network *out, struct sc_err *err)
+{
+    static const char mtu[] = "mtu=", icc[] = "icc=", driver_mtu[] = "com.docker.network.driver.mtu=",
+                      driver_icc[] = "com.docker.network.bridge.enable_icc=";
+    const char *value = strchr(option, '=');
+    uint32_t number = 0;
+    bool is_on = false;
+
+    if (sc_str_starts(option, mtu) || sc_str_starts(option, driver_mtu)) {
+        if (sc_parse_u32(value + 1, &number, err) < 0)
+            return sc_err_wrap(err, "--opt %s", option);
+        if (number < MTU_MIN || number > MTU_MAX)
+            return sc_err_set(err, SC_ERR_INVALID, "--opt %s: must be %d to %d", option, MTU_MIN, MTU_MAX);
+        out->mtu = (int)number;
+        return 0;
+    }
+    if (sc_str_starts(option, icc) || sc_str_starts(option, driver_icc)) {
+        if (sc_parse_bool(value + 1, &is_on, err) < 0)
+            return sc_err_wrap(err, "--opt %s", option);
+        out->forbids_icc = !is_on;
+        return 0;
+    }
+    return sc_err_set(err, SC_ERR_INVALID, "--opt %.80s: known are mtu=BYTES and icc=true|false", option);
+}
+
+/* Range and gateway, once there is a subnet. */
+static int
+fill_in(const struct sc_network_ask *ask, struct sc_network *out, struct sc_err *err)
+{
+    out->range = out->subnet;
+    if (out->subnet.prefix > 30)
+        return sc_err_set(err, SC_ERR_INVALID, "--subnet %s: it has no room for a gateway and a container",
+                          ask->subnet);
+    if (ask->ip_range) {
+        if (sc_subnet_parse(ask->ip_range, &out->range, err) < 0)
+            return sc_err_wrap(err, "--ip-range");
+        if (!sc_subnet_has(&out->subnet, out->range.base) || out->range.prefix < out->subnet.prefix)
+            return sc_err_set(err, SC_ERR_INVALID, "--ip-range %s is not inside the subnet %s", ask->ip_range,
+                              ask->subnet);
+    }
+    out->gateway = out->subnet.base + 1;
+    if (!ask->gateway)
+        return 0;
+    if (sc_address_parse(ask->gateway, &out->gateway, err) < 0)
+        return sc_err_wrap(err, "--gateway");
+    if (!sc_subnet_has(&out->subnet, out->gateway) || out->gateway == out->subnet.base ||
+        out->gateway == sc_subnet_last(&out->subnet))
+        return sc_err_set(err, SC_ERR_INVALID, "--gateway %s is no host of the subnet %s", ask->gateway, ask->subnet);
+    return 0;
+}
+
+int
+sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
+{
+    *out = (struct sc_network){.name = sc_arena_strdup(arena, ask->name), .is_internal = ask->is_internal};
+    if (check_name(ask->name, err) < 0)
+        return -1;
+    if (!ask->subnet && (ask->gateway || ask->ip_range))
+        return sc_err_set(err, SC_ERR_INVALID, "--gateway and --ip-range need --subnet");
+    for (size_t i = 0; i < ask->options.count; i++) {
+        sc_strv_add(&out->options, arena, ask->options.items[i]);
+        if (apply_option(ask->options.items[i], out, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < ask->labels.count; i++)
+        sc_strv_add(&out->labels, arena, ask->labels.items[i]);
+    if (ask->subnet && sc_subnet_parse(ask->subnet, &out->subnet, err) < 0)
+        return sc_err_wrap(err, "--subnet");
+    if (ask->subnet && fill_in(ask, out, err) < 0)
+        return -1;
+    return sc_arena_check(arena, err);
+}
+
+/* ---- the directory ---------------------------------------------------------------------------------------------- */
+
+static int
+open_dir(const struct sc_net *net, bool is_locked, struct sc_err *err)
+{
+    sc_cleanup_fd dir = -1;
+
+    if (sc_dir_make_at(net->data_fd, SC_NET_DIR, 0711, err) < 0)
+        return -1;
+    dir = sc_dir_open_at(net->data_fd, SC_NET_DIR, err);
+    if (dir >= 0 && is_locked && flock(dir, LOCK_EX) < 0)
+        return sc_err_errno(err, errno, "lock the directory of networks");
+    return sc_steal_fd(&dir);
+}
+
+static int
+read_one(int dir, const char *file, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_file_read_at(dir, file, RECORD_MAX, &text, err) < 0)
+        return -1;
+    return sc_network_decode(sc_buf_str(&text), text.len, arena, out, err) < 0 ? sc_err_wrap(err, "read \"%s\"", file)
+                                                                               : 0;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct sc_network *)a)->name, ((const struct sc_network *)b)->name);
+}
+
+static int
+list_dir(int dir_fd, struct sc_arena *arena, struct sc_network_list *out, struct sc_err *err)
+{
+    int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
+    size_t capacity = 0;
+    struct dirent *item;
+
+    *out = (struct sc_network_list){.items = NULL};
+    if (!dir) {
+        sc_closep(&copy);
+        return sc_err_errno(err, errno, "read the directory of networks");
+    }
+    while ((item = readdir(dir)) != NULL) {
+        if (item->d_name[0] == '.' || !sc_str_ends(item->d_name, ".json"))
+            continue;
+        if (out->count == capacity) {
+            struct sc_network *items = SC_ARENA_ARRAY(arena, struct sc_network, capacity ? capacity * 2 : 8);
+
+            if (!items)
+                return sc_err_nomem(err);
+            if (out->count > 0)
+                memcpy(items, out->items, out->count * sizeof(*items));
+            out->items = items;
+            capacity = capacity ? capacity * 2 : 8;
+        }
+        if (read_one(dir_fd, item->d_name, arena, &out->items[out->count], err) < 0)
+            return -1;
+        out->count++;
+    }
+    if (out->count > 0)
+        qsort(out->items, out->count, sizeof(*out->items), by_name);
+    return 0;
+}
+
+int
+sc_network_list(const struct sc_net *net, struct sc_arena *arena, struct sc_network_list *out, struct sc_err *err)
+{
+    sc_cleanup_fd dir = open_dir(net, false, err);
+
+    return dir < 0 ? -1 : list_dir(dir, arena, out, err);
+}
+
+/* ---- create ---------------------------------------------------------------------------------------------------------
+ */
+
+static const char *
+overlaps(const struct sc_subnet *subnet, const struct sc_network_list *networks, const struct sc_subnets *routes,
+         char text[SC_NET_CIDR_MAX])
+{
+    for (size_t i = 0; i < networks->count; i++) {
+        if (sc_subnets_overlap(subnet, &networks->items[i].subnet)) {
+            sc_subnet_format(&networks->items[i].subnet, text);
+            return networks->items[i].name;
+        }
+    }
+    for (size_t i = 0; i < routes->count; i++) {
+        if (sc_subnets_overlap(subnet, &routes->items[i])) {
+            sc_subnet_format(&routes->items[i], text);
+            return "";
+        }
+    }
+    return NULL;
+}
+
+static int
+choose_subnet(const struct sc_network_ask *ask, const struct sc_network_list *networks, struct sc_arena *arena,
+              struct sc_network *out, struct sc_err *err)
+{
+    struct sc_subnets routes;
+    char text[SC_NET_CIDR_MAX];
+
+    if (sc_host_routes(arena, &routes, err) < 0)
+        return -1;
+    if (ask->subnet) {
+        const char *holder = overlaps(&out->subnet, networks, &routes, text);
+
+        if (!holder)
+            return 0;
+        return *holder ? sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps %s of network \"%s\"", ask->subnet, text,
+                                    holder)
+                       : sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps the host's route to %s", ask->subnet, text);
+    }
+    for (size_t i = 0; sc_subnet_pool(i, &out->subnet); i++) {
+        if (!overlaps(&out->subnet, networks, &routes, text))
+            return fill_in(ask, out, err);
+    }
+    sc_err_set(err, SC_ERR_EXISTS, "every subnet that networks get by default overlaps a route or another network");
+    return sc_err_remedy(err, "give a --subnet, or remove networks that are not used (sc network prune)");
+}
+
+static int
+create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *ask, struct sc_arena *arena,
+              struct sc_network *out, struct sc_err *err)
+{
+    char file[FILE_MAX], id[SC_ID_LEN + 1];
+    struct sc_network_list all;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    (void)net;
+    if (list_dir(dir, arena, &all, err) < 0)
+        return -1;
+    for (size_t i = 0; i < all.count; i++) {
+        if (strcmp(all.items[i].name, ask->name) == 0)
+            return sc_err_set(err, SC_ERR_EXISTS, "network with name \"%s\" already exists", ask->name);
+    }
+    if (choose_subnet(ask, &all, arena, out, err) < 0 || sc_id_random(id, err) < 0)
+        return -1;
+    out->id = sc_arena_strdup(arena, id);
+    out->bridge = strcmp(ask->name, SC_NET_DEFAULT) == 0 ? sc_arena_strdup(arena, SC_NET_DEFAULT)
+                                                         : sc_arena_printf(arena, "sc-%.*s", ID_SHORT_LEN, id);
+    out->created_at = sc_time_now();
+    if (sc_arena_check(arena, err) < 0 || sc_network_encode(out, &text, err) < 0)
+        return -1;
+    (void)snprintf(file, sizeof(file), "%s.json", ask->name);
+    return sc_file_replace_at(dir, file, text.data, text.len, 0600, SC_DURABLE, err);
+}
+
+int
+sc_network_create(const struct sc_net *net, const struct sc_network_ask *ask, struct sc_arena *arena,
+                  struct sc_network *out, struct sc_err *err)
+{
+    sc_cleanup_fd dir = -1;
+
+    if (sc_network_resolve(ask, arena, out, err) < 0)
+        return -1;
+    dir = open_dir(net, true, err);
+    return dir < 0 ? -1 : create_locked(net, dir, ask, arena, out, err);
+}
+
+/* ---- find, remove
+ * ------------------------------------------------------------------------------------------------------ */
+
+static int
+find_by_id(int dir, const char *name, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
+{
+    struct sc_network_list all;
+    const struct sc_network *found = NULL;
+
+    if (list_dir(dir, arena, &all, err) < 0)
+        return -1;
+    for (size_t i = 0; i < all.count && *name; i++) {
+        if (!sc_str_starts(all.items[i].id, name))
+            continue;
+        if (found)
+            return sc_err_set(err, SC_ERR_INVALID, "network \"%s\" is ambiguous: more than one id begins so", name);
+        found = &all.items[i];
+    }
+    if (!found)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "no such network: \"%.80s\"", name);
+    *out = *found;
+    return 0;
+}
+
+int
+sc_network_find(const struct sc_net *net, const char *name, struct sc_arena *arena, struct sc_network *out,
+                struct sc_err *err)
+{
+    struct sc_network_ask ask = {.name = (char *)(uintptr_t)SC_NET_DEFAULT};
+    bool is_default = strcmp(name, "bridge") == 0 || strcmp(name, SC_NET_DEFAULT) == 0;
+    sc_cleanup_fd dir = open_dir(net, false, err);
+    struct sc_err why = SC_ERR_INIT;
+    char file[FILE_MAX];
+
+    if (dir < 0)
+        return -1;
+    if (strlen(name) <= SC_NET_NAME_MAX && !strchr(name, '/')) {
+        (void)snprintf(file, sizeof(file), "%s.json", is_default ? SC_NET_DEFAULT : name);
+        if (read_one(dir, file, arena, out, &why) == 0)
+            return 0;
+        if (why.errnum != ENOENT) {
+            *err = why;
+            return -1;
+        }
+    }
+    if (!is_default)
+        return find_by_id(dir, name, arena, out, err);
+    why = (struct sc_err)SC_ERR_INIT;
+    if (sc_network_create(net, &ask, arena, out, &why) == 0)
+        return 0;
+    /* another start was faster */
+    if (read_one(dir, file, arena, out, err) == 0)
+        return 0;
+    *err = why;
+    return sc_err_wrap(err, "make the default network \"%s\"", SC_NET_DEFAULT);
+}
+
+int
+sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
+{
+    sc_cleanup_fd dir = open_dir(net, true, err);
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_strv leases = {.items = NULL};
+    char path[sizeof(SC_LEASE_NET) + SC_NET_NAME_MAX + 1], file[FILE_MAX];
+
+    if (dir < 0 || sc_network_leases(net, network, &arena, &leases, err) < 0)
+        return -1;
+    for (size_t i = 0; i < leases.count; i++) {
+        const char *space = strchr(leases.items[i], ' ');
+        char owner[SC_ID_LEN + 1] = "";
+
+        if (space)
+            (void)snprintf(owner, sizeof(owner), "%s", space + 1);
+        if (owner[0] && net->is_alive(owner, net->data))
+            return sc_err_set(err, SC_ERR_BUSY, "network \"%s\" has active endpoints: container %.12s is on it",
+                              network->name, owner);
+    }
+    if (sc_undo_link(network->bridge, err) < 0)
+        return -1;
+    (void)snprintf(file, sizeof(file), "%s.json", network->name);
+    if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "remove network \"%s\"", network->name);
+    (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, network->name);
+    if (sc_tree_remove_at(net->run_fd, path, err) < 0)
+        return -1;
+    return sc_firewall_replace(net, err);
+}

@@ -1,0 +1,62 @@
+/* <data>/network/NAME.json: a network as text. Pure. */
+#include <string.h>
+
+#include "base/json.h"
+#include "net/net-priv.h"
+
+#define WHERE "network"
+
+int
+sc_network_encode(const struct sc_network *network, struct sc_buf *out, struct sc_err *err)
+{
+    char subnet[SC_NET_CIDR_MAX], range[SC_NET_CIDR_MAX], gateway[SC_NET_ADDRESS_MAX], created[SC_TIME_MAX];
+    sc_cleanup_json root = NULL;
+    json_t *labels = json_array(), *options = json_array();
+
+    sc_subnet_format(&network->subnet, subnet);
+    sc_subnet_format(&network->range, range);
+    sc_address_format(network->gateway, gateway);
+    sc_time_format(network->created_at, created);
+    for (size_t i = 0; i < network->labels.count; i++)
+        (void)json_array_append_new(labels, json_string(network->labels.items[i]));
+    for (size_t i = 0; i < network->options.count; i++)
+        (void)json_array_append_new(options, json_string(network->options.items[i]));
+    root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:o, s:o}", "name", network->name, "id",
+                     network->id, "bridge", network->bridge, "created", created, "subnet", subnet, "range", range,
+                     "gateway", gateway, "internal", network->is_internal, "noIcc", network->forbids_icc, "mtu",
+                     network->mtu, "labels", labels, "options", options);
+    return root ? sc_json_dump(root, out, err) : sc_err_nomem(err);
+}
+
+int
+sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
+{
+    sc_cleanup_json root = NULL;
+    char *subnet = NULL, *range = NULL, *gateway = NULL, *created = NULL;
+    int64_t mtu = 0;
+
+    *out = (struct sc_network){.name = NULL};
+    if (sc_json_parse(text, len, WHERE, &root, err) < 0 ||
+        sc_json_get_str(root, "name", WHERE, arena, &out->name, err) < 0 ||
+        sc_json_get_str(root, "id", WHERE, arena, &out->id, err) < 0 ||
+        sc_json_get_str(root, "bridge", WHERE, arena, &out->bridge, err) < 0 ||
+        sc_json_get_str(root, "created", WHERE, arena, &created, err) < 0 ||
+        sc_json_get_str(root, "subnet", WHERE, arena, &subnet, err) < 0 ||
+        sc_json_get_str(root, "range", WHERE, arena, &range, err) < 0 ||
+        sc_json_get_str(root, "gateway", WHERE, arena, &gateway, err) < 0 ||
+        sc_json_get_bool(root, "internal", WHERE, &out->is_internal, err) < 0 ||
+        sc_json_get_bool(root, "noIcc", WHERE, &out->forbids_icc, err) < 0 ||
+        sc_json_get_i64(root, "mtu", WHERE, &mtu, err) < 0 ||
+        sc_json_get_strv(root, "labels", WHERE, arena, &out->labels, err) < 0 ||
+        sc_json_get_strv(root, "options", WHERE, arena, &out->options, err) < 0)
+        return -1;
+    if (!out->name || !out->id || !out->bridge || !created || !subnet || !range || !gateway)
+        return sc_err_set(err, SC_ERR_INVALID, "network: a member is missing");
+    out->mtu = (int)mtu;
+    if (strlen(out->id) != SC_ID_LEN || strlen(out->bridge) >= SC_NET_LINK_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "network: a damaged record");
+    if (sc_time_parse(created, &out->created_at, err) < 0 || sc_subnet_parse(subnet, &out->subnet, err) < 0 ||
+        sc_subnet_parse(range, &out->range, err) < 0)
+        return -1;
+    return sc_address_parse(gateway, &out->gateway, err);
+}

@@ -1,0 +1,192 @@
+/* What a network needs on the host, made once and looked at with each start: table, forwarding, bridge. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netlink.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net-priv.h"
+
+#define ROUNDS 8 /* of making the table again while others take ports */
+
+/* ---- table --------------------------------------------------------------------------------------------------------
+ */
+
+static void
+count_rule(const void *message, void *user)
+{
+    (void)message;
+    ++*(size_t *)user;
+}
+
+/* Some program may have deleted the table, or have emptied its chains. */
+static int
+has_rules(bool *out, struct sc_err *err)
+{
+    sc_cleanup_buf request = SC_BUF_INIT;
+    size_t count = 0, at = sc_nl_nft(&request, NFT_MSG_GETRULE, NLM_F_DUMP);
+    int result;
+
+    sc_nl_attr_str(&request, NFTA_RULE_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(&request, NFTA_RULE_CHAIN, "forward");
+    sc_nl_end(&request, at);
+    if (sc_buf_check(&request, err) < 0)
+        return -1;
+    result = sc_nl_dump(NETLINK_NETFILTER, request.data, request.len, count_rule, &count);
+    if (result < 0 && result != -ENOENT) {
+        if (result != -EPROTONOSUPPORT && result != -EOPNOTSUPP && result != -EINVAL)
+            return sc_err_errno(err, -result, "look at nftables' table inet sc");
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel has no nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET)");
+        return sc_err_remedy(err, "load the module nf_tables, or use --network none or host");
+    }
+    *out = count > 0;
+    return 0;
+}
+
+static int
+send_table(const struct sc_network_list *networks, const struct sc_ports *ports, const uint32_t *targets,
+           struct sc_err *err)
+{
+    sc_cleanup_buf batch = SC_BUF_INIT;
+    int result;
+
+    sc_firewall_encode(networks, ports, targets, &batch);
+    if (sc_buf_check(&batch, err) < 0)
+        return -1;
+    result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, 0);
+    if (result == 0)
+        return 0;
+    sc_err_errno(err, -result, "make nftables' table inet sc");
+    return result == -ENOENT || result == -EOPNOTSUPP
+               ? sc_err_remedy(err, "the kernel must have nft_nat, nft_masq, nft_ct and nft_fib_inet")
+               : -1;
+}
+
+/* A port that is taken meanwhile adds its element itself, unless it was too early for the old table and is in no new
+ * one: so until the leases are the same before and after. The lock keeps those away that give ports back. */
+int
+sc_firewall_replace(const struct sc_net *net, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_network_list networks;
+    struct sc_err absent = SC_ERR_INIT;
+    struct sc_ports ports, now;
+    uint32_t *targets, *ignored;
+    sc_cleanup_fd lock = -1;
+
+    if (sc_dir_make_at(net->run_fd, SC_LEASE_PORT, 0700, err) < 0)
+        return -1;
+    lock = sc_dir_open_at(net->run_fd, SC_LEASE_PORT, &absent);
+    if (lock < 0 || flock(lock, LOCK_EX) < 0 || sc_port_leases(net, NULL, &arena, &ports, &targets, err) < 0)
+        return lock < 0 ? -1 : sc_err_wrap(err, "lock the leases of ports");
+    for (int i = 0; i < ROUNDS; i++) {
+        if (sc_network_list(net, &arena, &networks, err) < 0 || send_table(&networks, &ports, targets, err) < 0 ||
+            sc_port_leases(net, NULL, &arena, &now, &ignored, err) < 0)
+            return -1;
+        if (now.count == ports.count &&
+            (now.count == 0 || memcmp(now.items, ports.items, now.count * sizeof(*now.items)) == 0))
+            return 0;
+        ports = now;
+        targets = ignored;
+    }
+    return 0;
+}
+
+int
+sc_firewall_ensure(const struct sc_net *net, struct sc_err *err)
+{
+    bool is_there = false;
+
+    if (has_rules(&is_there, err) < 0)
+        return -1;
+    return is_there ? 0 : sc_firewall_replace(net, err);
+}
+
+static int
+add_to_table(const struct sc_network *network, struct sc_err *err)
+{
+    sc_cleanup_buf batch = SC_BUF_INIT;
+    int result;
+
+    sc_nl_batch_begin(&batch);
+    sc_firewall_add_network(network, &batch);
+    sc_nl_batch_end(&batch);
+    if (sc_buf_check(&batch, err) < 0)
+        return -1;
+    result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, 0);
+    return result < 0 ? sc_err_errno(err, -result, "add network \"%s\" to table inet sc", network->name) : 0;
+}
+
+/* ---- bridge ---------------------------------------------------------------------------------------------------------
+ */
+
+static bool
+is_up(const char *name)
+{
+    struct ifreq ask = {.ifr_ifindex = 0};
+    sc_cleanup_fd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", name);
+    return sock >= 0 && ioctl(sock, SIOCGIFFLAGS, &ask) == 0 && (ask.ifr_flags & IFF_UP) != 0;
+}
+
+/* A kernel parameter of this network namespace. */
+static int
+switch_on(const char *path, struct sc_err *err)
+{
+    sc_cleanup_buf now = SC_BUF_INIT;
+
+    if (sc_file_read_at(AT_FDCWD, path, SC_NUM_MAX, &now, err) < 0) /* lint: the kernel's own */
+        return -1;
+    if (sc_buf_str(&now)[0] == '1')
+        return 0;
+    return sc_file_write_at(AT_FDCWD, path, "1", err); /* lint: the kernel's own */
+}
+
+static int
+make_bridge(const struct sc_network *network, struct sc_err *err)
+{
+    sc_cleanup_buf make = SC_BUF_INIT, up = SC_BUF_INIT;
+    char path[64];
+    unsigned index;
+    int result;
+
+    sc_link_bridge(network, &make);
+    if (sc_buf_check(&make, err) < 0)
+        return -1;
+    result = sc_nl_send(NETLINK_ROUTE, make.data, make.len, EEXIST);
+    if (result == -EOPNOTSUPP)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel cannot make bridges (CONFIG_BRIDGE)");
+    if (result < 0)
+        return sc_err_errno(err, -result, "make bridge \"%s\"", network->bridge);
+    index = sc_nl_link_index(network->bridge);
+    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", network->bridge);
+    if (switch_on(path, err) < 0)
+        return -1;
+    /* Up comes last: a bridge that is up is complete. */
+    sc_link_bridge_up(network, index, &up);
+    if (sc_buf_check(&up, err) < 0)
+        return -1;
+    result = sc_nl_send(NETLINK_ROUTE, up.data, up.len, EEXIST);
+    return result < 0 ? sc_err_errno(err, -result, "bring up bridge \"%s\"", network->bridge) : 0;
+}
+
+int
+sc_network_up(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
+{
+    if (sc_firewall_ensure(net, err) < 0)
+        return -1;
+    if (is_up(network->bridge))
+        return 0;
+    if (add_to_table(network, err) < 0)
+        return -1;
+    if (!network->is_internal && switch_on("/proc/sys/net/ipv4/ip_forward", err) < 0)
+        return sc_err_wrap(err, "forward packets");
+    return make_bridge(network, err);
+}

@@ -1,0 +1,189 @@
+/* Requests as the kernel reads them: lengths, nesting, what is filled in later. */
+#include <linux/if_link.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <netinet/in.h>
+
+#include "net/net-priv.h"
+#include "test.h"
+
+static struct sc_err err;
+
+static struct sc_endpoint
+endpoint(void)
+{
+    static char name[] = "web", bridge[] = "sc-0123456789ab";
+    struct sc_endpoint e = {.address = 0x0a000002, .link = "scv0123456789ab"};
+
+    assert_ok(sc_subnet_parse("10.0.0.0/24", &e.network.subnet, &err));
+    e.network.range = e.network.subnet;
+    e.network.gateway = 0x0a000001;
+    e.network.name = name;
+    e.network.bridge = bridge;
+    e.network.mtu = 1400;
+    sc_mac_of(e.address, e.mac);
+    return e;
+}
+
+/* How many messages there are; each must end where the next begins. */
+static size_t
+messages(const struct sc_buf *data)
+{
+    size_t at = 0, count = 0;
+    struct nlmsghdr head;
+
+    for (; at < data->len; at += NLMSG_ALIGN(head.nlmsg_len), count++) {
+        memcpy(&head, data->data + at, sizeof(head));
+        assert_true(head.nlmsg_len >= sizeof(head));
+        assert_int_equal(head.nlmsg_seq, at + 1);
+        assert_true(head.nlmsg_flags & NLM_F_REQUEST);
+    }
+    assert_int_equal(at, data->len);
+    return count;
+}
+
+static const struct nlattr *
+find(const char *data, size_t len, uint16_t type)
+{
+    for (size_t at = 0; at + NLA_HDRLEN <= len;) {
+        const struct nlattr *attr = (const void *)(data + at);
+
+        assert_true(attr->nla_len >= NLA_HDRLEN && at + attr->nla_len <= len);
+        if ((attr->nla_type & NLA_TYPE_MASK) == type)
+            return attr;
+        at += NLA_ALIGN(attr->nla_len);
+    }
+    return NULL;
+}
+
+static const struct nlattr *
+inside(const struct nlattr *nest, size_t skip, uint16_t type)
+{
+    const struct nlattr *found;
+
+    assert_non_null(nest);
+    found = find((const char *)nest + NLA_HDRLEN + skip, nest->nla_len - NLA_HDRLEN - skip, type);
+    assert_non_null(found);
+    return found;
+}
+
+static void
+test_veth(void **state)
+{
+    struct sc_endpoint e = endpoint();
+    sc_cleanup_buf data = SC_BUF_INIT;
+    struct sc_link_offsets at;
+    const struct nlattr *info, *peer, *pid, *master;
+    size_t first = sizeof(struct nlmsghdr) + sizeof(struct ifinfomsg);
+
+    (void)state;
+    sc_link_veth(&e, &data, &at);
+    assert_int_equal(messages(&data), 1);
+    master = find(data.data + first, data.len - first, IFLA_MASTER);
+    assert_ptr_equal((const char *)master + NLA_HDRLEN, data.data + at.index_at);
+    info = find(data.data + first, data.len - first, IFLA_LINKINFO);
+    assert_string_equal((const char *)inside(info, 0, IFLA_INFO_KIND) + NLA_HDRLEN, "veth");
+    peer = inside(inside(info, 0, IFLA_INFO_DATA), 0, VETH_INFO_PEER);
+    assert_string_equal((const char *)inside(peer, sizeof(struct ifinfomsg), IFLA_IFNAME) + NLA_HDRLEN, "eth0");
+    assert_memory_equal((const char *)inside(peer, sizeof(struct ifinfomsg), IFLA_ADDRESS) + NLA_HDRLEN, e.mac, 6);
+    pid = inside(peer, sizeof(struct ifinfomsg), IFLA_NET_NS_PID);
+    assert_ptr_equal((const char *)pid + NLA_HDRLEN, data.data + at.pid_at);
+
+    /* icc=false: a second message isolates the port */
+    sc_buf_clear(&data);
+    e.network.forbids_icc = true;
+    sc_link_veth(&e, &data, &at);
+    assert_int_equal(messages(&data), 2);
+}
+
+static void
+test_address(void **state)
+{
+    struct sc_endpoint e = endpoint();
+    sc_cleanup_buf data = SC_BUF_INIT;
+    struct sc_link_offsets at;
+    uint32_t index = 7;
+    const struct ifaddrmsg *body;
+
+    (void)state;
+    sc_link_address(&e, &data, &at);
+    assert_int_equal(messages(&data), 3); /* up, address, route */
+    memcpy(data.data + at.index_at, &index, sizeof(index));
+    body = (const void *)(data.data + at.index_at - offsetof(struct ifaddrmsg, ifa_index));
+    assert_int_equal(body->ifa_family, AF_INET);
+    assert_int_equal(body->ifa_prefixlen, 24);
+    assert_int_equal(body->ifa_index, 7);
+    sc_buf_clear(&data);
+    e.network.is_internal = true;
+    sc_link_address(&e, &data, &at);
+    assert_int_equal(messages(&data), 2); /* no way out */
+}
+
+static void
+test_table(void **state)
+{
+    struct sc_endpoint e = endpoint();
+    struct sc_port item = {.host_port = 8080, .port = 80, .proto = IPPROTO_TCP};
+    struct sc_network_list networks = {.items = &e.network, .count = 1}, none = {.items = NULL};
+    struct sc_ports ports = {.items = &item, .count = 1}, no_ports = {.items = NULL};
+    sc_cleanup_buf whole = SC_BUF_INIT, empty = SC_BUF_INIT, key = SC_BUF_INIT;
+    struct nlmsghdr head;
+
+    (void)state;
+    sc_firewall_encode(&none, &no_ports, NULL, &empty);
+    sc_firewall_encode(&networks, &ports, &e.address, &whole);
+    /* bridges, icc, both ends of sources; ports */
+    assert_int_equal(messages(&whole), messages(&empty) + 5);
+    memcpy(&head, whole.data, sizeof(head));
+    assert_int_equal(head.nlmsg_type, NFNL_MSG_BATCH_BEGIN);
+    memcpy(&head, whole.data + whole.len - sizeof(head) - sizeof(struct nfgenmsg), sizeof(head));
+    assert_int_equal(head.nlmsg_type, NFNL_MSG_BATCH_END);
+
+    sc_firewall_key(&item, &key);
+    assert_string_equal(sc_buf_str(&key), "ports 060000001f900000");
+    sc_buf_clear(&key);
+    item.host_address = 0x7f000001;
+    sc_firewall_key(&item, &key);
+    assert_string_equal(sc_buf_str(&key), "ports_at 7f000001060000001f900000");
+}
+
+static void
+test_undo(void **state)
+{
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_port item = {.host_port = 8080, .port = 80, .proto = IPPROTO_TCP};
+    struct sc_endpoint e = endpoint();
+    struct sc_net_ask ask;
+
+    (void)state;
+    e.ports = (struct sc_ports){.items = &item, .count = 1};
+    assert_ok(sc_endpoint_packets(&net, &e, id, &arena, &ask, &err));
+    assert_string_equal(ask.undo,
+                        "link-remove scv0123456789ab\n"
+                        "port-release /run/sc/lease/port/tcp,0.0.0.0,8080%20"
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%20ports%20060000001f900000\n"
+                        "hosts-remove /run/sc/lease/net/web%20/var/lib/sc/container%20"
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
+                        "lease-release /run/sc/lease/net/web/10.0.0.2%20"
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
+    assert_string_equal(ask.publish->shell, "nft add element inet sc ports '{ tcp . 8080 : 10.0.0.2 . 80 }'");
+    assert_string_equal(ask.inside->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "
+                                           "ip route add default via 10.0.0.1");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_veth),
+        cmocka_unit_test(test_address),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_undo),
+    };
+
+    return RUN_TESTS(tests);
+}
