@@ -71,7 +71,8 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info, sc_cmd_version, sc_cmd_help, sc_cmd_pull,
     sc_cmd_push, sc_cmd_login, sc_cmd_logout, sc_cmd_manifest_inspect, sc_cmd_manifest_create, sc_cmd_manifest_push,
     sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune, sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls,
-    sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect, sc_cmd_volume_prune;
+    sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls,
+    sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_port;
 
 /* One invocation. */
 struct sc_cli {
@@ -168,6 +169,13 @@ int sc_value_uts(void *ns_choice, const char *value, struct sc_arena *arena, str
 int sc_value_userns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_publish(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_expose(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_add_host(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_ip(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_mac(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_dns_word(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_explain(void *explain, const char *value, struct sc_arena *arena, struct sc_err *err);
 /* to is the whole struct sc_create_options */

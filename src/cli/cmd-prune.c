@@ -248,6 +248,39 @@ prune_volumes(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
     return 0;
 }
 
+/* ---- networks --------------------------------------------------------------------------------------------------- */
+
+static int
+prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
+{
+    struct sc_network_list list = {.items = NULL};
+    bool has_title = false;
+    struct sc_net net;
+
+    sc_engine_net(&cli->engine, &net);
+    if (sc_network_list(&net, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        if (strcmp(list.items[i].name, SC_NET_DEFAULT) == 0 ||
+            !is_chosen(prune, &list.items[i].labels, list.items[i].created_at))
+            continue;
+        if (sc_network_remove(&net, &list.items[i], &one) < 0) {
+            if (one.kind != SC_ERR_BUSY)
+                sc_print_err(&one);
+            continue;
+        }
+        if (!has_title)
+            (void)printf("Deleted Networks:\n");
+        has_title = true;
+        (void)printf("%s\n", list.items[i].name);
+    }
+    if (has_title)
+        (void)putchar('\n');
+    return 0;
+}
+
 /* ---- commands -----------------------------------------------------------------------------------------------------
  */
 
@@ -313,6 +346,19 @@ run_volume(struct sc_cli *cli, struct sc_err *err)
 }
 
 static int
+run_network(struct sc_cli *cli, struct sc_err *err)
+{
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+    bool goes_on;
+
+    if (begin(cli, &options, &prune, "WARNING! This will remove all networks that no container is on.", &goes_on, err) <
+        0)
+        return -1;
+    return goes_on ? prune_networks(cli, &prune, err) : 0;
+}
+
+static int
 run_system(struct sc_cli *cli, struct sc_err *err)
 {
     struct prune_options options = {.all = false};
@@ -320,13 +366,14 @@ run_system(struct sc_cli *cli, struct sc_err *err)
     bool goes_on;
 
     if (begin(cli, &options, &prune,
-              "WARNING! This will remove:\n  - all stopped containers\n  - images that no container has", &goes_on,
-              err) < 0)
+              "WARNING! This will remove:\n  - all stopped containers\n  - networks that no container is on\n  - "
+              "images that no container has",
+              &goes_on, err) < 0)
         return -1;
     if (!goes_on)
         return 0;
-    if (prune_containers(cli, &prune, err) < 0 || prune_images(cli, &prune, options.all, err) < 0 ||
-        (options.volumes && prune_volumes(cli, &prune, err) < 0))
+    if (prune_containers(cli, &prune, err) < 0 || prune_networks(cli, &prune, err) < 0 ||
+        prune_images(cli, &prune, options.all, err) < 0 || (options.volumes && prune_volumes(cli, &prune, err) < 0))
         return -1;
     print_freed(&prune);
     return 0;
@@ -354,6 +401,14 @@ const struct sc_command sc_cmd_volume_prune = {
     .help = "Remove volumes that no container has",
     .options = volume_table,
     .run = run_volume,
+};
+
+const struct sc_command sc_cmd_network_prune = {
+    .name = "network prune",
+    .synopsis = "[OPTIONS]",
+    .help = "Remove networks that no container is on",
+    .options = container_table,
+    .run = run_network,
 };
 
 const struct sc_command sc_cmd_system_prune = {

@@ -245,6 +245,8 @@ network_of(const struct sc_container *c)
         return json_sprintf("container:%s", c->options.network.value);
     case SC_NS_PATH:
         return json_sprintf("ns:%s", c->options.network.value);
+    case SC_NS_BRIDGE:
+        return json_string(c->options.network.value);
     default:
         return json_string("none");
     }
@@ -265,14 +267,16 @@ label_map(const struct sc_strv *labels)
 }
 
 static json_t *
-row_of(const struct sc_container *c, const struct ps_options *options, int64_t now)
+row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, int64_t now)
 {
-    sc_cleanup_buf status = SC_BUF_INIT;
+    sc_cleanup_buf status = SC_BUF_INIT, ports = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT; /* it ends at this moment, perhaps */
     char since[SC_HUMAN_MAX], created[SC_HUMAN_MAX];
     int volumes;
     json_t *row = json_object();
 
     sc_human_status(c, now, &status);
+    (void)!sc_engine_ports_text(engine, c, &ports, &ignored);
     sc_human_duration(now - c->created_at, since);
     sc_human_time(c->created_at, created);
     (void)json_object_set_new(row, "Command", command_of(c, options->no_trunc));
@@ -287,7 +291,7 @@ row_of(const struct sc_container *c, const struct ps_options *options, int64_t n
     (void)json_object_set_new(row, "LocalVolumes", json_sprintf("%d", volumes));
     (void)json_object_set_new(row, "Names", json_string(c->name));
     (void)json_object_set_new(row, "Networks", network_of(c));
-    (void)json_object_set_new(row, "Ports", json_string(""));
+    (void)json_object_set_new(row, "Ports", text_of(&ports));
     (void)json_object_set_new(row, "RunningFor", json_sprintf("%s ago", since));
     (void)json_object_set_new(row, "Size", json_string("0B"));
     (void)json_object_set_new(row, "State", json_string(state_name(c)));
@@ -320,7 +324,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     now = sc_time_now();
     for (size_t i = 0; i < list.count && (options.last < 0 || json_array_size(rows) < (size_t)options.last); i++) {
         if (is_shown(&list.items[i], &options.filters, &cli->arena))
-            (void)json_array_append_new(rows, row_of(&list.items[i], &options, now));
+            (void)json_array_append_new(rows, row_of(&cli->engine, &list.items[i], &options, now));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     return sc_list_print(&how, rows, err);

@@ -167,7 +167,7 @@ static const struct {
     {"log-driver", "json-file none"},
     {"log-opt", "max-size= max-file="},
     {"mount", "type=bind,source= type=volume,source= type=tmpfs,target="},
-    {"network", "none host " JOINS},
+    {"network", "none host bridge " JOINS},
     {"pid", "private host " JOINS},
     {"security-opt", "no-new-privileges seccomp= seccomp=unconfined systempaths=unconfined"},
     {"time-offset", "monotonic= boottime="},

@@ -14,7 +14,15 @@
 
 /* What both have: one list, so that neither forgets one. */
 #define CREATE_OPTIONS                                                                                                   \
-    {"attach", 'a', STRV, AT(attach), "stream", "Attach to stdin, stdout or stderr", NULL, NULL},                        \
+    {"add-host",                                                                                                         \
+     0,                                                                                                                  \
+     CALL,                                                                                                               \
+     CREATE(add_hosts),                                                                                                  \
+     "name:address",                                                                                                     \
+     "Name in /etc/hosts; the address may be host-gateway",                                                              \
+     sc_value_add_host,                                                                                                  \
+     NULL},                                                                                                              \
+        {"attach", 'a', STRV, AT(attach), "stream", "Attach to stdin, stdout or stderr", NULL, NULL},                    \
         {"cap-add", 0, CALL, CREATE(cap_add), "name", "Give a capability (ALL: all)", sc_value_cap, NULL},               \
         {"cap-drop", 0, CALL, CREATE(cap_drop), "name", "Take a capability away (ALL: all)", sc_value_cap, NULL},        \
         {"cgroup-parent", 0, STR, CREATE(cgroup_parent), "path", "Parent of the container's cgroup", NULL, NULL},        \
@@ -31,6 +39,11 @@
         {"cpus", 0, CALL, CREATE(nano_cpus), "number", "Number of CPUs, such as 1.5", sc_value_cpus, NULL},              \
         {"cpuset-cpus", 0, CALL, CREATE(cpuset_cpus), "list", "CPUs to run on: 0-3,7", sc_value_cpu_list, NULL},         \
         {"cpuset-mems", 0, CALL, CREATE(cpuset_mems), "list", "Memory nodes to use: 0,1", sc_value_cpu_list, NULL},      \
+        {"dns", 0, CALL, CREATE(dns), "address", "Name server of the container", sc_value_dns, NULL},                    \
+        {"dns-option",      0,        CALL, CREATE(dns_options), "option", "Resolver option, such as ndots:2",           \
+         sc_value_dns_word, "dns-opt"},                                                                                  \
+        {"dns-search",      0,   CALL, CREATE(dns_search), "domain", "Domain to search names in; \".\": none",           \
+         sc_value_dns_word, NULL},                                                                                       \
         {"detach-keys",        0,   CALL, CREATE(detach_keys), "keys", "Keys that detach (default ctrl-p,ctrl-q)",       \
          sc_value_detach_keys, NULL},                                                                                    \
         {"device",        0,   CALL, AT(create), "device", "Give a device of the host: HOST[:CONTAINER][:rwm]",          \
@@ -48,17 +61,20 @@
          "Say what the kernel is told, step by step, and why; sh: print a script that does the same",                    \
          sc_value_explain,                                                                                               \
          NULL},                                                                                                          \
+        {"expose", 0, CALL, CREATE(expose), "port[/proto]", "Port that -P publishes", sc_value_expose, NULL},            \
         {"gidmap", 0, CALL, CREATE(gid_maps), "map", "Map group ids: CONTAINER:HOST:COUNT", sc_value_id_map, NULL},      \
         {"group-add", 0, STRV, CREATE(group_add), "group", "Add a supplementary group", NULL, NULL},                     \
         {"hostname", 'h', STR, CREATE(hostname), "name", "Host name of the container", NULL, NULL},                      \
         {"init", 0, FLAG, CREATE(init), NULL, "Run a small init that reaps zombies and forwards signals", NULL, NULL},   \
         {"interactive", 'i', FLAG, CREATE(interactive), NULL, "Keep standard input open", NULL, NULL},                   \
+        {"ip", 0, CALL, CREATE(ip), "address", "Address on a network that a user has made", sc_value_ip, NULL},          \
         {"ipc",        0,      CALL,                                                                                     \
          CREATE(ipc),  "mode", "IPC namespace: private, shareable, none, host, container:X or ns:PATH",                  \
          sc_value_ipc, NULL},                                                                                            \
         {"label", 'l', CALL, CREATE(labels), "name[=value]", "Label the container", sc_value_label, NULL},               \
         {"log-driver", 0, CALL, AT(create), "driver", "json-file (default) or none", sc_value_log_driver, NULL},         \
         {"log-opt", 0, CALL, AT(create), "name=value", "max-size=10m, max-file=3", sc_value_log_opt, NULL},              \
+        {"mac-address", 0, CALL, CREATE(mac_address), "mac", "MAC address of the container's link", sc_value_mac, NULL}, \
         {"memory", 'm', CALL, CREATE(memory), "bytes", "Memory limit, such as 256m", sc_value_size, NULL},               \
         {"memory-reservation", 0,   CALL, CREATE(memory_reservation), "bytes", "Memory to keep under pressure",          \
          sc_value_size,        NULL},                                                                                    \
@@ -70,8 +86,16 @@
         {"mount",        0,   CALL, AT(create), "spec", "Mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]",  \
          sc_value_mount, NULL},                                                                                          \
         {"name", 0, STR, CREATE(name), "name", "Name of the container", NULL, NULL},                                     \
-        {"network",        0,    CALL, CREATE(network), "mode", "Network: none (default), host, container:X or ns:PATH", \
-         sc_value_network, "net"},                                                                                       \
+        {"network",                                                                                                      \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(network),                                                                                                \
+         "mode",                                                                                                         \
+         "Network: none (default), host, bridge, one of sc network ls, container:X or ns:PATH",                          \
+         sc_value_network,                                                                                               \
+         "net"},                                                                                                         \
+        {"network-alias", 0, STRV, CREATE(network_aliases), "name", "Further name for neighbours on its network", NULL,  \
+         "net-alias"},                                                                                                   \
         {"oom-kill-disable",                                                                                             \
          0,                                                                                                              \
          FLAG,                                                                                                           \
@@ -88,6 +112,11 @@
          sc_value_pids, NULL},                                                                                           \
         {"platform", 0, STR, CREATE(platform), "platform", "Platform of an image to pull: linux/arm64", NULL, NULL},     \
         {"privileged", 0, FLAG, CREATE(privileged), NULL, "All capabilities and devices, no confinement", NULL, NULL},   \
+        {"publish",        'p',     CALL,                                                                                \
+         CREATE(publish),  "ports", "Publish ports: [ADDRESS:][HOSTPORT:]PORT[/tcp|udp|sctp]",                           \
+         sc_value_publish, NULL},                                                                                        \
+        {"publish-all", 'P', FLAG, CREATE(publish_all), NULL, "Publish all exposed ports on ports that are free",        \
+         NULL,          NULL},                                                                                           \
         {"pull",        0,   CALL, CREATE(pull), "policy", "Pull the image: missing (default), always or never",         \
          sc_value_pull, NULL},                                                                                           \
         {"quiet", 'q', FLAG, CREATE(pull_quiet), NULL, "Show no progress of a pull", NULL, NULL},                        \

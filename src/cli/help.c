@@ -70,7 +70,8 @@ sc_help_all(struct sc_buf *out)
     static const struct {
         const char *group, *title;
     } parts[] = {{NULL, "Commands"},          {"container", "sc container"}, {"image", "sc image"},
-                 {"manifest", "sc manifest"}, {"system", "sc system"},       {"volume", "sc volume"}};
+                 {"manifest", "sc manifest"}, {"network", "sc network"},     {"system", "sc system"},
+                 {"volume", "sc volume"}};
 
     sc_buf_adds(out, "Usage: sc COMMAND [OPTIONS] [ARGUMENTS]\n\nRuns containers, without a daemon.\n");
     for (size_t i = 0; i < SC_ARRAY_LEN(parts); i++) {

@@ -1,4 +1,5 @@
 /* --pid --ipc --uts --userns --cgroupns --network: which namespace. */
+#include <arpa/inet.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -72,9 +73,108 @@ sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, st
 int
 sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    static const char known[] = "none, host, container:NAME or ns:/PATH";
+    static const char known[] = "none, host, bridge, the name of a network, container:NAME or ns:/PATH";
+    struct sc_ns_choice *choice = ns_choice;
+    struct sc_err not_a_word = SC_ERR_INIT;
 
     if (*value == '\0') /* Docker refuses this one */
         return sc_err_set(err, SC_ERR_INVALID, "\"\": must be %s", known);
-    return parse(ns_choice, value, TAKES_NONE | TAKES_JOIN, known, arena, err);
+    if (parse(ns_choice, value, TAKES_NONE | TAKES_JOIN, known, arena, &not_a_word) == 0) {
+        if (choice->mode == SC_NS_NONE)
+            choice->value = sc_arena_strdup(arena, value); /* asked for, not by default */
+        return sc_arena_check(arena, err);
+    }
+    if (strpbrk(value, ":/=,")) {
+        *err = not_a_word;
+        return -1;
+    }
+    *choice =
+        (struct sc_ns_choice){SC_NS_BRIDGE, sc_arena_strdup(arena, strcmp(value, "default") == 0 ? "bridge" : value)};
+    return sc_arena_check(arena, err);
+}
+
+/* -p, checked here so that the error names the flag. */
+int
+sc_value_publish(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_ports ignored = {.items = NULL};
+
+    if (sc_port_parse(value, arena, &ignored, err) < 0)
+        return -1;
+    sc_strv_add(strv, arena, value);
+    return 0;
+}
+
+/* "80" is "80/tcp", as in an image. */
+int
+sc_value_expose(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_ports ports = {.items = NULL};
+
+    if (sc_expose_parse(value, arena, &ports, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ports.count; i++)
+        sc_strv_addf(strv, arena, "%u/%s", ports.items[i].port, sc_proto_name(ports.items[i].proto));
+    return 0;
+}
+
+/* NAME:ADDRESS, NAME:host-gateway */
+int
+sc_value_add_host(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    const char *separator = strpbrk(value, ":=");
+    unsigned char address[16];
+
+    if (!separator || separator == value)
+        return sc_err_set(err, SC_ERR_INVALID, "bad format for add-host: \"%.100s\"", value);
+    if (strcmp(separator + 1, "host-gateway") != 0 && inet_pton(AF_INET, separator + 1, address) != 1 &&
+        inet_pton(AF_INET6, separator + 1, address) != 1)
+        return sc_err_set(err, SC_ERR_INVALID, "invalid IP address in add-host: \"%.100s\"", separator + 1);
+    if (strcspn(value, " \t\n") < (size_t)(separator - value))
+        return sc_err_set(err, SC_ERR_INVALID, "bad format for add-host: \"%.100s\"", value);
+    sc_strv_add(strv, arena, value);
+    return 0;
+}
+
+int
+sc_value_ip(void *text, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    uint32_t ignored;
+
+    if (sc_address_parse(value, &ignored, err) < 0)
+        return -1;
+    *(char **)text = sc_arena_strdup(arena, value);
+    return 0;
+}
+
+int
+sc_value_mac(void *text, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    unsigned char ignored[6];
+
+    if (sc_mac_parse(value, ignored, err) < 0)
+        return -1;
+    *(char **)text = sc_arena_strdup(arena, value);
+    return 0;
+}
+
+int
+sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    unsigned char address[16];
+
+    if (inet_pton(AF_INET, value, address) != 1 && inet_pton(AF_INET6, value, address) != 1)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%.100s\" is not an IP address", value);
+    sc_strv_add(strv, arena, value);
+    return 0;
+}
+
+/* A word of resolv.conf. */
+int
+sc_value_dns_word(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    if (!*value || strpbrk(value, " \t\n"))
+        return sc_err_set(err, SC_ERR_INVALID, "\"%.100s\" is not one word", value);
+    sc_strv_add(strv, arena, value);
+    return 0;
 }

@@ -47,6 +47,13 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     if (sc_check_options(options, err) < 0)
         return -1;
     out->options = *options;
+    /* Ports want a network; a mode that was asked for has a value or another word. */
+    if (options->network.mode == SC_NS_NONE && !options->network.value &&
+        (options->publish.count > 0 || options->publish_all)) {
+        out->options.network = (struct sc_ns_choice){SC_NS_BRIDGE, sc_arena_strdup(arena, "bridge")};
+        if (!out->options.network.value)
+            return sc_err_nomem(err);
+    }
     out->is_rm = options->rm;
     out->created_at = sc_time_now();
     out->status = SC_STATUS_CREATED;

@@ -155,8 +155,8 @@ SC_MUST_CHECK int sc_rootless_read(struct sc_arena *arena, struct sc_rootless *o
 SC_MUST_CHECK int sc_rootless_run(const struct sc_engine *engine, int (*fn)(void *data, struct sc_err *err), void *data,
                                   struct sc_err *err);
 /* sc_spawn_wait for what unpacks layers; without standard input. */
-SC_MUST_CHECK int sc_rootless_spawn(const struct sc_engine *engine, const char *const argv[], const char *const envp[], int out,
-                                    int err_fd, int *status, struct sc_err *err);
+SC_MUST_CHECK int sc_rootless_spawn(const struct sc_engine *engine, const char *const argv[], const char *const envp[],
+                                    int out, int err_fd, int *status, struct sc_err *err);
 /* rm -rf and undo of what may belong to any of the caller's ids. */
 SC_MUST_CHECK int sc_engine_tree_remove(const struct sc_engine *engine, int dir_fd, const char *name,
                                         struct sc_err *err);
@@ -177,7 +177,8 @@ struct sc_device_nodes {
     struct sc_device_node *items;
     size_t count, capacity;
 };
-struct sc_inputs { /* all that is not in the record */
+struct sc_inputs {
+    const struct sc_endpoint *endpoint; /* NULL: on no network */ /* all that is not in the record */
     const struct sc_container *container;
     const struct sc_host *host;
     const char *container_dir, *run_dir, *volume_dir; /* absolute */
@@ -235,6 +236,25 @@ SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struc
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
 SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
+
+/* ---- network.c */
+SC_MUST_CHECK int sc_check_network(const struct sc_create_options *options, struct sc_err *err);
+/* The container's place on its network, for the plan: takes leases unless is_dry. Nothing for none, host and joined
+ * ones. */
+SC_MUST_CHECK int sc_network_prepare(struct sc_engine *engine, const struct sc_container *container, bool is_dry,
+                                     struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
+/* inspect-network.c: NULL with err filled */
+json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
+                            struct sc_err *err);
+json_t *sc_port_bindings(const struct sc_container *container);
+/* Takes the leases back. */
+void sc_network_give_up(const struct sc_start_job *job);
+/* ---- network-names.c: what hosts and resolv.conf say */
+SC_MUST_CHECK int sc_hosts_add(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_buf *hosts,
+                               struct sc_err *err);
+SC_MUST_CHECK int sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err *err);
+/* In the files of those that are there already. */
+void sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in);
 
 /* ---- child.c ---- */
 struct sc_start_child { /* what start.c hands to the forked child */

@@ -28,6 +28,7 @@
 #include "image/image.h"
 #include "kernel/kernel.h"
 #include "monitor/monitor.h"
+#include "net/net.h"
 #include "plan/plan.h"
 #include "runtime/runtime.h"
 
@@ -59,7 +60,8 @@ enum sc_ns_mode {
     SC_NS_CONTAINER,
     SC_NS_PATH,
     SC_NS_NONE /* ipc, network */,
-    SC_NS_SHAREABLE /* ipc */
+    SC_NS_SHAREABLE /* ipc */,
+    SC_NS_BRIDGE /* network: value is the name of one, or "bridge" */
 };
 struct sc_ns_choice {
     enum sc_ns_mode mode;
@@ -104,6 +106,9 @@ struct sc_create_options {
     struct sc_device_ask *devices;
     size_t device_count;
     struct sc_ns_choice pid, ipc, uts, user_ns, cgroup_ns, network;
+    struct sc_strv publish, expose, network_aliases, add_hosts, dns, dns_search, dns_options; /* as typed, checked */
+    bool publish_all;
+    char *ip, *mac_address;
     struct sc_strv uid_maps, gid_maps; /* "0:100000:65536" */
     struct sc_oci_time_offset time_monotonic, time_boottime;
     int64_t memory, memory_swap /* -1 unlimited, 0 not set */, memory_reservation;
@@ -139,7 +144,7 @@ struct sc_container {
     char *path;                       /* the program and */
     struct sc_strv args;              /* its arguments, resolved with the image */
     char *effective_user, *effective_workdir, *effective_stop_signal;
-    struct sc_strv effective_env, effective_labels;
+    struct sc_strv effective_env, effective_labels, exposed /* by image and --expose */;
     int restart_count;
     struct sc_strv chain_ids; /* its image's layers, lowest first: a start reads no image again */
     struct sc_strv effective_uid_maps, effective_gid_maps; /* "0:100000:65536"; empty: no user namespace of its own */
@@ -152,6 +157,15 @@ void sc_container_release(struct sc_container *container);
     {                                                                                                                  \
         .lock_fd = -1                                                                                                  \
     }
+/* ---- networks (network.c, network-names.c) */
+/* net/'s view of the engine, which must stay where it is as long as out is used. */
+void sc_engine_net(struct sc_engine *engine, struct sc_net *out);
+/* Where a running container is on its network; out->network.name is NULL when it is on none. */
+SC_MUST_CHECK int sc_engine_endpoint(struct sc_engine *engine, const struct sc_container *container,
+                                     struct sc_arena *arena, struct sc_endpoint *out, struct sc_err *err);
+/* As `docker ps` shows them: "0.0.0.0:8080->80/tcp, 443/tcp"; and Docker's NetworkSettings. */
+SC_MUST_CHECK int sc_engine_ports_text(struct sc_engine *engine, const struct sc_container *container,
+                                       struct sc_buf *out, struct sc_err *err);
 /* ---- volumes (volume-list.c) */
 struct sc_volume {
     char *name, *mountpoint;

@@ -223,16 +223,22 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     if (look_at_namespaces(engine, arena, in, err) < 0 || look_at_user(c, arena, job, err) < 0 ||
         sc_devices_look(&c->options, engine->is_root, arena, &in->devices, err) < 0 ||
         look_at_seccomp(&c->options, arena, job, err) < 0 || sc_spec_build(in, arena, &job->spec, err) < 0 ||
-        fill_ask(c, arena, job, err) < 0 ||
-        sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0 ||
-        sc_volumes_prepare(engine, c, &image, true, err) < 0)
+        fill_ask(c, arena, job, err) < 0 || sc_volumes_prepare(engine, c, &image, true, err) < 0 ||
+        sc_network_prepare(engine, c, is_dry, arena, job, err) < 0)
         return -1;
+    if (sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0) {
+        if (!is_dry)
+            sc_network_give_up(job);
+        return -1;
+    }
     if (is_dry)
         return 0;
     /* The caller's umask is not the container's. */
     old_umask = umask(022);
     result = make(engine, c, arena, job, &image, err);
     (void)umask(old_umask);
+    if (result < 0)
+        sc_network_give_up(job);
     return result;
 }
 

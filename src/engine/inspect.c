@@ -88,6 +88,8 @@ mode_of(const struct sc_ns_choice *choice, const char *own)
         return json_sprintf("container:%s", choice->value);
     if (choice->mode == SC_NS_PATH)
         return json_sprintf("ns:%s", choice->value);
+    if (choice->mode == SC_NS_BRIDGE)
+        return json_string(choice->value);
     if (choice->mode < SC_ARRAY_LEN(names) && names[choice->mode])
         return json_string(names[choice->mode]);
     return json_string(own);
@@ -182,7 +184,7 @@ host_config(const struct sc_container *c)
                         "max-size", json_sprintf("%lld", (long long)o->log.max_size), "max-file",
                         json_sprintf("%d", o->log.max_files)));
     (void)set(out, "NetworkMode", mode_of(&o->network, "none"));
-    (void)set(out, "PortBindings", json_object());
+    (void)set(out, "PortBindings", sc_port_bindings(c));
     (void)set(out, "RestartPolicy", json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
     (void)set(out, "AutoRemove", json_boolean(c->is_rm));
     (void)set(out, "CapAdd", strings_or_null(&o->cap_add));
@@ -222,6 +224,16 @@ host_config(const struct sc_container *c)
 }
 
 static json_t *
+set_of(const struct sc_strv *list)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < list->count; i++)
+        (void)set(out, list->items[i], json_object());
+    return out;
+}
+
+static json_t *
 config_of(const struct sc_container *c)
 {
     const struct sc_create_options *o = &c->options;
@@ -248,6 +260,8 @@ config_of(const struct sc_container *c)
     (void)set(out, "Entrypoint", o->has_entrypoint ? strings_or_null(&o->entrypoint) : json_null());
     (void)set(out, "Labels", map(&c->effective_labels));
     (void)set(out, "StopSignal", text(c->effective_stop_signal));
+    if (c->exposed.count > 0)
+        (void)set(out, "ExposedPorts", set_of(&c->exposed));
     if (o->stop_timeout >= 0)
         (void)set(out, "StopTimeout", json_integer(o->stop_timeout));
     return out;
@@ -310,22 +324,15 @@ sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t
     (void)set(json, "HostConfig", host_config(c));
     (void)set(json, "Mounts", mounts_of(engine, c));
     (void)set(json, "Config", config_of(c));
-    (void)set(json, "NetworkSettings", json_pack("{s:s, s:{}, s:{}}", "SandboxID", "", "Ports", "Networks"));
+    if (set(json, "NetworkSettings", sc_network_settings(engine, c, &arena, err)) < 0) {
+        json_decref(json);
+        return -1;
+    }
     *out = json;
     return 0;
 }
 
 /* ---- images ------------------------------------------------------------------------------------- */
-
-static json_t *
-set_of(const struct sc_strv *list)
-{
-    json_t *out = json_object();
-
-    for (size_t i = 0; i < list->count; i++)
-        (void)set(out, list->items[i], json_object());
-    return out;
-}
 
 static json_t *
 image_config(const struct sc_image_config *config)

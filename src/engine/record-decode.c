@@ -119,7 +119,7 @@ get_ns(const json_t *obj, const char *key, const char *where, struct sc_arena *a
         return -1;
     if (!ns)
         return 0;
-    if (get_int(ns, "mode", key, SC_NS_PRIVATE, SC_NS_SHAREABLE, &mode, err) < 0 ||
+    if (get_int(ns, "mode", key, SC_NS_PRIVATE, SC_NS_BRIDGE, &mode, err) < 0 ||
         sc_json_get_str(ns, "value", key, arena, &out->value, err) < 0)
         return -1;
     out->mode = (enum sc_ns_mode)mode;

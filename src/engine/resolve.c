@@ -122,6 +122,16 @@ resolve_env(const struct sc_create_options *options, const struct sc_image_confi
     }
 }
 
+static void
+resolve_exposed(const struct sc_create_options *options, const struct sc_image_config *image, struct sc_arena *arena,
+                struct sc_container *out)
+{
+    for (size_t i = 0; i < image->exposed_ports.count; i++)
+        sc_strv_add(&out->exposed, arena, image->exposed_ports.items[i]);
+    for (size_t i = 0; i < options->expose.count; i++)
+        sc_strv_add(&out->exposed, arena, options->expose.items[i]);
+}
+
 static int
 resolve_workdir(const struct sc_create_options *options, const struct sc_image_config *image, struct sc_arena *arena,
                 struct sc_container *out, struct sc_err *err)
@@ -148,6 +158,7 @@ sc_resolve_command(const struct sc_create_options *options, const struct sc_imag
     if (resolve_args(options, image, arena, out, err) < 0 || resolve_workdir(options, image, arena, out, err) < 0)
         return -1;
     resolve_env(options, image, arena, out);
+    resolve_exposed(options, image, arena, out);
     if (stop && *stop && sc_signal_parse(stop, &signum, err) < 0)
         return sc_err_wrap(err, "stop signal");
     out->effective_stop_signal = sc_arena_strdup(arena, sc_signal_name(signum));
@@ -284,6 +295,8 @@ sc_check_options(const struct sc_create_options *options, struct sc_err *err)
         return conflict("--hostname", "a joined --uts", err);
     if (options->hostname && options->network.mode == SC_NS_CONTAINER)
         return conflict("--hostname", "--network container:...", err);
+    if (sc_check_network(options, err) < 0)
+        return -1;
     if (options->hostname && strlen(options->hostname) > 64)
         return sc_err_set(err, SC_ERR_INVALID, "--hostname \"%.80s\": it is longer than 64 bytes", options->hostname);
     if (options->domainname && strlen(options->domainname) > 64)

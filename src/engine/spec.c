@@ -7,7 +7,8 @@
 static bool
 is_new_netns(const struct sc_create_options *options)
 {
-    return options->network.mode == SC_NS_PRIVATE || options->network.mode == SC_NS_NONE;
+    return options->network.mode == SC_NS_PRIVATE || options->network.mode == SC_NS_NONE ||
+           options->network.mode == SC_NS_BRIDGE;
 }
 
 /* The path a joined namespace has, or NULL for a new one; false: the host's, nothing is listed. */

@@ -238,8 +238,12 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
     start.job = SC_ARENA_NEW(&arena, struct sc_start_job);
     if (!start.job)
         return sc_err_nomem(err);
-    if (sc_engine_prepare(engine, container, false, &arena, start.job, err) < 0 || open_all(&start, err) < 0 ||
-        fork_child(&start, how, &pid, err) < 0) {
+    if (sc_engine_prepare(engine, container, false, &arena, start.job, err) < 0) {
+        give_up(&start);
+        return -1;
+    }
+    if (open_all(&start, err) < 0 || fork_child(&start, how, &pid, err) < 0) {
+        sc_network_give_up(start.job);
         give_up(&start);
         return -1;
     }

@@ -118,8 +118,8 @@ status_of()
 --uts|other
 --userns|other
 --cgroupns|other
---network|bridge
---net|bridge
+--network|a=b
+--net|x:y
 --device|null
 --security-opt|apparmor=x
 --time-offset|monotonic=soon

@@ -100,8 +100,8 @@ leftovers()
         # What vanishes while it is looked at is no error.
         { find /sys/fs/cgroup -type d -not -path '*/sc' -printf 'cgroup %p\n' || true; } 2>/dev/null
         { readlink /proc/[0-9]*/ns/net || true; } 2>/dev/null | sort -u | sed 's/^/netns /'
-        # The filter cache is meant to stay.
-        find "$SC_RUN_ROOT" -mindepth 2 -not -path '*/seccomp/*' -not -path '*/.seccomp' -not -path '*/.seccomp/*' -printf 'run %P\n' 2>/dev/null || true
+        # The filter cache is meant to stay, and the directories of leases.
+        find "$SC_RUN_ROOT" -mindepth 2 -not \( -type d -path '*/lease/*' \) -not -path '*/seccomp/*' -not -path '*/.seccomp' -not -path '*/.seccomp/*' -printf 'run %P\n' 2>/dev/null || true
         find "$SC_DATA_ROOT/container" "$SC_DATA_ROOT/name" -mindepth 1 -maxdepth 1 -printf 'data %p\n' 2>/dev/null || true
     } | LC_ALL=C sort
 }

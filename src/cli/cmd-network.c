@@ -1,0 +1,398 @@
+/* sc network: ls, create, rm, inspect; sc port. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+struct network_options {
+    bool quiet, force, no_trunc;
+    char *format, *driver;
+    struct sc_strv filters;
+    struct sc_network_ask ask;
+};
+
+#define AT(member) offsetof(struct network_options, member)
+
+static const struct sc_option ls_table[] = {
+    {"filter", 'f', SC_OPTION_STRV, AT(filters), "filter", "name=.., driver=.., label=..", NULL, NULL},
+    {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
+    {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show whole ids", NULL, NULL},
+    {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option create_table[] = {
+    {"driver", 'd', SC_OPTION_STR, AT(driver), "driver", "bridge, the only one", NULL, NULL},
+    {"gateway", 0, SC_OPTION_STR, AT(ask.gateway), "address", "The host's address on it (default: the first)", NULL,
+     NULL},
+    {"internal", 0, SC_OPTION_FLAG, AT(ask.is_internal), NULL, "Reach nothing outside, and be reached by nothing", NULL,
+     NULL},
+    {"ip-range", 0, SC_OPTION_STR, AT(ask.ip_range), "subnet", "Part of the subnet that containers get addresses of",
+     NULL, NULL},
+    {"label", 0, SC_OPTION_STRV, AT(ask.labels), "name[=value]", "Label the network", NULL, NULL},
+    {"opt", 'o', SC_OPTION_STRV, AT(ask.options), "name=value",
+     "mtu=BYTES; icc=false: its containers do not reach each other", NULL, NULL},
+    {"subnet", 0, SC_OPTION_STR, AT(ask.subnet), "subnet", "Such as 10.1.2.0/24 (default: one that is free)", NULL,
+     NULL},
+    {.name = NULL},
+};
+static const struct sc_option rm_table[] = {
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "One that does not exist is no failure", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option inspect_table[] = {
+    {"format", 'f', SC_OPTION_STR, AT(format), "how", "json, or a Go template", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_column columns[] = {
+    {"ID", "NETWORK ID"}, {"Name", "NAME"}, {"Driver", "DRIVER"}, {"Scope", "SCOPE"}, {NULL, NULL},
+};
+
+/* "bridge" in Docker's listing. */
+static const char *
+shown_name(const struct sc_network *network)
+{
+    return strcmp(network->name, SC_NET_DEFAULT) == 0 ? "bridge" : network->name;
+}
+
+static json_t *
+map_of(const struct sc_strv *list)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < list->count; i++) {
+        size_t len = strcspn(list->items[i], "=");
+
+        (void)json_object_setn_new(out, list->items[i], len,
+                                   json_string(list->items[i][len] ? list->items[i] + len + 1 : ""));
+    }
+    return out;
+}
+
+static bool
+has_label(const struct sc_network *network, const char *wanted)
+{
+    for (size_t i = 0; i < network->labels.count; i++) {
+        const char *label = network->labels.items[i];
+        size_t len = strcspn(label, "=");
+
+        if (strcmp(label, wanted) == 0 || (strlen(wanted) == len && strncmp(label, wanted, len) == 0))
+            return true;
+    }
+    return false;
+}
+
+static int
+is_shown(const char *name, const char *driver, const struct sc_network *network, const struct sc_strv *filters,
+         bool *out, struct sc_err *err)
+{
+    *out = true;
+    for (size_t i = 0; i < filters->count; i++) {
+        const char *filter = filters->items[i];
+
+        if (sc_str_starts(filter, "name="))
+            *out = *out && strstr(name, filter + strlen("name="));
+        else if (sc_str_starts(filter, "driver="))
+            *out = *out && strcmp(driver, filter + strlen("driver=")) == 0;
+        else if (sc_str_starts(filter, "label="))
+            *out = *out && network && has_label(network, filter + strlen("label="));
+        else
+            return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
+    }
+    return 0;
+}
+
+static json_t *
+row_of(const struct network_options *options, const char *id, const char *name, const char *driver,
+       const struct sc_network *network)
+{
+    char created[SC_HUMAN_MAX] = "";
+
+    if (network)
+        sc_human_time(network->created_at, created);
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "CreatedAt", created, "Driver", driver, "ID",
+                     json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, id), "IPv6", "false", "Internal",
+                     network && network->is_internal ? "true" : "false", "Name", name, "Scope", "local");
+}
+
+static int
+add_row(const struct network_options *options, const char *id, const char *name, const char *driver,
+        const struct sc_network *network, json_t *rows, struct sc_err *err)
+{
+    bool shown;
+
+    if (is_shown(name, driver, network, &options->filters, &shown, err) < 0)
+        return -1;
+    if (shown)
+        (void)json_array_append_new(rows, row_of(options, id, name, driver, network));
+    return 0;
+}
+
+static int
+run_ls(struct sc_cli *cli, struct sc_err *err)
+{
+    /* Modes, not networks: they have no record, and ids that never change. */
+    static const char host_id[] = "0000000000000000000000000000000000000000000000000000000000000001";
+    static const char none_id[] = "0000000000000000000000000000000000000000000000000000000000000002";
+    struct network_options options = {.quiet = false};
+    struct sc_list_format how = {.columns = columns, .default_table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}"};
+    struct sc_network_list list = {.items = NULL};
+    sc_cleanup_json rows = json_array();
+    struct sc_strv args = {0};
+    struct sc_net net;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    sc_engine_net(&cli->engine, &net);
+    if (sc_network_list(&net, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        const struct sc_network *n = &list.items[i];
+
+        if (add_row(&options, n->id, shown_name(n), "bridge", n, rows, err) < 0)
+            return -1;
+    }
+    if (add_row(&options, host_id, "host", "host", NULL, rows, err) < 0 ||
+        add_row(&options, none_id, "none", "null", NULL, rows, err) < 0)
+        return -1;
+    how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
+    return sc_list_print(&how, rows, err);
+}
+
+static int
+run_create(struct sc_cli *cli, struct sc_err *err)
+{
+    struct network_options options = {.quiet = false};
+    struct sc_strv args = {0};
+    struct sc_network made;
+    struct sc_net net;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0)
+        return -1;
+    if (options.driver && strcmp(options.driver, "bridge") != 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "network driver \"%.80s\": only bridge is known", options.driver);
+    options.ask.name = args.items[0];
+    if (sc_cli_engine(cli, err) < 0)
+        return -1;
+    sc_engine_net(&cli->engine, &net);
+    if (sc_network_create(&net, &options.ask, &cli->arena, &made, err) < 0)
+        return sc_err_wrap(err, "create network");
+    (void)printf("%s\n", made.id);
+    return 0;
+}
+
+static int
+remove_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struct sc_err *err)
+{
+    struct sc_network network;
+
+    if (strcmp(name, "host") == 0 || strcmp(name, "none") == 0 || strcmp(name, "bridge") == 0 ||
+        strcmp(name, SC_NET_DEFAULT) == 0)
+        return sc_err_set(err, SC_ERR_DENIED, "%s is a pre-defined network and cannot be removed", name);
+    if (sc_network_find(net, name, &cli->arena, &network, err) < 0)
+        return -1;
+    return sc_network_remove(net, &network, err);
+}
+
+static int
+run_rm(struct sc_cli *cli, struct sc_err *err)
+{
+    struct network_options options = {.quiet = false};
+    struct sc_strv args = {0};
+    struct sc_net net;
+    int status = 0;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    sc_engine_net(&cli->engine, &net);
+    for (size_t i = 0; i < args.count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        if (remove_one(cli, &net, args.items[i], &one) == 0) {
+            (void)printf("%s\n", args.items[i]);
+        } else if (!options.force || one.kind != SC_ERR_NOT_FOUND) {
+            sc_print_err(&one);
+            status = 1;
+        }
+    }
+    return status;
+}
+
+static json_t *
+containers_of(struct sc_cli *cli, const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
+{
+    json_t *out = json_object();
+    struct sc_strv leases = {.items = NULL};
+
+    if (sc_network_leases(net, network, &cli->arena, &leases, err) < 0) {
+        json_decref(out);
+        return NULL;
+    }
+    for (size_t i = 0; i < leases.count; i++) {
+        char *id = strchr(leases.items[i], ' '), *name = id ? strchr(id + 1, ' ') : NULL;
+        unsigned char mac[6];
+        char hardware[18];
+        uint32_t address;
+
+        if (!name)
+            continue;
+        *id++ = '\0';
+        *name++ = '\0';
+        if (!net->is_alive(id, net->data) || sc_address_parse(leases.items[i], &address, err) < 0)
+            continue;
+        name[strcspn(name, " ")] = '\0';
+        sc_mac_of(address, mac);
+        sc_mac_format(mac, hardware);
+        (void)json_object_set_new(out, id,
+                                  json_pack("{s:s, s:s, s:s, s:o, s:s}", "Name", name, "EndpointID", "", "MacAddress",
+                                            hardware, "IPv4Address",
+                                            json_sprintf("%s/%u", leases.items[i], network->subnet.prefix),
+                                            "IPv6Address", ""));
+    }
+    return out;
+}
+
+static json_t *
+inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struct sc_err *err)
+{
+    char subnet[SC_NET_CIDR_MAX], range[SC_NET_CIDR_MAX], gateway[SC_NET_ADDRESS_MAX], created[SC_TIME_MAX];
+    struct sc_network n;
+    json_t *containers, *config, *out;
+
+    if (sc_network_find(net, name, &cli->arena, &n, err) < 0)
+        return NULL;
+    containers = containers_of(cli, net, &n, err);
+    if (!containers)
+        return NULL;
+    sc_subnet_format(&n.subnet, subnet);
+    sc_subnet_format(&n.range, range);
+    sc_address_format(n.gateway, gateway);
+    sc_time_format(n.created_at, created);
+    config = json_pack("{s:s, s:s}", "Subnet", subnet, "Gateway", gateway);
+    if (strcmp(subnet, range) != 0)
+        (void)json_object_set_new(config, "IPRange", json_string(range));
+    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:n, s:[o]}, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
+                    shown_name(&n), "Id", n.id, "Created", created, "Scope", "local", "Driver", "bridge", "EnableIPv6",
+                    0, "IPAM", "Driver", "default", "Options", "Config", config, "Internal", (int)n.is_internal,
+                    "Attachable", 0, "Ingress", 0, "Containers", containers, "Options", map_of(&n.options), "Labels",
+                    map_of(&n.labels));
+    if (out)
+        (void)json_object_set_new(out, "Bridge", json_string(n.bridge));
+    else
+        sc_err_nomem(err);
+    return out;
+}
+
+static int
+run_inspect(struct sc_cli *cli, struct sc_err *err)
+{
+    struct network_options options = {.quiet = false};
+    sc_cleanup_json out = json_array();
+    struct sc_strv args = {0};
+    struct sc_net net;
+    int status = 0;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    sc_engine_net(&cli->engine, &net);
+    for (size_t i = 0; i < args.count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+        json_t *json = inspect_one(cli, &net, args.items[i], &one);
+
+        if (json) {
+            (void)json_array_append_new(out, json);
+        } else {
+            sc_print_err(&one);
+            status = 1;
+        }
+    }
+    if (!options.format || !*options.format)
+        return sc_object_print(NULL, out, err) < 0 ? -1 : status;
+    for (size_t i = 0; i < json_array_size(out); i++) {
+        if (sc_object_print(options.format, json_array_get(out, i), err) < 0)
+            return -1;
+    }
+    return status;
+}
+
+/* ---- port ------------------------------------------------------------------------------------------------------- */
+
+static int
+run_port(struct sc_cli *cli, struct sc_err *err)
+{
+    struct network_options options = {.quiet = false};
+    struct sc_container c = SC_CONTAINER_INIT;
+    struct sc_ports asked = {.items = NULL};
+    struct sc_endpoint e;
+    struct sc_strv args = {0};
+    bool has_any = false;
+
+    if (sc_cli_parse(cli, &options, &args, err) < 0)
+        return -1;
+    if (args.count > 1 && sc_expose_parse(args.items[1], &cli->arena, &asked, err) < 0)
+        return -1;
+    if (sc_cli_engine(cli, err) < 0 || sc_engine_find(&cli->engine, args.items[0], &cli->arena, &c, err) < 0 ||
+        sc_engine_endpoint(&cli->engine, &c, &cli->arena, &e, err) < 0)
+        return -1;
+    for (size_t i = 0; i < e.ports.count; i++) {
+        const struct sc_port *p = &e.ports.items[i];
+        char address[SC_NET_ADDRESS_MAX];
+
+        if (asked.count > 0 && (p->port != asked.items[0].port || p->proto != asked.items[0].proto))
+            continue;
+        sc_address_format(p->host_address, address);
+        if (asked.count == 0)
+            (void)printf("%u/%s -> ", p->port, sc_proto_name(p->proto));
+        (void)printf("%s:%u\n", address, p->host_port);
+        has_any = true;
+    }
+    if (asked.count > 0 && !has_any)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "no public port \"%s\" published for %s", args.items[1],
+                          args.items[0]);
+    return 0;
+}
+
+const struct sc_command sc_cmd_network_ls = {
+    .name = "network ls",
+    .synopsis = "[OPTIONS]",
+    .help = "List networks",
+    .options = ls_table,
+    .run = run_ls,
+};
+
+const struct sc_command sc_cmd_network_create = {
+    .name = "network create",
+    .synopsis = "[OPTIONS] NETWORK",
+    .help = "Make a network",
+    .options = create_table,
+    .args_min = 1,
+    .args_max = 1,
+    .run = run_create,
+};
+
+const struct sc_command sc_cmd_network_rm = {
+    .name = "network rm",
+    .synopsis = "[OPTIONS] NETWORK...",
+    .help = "Remove networks",
+    .options = rm_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_rm,
+};
+
+const struct sc_command sc_cmd_network_inspect = {
+    .name = "network inspect",
+    .synopsis = "[OPTIONS] NETWORK...",
+    .help = "Print all that is known of networks",
+    .options = inspect_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_inspect,
+};
+
+const struct sc_command sc_cmd_port = {
+    .name = "port",
+    .synopsis = "CONTAINER [PORT[/PROTOCOL]]",
+    .help = "List a container's published ports",
+    .args_min = 1,
+    .args_max = 2,
+    .run = run_port,
+};

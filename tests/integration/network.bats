@@ -1,0 +1,354 @@
+#!/usr/bin/env bats
+# Networks, in network namespaces of the test's own: "host" (where sc runs) and "outside", a machine beside it.
+# no-vm: the emulated machine has no modules of bridges and nftables yet
+load helpers
+
+# A host is a namespace that a sleeping process holds: no name in /run/netns, nothing of the machine's is touched.
+setup()
+{
+    sc_setup
+    [ "$(id -u)" -eq 0 ] || skip "needs root"
+    unshare -n sleep 1000 3>&- &
+    host=$!
+    unshare -n sleep 1000 3>&- &
+    outside=$!
+    wait_until in_own_namespace "$host"
+    wait_until in_own_namespace "$outside"
+    at "$host" ip link set lo up
+    at "$outside" ip link set lo up
+    at "$host" ip link add ext0 type veth peer name ext0 netns "$outside"
+    at "$host" ip address add 203.0.113.1/24 dev ext0
+    at "$host" ip link set ext0 up
+    at "$outside" ip address add 203.0.113.9/24 dev ext0
+    at "$outside" ip link set ext0 up
+    SC_REAL=$SC
+    printf '#!/bin/sh\nexec nsenter -t %s -n %s "$@"\n' "$host" "$SC_REAL" >"$BATS_TEST_TMPDIR/sc"
+    chmod +x "$BATS_TEST_TMPDIR/sc"
+    SC=$BATS_TEST_TMPDIR/sc
+}
+
+teardown()
+{
+    local left=""
+
+    [ -n "${host:-}" ] || { sc_teardown; return; }
+    "$SC" ps -aq --no-trunc | xargs -r "$SC" rm -f -v >/dev/null
+    # Every container is gone: so must be links, elements, leases.
+    left=$(at "$host" ip -o link | grep -o 'scv[0-9a-f]*' || :)
+    left+=$(at "$host" nft list map inet sc ports 2>/dev/null | grep -c elements | grep -v '^0' || :)
+    left+=$(find "$SC_RUN_ROOT/lease" -type l 2>/dev/null || :)
+    SC=$SC_REAL
+    kill "$host" "$outside"
+    wait "$host" "$outside" 2>/dev/null || :
+    sc_teardown
+    is "$left" ''
+}
+
+at()
+{
+    nsenter -t "$1" -n "${@:2}"
+}
+
+in_own_namespace()
+{
+    [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]
+}
+
+# A web server of busybox in the background, which answers with TEXT.
+serve()
+{
+    local name=$1 text=$2
+    sc_ok run -d --name "$name" "${@:3}" base sh -c "mkdir -p /www; echo $text >/www/index.html; exec httpd -f -p 80 -h /www"
+}
+
+address_of()
+{
+    "$SC" inspect -f '{{.NetworkSettings.IPAddress}}' "$1"
+}
+
+# What the server at ADDRESS PORT says, asked from namespace WHO; empty where it is not reached.
+ask()
+{
+    at "$1" curl -s --connect-timeout 3 --max-time 5 "http://$2:$3/" || :
+}
+
+# The same from a container: busybox's wget wants more of libc than a static one has.
+ask_in()
+{
+    "$SC" exec "$1" sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 3 $2 $3" 2>/dev/null | tr -d '\r' | tail -n 1 || :
+}
+
+@test "a container on the bridge has eth0, an address, a way out, and leaves nothing" {
+    sc_ok run --rm --network bridge base ip -4 -o addr show eth0
+    expect_output '172.17.0.2/16'
+    sc_ok run --rm --network bridge base ip route
+    expect_output 'default via 172.17.0.1 dev eth0'
+    sc_ok run --rm --network bridge base cat /sys/class/net/eth0/address
+    is "$output" 02:42:ac:11:00:02
+    # out, through the host's address: the outside has no route back to 172.17/16
+    sc_ok run -d --name cc --network bridge base sleep 1000
+    at "$outside" sh -c 'mkdir -p "$1"; echo outside >"$1/index.html"; exec busybox httpd -f -p 80 -h "$1"' sh \
+        "$BATS_TEST_TMPDIR/www" 3>&- &
+    server=$!
+    wait_until test "$(ask_in cc 203.0.113.9 80)" = outside || :
+    is "$(ask_in cc 203.0.113.9 80)" outside
+    kill "$server"
+    wait "$server" 2>/dev/null || :
+}
+
+@test "a published port: from outside, from the host and its loopback, from a neighbour, from itself" {
+    serve web hello -p 8080:80
+    sc_ok run -d --name other --network bridge base sleep 1000
+    wait_until test "$(ask "$host" "$(address_of web)" 80)" = hello
+    is "$(ask "$outside" 203.0.113.1 8080)" hello
+    is "$(ask "$host" 127.0.0.1 8080)" hello
+    is "$(ask "$host" 203.0.113.1 8080)" hello
+    is "$(ask "$host" 172.17.0.1 8080)" hello
+    is "$(ask_in other "$(address_of web)" 80)" hello
+    is "$(ask_in other 203.0.113.1 8080)" hello
+    is "$(ask_in web 203.0.113.1 8080)" hello
+    sc_ok rm -f web
+    is "$(ask "$outside" 203.0.113.1 8080)" ''
+}
+
+@test "a port on the loopback is not the outside's, and containers do not reach the host's loopback" {
+    serve web hello -p 127.0.0.1:8080:80
+    wait_until test "$(ask "$host" "$(address_of web)" 80)" = hello
+    is "$(ask "$host" 127.0.0.1 8080)" hello
+    is "$(ask "$outside" 203.0.113.1 8080)" ''
+    # route_localnet is on for the bridge: who sends 127.0.0.1 to the gateway must be dropped
+    is "$(at "$host" cat /proc/sys/net/ipv4/conf/sc0/route_localnet)" 1
+    run at "$host" nft list chain inet sc raw
+    expect_output 'iifname @bridges ip daddr 127.0.0.0/8 drop'
+}
+
+@test "the outside does not reach a container behind its ports" {
+    serve web hello -p 8080:80
+    wait_until test "$(ask "$host" "$(address_of web)" 80)" = hello
+    at "$outside" ip route add 172.17.0.0/16 via 203.0.113.1
+    is "$(ask "$outside" "$(address_of web)" 80)" ''
+    is "$(ask "$outside" 203.0.113.1 8080)" hello
+}
+
+@test "networks do not reach each other, neighbours do, and with icc=false they do not" {
+    sc_ok network create one
+    sc_ok network create two
+    sc_ok network create -o icc=false apart
+    serve aa A --network one
+    serve bb B --network one
+    serve cc C --network two
+    serve dd D --network apart
+    serve ee E --network apart
+    for name in aa bb cc dd ee; do
+        wait_until test -n "$(ask "$host" "$(address_of $name)" 80)"
+    done
+    is "$(ask_in aa "$(address_of bb)" 80)" B
+    is "$(ask_in aa "$(address_of cc)" 80)" ''
+    is "$(ask_in cc "$(address_of aa)" 80)" ''
+    is "$(ask_in dd "$(address_of ee)" 80)" ''
+    is "$(ask "$host" "$(address_of ee)" 80)" E
+}
+
+@test "an internal network reaches nothing outside and is not reached" {
+    sc_ok network create --internal in
+    serve aa A --network in
+    serve bb B --network in -p 8080:80
+    wait_until test "$(ask_in aa "$(address_of bb)" 80)" = B
+    sc_ok exec aa ip route
+    [[ $output != *default* ]]
+    is "$(ask "$outside" 203.0.113.1 8080)" ''
+}
+
+@test "names of a user's network come and go; other networks and the default one have none" {
+    sc_ok network create one
+    sc_ok network create two
+    sc_ok run -d --name aa --network one base sleep 1000
+    sc_ok run -d --name bb --network one --network-alias db base sleep 1000
+    sc_ok run -d --name cc --network two base sleep 1000
+    b=$(address_of bb)
+    sc_ok exec aa cat /etc/hosts
+    matches "$output" "$b"$'\t'"bb db [0-9a-f]{12}"
+    [[ $output != *$'\tcc '* ]]
+    sc_ok exec bb cat /etc/hosts
+    matches "$output" "$(address_of aa)"$'\taa '
+    sc_ok rm -f bb
+    sc_ok exec aa cat /etc/hosts
+    [[ $output != *db* ]]
+    sc_ok run --rm --network bridge --name xx --add-host gate:host-gateway --add-host far:192.0.2.7 base cat /etc/hosts
+    expect_output "$(at "$host" ip -4 -o addr show sc0 | awk '{ sub("/.*", "", $4); print $4 }')"$'\tgate'
+    expect_output $'192.0.2.7\tfar'
+    [[ $output != *$'\txx '* ]]
+}
+
+@test "resolv.conf: --dns, --dns-search and --dns-option replace the host's" {
+    sc_ok run --rm --network bridge --dns 192.0.2.53 --dns-search example.org --dns-option ndots:3 base cat /etc/resolv.conf
+    expect_output 'nameserver 192.0.2.53'
+    expect_output 'search example.org'
+    expect_output 'options ndots:3'
+    is "$(grep -c nameserver <<<"$output")" 1
+}
+
+@test "--ip, --mac-address and --opt mtu are what the container has" {
+    sc_ok network create --subnet 10.77.0.0/24 --gateway 10.77.0.9 --ip-range 10.77.0.128/25 -o mtu=1400 n
+    sc_ok run --rm --network n base ip -4 -o addr show eth0
+    expect_output 10.77.0.128/24
+    sc_ok run --rm --network n --ip 10.77.0.5 --mac-address 02:00:00:00:00:07 base \
+        sh -c 'ip -4 -o addr show eth0; ip route; cat /sys/class/net/eth0/address /sys/class/net/eth0/mtu'
+    expect_output 10.77.0.5/24
+    expect_output 'default via 10.77.0.9'
+    expect_output $'02:00:00:00:00:07\n1400'
+}
+
+@test "ps, port and inspect show ports; -P publishes what is exposed; ranges" {
+    sc_ok run -d --name rr --network bridge -p 9000-9001:90-91/udp -p 127.0.0.1:8000:80 --expose 7000 base sleep 1000
+    sc_ok port rr
+    is "$output" $'80/tcp -> 127.0.0.1:8000\n90/udp -> 0.0.0.0:9000\n91/udp -> 0.0.0.0:9001'
+    sc_ok port rr 90/udp
+    is "$output" 0.0.0.0:9000
+    sc_fails 1 port rr 81
+    sc_ok ps --format '{{.Ports}}'
+    is "$output" '7000/tcp, 127.0.0.1:8000->80/tcp, 0.0.0.0:9000->90/udp, 0.0.0.0:9001->91/udp'
+    is "$("$SC" inspect rr | jq -c '.[0].NetworkSettings.Ports["80/tcp"]')" '[{"HostIp":"127.0.0.1","HostPort":"8000"}]'
+    sc_ok run -d --name pp -P --expose 7000 base sleep 1000
+    sc_ok port pp 7000
+    matches "$output" '^0\.0\.0\.0:[0-9]+$'
+}
+
+@test "a port in use names its holder, and the failed start leaves nothing" {
+    sc_ok run -d --name web -p 8080:80 base sleep 1000
+    id=$("$SC" inspect -f '{{.Id}}' web)
+    sc_fails 125 run --rm -p 9999:1 -p 8080:80 base true
+    expect_stderr "publish port 0.0.0.0:8080/tcp: port is already allocated by container ${id:0:12}"
+    sc_fails 125 run --rm -p 127.0.0.1:8080:80 base true
+    expect_stderr "port is already allocated by container ${id:0:12}"
+    is "$(find "$SC_RUN_ROOT/lease/port" -type l | wc -l)" 1
+    at "$host" busybox httpd -f -p 8081 -h / 3>&- &
+    server=$!
+    wait_until test -n "$(at "$host" ss -Hltn 'sport = :8081')"
+    sc_fails 125 run --rm -p 8081:80 base true
+    expect_stderr 'publish port 0.0.0.0:8081/tcp: address already in use by a program of the host'
+    kill "$server"
+    wait "$server" 2>/dev/null || :
+}
+
+@test "a subnet free of the host's routes is chosen; an overlapping one is refused" {
+    at "$host" ip route add 172.17.0.0/16 via 203.0.113.9
+    sc_ok run --rm --network bridge base ip -4 -o addr show eth0
+    expect_output 172.18.0.2/16
+    sc_fails 1 network create --subnet 203.0.113.128/25 x
+    expect_stderr "create network: subnet 203.0.113.128/25 overlaps the host's route to 203.0.113.0/24"
+    sc_fails 1 network create --subnet 172.18.5.0/24 x
+    expect_stderr 'create network: subnet 172.18.5.0/24 overlaps 172.18.0.0/16 of network "sc0"'
+    sc_ok network ls -q --filter name=x
+    is "$output" ''
+}
+
+@test "networks: create, ls, inspect, rm and prune, and what they refuse" {
+    sc_ok network create --label kind=test n
+    id=$output
+    sc_fails 1 network create n
+    expect_stderr 'create network: network with name "n" already exists'
+    sc_ok network ls --format '{{.Name}} {{.Driver}}'
+    is "$output" $'n bridge\nhost host\nnone null'
+    sc_ok network inspect n
+    is "$(jq -r '.[0] | .Id + " " + .IPAM.Config[0].Subnet + " " + .Labels.kind' <<<"$output")" "$id 172.17.0.0/16 test"
+    sc_ok run -d --name cc --network "${id:0:8}" base sleep 1000
+    is "$("$SC" network inspect n | jq -r '.[0].Containers[].Name')" cc
+    sc_fails 1 network rm n
+    expect_stderr 'network "n" has active endpoints: container '
+    sc_ok network prune -f
+    is "$output" ''
+    sc_ok rm -f cc
+    sc_ok network prune -f
+    is "$output" $'Deleted Networks:\nn'
+    is "$(at "$host" ip -o link | grep -c ': sc-')" 0
+    sc_fails 125 run --rm --network n base true
+    expect_stderr 'no such network: "n"'
+    sc_fails 1 network rm bridge
+    expect_stderr 'bridge is a pre-defined network and cannot be removed'
+}
+
+@test "a container that is killed with its monitor leaves its address and port to the next" {
+    sc_ok network create --subnet 10.77.0.0/30 small
+    for round in 1 2 3; do
+        sc_ok run -d --name "c$round" --network small -p 8080:80 base sleep 1000
+        is "$(address_of "c$round")" 10.77.0.2
+        kill -9 "$(lock_holder "c$round")"
+        wait_until gone "$("$SC" inspect -f '{{.Id}}' "c$round")"
+    done
+    sc_ok run -d --name last --network small base sleep 1000
+    sc_fails 125 run --rm --network small base true
+    expect_stderr 'network "small": every address of its range is in use'
+}
+
+# The monitor of a container.
+lock_holder()
+{
+    local pid
+    pid=$("$SC" inspect -f '{{.State.Pid}}' "$1")
+    awk '/^PPid:/ { print $2 }' "/proc/$pid/status"
+}
+
+gone()
+{
+    [ "$("$SC" inspect -f '{{.State.Running}}' "$1")" = false ]
+}
+
+@test "table inet sc is made again after a flush, with the ports of those that run; others' rules are not touched" {
+    at "$host" nft -f - <<'END'
+table inet theirs {
+    chain forward {
+        type filter hook forward priority 10
+        counter comment "not ours"
+    }
+}
+END
+    at "$host" nft list table inet theirs | sed 's/packets.*bytes [0-9]*//' >"$BATS_TEST_TMPDIR/theirs"
+    serve web hello -p 8080:80
+    wait_until test "$(ask "$outside" 203.0.113.1 8080)" = hello
+    at "$host" nft delete table inet sc
+    is "$(ask "$outside" 203.0.113.1 8080)" ''
+    sc_ok run --rm --network bridge base true
+    is "$(ask "$outside" 203.0.113.1 8080)" hello
+    at "$host" nft flush table inet sc
+    sc_ok run --rm --network bridge base true
+    is "$(ask "$outside" 203.0.113.1 8080)" hello
+    at "$host" nft list table inet theirs | sed 's/packets.*bytes [0-9]*//' | diff "$BATS_TEST_TMPDIR/theirs" -
+}
+
+@test "32 starts at once get 32 addresses" {
+    local pids=()
+    for i in $(seq 32); do
+        "$SC" run -d --network bridge --name "p$i" base sleep 1000 >/dev/null 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid"; done
+    is "$(for i in $(seq 32); do address_of "p$i"; done | sort -u | wc -l)" 32
+}
+
+@test "bad input: one line, nothing made" {
+    while IFS='|' read -r words message; do
+        # shellcheck disable=SC2086
+        sc_fails 125 run --rm $words base true
+        expect_stderr "$message"
+    done <<'END'
+--network bridge -p 70000:80|invalid port "70000": must be 1 to 65535
+--network bridge -p 80:80/icmp|invalid protocol "icmp"
+--network nope|no such network: "nope"
+--network bridge --ip 172.17.0.9|user specified IP address is supported on user defined networks only
+--network bridge --network-alias x|network-scoped alias is supported only for containers in user defined networks
+--network bridge --mac-address 01:00:00:00:00:01|multicast
+--network none --mac-address 02:00:00:00:00:01|conflicting options
+--network bridge --add-host x|bad format for add-host
+--network bridge --dns nine|"nine" is not an IP address
+END
+    is "$(at "$host" ip -o link | grep -c 'scv')" 0
+}
+
+@test "explain shows what ip and nft would do" {
+    sc_ok run --rm --dry-run --network bridge -p 8080:80 base true
+    expect_output "nft add element inet sc ports '{ tcp . 8080 : 172.17.0.2 . 80 }'"
+    expect_output 'type veth peer name eth0 address 02:42:ac:11:00:02 netns $PID'
+    expect_output 'ip address add 172.17.0.2/16 broadcast + dev eth0; ip route add default via 172.17.0.1'
+    is "$(at "$host" ip -o link | grep -c sc0)" 0
+}
