@@ -99,6 +99,15 @@ sc_process_is_zombie(pid_t pid)
     return pid > 0 && read_stat(pid, &state, &start_time) && (state == 'Z' || state == 'X');
 }
 
+bool
+sc_process_is_alive(pid_t pid, uint64_t start_time)
+{
+    uint64_t started;
+    char state;
+
+    return pid > 0 && read_stat(pid, &state, &started) && started == start_time && state != 'Z' && state != 'X';
+}
+
 int
 sc_boot_id(char out[40], struct sc_err *err)
 {

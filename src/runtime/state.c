@@ -1,6 +1,7 @@
 /* state.json: what was recorded when a container was created; and what the kernel says of it now. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -203,25 +204,37 @@ find_freezer(const struct sc_state *state, bool *is_v2)
     return NULL;
 }
 
+/* Whether dir has the file and it begins with the word. One open by path: a hybrid host has ten hierarchies to ask. */
+static bool
+says(const char *dir, const char *file, const char *word, bool *is_there)
+{
+    char path[PATH_MAX], text[FREEZER_TEXT_MAX];
+
+    *is_there = false;
+    if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
+        return false;
+    /* lint: a cgroup directory that the engine made */
+    sc_cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+
+    *is_there = len >= 0;
+    if (len < 0)
+        return false;
+    text[len] = '\0';
+    return sc_str_starts(text, word);
+}
+
 static bool
 is_frozen(const struct sc_state *state)
 {
-    struct sc_err ignored = SC_ERR_INIT;
-
     /* hybrid hosts have both; either may have been used */
     for (size_t i = 0; i < state->cgroup_dirs.count; i++) {
-        sc_cleanup_buf text = SC_BUF_INIT;
-        /* lint: a cgroup directory that the engine made */
-        sc_cleanup_fd fd = open(state->cgroup_dirs.items[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        const char *dir = state->cgroup_dirs.items[i];
+        bool is_v1 = false, is_v2 = false;
 
-        if (fd < 0)
-            continue;
-        if (sc_file_read_at(fd, "freezer.state", FREEZER_TEXT_MAX, &text, &ignored) == 0 &&
-            !sc_str_starts(sc_buf_str(&text), "THAWED"))
+        if (!says(dir, "freezer.state", "THAWED", &is_v1) && is_v1)
             return true;
-        sc_buf_clear(&text);
-        if (sc_file_read_at(fd, "cgroup.freeze", FREEZER_TEXT_MAX, &text, &ignored) == 0 &&
-            sc_str_starts(sc_buf_str(&text), "1"))
+        if (!is_v1 && says(dir, "cgroup.freeze", "1", &is_v2))
             return true;
     }
     return false;
@@ -239,7 +252,7 @@ sc_state_status(const struct sc_state *state)
         return SC_STATUS_STOPPED;
     if (state->boot_id != NULL && (sc_boot_id(boot_id, &ignored) < 0 || strcmp(boot_id, state->boot_id) != 0))
         return SC_STATUS_STOPPED;
-    if (sc_process_start_time(state->pid) != state->start_time || sc_process_is_zombie(state->pid))
+    if (!sc_process_is_alive(state->pid, state->start_time))
         return SC_STATUS_STOPPED;
     if (is_frozen(state))
         return SC_STATUS_PAUSED;

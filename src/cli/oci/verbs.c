@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/oci/oci-priv.h"
 
-#define KILL_WAIT_NS 50000000
-#define KILL_TRIES   100
+#define KILL_WAIT_MS 500
 #define PASSWD_MAX   (4 << 20)
 
 static int
@@ -131,10 +129,14 @@ sc_oci_verb_kill(struct sc_oci_cli *cli, struct sc_err *err)
 static int
 end_by_force(const struct sc_state *state, struct sc_err *err)
 {
+    struct sc_err gone = SC_ERR_INIT;
+    sc_cleanup_fd pidfd = sc_pidfd_open(state->pid, state->start_time, &gone);
+
     if (sc_runtime_kill(state, SIGKILL, false, err) < 0 && sc_state_status(state) != SC_STATUS_STOPPED)
         return -1;
-    for (int i = 0; i < KILL_TRIES && sc_state_status(state) != SC_STATUS_STOPPED; i++)
-        nanosleep(&(struct timespec){.tv_nsec = KILL_WAIT_NS / 10}, NULL);
+    /* what does not die of it at once the undo waits for longer, and names */
+    if (pidfd >= 0)
+        (void)sc_pidfd_wait(pidfd, KILL_WAIT_MS);
     return 0;
 }
 

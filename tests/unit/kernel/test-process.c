@@ -83,6 +83,24 @@ test_zombie(void **state)
 }
 
 static void
+test_alive(void **state)
+{
+    pid_t pid = sleeper();
+    uint64_t start = sc_process_start_time(pid);
+    siginfo_t info;
+
+    (void)state;
+    assert_true(sc_process_is_alive(pid, start));
+    assert_false(sc_process_is_alive(pid, start + 1)); /* the pid was used again */
+    assert_false(sc_process_is_alive(0, 0));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    assert_false(sc_process_is_alive(pid, start));
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_false(sc_process_is_alive(pid, start));
+}
+
+static void
 test_boot_id(void **state)
 {
     char first[40], second[40];
@@ -134,7 +152,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_time), cmocka_unit_test(test_hostile_name), cmocka_unit_test(test_zombie),
-        cmocka_unit_test(test_boot_id),    cmocka_unit_test(test_pidfd),
+        cmocka_unit_test(test_alive),      cmocka_unit_test(test_boot_id),      cmocka_unit_test(test_pidfd),
     };
 
     return RUN_TESTS(tests);
