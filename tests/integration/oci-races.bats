@@ -118,6 +118,36 @@ stopped() { [ "$(status_of "$1")" = stopped ]; }
     done
 }
 
+# A create that stands still right before ("enter") or after ("exit") it takes the lock of its empty state directory.
+slow_create()
+{
+    strace -o /dev/null -e trace=flock -e "inject=flock:delay_$1=1000000:when=1" "$SC_OCI" --root "$root" create \
+        --bundle "$BATS_TEST_TMPDIR/bundle" "$id" </dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&-
+}
+
+is_locked() { [ -d "$root/$id" ] && ! flock -n "$root/$id" true; }
+
+@test "delete --force of a create that has the lock and no state yet ends the container that comes of it" {
+    slow_create exit &
+    wait_until is_locked
+    oci delete --force "$id"
+    wait $!
+    nothing_is_listed
+    is "$(find /sys/fs/cgroup -type d -name "$id" 2>/dev/null)" ""
+}
+
+@test "a create whose directory a delete --force removed before it was locked makes nothing" {
+    local created
+    slow_create enter &
+    created=$!
+    wait_until test -d "$root/$id"
+    oci delete --force "$id"
+    if wait "$created"; then false; fi
+    is "$(cat "$BATS_TEST_TMPDIR/said")" "sc-oci: create $id: it was deleted at the same moment"
+    nothing_is_listed
+    is "$(find /sys/fs/cgroup -type d -name "$id" 2>/dev/null)" ""
+}
+
 @test "two deletes at the same time: both succeed, once" {
     local n first
     for n in $(seq 20); do

@@ -115,6 +115,8 @@ SC_MUST_CHECK int sc_oci_check_id(const char *id, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err);
 /* Waits for a process in the foreground, forwarding signals and, with a terminal, relaying it. */
 SC_MUST_CHECK int sc_oci_wait(struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err);
+/* Whether dir_fd is still what the name of the container leads to: not one that a delete removed meanwhile. */
+bool sc_oci_dir_is_of(const struct sc_oci_cli *cli, const char *id, int dir_fd);
 SC_MUST_CHECK int sc_oci_remove_state(struct sc_oci_cli *cli, const char *id, struct sc_err *err);
 /* Name of the user that the state directory belongs to, or the number. */
 char *sc_oci_owner(int dir_fd, struct sc_arena *arena);

@@ -65,6 +65,17 @@ sc_oci_remove_state(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
     return root < 0 ? -1 : sc_tree_remove_at(root, id, err);
 }
 
+bool
+sc_oci_dir_is_of(const struct sc_oci_cli *cli, const char *id, int dir_fd)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    struct stat now, held;
+    sc_cleanup_fd root = sc_dir_open_at(AT_FDCWD, cli->root, &ignored);
+
+    return root >= 0 && fstatat(root, id, &now, AT_SYMLINK_NOFOLLOW) == 0 && fstat(dir_fd, &held) == 0 &&
+           now.st_dev == held.st_dev && now.st_ino == held.st_ino;
+}
+
 static const char *
 first_arg(const struct sc_oci_cli *cli)
 {
@@ -157,16 +168,24 @@ lock_for_delete(struct sc_oci_cli *cli, const char *id, struct sc_state *state, 
     return sc_oci_lock_state(cli, id, state, err);
 }
 
-/* What a create or delete that was killed left of the state: a directory without state.json. */
+/* A directory without state.json: of a create that has not written it yet, which holds the lock until the container is
+ * there; or what a create or delete that was killed left, which is removed here. -1 with no error: nothing is left. */
 static int
-delete_remains(struct sc_oci_cli *cli, const char *id, struct sc_err *err)
+lock_remains(struct sc_oci_cli *cli, const char *id, struct sc_state *state, struct sc_err *err)
 {
-    struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_fd dir = open_state_dir(cli, id, &ignored);
+    struct sc_err why = SC_ERR_INIT;
+    sc_cleanup_fd dir = open_state_dir(cli, id, &why);
 
-    if (dir < 0)
-        return 0;
-    return sc_state_lock(dir, err) < 0 ? -1 : sc_oci_remove_state(cli, id, err);
+    if (dir < 0 || sc_state_lock(dir, err) < 0 || !sc_oci_dir_is_of(cli, id, dir))
+        return -1;
+    why = (struct sc_err)SC_ERR_INIT;
+    if (sc_state_read(dir, &cli->arena, state, &why) == 0)
+        return sc_steal_fd(&dir);
+    if (why.kind != SC_ERR_NOT_FOUND)
+        *err = why;
+    else
+        (void)!sc_oci_remove_state(cli, id, err);
+    return -1;
 }
 
 int
@@ -176,9 +195,13 @@ sc_oci_verb_delete(struct sc_oci_cli *cli, struct sc_err *err)
     struct sc_err why = SC_ERR_INIT;
     sc_cleanup_fd dir = lock_for_delete(cli, first_arg(cli), &state, &why);
 
+    if (dir < 0 && cli->is_force && why.kind == SC_ERR_NOT_FOUND) {
+        why = (struct sc_err)SC_ERR_INIT;
+        dir = lock_remains(cli, first_arg(cli), &state, &why);
+        if (dir < 0 && why.kind == SC_ERR_NONE)
+            return 0;
+    }
     if (dir < 0) {
-        if (cli->is_force && why.kind == SC_ERR_NOT_FOUND)
-            return delete_remains(cli, first_arg(cli), err);
         *err = why;
         return -1;
     }
