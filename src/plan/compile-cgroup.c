@@ -70,6 +70,57 @@ add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, cons
     return 0;
 }
 
+static bool
+has_writable_cgroup_mount(const struct sc_oci_spec *spec)
+{
+    for (size_t i = 0; i < spec->mount_count; i++) {
+        const struct sc_oci_mount *m = &spec->mounts[i];
+        bool is_readonly = false;
+
+        if (m->type == NULL || (strcmp(m->type, "cgroup") != 0 && strcmp(m->type, "cgroup2") != 0))
+            continue;
+        for (size_t k = 0; k < m->options.count; k++)
+            if (strcmp(m->options.items[k], "ro") == 0 || strcmp(m->options.items[k], "rro") == 0)
+                is_readonly = true;
+        if (!is_readonly)
+            return true;
+    }
+    return false;
+}
+
+/* Delegation (config-linux.md, "Cgroup ownership"): who runs the container's process may make cgroups of its own where
+ * that process has a cgroup namespace of its own, and writes to the cgroup file system of v2. */
+static int
+add_owner(struct sc_compiler *c, const int *slots, struct sc_err *err)
+{
+    const struct sc_oci_namespace *user = sc_oci_find_namespace(c->spec, SC_NS_USER);
+    const struct sc_oci_namespace *cgroup = sc_oci_find_namespace(c->spec, SC_NS_CGROUP);
+    uint32_t uid = c->spec->process.user.uid;
+    bool is_mapped = user == NULL;
+
+    if (c->host->cgroups.mode != SC_CGROUP_V2 || c->is_unprivileged || cgroup == NULL ||
+        (cgroup->path != NULL && cgroup->path[0] != '\0') || !has_writable_cgroup_mount(c->spec))
+        return 0;
+    for (size_t i = 0; i < c->uid_maps->count && !is_mapped; i++) {
+        const struct sc_oci_id_map *map = &c->uid_maps->items[i];
+
+        is_mapped = uid >= map->container_id && uid - map->container_id < map->size;
+        if (is_mapped)
+            uid = map->host_id + (uid - map->container_id);
+    }
+    /* the maps of a user namespace that is joined are not known here */
+    if (!is_mapped || uid == c->host->uid)
+        return 0;
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_OWNER, slots[0],
+                                        "its own cgroup namespace, writable: it may divide its limits further");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.cgroup_owner.mount_point = c->host->cgroups.items[0].mount_point;
+    step->u.cgroup_owner.path = c->plan->cgroup_path;
+    step->u.cgroup_owner.uid = uid;
+    return 0;
+}
+
 /* systemd makes the cgroup and holds the limits; the container's process is then born in it as in any other. A scope
  * must begin with a process, so another one holds the place until then. */
 static int
@@ -298,7 +349,7 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     if (c->ask->systemd != NULL && add_unit(c, r, &writes, unit, err) < 0)
         return -1;
     if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 ||
-        add_device_program(c, r, slots, err) < 0)
+        add_device_program(c, r, slots, err) < 0 || add_owner(c, slots, err) < 0)
         return -1;
     if (c->is_unprivileged && c->ask->systemd != NULL && add_attach(c, unit, err) < 0)
         return -1;

@@ -110,7 +110,8 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
 {
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
 
-    if (add_mount(c, "tmpfs", "tmpfs", destination, flags & ~(unsigned long)MS_RDONLY, "mode=755",
+    if (add_mount(c, "tmpfs", "tmpfs", destination, flags & ~(unsigned long)MS_RDONLY,
+                  sc_compile_context(c->arena, "mode=755", c->spec->linux_.mount_label),
                   "v1 hierarchies are mounted below a tmpfs") == NULL)
         return sc_err_nomem(err);
     for (size_t i = 0; i < layout->count; i++) {
@@ -213,6 +214,15 @@ without_unmapped_gid(struct sc_compiler *c, const char *data)
     return sc_arena_printf(c->arena, "%.*s%s", (int)before, data, after);
 }
 
+/* A label for all files of the mount, but where they have labels of the policy's own. */
+static const char *
+with_label(struct sc_compiler *c, const char *type, const char *data)
+{
+    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0 || strcmp(type, "mqueue") == 0)
+        return data;
+    return sc_compile_context(c->arena, data, c->spec->linux_.mount_label);
+}
+
 static int
 add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o,
                 struct sc_err *err)
@@ -228,9 +238,11 @@ add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struc
     if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
         return add_cgroup_view(c, m, o->ms_flags, err);
     step = add_mount(c, type, m->source != NULL && m->source[0] != '\0' ? m->source : type, m->destination, o->ms_flags,
-                     without_unmapped_gid(c, data), "a file system the config asks for");
+                     with_label(c, type, without_unmapped_gid(c, data)), "a file system the config asks for");
     if (step == NULL)
         return sc_err_nomem(err);
+    if (strcmp(type, "mqueue") == 0 && c->host->has_selinux)
+        step->u.mount.label = c->spec->linux_.mount_label;
     if (strcmp(m->destination, "/dev") == 0 && (o->ms_flags & MS_RDONLY) != 0) {
         step->u.mount.ms_flags &= ~(unsigned long)MS_RDONLY;
         c->dev_is_readonly = true;

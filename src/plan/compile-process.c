@@ -208,6 +208,8 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
     char *const *argv = find->u.exec.argv, *const *envp = find->u.exec.envp,
                 *const *candidates = find->u.exec.candidates;
 
+    if (sc_compile_labels(arena, steps, ask, err) < 0)
+        return -1;
     if (ask->waits_for_start &&
         add(arena, steps, SC_OP_WAIT_START, "created; the program runs when start says so") == NULL)
         return sc_err_nomem(err);
@@ -334,6 +336,8 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         .may_keep_groups = host->uid != 0,
         .preserve_fds = ask->preserve_fds,
         .host_caps = host->caps,
+        .has_apparmor = host->has_apparmor,
+        .has_selinux = host->has_selinux,
         .is_exec = true,
         .caps_left_out = &out->caps_left_out,
     };
@@ -359,6 +363,8 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         compile_exec_joins(ask, host->uid != 0, arena, out, err) < 0)
         return -1;
     if (!ask->no_new_keyring) {
+        if (sc_compile_key_label(arena, &out->child, process, err) < 0)
+            return -1;
         struct sc_step *step = sc_steps_add(arena, &out->child, SC_OP_KEYRING, SC_SLOT_NONE,
                                             "so that the caller's keys are not inherited");
 

@@ -231,6 +231,19 @@ add_path_step(struct sc_compiler *c, enum sc_op op, const char *path, const char
     return 0;
 }
 
+static int
+add_mask(struct sc_compiler *c, const char *path, struct sc_err *err)
+{
+    const char *label = c->spec->linux_.mount_label;
+
+    if (add_path_step(c, SC_OP_MASK_PATH, path, "reading here would tell of the host", err) < 0)
+        return -1;
+    if (label != NULL && label[0] != '\0')
+        c->plan->child.items[c->plan->child.count - 1].u.text.value =
+            sc_compile_context(c->arena, "nr_blocks=1,nr_inodes=1", label);
+    return sc_arena_check(c->arena, err);
+}
+
 int
 sc_compile_protect(struct sc_compiler *c, struct sc_err *err)
 {
@@ -241,7 +254,7 @@ sc_compile_protect(struct sc_compiler *c, struct sc_err *err)
                           err) < 0)
             return -1;
     for (size_t i = 0; i < l->masked_paths.count; i++)
-        if (add_path_step(c, SC_OP_MASK_PATH, l->masked_paths.items[i], "reading here would tell of the host", err) < 0)
+        if (add_mask(c, l->masked_paths.items[i], err) < 0)
             return -1;
     if (c->spec->root.readonly && add_path_step(c, SC_OP_ROOT_READONLY, "/", "asked for: a read-only root", err) < 0)
         return -1;

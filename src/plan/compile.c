@@ -55,7 +55,8 @@ compile_identity(struct sc_compiler *c, struct sc_err *err)
     if (!c->ask->no_new_keyring) {
         char *name = sc_arena_printf(c->arena, "_ses.%s", c->ask->id);
 
-        if (add_text_step(c, SC_OP_KEYRING, name, NULL, "so that the caller's keys are not inherited", err) < 0)
+        if (sc_compile_key_label(c->arena, &c->plan->child, &c->spec->process, err) < 0 ||
+            add_text_step(c, SC_OP_KEYRING, name, NULL, "so that the caller's keys are not inherited", err) < 0)
             return -1;
     }
     if (c->spec->hostname != NULL && c->spec->hostname[0] != '\0' &&
@@ -214,13 +215,8 @@ check_supported(const struct sc_compiler *c, struct sc_err *err)
 
     if (l->intel_rdt.is_set)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.intelRdt: this host has no resctrl file system");
-    if (l->mount_label != NULL && l->mount_label[0] != '\0')
+    if (l->mount_label != NULL && l->mount_label[0] != '\0' && !c->host->has_selinux)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this host");
-    if (c->spec->process.is_set && c->spec->process.apparmor_profile != NULL &&
-        c->spec->process.apparmor_profile[0] != '\0')
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.apparmorProfile: AppArmor is not enabled on this host");
-    if (c->spec->process.is_set && c->spec->process.selinux_label != NULL && c->spec->process.selinux_label[0] != '\0')
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "process.selinuxLabel: SELinux is not enabled on this host");
     return 0;
 }
 
@@ -240,6 +236,8 @@ compile_process_tail(struct sc_compiler *c, struct sc_err *err)
         .preserve_fds = c->ask->preserve_fds,
         .host_caps = c->host->caps,
         .caps_left_out = &c->plan->caps_left_out,
+        .has_apparmor = c->host->has_apparmor,
+        .has_selinux = c->host->has_selinux,
     };
 
     return sc_compile_process(c->arena, &c->plan->child, &ask, err);

@@ -387,6 +387,8 @@ print_mount(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out
         sc_buf_adds(out, "; chmod to the mode of what it covers");
     if (s->u.mount.copies_up)
         sc_buf_adds(out, "; copy there what it covers");
+    if (s->u.mount.label != NULL)
+        sc_buf_addf(out, "; setxattr(\"security.selinux\", \"%s\")", s->u.mount.label);
 }
 
 static void
@@ -436,8 +438,8 @@ static void
 print_mask_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("mask %s", s->u.text.text);
-    sc_buf_addf(out, "a directory: mount an empty read-only tmpfs on \"%s\"; a file: bind our null device on it",
-                s->u.text.text);
+    sc_buf_addf(out, "a directory: mount an empty read-only tmpfs%s%s on \"%s\"; a file: bind our null device on it",
+                s->u.text.value != NULL ? ", " : "", s->u.text.value != NULL ? s->u.text.value : "", s->u.text.text);
 }
 
 static void
@@ -476,6 +478,24 @@ print_personality(const struct sc_step *s, enum sc_print_what what, struct sc_bu
 {
     TITLE("set the personality");
     sc_buf_addf(out, "personality(0x%llx)", (unsigned long long)s->u.number.value);
+}
+
+static void
+print_cgroup_owner(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("give cgroup %s%s to user %u", s->u.cgroup_owner.mount_point, s->u.cgroup_owner.path, s->u.cgroup_owner.uid);
+    sc_buf_addf(out, "chown(\"%s%s\" and its files that /sys/kernel/cgroup/delegate lists, %u, -1)",
+                s->u.cgroup_owner.mount_point, s->u.cgroup_owner.path, s->u.cgroup_owner.uid);
+}
+
+static void
+print_label(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("set the %s label \"%s\"", s->u.label.module, s->u.label.value);
+    sc_buf_addf(out, "write(\"/proc/thread-self/attr/%s\"", s->u.label.files[0]);
+    if (s->u.label.files[1] != NULL)
+        sc_buf_addf(out, " or \"%s\"", s->u.label.files[1]);
+    sc_buf_addf(out, ", \"%s\")", s->u.label.value);
 }
 
 static void
@@ -576,6 +596,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_CGROUP_OPEN] = {"cgroup-open", print_cgroup_open},
     [SC_OP_CGROUP_WRITE] = {"cgroup-write", print_cgroup_write},
     [SC_OP_CGROUP_DEVICES] = {"cgroup-devices", print_cgroup_devices},
+    [SC_OP_CGROUP_OWNER] = {"cgroup-owner", print_cgroup_owner},
     [SC_OP_NS_OPEN] = {"ns-open", print_ns_open},
     [SC_OP_PIDFD_OPEN] = {"pidfd-open", print_pidfd_open},
     [SC_OP_IDMAP_NS] = {"idmap-ns", print_idmap_ns},
@@ -624,6 +645,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_AFFINITY] = {"affinity", print_affinity},
     [SC_OP_PERSONALITY] = {"personality", print_personality},
     [SC_OP_MEMORY_POLICY] = {"memory-policy", print_memory_policy},
+    [SC_OP_LABEL] = {"label", print_label},
     [SC_OP_CWD] = {"cwd", print_cwd},
     [SC_OP_FIND_PROGRAM] = {"find-program", print_find_program},
     [SC_OP_WAIT_START] = {"wait-start", print_wait_start},

@@ -64,7 +64,16 @@ struct sc_process_ask {
     unsigned preserve_fds;
     uint64_t host_caps;
     uint64_t *caps_left_out; /* filled */
+    bool has_apparmor, has_selinux;
 };
+/* A label of the process that a security module holds; what none can hold is refused. */
+SC_MUST_CHECK int sc_compile_labels(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask,
+                                    struct sc_err *err);
+/* New keys get the label of the process; before the keyring is joined. */
+SC_MUST_CHECK int sc_compile_key_label(struct sc_arena *arena, struct sc_steps *steps,
+                                       const struct sc_oci_process *process, struct sc_err *err);
+/* data with context="label" added, as mount(8) says it; data itself without a label; NULL: memory ran out */
+const char *sc_compile_context(struct sc_arena *arena, const char *data, const char *label);
 SC_MUST_CHECK int sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask,
                                      struct sc_err *err);
 

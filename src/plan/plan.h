@@ -37,6 +37,7 @@ struct sc_host {
     unsigned cpu_count; /* possible CPUs, for per-CPU masks */
     bool root_is_ramfs; /* the mount namespace's root cannot be pivoted away from */
     bool has_idmapped_mounts, has_time_namespaces;
+    bool has_apparmor, has_selinux;
     bool is_in_user_namespace; /* uid is 0, but only of a user namespace that an engine made */
     char *kernel_release;      /* "6.1.0-13-cloud-amd64" */
     char *machine;             /* uname -m */
@@ -92,6 +93,7 @@ enum sc_op {
     SC_OP_CGROUP_OPEN,
     SC_OP_CGROUP_WRITE,
     SC_OP_CGROUP_DEVICES,
+    SC_OP_CGROUP_OWNER,
     SC_OP_NS_OPEN,
     SC_OP_PIDFD_OPEN,
     SC_OP_IDMAP_NS,
@@ -145,6 +147,7 @@ enum sc_op {
     SC_OP_AFFINITY,
     SC_OP_PERSONALITY,
     SC_OP_MEMORY_POLICY,
+    SC_OP_LABEL,
     SC_OP_CWD,
     SC_OP_FIND_PROGRAM,
     SC_OP_WAIT_START,
@@ -183,6 +186,10 @@ struct sc_step {
             const char *mount_point, *path, *file, *value;
             bool is_optional;
         } cgroup_write;
+        struct {
+            const char *mount_point, *path;
+            uint32_t uid;
+        } cgroup_owner;
         struct {
             const struct bpf_insn *insns;
             size_t insn_count;
@@ -223,6 +230,11 @@ struct sc_step {
             size_t join_count;
         } clone;
         struct {
+            const char *module;   /* "AppArmor" */
+            const char *files[2]; /* below /proc/thread-self/attr; the second where the kernel lacks the first; NULL */
+            const char *value;
+        } label;
+        struct {
             const char *text, *value;
         } text; /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY, the path steps, ROOT_ATTACH */
         struct {
@@ -233,6 +245,7 @@ struct sc_step {
             const char *type, *source, *destination, *data;
             unsigned long ms_flags;
             const char *fallback_bind;
+            const char *label; /* SELinux label of the mounted directory itself, where the mount cannot take one */
             bool is_optional, copies_up, keeps_mode; /* of a tmpfs: begins with what it covers; has that one's mode */
         } mount;
         struct {

@@ -222,6 +222,12 @@ sh_host_half(const struct sc_plan *plan, struct sc_buf *out)
             sh_cgroup_write(s, out);
         } else if (s->op == SC_OP_CGROUP_DEVICES) {
             sc_buf_addf(out, "# %s: there is no command to load it\n", s->why);
+        } else if (s->op == SC_OP_CGROUP_OWNER) {
+            sc_buf_addf(out, "# %s\nfor file in . $(cat /sys/kernel/cgroup/delegate); do chown %u ", s->why,
+                        s->u.cgroup_owner.uid);
+            sc_buf_add_shell(out, s->u.cgroup_owner.mount_point);
+            sc_buf_add_shell(out, s->u.cgroup_owner.path);
+            sc_buf_adds(out, "/\"$file\" 2>/dev/null; done\n");
         }
     }
 }

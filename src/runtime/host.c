@@ -80,6 +80,16 @@ is_in_user_namespace(void)
     return false;
 }
 
+/* Whether the file begins with this: "Y\n" of a module's parameter. */
+static bool
+file_says(const char *path, const char *start)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    return sc_file_read_at(AT_FDCWD, path, FILE_MAX, &text, &ignored) == 0 && sc_str_starts(sc_buf_str(&text), start);
+}
+
 static bool
 kernel_at_least(const char *release, unsigned long major, unsigned long minor)
 {
@@ -107,6 +117,9 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->has_idmapped_mounts = kernel_at_least(name.release, 5, 19);
     /* lint: the kernel's own file or the program's, never a container's */
     out->has_time_namespaces = access("/proc/self/ns/time", F_OK) == 0;
+    /* lint: the kernel's own file */
+    out->has_selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
+    out->has_apparmor = file_says("/sys/module/apparmor/parameters/enabled", "Y");
     if (sc_cgroup_detect(arena, &out->cgroups, err) < 0)
         return -1;
     /* root of a user namespace, as podman makes for an ordinary user, has no more rights outside than the user */

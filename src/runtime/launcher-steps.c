@@ -122,6 +122,12 @@ step_cgroup_devices(struct sc_executor *x, const struct sc_step *step, struct sc
 }
 
 static int
+step_cgroup_owner(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    return sc_cgroup_give(x->slots[step->slot], step->u.cgroup_owner.uid, err);
+}
+
+static int
 step_ns_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
     /* lint: the host's, as the caller's configuration names it */
@@ -332,6 +338,7 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_CGROUP_OPEN] = step_cgroup_open,
     [SC_OP_CGROUP_WRITE] = step_cgroup_write,
     [SC_OP_CGROUP_DEVICES] = step_cgroup_devices,
+    [SC_OP_CGROUP_OWNER] = step_cgroup_owner,
     [SC_OP_NS_OPEN] = step_ns_open,
     [SC_OP_PIDFD_OPEN] = step_pidfd_open,
     [SC_OP_NS_JOIN] = step_ns_join,

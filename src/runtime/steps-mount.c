@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -211,6 +212,20 @@ open_target(const struct sc_executor *x, const char *destination, bool is_plain,
 }
 
 static int
+label_mount(struct sc_executor *x, const struct sc_step *step)
+{
+    const char *label = step->u.mount.label;
+    int result = 0, fd = sc_path_open(root_of(x), step->u.mount.destination, O_RDONLY | O_DIRECTORY, 0);
+
+    if (fd < 0)
+        return fd;
+    if (fsetxattr(fd, "security.selinux", label, strlen(label), 0) < 0)
+        result = -errno;
+    close(fd);
+    return result;
+}
+
+static int
 step_mount(struct sc_executor *x, const struct sc_step *step)
 {
     bool is_proc = strcmp(step->u.mount.type, "proc") == 0, was_there = false;
@@ -229,6 +244,8 @@ step_mount(struct sc_executor *x, const struct sc_step *step)
             sc_mount_fs(target, step->u.mount.type, step->u.mount.source, step->u.mount.ms_flags, step->u.mount.data);
     if ((result == -EPERM || result == -EBUSY) && step->u.mount.fallback_bind != NULL)
         result = bind_instead(x, step, target);
+    else if (result == 0 && step->u.mount.label != NULL)
+        result = label_mount(x, step);
     close(target);
     return result;
 }
@@ -336,14 +353,14 @@ step_readonly_path(struct sc_executor *x, const struct sc_step *step)
 
 /* One empty tmpfs serves every masked directory: the first is mounted, the others are binds of it. */
 static int
-mask_directory(struct sc_executor *x, int target, const char *path)
+mask_directory(struct sc_executor *x, int target, const char *path, const char *data)
 {
     int result;
 
     if (x->mask_fd >= 0)
         return sc_mount_bind(x->mask_fd, target);
-    result =
-        sc_mount_fs(target, "tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "nr_blocks=1,nr_inodes=1");
+    result = sc_mount_fs(target, "tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+                         data != NULL ? data : "nr_blocks=1,nr_inodes=1");
     if (result < 0)
         return result;
     x->mask_fd = sc_path_open(root_of(x), path, O_PATH | O_DIRECTORY, 0);
@@ -361,7 +378,7 @@ step_mask_path(struct sc_executor *x, const struct sc_step *step)
     if (fstat(target, &st) < 0) {
         result = -errno;
     } else if (S_ISDIR(st.st_mode)) {
-        result = mask_directory(x, target, step->u.text.text);
+        result = mask_directory(x, target, step->u.text.text, step->u.text.value);
     } else {
         /* in a user namespace no node was made: the host's is bound, where the container has no right over it */
         if (x->null_fd < 0)

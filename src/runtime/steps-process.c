@@ -286,6 +286,22 @@ step_personality(struct sc_executor *x, const struct sc_step *step)
 }
 
 static int
+step_label(struct sc_executor *x, const struct sc_step *step)
+{
+    char path[32] = "thread-self/attr/";
+    size_t start = strlen(path);
+    int result = -ENOENT;
+
+    for (size_t i = 0; result == -ENOENT && i < SC_ARRAY_LEN(step->u.label.files); i++) {
+        if (step->u.label.files[i] == NULL)
+            break;
+        memcpy(path + start, step->u.label.files[i], strlen(step->u.label.files[i]) + 1);
+        result = sc_proc_write(x->slots[SC_SLOT_PROC], path, step->u.label.value, strlen(step->u.label.value));
+    }
+    return result;
+}
+
+static int
 step_cwd(struct sc_executor *x, const struct sc_step *step)
 {
     /* lint: in the container's own root, after the change of root */
@@ -499,6 +515,7 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_AFFINITY] = step_affinity,
         [SC_OP_MEMORY_POLICY] = step_memory_policy,
         [SC_OP_PERSONALITY] = step_personality,
+        [SC_OP_LABEL] = step_label,
         [SC_OP_CWD] = step_cwd,
         [SC_OP_FIND_PROGRAM] = step_find_program,
         [SC_OP_WAIT_START] = step_wait_start,

@@ -220,6 +220,24 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     is "$status:$output" $'0:/made/for/me\n0 0 755'
 }
 
+@test "cgroup ownership: who may write to the cgroup file system of v2 may divide it, on v1 nobody" {
+    local mapped='.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}]
+        | .linux.gidMappings = .linux.uidMappings'
+    local writable='(.mounts[] | select(.type == "cgroup") | .options) -= ["ro"]'
+    if [ "$(cgroup_mode)" != v2 ]; then
+        in_bundle "$mapped | $writable" 'stat -c %u /sys/fs/cgroup/memory /sys/fs/cgroup/memory/tasks'
+        is "$status:$output" $'0:65534\n65534'
+        return 0
+    fi
+    in_bundle "$mapped | $writable" \
+        'cd /sys/fs/cgroup && stat -c %u . cgroup.procs cgroup.subtree_control cgroup.freeze &&
+            mkdir child && echo 0 >child/cgroup.procs && cat /proc/self/cgroup'
+    # what is not in /sys/kernel/cgroup/delegate stays the host's root's
+    is "$status:$output" $'0:0\n0\n0\n65534\n0::/child'
+    in_bundle "$mapped" 'stat -c %u /sys/fs/cgroup /sys/fs/cgroup/cgroup.procs'
+    is "$status:$output" $'0:65534\n65534'
+}
+
 @test "personality: LINUX32 shows in uname" {
     [ "$(uname -m)" = x86_64 ] || skip "for x86-64"
     in_bundle '.linux.personality = {domain: "LINUX32"}' 'uname -m'

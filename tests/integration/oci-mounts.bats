@@ -316,13 +316,22 @@ mount_on()
     [ -e "$b/rootfs/x" ]
 }
 
-@test "mountLabel and labels of the process are refused where the kernel has no such module" {
+@test "labels: SELinux's are refused where the kernel has none" {
     [ ! -d /sys/fs/selinux ] || [ -z "$(ls /sys/fs/selinux)" ] || skip "SELinux is on"
     in_bundle '.linux.mountLabel = "system_u:object_r:container_file_t:s0"' true
     expect_error 255 "linux.mountLabel: SELinux is not enabled on this host"
     in_bundle '.process.selinuxLabel = "system_u:system_r:container_t:s0"' true
     expect_error 255 "process.selinuxLabel: SELinux is not enabled on this host"
-    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ] || skip "AppArmor is on"
-    in_bundle '.process.apparmorProfile = "docker-default"' true
-    expect_error 255 "process.apparmorProfile: AppArmor is not enabled on this host"
+}
+
+@test "labels: AppArmor's profile is the program's, one that is not loaded an error; refused where the kernel has none" {
+    if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" != Y ]; then
+        in_bundle '.process.apparmorProfile = "docker-default"' true
+        expect_error 255 "process.apparmorProfile: AppArmor is not enabled on this host"
+        return 0
+    fi
+    in_bundle '.process.apparmorProfile = "unconfined"' 'cat /proc/self/attr/apparmor/current'
+    is "$status:$output" "0:unconfined"
+    in_bundle '.process.apparmorProfile = "no-such-profile"' true
+    expect_error 255 'set the AppArmor label "exec no-such-profile": no such file or directory'
 }

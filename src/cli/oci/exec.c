@@ -110,24 +110,6 @@ exec_process(struct sc_oci_cli *cli, struct sc_oci_process *p, struct sc_err *er
     return sc_oci_validate_process(p, err) < 0 ? -1 : sc_arena_check(&cli->arena, err);
 }
 
-/* What an exec asks of the kernel's security modules and cannot have here. */
-static int
-check_labels(const struct sc_oci_process *p, struct sc_err *err)
-{
-    bool wants_apparmor = p->apparmor_profile != NULL && p->apparmor_profile[0] != '\0';
-    bool wants_selinux = p->selinux_label != NULL && p->selinux_label[0] != '\0';
-
-    /* lint: the kernel's own file */
-    if (wants_apparmor && access("/sys/kernel/security/apparmor", F_OK) < 0)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "apparmorProfile \"%s\": AppArmor is not enabled on this host",
-                          p->apparmor_profile);
-    /* lint: the kernel's own file */
-    if (wants_selinux && access("/sys/fs/selinux/enforce", F_OK) < 0)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "selinuxLabel \"%s\": SELinux is not enabled on this host",
-                          p->selinux_label);
-    return 0;
-}
-
 /* ---- --cgroup -------------------------------------------------------------------------------------------------- */
 
 /* Does the last component of the hierarchy's mount point, "cpu,cpuacct", name this controller? */
@@ -227,7 +209,7 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
     sc_cleanup_fd dir = sc_oci_open_state(cli, cli->args.items[0], &state, err);
 
     if (dir < 0 || check_status(cli, &state, err) < 0 || sc_oci_load_config(cli, dir, &spec, err) < 0 ||
-        exec_process(cli, &spec.process, err) < 0 || check_labels(&spec.process, err) < 0 ||
+        exec_process(cli, &spec.process, err) < 0 ||
         sc_oci_check_terminal(cli, spec.process.terminal, cli->is_detached, err) < 0 ||
         sc_oci_check_preserved(cli, err) < 0 || exec_cgroups(cli, &state, &cgroup_dirs, err) < 0 ||
         sc_host_detect(&cli->arena, &host, err) < 0)

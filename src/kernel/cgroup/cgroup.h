@@ -81,6 +81,9 @@ SC_MUST_CHECK int sc_cgroup_device_program(const struct sc_oci_device_rule *rule
 SC_MUST_CHECK int sc_cgroup_device_attach(int cgroup_fd, const struct bpf_insn *insns, size_t insn_count,
                                           struct sc_err *err);
 
+/* The v2 cgroup and those of its files that /sys/kernel/cgroup/delegate lists become uid's; no other file of it. */
+SC_MUST_CHECK int sc_cgroup_give(int cgroup_fd, uid_t uid, struct sc_err *err);
+
 /* "relative or absolute cgroupsPath" to the normalised path below a hierarchy's root: "/sc/ID"; NULL gives
  * default_parent/id.
  * ".." is refused. */

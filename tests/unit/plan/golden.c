@@ -127,6 +127,10 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             host.has_time_namespaces = false;
         else if (strcmp(word, "bridge") == 0)
             ask.net = bridge;
+        else if (strcmp(word, "apparmor") == 0)
+            host.has_apparmor = true;
+        else if (strcmp(word, "selinux") == 0)
+            host.has_selinux = true;
         else if (strcmp(word, "wait") == 0)
             ask.waits_for_start = true;
         else if (strcmp(word, "monitor") == 0)
