@@ -20,6 +20,11 @@
 
 #include "kernel/seccomp-priv.h"
 
+/* a header of before Linux 5.19 does not have it */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
 #define X32_BIT   UINT32_C(0x40000000)
 #define ARCHS_MAX 24
 #define ARGS_MAX  6
@@ -244,10 +249,8 @@ load_flags(const struct sc_oci_seccomp *profile, bool needs_listener)
 {
     uint32_t flags = profile->flags & (SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW);
 
-#ifdef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
     if (needs_listener)
         flags |= profile->flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-#endif
     return flags | (needs_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0);
 }
 

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -91,7 +92,7 @@ static int
 run_hook(struct hook_run *run)
 {
     int ends[2], result;
-    char head[32]; /* the state without a pid, an object, gets one in front */
+    char number[SC_NUM_MAX]; /* the state without a pid, an object, gets one in front */
     size_t len = run->state_json != NULL ? strlen(run->state_json) : 0;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
@@ -103,10 +104,14 @@ run_hook(struct hook_run *run)
     close(ends[1]);
     /* a hook that does not read its standard input is its own business */
     if (pid > 0 && len > 0 && run->pid > 0) {
-        int head_len = snprintf(head, sizeof(head), "{\"pid\":%d,", (int)run->pid);
+        const char *pid_text = sc_child_number(run->pid, number);
+        struct iovec parts[] = {{(void *)"{\"pid\":", strlen("{\"pid\":")},
+                                {(void *)pid_text, strlen(pid_text)},
+                                {(void *)",", 1},
+                                {(void *)(run->state_json + 1), len - 1}};
+        const struct msghdr msg = {.msg_iov = parts, .msg_iovlen = SC_ARRAY_LEN(parts)};
 
-        (void)!send(ends[0], head, (size_t)head_len, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE);
-        (void)!send(ends[0], run->state_json + 1, len - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)!sendmsg(ends[0], &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
     } else if (pid > 0 && len > 0) {
         (void)!send(ends[0], run->state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     }

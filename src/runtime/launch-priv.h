@@ -64,6 +64,8 @@ sc_child_fn sc_child_process_executor(enum sc_op op); /* steps-process.c */
 int sc_clone_child(const struct sc_executor *x, int *pidfd);
 _Noreturn void sc_child_main(struct sc_executor *x);
 int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: rides along, or -1 */
+/* value in decimal, at the end of text; snprintf(3) may allocate */
+const char *sc_child_number(int64_t value, char text[SC_NUM_MAX]);
 /* [child] Hooks in order; the first that fails ends it. 0, -errno, or -ECANCELED when the hook itself said no. dir:
  * where they start, or NULL. pid: added to the state, or 0. */
 int sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const char *state_json, pid_t pid);

@@ -171,36 +171,46 @@ step_rlimit(struct sc_executor *x, const struct sc_step *step)
     return check(prlimit(0, (enum __rlimit_resource)step->u.rlimit.resource, &limit, NULL));
 }
 
+const char *
+sc_child_number(int64_t value, char text[SC_NUM_MAX])
+{
+    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    char *at = text + SC_NUM_MAX - 1;
+
+    *at = '\0';
+    do
+        *--at = (char)('0' + rest % 10);
+    while ((rest /= 10) > 0);
+    if (value < 0)
+        *--at = '-';
+    return at;
+}
+
 static int
 step_oom_score(struct sc_executor *x, const struct sc_step *step)
 {
     char text[SC_NUM_MAX];
-    int64_t value = step->u.number.value;
-    uint64_t rest = value < 0 ? (uint64_t)-value : (uint64_t)value;
-    size_t at = sizeof(text);
+    const char *start = sc_child_number(step->u.number.value, text);
 
-    do
-        text[--at] = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0)
-        text[--at] = '-';
-    return sc_proc_write(x->slots[SC_SLOT_PROC], "self/oom_score_adj", text + at, sizeof(text) - at);
+    return sc_proc_write(x->slots[SC_SLOT_PROC], "self/oom_score_adj", start, strlen(start));
 }
 
-/* struct sched_attr, first version (sched_setattr(2)); libc has no declaration */
-struct sched_attr_v0 {
+/* struct sched_attr, second version (sched_setattr(2)), which the utilization clamp flags need; a kernel that knows
+ * only the first takes it as long as the rest is 0. libc has no declaration. */
+struct sched_attr_v1 {
     uint32_t size, policy;
     uint64_t flags;
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
+    uint32_t util_min, util_max;
 };
 
 static int
 step_scheduler(struct sc_executor *x, const struct sc_step *step)
 {
     const struct sc_oci_scheduler *s = step->u.scheduler;
-    struct sched_attr_v0 attr = {
+    struct sched_attr_v1 attr = {
         .size = sizeof(attr),
         .policy = (uint32_t)s->policy,
         .flags = s->flags,

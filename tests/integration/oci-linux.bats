@@ -202,6 +202,9 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     is "$status:$output" $'0:7 3\nidle\n321\n0027\n5\n6\n6 7 8'
     in_bundle '.process.scheduler = {policy: "SCHED_IDLE"}' 'awk "{ print \$41 }" /proc/self/stat'
     is "$status:$output" "0:5"
+    in_bundle '.process.scheduler = {policy: "SCHED_DEADLINE", runtime: 1000000, deadline: 10000000, period: 10000000}' \
+        'exec awk "{ print \$41 }" /proc/self/stat'
+    is "$status:$output" "0:6"
     in_bundle '.process.scheduler = {policy: "SCHED_FIFO", priority: 0}' true
     expect_error 255 "process.scheduler.priority: must be a number from 1 to 99"
 }
@@ -236,6 +239,24 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     is "$status:$output" $'0:0\n0\n0\n65534\n0::/child'
     in_bundle "$mapped" 'stat -c %u /sys/fs/cgroup /sys/fs/cgroup/cgroup.procs'
     is "$status:$output" $'0:65534\n65534'
+}
+
+@test "memoryPolicy: what the kernel says of each mapping" {
+    [ -e /proc/self/numa_maps ] || skip "no NUMA"
+    in_bundle '.linux.memoryPolicy = {mode: "MPOL_INTERLEAVE", nodes: "0"}' 'cut -d" " -f2 /proc/self/numa_maps | sort -u'
+    is "$status:$output" "0:interleave:0"
+    in_bundle '.linux.memoryPolicy = {mode: "MPOL_BIND", nodes: "0", flags: ["MPOL_F_STATIC_NODES"]}' \
+        'cut -d" " -f2 /proc/self/numa_maps | sort -u'
+    is "$status:$output" "0:bind=static:0"
+}
+
+@test "timeOffsets: of both clocks" {
+    [ -e /proc/self/ns/time ] || skip "no time namespaces"
+    in_bundle '.linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {boottime: {secs: 1000000}, monotonic: {secs: 5, nanosecs: 7}}' \
+        'cat /proc/self/timens_offsets; cut -d. -f1 /proc/uptime'
+    expect 0
+    is "$(xargs <<<"${lines[*]:0:2}")" "monotonic 5 7 boottime 1000000 0"
+    [ "${lines[2]}" -ge 1000000 ]
 }
 
 @test "personality: LINUX32 shows in uname" {
