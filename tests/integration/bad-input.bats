@@ -13,7 +13,7 @@ value_flags()
 # Everything in the store and of containers, by name.
 state()
 {
-    (cd "$SC_DATA_ROOT" && find . -not -path './layer/*/*' | LC_ALL=C sort)
+    (cd "$SC_DATA_ROOT" && find . -not -path './layer/*/*' -not -path ./network | LC_ALL=C sort)
 }
 
 # ---- flags --------------------------------------------------------------------------------------------
@@ -22,6 +22,7 @@ state()
 run_table()
 {
     cat <<'END'
+--add-host|noaddr|bad format for add-host
 --attach|stdlog|must be stdin, stdout or stderr
 --cap-add|FLY|FLY
 --cap-drop|FLY|FLY
@@ -38,19 +39,25 @@ run_table()
 --device|/no/such/device|no such file or directory
 --device|/etc/passwd|it is not a device
 --device|/dev/null:/x:q|:rwm
+--dns|notanip|is not an IP address
+--dns-option|a b|is not one word
+--dns-search|a b|is not one word
 --domainname|@65|longer than 64 bytes
 --entrypoint||a program is looked for in the container, see below
 --env|=x|invalid environment variable
 --env-file|/no/such/file|no such file or directory
 --explain|loud|must be text, json or sh
+--expose|99999|must be 1 to 65535
 --gidmap|0:1:0|must be CONTAINER:HOST:COUNT
 --group-add|nobody-knows|give a number
 --hostname|@65|longer than 64 bytes
+--ip|1.2.3|is not an IPv4 address
 --ipc|ns:/no/such/namespace|no such file or directory
 --ipc|container:nowhere|no such container
 --label|=x|must be NAME or NAME=VALUE
 --log-driver|syslog|must be json-file or none
 --log-opt|max-size=q|must be a size
+--mac-address|zz|is not a MAC address
 --memory|1024|the least is 6m
 --memory|12x|must be a size
 --memory-reservation|12x|must be a size
@@ -59,11 +66,13 @@ run_table()
 --mount|type=other,target=/x|must be bind, volume or tmpfs
 --mount|type=bind,source=/no/such/dir,target=/x|make the directory first
 --name|no/slash|use [a-zA-Z0-9]
---network|other|must be none, host
+--network|other|no such network
+--network-alias|a/b|only for containers in user defined networks
 --oom-score-adj|1001|1001
 --pid|ns:/etc/passwd|"/etc/passwd" is not a pid namespace
 --pids-limit|-5|-1 for no limit
 --platform||it is the registry's to know platforms
+--publish|70000:80|must be 1 to 65535
 --pull|sometimes|give missing, always or never
 --rootfs|/no/such/dir|no such file or directory
 --security-opt|apparmor=x|give seccomp=FILE
@@ -96,6 +105,7 @@ called()
     case $1 in
     --user) echo 'find user' ;;
     --group-add) echo 'find group' ;;
+    --network) echo 'network' ;;
     --name) echo 'invalid container name' ;;
     --workdir) echo 'working directory' ;;
     --mount) echo 'mount' ;;

@@ -151,7 +151,7 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
     local top base at
     top=$(dirname "$(find "$SC_DATA_ROOT/layer" -path '*/diff/d7')")
     base=$(find "$SC_DATA_ROOT/layer" -path '*/diff/bin/busybox')
-    listing "$top" >"$BATS_TEST_TMPDIR/before"
+    listing "$top" >"$BATS_TEST_TMPDIR/whole"
     local inode
     inode=$(stat -c %i "$base")
     # Two at a time: each must be named.
@@ -168,7 +168,7 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
         expect_output ": 0 problems"
     done
     listing "$top" >"$BATS_TEST_TMPDIR/after"
-    diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+    diff "$BATS_TEST_TMPDIR/whole" "$BATS_TEST_TMPDIR/after"
     is "$(stat -c %i "$base")" "$inode"
     is "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ""
 }
