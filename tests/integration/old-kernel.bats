@@ -114,6 +114,8 @@ sc_works()
     make_bundle "$bundle" '.process.args = ["sleep", "1000"]'
     quiet "$SC_OCI" --root "$root" run -d --bundle "$bundle" "$id"
     local stranger state=$root/$id/state.json
+    # Start times are in ticks of 10 ms: two processes of one tick cannot be told apart.
+    sleep 0.05
     sleep 1000 3>&- &
     stranger=$!
     cp "$state" "$BATS_TEST_TMPDIR/true.json"
