@@ -33,7 +33,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -104,6 +106,7 @@ copy_from_parent(const char *parent, const char *dir, const char *file)
 static void
 hierarchy_from_line(char *line, struct hierarchies *out)
 {
+    struct statfs fs;
     char *save = NULL, *mount_point = NULL, *word = strtok_r(line, " ", &save);
 
     for (int field = 1; word && strcmp(word, "-") != 0; field++, word = strtok_r(NULL, " ", &save))
@@ -113,6 +116,9 @@ hierarchy_from_line(char *line, struct hierarchies *out)
     const char *source = type ? strtok_r(NULL, " ", &save) : NULL;
     const char *options = source ? strtok_r(NULL, " \n", &save) : NULL;
     if (!mount_point || !options || (strcmp(type, "cgroup") != 0 && strcmp(type, "cgroup2") != 0))
+        return;
+    /* Something else may cover it. */
+    if (statfs(mount_point, &fs) < 0 || (fs.f_type != CGROUP_SUPER_MAGIC && fs.f_type != CGROUP2_SUPER_MAGIC))
         return;
     if (out->count == HIERARCHIES_MAX)
         die("more than %d hierarchies", HIERARCHIES_MAX);
