@@ -24,7 +24,7 @@ need()
     is "$output" "$(bash -c 'echo "$BASH_VERSION"')"
     sc_ok run --rm x ls /usr/bin
     expect_output bash
-    expect_output python3
+    sc_ok run --rm x bash -c 'type -p python3' # wherever the host has it
     sc_ok run --rm x python3 -c 'import ssl, json, ctypes, sqlite3, socket, pwd
 print(json.dumps([ctypes.CDLL(None).getpid(), pwd.getpwuid(0).pw_name]))'
     is "$output" '[1, "root"]'
