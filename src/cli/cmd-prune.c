@@ -180,7 +180,7 @@ print_removed(const struct sc_strv *lines)
 }
 
 static int
-prune_images(struct sc_cli *cli, struct prune *prune, bool all, struct sc_err *err)
+prune_images(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
 {
     struct sc_image_list list = {.items = NULL};
     bool has_title = false;
@@ -195,7 +195,7 @@ prune_images(struct sc_cli *cli, struct prune *prune, bool all, struct sc_err *e
 
         if (image->created)
             (void)!sc_time_parse(image->created, &created, &ignored);
-        if ((image->name && !all) || !is_chosen(prune, &image->config.labels, created) ||
+        if ((image->name && !prune->options->all) || !is_chosen(prune, &image->config.labels, created) ||
             sc_engine_image_in_use(image->id, &cli->engine))
             continue;
         if (sc_image_remove(&cli->engine.store, image->name ? image->name : image->id, false, sc_engine_image_in_use,
@@ -299,52 +299,42 @@ begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, co
     return *goes_on ? sc_cli_engine(cli, err) : 0;
 }
 
+/* prune of one kind of thing: asks, removes, says what that freed. */
+typedef int (*prune_fn)(struct sc_cli *cli, struct prune *prune, struct sc_err *err);
+
 static int
-run_image(struct sc_cli *cli, struct sc_err *err)
+prune_kind(struct sc_cli *cli, const char *warning, prune_fn fn, struct sc_err *err)
 {
     struct prune_options options = {.all = false};
     struct prune prune = {.freed = 0};
     bool goes_on;
 
-    if (begin(cli, &options, &prune, "WARNING! This will remove images that no container has.", &goes_on, err) < 0 ||
-        (goes_on && prune_images(cli, &prune, options.all, err) < 0))
+    if (begin(cli, &options, &prune, warning, &goes_on, err) < 0 || (goes_on && fn(cli, &prune, err) < 0))
         return -1;
     if (goes_on)
         print_freed(&prune);
     return 0;
+}
+
+static int
+run_image(struct sc_cli *cli, struct sc_err *err)
+{
+    return prune_kind(cli, "WARNING! This will remove images that no container has.", prune_images, err);
 }
 
 static int
 run_container(struct sc_cli *cli, struct sc_err *err)
 {
-    struct prune_options options = {.all = false};
-    struct prune prune = {.freed = 0};
-    bool goes_on;
-
-    if (begin(cli, &options, &prune, "WARNING! This will remove all stopped containers.", &goes_on, err) < 0 ||
-        (goes_on && prune_containers(cli, &prune, err) < 0))
-        return -1;
-    if (goes_on)
-        print_freed(&prune);
-    return 0;
+    return prune_kind(cli, "WARNING! This will remove all stopped containers.", prune_containers, err);
 }
 
 static int
 run_volume(struct sc_cli *cli, struct sc_err *err)
 {
-    struct prune_options options = {.all = false};
-    struct prune prune = {.freed = 0};
-    bool goes_on;
-
-    if (begin(cli, &options, &prune, "WARNING! This will remove all volumes that no container has.", &goes_on, err) <
-            0 ||
-        (goes_on && prune_volumes(cli, &prune, err) < 0))
-        return -1;
-    if (goes_on)
-        print_freed(&prune);
-    return 0;
+    return prune_kind(cli, "WARNING! This will remove all volumes that no container has.", prune_volumes, err);
 }
 
+/* Networks take no disk: nothing is said of space. */
 static int
 run_network(struct sc_cli *cli, struct sc_err *err)
 {
@@ -373,7 +363,7 @@ run_system(struct sc_cli *cli, struct sc_err *err)
     if (!goes_on)
         return 0;
     if (prune_containers(cli, &prune, err) < 0 || prune_networks(cli, &prune, err) < 0 ||
-        prune_images(cli, &prune, options.all, err) < 0 || (options.volumes && prune_volumes(cli, &prune, err) < 0))
+        prune_images(cli, &prune, err) < 0 || (options.volumes && prune_volumes(cli, &prune, err) < 0))
         return -1;
     print_freed(&prune);
     return 0;
