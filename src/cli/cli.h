@@ -103,6 +103,10 @@ int sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct 
 typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data,
                           struct sc_err *err);
 SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void *data);
+/* sc_relay_run, until the container ends (its exit code) or the user detaches (0); detach_keys NULL: Docker's. */
+SC_MUST_CHECK int sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err);
+/* A filter's "name" or "name=value" among "name=value" of labels. */
+bool sc_cli_has_label(const struct sc_strv *labels, const char *wanted);
 
 void sc_help_command(const struct sc_command *command, struct sc_buf *out);
 void sc_help_all(struct sc_buf *out);

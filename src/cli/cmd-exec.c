@@ -40,14 +40,9 @@ stay(const struct sc_exec_options *exec, struct sc_exec_process *process, struct
         .with_stdin = exec->interactive,
         .with_terminal = exec->tty,
         .forwards_signals = true,
-        .detach_keys = exec->detach_keys ? exec->detach_keys : SC_DETACH_KEYS,
     };
-    struct sc_exit exit_record = {0};
-    enum sc_relay_end end;
 
-    if (sc_relay_run(&relay, &end, &exit_record, err) < 0)
-        return -1;
-    return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
+    return sc_cli_stay(&relay, exec->detach_keys, err);
 }
 
 static int

@@ -91,19 +91,6 @@ created_at(const struct sc_image *image)
     return image->created && sc_time_parse(image->created, &at, &ignored) == 0 ? at : 0;
 }
 
-static bool
-has_label(const struct sc_strv *labels, const char *wanted)
-{
-    size_t len = strlen(wanted);
-
-    for (size_t i = 0; i < labels->count; i++) {
-        if (strcmp(labels->items[i], wanted) == 0 ||
-            (!strchr(wanted, '=') && strncmp(labels->items[i], wanted, len) == 0 && labels->items[i][len] == '='))
-            return true;
-    }
-    return false;
-}
-
 /* A pattern of the name as it is shown, with the tag or without. */
 static bool
 is_like(const struct sc_reference *ref, const char *pattern, struct sc_arena *arena)
@@ -168,7 +155,7 @@ passes(const struct filter *f, const struct sc_image *image, const struct sc_ref
     case FILTER_REFERENCE:
         return is_like(ref, f->value, arena);
     case FILTER_LABEL:
-        return has_label(&image->config.labels, f->value);
+        return sc_cli_has_label(&image->config.labels, f->value);
     case FILTER_BEFORE:
         return created_at(image) < f->at;
     case FILTER_SINCE:

@@ -67,19 +67,6 @@ map_of(const struct sc_strv *list)
     return out;
 }
 
-static bool
-has_label(const struct sc_network *network, const char *wanted)
-{
-    for (size_t i = 0; i < network->labels.count; i++) {
-        const char *label = network->labels.items[i];
-        size_t len = strcspn(label, "=");
-
-        if (strcmp(label, wanted) == 0 || (strlen(wanted) == len && strncmp(label, wanted, len) == 0))
-            return true;
-    }
-    return false;
-}
-
 static int
 is_shown(const char *name, const char *driver, const struct sc_network *network, const struct sc_strv *filters,
          bool *out, struct sc_err *err)
@@ -93,7 +80,7 @@ is_shown(const char *name, const char *driver, const struct sc_network *network,
         else if (sc_str_starts(filter, "driver="))
             *out = *out && strcmp(driver, filter + strlen("driver=")) == 0;
         else if (sc_str_starts(filter, "label="))
-            *out = *out && network && has_label(network, filter + strlen("label="));
+            *out = *out && network && sc_cli_has_label(&network->labels, filter + strlen("label="));
         else
             return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
     }

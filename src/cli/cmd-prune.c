@@ -68,29 +68,15 @@ read_filters(struct prune *prune, struct sc_err *err)
     return 0;
 }
 
-/* "name" or "name=value" */
-static bool
-has_label(const struct sc_strv *labels, const char *wanted)
-{
-    size_t len = strlen(wanted);
-
-    for (size_t i = 0; i < labels->count; i++) {
-        if (strcmp(labels->items[i], wanted) == 0 ||
-            (!strchr(wanted, '=') && strncmp(labels->items[i], wanted, len) == 0 && labels->items[i][len] == '='))
-            return true;
-    }
-    return false;
-}
-
 static bool
 is_chosen(const struct prune *prune, const struct sc_strv *labels, int64_t created)
 {
     for (size_t i = 0; i < prune->options->filters.count; i++) {
         const char *filter = prune->options->filters.items[i];
 
-        if (sc_str_starts(filter, "label=") && !has_label(labels, filter + strlen("label=")))
+        if (sc_str_starts(filter, "label=") && !sc_cli_has_label(labels, filter + strlen("label=")))
             return false;
-        if (sc_str_starts(filter, "label!=") && has_label(labels, filter + strlen("label!=")))
+        if (sc_str_starts(filter, "label!=") && sc_cli_has_label(labels, filter + strlen("label!=")))
             return false;
     }
     return prune->until == 0 || created < prune->until;

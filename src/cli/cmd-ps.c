@@ -39,36 +39,6 @@ static const struct sc_column columns[] = {
 
 /* ---- filters ------------------------------------------------------------------------------------------ */
 
-static const char *
-state_name(const struct sc_container *c)
-{
-    switch (c->status) {
-    case SC_STATUS_RUNNING:
-        return "running";
-    case SC_STATUS_PAUSED:
-        return "paused";
-    case SC_STATUS_STOPPED:
-        return "exited";
-    default:
-        return "created";
-    }
-}
-
-static bool
-has_label(const struct sc_strv *labels, const char *wanted)
-{
-    const char *equals = strchr(wanted, '=');
-
-    for (size_t i = 0; i < labels->count; i++) {
-        size_t len = strcspn(labels->items[i], "=");
-
-        if (equals ? strcmp(labels->items[i], wanted) == 0
-                   : (strlen(wanted) == len && strncmp(labels->items[i], wanted, len) == 0))
-            return true;
-    }
-    return false;
-}
-
 /* The image by the name used, by the name with its tag, or by id. */
 static bool
 is_ancestor(const struct sc_container *c, const char *wanted, struct sc_arena *arena)
@@ -112,9 +82,9 @@ matches(const struct sc_container *c, const char *filter, struct sc_arena *arena
     if (sc_str_starts(filter, "id="))
         return sc_str_starts(c->id, value);
     if (sc_str_starts(filter, "status="))
-        return strcmp(state_name(c), value) == 0;
+        return strcmp(sc_container_state(c), value) == 0;
     if (sc_str_starts(filter, "label="))
-        return has_label(&c->effective_labels, value);
+        return sc_cli_has_label(&c->effective_labels, value);
     if (sc_str_starts(filter, "exited=")) {
         int64_t code = -1;
         struct sc_err ignored = SC_ERR_INIT;
@@ -294,7 +264,7 @@ row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_o
     (void)json_object_set_new(row, "Ports", text_of(&ports));
     (void)json_object_set_new(row, "RunningFor", json_sprintf("%s ago", since));
     (void)json_object_set_new(row, "Size", json_string("0B"));
-    (void)json_object_set_new(row, "State", json_string(state_name(c)));
+    (void)json_object_set_new(row, "State", json_string(sc_container_state(c)));
     (void)json_object_set_new(row, "Status", text_of(&status));
     if (!sc_str_eq(options->format, "json"))
         (void)json_object_set_new(row, "Label", label_map(&c->effective_labels));

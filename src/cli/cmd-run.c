@@ -27,14 +27,9 @@ stay(const struct sc_run_options *options, int flags, int client, struct sc_err 
         .with_stdin = flags & SC_ATTACH_STDIN,
         .with_terminal = o->tty,
         .forwards_signals = options->sig_proxy,
-        .detach_keys = o->detach_keys ? o->detach_keys : SC_DETACH_KEYS,
     };
-    struct sc_exit exit_record = {0};
-    enum sc_relay_end end;
 
-    if (sc_relay_run(&relay, &end, &exit_record, err) < 0)
-        return -1;
-    return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
+    return sc_cli_stay(&relay, o->detach_keys, err);
 }
 
 static int

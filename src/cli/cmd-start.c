@@ -25,14 +25,9 @@ stay(const struct sc_container *container, const struct attach_options *options,
         .with_stdin = flags & SC_ATTACH_STDIN,
         .with_terminal = container->options.tty,
         .forwards_signals = options->sig_proxy,
-        .detach_keys = keys ? keys : SC_DETACH_KEYS,
     };
-    struct sc_exit exit_record = {0};
-    enum sc_relay_end end;
 
-    if (sc_relay_run(&relay, &end, &exit_record, err) < 0)
-        return -1;
-    return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
+    return sc_cli_stay(&relay, keys, err);
 }
 
 static int

@@ -1,4 +1,6 @@
-/* The engine, and commands that do the same to many containers. */
+/* What commands share: the engine, the same to many containers, staying with one, filters. */
+#include <string.h>
+
 #include "cli/cli.h"
 
 int
@@ -23,4 +25,29 @@ sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void
         }
     }
     return status;
+}
+
+int
+sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err)
+{
+    struct sc_exit exit_record = {0};
+    enum sc_relay_end end;
+
+    relay->detach_keys = detach_keys ? detach_keys : SC_DETACH_KEYS;
+    if (sc_relay_run(relay, &end, &exit_record, err) < 0)
+        return -1;
+    return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
+}
+
+bool
+sc_cli_has_label(const struct sc_strv *labels, const char *wanted)
+{
+    for (size_t i = 0; i < labels->count; i++) {
+        const char *label = labels->items[i];
+        size_t len = strcspn(label, "=");
+
+        if (strcmp(label, wanted) == 0 || (strlen(wanted) == len && strncmp(label, wanted, len) == 0))
+            return true;
+    }
+    return false;
 }

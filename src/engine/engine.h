@@ -153,6 +153,7 @@ struct sc_container {
 };
 /* Closes lock_fd; the rest is the arena's. */
 void sc_container_release(struct sc_container *container);
+const char *sc_container_state(const struct sc_container *container); /* Docker's word: "running", "exited" */
 #define SC_CONTAINER_INIT                                                                                              \
     {                                                                                                                  \
         .lock_fd = -1                                                                                                  \

@@ -51,31 +51,16 @@ moment(int64_t nsec)
     return json_string(buf);
 }
 
-static const char *
-status_name(const struct sc_container *c)
-{
-    switch (c->status) {
-    case SC_STATUS_RUNNING:
-        return "running";
-    case SC_STATUS_PAUSED:
-        return "paused";
-    case SC_STATUS_STOPPED:
-        return "exited";
-    default:
-        return "created";
-    }
-}
-
 static json_t *
 state_of(const struct sc_container *c)
 {
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
-    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "Status", status_name(c), "Running",
-                     (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED), "Restarting", 0, "OOMKilled",
-                     (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0, "ExitCode",
-                     is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt", moment(c->started_at),
-                     "FinishedAt", moment(is_up ? 0 : c->finished_at));
+    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "Status", sc_container_state(c),
+                     "Running", (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED), "Restarting", 0,
+                     "OOMKilled", (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0,
+                     "ExitCode", is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt",
+                     moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at));
 }
 
 /* "host", "container:ID", "private" ... as Docker writes modes */

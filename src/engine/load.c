@@ -12,6 +12,21 @@
 
 #define EXIT_FILE_MAX 65536
 
+const char *
+sc_container_state(const struct sc_container *c)
+{
+    switch (c->status) {
+    case SC_STATUS_RUNNING:
+        return "running";
+    case SC_STATUS_PAUSED:
+        return "paused";
+    case SC_STATUS_STOPPED:
+        return "exited";
+    default:
+        return "created";
+    }
+}
+
 void
 sc_container_release(struct sc_container *container)
 {

@@ -1,4 +1,4 @@
-/* Docker's units, columns and cuts. */
+/* Docker's units, columns, cuts and filters. */
 #include <time.h>
 
 #include "test.h"
@@ -154,12 +154,32 @@ test_columns(void **state)
     }
 }
 
+/* --filter label=... */
+static void
+test_labels(void **state)
+{
+    static const struct {
+        const char *wanted;
+        bool expected;
+    } cases[] = {
+        {"a", true},  {"a=1", true}, {"a=2", false},  {"a=", false},    {"bare", true}, {"bare=", false},
+        {"b", false}, {"", false},   {"empty", true}, {"empty=", true}, {"aa", false},  {"a=1=2", false},
+    };
+    char *items[] = {"a=1", "bare", "empty="};
+    struct sc_strv labels = {.items = items, .count = SC_ARRAY_LEN(items)};
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++)
+        assert_int_equal(sc_cli_has_label(&labels, cases[i].wanted), cases[i].expected);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_durations), cmocka_unit_test(test_time),
         cmocka_unit_test(test_states), cmocka_unit_test(test_cuts),      cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_labels),
     };
 
     return RUN_TESTS(tests);
