@@ -1,5 +1,6 @@
 /* The flags of run and create. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -91,7 +92,7 @@
          CALL,                                                                                                           \
          CREATE(network),                                                                                                \
          "mode",                                                                                                         \
-         "Network: none (default), host, bridge, one of sc network ls, container:X or ns:PATH",                          \
+         "Network: bridge (root's default), none, host, one of sc network ls, container:X or ns:PATH",                   \
          sc_value_network,                                                                                               \
          "net"},                                                                                                         \
         {"network-alias", 0, STRV, CREATE(network_aliases), "name", "Further name for neighbours on its network", NULL,  \
@@ -240,6 +241,19 @@ take_args(struct sc_create_options *o, const char *command, const struct sc_strv
     return 0;
 }
 
+/* $SC_NETWORK stands for --network where that is not given. Ports want a network: for them none is not the answer. */
+static int
+network_from_env(struct sc_create_options *o, struct sc_arena *arena, struct sc_err *err)
+{
+    const char *value = getenv("SC_NETWORK");
+
+    if (o->network.mode != SC_NS_NONE || o->network.value || !value || !*value)
+        return 0;
+    if (strcmp(value, "none") == 0 && (o->publish.count > 0 || o->publish_all))
+        return 0;
+    return sc_value_network(&o->network, value, arena, err) < 0 ? sc_err_wrap(err, "SC_NETWORK") : 0;
+}
+
 int
 sc_run_options_finish(struct sc_run_options *options, const char *command, const struct sc_strv *args,
                       struct sc_arena *arena, struct sc_err *err)
@@ -249,8 +263,8 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
     int ignored;
 
     drop_empty(o);
-    if (take_args(o, command, args, arena, err) < 0 || make_paths_absolute(o, arena, err) < 0 ||
-        sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
+    if (take_args(o, command, args, arena, err) < 0 || network_from_env(o, arena, err) < 0 ||
+        make_paths_absolute(o, arena, err) < 0 || sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
         sc_run_attach_flags(options, &ignored, err) < 0)
         return -1;
     o->env = env;

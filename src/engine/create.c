@@ -37,6 +37,20 @@ pin_targets(struct sc_engine *engine, struct sc_create_options *options, struct 
     return pin_target(engine, "network", &options->network, arena, err);
 }
 
+/* Docker's default, where it can be had: links of the host are root's to make. Ports want a network in any case. A mode
+ * that was asked for has a value or another word. */
+static int
+choose_network(const struct sc_engine *engine, struct sc_arena *arena, struct sc_create_options *o, struct sc_err *err)
+{
+    bool has_ports = o->publish.count > 0 || o->publish_all;
+
+    if (o->network.mode != SC_NS_NONE || o->network.value || (!engine->is_root && !has_ports))
+        return 0;
+    o->network = (struct sc_ns_choice){SC_NS_BRIDGE, sc_arena_strdup(arena, "bridge")};
+    o->is_default_network = !has_ports;
+    return sc_arena_check(arena, err);
+}
+
 int
 sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
                   struct sc_container *out, struct sc_err *err)
@@ -44,16 +58,9 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     struct sc_image image = {0};
 
     *out = (struct sc_container)SC_CONTAINER_INIT;
-    if (sc_check_options(options, err) < 0)
-        return -1;
     out->options = *options;
-    /* Ports want a network; a mode that was asked for has a value or another word. */
-    if (options->network.mode == SC_NS_NONE && !options->network.value &&
-        (options->publish.count > 0 || options->publish_all)) {
-        out->options.network = (struct sc_ns_choice){SC_NS_BRIDGE, sc_arena_strdup(arena, "bridge")};
-        if (!out->options.network.value)
-            return sc_err_nomem(err);
-    }
+    if (choose_network(engine, arena, &out->options, err) < 0 || sc_check_options(&out->options, err) < 0)
+        return -1;
     out->is_rm = options->rm;
     out->created_at = sc_time_now();
     out->status = SC_STATUS_CREATED;

@@ -241,7 +241,7 @@ void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc
 SC_MUST_CHECK int sc_check_network(const struct sc_create_options *options, struct sc_err *err);
 /* The container's place on its network, for the plan: takes leases unless is_dry. Nothing for none, host and joined
  * ones. */
-SC_MUST_CHECK int sc_network_prepare(struct sc_engine *engine, const struct sc_container *container, bool is_dry,
+SC_MUST_CHECK int sc_network_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry,
                                      struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
 /* inspect-network.c: NULL with err filled */
 json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,

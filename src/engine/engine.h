@@ -108,6 +108,7 @@ struct sc_create_options {
     struct sc_ns_choice pid, ipc, uts, user_ns, cgroup_ns, network;
     struct sc_strv publish, expose, network_aliases, add_hosts, dns, dns_search, dns_options; /* as typed, checked */
     bool publish_all;
+    bool is_default_network; /* nobody asked for the bridge: without one in the kernel it is none */
     char *ip, *mac_address;
     struct sc_strv uid_maps, gid_maps; /* "0:100000:65536" */
     struct sc_oci_time_offset time_monotonic, time_boottime;

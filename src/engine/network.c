@@ -138,10 +138,33 @@ find_network(const struct sc_net *net, const struct sc_container *c, bool is_dry
     return is_dry ? 0 : sc_network_up(net, out, err);
 }
 
+/* The kernel has no bridges or nftables for us: it lacks them, or we are in a container that may not make any. */
+static bool
+is_unavailable(const struct sc_err *err)
+{
+    static const int causes[] = {EPERM, EACCES, EROFS, EOPNOTSUPP, EAFNOSUPPORT, EPROTONOSUPPORT, ENOENT};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(causes); i++) {
+        if (err->errnum == causes[i])
+            return true;
+    }
+    return err->kind == SC_ERR_UNSUPPORTED;
+}
+
+/* Nobody asked for a network: without one the container is as with --network none, and its record says so. */
+static int
+do_without(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, struct sc_err *err)
+{
+    c->options.network = (struct sc_ns_choice){SC_NS_NONE, sc_arena_strdup(arena, "none")};
+    c->options.is_default_network = false;
+    return sc_arena_check(arena, err) < 0 ? -1 : sc_record_write(engine, c, err);
+}
+
 int
-sc_network_prepare(struct sc_engine *engine, const struct sc_container *c, bool is_dry, struct sc_arena *arena,
+sc_network_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry, struct sc_arena *arena,
                    struct sc_start_job *job, struct sc_err *err)
 {
+    struct sc_err why = SC_ERR_INIT;
     struct sc_endpoint_ask ask = {.id = c->id, .ip = c->options.ip, .mac = c->options.mac_address};
     struct sc_endpoint *endpoint;
     struct sc_network network;
@@ -154,8 +177,16 @@ sc_network_prepare(struct sc_engine *engine, const struct sc_container *c, bool 
     if (!endpoint || !ask.names)
         return sc_err_nomem(err);
     sc_engine_net(engine, &net);
-    if (collect_ports(c, arena, &ask.ports, err) < 0 || find_network(&net, c, is_dry, arena, &network, err) < 0 ||
-        sc_endpoint_make(&net, &network, &ask, is_dry, arena, endpoint, err) < 0 ||
+    net.is_dry = is_dry;
+    if (collect_ports(c, arena, &ask.ports, err) < 0)
+        return -1;
+    if (find_network(&net, c, is_dry, arena, &network, &why) < 0) {
+        if (c->options.is_default_network && is_unavailable(&why))
+            return is_dry ? 0 : do_without(engine, c, arena, err);
+        *err = why;
+        return -1;
+    }
+    if (sc_endpoint_make(&net, &network, &ask, is_dry, arena, endpoint, err) < 0 ||
         sc_endpoint_packets(&net, endpoint, c->id, arena, &job->ask.net, err) < 0)
         return -1;
     job->inputs.endpoint = endpoint;

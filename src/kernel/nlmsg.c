@@ -170,9 +170,9 @@ sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key
 }
 
 void
-sc_nft_end_element(struct sc_buf *out, const char *set, const void *key, size_t key_len)
+sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len)
 {
-    add_element(out, NFT_MSG_NEWSETELEM, set, NFT_SET_ELEM_INTERVAL_END, key, key_len, NULL, 0);
+    add_element(out, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, NFT_SET_ELEM_INTERVAL_END, key, key_len, NULL, 0);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------- */

@@ -49,6 +49,6 @@ bool sc_lease_is_owned(int dir_fd, const char *name, const char *owner);
 void sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len, const void *data,
                     size_t data_len);
 /* Of an interval set: the first key that is beyond. */
-void sc_nft_end_element(struct sc_buf *out, const char *set, const void *key, size_t key_len);
+void sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len);
 
 #endif

@@ -62,6 +62,20 @@ packet_of(struct sc_arena *arena, int family, const char *title, const char *she
     return packet;
 }
 
+/* "ports '{ tcp . 8080 : 172.17.0.2 . 80 }'"; address NULL: the key alone. */
+static void
+add_element_text(const struct sc_port *p, const char *address, struct sc_buf *out)
+{
+    char host[SC_NET_ADDRESS_MAX];
+
+    sc_address_format(p->host_address, host);
+    sc_buf_addf(out, "%s '{ %s%s%s . %u", p->host_address ? "ports_at" : "ports", p->host_address ? host : "",
+                p->host_address ? " . " : "", sc_proto_name(p->proto), p->host_port);
+    if (address)
+        sc_buf_addf(out, " : %s . %u", address, p->port);
+    sc_buf_adds(out, " }'");
+}
+
 static struct sc_net_packet *
 make_publish(const struct sc_endpoint *e, struct sc_arena *arena)
 {
@@ -77,9 +91,8 @@ make_publish(const struct sc_endpoint *e, struct sc_arena *arena)
         sc_firewall_add_port(p, e->address, &data);
         sc_address_format(p->host_address, host);
         sc_buf_addf(&title, "%s %s:%u/%s", i ? "," : "", host, p->host_port, sc_proto_name(p->proto));
-        sc_buf_addf(&shell, "%snft add element inet sc %s '{ %s%s%s . %u : %s . %u }'", i ? "; " : "",
-                    p->host_address ? "ports_at" : "ports", p->host_address ? host : "", p->host_address ? " . " : "",
-                    sc_proto_name(p->proto), p->host_port, address, p->port);
+        sc_buf_addf(&shell, "%snft add element inet sc ", i ? "; " : "");
+        add_element_text(p, address, &shell);
     }
     sc_nl_batch_end(&data);
     return packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
@@ -168,11 +181,60 @@ make_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id,
     return undo.has_failed || target.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&undo));
 }
 
+/* What ip and nft would be told so that the network is there: sc_network_up in their words. */
+static char *
+shell_up(const struct sc_network *n, struct sc_arena *arena)
+{
+    char gateway[SC_NET_ADDRESS_MAX], subnet[SC_NET_CIDR_MAX], mac[18], mtu[32] = "";
+    const char *b = n->bridge;
+    sc_cleanup_buf out = SC_BUF_INIT;
+    unsigned char bytes[6];
+
+    sc_mac_of(n->gateway, bytes);
+    sc_mac_format(bytes, mac);
+    sc_address_format(n->gateway, gateway);
+    sc_subnet_format(&n->subnet, subnet);
+    if (n->mtu > 0)
+        (void)snprintf(mtu, sizeof(mtu), " mtu %d", n->mtu);
+    sc_buf_addf(&out, "nft list table inet sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
+                sc_firewall_text);
+    sc_buf_addf(&out, "nft add element inet sc bridges '{ \"%s\" }'\n", b);
+    if (!n->forbids_icc)
+        sc_buf_addf(&out, "nft add element inet sc icc '{ \"%s\" . \"%s\" }'\n", b, b);
+    if (n->is_internal)
+        sc_buf_addf(&out, "nft add element inet sc internal '{ \"%s\" }'\n", b);
+    else
+        sc_buf_addf(&out, "nft add element inet sc sources '{ %s }'\necho 1 > /proc/sys/net/ipv4/ip_forward\n", subnet);
+    sc_buf_addf(&out,
+                "ip link show %s >/dev/null 2>&1 || {\n  ip link add %s address %s%s type bridge\n"
+                "  echo 1 > /proc/sys/net/ipv4/conf/%s/route_localnet\n"
+                "  ip address add %s/%u broadcast + dev %s\n  ip link set %s up\n}\n",
+                b, b, mac, mtu, b, gateway, n->subnet.prefix, b, b);
+    return out.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&out));
+}
+
+static char *
+shell_down(const struct sc_endpoint *e, struct sc_arena *arena)
+{
+    sc_cleanup_buf out = SC_BUF_INIT;
+
+    for (size_t i = 0; i < e->ports.count; i++) {
+        sc_buf_adds(&out, "  nft delete element inet sc ");
+        add_element_text(&e->ports.items[i], NULL, &out);
+        sc_buf_adds(&out, " 2>/dev/null || :\n");
+    }
+    return out.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&out));
+}
+
 int
 sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id,
                     struct sc_arena *arena, struct sc_net_ask *out, struct sc_err *err)
 {
-    *out = (struct sc_net_ask){.undo = make_undo(net, endpoint, id, arena)};
+    *out = (struct sc_net_ask){
+        .undo = make_undo(net, endpoint, id, arena),
+        .shell_up = shell_up(&endpoint->network, arena),
+        .shell_down = shell_down(endpoint, arena),
+    };
     if (endpoint->ports.count > 0)
         out->publish = make_publish(endpoint, arena);
     out->link = make_link(endpoint, arena);

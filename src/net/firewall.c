@@ -408,22 +408,22 @@ add_skeleton(struct sc_buf *out)
 }
 
 void
-sc_firewall_add_network(const struct sc_network *network, struct sc_buf *out)
+sc_firewall_network(const struct sc_network *network, bool is_new, struct sc_buf *out)
 {
     char names[2 * IFNAMSIZ] = "";
     uint32_t first = htonl(network->subnet.base), beyond = htonl(sc_subnet_last(&network->subnet) + 1);
 
     memcpy(names, network->bridge, strlen(network->bridge));
     memcpy(names + IFNAMSIZ, network->bridge, strlen(network->bridge));
-    sc_nft_element(out, true, "bridges", names, IFNAMSIZ, NULL, 0);
+    sc_nft_element(out, is_new, "bridges", names, IFNAMSIZ, NULL, 0);
     if (!network->forbids_icc)
-        sc_nft_element(out, true, "icc", names, sizeof(names), NULL, 0);
+        sc_nft_element(out, is_new, "icc", names, sizeof(names), NULL, 0);
     if (network->is_internal) {
-        sc_nft_element(out, true, "internal", names, IFNAMSIZ, NULL, 0);
+        sc_nft_element(out, is_new, "internal", names, IFNAMSIZ, NULL, 0);
         return;
     }
-    sc_nft_element(out, true, "sources", &first, sizeof(first), NULL, 0);
-    sc_nft_end_element(out, "sources", &beyond, sizeof(beyond));
+    sc_nft_element(out, is_new, "sources", &first, sizeof(first), NULL, 0);
+    sc_nft_end_element(out, is_new, "sources", &beyond, sizeof(beyond));
 }
 
 struct key {
@@ -482,7 +482,7 @@ sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports
     add_table(out, NFT_MSG_NEWTABLE);
     add_skeleton(out);
     for (size_t i = 0; i < networks->count; i++)
-        sc_firewall_add_network(&networks->items[i], out);
+        sc_firewall_network(&networks->items[i], true, out);
     for (size_t i = 0; i < ports->count; i++)
         sc_firewall_add_port(&ports->items[i], targets[i], out);
     sc_nl_batch_end(out);

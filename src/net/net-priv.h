@@ -24,6 +24,8 @@ struct sc_subnets {
     size_t count, capacity;
     struct sc_arena *arena;
 };
+/* The first address of a link, and its subnet; false: it has none. */
+bool sc_host_address(const char *link, uint32_t *address, struct sc_subnet *subnet);
 SC_MUST_CHECK int sc_host_routes(struct sc_arena *arena, struct sc_subnets *out, struct sc_err *err);
 
 /* ---- link.c: pure encoders of rtnetlink requests */
@@ -36,17 +38,20 @@ void sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct
 void sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 
 /* ---- firewall.c: table inet sc */
+extern const char sc_firewall_text[]; /* firewall-text.c: the same table, empty, as nft(8) reads it */
 /* Pure: one transaction that replaces the table, whatever it was. */
 void sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports *ports, const uint32_t *targets,
                         struct sc_buf *out);
-void sc_firewall_add_network(const struct sc_network *network, struct sc_buf *out);
+/* Its elements of the sets: added or deleted */
+void sc_firewall_network(const struct sc_network *network, bool is_new, struct sc_buf *out);
+/* Takes the network out of the table. Not by making that again: its other elements may be another data root's. */
+SC_MUST_CHECK int sc_firewall_forget(const struct sc_network *network, struct sc_err *err);
 /* address: the container's */
 void sc_firewall_add_port(const struct sc_port *port, uint32_t address, struct sc_buf *out);
 /* Map and key of a port, as undo.c wants them: "ports 06000000..." */
 void sc_firewall_key(const struct sc_port *port, struct sc_buf *out);
 /* Makes the table again where it, or its rules, are gone. */
 SC_MUST_CHECK int sc_firewall_ensure(const struct sc_net *net, struct sc_err *err);
-SC_MUST_CHECK int sc_firewall_replace(const struct sc_net *net, struct sc_err *err);
 
 /* ---- lease.c */
 SC_MUST_CHECK int sc_lease_address(const struct sc_net *net, const struct sc_network *network, const char *id,

@@ -88,6 +88,7 @@ struct sc_network_list {
 struct sc_net {
     int data_fd, run_fd; /* directories: <data> and <run> */
     const char *run_path, *data_path;
+    bool is_dry; /* the default network is not recorded by being asked for */
     /* Whether the container lives; where not, it is made certain that nothing of it does, and its undo is run. */
     bool (*is_alive)(const char *id, void *data);
     void *data;

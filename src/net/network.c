@@ -224,6 +224,12 @@ choose_subnet(const struct sc_network_ask *ask, const struct sc_network_list *ne
                                     holder)
                        : sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps the host's route to %s", ask->subnet, text);
     }
+    /* The bridge is there, without its record: another data root's, or this one was lost. The kernel's word counts. */
+    if (strcmp(ask->name, SC_NET_DEFAULT) == 0 && sc_host_address(SC_NET_DEFAULT, &out->gateway, &out->subnet) &&
+        out->subnet.prefix <= 30) {
+        out->range = out->subnet;
+        return 0;
+    }
     for (size_t i = 0; sc_subnet_pool(i, &out->subnet); i++) {
         if (!overlaps(&out->subnet, networks, &routes, text))
             return fill_in(ask, out, err);
@@ -240,7 +246,6 @@ create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *as
     struct sc_network_list all;
     sc_cleanup_buf text = SC_BUF_INIT;
 
-    (void)net;
     if (list_dir(dir, arena, &all, err) < 0)
         return -1;
     for (size_t i = 0; i < all.count; i++) {
@@ -255,6 +260,8 @@ create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *as
     out->created_at = sc_time_now();
     if (sc_arena_check(arena, err) < 0 || sc_network_encode(out, &text, err) < 0)
         return -1;
+    if (net->is_dry)
+        return 0;
     (void)snprintf(file, sizeof(file), "%s.json", ask->name);
     return sc_file_replace_at(dir, file, text.data, text.len, 0600, SC_DURABLE, err);
 }
@@ -356,5 +363,5 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
     (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, network->name);
     if (sc_tree_remove_at(net->run_fd, path, err) < 0)
         return -1;
-    return sc_firewall_replace(net, err);
+    return sc_firewall_forget(network, err);
 }

@@ -1,5 +1,9 @@
 /* What the host reaches already: a network of ours must not take it away. */
 #include <arpa/inet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
@@ -53,4 +57,30 @@ sc_host_routes(struct sc_arena *arena, struct sc_subnets *out, struct sc_err *er
     if (result < 0)
         return sc_err_errno(err, -result, "list the host's routes");
     return sc_arena_check(arena, err);
+}
+
+static bool
+ask_address(int sock, unsigned long what, const char *link, uint32_t *out)
+{
+    struct ifreq ask = {.ifr_addr = {.sa_family = AF_INET}};
+    struct sockaddr_in address;
+
+    (void)snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", link);
+    if (ioctl(sock, what, &ask) < 0)
+        return false;
+    memcpy(&address, &ask.ifr_addr, sizeof(address));
+    *out = ntohl(address.sin_addr.s_addr);
+    return true;
+}
+
+bool
+sc_host_address(const char *link, uint32_t *address, struct sc_subnet *subnet)
+{
+    sc_cleanup_fd sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    uint32_t mask;
+
+    if (sock < 0 || !ask_address(sock, SIOCGIFADDR, link, address) || !ask_address(sock, SIOCGIFNETMASK, link, &mask))
+        return false;
+    *subnet = (struct sc_subnet){.base = *address & mask, .prefix = (unsigned)__builtin_popcount(mask)};
+    return true;
 }

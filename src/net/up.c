@@ -70,8 +70,8 @@ send_table(const struct sc_network_list *networks, const struct sc_ports *ports,
 
 /* A port that is taken meanwhile adds its element itself, unless it was too early for the old table and is in no new
  * one: so until the leases are the same before and after. The lock keeps those away that give ports back. */
-int
-sc_firewall_replace(const struct sc_net *net, struct sc_err *err)
+static int
+replace_table(const struct sc_net *net, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_network_list networks;
@@ -105,35 +105,49 @@ sc_firewall_ensure(const struct sc_net *net, struct sc_err *err)
 
     if (has_rules(&is_there, err) < 0)
         return -1;
-    return is_there ? 0 : sc_firewall_replace(net, err);
+    return is_there ? 0 : replace_table(net, err);
 }
 
 static int
-add_to_table(const struct sc_network *network, struct sc_err *err)
+change_table(const struct sc_network *network, bool is_new, struct sc_err *err)
 {
     sc_cleanup_buf batch = SC_BUF_INIT;
     int result;
 
     sc_nl_batch_begin(&batch);
-    sc_firewall_add_network(network, &batch);
+    sc_firewall_network(network, is_new, &batch);
     sc_nl_batch_end(&batch);
     if (sc_buf_check(&batch, err) < 0)
         return -1;
-    result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, 0);
-    return result < 0 ? sc_err_errno(err, -result, "add network \"%s\" to table inet sc", network->name) : 0;
+    /* ENOENT: it was never up, or another program has deleted the table */
+    result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, is_new ? 0 : ENOENT);
+    return result < 0 ? sc_err_errno(err, -result, "%s table inet sc: network \"%s\"",
+                                     is_new ? "add to" : "take out of", network->name)
+                      : 0;
+}
+
+int
+sc_firewall_forget(const struct sc_network *network, struct sc_err *err)
+{
+    return change_table(network, false, err);
 }
 
 /* ---- bridge ---------------------------------------------------------------------------------------------------------
  */
 
+/* Up, and with the address that containers know as their gateway: the bridge may be of an earlier record. */
 static bool
-is_up(const char *name)
+is_up(const struct sc_network *network)
 {
     struct ifreq ask = {.ifr_ifindex = 0};
     sc_cleanup_fd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct sc_subnet subnet;
+    uint32_t address;
 
-    (void)snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", name);
-    return sock >= 0 && ioctl(sock, SIOCGIFFLAGS, &ask) == 0 && (ask.ifr_flags & IFF_UP) != 0;
+    (void)snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", network->bridge);
+    return sock >= 0 && ioctl(sock, SIOCGIFFLAGS, &ask) == 0 && (ask.ifr_flags & IFF_UP) != 0 &&
+           sc_host_address(network->bridge, &address, &subnet) && address == network->gateway &&
+           subnet.prefix == network->subnet.prefix;
 }
 
 /* A kernel parameter of this network namespace. */
@@ -149,12 +163,30 @@ switch_on(const char *path, struct sc_err *err)
     return sc_file_write_at(AT_FDCWD, path, "1", err); /* lint: the kernel's own */
 }
 
+/* Up comes last: a bridge that is up is complete. */
+static int
+complete_bridge(const struct sc_network *network, struct sc_err *err)
+{
+    sc_cleanup_buf up = SC_BUF_INIT;
+    char path[64];
+    int result;
+
+    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", network->bridge);
+    if (switch_on(path, err) < 0)
+        return -1;
+    sc_link_bridge_up(network, sc_nl_link_index(network->bridge), &up);
+    if (sc_buf_check(&up, err) < 0)
+        return -1;
+    result = sc_nl_send(NETLINK_ROUTE, up.data, up.len, EEXIST);
+    return result < 0 ? sc_err_errno(err, -result, "bring up bridge \"%s\"", network->bridge) : 0;
+}
+
 static int
 make_bridge(const struct sc_network *network, struct sc_err *err)
 {
-    sc_cleanup_buf make = SC_BUF_INIT, up = SC_BUF_INIT;
-    char path[64];
-    unsigned index;
+    bool was_there = sc_nl_link_index(network->bridge) != 0;
+    sc_cleanup_buf make = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
     int result;
 
     sc_link_bridge(network, &make);
@@ -165,16 +197,11 @@ make_bridge(const struct sc_network *network, struct sc_err *err)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel cannot make bridges (CONFIG_BRIDGE)");
     if (result < 0)
         return sc_err_errno(err, -result, "make bridge \"%s\"", network->bridge);
-    index = sc_nl_link_index(network->bridge);
-    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", network->bridge);
-    if (switch_on(path, err) < 0)
-        return -1;
-    /* Up comes last: a bridge that is up is complete. */
-    sc_link_bridge_up(network, index, &up);
-    if (sc_buf_check(&up, err) < 0)
-        return -1;
-    result = sc_nl_send(NETLINK_ROUTE, up.data, up.len, EEXIST);
-    return result < 0 ? sc_err_errno(err, -result, "bring up bridge \"%s\"", network->bridge) : 0;
+    if (complete_bridge(network, err) == 0)
+        return 0;
+    if (!was_there)
+        (void)!sc_undo_link(network->bridge, &ignored);
+    return -1;
 }
 
 int
@@ -182,9 +209,9 @@ sc_network_up(const struct sc_net *net, const struct sc_network *network, struct
 {
     if (sc_firewall_ensure(net, err) < 0)
         return -1;
-    if (is_up(network->bridge))
+    if (is_up(network))
         return 0;
-    if (add_to_table(network, err) < 0)
+    if (change_table(network, true, err) < 0)
         return -1;
     if (!network->is_internal && switch_on("/proc/sys/net/ipv4/ip_forward", err) < 0)
         return sc_err_wrap(err, "forward packets");

@@ -90,6 +90,8 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
 
     if (net->link == NULL)
         return 0;
+    c->plan->net_shell_up = net->shell_up;
+    c->plan->net_shell_down = net->shell_down;
     if (!c->has_new[SC_NS_NET])
         return sc_err_set(err, SC_ERR_INTERNAL, "a link for a network namespace that is not the container's own");
     if (net->publish != NULL && add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,

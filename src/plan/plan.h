@@ -61,6 +61,8 @@ struct sc_net_ask {
     struct sc_net_packet *link;    /* by the launcher, once there is the namespace; NULL: no link at all */
     struct sc_net_packet *inside;  /* by the new process: addresses and routes */
     const char *undo;              /* text for kernel/undo.c */
+    const char *shell_up;          /* for --explain=sh: commands that make bridge and table where they are not there */
+    const char *shell_down;        /* and that withdraw the ports */
 };
 
 /* ---- what is asked beyond the OCI config ------------------------------------------------------ */
@@ -314,9 +316,10 @@ struct sc_plan {
     int slot_count;
     bool is_exec; /* joins a running container */
     const char *id;
-    struct sc_strv cgroup_dirs; /* absolute directories made for it, one per hierarchy */
-    const char *cgroup_path;    /* "/sc/<id>" */
-    const char *unit;           /* its scope, with the systemd cgroup driver; else NULL */
+    struct sc_strv cgroup_dirs;                /* absolute directories made for it, one per hierarchy */
+    const char *net_shell_up, *net_shell_down; /* of the ask, for --explain=sh */
+    const char *cgroup_path;                   /* "/sc/<id>" */
+    const char *unit;                          /* its scope, with the systemd cgroup driver; else NULL */
     bool unit_is_user;
     const char *memory_dir; /* its memory cgroup or NULL */
     bool memory_is_v2;

@@ -207,6 +207,9 @@ sc_sh_child_step(const struct sc_plan *plan, const struct sc_step *s, struct sc_
     case SC_OP_LOOPBACK_UP:
         sc_buf_adds(out, "ip link set lo up\n");
         return true;
+    case SC_OP_NET_ADDRESS:
+        sc_buf_addf(out, "%s\n", s->u.packet->shell);
+        return true;
     case SC_OP_PROPAGATION:
         if (s->u.propagation.path != NULL)
             return false;

@@ -177,6 +177,31 @@ sh_time_offsets(const char *text, struct sc_buf *out)
     }
 }
 
+static bool
+has_link(const struct sc_plan *plan)
+{
+    return find_step(plan, SC_OP_WAIT_LINK) != NULL;
+}
+
+/* unshare(1) makes all namespaces at once and tells nobody of them before it runs the program; so a process that sleeps
+ * holds the network's, and gets its link first. */
+static void
+sh_network(const struct sc_plan *plan, struct sc_buf *out)
+{
+    sc_buf_addf(
+        out,
+        "# the network's bridge and table, unless they are there\n%s"
+        "# a process to hold the network namespace\nunshare --net sleep infinity &\nNET=$!\n"
+        "until [ \"$(readlink \"/proc/$NET/ns/net\")\" != \"$(readlink /proc/self/ns/net)\" ]; do sleep 0.01; done\n",
+        plan->net_shell_up != NULL ? plan->net_shell_up : "");
+    for (size_t i = 0; i < plan->before.count; i++)
+        if (plan->before.items[i].op == SC_OP_NET_PUBLISH)
+            sc_buf_addf(out, "# %s\n%s\n", plan->before.items[i].why, plan->before.items[i].u.packet->shell);
+    for (size_t i = 0; i < plan->after.count; i++)
+        if (plan->after.items[i].op == SC_OP_NET_LINK)
+            sc_buf_addf(out, "# %s\n(PID=$NET; %s)\n", plan->after.items[i].why, plan->after.items[i].u.packet->shell);
+}
+
 static void
 sh_unshare(const struct sc_plan *plan, struct sc_buf *out)
 {
@@ -191,6 +216,10 @@ sh_unshare(const struct sc_plan *plan, struct sc_buf *out)
 
     if (find_step(plan, SC_OP_UNSHARE) != NULL)
         flags |= CLONE_NEWCGROUP;
+    if (has_link(plan)) {
+        sc_buf_adds(out, "nsenter --net=\"/proc/$NET/ns/net\" ");
+        flags &= ~(uint64_t)CLONE_NEWNET;
+    }
     sc_buf_adds(out, "unshare --fork");
     for (size_t i = 0; i < SC_ARRAY_LEN(options); i++)
         if ((flags & options[i].flag) != 0)
@@ -240,10 +269,10 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
             return sc_err_set(
                 err, SC_ERR_UNSUPPORTED,
                 "explain as sh: a container that joins another's namespaces cannot be written as a script");
-    for (size_t i = 0; i < plan->after.count; i++)
-        if (plan->after.items[i].op == SC_OP_NET_LINK)
-            return sc_err_set(err, SC_ERR_UNSUPPORTED,
-                              "explain as sh: a container on a network cannot be written as a script yet");
+    if (has_link(plan) && (plan->clone.u.clone.flags & CLONE_NEWUSER) != 0)
+        return sc_err_set(
+            err, SC_ERR_UNSUPPORTED,
+            "explain as sh: a container on a network, in a user namespace of its own, cannot be written as a script");
     if (plan->is_exec)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "explain as sh: only for run and create");
 
@@ -257,6 +286,9 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
         sc_buf_add_shell(out, plan->unit);
         sc_buf_adds(out, " 2>/dev/null || :\n");
     }
+    if (has_link(plan))
+        sc_buf_addf(out, "  kill \"$NET\" 2>/dev/null || :\n%s",
+                    plan->net_shell_down != NULL ? plan->net_shell_down : "");
     for (size_t i = 0; i < plan->cgroup_dirs.count; i++) {
         sc_buf_adds(out, "  rmdir ");
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);
@@ -264,6 +296,8 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
     }
     sc_buf_adds(out, "}\ntrap finish EXIT\n\n# --- on the host\n");
     sh_host_half(plan, out);
+    if (has_link(plan))
+        sh_network(plan, out);
     sc_buf_adds(out, "\n# --- in the new namespaces\ncat > \"$child\" <<'END_OF_CHILD'\nroot=$1\n");
     for (size_t i = 0; i < plan->child.count; i++) {
         sc_cleanup_buf lines = SC_BUF_INIT;

@@ -31,7 +31,7 @@ totals=${SC_TOTALS:-$scratch/totals}
 
 bats_require_minimum_version() { :; }
 SC_BIN=$(realpath "$build")/bin
-export SC_BIN SC_DATA_ROOT=$scratch/data SC_RUN_ROOT=$scratch/run
+export SC_BIN SC_DATA_ROOT=$scratch/data SC_RUN_ROOT=$scratch/run SC_NETWORK=none
 mkdir "$SC_DATA_ROOT" "$SC_RUN_ROOT"
 # shellcheck source=tests/integration/helpers.bash
 . tests/integration/helpers.bash

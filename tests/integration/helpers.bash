@@ -24,7 +24,9 @@ SC_OCI=${SC_OCI:-$SC_BIN/sc-oci}
 SC_WHERE=${SC_WHERE:-host}
 # Emulation and sanitizers are slow; a deadline only bounds a test that hangs.
 SC_DEADLINE=${SC_DEADLINE:-60}
-export SC SC_OCI SC_BIN SC_WHERE
+# Root's default is a bridge, which all data roots of a host share: network.bats has hosts of its own for that.
+SC_NETWORK=none
+export SC SC_OCI SC_BIN SC_WHERE SC_NETWORK
 
 # A machine may stall at the wrong moment: CI grants one more try ($SC_TEST_RETRIES), and says so where it was needed,
 # with what the first one showed.

@@ -21,6 +21,7 @@ setup()
     at "$host" ip link set ext0 up
     at "$outside" ip address add 203.0.113.9/24 dev ext0
     at "$outside" ip link set ext0 up
+    unset SC_NETWORK
     SC_REAL=$SC
     printf '#!/bin/sh\nexec nsenter -t %s -n %s "$@"\n' "$host" "$SC_REAL" >"$BATS_TEST_TMPDIR/sc"
     chmod +x "$BATS_TEST_TMPDIR/sc"
@@ -94,6 +95,55 @@ ask_in()
     is "$(ask_in cc 203.0.113.9 80)" outside
     kill "$server"
     wait "$server" 2>/dev/null || :
+}
+
+@test "the default network is the bridge; \$SC_NETWORK and a kernel without one say otherwise" {
+    sc_ok run --name deft base ls /sys/class/net
+    is "$output" $'eth0\nlo'
+    is "$("$SC" inspect -f '{{.HostConfig.NetworkMode}}' deft)" bridge
+    SC_NETWORK=none run_sc run --rm base ls /sys/class/net
+    is "$output" lo
+    SC_NETWORK=none sc_ok run -d --name port -p 80:80 base sleep 1000
+    is "$("$SC" port port)" '80/tcp -> 0.0.0.0:80'
+    SC_NETWORK=nosuch run_sc run --rm base true
+    expect_error 125 'no such network: "nosuch"'
+    SC_NETWORK=a/b run_sc run --rm base true
+    expect_error 125 'SC_NETWORK: "a/b"'
+    # A container of somebody's, which may not set up a bridge: no network, unless it was asked for.
+    sc_ok rm -f deft port
+    at "$host" ip link delete sc0
+    cat >"$BATS_TEST_TMPDIR/read-only" <<'END'
+mount --bind /proc/sys /proc/sys
+mount -o remount,bind,ro /proc/sys
+exec "$@"
+END
+    run unshare -m sh -e "$BATS_TEST_TMPDIR/read-only" "$SC" run --name poor base ls /sys/class/net
+    is "$status $output" '0 lo'
+    is "$("$SC" inspect -f '{{.HostConfig.NetworkMode}}' poor)" none
+    run unshare -m sh -e "$BATS_TEST_TMPDIR/read-only" "$SC" run --rm --network bridge base true
+    is "$status" 125
+    matches "$output" 'route_localnet": read-only file system'
+    is "$(at "$host" ip -o link | grep -c sc0)" 0
+}
+
+@test "data roots share the bridge: the kernel's address of it counts, and network rm takes its own from the table" {
+    local first=$SC_DATA_ROOT
+    sc_ok run -d --name aa --network bridge -p 8080:80 base sleep 1000
+    export SC_DATA_ROOT=$BATS_TEST_TMPDIR/second
+    mkdir "$SC_DATA_ROOT"
+    cp -al "$BATS_SUITE_TMPDIR"/store/. "$SC_DATA_ROOT/"
+    sc_ok run --rm base ip route
+    expect_output 'default via 172.17.0.1'
+    sc_ok network create n
+    sc_ok run --rm --network n base true
+    run at "$host" nft list set inet sc sources
+    expect_output '172.18.0.0/16'
+    sc_ok network rm n
+    run at "$host" nft list table inet sc
+    expect_no_output '172.18'
+    expect_no_output 'sc-'
+    expect_output 'tcp . 8080 : 172.17.0.2 . 80'
+    export SC_DATA_ROOT=$first
 }
 
 @test "a published port: from outside, from the host and its loopback, from a neighbour, from itself" {
@@ -351,4 +401,21 @@ END
     expect_output 'type veth peer name eth0 address 02:42:ac:11:00:02 netns $PID'
     expect_output 'ip address add 172.17.0.2/16 broadcast + dev eth0; ip route add default via 172.17.0.1'
     is "$(at "$host" ip -o link | grep -c sc0)" 0
+}
+
+@test "explain=sh: the script makes the same network by hand, and its table is ours" {
+    sc_ok run --rm base true
+    at "$host" nft list table inet sc >"$BATS_TEST_TMPDIR/table"
+    inside='ip -4 -o addr; ip route; cat /sys/class/net/eth0/address; exit 3'
+    sc_fails 3 run --rm -p 8080:80 base sh -c "$inside"
+    ours=$output
+    sc_ok run --explain=sh -p 8080:80 base sh -c "$inside"
+    echo "$output" >"$BATS_TEST_TMPDIR/script"
+    at "$host" nft delete table inet sc
+    at "$host" ip link delete sc0
+    run at "$host" sh "$BATS_TEST_TMPDIR/script"
+    is "$status" 3
+    is "$output" "$ours"
+    at "$host" nft list table inet sc | diff "$BATS_TEST_TMPDIR/table" -
+    is "$(at "$host" ip -o link | grep -c scv)" 0
 }
