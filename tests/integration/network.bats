@@ -223,7 +223,7 @@ END
     matches "$output" "$(address_of aa)"$'\taa '
     sc_ok rm -f bb
     sc_ok exec aa cat /etc/hosts
-    [[ $output != *db* ]]
+    [[ $output != *'bb db'* ]]
     sc_ok run --rm --network bridge --name xx --add-host gate:host-gateway --add-host far:192.0.2.7 base cat /etc/hosts
     expect_output "$(at "$host" ip -4 -o addr show sc0 | awk '{ sub("/.*", "", $4); print $4 }')"$'\tgate'
     expect_output $'192.0.2.7\tfar'

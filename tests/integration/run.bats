@@ -83,7 +83,7 @@ perl_inside()
 }
 
 @test "run: with --network none there is a loopback that works, and nothing else" {
-    sc_ok run --rm base sh -c 'ls /sys/class/net; ip addr show lo; ping -c 1 -W 2 127.0.0.1 >/dev/null && echo pinged || cat /sys/class/net/lo/operstate'
+    sc_ok run --rm --network none base sh -c 'ls /sys/class/net; ip addr show lo; ping -c 1 -W 2 127.0.0.1 >/dev/null && echo pinged || cat /sys/class/net/lo/operstate'
     is "${lines[0]}" lo
     expect_output 'inet 127.0.0.1/8'
 }
