@@ -459,3 +459,52 @@ sc_seccomp_expand(struct sc_oci_seccomp *profile, struct sc_arena *arena, struct
         expand_arg_group(profile, &sc_seccomp_arg_groups[i], arena);
     return sc_arena_check(arena, err);
 }
+
+static bool
+is_same_list(const struct sc_strv *a, const struct sc_strv *b)
+{
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++) {
+        if (strcmp(a->items[i], b->items[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool
+is_same_rule(const struct sc_oci_seccomp_rule *a, const struct sc_oci_seccomp_rule *b)
+{
+    if (a->action != b->action || a->arg_count != b->arg_count || !is_same_list(&a->names, &b->names))
+        return false;
+    for (size_t i = 0; i < a->arg_count; i++) {
+        if (a->args[i].index != b->args[i].index || a->args[i].op != b->args[i].op ||
+            a->args[i].value != b->args[i].value || a->args[i].value_two != b->args[i].value_two)
+            return false;
+    }
+    return true;
+}
+
+int
+sc_seccomp_recognise(struct sc_oci_seccomp *profile, uint64_t caps, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_oci_seccomp own = {.is_set = true, .is_sc_default = true, .sc_default_caps = caps};
+
+    /* What other engines write has no flags, or other actions: they pay for this comparison alone. */
+    if (!profile->is_set || profile->is_sc_default || profile->flags != SECCOMP_FILTER_FLAG_SPEC_ALLOW ||
+        profile->default_action != SCMP_ACT_ERRNO(EPERM) || profile->listener_path || profile->listener_metadata)
+        return 0;
+    own.sc_default_i386 = profile->architectures.count > 1;
+    if (sc_seccomp_expand(&own, arena, err) < 0)
+        return -1;
+    if (own.rule_count != profile->rule_count || !is_same_list(&own.architectures, &profile->architectures))
+        return 0;
+    for (size_t i = 0; i < own.rule_count; i++) {
+        if (!is_same_rule(&own.rules[i], &profile->rules[i]))
+            return 0;
+    }
+    profile->is_sc_default = true;
+    profile->sc_default_caps = caps;
+    profile->sc_default_i386 = own.sc_default_i386;
+    return 0;
+}

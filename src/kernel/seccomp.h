@@ -33,6 +33,11 @@ SC_MUST_CHECK int sc_seccomp_default(uint64_t caps, bool with_i386, struct sc_ar
  * or one that has its rules, stays as it is. A runtime that compiles the result with libseccomp refuses the same calls.
  */
 SC_MUST_CHECK int sc_seccomp_expand(struct sc_oci_seccomp *profile, struct sc_arena *arena, struct sc_err *err);
+/* The way back, for a config.json that is read again: a profile that says word for word what sc_seccomp_expand writes
+ * for a container with `caps` is sc's default once more, with its own filter and its entry in the cache. Content alone
+ * decides, so nothing can claim it; any other profile stays as it is. Pure. */
+SC_MUST_CHECK int sc_seccomp_recognise(struct sc_oci_seccomp *profile, uint64_t caps, struct sc_arena *arena,
+                                       struct sc_err *err);
 /* Compiles without any cache: sc's default from its own table (rules are not looked at), all else through libseccomp.
  * Unknown call names are skipped as runc and crun do. */
 SC_MUST_CHECK int sc_seccomp_compile(const struct sc_oci_seccomp *profile, struct sc_arena *arena,

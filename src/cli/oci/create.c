@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/oci/oci-priv.h"
+#include "kernel/seccomp.h"
 #include "monitor/monitor.h"
 
 int
@@ -91,7 +92,9 @@ load_spec(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_err *err)
         return sc_err_nomem(err);
     if (sc_file_read_at(AT_FDCWD, file, SC_OCI_CONFIG_MAX, &c->config_text, err) < 0)
         return -1;
-    return sc_oci_decode(c->config_text.data, c->config_text.len, &cli->arena, &c->spec, err);
+    if (sc_oci_decode(c->config_text.data, c->config_text.len, &cli->arena, &c->spec, err) < 0)
+        return -1;
+    return sc_seccomp_recognise(&c->spec.linux_.seccomp, c->spec.process.capabilities.bounding, &cli->arena, err);
 }
 
 static int

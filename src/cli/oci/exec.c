@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/oci/oci-priv.h"
+#include "kernel/seccomp.h"
 
 #define PROCESS_MAX (8 << 20)
 
@@ -209,6 +210,7 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
     sc_cleanup_fd dir = sc_oci_open_state(cli, cli->args.items[0], &state, err);
 
     if (dir < 0 || check_status(cli, &state, err) < 0 || sc_oci_load_config(cli, dir, &spec, err) < 0 ||
+        sc_seccomp_recognise(&spec.linux_.seccomp, spec.process.capabilities.bounding, &cli->arena, err) < 0 ||
         exec_process(cli, &spec.process, err) < 0 ||
         sc_oci_check_terminal(cli, spec.process.terminal, cli->is_detached, err) < 0 ||
         sc_oci_check_preserved(cli, err) < 0 || exec_cgroups(cli, &state, &cgroup_dirs, err) < 0 ||

@@ -439,6 +439,90 @@ test_expand_leaves_others_alone(void **state)
     assert_int_equal(other.architectures.count, 0);
 }
 
+/* What config.json holds of a profile: its words, and not that they were ours. */
+static struct sc_oci_seccomp
+through_json(uint64_t caps, bool with_i386)
+{
+    struct sc_oci_spec spec = {.oci_version = "1.0.2"}, again;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    assert_int_equal(sc_seccomp_default(caps, with_i386, &arena, &spec.linux_.seccomp, &err), 0);
+    assert_int_equal(sc_seccomp_expand(&spec.linux_.seccomp, &arena, &err), 0);
+    assert_int_equal(sc_oci_encode(&spec, &text, &err), 0);
+    assert_int_equal(sc_oci_decode(text.data, text.len, &arena, &again, &err), 0);
+    assert_false(again.linux_.seccomp.is_sc_default);
+    return again.linux_.seccomp;
+}
+
+static bool
+is_recognised(struct sc_oci_seccomp profile, uint64_t caps)
+{
+    assert_int_equal(sc_seccomp_recognise(&profile, caps, &arena, &err), 0);
+    if (profile.is_sc_default)
+        assert_int_equal(profile.sc_default_caps, caps);
+    return profile.is_sc_default;
+}
+
+static void
+test_recognised_by_its_words(void **state)
+{
+    static const uint64_t all[] = {0, SC_CAP_BIT(CAP_SYS_ADMIN), ~UINT64_C(0)};
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(all); i++)
+        assert_true(is_recognised(through_json(all[i], false), all[i]));
+    assert_true(is_recognised(through_json(sc_caps_default(), false), sc_caps_default()));
+#if defined(__x86_64__)
+    struct sc_oci_seccomp i386 = through_json(sc_caps_default(), true);
+
+    assert_int_equal(sc_seccomp_recognise(&i386, sc_caps_default(), &arena, &err), 0);
+    assert_true(i386.is_sc_default);
+    assert_true(i386.sc_default_i386);
+#endif
+}
+
+/* One word that differs, and it is the caller's own profile: compiled as it stands. */
+static void
+test_another_profile_is_not_recognised(void **state)
+{
+    uint64_t caps = sc_caps_default();
+    struct sc_oci_seccomp p;
+
+    (void)state;
+    /* a capability that unlocks calls, which the words were not written for */
+    assert_false(is_recognised(through_json(caps, false), caps | SC_CAP_BIT(CAP_SYS_ADMIN)));
+    p = through_json(caps, false);
+    p.is_set = false;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.flags = 0;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.default_action = SECCOMP_RET_ALLOW;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.architectures.count--;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.rule_count--;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.rules[1].names.items[0] = "reboot";
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.rules[1].names.count--;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.rules[0].action = SECCOMP_RET_ALLOW;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.rules[p.rule_count - 1].args[0].value_two ^= 1;
+    assert_false(is_recognised(p, caps));
+    p = through_json(caps, false);
+    p.listener_path = "/run/agent";
+    assert_false(is_recognised(p, caps));
+}
+
 /* A builder need only say that it is the default, and for which capabilities. */
 static void
 test_expand_begins_anywhere(void **state)
@@ -473,6 +557,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_expanded_means_the_same, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expand_leaves_others_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_expand_begins_anywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_recognised_by_its_words, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_another_profile_is_not_recognised, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
