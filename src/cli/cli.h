@@ -54,7 +54,7 @@ struct sc_command {
     const struct sc_option *options;
     int args_min, args_max; /* args_max -1: any number */
     bool stops_at_argument; /* options end at the first argument: the rest is the container's command */
-    bool starts_containers; /* protects its own executable first; a failure is 125 and not 1 */
+    bool starts_containers; /* protects its own executable first; a flag's bad value is 125 and not 1 */
     int (*run)(struct sc_cli *cli, struct sc_err *err);
 };
 struct sc_spelling {
@@ -87,6 +87,8 @@ struct sc_cli {
 /* Which command argv (without the program's name) asks for; *used counts its words. A word that is none, and a group
  * without a word, are SC_ERR_INVALID. Nothing at all, --help and -h give sc_cmd_help; --version and -v sc_cmd_version.
  */
+bool sc_cli_is_group(const char *word); /* "container": what `sc container ls` begins with */
+bool sc_cli_is_help(const char *word);
 SC_MUST_CHECK int sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, struct sc_err *err);
 /* Parses cli->argv by the command's table into `options`, the rest into args, and checks their number. On --help:
  * cli->wants_help and -1 with err untouched. */
@@ -110,6 +112,7 @@ bool sc_cli_has_label(const struct sc_strv *labels, const char *wanted);
 
 void sc_help_command(const struct sc_command *command, struct sc_buf *out);
 void sc_help_all(struct sc_buf *out);
+void sc_help_group(const char *group, struct sc_buf *out); /* "container" */
 /* `sc __options`: every command and option, one a line, for the tests of manual and completions. */
 void sc_help_options(struct sc_buf *out);
 /* `sc __complete WORD...` (complete.c): what the last word may become, for the shells. Containers and images are asked

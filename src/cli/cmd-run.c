@@ -10,6 +10,7 @@ check_terminal(const struct sc_run_options *options, int flags, struct sc_err *e
     if (!options->create.tty || !(flags & SC_ATTACH_STDIN) || isatty(STDIN_FILENO))
         return 0;
     sc_err_set(err, SC_ERR_INVALID, "the input device is not a TTY");
+    err->exit_code = 1; /* Docker's, as it has not begun to run */
     return sc_err_remedy(err, "leave out -t, or run it from a terminal");
 }
 

@@ -78,28 +78,21 @@ start_attached(struct sc_cli *cli, const char *name, struct attach_options *opti
         return -1;
     how.client_flags = flags;
     if (is_up(&container) ? sc_engine_attach(&cli->engine, &container, flags, &client, err) < 0
-                          : sc_engine_start(&cli->engine, &container, &how, &client, err) < 0)
+                          : sc_engine_start(&cli->engine, &container, &how, &client, err) < 0) {
+        err->exit_code = 1; /* Docker's, also where a run would say 127 */
         return -1;
+    }
     return stay(&container, options, flags, client, err);
 }
-
-struct start_many {
-    struct sc_start_options how;
-    int status;
-};
 
 static int
 start_one(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data, struct sc_err *err)
 {
-    struct start_many *many = data;
     struct sc_container copy = *container;
 
     /* Starting what runs already changes nothing, as in Docker. */
-    if (!is_up(container) && sc_engine_start(&cli->engine, &copy, &many->how, NULL, err) < 0) {
-        if (err->exit_code)
-            many->status = err->exit_code;
+    if (!is_up(container) && sc_engine_start(&cli->engine, &copy, data, NULL, err) < 0)
         return -1;
-    }
     (void)printf("%s\n", word);
     return 0;
 }
@@ -108,7 +101,7 @@ static int
 run_start(struct sc_cli *cli, struct sc_err *err)
 {
     struct attach_options options = {.sig_proxy = true};
-    struct start_many many = {.status = SC_EXIT_ENGINE};
+    struct sc_start_options how = {.client_flags = -1, .trace = sc_explain_trace, .trace_data = &options.explain};
     struct sc_strv args = {0};
 
     if (sc_cli_parse(cli, &options, &args, err) < 0)
@@ -123,11 +116,8 @@ run_start(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.attach || options.interactive)
         return start_attached(cli, args.items[0], &options, err);
-    many.how = (struct sc_start_options){.client_flags = -1,
-                                         .explain = options.explain != SC_EXPLAIN_NONE,
-                                         .trace = sc_explain_trace,
-                                         .trace_data = &options.explain};
-    return sc_cli_each(cli, &args, start_one, &many) ? many.status : 0;
+    how.explain = options.explain != SC_EXPLAIN_NONE;
+    return sc_cli_each(cli, &args, start_one, &how);
 }
 
 const struct sc_command sc_cmd_start = {

@@ -108,8 +108,8 @@ find(const char *group, const char *name)
     return NULL;
 }
 
-static bool
-is_group(const char *word)
+bool
+sc_cli_is_group(const char *word)
 {
     for (size_t i = 0; i < sc_spelling_count; i++) {
         if (sc_str_eq(sc_spellings[i].group, word))
@@ -118,8 +118,8 @@ is_group(const char *word)
     return false;
 }
 
-static bool
-is_help(const char *word)
+bool
+sc_cli_is_help(const char *word)
 {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
@@ -128,7 +128,7 @@ int
 sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, struct sc_err *err)
 {
     *used = 1;
-    if (argc == 0 || is_help(argv[0])) {
+    if (argc == 0 || sc_cli_is_help(argv[0])) {
         *used = argc;
         *out = &sc_cmd_help;
         return 0;
@@ -140,14 +140,16 @@ sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, str
     *out = find(NULL, argv[0]);
     if (*out)
         return 0;
-    if (!is_group(argv[0])) {
-        if (argv[0][0] == '-')
+    if (!sc_cli_is_group(argv[0])) {
+        if (argv[0][0] == '-') {
             sc_err_set(err, SC_ERR_INVALID, "unknown flag: %.80s", argv[0]);
-        else
+            err->exit_code = SC_EXIT_ENGINE;
+        } else {
             sc_err_set(err, SC_ERR_INVALID, "\"%.80s\" is not a command", argv[0]);
+        }
         return sc_err_remedy(err, "see 'sc --help'");
     }
-    if (argc > 1 && is_help(argv[1])) {
+    if (argc > 1 && sc_cli_is_help(argv[1])) {
         *used = argc;
         *out = &sc_cmd_help;
         return 0;

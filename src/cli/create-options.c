@@ -231,6 +231,7 @@ take_args(struct sc_create_options *o, const char *command, const struct sc_strv
     if (!o->rootfs) {
         if (args->count == 0) {
             sc_err_set(err, SC_ERR_INVALID, "'sc %s' requires at least 1 argument: no image is named", command);
+            err->exit_code = 1; /* as with any wrong number of arguments */
             return sc_err_remedy(err, "see 'sc %s --help'", command);
         }
         o->image = args->items[0];

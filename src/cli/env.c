@@ -12,8 +12,11 @@ sc_env_add(struct sc_strv *env, const char *entry, struct sc_arena *arena, struc
 {
     const char *value;
 
-    if (entry[0] == '\0' || entry[0] == '=')
-        return sc_err_set(err, SC_ERR_INVALID, "invalid environment variable: \"%s\"", entry);
+    if (entry[0] == '\0' || entry[0] == '=') {
+        sc_err_set(err, SC_ERR_INVALID, "invalid environment variable: \"%s\"", entry);
+        err->exit_code = SC_EXIT_ENGINE; /* a flag's bad value */
+        return -1;
+    }
     if (strchr(entry, '=')) {
         sc_strv_add(env, arena, entry);
         return 0;

@@ -64,24 +64,35 @@ sc_help_command(const struct sc_command *command, struct sc_buf *out)
     add_spellings(command, out);
 }
 
+static void
+add_commands(const char *group, struct sc_buf *out)
+{
+    for (size_t i = 0; i < sc_spelling_count; i++) {
+        const struct sc_spelling *s = &sc_spellings[i];
+
+        if (sc_str_eq(s->group, group))
+            sc_buf_addf(out, "  %-12s%s\n", s->name, s->command->help);
+    }
+}
+
+void
+sc_help_group(const char *group, struct sc_buf *out)
+{
+    sc_buf_addf(out, "Usage: sc %s COMMAND [OPTIONS] [ARGUMENTS]\n\nCommands:\n", group);
+    add_commands(group, out);
+    sc_buf_addf(out, "\nRun 'sc %s COMMAND --help' for a command's options.\n", group);
+}
+
 void
 sc_help_all(struct sc_buf *out)
 {
-    static const struct {
-        const char *group, *title;
-    } parts[] = {{NULL, "Commands"},          {"container", "sc container"}, {"image", "sc image"},
-                 {"manifest", "sc manifest"}, {"network", "sc network"},     {"system", "sc system"},
-                 {"volume", "sc volume"}};
+    static const char *const groups[] = {"container", "image", "manifest", "network", "system", "volume"};
 
-    sc_buf_adds(out, "Usage: sc COMMAND [OPTIONS] [ARGUMENTS]\n\nRuns containers, without a daemon.\n");
-    for (size_t i = 0; i < SC_ARRAY_LEN(parts); i++) {
-        sc_buf_addf(out, "\n%s:\n", parts[i].title);
-        for (size_t j = 0; j < sc_spelling_count; j++) {
-            const struct sc_spelling *s = &sc_spellings[j];
-
-            if (sc_str_eq(s->group, parts[i].group))
-                sc_buf_addf(out, "  %-12s%s\n", s->name, s->command->help);
-        }
+    sc_buf_adds(out, "Usage: sc COMMAND [OPTIONS] [ARGUMENTS]\n\nRuns containers, without a daemon.\n\nCommands:\n");
+    add_commands(NULL, out);
+    for (size_t i = 0; i < SC_ARRAY_LEN(groups); i++) {
+        sc_buf_addf(out, "\nsc %s:\n", groups[i]);
+        add_commands(groups[i], out);
     }
     sc_buf_adds(out, "\nRun 'sc COMMAND --help' for a command's options; sc(1) is the manual.\n"
                      "Try: sc run -it --rm base sh\n");
@@ -120,6 +131,8 @@ run(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (args.count == 0) {
         sc_help_all(&text);
+    } else if (args.count == 1 && sc_cli_is_group(args.items[0])) {
+        sc_help_group(args.items[0], &text);
     } else {
         if (sc_cli_find((int)args.count, args.items, &command, &used, err) < 0)
             return -1;

@@ -3,13 +3,15 @@
 
 #include "cli/cli.h"
 
+/* Docker's: 125 is for flags that cannot be understood, and for a run that came to nothing; all else that fails is 1.
+ */
 static int
 report(const struct sc_command *command, const struct sc_err *err)
 {
     sc_print_err(err);
-    if (command && command->starts_containers)
-        return err->exit_code ? err->exit_code : SC_EXIT_ENGINE;
-    return !command || sc_str_starts(err->remedy, "see 'sc ") ? SC_EXIT_ENGINE : 1;
+    if (err->exit_code)
+        return err->exit_code;
+    return command == &sc_cmd_run ? SC_EXIT_ENGINE : 1;
 }
 
 static void
@@ -43,6 +45,13 @@ run(int argc, char **argv)
     struct sc_err err = SC_ERR_INIT;
     int used, status;
 
+    if (argc >= 2 && argc <= 3 && sc_cli_is_group(argv[1]) && (argc == 2 || sc_cli_is_help(argv[2]))) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        sc_help_group(argv[1], &text);
+        (void)fputs(sc_buf_str(&text), stdout);
+        return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
+    }
     if (sc_cli_find(argc - 1, argv + 1, &cli.command, &used, &err) < 0)
         return report(NULL, &err);
     cli.argc = argc - 1 - used;

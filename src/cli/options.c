@@ -39,6 +39,14 @@ see_help(const struct parser *p, struct sc_err *err)
     return sc_err_remedy(err, "see 'sc %s --help'", p->command->name);
 }
 
+/* As Docker has it, a flag that cannot be understood is 125 with every command; a wrong number of arguments is not. */
+static int
+bad_flag(const struct parser *p, struct sc_err *err)
+{
+    err->exit_code = SC_EXIT_ENGINE;
+    return see_help(p, err);
+}
+
 /* Names flag and value, once. */
 static int
 bad_value(const struct sc_option *option, const char *value, struct sc_err *err)
@@ -51,6 +59,14 @@ bad_value(const struct sc_option *option, const char *value, struct sc_err *err)
     if (strstr(err->msg, value))
         return sc_err_wrap(err, "%s", flag);
     return sc_err_wrap(err, "%s \"%.200s\"", flag, value);
+}
+
+/* What Docker's own command line checks; what other values mean it leaves to its daemon, whose word is a plain 1. */
+static bool
+is_number(const struct sc_option *option)
+{
+    return option->kind == SC_OPTION_FLAG || option->set == sc_value_i64 || option->set == sc_value_u64 ||
+           option->set == sc_value_seconds || option->set == sc_value_size;
 }
 
 static int
@@ -76,7 +92,11 @@ apply(const struct parser *p, const struct sc_option *option, const char *value,
         result = option->set(to, value ? value : "", p->arena, err);
         break;
     }
-    return result < 0 ? bad_value(option, value ? value : "", err) : 0;
+    if (result == 0)
+        return 0;
+    if (p->command->starts_containers || is_number(option))
+        err->exit_code = SC_EXIT_ENGINE;
+    return bad_value(option, value ? value : "", err);
 }
 
 static bool
@@ -91,7 +111,7 @@ next_word(struct parser *p, const char *shown, const char **value, struct sc_err
 {
     if (p->at >= p->argc) {
         sc_err_set(err, SC_ERR_INVALID, "flag needs an argument: %s", shown);
-        return see_help(p, err);
+        return bad_flag(p, err);
     }
     *value = p->argv[p->at++];
     return 0;
@@ -110,7 +130,7 @@ parse_long(struct parser *p, const char *word, struct sc_err *err)
             return -1;
         }
         sc_err_set(err, SC_ERR_INVALID, "unknown flag: --%.*s", (int)len, word + 2);
-        return see_help(p, err);
+        return bad_flag(p, err);
     }
     if (!value && needs_value(option) && next_word(p, word, &value, err) < 0)
         return -1;
@@ -134,7 +154,7 @@ parse_letters(struct parser *p, const char *word, struct sc_err *err)
                 sc_err_set(err, SC_ERR_INVALID, "unknown shorthand flag: '%c' in %.80s", *at, word);
             else
                 sc_err_set(err, SC_ERR_INVALID, "unknown shorthand flag: %.80s", word);
-            return see_help(p, err);
+            return bad_flag(p, err);
         }
         if (!needs_value(option)) {
             bool has_value = at[1] == '=';

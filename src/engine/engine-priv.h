@@ -20,12 +20,13 @@
 
 #include "engine/engine.h"
 
-#define SC_RECORD_MAX     (4U << 20)
-#define SC_SMALL_FILE_MAX (1U << 20)
-#define SC_ID_SHORT       12
-#define SC_CODE_KILLED    137 /* its monitor was killed, so it was */
-#define SC_CODE_REBOOT    255 /* what Docker says of a container that the host's end ended */
-#define SC_CODE_ENGINE    125
+#define SC_RECORD_MAX      (4U << 20)
+#define SC_SMALL_FILE_MAX  (1U << 20)
+#define SC_ID_SHORT        12
+#define SC_CODE_KILLED     137 /* its monitor was killed, so it was */
+#define SC_CODE_REBOOT     255 /* what Docker says of a container that the host's end ended */
+#define SC_CODE_ENGINE     125
+#define SC_CODE_CANNOT_RUN 126
 
 /* ---- open.c ---- */
 char *sc_engine_container_path(const struct sc_engine *engine, const char *id, struct sc_arena *arena);

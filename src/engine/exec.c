@@ -53,17 +53,24 @@ exec_process(const struct sc_container *c, const struct sc_exec_options *options
 
     if (options->args.count == 0)
         return sc_err_set(err, SC_ERR_INVALID, "no command specified");
-    if (root < 0 || sc_users_resolve(options->user ? options->user : c->effective_user, &c->options.group_add, NULL,
-                                     root, arena, &inputs.user, err) < 0)
+    if (root < 0)
         return -1;
+    /* As Docker: the command cannot be run so. */
+    if (sc_users_resolve(options->user ? options->user : c->effective_user, &c->options.group_add, NULL, root, arena,
+                         &inputs.user, err) < 0) {
+        err->exit_code = SC_CODE_CANNOT_RUN;
+        return -1;
+    }
     if (sc_id_maps_parse(&c->effective_uid_maps, arena, &inputs.uid_maps, err) < 0 ||
         sc_id_maps_parse(&c->effective_gid_maps, arena, &inputs.gid_maps, err) < 0)
         return -1;
     as.effective_env = (struct sc_strv){.items = NULL};
     exec_env(c, options, inputs.user.home, arena, &as.effective_env);
-    if (options->workdir && options->workdir[0] != '/')
-        return sc_err_set(err, SC_ERR_INVALID, "working directory \"%s\": it is not an absolute path",
-                          options->workdir);
+    if (options->workdir && options->workdir[0] != '/') {
+        sc_err_set(err, SC_ERR_INVALID, "working directory \"%s\": it is not an absolute path", options->workdir);
+        err->exit_code = SC_CODE_CANNOT_RUN;
+        return -1;
+    }
     inputs.container = &as;
     if (sc_spec_process(&inputs, arena, out, err) < 0)
         return -1;

@@ -75,7 +75,6 @@ resolve_args(const struct sc_create_options *options, const struct sc_image_conf
         return -1;
     if (all.count == 0 || (all.count == 1 && all.items[0][0] == '\0')) {
         sc_err_set(err, SC_ERR_INVALID, "no command specified");
-        err->exit_code = SC_CODE_ENGINE;
         return sc_err_remedy(err, "name a command after the image: it has neither Entrypoint nor Cmd");
     }
     out->path = all.items[0];

@@ -126,9 +126,7 @@ static int
 no_such_image(struct sc_err *err, const char *name)
 {
     sc_err_set(err, SC_ERR_NOT_FOUND, "no such image: \"%.300s\"", name);
-    return sc_err_remedy(err,
-                         "list what is there with `sc image ls`; get it with `sc image load` or `sc image from-host`; "
-                         "\"base\" is always there");
+    return sc_err_remedy(err, "list what is there with: sc images; get it with: sc pull, or sc load");
 }
 
 /* The hexadecimal digits of an image id or its prefix ("ab12", "sha256:ab12"); NULL where text is none. */

@@ -16,8 +16,6 @@
 
 #include "image/transfer-program-priv.h"
 
-#define EXIT_ENGINE 125
-
 /* ---- output ------------------------------------------------------------------------ */
 
 /* Names from archives reach these messages: nothing in them may speak to the terminal. */
@@ -192,7 +190,7 @@ save_to_file(struct sc_job *job, const struct sc_strv *names, enum sc_archive_fo
     /* lint: the caller's own path */
     fd = openat(AT_FDCWD, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
     if (fd < 0)
-        return sc_err_errno(err, errno, "create \"%s\"", temp);
+        return sc_err_errno(err, errno, "create \"%s\"", path);
     if (sc_image_save(&job->store, names, format, fd, NULL, err) == 0) {
         if (fsync(fd) < 0)
             sc_err_errno(err, errno, "sync \"%s\"", path);
@@ -387,5 +385,5 @@ main(int argc, char **argv)
         print_err(&err);
     sc_store_release(&job.store);
     sc_arena_release(&job.arena);
-    return status < 0 ? EXIT_ENGINE : 0;
+    return status < 0 ? 1 : 0;
 }

@@ -146,10 +146,10 @@ other_table()
 attach --detach-keys|one|ctrl-1|1|is not a key
 exec --detach-keys|one true|ctrl-1|125|is not a key
 exec --env|one true|=x|125|invalid environment variable
-exec --env-file|one true|/no/such/file|125|no such file or directory
+exec --env-file|one true|/no/such/file|1|no such file or directory
 exec --explain|one true|loud|125|must be text
-exec --user|one true|nobody-knows|125|find user "nobody-knows"
-exec --workdir|one true|relative|125|it is not an absolute path
+exec --user|one true|nobody-knows|126|find user "nobody-knows"
+exec --workdir|one true|relative|126|it is not an absolute path
 history --format|base|{{.Nope}}|1|there is no field "Nope"
 images --filter||frob=x|1|give dangling=
 images --format||{{.Nope}}|1|there is no field "Nope"
@@ -157,19 +157,19 @@ info --format||{{.Nope}}|1|there is no field "Nope"
 inspect --format|one|{{|1|"{{" without "}}"
 inspect --type|one|frob|1|must be container or image
 kill --signal|one|SIGNONE|1|must be a signal name
-load --input||/no/such/file|125|no such file or directory
+load --input||/no/such/file|1|no such file or directory
 logs --since|one|soon|1|must be a time
 logs --tail|one|some|1|"some"
 logs --until|one|soon|1|must be a time
 ps --filter||frob=x|1|give name=
 ps --format||{{.Nope}}|1|there is no field "Nope"
-ps --last||some|1|must be a whole number
-save --format|-o /dev/null base|frob|125|give docker-archive
-save --output|base|/no/such/dir/x.tar|125|no such file or directory
+ps --last||some|125|must be a whole number
+save --format|-o /dev/null base|frob|1|give docker-archive
+save --output|base|/no/such/dir/x.tar|1|no such file or directory
 start --detach-keys|-a one|ctrl-1|125|is not a key
 start --explain|one|loud|125|must be text
 stop --signal|one|SIGNONE|1|must be a signal name
-stop --timeout|one|soon|1|must be a whole number
+stop --timeout|one|soon|125|must be a whole number
 version --format||{{.Nope}}|1|there is no field "Nope"
 END
 }
@@ -199,7 +199,7 @@ END
     for command in 'run --rm' create; do
         # shellcheck disable=SC2086
         run_sc $command --pull never nowhere
-        expect_error 125 'no such image: "nowhere"'
+        expect_error "$([ "$command" = create ] && echo 1 || echo 125)" 'no such image: "nowhere"'
         expect_stderr 'list what is there with'
     done
     for command in rmi history 'tag nowhere other:1' 'image inspect'; do
@@ -210,11 +210,11 @@ END
     done
     for command in start stop kill rm attach logs wait pause unpause; do
         run_sc "$command" nowhere
-        expect "$([ "$command" = start ] && echo 125 || echo 1)"
+        expect 1
         expect_stderr 'no such container: "nowhere"; list all with: sc ps -a'
     done
     run_sc exec nowhere true
-    expect_error 125 'no such container: "nowhere"'
+    expect_error 1 'no such container: "nowhere"'
     run_sc volume rm nowhere
     expect_error 1 'no such volume: "nowhere"'
     for reference in BASE 'base:!!' 'base@sha256:12' '../base'; do
@@ -231,7 +231,7 @@ END
     for command in run 'run -d' 'run --rm' create; do
         # shellcheck disable=SC2086
         run_sc $command --name one base true
-        expect_error 125 "name \"one\" is in use by container"
+        expect_error "$([ "$command" = create ] && echo 1 || echo 125)" "name \"one\" is in use by container"
         expect_stderr "${id:0:12}"
         is "$(state)" "$before"
     done
@@ -371,8 +371,8 @@ END
     while IFS='|' read -r what python; do
         docker_archive "$bad" <<<"$python"
         run_sc load -i "$bad"
-        [ "$status" -eq 125 ] || show_last "$what: expected 125"
-        expect_error 125 "load \"$bad\""
+        [ "$status" -eq 1 ] || show_last "$what: expected 1"
+        expect_error 1 "load \"$bad\""
         is "$what: $(state)" "$what: $before"
         is "$("$SC" images -q)" ''
     done <<'END'

@@ -17,9 +17,9 @@ status_of()
 
 @test "unknown commands and flags: one line that says where to look" {
     run_sc frobnicate
-    expect_error 125 "see 'sc --help'"
+    expect_error 1 "see 'sc --help'"
     run_sc container frobnicate
-    expect_error 125 "see 'sc --help'"
+    expect_error 1 "see 'sc --help'"
     run_sc run --frobnicate base
     expect_error 125 "unknown flag: --frobnicate; see 'sc run --help'"
     run_sc run -X base
@@ -27,7 +27,7 @@ status_of()
     run_sc ps --frobnicate
     expect_error 125 "see 'sc ps --help'"
     run_sc stop
-    expect_error 125 'requires at least 1 argument'
+    expect_error 1 'requires at least 1 argument'
     run_sc run --name
     expect_error 125 'flag needs an argument: --name'
 }
@@ -187,10 +187,12 @@ END
     sc_ok rm -f one
 }
 
-@test "start of a container whose program is missing: 127, and it stays" {
+@test "start of a container whose program is missing: 1 as with Docker, and it stays" {
     sc_ok create --name broken base nothing-there
     run_sc start broken
-    expect_error 127 nothing-there
+    expect_error 1 nothing-there
+    run_sc start -a broken
+    expect_error 1 nothing-there
     is "$(status_of broken)" created
     sc_ok rm broken
 }
@@ -214,9 +216,9 @@ END
     run_sc run --name 'no/slash' base true
     expect_error 125 'no/slash'
     run_sc create nowhere
-    expect_error 125 'no such image: "nowhere"'
+    expect_error 1 'no such image: "nowhere"'
     run_sc run
-    expect_error 125 'no image is named'
+    expect_error 1 'no image is named'
     sc_ok rm -f one
 }
 
@@ -277,7 +279,7 @@ END
     sc_ok ps --format '{{.Status}}'
     matches "$output" '^Up .*\(Paused\)$'
     run_sc exec one true
-    expect_error 125 paused
+    expect_error 1 paused
     run_sc pause one
     expect_error 1 paused
     sc_ok unpause one
@@ -290,7 +292,7 @@ END
     sc_ok rename one two
     sc_ok exec two true
     run_sc exec one true
-    expect_error 125 'no such container: "one"'
+    expect_error 1 'no such container: "one"'
     sleeper --name one
     run_sc rename one two
     expect_error 1 two
@@ -386,14 +388,14 @@ END
     matches "$output" /dev/pts/
     matches "$output" '33 99'
     run_sc exec -it one true </dev/null
-    expect_error 125 'not a TTY'
+    expect_error 1 'not a TTY'
     sc_ok rm -f one
 }
 
 @test "exec: a container that does not run" {
     sc_ok create --name one base true
     run_sc exec one true
-    expect_error 125 'not running'
+    expect_error 1 'not running'
     sc_ok rm one
 }
 
@@ -576,7 +578,7 @@ END
     sc_ok run --rm mine:1
     is "$output" imported
     run_sc load -i "$BATS_TEST_TMPDIR/absent"
-    expect_error 125 absent
+    expect_error 1 absent
 }
 
 @test "an empty value is one that was not given" {

@@ -109,10 +109,10 @@ print(json.dumps([ctypes.CDLL(None).getpid(), pwd.getpwuid(0).pw_name]))'
 
 @test "from-host: a program that does not exist" {
     run_sc image from-host -t x ls no-such-program
-    expect 125
+    expect 1
     expect_stderr 'find program "no-such-program": not in PATH'
     run_sc image from-host -t x /no/such/program
-    expect 125
+    expect 1
     expect_stderr 'find program "/no/such/program": no such file or directory'
     sc_ok image list -q
     is "${#lines[@]}" 1
@@ -122,7 +122,7 @@ print(json.dumps([ctypes.CDLL(None).getpid(), pwd.getpwuid(0).pw_name]))'
     printf '#!/no/such/shell\n' >"$BATS_TEST_TMPDIR/script"
     chmod +x "$BATS_TEST_TMPDIR/script"
     run_sc image from-host -t x "$BATS_TEST_TMPDIR/script"
-    expect 125
+    expect 1
     expect_stderr 'its interpreter: find program "/no/such/shell"'
 
     root=$BATS_TEST_TMPDIR/bare
@@ -130,22 +130,22 @@ print(json.dumps([ctypes.CDLL(None).getpid(), pwd.getpwuid(0).pw_name]))'
     cp "$(type -P ls)" "$root/usr/bin/ls"
     loader=$(ldd "$root/usr/bin/ls" | grep -o '/[^ ]*ld-linux[^ ]*')
     run_sc image from-host --root "$root" -t x ls
-    expect 125
+    expect 1
     expect_stderr "program \"/usr/bin/ls\": its loader \"$loader\" does not exist"
     install -D "$loader" "$root$loader"
     run_sc image from-host --root "$root" -t x ls
-    expect 125
+    expect 1
     expect_stderr 'program "/usr/bin/ls" needs the library "lib'
 }
 
 @test "from-host: a text file is no program" {
     echo text >"$BATS_TEST_TMPDIR/text"
     run_sc image from-host -t x "$BATS_TEST_TMPDIR/text"
-    expect 125
+    expect 1
     expect_stderr 'it is not executable'
     chmod +x "$BATS_TEST_TMPDIR/text"
     run_sc image from-host -t x "$BATS_TEST_TMPDIR/text"
-    expect 125
+    expect 1
     expect_stderr 'neither an ELF file nor a script'
 }
 

@@ -73,7 +73,7 @@ refused()
 }
 
 @test "full disk: no container can be created" {
-    refused 125 create --name one base true
+    refused 1 create --name one base true
     sc_ok rm one
 }
 
@@ -90,9 +90,9 @@ refused()
 
 @test "full disk: nothing can be loaded, imported, collected or named" {
     sc_ok rmi base
-    refused 125 load -q -i "$BATS_TEST_TMPDIR/base.tar"
-    refused 125 import "$BATS_TEST_TMPDIR/tree" tree
-    refused 125 image from-host -t host cat
+    refused 1 load -q -i "$BATS_TEST_TMPDIR/base.tar"
+    refused 1 import "$BATS_TEST_TMPDIR/tree" tree
+    refused 1 image from-host -t host cat
     refused 1 tag base other
 }
 

@@ -72,10 +72,10 @@ END
     mkdir "$BATS_TEST_TMPDIR/empty"
     sc_ok image unpack two:1 "$BATS_TEST_TMPDIR/empty/"
     is "$(listing "$BATS_TEST_TMPDIR/empty")" "$(listing "$out")"
-    sc_fails 125 image unpack two:1 "$out"
-    expect_error 125 "the directory is not empty"
-    sc_fails 125 image unpack nosuch "$BATS_TEST_TMPDIR/new"
-    expect_error 125 'no such image: "nosuch"'
+    sc_fails 1 image unpack two:1 "$out"
+    expect_error 1 "the directory is not empty"
+    sc_fails 1 image unpack nosuch "$BATS_TEST_TMPDIR/new"
+    expect_error 1 'no such image: "nosuch"'
     [ ! -e "$BATS_TEST_TMPDIR/new" ]
     is "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name '*.sc-*')" ""
 }
@@ -95,8 +95,8 @@ END
     [ "$status" -ne 0 ]
     sc_ok image umount two:1
     [ ! -e "$place" ]
-    sc_fails 125 image umount two:1
-    expect_error 125 "it is not mounted"
+    sc_fails 1 image umount two:1
+    expect_error 1 "it is not mounted"
     mkdir "$BATS_TEST_TMPDIR/here"
     cd "$BATS_TEST_TMPDIR"
     sc_ok image mount base ./here
@@ -158,7 +158,7 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
     for at in 0 9 20 31; do
         flip "$top/d$at/f" $((at * at))
         flip "$top/d$((at + 3))/f" 0
-        sc_fails 125 system fsck
+        sc_fails 1 system fsck
         is "$(grep -c ': its content differs$' <<<"$output")" 2
         expect_output ": /d$at/f: its content differs"
         expect_output ": /d$((at + 3))/f: its content differs"
@@ -187,7 +187,7 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
     setfattr -n user.more -v x "$lower/opaque/x"
     rm "$lower/pipe"
     mkdir "$lower/pipe"
-    sc_fails 125 system fsck
+    sc_fails 1 system fsck
     expect_output ": /suid: its mode differs"
     expect_output ": /null: its owner differs"
     expect_output ": /link: its t"
@@ -200,7 +200,7 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
     sc_ok system fsck
     # A layer that is gone altogether.
     rm -r "$(dirname "$lower")"
-    sc_fails 125 system fsck
+    sc_fails 1 system fsck
     expect_output "it is not unpacked"
     sc_ok system fsck --repair
     sc_ok system fsck
@@ -213,10 +213,10 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
     local blob
     blob=$SC_DATA_ROOT/image/blobs/sha256/$(sha256sum "$BATS_TEST_TMPDIR/a.tar" | cut -d' ' -f1)
     flip "$blob" 600
-    sc_fails 125 system fsck
+    sc_fails 1 system fsck
     expect_output "blob sha256:$(basename "$blob"): its content is sha256:"
     expect_stderr "problems are left"
-    sc_fails 125 system fsck --repair
+    sc_fails 1 system fsck --repair
     expect_stderr "get them again"
     flip "$blob" 600
     sc_ok system fsck

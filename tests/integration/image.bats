@@ -10,7 +10,7 @@ store()
     (cd "$SC_DATA_ROOT" && find image/blobs image/sc-chain image/tmp layer -mindepth 1 -maxdepth 2 -not -path '*/diff*' -not -name sha256 | sort)
 }
 
-# refused TEXT COMMAND...: it fails with exit code 125, one line that has TEXT, and the store as it was.
+# refused TEXT COMMAND...: it fails with exit code 1, one line that has TEXT, and the store as it was.
 refused()
 {
     local text=$1 before
@@ -18,7 +18,7 @@ refused()
     before=$(store)
     run --separate-stderr "$@"
     last_command="$*"
-    expect_error 125 "$text"
+    expect_error 1 "$text"
     is "$(store)" "$before"
 }
 
@@ -259,7 +259,7 @@ END
     is "$(python3 "$tool" "$BATS_TEST_TMPDIR/layers")" 189
     before=$(store)
     for file in "$BATS_TEST_TMPDIR"/layers/*.tar; do
-        sc_fails 125 import "$file"
+        sc_fails 1 import "$file"
         is "$(wc -l <<<"$stderr")" 1
         matches "$stderr" '^sc: import .*: entry "'
     done
@@ -294,7 +294,7 @@ END
 @test "hostile layer: a control sequence in a name stays text" {
     layer "$BATS_TEST_TMPDIR/a.tar" <<<'file("../\x1b[31mred\n", "x")'
     run --separate-stderr "$SC" image import "$BATS_TEST_TMPDIR/a.tar"
-    expect_error 125 '\x1b[31mred\x0a'
+    expect_error 1 '\x1b[31mred\x0a'
 }
 
 @test "damaged archives: cut, changed, incomplete, or none at all" {
@@ -339,7 +339,7 @@ END
     run --separate-stderr env SC_DATA_ROOT="$small" "$SC" load -i "$BATS_TEST_TMPDIR/x.tar"
     left=$(find "$small/image/blobs" "$small/image/tmp" "$small/layer" -type f)
     umount "$small"
-    expect_error 125 'no space left on device'
+    expect_error 1 'no space left on device'
     expect_stderr 'sc image rm'
     is "$left" ""
 }

@@ -88,3 +88,24 @@ load oci
     oci features extra
     expect_error 1 "requires exactly 0"
 }
+
+@test "what sc wrote as config.json of a container has its default seccomp profile again, and its cached filter" {
+    sc_ok create --name one base true
+    sc_ok start -a one
+    mine=$(find "$SC_DATA_ROOT/container" -name config.json)
+    make_bundle "$B" '.process.args = ["true"]'
+    jq --slurpfile mine "$mine" '.linux.seccomp = $mine[0].linux.seccomp | .process.capabilities = $mine[0].process.capabilities' \
+        "$B/config.json" >"$B/other"
+    mv "$B/other" "$B/config.json"
+    oci --debug --log "$BATS_TEST_TMPDIR/log" run --bundle "$B" "$ID"
+    expect 0
+    grep -q "sc's default profile" "$BATS_TEST_TMPDIR/log"
+    # one word less, and it is the caller's own
+    rm "$BATS_TEST_TMPDIR/log"
+    jq '.linux.seccomp.syscalls[0].names[0:1] = []' "$B/config.json" >"$B/other" && mv "$B/other" "$B/config.json"
+    oci --debug --log "$BATS_TEST_TMPDIR/log" run --bundle "$B" "$ID"
+    expect 0
+    ! grep -q "sc's default profile" "$BATS_TEST_TMPDIR/log"
+    grep -q "the config's profile" "$BATS_TEST_TMPDIR/log"
+    sc_ok rm one
+}

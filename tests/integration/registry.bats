@@ -125,8 +125,8 @@ nothing_partial()
     # manifest inspect adds a line end to a document that has none
     sc_ok pull "$registry/x@sha256:$digest"
     has_data "$registry/x@sha256:$digest"
-    sc_fails 125 pull "$registry/x@sha256:$(printf '0%.0s' {1..64})"
-    expect_error 125 "not found"
+    sc_fails 1 pull "$registry/x@sha256:$(printf '0%.0s' {1..64})"
+    expect_error 1 "not found"
 }
 
 @test "a layer that another repository has is mounted, one that is there is not sent" {
@@ -167,8 +167,8 @@ nothing_partial()
     for tag in 1 2 three; do
         sc_ok inspect "$registry/many:$tag" --format '{{.Id}}'
     done
-    sc_fails 125 pull -a "$registry/many:1"
-    expect_error 125 "tag can't be used with --all-tags/-a"
+    sc_fails 1 pull -a "$registry/many:1"
+    expect_error 1 "tag can't be used with --all-tags/-a"
 }
 
 @test "run pulls what is missing; --pull never does not" {
@@ -192,8 +192,8 @@ nothing_partial()
     sc_ok pull --progress json "$registry/x:1"
     jq -e . >/dev/null <<<"$(head -n -1 <<<"$output")"
     is "$(head -n -1 <<<"$output" | jq -r 'select(.status == "Pull complete") | .id | length')" 12
-    sc_fails 125 pull --progress fast "$registry/x:1"
-    expect_error 125 "invalid value \"fast\" of --progress"
+    sc_fails 1 pull --progress fast "$registry/x:1"
+    expect_error 1 "invalid value \"fast\" of --progress"
 }
 
 @test "indexes: the image for a platform is chosen" {
@@ -222,24 +222,24 @@ END
     sc_ok load -i "$BATS_TEST_TMPDIR/layout"
     sc_ok push -a "$registry/multi"
     sc_ok manifest create "$registry/multi:all" "$registry/multi:amd64" "$registry/multi:arm64"
-    sc_fails 125 manifest create "$registry/multi:all" "$registry/multi:amd64"
-    expect_error 125 "refusing to amend an existing manifest list"
+    sc_fails 1 manifest create "$registry/multi:all" "$registry/multi:amd64"
+    expect_error 1 "refusing to amend an existing manifest list"
     sc_ok manifest push --purge "$registry/multi:all"
     sc_ok manifest inspect "$registry/multi:all"
     is "$(jq -r '[.manifests[].platform.architecture] | sort | join(",")' <<<"$output")" amd64,arm64
-    sc_fails 125 manifest push "$registry/multi:all"
-    expect_error 125 "no such manifest list"
+    sc_fails 1 manifest push "$registry/multi:all"
+    expect_error 1 "no such manifest list"
     sc_ok rmi "$registry/multi:amd64" "$registry/multi:arm64"
 
     sc_ok pull "$registry/multi:all"
     is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" amd64
     sc_ok pull --platform linux/arm64 "$registry/multi:all"
     is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" arm64
-    sc_fails 125 pull --platform linux/s390x "$registry/multi:all"
-    expect_error 125 "no image for linux/s390x"
+    sc_fails 1 pull --platform linux/s390x "$registry/multi:all"
+    expect_error 1 "no image for linux/s390x"
     expect_stderr "linux/amd64, linux/arm64"
-    sc_fails 125 pull --platform a/b/c/d "$registry/multi:all"
-    expect_error 125 "invalid platform"
+    sc_fails 1 pull --platform a/b/c/d "$registry/multi:all"
+    expect_error 1 "invalid platform"
 }
 
 # ---- TLS, logins ------------------------------------------------------------------------------
@@ -256,8 +256,8 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
 
 @test "TLS: the certificate is checked when it is said how" {
     start_tls_registry
-    sc_fails 125 pull --tls-verify=true --creds user:pass "$registry/x"
-    expect_error 125 "certificate"
+    sc_fails 1 pull --tls-verify=true --creds user:pass "$registry/x"
+    expect_error 1 "certificate"
     mkdir "$SC_CERTS_D/$registry"
     cp "$BATS_TEST_TMPDIR/cert.pem" "$SC_CERTS_D/$registry/ca.crt"
     sc_ok tag base "$registry/x"
@@ -268,11 +268,11 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
 @test "login keeps what was right, logout forgets it" {
     start_tls_registry
     sc_ok tag base "$registry/x"
-    sc_fails 125 push "$registry/x"
-    expect_error 125 "wants a login"
+    sc_fails 1 push "$registry/x"
+    expect_error 1 "wants a login"
     expect_stderr "sc login $registry"
     run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<wrong
-    expect_error 125 "check the user name and password"
+    expect_error 1 "check the user name and password"
     [ ! -e "$HOME/.docker/config.json" ]
     run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
     expect 0
@@ -285,8 +285,8 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     is "$output" "Removing login credentials for $registry"
     sc_ok logout "$registry"
     is "$output" "Not logged in to $registry"
-    sc_fails 125 push "$registry/x"
-    expect_error 125 "wants a login"
+    sc_fails 1 push "$registry/x"
+    expect_error 1 "wants a login"
 }
 
 @test "a credential helper is asked, and given what login learns" {
@@ -305,8 +305,8 @@ END
     echo "{\"credHelpers\": {\"$registry\": \"mine\"}}" >"$HOME/.docker/config.json"
     export PATH=$BATS_TEST_TMPDIR/path:$PATH
     sc_ok tag base "$registry/x"
-    sc_fails 125 push "$registry/x"
-    expect_error 125 "wants a login"
+    sc_fails 1 push "$registry/x"
+    expect_error 1 "wants a login"
     run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
     expect 0
     is "$(jq -r .Secret "$BATS_TEST_TMPDIR/kept")" pass
@@ -316,8 +316,8 @@ END
     sc_ok logout "$registry"
     [ ! -e "$BATS_TEST_TMPDIR/kept" ]
     echo "{\"credsStore\": \"../evil\"}" >"$HOME/.docker/config.json"
-    sc_fails 125 push "$registry/x"
-    expect_error 125 "not a name"
+    sc_fails 1 push "$registry/x"
+    expect_error 1 "not a name"
 }
 
 @test "REGISTRY_AUTH_FILE and --authfile are read" {
@@ -327,22 +327,22 @@ END
     REGISTRY_AUTH_FILE=$BATS_TEST_TMPDIR/auth.json sc_ok push "$registry/x"
     sc_ok pull --authfile "$BATS_TEST_TMPDIR/auth.json" "$registry/x"
     echo '{"auths": [' >"$BATS_TEST_TMPDIR/auth.json"
-    sc_fails 125 pull --authfile "$BATS_TEST_TMPDIR/auth.json" "$registry/x"
-    expect_error 125 "read credentials from"
+    sc_fails 1 pull --authfile "$BATS_TEST_TMPDIR/auth.json" "$registry/x"
+    expect_error 1 "read credentials from"
 }
 
 @test "bearer tokens: fetched once, for who one is" {
     start_registry plain
     publish_image
     start_bad_registry
-    sc_fails 125 pull "$bad/token/x:1"
-    expect_error 125 "wants a login"
+    sc_fails 1 pull "$bad/token/x:1"
+    expect_error 1 "wants a login"
     : >"$BATS_TEST_TMPDIR/requests"
     sc_ok pull --creds user:pass "$bad/token/x:1"
     has_data "$bad/token/x:1"
     is "$(grep -c ' /token' "$BATS_TEST_TMPDIR/requests")" 1
-    sc_fails 125 pull --creds user:wrong "$bad/token/x:1"
-    expect_error 125 "the user name or password is wrong"
+    sc_fails 1 pull --creds user:wrong "$bad/token/x:1"
+    expect_error 1 "the user name or password is wrong"
 }
 
 @test "a credential does not follow a redirect to another host" {
@@ -359,8 +359,8 @@ END
 @test "plain http only where it is said or on loopback" {
     # A name that means this host but is not loopback's own: the registry answers http only.
     start_registry plain
-    sc_fails 125 pull --tls-verify=true "127.0.0.1:${registry#*:}/x"
-    expect_error 125 "talk to https://127.0.0.1"
+    sc_fails 1 pull --tls-verify=true "127.0.0.1:${registry#*:}/x"
+    expect_error 1 "talk to https://127.0.0.1"
     mkdir -p "$SC_CERTS_D/mirror.example"
     echo "server = \"http://127.0.0.1:${registry#*:}\"" >"$SC_CERTS_D/mirror.example/hosts.toml"
     publish_image
@@ -383,8 +383,8 @@ END
     has_data up.example/x:1
     sc_ok push up.example/x:1
     echo 'server = [' >"$SC_CERTS_D/up.example/hosts.toml"
-    sc_fails 125 pull up.example/x:1
-    expect_error 125 "hosts.toml:2:"
+    sc_fails 1 pull up.example/x:1
+    expect_error 1 "hosts.toml:2:"
 }
 
 # ---- what goes wrong ------------------------------------------------------------------------
@@ -410,7 +410,7 @@ END
     start_registry plain
     publish_image
     start_bad_registry
-    sc_fails 125 pull "$bad/slow-drop/x:1"
+    sc_fails 1 pull "$bad/slow-drop/x:1"
     [ -n "$(ls -A "$SC_DATA_ROOT/image/partial")" ]
     is "$("$SC" images -q --no-trunc | grep -cf "$BATS_TEST_TMPDIR/id" || true)" 0
     : >"$BATS_TEST_TMPDIR/requests"
@@ -424,7 +424,7 @@ END
     start_registry plain
     publish_image
     start_bad_registry
-    sc_fails 125 pull "$bad/slow-drop/x:1"
+    sc_fails 1 pull "$bad/slow-drop/x:1"
     local part
     for part in "$SC_DATA_ROOT"/image/partial/*; do
         printf X | dd of="$part" bs=1 seek=10 conv=notrunc status=none
@@ -448,15 +448,15 @@ END
     start_registry plain
     publish_image
     start_bad_registry
-    sc_fails 125 pull "$bad/wrong/x:1"
-    expect_error 125 "has the wrong digest"
+    sc_fails 1 pull "$bad/wrong/x:1"
+    expect_error 1 "has the wrong digest"
     nothing_partial
-    sc_fails 125 pull "$bad/long/x:1"
-    expect_error 125 "has more than the"
-    sc_fails 125 pull "$bad/lies/x:1"
-    expect_error 125 "has the wrong digest"
-    sc_fails 125 pull "$bad/schema1/x:1"
-    expect_error 125 "schema 1"
+    sc_fails 1 pull "$bad/long/x:1"
+    expect_error 1 "has more than the"
+    sc_fails 1 pull "$bad/lies/x:1"
+    expect_error 1 "has the wrong digest"
+    sc_fails 1 pull "$bad/schema1/x:1"
+    expect_error 1 "schema 1"
     is "$("$SC" images -q --no-trunc | grep -cf "$BATS_TEST_TMPDIR/id" || true)" 0
 }
 
@@ -481,19 +481,19 @@ END
 }
 
 @test "bad input is one line" {
-    sc_fails 125 pull
-    sc_fails 125 pull user/UPPER
-    expect_error 125 "invalid reference"
-    sc_fails 125 push nosuch:1
-    expect_error 125 "no such image"
-    sc_fails 125 push base@sha256:"$(printf '0%.0s' {1..64})"
-    expect_error 125 "under a tag, not a digest"
+    sc_fails 1 pull
+    sc_fails 1 pull user/UPPER
+    expect_error 1 "invalid reference"
+    sc_fails 1 push nosuch:1
+    expect_error 1 "no such image"
+    sc_fails 1 push base@sha256:"$(printf '0%.0s' {1..64})"
+    expect_error 1 "under a tag, not a digest"
     mkdir -p "$SC_CERTS_D/docker.io"
     echo "server = \"http://127.0.0.1:$(free_port)\"" >"$SC_CERTS_D/docker.io/hosts.toml"
-    sc_fails 125 pull -q nosuch
-    expect_error 125 "talk to http://127.0.0.1"
+    sc_fails 1 pull -q nosuch
+    expect_error 1 "talk to http://127.0.0.1"
     run --separate-stderr "$SC" login localhost:1 </dev/null
-    expect_error 125 "standard input is not a terminal"
+    expect_error 1 "standard input is not a terminal"
     run --separate-stderr "$SC" login --password-stdin localhost:1 </dev/null
-    expect_error 125 "must provide --username with --password-stdin"
+    expect_error 1 "must provide --username with --password-stdin"
 }

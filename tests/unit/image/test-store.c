@@ -48,7 +48,7 @@ assert_no_image(struct fixture *fixture, const char *name)
 
     (void)snprintf(expected, sizeof(expected), "no such image: \"%s\"", name);
     assert_fails(sc_image_find(&fixture->store, name, &fixture->arena, &image, &err), SC_ERR_NOT_FOUND, expected);
-    assert_non_null(strstr(err.remedy, "sc image load"));
+    assert_non_null(strstr(err.remedy, "sc pull"));
 }
 
 static size_t
