@@ -73,6 +73,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune, sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls,
     sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls,
     sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_port;
+extern const struct sc_command sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
 
 /* One invocation. */
 struct sc_cli {
@@ -194,6 +195,17 @@ int sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, st
 int sc_value_volume(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_mount(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_tmpfs(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+
+/* cmd-ns.c: a number is a pid, which must exist; anything else a running container. */
+SC_MUST_CHECK int sc_cli_pid_of(struct sc_cli *cli, const char *word, pid_t *pid, struct sc_err *err);
+/* ns-map.c: count ids, outer outside and inner inside of a user namespace; count 0: none */
+struct sc_ns_range {
+    int64_t outer, inner, count;
+};
+SC_MUST_CHECK int sc_ns_range_parse(const char *text, struct sc_ns_range *out,
+                                    struct sc_err *err); /* "100000,0,65536" */
+/* Lines of uid_map(5): single inside is self outside, and the range around it. */
+void sc_ns_map_add(struct sc_buf *out, const struct sc_opt_i64 *single, uint32_t self, const struct sc_ns_range *range);
 
 /* ---- output ----------------------------------------------------------------------------------------------------- */
 

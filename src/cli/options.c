@@ -157,7 +157,8 @@ parse_letters(struct parser *p, const char *word, struct sc_err *err)
             return bad_flag(p, err);
         }
         if (!needs_value(option)) {
-            bool has_value = at[1] == '=';
+            /* "-n/run/netns/blue": no letter is a slash */
+            bool has_value = at[1] == '=' || (option->kind == SC_OPTION_OPTIONAL && at[1] == '/');
 
             if (apply(p, option, has_value ? value : NULL, err) < 0)
                 return -1;
