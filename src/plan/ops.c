@@ -1,20 +1,8 @@
 /* One row per op: its name, and how a step of it is told to a person, as a title and as system calls. */
-#include <linux/capability.h>
 #include <linux/netlink.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
 
-#include "plan/plan-priv.h"
-
-#define TITLE(...)                                                                                                     \
-    do {                                                                                                               \
-        if (what == SC_PRINT_TITLE) {                                                                                  \
-            sc_buf_addf(out, __VA_ARGS__);                                                                             \
-            return;                                                                                                    \
-        }                                                                                                              \
-    } while (0)
+#include "plan/ops-priv.h"
 
 static void
 print_cgroup_create(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
@@ -176,45 +164,6 @@ print_idmap_write(const struct sc_step *s, enum sc_print_what what, struct sc_bu
 }
 
 static void
-print_tree_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("open bind source %s", s->u.tree.source);
-    if (s->u.tree.creates_source)
-        sc_buf_addf(out, "mkdir(\"%s\", 0755) if absent; ", s->u.tree.source);
-    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE%s)", s->u.tree.source,
-                s->u.tree.is_recursive ? "|AT_RECURSIVE" : "");
-    if (s->u.tree.attr_set != 0 || s->u.tree.attr_clear != 0) {
-        sc_buf_adds(out, "; mount_setattr(set=");
-        sc_print_attr(s->u.tree.attr_set, out);
-        sc_buf_adds(out, ", clear=");
-        sc_print_attr(s->u.tree.attr_clear, out);
-        sc_buf_addc(out, ')');
-    }
-    if (s->u.tree.attr_set_rec != 0 || s->u.tree.attr_clear_rec != 0) {
-        sc_buf_adds(out, "; mount_setattr(AT_RECURSIVE, set=");
-        sc_print_attr(s->u.tree.attr_set_rec, out);
-        sc_buf_adds(out, ", clear=");
-        sc_print_attr(s->u.tree.attr_clear_rec, out);
-        sc_buf_addc(out, ')');
-    }
-    if (s->u.tree.propagation != 0) {
-        sc_buf_adds(out, "; mount_setattr(propagation=");
-        sc_print_ms_flags((unsigned long)s->u.tree.propagation, out);
-        sc_buf_addc(out, ')');
-    }
-    if (s->u.tree.idmap_slot != SC_SLOT_NONE)
-        sc_buf_adds(out, "; mount_setattr(MOUNT_ATTR_IDMAP)");
-}
-
-static void
-print_mount_tree(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("bind %s on %s", s->u.tree.source, s->u.tree.destination);
-    sc_buf_addf(out, "move_mount(tree of \"%s\", openat2(root, \"%s\", RESOLVE_IN_ROOT))", s->u.tree.source,
-                s->u.tree.destination);
-}
-
-static void
 print_clone(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("clone the process");
@@ -328,13 +277,6 @@ print_keyring(const struct sc_step *s, enum sc_print_what what, struct sc_buf *o
 }
 
 static void
-print_root_attach(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("attach the root");
-    sc_buf_addf(out, "move_mount(root, \"%s\")", s->u.text.text != NULL ? s->u.text.text : "/");
-}
-
-static void
 print_hostname(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("set the host name to %s", s->u.text.text);
@@ -346,69 +288,6 @@ print_domainname(const struct sc_step *s, enum sc_print_what what, struct sc_buf
 {
     TITLE("set the domain name to %s", s->u.text.text);
     sc_buf_addf(out, "setdomainname(\"%s\")", s->u.text.text);
-}
-
-static void
-print_propagation(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    const char *path = s->u.propagation.path != NULL ? s->u.propagation.path : "/";
-
-    TITLE("set mount propagation of %s", path);
-    sc_buf_addf(out, "mount(NULL, \"%s\", NULL, ", path);
-    sc_print_ms_flags((unsigned long)s->u.propagation.flags, out);
-    sc_buf_adds(out, ", NULL)");
-}
-
-static void
-print_overlay(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    const struct sc_overlay *o = s->u.overlay.overlay;
-
-    TITLE("mount overlay of %zu layer%s as the root", o->lowerdirs.count, o->lowerdirs.count == 1 ? "" : "s");
-    sc_buf_adds(out, "fsopen(\"overlay\"); fsconfig(");
-    for (size_t i = 0; i < o->lowerdirs.count; i++)
-        sc_buf_addf(out, "%slowerdir=%s", i > 0 ? ", " : "", o->lowerdirs.items[i]);
-    if (o->upperdir != NULL)
-        sc_buf_addf(out, ", upperdir=%s, workdir=%s", o->upperdir, o->workdir);
-    sc_buf_addf(out, "%s%s); fsmount()", o->is_volatile ? ", volatile" : "", o->is_userxattr ? ", userxattr" : "");
-}
-
-static void
-print_mount(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("mount %s on %s", s->u.mount.type, s->u.mount.destination);
-    sc_buf_addf(out, "mount(\"%s\", \"%s\", \"%s\", ", s->u.mount.source, s->u.mount.destination, s->u.mount.type);
-    sc_print_ms_flags(s->u.mount.ms_flags, out);
-    if (s->u.mount.data != NULL)
-        sc_buf_addf(out, ", \"%s\")", s->u.mount.data);
-    else
-        sc_buf_adds(out, ", NULL)");
-    if (s->u.mount.keeps_mode)
-        sc_buf_adds(out, "; chmod to the mode of what it covers");
-    if (s->u.mount.copies_up)
-        sc_buf_adds(out, "; copy there what it covers");
-    if (s->u.mount.label != NULL)
-        sc_buf_addf(out, "; setxattr(\"security.selinux\", \"%s\")", s->u.mount.label);
-}
-
-static void
-print_mknod(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("make device %s", s->u.node.path);
-    sc_buf_addf(out, "mknod(\"%s\", %s|0%o, makedev(%lld, %lld))", s->u.node.path,
-                s->u.node.type == 'b'   ? "S_IFBLK"
-                : s->u.node.type == 'p' ? "S_IFIFO"
-                                        : "S_IFCHR",
-                s->u.node.mode, (long long)s->u.node.major, (long long)s->u.node.minor);
-    if (s->u.node.uid != 0 || s->u.node.gid != 0)
-        sc_buf_addf(out, "; chown(%u, %u)", s->u.node.uid, s->u.node.gid);
-}
-
-static void
-print_symlink(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("link %s to %s", s->u.link.path, s->u.link.target);
-    sc_buf_addf(out, "symlink(\"%s\", \"%s\")", s->u.link.target, s->u.link.path);
 }
 
 static void
@@ -424,31 +303,6 @@ print_sysctl(const struct sc_step *s, enum sc_print_what what, struct sc_buf *ou
 {
     TITLE("set /proc/%s to %s", s->u.text.text, s->u.text.value);
     sc_buf_addf(out, "write(\"/proc/%s\", \"%s\")", s->u.text.text, s->u.text.value);
-}
-
-static void
-print_readonly_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("make %s read-only", s->u.text.text);
-    sc_buf_addf(out, "open_tree(\"%s\", OPEN_TREE_CLONE|AT_RECURSIVE); mount_setattr(MOUNT_ATTR_RDONLY); move_mount()",
-                s->u.text.text);
-}
-
-static void
-print_mask_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("mask %s", s->u.text.text);
-    sc_buf_addf(out, "a directory: mount an empty read-only tmpfs%s%s on \"%s\"; a file: bind our null device on it",
-                s->u.text.value != NULL ? ", " : "", s->u.text.value != NULL ? s->u.text.value : "", s->u.text.text);
-}
-
-static void
-print_root_propagation(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
-{
-    TITLE("set the root's propagation");
-    sc_buf_adds(out, "mount(NULL, \"/\", NULL, ");
-    sc_print_ms_flags((unsigned long)s->u.propagation.flags, out);
-    sc_buf_adds(out, ", NULL)");
 }
 
 static void
@@ -600,7 +454,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_NS_OPEN] = {"ns-open", print_ns_open},
     [SC_OP_PIDFD_OPEN] = {"pidfd-open", print_pidfd_open},
     [SC_OP_IDMAP_NS] = {"idmap-ns", print_idmap_ns},
-    [SC_OP_TREE_OPEN] = {"tree-open", print_tree_open},
+    [SC_OP_TREE_OPEN] = {"tree-open", sc_print_tree_open},
     [SC_OP_NET_PUBLISH] = {"net-publish", print_packet},
     [SC_OP_CLONE] = {"clone", print_clone},
     [SC_OP_IDMAP_WRITE] = {"idmap-write", print_idmap_write},
@@ -620,13 +474,13 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_LOOPBACK_UP] = {"loopback-up", print_loopback},
     [SC_OP_WAIT_LINK] = {"wait-link", print_wait_link},
     [SC_OP_NET_ADDRESS] = {"net-address", print_packet},
-    [SC_OP_PROPAGATION] = {"propagation", print_propagation},
-    [SC_OP_OVERLAY] = {"overlay", print_overlay},
-    [SC_OP_ROOT_ATTACH] = {"root-attach", print_root_attach},
-    [SC_OP_MOUNT] = {"mount", print_mount},
-    [SC_OP_MOUNT_TREE] = {"mount-tree", print_mount_tree},
-    [SC_OP_MKNOD] = {"mknod", print_mknod},
-    [SC_OP_SYMLINK] = {"symlink", print_symlink},
+    [SC_OP_PROPAGATION] = {"propagation", sc_print_propagation},
+    [SC_OP_OVERLAY] = {"overlay", sc_print_overlay},
+    [SC_OP_ROOT_ATTACH] = {"root-attach", sc_print_root_attach},
+    [SC_OP_MOUNT] = {"mount", sc_print_mount},
+    [SC_OP_MOUNT_TREE] = {"mount-tree", sc_print_mount_tree},
+    [SC_OP_MKNOD] = {"mknod", sc_print_mknod},
+    [SC_OP_SYMLINK] = {"symlink", sc_print_symlink},
     [SC_OP_CONSOLE] = {"console", print_console},
     [SC_OP_WAIT_NET_DEVICES] = {"wait-net-devices", print_wait_net_devices},
     [SC_OP_WAIT_HOOKS] = {"wait-hooks", print_wait_hooks},
@@ -634,10 +488,10 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_SYSCTL] = {"sysctl", print_sysctl},
     [SC_OP_PIVOT] = {"pivot", print_pivot},
     [SC_OP_CHROOT] = {"chroot", print_chroot},
-    [SC_OP_READONLY_PATH] = {"readonly-path", print_readonly_path},
-    [SC_OP_MASK_PATH] = {"mask-path", print_mask_path},
+    [SC_OP_READONLY_PATH] = {"readonly-path", sc_print_readonly_path},
+    [SC_OP_MASK_PATH] = {"mask-path", sc_print_mask_path},
     [SC_OP_ROOT_READONLY] = {"root-readonly", print_root_readonly},
-    [SC_OP_ROOT_PROPAGATION] = {"root-propagation", print_root_propagation},
+    [SC_OP_ROOT_PROPAGATION] = {"root-propagation", sc_print_root_propagation},
     [SC_OP_RLIMIT] = {"rlimit", print_rlimit},
     [SC_OP_OOM_SCORE] = {"oom-score", print_oom_score},
     [SC_OP_SCHEDULER] = {"scheduler", print_scheduler},
