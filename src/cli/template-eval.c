@@ -5,8 +5,6 @@
 #include "base/json.h"
 #include "cli/template-priv.h"
 
-#define ARGS_MAX 16
-
 struct eval {
     struct sc_template *t;
     const char *at, *end;
@@ -14,13 +12,8 @@ struct eval {
     unsigned depth;
 };
 
-struct args {
-    json_t *items[ARGS_MAX]; /* owned */
-    size_t count;
-};
-
 static void
-args_release(struct args *args)
+args_release(struct sc_template_args *args)
 {
     for (size_t i = 0; i < args->count; i++)
         json_decref(args->items[i]);
@@ -47,285 +40,6 @@ sc_template_forget(struct sc_template *t, size_t count)
     while (t->variable_count > count)
         json_decref(t->variables[--t->variable_count].value);
 }
-
-/* ---- functions --------------------------------------------------------------------------------------------- */
-
-static int
-need(const char *name, const struct args *args, size_t min, size_t max, struct sc_err *err)
-{
-    if (args->count >= min && args->count <= max)
-        return 0;
-    return sc_err_set(err, SC_ERR_INVALID, "template: wrong number of arguments of %s", name);
-}
-
-static int
-fn_json(const struct args *args, json_t **out, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (need("json", args, 1, 1, err) < 0 || sc_json_dump(args->items[0], &text, err) < 0)
-        return -1;
-    *out = json_stringn_nocheck(sc_buf_str(&text), text.len);
-    return 0;
-}
-
-static int
-fn_index(const struct args *args, json_t **out, struct sc_err *err)
-{
-    json_t *value, *whole;
-
-    if (need("index", args, 2, ARGS_MAX, err) < 0)
-        return -1;
-    value = whole = args->items[0];
-    for (size_t i = 1; i < args->count; i++) {
-        const json_t *key = args->items[i];
-
-        if (json_is_object(value) && json_is_string(key)) {
-            value = json_object_get(value, json_string_value(key));
-        } else if (json_is_array(value) && json_is_integer(key)) {
-            json_int_t at = json_integer_value(key);
-
-            if (at < 0 || (size_t)at >= json_array_size(value))
-                return sc_err_set(err, SC_ERR_INVALID, "template: index: %lld is out of range", (long long)at);
-            value = json_array_get(value, (size_t)at);
-        } else if (json_is_null(value)) {
-            return sc_err_set(err, SC_ERR_INVALID, "template: index: there is nothing to index");
-        } else {
-            return sc_err_set(err, SC_ERR_INVALID, "template: index: a map is indexed by a string, a list by a number");
-        }
-        if (!value) {
-            /* A key that is not there is "", in the header of a list the column's name (under "", cmd-ps.c). */
-            const json_t *otherwise = json_object_get(whole, "");
-
-            *out = otherwise ? json_incref((json_t *)(uintptr_t)otherwise) : json_string("");
-            return 0;
-        }
-        whole = value;
-    }
-    *out = json_incref(value);
-    return 0;
-}
-
-static int
-fn_len(const struct args *args, json_t **out, struct sc_err *err)
-{
-    const json_t *value;
-    size_t len;
-
-    if (need("len", args, 1, 1, err) < 0)
-        return -1;
-    value = args->items[0];
-    if (json_is_string(value))
-        len = json_string_length(value);
-    else if (json_is_array(value))
-        len = json_array_size(value);
-    else if (json_is_object(value))
-        len = json_object_size(value);
-    else if (json_is_null(value))
-        len = 0;
-    else
-        return sc_err_set(err, SC_ERR_INVALID, "template: len: a string, list or map has a length");
-    *out = json_integer((json_int_t)len);
-    return 0;
-}
-
-static int
-change_case(const char *name, const struct args *args, int (*first)(int), int (*rest)(int), json_t **out,
-            struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-    bool is_first = true;
-
-    if (need(name, args, 1, 1, err) < 0)
-        return -1;
-    sc_template_print(args->items[0], &text);
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c < 0x80)
-            text.data[i] = (char)(is_first ? first(c) : rest ? rest(c) : c);
-        is_first = rest != NULL || isspace(c);
-    }
-    if (sc_buf_check(&text, err) < 0)
-        return -1;
-    *out = json_stringn_nocheck(sc_buf_str(&text), text.len);
-    return 0;
-}
-
-static int
-fn_upper(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return change_case("upper", args, toupper, toupper, out, err);
-}
-
-static int
-fn_lower(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return change_case("lower", args, tolower, tolower, out, err);
-}
-
-static int
-fn_title(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return change_case("title", args, toupper, NULL, out, err);
-}
-
-static int
-fn_join(const struct args *args, json_t **out, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (need("join", args, 2, 2, err) < 0)
-        return -1;
-    if (!json_is_string(args->items[1]) || (!json_is_array(args->items[0]) && !json_is_null(args->items[0])))
-        return sc_err_set(err, SC_ERR_INVALID, "template: join needs a list and a string");
-    for (size_t i = 0; i < json_array_size(args->items[0]); i++) {
-        if (i > 0)
-            sc_buf_adds(&text, json_string_value(args->items[1]));
-        sc_template_print(json_array_get(args->items[0], i), &text);
-    }
-    if (sc_buf_check(&text, err) < 0)
-        return -1;
-    *out = json_stringn_nocheck(sc_buf_str(&text), text.len);
-    return 0;
-}
-
-static int
-fn_split(const struct args *args, json_t **out, struct sc_err *err)
-{
-    const char *at, *separator;
-    size_t len;
-
-    if (need("split", args, 2, 2, err) < 0)
-        return -1;
-    if (!json_is_string(args->items[0]) || !json_is_string(args->items[1]) || json_string_length(args->items[1]) == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "template: split needs a string and a separator");
-    *out = json_array();
-    separator = json_string_value(args->items[1]);
-    len = strlen(separator);
-    for (at = json_string_value(args->items[0]);; at += len) {
-        const char *next = strstr(at, separator);
-
-        (void)json_array_append_new(*out, json_stringn_nocheck(at, next ? (size_t)(next - at) : strlen(at)));
-        if (!next)
-            return 0;
-        at = next;
-    }
-}
-
-static int
-fn_eq(const struct args *args, json_t **out, struct sc_err *err)
-{
-    bool is_equal = false;
-
-    if (need("eq", args, 2, ARGS_MAX, err) < 0)
-        return -1;
-    for (size_t i = 1; i < args->count; i++)
-        is_equal = is_equal || json_equal(args->items[0], args->items[i]);
-    *out = json_boolean(is_equal);
-    return 0;
-}
-
-static int
-fn_ne(const struct args *args, json_t **out, struct sc_err *err)
-{
-    if (need("ne", args, 2, 2, err) < 0)
-        return -1;
-    *out = json_boolean(!json_equal(args->items[0], args->items[1]));
-    return 0;
-}
-
-static int
-fn_not(const struct args *args, json_t **out, struct sc_err *err)
-{
-    if (need("not", args, 1, 1, err) < 0)
-        return -1;
-    *out = json_boolean(!sc_template_is_true(args->items[0]));
-    return 0;
-}
-
-/* The first that decides, else the last. */
-static int
-decide(const char *name, const struct args *args, bool decisive, json_t **out, struct sc_err *err)
-{
-    if (need(name, args, 1, ARGS_MAX, err) < 0)
-        return -1;
-    *out = args->items[args->count - 1];
-    for (size_t i = 0; i < args->count; i++) {
-        if (sc_template_is_true(args->items[i]) == decisive) {
-            *out = args->items[i];
-            break;
-        }
-    }
-    (void)json_incref(*out);
-    return 0;
-}
-
-static int
-fn_and(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return decide("and", args, false, out, err);
-}
-
-static int
-fn_or(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return decide("or", args, true, out, err);
-}
-
-static int
-print_all(const struct args *args, bool is_line, json_t **out, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    for (size_t i = 0; i < args->count; i++) {
-        if (i > 0 && (is_line || (!json_is_string(args->items[i]) && !json_is_string(args->items[i - 1]))))
-            sc_buf_addc(&text, ' ');
-        sc_template_print(args->items[i], &text);
-    }
-    if (is_line)
-        sc_buf_addc(&text, '\n');
-    if (sc_buf_check(&text, err) < 0)
-        return -1;
-    *out = json_stringn_nocheck(sc_buf_str(&text), text.len);
-    return 0;
-}
-
-static int
-fn_print(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return print_all(args, false, out, err);
-}
-
-static int
-fn_println(const struct args *args, json_t **out, struct sc_err *err)
-{
-    return print_all(args, true, out, err);
-}
-
-static int
-fn_printf(const struct args *args, json_t **out, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (args->count == 0 || !json_is_string(args->items[0]))
-        return sc_err_set(err, SC_ERR_INVALID, "template: printf: the first argument must be a text");
-    if (sc_template_printf(json_string_value(args->items[0]), args->items + 1, args->count - 1, &text, err) < 0 ||
-        sc_buf_check(&text, err) < 0)
-        return -1;
-    *out = json_stringn(sc_buf_str(&text), text.len);
-    return *out ? 0 : sc_err_nomem(err);
-}
-
-static const struct function {
-    const char *name;
-    int (*run)(const struct args *args, json_t **out, struct sc_err *err);
-} functions[] = {
-    {"json", fn_json},   {"index", fn_index}, {"len", fn_len},         {"upper", fn_upper},
-    {"lower", fn_lower}, {"title", fn_title}, {"join", fn_join},       {"split", fn_split},
-    {"eq", fn_eq},       {"ne", fn_ne},       {"not", fn_not},         {"and", fn_and},
-    {"or", fn_or},       {"print", fn_print}, {"println", fn_println}, {"printf", fn_printf},
-};
 
 /* ---- operands ------------------------------------------------------------------------------------------------- */
 
@@ -494,18 +208,16 @@ eval_operand(struct eval *e, json_t **out, struct sc_err *err)
                       (int)(e->end - e->at > 40 ? 40 : e->end - e->at), e->at);
 }
 
-static const struct function *
+/* The function named here, which is then behind us; NULL: none is. */
+static sc_template_fn
 find_function(struct eval *e)
 {
     size_t len = name_length(e);
+    sc_template_fn function = len > 0 ? sc_template_function(e->at, len) : NULL;
 
-    for (size_t i = 0; i < SC_ARRAY_LEN(functions); i++) {
-        if (len > 0 && strlen(functions[i].name) == len && strncmp(functions[i].name, e->at, len) == 0) {
-            e->at += len;
-            return &functions[i];
-        }
-    }
-    return NULL;
+    if (function)
+        e->at += len;
+    return function;
 }
 
 static bool
@@ -528,9 +240,9 @@ unknown_function(const struct eval *e, struct sc_err *err)
 static int
 eval_command(struct eval *e, json_t *piped_take, json_t **out, struct sc_err *err)
 {
-    __attribute__((cleanup(args_release))) struct args args = {.count = 0};
+    __attribute__((cleanup(args_release))) struct sc_template_args args = {.count = 0};
     sc_cleanup_json piped = piped_take;
-    const struct function *function;
+    sc_template_fn function;
 
     skip_blanks(e);
     if (e->at >= e->end)
@@ -540,7 +252,7 @@ eval_command(struct eval *e, json_t *piped_take, json_t **out, struct sc_err *er
         !sc_str_starts(e->at, "false") && !sc_str_starts(e->at, "nil"))
         return unknown_function(e, err);
     while (!at_end(e)) {
-        if (args.count + 1 == ARGS_MAX)
+        if (args.count + 1 == SC_TEMPLATE_ARGS_MAX)
             return sc_err_set(err, SC_ERR_INVALID, "template: too many arguments");
         if (eval_operand(e, &args.items[args.count], err) < 0)
             return -1;
@@ -549,13 +261,13 @@ eval_command(struct eval *e, json_t *piped_take, json_t **out, struct sc_err *er
     if (piped)
         args.items[args.count++] = sc_steal_ptr(&piped);
     if (function)
-        return function->run(&args, out, err);
+        return function(&args, out, err);
     if (args.count == 1) {
         *out = json_incref(args.items[0]);
         return 0;
     }
     if (args.count == 2 && json_is_object(args.items[0]))
-        return fn_index(&args, out, err);
+        return sc_template_index(&args, out, err);
     return sc_err_set(err, SC_ERR_INVALID, "template: a value is given arguments, which only functions take");
 }
 

@@ -1,4 +1,5 @@
-/* template: what its two halves share. template.c runs the text, template-eval.c what stands between the braces. */
+/* template: what its parts share. template.c runs the text, template-eval.c what stands between the braces,
+ * template-functions.c the functions there. */
 #ifndef SC_CLI_TEMPLATE_PRIV_H
 #define SC_CLI_TEMPLATE_PRIV_H
 
@@ -7,6 +8,7 @@
 #define SC_TEMPLATE_NAME_MAX  32
 #define SC_TEMPLATE_VARS_MAX  16
 #define SC_TEMPLATE_DEPTH_MAX 64
+#define SC_TEMPLATE_ARGS_MAX  16
 
 struct sc_template_variable {
     char name[SC_TEMPLATE_NAME_MAX];
@@ -30,6 +32,16 @@ SC_MUST_CHECK int sc_template_eval(struct sc_template *t, const char *text, size
 void sc_template_set(struct sc_template *t, const char *name, json_t *value);
 void sc_template_forget(struct sc_template *t, size_t count); /* all beyond the first count */
 void sc_template_print(const json_t *value, struct sc_buf *out);
+
+struct sc_template_args {
+    json_t *items[SC_TEMPLATE_ARGS_MAX]; /* owned */
+    size_t count;
+};
+/* A function's value, a new reference. */
+typedef int (*sc_template_fn)(const struct sc_template_args *args, json_t **out, struct sc_err *err);
+sc_template_fn sc_template_function(const char *name, size_t len); /* NULL: there is none of that name */
+/* `index`, which `.Label "x"` calls without its name */
+SC_MUST_CHECK int sc_template_index(const struct sc_template_args *args, json_t **out, struct sc_err *err);
 /* Go's Sprintf over values (template-printf.c) */
 SC_MUST_CHECK int sc_template_printf(const char *format, json_t *const *values, size_t count, struct sc_buf *out,
                                      struct sc_err *err);
