@@ -114,7 +114,8 @@ sc_mac_parse(const char *text, unsigned char out[6], struct sc_err *err)
         int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
 
         is_good = high >= 0 && low >= 0 && text[3 * i + 2] == (i < 5 ? ':' : '\0');
-        out[i] = (unsigned char)(high << 4 | low);
+        if (is_good)
+            out[i] = (unsigned char)(high << 4 | low);
     }
     if (!is_good)
         return sc_err_set(err, SC_ERR_INVALID, "\"%.80s\" is not a MAC address such as 02:42:ac:11:00:02", text);

@@ -95,6 +95,8 @@ test_macs(void **state)
                  "\"02:42:ac:11:00\" is not a MAC address such as 02:42:ac:11:00:02");
     assert_fails(sc_mac_parse("02:42:ac:11:0::2", mac, &err), SC_ERR_INVALID,
                  "\"02:42:ac:11:0::2\" is not a MAC address such as 02:42:ac:11:00:02");
+    assert_fails(sc_mac_parse("02:42:ac:11:00:g2", mac, &err), SC_ERR_INVALID,
+                 "\"02:42:ac:11:00:g2\" is not a MAC address such as 02:42:ac:11:00:02");
 }
 
 static void
