@@ -146,7 +146,7 @@ map_parent(int sock, pid_t parent, const char *uid_map, const char *gid_map, enu
     if (recv(sock, &go, 1, 0) != 1)
         _exit(1);
     result = sc_idmap_write(parent, uid_map, gid_map, how, &err);
-    _exit(answer_send(sock, result, &err) < 0);
+    _exit(answer_send(sock, result, &err) < 0 ? 1 : 0);
 }
 
 int
@@ -203,7 +203,7 @@ sc_idmap_run(const char *uid_map, const char *gid_map, enum sc_idmap_how how, in
         result = sc_idmap_enter(uid_map, gid_map, how, &failure);
         if (result == 0)
             result = fn(data, &failure);
-        _exit(answer_send(ends[1], result, &failure) < 0);
+        _exit(answer_send(ends[1], result, &failure) < 0 ? 1 : 0);
     }
     close(ends[1]);
     result = pid < 0 ? sc_err_errno(err, errno, "fork") : answer_await(ends[0], pid, "work in a user namespace", err);

@@ -149,8 +149,8 @@ keep_address(const struct nlmsghdr *message, void *data)
 
         if (items == NULL)
             return -ENOMEM;
-        if (all->count > 0)
-            memcpy(items, all->items, all->count * sizeof(*items));
+        for (size_t i = 0; i < all->count; i++)
+            items[i] = all->items[i];
         all->items = items;
         all->capacity = capacity;
     }

@@ -336,6 +336,7 @@ static int
 expand_links(int root_fd, const char *path, char out[PATH_MAX])
 {
     struct expansion e = {.links = 0};
+    const char *done;
     int result = 0;
 
     if (strlen(path) >= sizeof(e.rest))
@@ -344,7 +345,8 @@ expand_links(int root_fd, const char *path, char out[PATH_MAX])
     e.done[0] = '\0';
     while (result == 0 && e.rest[0] != '\0')
         result = expand_one(root_fd, &e);
-    memcpy(out, e.done[0] != '\0' ? e.done : "/", strlen(e.done) + (e.done[0] != '\0' ? 1 : 2));
+    done = e.done[0] != '\0' ? e.done : "/";
+    memcpy(out, done, strlen(done) + 1);
     return result;
 }
 

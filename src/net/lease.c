@@ -303,10 +303,10 @@ sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena,
 {
     int fd = open_leases(net, SC_LEASE_PORT, err);
     sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct sc_ports found = {.items = NULL};
+    uint32_t *addresses = NULL;
     struct dirent *item;
 
-    *out = (struct sc_ports){.items = NULL};
-    *targets = NULL;
     if (!dir) {
         sc_closep(&fd);
         return fd < 0 ? -1 : sc_err_errno(err, errno, "read the leases of ports");
@@ -322,24 +322,26 @@ sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena,
         target[len] = '\0';
         if ((id && memcmp(target, id, SC_ID_LEN) != 0) || !parse_place(target + SC_ID_LEN + 1, '/', &to, &port.port))
             continue;
-        if (out->count == out->capacity) {
-            size_t capacity = out->capacity ? out->capacity * 2 : 16;
-            struct sc_port *items = SC_ARENA_ARRAY(arena, struct sc_port, capacity);
-            uint32_t *addresses = SC_ARENA_ARRAY(arena, uint32_t, capacity);
+        if (found.count == found.capacity) {
+            size_t capacity = found.capacity ? found.capacity * 2 : 16;
+            struct sc_port *more = SC_ARENA_ARRAY(arena, struct sc_port, capacity);
+            uint32_t *more_addresses = SC_ARENA_ARRAY(arena, uint32_t, capacity);
 
-            if (!items || !addresses)
+            if (!more || !more_addresses)
                 return sc_err_nomem(err);
-            if (out->count > 0) {
-                memcpy(items, out->items, out->count * sizeof(*items));
-                memcpy(addresses, *targets, out->count * sizeof(*addresses));
+            if (found.count > 0) {
+                memcpy(more, found.items, found.count * sizeof(*more));
+                memcpy(more_addresses, addresses, found.count * sizeof(*more_addresses));
             }
-            out->items = items;
-            *targets = addresses;
-            out->capacity = capacity;
+            found.items = more;
+            addresses = more_addresses;
+            found.capacity = capacity;
         }
-        (*targets)[out->count] = to;
-        out->items[out->count++] = port;
+        addresses[found.count] = to;
+        found.items[found.count++] = port;
     }
+    *out = found;
+    *targets = addresses;
     return 0;
 }
 

@@ -459,9 +459,11 @@ open_console(int root_fd)
     fd = made >= 0 || errno == EEXIST ? openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
     int result = fd < 0 ? -errno : fstat(fd, &st) < 0 ? -errno : S_ISLNK(st.st_mode) ? -ELOOP : fd;
     close(dir);
-    if (result < 0 && fd >= 0)
+    if (result >= 0)
+        return check_target(result, "/dev/console", false);
+    if (fd >= 0)
         close(fd);
-    return result < 0 ? result : check_target(fd, "/dev/console", false);
+    return result;
 }
 
 static int

@@ -93,7 +93,7 @@ du_of()
 }
 
 @test "system prune takes stopped containers and unused images; volumes when told" {
-    sc_ok run --name done base true
+    sc_ok run --name 'done' base true
     sc_ok volume create vol
     sc_ok system prune -af
     is "$("$SC" ps -aq)" ""

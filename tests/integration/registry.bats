@@ -61,7 +61,7 @@ teardown()
 # An image of two layers under $registry/x:1, and out of the store. Half a megabyte that does not shrink.
 publish_image()
 {
-    local dir=$BATS_TEST_TMPDIR/tree name=${1:-x:1}
+    local dir=$BATS_TEST_TMPDIR/tree name=x:1
     mkdir -p "$dir/bin"
     cp "$(type -P busybox)" "$dir/bin/sh"
     head -c 500000 /dev/urandom >"$dir/data"
