@@ -67,7 +67,7 @@ extern const struct sc_command sc_cmd_image_unpack, sc_cmd_image_mount, sc_cmd_i
     sc_cmd_image_diff, sc_cmd_system_fsck;
 extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_stop, sc_cmd_kill, sc_cmd_rm, sc_cmd_ps,
     sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect, sc_cmd_container_inspect,
-    sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_pause, sc_cmd_unpause, sc_cmd_images, sc_cmd_rmi, sc_cmd_tag,
+    sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_update, sc_cmd_pause, sc_cmd_unpause, sc_cmd_images, sc_cmd_rmi, sc_cmd_tag,
     sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info, sc_cmd_version, sc_cmd_help, sc_cmd_pull,
     sc_cmd_push, sc_cmd_login, sc_cmd_logout, sc_cmd_manifest_inspect, sc_cmd_manifest_create, sc_cmd_manifest_push,
     sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune, sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls,
@@ -129,8 +129,12 @@ struct sc_run_options {
     char *entrypoint;
     bool sig_proxy, dry_run;
     enum sc_explain explain;
+    int64_t kernel_memory; /* read and passed over */
+    bool only_runtime;     /* update */
 };
-extern const struct sc_option sc_run_table[], sc_create_table[];
+extern const struct sc_option sc_run_table[], sc_create_table[], sc_update_table[];
+/* What is accepted and has no effect, or may do harm: a note each. */
+void sc_run_notes(const struct sc_run_options *options);
 void sc_run_options_init(struct sc_run_options *options);
 /* After parsing: image and command from args, files read, relative paths made absolute, values that belong together
  * checked. command is for messages: "run". */
@@ -186,6 +190,14 @@ int sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct s
 int sc_value_dns_word(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_explain(void *explain, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_idle(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_weight_device(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_device_bps(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_device_iops(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_io_max(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_cgroup_conf(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_cgroup_manager(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_device_rule(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 /* to is the whole struct sc_create_options */
 int sc_value_device(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);

@@ -62,6 +62,7 @@ run(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain == SC_EXPLAIN_SH)
         return sc_run_print_plan(cli, &options, err);
+    sc_run_notes(&options);
     if (!options.create.detach) {
         how.client_flags = flags;
         if (check_terminal(&options, flags, err) < 0)
@@ -105,6 +106,7 @@ run_create(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain != SC_EXPLAIN_NONE) /* nothing is executed that could be followed */
         return sc_run_print_plan(cli, &options, err);
+    sc_run_notes(&options);
     if (open_engine(cli, err) < 0 || sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
         return -1;
     (void)printf("%s\n", container.id);

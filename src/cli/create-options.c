@@ -13,16 +13,100 @@
 #define STRV           SC_OPTION_STRV
 #define CALL           SC_OPTION_CALL
 
+/* Limits that `sc update` can change too (engine/limits.c has what they mean). */
+#define LIMIT_OPTIONS                                                                                                    \
+    {"blkio-weight", 0,   CALL, CREATE(blkio_weight), "10-1000", "Weight of block I/O relative to others",               \
+     sc_value_i64,   NULL},                                                                                              \
+        {"blkio-weight-device",  0,   CALL, CREATE(blkio_weight_devices), "device:weight", "The same for one device",    \
+         sc_value_weight_device, NULL},                                                                                  \
+        {"cgroup-conf",                                                                                                  \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(cgroup_conf),                                                                                            \
+         "file=value",                                                                                                   \
+         "Write a file of the container's cgroup (v2): memory.high=1073741824",                                          \
+         sc_value_cgroup_conf,                                                                                           \
+         NULL},                                                                                                          \
+        {"cpu-burst",  0,   CALL, CREATE(cpu_burst), "usec", "Unused CPU quota that may be saved up, in microseconds",   \
+         sc_value_i64, NULL},                                                                                            \
+        {"cpu-idle",         0,                                                                                          \
+         SC_OPTION_OPTIONAL, CREATE(cpu_idle),                                                                           \
+         "true|false",       "Run only when nothing else wants the CPU",                                                 \
+         sc_value_idle,      NULL},                                                                                      \
+        {"cpu-period", 0,   CALL, CREATE(cpu_period), "usec", "Period of the CPU quota, in microseconds",                \
+         sc_value_i64, NULL},                                                                                            \
+        {"cpu-quota",  0,   CALL, CREATE(cpu_quota), "usec", "CPU time in each period, in microseconds",                 \
+         sc_value_i64, NULL},                                                                                            \
+        {"cpu-rt-period",       0,      CALL,                                                                            \
+         CREATE(cpu_rt_period), "usec", "Period of realtime CPU time (cgroup v1), in microseconds",                      \
+         sc_value_i64,          NULL},                                                                                   \
+        {"cpu-rt-runtime",       0,      CALL,                                                                           \
+         CREATE(cpu_rt_runtime), "usec", "Realtime CPU time in each period (cgroup v1), in microseconds",                \
+         sc_value_i64,           NULL},                                                                                  \
+        {"cpu-shares", 'c', CALL, CREATE(cpu_shares), "number", "CPU weight relative to others (default 1024)",          \
+         sc_value_u64, NULL},                                                                                            \
+        {"cpus", 0, CALL, CREATE(nano_cpus), "number", "Number of CPUs, such as 1.5", sc_value_cpus, NULL},              \
+        {"cpuset-cpus", 0, CALL, CREATE(cpuset_cpus), "list", "CPUs to run on: 0-3,7", sc_value_cpu_list, NULL},         \
+        {"cpuset-mems", 0, CALL, CREATE(cpuset_mems), "list", "Memory nodes to use: 0,1", sc_value_cpu_list, NULL},      \
+        {"device-read-bps",                                                                                              \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(device_read_bps),                                                                                        \
+         "device:bytes",                                                                                                 \
+         "Most bytes a second read from a device",                                                                       \
+         sc_value_device_bps,                                                                                            \
+         NULL},                                                                                                          \
+        {"device-read-iops",   0,   CALL, CREATE(device_read_iops), "device:count", "Most reads a second from a device", \
+         sc_value_device_iops, NULL},                                                                                    \
+        {"device-write-bps",                                                                                             \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(device_write_bps),                                                                                       \
+         "device:bytes",                                                                                                 \
+         "Most bytes a second written to a device",                                                                      \
+         sc_value_device_bps,                                                                                            \
+         NULL},                                                                                                          \
+        {"device-write-iops",  0,   CALL, CREATE(device_write_iops), "device:count", "Most writes a second to a device", \
+         sc_value_device_iops, NULL},                                                                                    \
+        {"io-max",                                                                                                       \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(io_max),                                                                                                 \
+         "device:limits",                                                                                                \
+         "All four at once: /dev/sda:rbps=1m,wbps=2m,riops=100,wiops=max",                                               \
+         sc_value_io_max,                                                                                                \
+         NULL},                                                                                                          \
+        {"kernel-memory", 0,   CALL, AT(kernel_memory), "bytes", "Ignored: kernels have no such limit any more",         \
+         sc_value_size,   NULL},                                                                                         \
+        {"memory", 'm', CALL, CREATE(memory), "bytes", "Memory limit, such as 256m", sc_value_size, NULL},               \
+        {"memory-high", 0,   CALL, CREATE(memory_high), "bytes", "Above this, slow down and reclaim (cgroup v2)",        \
+         sc_value_size, NULL},                                                                                           \
+        {"memory-low",  0,   CALL, CREATE(memory_low), "bytes", "Below this, reclaim from others first (cgroup v2)",     \
+         sc_value_size, NULL},                                                                                           \
+        {"memory-min",  0,   CALL, CREATE(memory_min), "bytes", "Below this, reclaim nothing (cgroup v2)",               \
+         sc_value_size, NULL},                                                                                           \
+        {"memory-reservation", 0,   CALL, CREATE(memory_reservation), "bytes", "Memory to keep under pressure",          \
+         sc_value_size,        NULL},                                                                                    \
+        {"memory-swap",        0,       CALL,                                                                            \
+         CREATE(memory_swap),  "bytes", "Limit of memory and swap together; -1: no limit",                               \
+         sc_value_memory_swap, NULL},                                                                                    \
+        {"memory-swappiness",       0,       CALL,                                                                       \
+         CREATE(memory_swappiness), "0-100", "How readily memory is swapped out (cgroup v1)",                            \
+         sc_value_swappiness,       NULL},                                                                               \
+    {                                                                                                                    \
+        "pids-limit", 0, CALL, CREATE(pids_limit), "number", "Most tasks at a time; -1: no limit", sc_value_pids, NULL   \
+    }
+
 /* What both have: one list, so that neither forgets one. */
 #define CREATE_OPTIONS                                                                                                   \
-    {"add-host",                                                                                                         \
-     0,                                                                                                                  \
-     CALL,                                                                                                               \
-     CREATE(add_hosts),                                                                                                  \
-     "name:address",                                                                                                     \
-     "Name in /etc/hosts; the address may be host-gateway",                                                              \
-     sc_value_add_host,                                                                                                  \
-     NULL},                                                                                                              \
+    LIMIT_OPTIONS, {"add-host",                                                                                          \
+                    0,                                                                                                   \
+                    CALL,                                                                                                \
+                    CREATE(add_hosts),                                                                                   \
+                    "name:address",                                                                                      \
+                    "Name in /etc/hosts; the address may be host-gateway",                                               \
+                    sc_value_add_host,                                                                                   \
+                    NULL},                                                                                               \
         {"attach", 'a', STRV, AT(attach), "stream", "Attach to stdin, stdout or stderr", NULL, NULL},                    \
         {"cap-add", 0, CALL, CREATE(cap_add), "name", "Give a capability (ALL: all)", sc_value_cap, NULL},               \
         {"cap-drop", 0, CALL, CREATE(cap_drop), "name", "Take a capability away (ALL: all)", sc_value_cap, NULL},        \
@@ -30,16 +114,10 @@
         {"cgroupns",        0,      CALL,                                                                                \
          CREATE(cgroup_ns), "mode", "Cgroup namespace: private, host, container:X or ns:PATH",                           \
          sc_value_cgroupns, NULL},                                                                                       \
+        {"cgroup-manager",        0,         CALL,                                                                       \
+         CREATE(cgroup_manager),  "manager", "Who makes the cgroup: cgroupfs (default), systemd or auto",                \
+         sc_value_cgroup_manager, NULL},                                                                                 \
         {"cidfile", 0, STR, CREATE(cidfile), "file", "Write the container's id to this file", NULL, NULL},               \
-        {"cpu-period", 0,   CALL, CREATE(cpu_period), "usec", "Period of the CPU quota, in microseconds",                \
-         sc_value_i64, NULL},                                                                                            \
-        {"cpu-quota",  0,   CALL, CREATE(cpu_quota), "usec", "CPU time in each period, in microseconds",                 \
-         sc_value_i64, NULL},                                                                                            \
-        {"cpu-shares", 'c', CALL, CREATE(cpu_shares), "number", "CPU weight relative to others (default 1024)",          \
-         sc_value_u64, NULL},                                                                                            \
-        {"cpus", 0, CALL, CREATE(nano_cpus), "number", "Number of CPUs, such as 1.5", sc_value_cpus, NULL},              \
-        {"cpuset-cpus", 0, CALL, CREATE(cpuset_cpus), "list", "CPUs to run on: 0-3,7", sc_value_cpu_list, NULL},         \
-        {"cpuset-mems", 0, CALL, CREATE(cpuset_mems), "list", "Memory nodes to use: 0,1", sc_value_cpu_list, NULL},      \
         {"dns", 0, CALL, CREATE(dns), "address", "Name server of the container", sc_value_dns, NULL},                    \
         {"dns-option",      0,        CALL, CREATE(dns_options), "option", "Resolver option, such as ndots:2",           \
          sc_value_dns_word, "dns-opt"},                                                                                  \
@@ -49,6 +127,8 @@
          sc_value_detach_keys, NULL},                                                                                    \
         {"device",        0,   CALL, AT(create), "device", "Give a device of the host: HOST[:CONTAINER][:rwm]",          \
          sc_value_device, NULL},                                                                                         \
+        {"device-cgroup-rule", 0,   CALL, CREATE(device_cgroup_rules), "rule", "Allow devices by number: \"c 1:3 rwm\"", \
+         sc_value_device_rule, NULL},                                                                                    \
         {"domainname", 0, STR, CREATE(domainname), "name", "NIS domain name", NULL, NULL},                               \
         {"dry-run", 0, FLAG, AT(dry_run), NULL, "Print the plan of a start, do nothing", NULL, NULL},                    \
         {"entrypoint", 0, STR, AT(entrypoint), "program", "Run this instead of the image's entrypoint", NULL, NULL},     \
@@ -76,14 +156,6 @@
         {"log-driver", 0, CALL, AT(create), "driver", "json-file (default) or none", sc_value_log_driver, NULL},         \
         {"log-opt", 0, CALL, AT(create), "name=value", "max-size=10m, max-file=3", sc_value_log_opt, NULL},              \
         {"mac-address", 0, CALL, CREATE(mac_address), "mac", "MAC address of the container's link", sc_value_mac, NULL}, \
-        {"memory", 'm', CALL, CREATE(memory), "bytes", "Memory limit, such as 256m", sc_value_size, NULL},               \
-        {"memory-reservation", 0,   CALL, CREATE(memory_reservation), "bytes", "Memory to keep under pressure",          \
-         sc_value_size,        NULL},                                                                                    \
-        {"memory-swap",        0,       CALL,                                                                            \
-         CREATE(memory_swap),  "bytes", "Limit of memory and swap together; -1: no limit",                               \
-         sc_value_memory_swap, NULL},                                                                                    \
-        {"memory-swappiness", 0,   CALL, CREATE(memory_swappiness), "0-100", "How readily memory is swapped out",        \
-         sc_value_swappiness, NULL},                                                                                     \
         {"mount",        0,   CALL, AT(create), "spec", "Mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]",  \
          sc_value_mount, NULL},                                                                                          \
         {"name", 0, STR, CREATE(name), "name", "Name of the container", NULL, NULL},                                     \
@@ -109,8 +181,6 @@
          sc_value_oom_score, NULL},                                                                                      \
         {"pid",        0,   CALL, CREATE(pid), "mode", "PID namespace: private, host, container:X or ns:PATH",           \
          sc_value_pid, NULL},                                                                                            \
-        {"pids-limit",  0,   CALL, CREATE(pids_limit), "number", "Most tasks at a time; -1: no limit",                   \
-         sc_value_pids, NULL},                                                                                           \
         {"platform", 0, STR, CREATE(platform), "platform", "Platform of an image to pull: linux/arm64", NULL, NULL},     \
         {"privileged", 0, FLAG, CREATE(privileged), NULL, "All capabilities and devices, no confinement", NULL, NULL},   \
         {"publish",        'p',     CALL,                                                                                \
@@ -169,6 +239,12 @@ const struct sc_option sc_run_table[] = {
     CREATE_OPTIONS,
     {"detach", 'd', FLAG, CREATE(detach), NULL, "Run in the background and print the id", NULL, NULL},
     {"sig-proxy", 0, FLAG, AT(sig_proxy), NULL, "Forward signals to the container (default true)", NULL, NULL},
+    {.name = NULL},
+};
+
+const struct sc_option sc_update_table[] = {
+    LIMIT_OPTIONS,
+    {"runtime", 0, FLAG, AT(only_runtime), NULL, "Until it ends only: the next start has what it had", NULL, NULL},
     {.name = NULL},
 };
 
@@ -277,6 +353,17 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
     if (o->detach && options->attach.count > 0)
         return sc_err_set(err, SC_ERR_INVALID, "conflicting options: --detach and --attach");
     return sc_arena_check(arena, err);
+}
+
+void
+sc_run_notes(const struct sc_run_options *options)
+{
+    if (options->kernel_memory != 0)
+        sc_print_note("--kernel-memory is ignored: kernels have no such limit any more; --memory counts the kernel's "
+                      "memory too");
+    if (options->create.oom_kill_disable && options->create.memory == 0)
+        sc_print_note("--oom-kill-disable without --memory: when the host runs out of memory, nothing stops this "
+                      "container");
 }
 
 int

@@ -23,6 +23,16 @@ print_options(void)
     (void)fputs(sc_buf_str(&text), stdout);
 }
 
+/* What docs/concepts/cgroups.md must say. */
+static void
+print_limits(void)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_limits_print(&text);
+    (void)fputs(sc_buf_str(&text), stdout);
+}
+
 /* A shell asks in the middle of a line: what cannot be said is left out, without a word. */
 static void
 print_candidates(int argc, char **argv)
@@ -82,6 +92,12 @@ main(int argc, char **argv)
         struct sc_err err = SC_ERR_INIT;
 
         print_options();
+        return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
+    }
+    if (argc == 2 && strcmp(argv[1], "__limits") == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        print_limits();
         return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
     }
     if (argc >= 2 && strcmp(argv[1], "__complete") == 0) {

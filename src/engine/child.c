@@ -54,6 +54,7 @@ static void
 name_flag(const struct sc_step *step, struct sc_err *err)
 {
     struct rlimit limit = {0};
+    const char *flag;
 
     switch (step->op) {
     case SC_OP_NS_OPEN:
@@ -65,6 +66,11 @@ name_flag(const struct sc_step *step, struct sc_err *err)
             (void)sc_err_remedy(err, "this kernel has no such parameter in a container");
         else if (err->errnum == EINVAL || err->errnum == ERANGE)
             (void)sc_err_remedy(err, "give a value that the kernel takes");
+        break;
+    case SC_OP_CGROUP_WRITE:
+        flag = sc_limit_of_file(step->u.cgroup_write.file);
+        if (flag)
+            (void)sc_err_wrap(err, "--%s", flag);
         break;
     case SC_OP_RLIMIT:
         (void)sc_err_wrap(err, "--ulimit");

@@ -193,6 +193,7 @@ struct sc_inputs {
     const char *shared_shm;            /* host directory to be /dev/shm, or NULL */
     bool has_host_mqueue;              /* the host has /dev/mqueue */
     struct sc_device_nodes devices;    /* --device and --privileged, looked at */
+    struct sc_oci_block_io block_io;   /* limits of block devices, looked at */
     struct sc_oci_seccomp seccomp;     /* decoded profile of --security-opt seccomp=FILE (is_set), else empty */
 };
 SC_MUST_CHECK int sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
@@ -215,12 +216,44 @@ SC_MUST_CHECK int sc_spec_caps(const struct sc_create_options *options, uint64_t
 /* "nofile=1024:2048" */
 SC_MUST_CHECK int sc_ulimit_parse(const char *text, struct sc_oci_rlimit *out, struct sc_err *err);
 
+/* ---- limits.c: the table of them, which specification, update, documents and tests walk ---- */
+enum sc_limit_to {
+    SC_LIMIT_OWN,     /* more than one member, or more than one flag: code of its own */
+    SC_LIMIT_I64,     /* a member of linux.resources at `resource`: struct sc_opt_i64 */
+    SC_LIMIT_U64,     /* struct sc_opt_u64 */
+    SC_LIMIT_BOOL,    /* struct sc_opt_bool */
+    SC_LIMIT_TEXT,    /* char * */
+    SC_LIMIT_UNIFIED, /* bytes, into the v2 file of that name; v1 has nothing like it */
+};
+struct sc_limit {
+    const char *flag;       /* "memory" */
+    const char *controller; /* "memory"; NULL: none, or more than one */
+    const char *member;     /* of linux.resources: "memory.limit" */
+    const char *v1, *v2;    /* the files that say it; NULL: that version has none */
+    enum sc_field_kind kind;
+    size_t option; /* offset in struct sc_create_options */
+    enum sc_limit_to to;
+    size_t resource;     /* offset in struct sc_oci_resources */
+    bool can_update;     /* of a container that exists */
+    const char *instead; /* what to give where the version has none */
+};
+extern const struct sc_limit sc_limits[];
+extern const size_t sc_limit_count;
+bool sc_limit_is_given(const struct sc_limit *limit, const struct sc_create_options *options);
+void sc_limit_copy(const struct sc_limit *limit, const struct sc_create_options *from, struct sc_create_options *to);
+/* The first flag that is about this file, or NULL. */
+const char *sc_limit_of_file(const char *file);
+/* What the table itself says: rows with `to` other than OWN. */
+SC_MUST_CHECK int sc_limits_fill(const struct sc_create_options *options, const struct sc_cgroup_layout *layout,
+                                 struct sc_arena *arena, struct sc_oci_resources *out, struct sc_err *err);
+
 /* ---- inputs.c, users.c, files.c, volume.c, devices.c: the half that looks at the host ---- */
 struct sc_start_job { /* all of one start; lives in the arena */
     struct sc_host host;
     struct sc_inputs inputs;
     struct sc_oci_spec spec;
     struct sc_ask ask;
+    struct sc_systemd systemd; /* ask.systemd, with that cgroup manager */
     struct sc_plan plan;
     struct sc_strv anonymous; /* directories of anonymous volumes, removed with an --rm container */
 };
@@ -232,6 +265,9 @@ SC_MUST_CHECK int sc_users_resolve(const char *user, const struct sc_strv *group
 SC_MUST_CHECK int sc_files_write(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_err *err);
 SC_MUST_CHECK int sc_devices_look(const struct sc_create_options *options, bool is_root, struct sc_arena *arena,
                                   struct sc_device_nodes *out, struct sc_err *err);
+/* block-io.c: "/dev/sda:1mb" and --io-max to numbers of devices. */
+SC_MUST_CHECK int sc_block_io_look(const struct sc_create_options *options, struct sc_arena *arena,
+                                   struct sc_oci_block_io *out, struct sc_err *err);
 /* Makes missing volumes and -v directories, copies up; is_dry only checks. */
 SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);

@@ -112,9 +112,17 @@ struct sc_create_options {
     char *ip, *mac_address;
     struct sc_strv uid_maps, gid_maps; /* "0:100000:65536" */
     struct sc_oci_time_offset time_monotonic, time_boottime;
-    int64_t memory, memory_swap /* -1 unlimited, 0 not set */, memory_reservation;
-    int64_t nano_cpus, cpu_period, cpu_quota; /* 0: not set */
+    /* Limits (limits.c has their table); 0: not set. */
+    int64_t memory, memory_swap /* -1 unlimited */, memory_reservation, memory_high, memory_low, memory_min;
+    int64_t nano_cpus, cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime, cpu_burst;
     uint64_t cpu_shares;
+    struct sc_opt_i64 cpu_idle; /* 0 or 1 */
+    int64_t blkio_weight;
+    struct sc_strv blkio_weight_devices, device_read_bps, device_write_bps, device_read_iops,
+        device_write_iops; /* "/dev/sda:1mb" as typed, checked */
+    struct sc_strv io_max; /* "/dev/sda:rbps=1m,wiops=max" */
+    struct sc_strv device_cgroup_rules /* "c 1:3 rwm" */, cgroup_conf /* "memory.high=1g" */;
+    char *cgroup_manager; /* "cgroupfs" (default, NULL), "systemd", "auto": systemd's where that is PID 1 */
     char *cpuset_cpus, *cpuset_mems;
     int64_t pids_limit; /* 0: not set; -1: unlimited */
     struct sc_opt_i64 oom_score_adj;
@@ -215,6 +223,17 @@ SC_MUST_CHECK int sc_engine_start(struct sc_engine *engine, struct sc_container 
  * given). */
 SC_MUST_CHECK int sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options,
                                  struct sc_arena *arena, struct sc_plan *out, struct sc_err *err);
+
+/* Other limits: those of `asked` that are given; all or none. only_runtime: not for the next start. */
+SC_MUST_CHECK int sc_engine_update(struct sc_engine *engine, const struct sc_container *container,
+                                   const struct sc_create_options *asked, bool only_runtime, struct sc_err *err);
+/* Whether any limit is given that update can change. */
+bool sc_limits_any(const struct sc_create_options *options);
+/* Grammars of values, for who reads them: "c 1:3 rwm"; "10m" or a count. */
+SC_MUST_CHECK int sc_device_rule_parse(const char *text, struct sc_oci_device_rule *out, struct sc_err *err);
+SC_MUST_CHECK int sc_rate_parse(const char *text, bool is_bytes, uint64_t *out, struct sc_err *err);
+/* The table of limits in Markdown: docs/concepts/cgroups.md holds it. */
+void sc_limits_print(struct sc_buf *out);
 
 SC_MUST_CHECK int sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, int timeout_sec,
                                  int signum /* 0: its own */, struct sc_err *err);

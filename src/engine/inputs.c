@@ -142,14 +142,39 @@ look_at_seccomp(const struct sc_create_options *o, struct sc_arena *arena, struc
     return 0;
 }
 
+/* systemd's cgroups, where it is asked to make them; with "auto" where it is there to be asked. */
+static int
+look_at_manager(const struct sc_create_options *o, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
+{
+    bool is_auto = sc_str_eq(o->cgroup_manager, "auto");
+    struct sc_err absent = SC_ERR_INIT;
+
+    if (!is_auto && !sc_str_eq(o->cgroup_manager, "systemd"))
+        return 0;
+    if (sc_host_detect_systemd(&job->host, arena, &job->systemd, &absent) < 0) {
+        if (is_auto)
+            return 0;
+        *err = absent;
+        return sc_err_wrap(err, "--cgroup-manager systemd");
+    }
+    job->ask.systemd = &job->systemd;
+    if (!o->cgroup_parent || sc_str_ends(o->cgroup_parent, ".slice"))
+        return 0;
+    sc_err_set(err, SC_ERR_INVALID, "--cgroup-parent \"%s\": it is not the name of a slice", o->cgroup_parent);
+    return sc_err_remedy(err, "systemd's cgroups lie in slices: give NAME.slice, or --cgroup-manager cgroupfs");
+}
+
 static int
 fill_ask(const struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
 {
+    const char *parent = c->options.cgroup_parent;
     char *init = NULL;
 
     job->ask.id = c->id;
     job->ask.bundle = job->inputs.container_dir;
-    job->ask.cgroup_parent = c->options.cgroup_parent ? c->options.cgroup_parent : CGROUP_PARENT;
+    job->ask.cgroup_parent = parent ? parent : CGROUP_PARENT;
+    if (job->ask.systemd)
+        job->spec.linux_.cgroups_path = sc_arena_printf(arena, "%s:sc:%s", parent ? parent : "", c->id);
     job->ask.dies_with_parent = true;
     if (c->options.init && sc_engine_program("sc-init", arena, &init, err) < 0)
         return -1;
@@ -220,7 +245,8 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     if (c->options.rootfs)
         sc_strv_add(&image.lowerdirs, arena, c->options.rootfs);
     image.upperdir = c->options.rootfs ? NULL : image.upperdir;
-    if (look_at_namespaces(engine, arena, in, err) < 0 || look_at_user(c, arena, job, err) < 0 ||
+    if (look_at_manager(&c->options, arena, job, err) < 0 || look_at_namespaces(engine, arena, in, err) < 0 ||
+        look_at_user(c, arena, job, err) < 0 || sc_block_io_look(&c->options, arena, &in->block_io, err) < 0 ||
         sc_devices_look(&c->options, engine->is_root, arena, &in->devices, err) < 0 ||
         look_at_seccomp(&c->options, arena, job, err) < 0 || sc_spec_build(in, arena, &job->spec, err) < 0 ||
         fill_ask(c, arena, job, err) < 0 || sc_volumes_prepare(engine, c, &image, true, err) < 0 ||

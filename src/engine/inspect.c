@@ -113,6 +113,25 @@ devices(const struct sc_create_options *o)
     return out;
 }
 
+/* "/dev/sda:1mb" as Docker's {"Path": ..., "Rate": ...} */
+static json_t *
+device_rates(const struct sc_strv *list, const char *key, bool is_bytes)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *colon = strrchr(list->items[i], ':');
+        struct sc_err ignored = SC_ERR_INIT;
+        uint64_t rate = 0;
+
+        if (!colon || sc_rate_parse(colon + 1, is_bytes, &rate, &ignored) < 0)
+            continue;
+        (void)json_array_append_new(out, json_pack("{s:s%, s:I}", "Path", list->items[i],
+                                                   (size_t)(colon - list->items[i]), key, (json_int_t)rate));
+    }
+    return out;
+}
+
 static json_t *
 security_options(const struct sc_create_options *o)
 {
@@ -188,7 +207,24 @@ host_config(const struct sc_container *c)
     (void)set(out, "Sysctls", map(&o->sysctls));
     (void)set(out, "CpuShares", json_integer((json_int_t)o->cpu_shares));
     (void)set(out, "Memory", json_integer(o->memory));
+    (void)set(out, "MemoryHigh", json_integer(o->memory_high));
+    (void)set(out, "MemoryLow", json_integer(o->memory_low));
+    (void)set(out, "MemoryMin", json_integer(o->memory_min));
     (void)set(out, "NanoCpus", json_integer(o->nano_cpus));
+    (void)set(out, "CpuBurst", json_integer(o->cpu_burst));
+    (void)set(out, "CpuIdle", json_boolean(o->cpu_idle.is_set && o->cpu_idle.value != 0));
+    (void)set(out, "CpuRealtimePeriod", json_integer(o->cpu_rt_period));
+    (void)set(out, "CpuRealtimeRuntime", json_integer(o->cpu_rt_runtime));
+    (void)set(out, "BlkioWeight", json_integer(o->blkio_weight));
+    (void)set(out, "BlkioWeightDevice", device_rates(&o->blkio_weight_devices, "Weight", false));
+    (void)set(out, "BlkioDeviceReadBps", device_rates(&o->device_read_bps, "Rate", true));
+    (void)set(out, "BlkioDeviceWriteBps", device_rates(&o->device_write_bps, "Rate", true));
+    (void)set(out, "BlkioDeviceReadIOps", device_rates(&o->device_read_iops, "Rate", false));
+    (void)set(out, "BlkioDeviceWriteIOps", device_rates(&o->device_write_iops, "Rate", false));
+    (void)set(out, "IOMax", strings_or_null(&o->io_max));
+    (void)set(out, "DeviceCgroupRules", strings_or_null(&o->device_cgroup_rules));
+    (void)set(out, "CgroupConf", strings_or_null(&o->cgroup_conf));
+    (void)set(out, "CgroupManager", text(o->cgroup_manager ? o->cgroup_manager : "cgroupfs"));
     (void)set(out, "CgroupParent", text(o->cgroup_parent));
     (void)set(out, "CpuPeriod", json_integer(o->cpu_period));
     (void)set(out, "CpuQuota", json_integer(o->cpu_quota));

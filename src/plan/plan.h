@@ -34,8 +34,9 @@ struct sc_host {
     uid_t uid, gid; /* effective ids of the launcher */
     uint64_t caps;  /* its bounding set */
     struct sc_cgroup_layout cgroups;
-    unsigned cpu_count; /* possible CPUs, for per-CPU masks */
-    bool root_is_ramfs; /* the mount namespace's root cannot be pivoted away from */
+    unsigned cpu_count;    /* possible CPUs, for per-CPU masks */
+    uint64_t memory_total; /* bytes of RAM; 0: not known */
+    bool root_is_ramfs;    /* the mount namespace's root cannot be pivoted away from */
     bool has_idmapped_mounts, has_time_namespaces;
     bool has_apparmor, has_selinux;
     bool is_in_user_namespace; /* uid is 0, but only of a user namespace that an engine made */

@@ -103,6 +103,7 @@ int
 sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
 {
     struct utsname name;
+    struct sysinfo memory;
 
     *out = (struct sc_host){.uid = geteuid(), .gid = getegid()};
     if (uname(&name) < 0)
@@ -111,6 +112,7 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->machine = sc_arena_strdup(arena, name.machine);
     out->caps = sc_caps_all();
     out->cpu_count = possible_cpus();
+    out->memory_total = sysinfo(&memory) == 0 ? (uint64_t)memory.totalram * memory.mem_unit : 0;
     out->is_in_user_namespace = is_in_user_namespace();
     out->root_is_ramfs = root_is_initial_ramfs();
     /* overlay on idmapped layers: 5.19 */

@@ -24,13 +24,21 @@ run_table()
     cat <<'END'
 --add-host|noaddr|bad format for add-host
 --attach|stdlog|must be stdin, stdout or stderr
+--blkio-weight|9|between 10 and 1000
+--blkio-weight-device|sda:100|bad format for device path
 --cap-add|FLY|FLY
 --cap-drop|FLY|FLY
+--cgroup-conf|memory.high|must be FILE=VALUE
+--cgroup-manager|docker|must be cgroupfs, systemd or auto
 --cgroup-parent|/a/../../b|".." is not allowed
 --cgroupns|other|must be private, host, container:NAME or ns:/PATH
 --cidfile|/no/such/dir/id|no such file or directory
+--cpu-burst|1000|without a quota
+--cpu-idle|perhaps|must be
 --cpu-period|1|between 1000 and 1000000
 --cpu-quota|1|the least is 1000
+--cpu-rt-period|1000001|between 1 and 1000000
+--cpu-rt-runtime|-1|must not be negative
 --cpu-shares|-1|"-1"
 --cpus|1000000|CPUs of this host
 --cpuset-cpus|4000|available are
@@ -39,6 +47,11 @@ run_table()
 --device|/no/such/device|no such file or directory
 --device|/etc/passwd|it is not a device
 --device|/dev/null:/x:q|:rwm
+--device-cgroup-rule|c 1:3|must be TYPE MAJOR:MINOR ACCESS
+--device-read-bps|/dev/null:fast|invalid rate for device
+--device-read-iops|/dev/null:0|invalid rate for device
+--device-write-bps|/dev/null:1mb|it is not a block device
+--device-write-iops|/no/such/disk:5|no such file or directory
 --dns|notanip|is not an IP address
 --dns-option|a b|is not one word
 --dns-search|a b|is not one word
@@ -51,15 +64,20 @@ run_table()
 --gidmap|0:1:0|must be CONTAINER:HOST:COUNT
 --group-add|nobody-knows|give a number
 --hostname|@65|longer than 64 bytes
+--io-max|/dev/null:speed=1|is not rbps
 --ip|1.2.3|is not an IPv4 address
 --ipc|ns:/no/such/namespace|no such file or directory
 --ipc|container:nowhere|no such container
+--kernel-memory|8x|must be a size
 --label|=x|must be NAME or NAME=VALUE
 --log-driver|syslog|must be json-file or none
 --log-opt|max-size=q|must be a size
 --mac-address|zz|is not a MAC address
 --memory|1024|the least is 6m
 --memory|12x|must be a size
+--memory-high|12x|must be a size
+--memory-low|12x|must be a size
+--memory-min|12x|must be a size
 --memory-reservation|12x|must be a size
 --memory-swap|64m|set --memory too
 --memory-swappiness|101|101
@@ -170,6 +188,33 @@ start --detach-keys|-a one|ctrl-1|125|is not a key
 start --explain|one|loud|125|must be text
 stop --signal|one|SIGNONE|1|must be a signal name
 stop --timeout|one|soon|125|must be a whole number
+update --blkio-weight|one|9|1|between 10 and 1000
+update --blkio-weight-device|one|sda:100|125|bad format for device path
+update --cgroup-conf|one|memory.high|125|must be FILE=VALUE
+update --cpu-burst|one|1000|1|without a quota
+update --cpu-idle|one|perhaps|125|must be
+update --cpu-period|one|1|1|between 1000 and 1000000
+update --cpu-quota|one|1|1|the least is 1000
+update --cpu-rt-period|one|1000001|1|between 1 and 1000000
+update --cpu-rt-runtime|one|-1|1|must not be negative
+update --cpu-shares|one|1|1|between 2 and 262144
+update --cpus|one|1000000|1|CPUs of this host
+update --cpuset-cpus|one|4000|1|available are
+update --cpuset-mems|one|4000|1|available are
+update --device-read-bps|one|/dev/null:fast|125|invalid rate for device
+update --device-read-iops|one|/dev/null:0|125|invalid rate for device
+update --device-write-bps|one|/dev/null:1mb|1|it is not a block device
+update --device-write-iops|one|/no/such/disk:5|1|no such file or directory
+update --io-max|one|/dev/null:speed=1|125|is not rbps
+update --kernel-memory|one|8x|125|must be a size
+update --memory|one|1024|1|the least is 6m
+update --memory-high|one|12x|125|must be a size
+update --memory-low|one|12x|125|must be a size
+update --memory-min|one|12x|125|must be a size
+update --memory-reservation|one|12x|125|must be a size
+update --memory-swap|one|64m|1|set --memory too
+update --memory-swappiness|one|101|125|101
+update --pids-limit|one|-5|125|-1 for no limit
 version --format||{{.Nope}}|1|there is no field "Nope"
 END
 }
@@ -208,8 +253,9 @@ END
         [ "$status" -ne 0 ] || show_last 'expected a failure'
         [[ $command = tag* ]] || expect_error 1 'nowhere'
     done
-    for command in start stop kill rm attach logs wait pause unpause; do
-        run_sc "$command" nowhere
+    for command in start stop kill rm attach logs wait pause unpause 'update --pids-limit 5'; do
+        # shellcheck disable=SC2086 # words
+        run_sc $command nowhere
         expect 1
         expect_stderr 'no such container: "nowhere"; list all with: sc ps -a'
     done

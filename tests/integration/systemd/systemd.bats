@@ -222,3 +222,27 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     [ -z "$(find /sys/fs/cgroup -name mine.scope)" ]
     systemctl stop user@1000.service user-runtime-dir@1000.service user-1000.slice user.slice
 }
+
+@test "systemd: sc run --cgroup-manager systemd, exec, update and removal" {
+    sc_ok run -d --name one --cgroup-manager systemd --cgroup-parent sc-test.slice -m 64m --pids-limit 50 base sleep 1000
+    local id unit pid
+    id=$("$SC" inspect -f '{{.Id}}' one)
+    unit=sc-$id.scope
+    pid=$("$SC" inspect -f '{{.State.Pid}}' one)
+    is "$(shown "$unit" Slice)" sc-test.slice
+    is "$(shown "$unit" TasksMax)" 50
+    is "$(cgroup_value "$pid" pids.max pids pids.max)" 50
+    sc_ok update --pids-limit 30 one
+    is "$(shown "$unit" TasksMax)" 30
+    is "$(cgroup_value "$pid" pids.max pids pids.max)" 30
+    sc_ok exec one cat /proc/self/cgroup
+    sc_ok rm -f one
+    is_gone "$unit"
+    sc_ok run -d --name two --cgroup-manager auto base sleep 1000
+    is "$(shown "sc-$("$SC" inspect -f '{{.Id}}' two).scope" Slice)" system.slice
+    sc_ok rm -f two
+    run_sc run --rm --cgroup-manager systemd --cgroup-parent /plain base true
+    expect_error 125 'it is not the name of a slice'
+    systemctl stop sc-test.slice sc.slice
+    find /sys/fs/cgroup -depth -type d -path '*/sc.slice*' -exec rmdir {} +
+}

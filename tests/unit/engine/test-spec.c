@@ -680,6 +680,63 @@ test_bad_cpu(void **state)
 }
 
 static void
+test_memory_ladder(void **state)
+{
+    struct fixture *f = *state;
+
+    f->host.memory_total = 128 * MIB;
+    f->o->memory = 129 * MIB;
+    refuses(f, SC_ERR_INVALID, "--memory 135266304: more than the 134217728 bytes of memory of this host");
+    f->o->memory = 64 * MIB;
+    f->o->memory_high = 65 * MIB;
+    refuses(f, SC_ERR_INVALID, "--memory-high is larger than --memory");
+    f->o->memory_high = 48 * MIB;
+    f->o->memory_min = 49 * MIB;
+    refuses(f, SC_ERR_INVALID, "--memory-min is larger than --memory-high");
+    f->o->memory_min = 0;
+    f->o->memory_low = f->o->memory_reservation = 32 * MIB;
+    refuses(f, SC_ERR_INVALID, "conflicting options: --memory-low and --memory-reservation are the same limit");
+    /* a host without the controller in v2 */
+    f->o->memory_reservation = 0;
+    refuses(f, SC_ERR_UNSUPPORTED, "--memory-high: this host has no \"memory\" cgroup controller");
+}
+
+static void
+test_burst_and_idle(void **state)
+{
+    struct fixture *f = *state;
+
+    f->o->cpu_burst = 5000;
+    refuses(f, SC_ERR_INVALID, "--cpu-burst without a quota");
+    f->o->nano_cpus = 40000000;
+    refuses(f, SC_ERR_INVALID, "--cpu-burst 5000: more than the quota of 4000 microseconds");
+    f->o->nano_cpus = 500000000;
+    f->o->cpu_idle = (struct sc_opt_i64){true, 1};
+    build(f);
+    assert_string_equal(at(f, "linux.resources.cpu"), "{\"quota\":50000,\"burst\":5000,\"period\":100000,\"idle\":1}");
+    f->o->cpu_shares = 100;
+    refuses(f, SC_ERR_INVALID, "conflicting options: --cpu-idle and --cpu-shares: what is idle has no share");
+}
+
+static void
+test_device_rules(void **state)
+{
+    struct sc_oci_device_rule rule;
+    struct sc_err err = SC_ERR_INIT;
+
+    (void)state;
+    assert_ok(sc_device_rule_parse("b 8:* rm", &rule, &err));
+    assert_true(rule.allow && rule.type == 'b' && rule.major.value == 8 && !rule.minor.is_set);
+    assert_true(rule.can_read && !rule.can_write && rule.can_mknod);
+    static const char *const bad[] = {"",       "c",       "c ",         "c 1",     "c 1:",     "c 1:2",
+                                      "c 1:2 ", "c 1:2 x", "c 1:2 rwmr", "d 1:2 r", "c *1:2 r", "c 1:2  r"};
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++) {
+        if (sc_device_rule_parse(bad[i], &rule, &err) == 0)
+            fail_msg("\"%s\" is taken for a rule", bad[i]);
+    }
+}
+
+static void
 test_pids(void **state)
 {
     struct fixture *f = *state;
@@ -724,6 +781,9 @@ main(void)
         WITH_FIXTURE(test_bad_memory),
         WITH_FIXTURE(test_cpu),
         WITH_FIXTURE(test_bad_cpu),
+        WITH_FIXTURE(test_memory_ladder),
+        WITH_FIXTURE(test_burst_and_idle),
+        WITH_FIXTURE(test_device_rules),
         WITH_FIXTURE(test_pids),
     };
 
