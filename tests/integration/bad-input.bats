@@ -189,10 +189,10 @@ start --explain|one|loud|125|must be text
 stop --signal|one|SIGNONE|1|must be a signal name
 stop --timeout|one|soon|125|must be a whole number
 update --blkio-weight|one|9|1|between 10 and 1000
-update --blkio-weight-device|one|sda:100|125|bad format for device path
-update --cgroup-conf|one|memory.high|125|must be FILE=VALUE
+update --blkio-weight-device|one|sda:100|1|bad format for device path
+update --cgroup-conf|one|memory.high|1|must be FILE=VALUE
 update --cpu-burst|one|1000|1|without a quota
-update --cpu-idle|one|perhaps|125|must be
+update --cpu-idle|one|perhaps|1|must be
 update --cpu-period|one|1|1|between 1000 and 1000000
 update --cpu-quota|one|1|1|the least is 1000
 update --cpu-rt-period|one|1000001|1|between 1 and 1000000
@@ -201,11 +201,11 @@ update --cpu-shares|one|1|1|between 2 and 262144
 update --cpus|one|1000000|1|CPUs of this host
 update --cpuset-cpus|one|4000|1|available are
 update --cpuset-mems|one|4000|1|available are
-update --device-read-bps|one|/dev/null:fast|125|invalid rate for device
-update --device-read-iops|one|/dev/null:0|125|invalid rate for device
+update --device-read-bps|one|/dev/null:fast|1|invalid rate for device
+update --device-read-iops|one|/dev/null:0|1|invalid rate for device
 update --device-write-bps|one|/dev/null:1mb|1|it is not a block device
 update --device-write-iops|one|/no/such/disk:5|1|no such file or directory
-update --io-max|one|/dev/null:speed=1|125|is not rbps
+update --io-max|one|/dev/null:speed=1|1|is not rbps
 update --kernel-memory|one|8x|125|must be a size
 update --memory|one|1024|1|the least is 6m
 update --memory-high|one|12x|125|must be a size
@@ -213,8 +213,8 @@ update --memory-low|one|12x|125|must be a size
 update --memory-min|one|12x|125|must be a size
 update --memory-reservation|one|12x|125|must be a size
 update --memory-swap|one|64m|1|set --memory too
-update --memory-swappiness|one|101|125|101
-update --pids-limit|one|-5|125|-1 for no limit
+update --memory-swappiness|one|101|1|101
+update --pids-limit|one|-5|1|-1 for no limit
 version --format||{{.Nope}}|1|there is no field "Nope"
 END
 }
