@@ -97,6 +97,39 @@ tell(const struct sc_engine *engine, const char *id, const char *line)
     (void)!sc_io_write_all(fd, line, strlen(line), &ignored);
 }
 
+/* Drops the lines of neighbours whose lease has gone since ours was written: they looked for our file too early. */
+static void
+look_again(const struct sc_engine *engine, const char *id, const struct sc_strv *leases)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd dir = sc_engine_data_dir(engine, id, &ignored), fd = -1;
+    sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
+
+    if (dir < 0)
+        return;
+    fd = openat(dir, "hosts", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
+        return;
+    for (const char *line = sc_buf_str(&before); *line;) {
+        size_t len = strcspn(line, "\n");
+        const char *owner = len > SC_ID_LEN + 2 ? line + len - SC_ID_LEN : NULL;
+        bool is_gone = owner && owner[-1] == ' ' && owner[-2] == '#';
+
+        for (size_t i = 0; i < leases->count && is_gone; i++) {
+            const char *space = strchr(leases->items[i], ' ');
+
+            is_gone = !space || strncmp(space + 1, owner, SC_ID_LEN) != 0;
+        }
+        len += line[len] == '\n';
+        if (!is_gone)
+            sc_buf_add(&after, line, len);
+        line += len;
+    }
+    if (!after.has_failed && after.len < before.len &&
+        pwrite(fd, sc_buf_str(&after), after.len, 0) == (ssize_t)after.len)
+        (void)!ftruncate(fd, (off_t)after.len);
+}
+
 void
 sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in)
 {
@@ -112,6 +145,7 @@ sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in)
     sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
     if (sc_network_leases(&net, &in->endpoint->network, &arena, &leases, &ignored) < 0)
         return;
+    look_again(engine, id, &leases);
     for (size_t i = 0; i < leases.count; i++) {
         const char *owner = strchr(leases.items[i], ' ');
 

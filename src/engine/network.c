@@ -5,6 +5,22 @@
 #include <unistd.h>
 
 #include "engine/engine-priv.h"
+#include "kernel/nlmsg.h"
+
+#define SETTLE_MS 10000 /* for a monitor that is cleaning up */
+
+/* Its process is gone, and its monitor about to be. One that is starting has no state yet. */
+static bool
+is_ending(const struct sc_engine *engine, const char *id)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd run = sc_engine_run_dir(engine, id, &ignored);
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_state state = {0};
+
+    return run >= 0 && sc_state_read(run, &arena, &state, &ignored) == 0 &&
+           sc_state_status(&state) == SC_STATUS_STOPPED;
+}
 
 /* Called with the id of a lease's owner. A container lives while its lock is held; whoever can take the lock finishes
  * what the dead one has left. */
@@ -13,15 +29,24 @@ is_alive(const char *id, void *data)
 {
     struct sc_engine *engine = data;
     struct sc_err err = SC_ERR_INIT;
+    char link[SC_NET_LINK_MAX];
     sc_cleanup_fd lock = -1;
     bool is_gone = false;
 
     if (!sc_engine_is_id(id))
         return false;
     lock = sc_engine_lock(engine, id, 0, &err);
+    if (lock < 0 && err.kind == SC_ERR_BUSY && is_ending(engine, id)) {
+        sc_err_clear(&err);
+        lock = sc_engine_lock(engine, id, SETTLE_MS, &err);
+    }
     if (lock < 0)
         return err.kind == SC_ERR_BUSY;
     (void)!sc_engine_recover(engine, id, &is_gone, &err);
+    /* Its monitor may have been killed between the halves of its undo, and the link still answer to the address. */
+    sc_err_clear(&err);
+    sc_endpoint_link(id, link);
+    (void)!sc_undo_link(link, &err);
     return false;
 }
 
@@ -232,7 +257,6 @@ sc_engine_endpoint(struct sc_engine *engine, const struct sc_container *c, struc
     sc_mac_of(out->address, out->mac);
     if (c->options.mac_address && sc_mac_parse(c->options.mac_address, out->mac, err) < 0)
         return -1;
-    memcpy(out->link, "scv", 3);
-    memcpy(out->link + 3, c->id, SC_ID_SHORT);
+    sc_endpoint_link(c->id, out->link);
     return sc_ports_of(&net, c->id, arena, &out->ports, err);
 }

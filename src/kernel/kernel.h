@@ -185,6 +185,12 @@ enum sc_undo_op {
 void sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *target);
 /* Runs all; goes on after an error and reports the first. */
 SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);
+/* In two goes, for who is waited for: the kernel takes milliseconds to remove a link. What others may ask for at once (a
+ * cgroup, a port) is taken back now; links, and the addresses that they hold as long as they are there, later. The
+ * kernel also takes its time over deleted elements of nftables when the socket that they were deleted by is closed:
+ * *nft_sock (-1 before) is it, the caller's to close. */
+enum sc_undo_part { SC_UNDO_ALL, SC_UNDO_NOW, SC_UNDO_LATER };
+SC_MUST_CHECK int sc_undo_run_part(const char *text, enum sc_undo_part part, int *nft_sock, struct sc_err *err);
 
 /* ---- process.c -------------------------------------------------------------------------------------- */
 /* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it does not exist. */

@@ -172,30 +172,26 @@ sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key
 void
 sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len)
 {
-    add_element(out, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, NFT_SET_ELEM_INTERVAL_END, key, key_len, NULL, 0);
+    add_element(out, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, NFT_SET_ELEM_INTERVAL_END, key, key_len,
+                NULL, 0);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------- */
 
 static int
-open_and_send(int family, const void *data, size_t len)
+open_and_send(int *sock, int family, const void *data, size_t len)
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    int sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
     ssize_t sent;
 
-    if (sock < 0)
+    if (*sock < 0)
+        *sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+    if (*sock < 0)
         return -errno;
     do
-        sent = sendto(sock, data, len, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
+        sent = sendto(*sock, data, len, 0, (const struct sockaddr *)&kernel, sizeof(kernel));
     while (sent < 0 && errno == EINTR);
-    if (sent < 0) {
-        int errnum = errno;
-
-        close(sock);
-        return -errnum;
-    }
-    return sock;
+    return sent < 0 ? -errno : 0;
 }
 
 /* How many of the messages are to be answered. */
@@ -216,16 +212,16 @@ count_acks(const void *data, size_t len)
 
 /* The kernel has queued every answer by the time that sending returns. */
 int
-sc_nl_send(int family, const void *data, size_t len, int tolerated)
+sc_nl_send_on(int *sock, int family, const void *data, size_t len, int tolerated)
 {
     _Alignas(struct nlmsghdr) char room[ANSWER_MAX];
     size_t wanted = count_acks(data, len), seen = 0;
-    int sock = open_and_send(family, data, len), result = 0;
+    int result = open_and_send(sock, family, data, len);
 
-    if (sock < 0)
-        return sock;
+    if (result < 0)
+        return result;
     for (;;) {
-        ssize_t got = recv(sock, room, sizeof(room), MSG_DONTWAIT);
+        ssize_t got = recv(*sock, room, sizeof(room), MSG_DONTWAIT);
         int left = (int)got;
 
         if (got < 0 && errno == EINTR)
@@ -240,18 +236,28 @@ sc_nl_send(int family, const void *data, size_t len, int tolerated)
                 result = answer;
         }
     }
-    close(sock);
     return result == 0 && seen < wanted ? -EIO : result;
+}
+
+int
+sc_nl_send(int family, const void *data, size_t len, int tolerated)
+{
+    int sock = -1, result = sc_nl_send_on(&sock, family, data, len, tolerated);
+
+    if (sock >= 0)
+        close(sock);
+    return result;
 }
 
 int
 sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user)
 {
     _Alignas(struct nlmsghdr) char room[ANSWER_MAX];
-    sc_cleanup_fd sock = open_and_send(family, data, len);
+    sc_cleanup_fd sock = -1;
+    int result = open_and_send(&sock, family, data, len);
 
-    if (sock < 0)
-        return sock;
+    if (result < 0)
+        return result;
     for (;;) {
         ssize_t got = recv(sock, room, sizeof(room), 0);
         int left = (int)got;

@@ -28,6 +28,8 @@ size_t sc_nl_nft(struct sc_buf *out, uint16_t type, uint16_t flags); /* one of i
 
 /* Sends to the kernel and takes all answers; an answer of -tolerated (0: none) is none. Returns 0 or -errno [child]. */
 int sc_nl_send(int family, const void *data, size_t len, int tolerated);
+/* The same on a socket that stays open; *sock -1: it is opened. */
+int sc_nl_send_on(int *sock, int family, const void *data, size_t len, int tolerated);
 /* Sends one dump request; what each answer holds goes to fn. Returns 0 or -errno. */
 int sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user);
 /* The index of an interface in this network namespace, 0 when there is none [child]. */
@@ -36,7 +38,7 @@ unsigned sc_nl_link_index(const char *name);
 /* ---- undo-net.c: what undo.c runs; its targets are documented there */
 int sc_undo_link(const char *name, struct sc_err *err);
 int sc_undo_lease(const char *target, struct sc_err *err);
-int sc_undo_port(const char *target, struct sc_err *err);
+int sc_undo_port(int *nft_sock, const char *target, struct sc_err *err);
 int sc_undo_hosts(const char *target, struct sc_err *err);
 
 /* ---- leases: symbolic links whose target begins with their owner's id -------- */

@@ -121,7 +121,7 @@ from_hex(const char *text, unsigned char out[SC_NFT_KEY_MAX])
 
 /* "PATH OWNER SET KEY": the element goes before the lease, so that who takes the lease next finds its key free. */
 int
-sc_undo_port(const char *target, struct sc_err *err)
+sc_undo_port(int *nft_sock, const char *target, struct sc_err *err)
 {
     sc_cleanup_free char *copy = strdup(target);
     sc_cleanup_buf batch = SC_BUF_INIT;
@@ -145,7 +145,7 @@ sc_undo_port(const char *target, struct sc_err *err)
     if (sc_buf_check(&batch, err) < 0)
         return -1;
     /* ENOENT: another program has flushed our table, or the start did not come so far */
-    result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, ENOENT);
+    result = sc_nl_send_on(nft_sock, NETLINK_NETFILTER, batch.data, batch.len, ENOENT);
     if (result < 0)
         return sc_err_errno(err, -result, "withdraw port \"%s\"", name);
     return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? sc_err_errno(err, errno, "release port \"%s\"", name) : 0;

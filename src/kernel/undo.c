@@ -47,19 +47,23 @@ undo_systemd_user(const char *unit, struct sc_err *err)
     return sc_systemd_stop(true, unit, err);
 }
 
+enum { NOW = 1, LATER = 2 };
+
 static const struct {
     const char *name;
-    int (*run)(const char *target, struct sc_err *err);
-    bool is_unit; /* the target is a name, not a path */
+    int (*run)(const char *target, struct sc_err *err); /* NULL: sc_undo_port */
+    bool is_unit;                                       /* the target is a name, not a path */
+    unsigned when;                                      /* 0: now */
 } undo_table[] = {
     [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
-    [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true},
-    [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false},
-    [SC_UNDO_PORT] = {"port-release", sc_undo_port, false},
-    [SC_UNDO_HOSTS] = {"hosts-remove", sc_undo_hosts, false},
+    [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true, LATER},
+    [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false, LATER},
+    [SC_UNDO_PORT] = {"port-release", NULL, false},
+    /* Twice: who began to write its hosts file while the lease was there may have missed the first. */
+    [SC_UNDO_HOSTS] = {"hosts-remove", sc_undo_hosts, false, NOW | LATER},
     [SC_UNDO_SYSTEMD_STOP] = {"systemd-stop", undo_systemd, true},
     [SC_UNDO_SYSTEMD_USER_STOP] = {"systemd-user-stop", undo_systemd_user, true},
 };
@@ -109,8 +113,14 @@ decode(char *text)
     return true;
 }
 
+static bool
+is_part(unsigned when, enum sc_undo_part part)
+{
+    return part == SC_UNDO_ALL || ((when ? when : NOW) & (part == SC_UNDO_NOW ? NOW : LATER)) != 0;
+}
+
 static int
-undo_line(char *line, struct sc_err *err)
+undo_line(char *line, enum sc_undo_part part, int *nft_sock, struct sc_err *err)
 {
     char *space = strchr(line, ' '), *target = space ? space + 1 : NULL;
     bool is_text;
@@ -126,13 +136,23 @@ undo_line(char *line, struct sc_err *err)
             return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not a name", line, target);
         if (!undo_table[i].is_unit && (!is_text || target[0] != '/'))
             return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, target);
-        return undo_table[i].run(target, err);
+        if (!is_part(undo_table[i].when, part))
+            return 0;
+        return undo_table[i].run ? undo_table[i].run(target, err) : sc_undo_port(nft_sock, target, err);
     }
     return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation", line);
 }
 
 int
 sc_undo_run(const char *text, struct sc_err *err)
+{
+    sc_cleanup_fd nft_sock = -1;
+
+    return sc_undo_run_part(text, SC_UNDO_ALL, &nft_sock, err);
+}
+
+int
+sc_undo_run_part(const char *text, enum sc_undo_part part, int *nft_sock, struct sc_err *err)
 {
     sc_cleanup_free char *copy = strdup(text);
     char *save = NULL;
@@ -144,7 +164,7 @@ sc_undo_run(const char *text, struct sc_err *err)
         struct sc_err later = SC_ERR_INIT;
 
         /* What fails must not keep the rest from being taken back; the first cause is the one to report. */
-        if (undo_line(line, result == 0 ? err : &later) < 0)
+        if (undo_line(line, part, nft_sock, result == 0 ? err : &later) < 0)
             result = -1;
     }
     return result;

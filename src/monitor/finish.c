@@ -113,21 +113,34 @@ write_exit(const struct sc_monitor *monitor, const struct sc_exit *record, struc
     return 0;
 }
 
-/* Takes the host steps back. The undo file stays when that failed, for the next command to try again. */
-static int
-undo(int run_dir, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
+/* What is taken back when nobody waits any more. */
+struct rest {
+    struct sc_buf undo;
+    int nft_sock;
+};
 
-    if (sc_file_read_at(run_dir, "undo", UNDO_FILE_MAX, &text, err) < 0) {
+/* Takes the host steps back, but for the rest. The undo file stays when that failed, for the next command to try again.
+ * Of the rest it says nothing: a link goes with its namespace, and its address is given away once there is no link. */
+static int
+undo(int run_dir, struct rest *rest, struct sc_err *err)
+{
+    if (sc_file_read_at(run_dir, "undo", UNDO_FILE_MAX, &rest->undo, err) < 0) {
         if (err->errnum != ENOENT)
             return -1;
         sc_err_clear(err);
         return 0;
     }
-    if (sc_undo_run(sc_buf_str(&text), err) < 0)
+    if (sc_undo_run_part(sc_buf_str(&rest->undo), SC_UNDO_NOW, &rest->nft_sock, err) < 0)
         return -1;
     return unlinkat(run_dir, "undo", 0) < 0 ? sc_err_errno(err, errno, "remove \"undo\"") : 0;
+}
+
+static void
+undo_rest(const struct sc_monitor *monitor, struct rest *rest, struct sc_err *err)
+{
+    check(monitor, sc_undo_run_part(sc_buf_str(&rest->undo), SC_UNDO_LATER, &rest->nft_sock, err), err);
+    sc_closep(&rest->nft_sock);
+    sc_buf_release(&rest->undo);
 }
 
 static bool
@@ -152,14 +165,14 @@ put_aside(const struct sc_monitor *monitor, const char *dir, struct sc_err *err)
 
 /* After this nobody can connect any more: the socket's name is gone. */
 static void
-remove_traces(const struct sc_monitor *monitor, struct sc_err *err)
+remove_traces(const struct sc_monitor *monitor, struct rest *rest, struct sc_err *err)
 {
     const struct sc_monitor_config *config = &monitor->config;
     sc_cleanup_fd run_dir = sc_dir_open_at(AT_FDCWD, config->run_dir, err); /* lint: the engine's own directory */
 
     check(monitor, run_dir, err);
     if (run_dir >= 0)
-        check(monitor, undo(run_dir, err), err);
+        check(monitor, undo(run_dir, rest, err), err);
     if (!config->is_rm) {
         if (run_dir >= 0)
             (void)unlinkat(run_dir, "monitor.sock", 0);
@@ -261,6 +274,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
 {
     struct sc_exit record, reaped;
     struct sc_err err = SC_ERR_INIT;
+    struct rest rest = {.undo = SC_BUF_INIT, .nft_sock = -1};
 
     memset(&record, 0, sizeof(record)); /* it is sent whole, with its padding */
     record.finished_at = sc_time_now();
@@ -273,11 +287,15 @@ sc_monitor_finish(struct sc_monitor *monitor)
         check(monitor, write_exit(monitor, &record, &err), &err);
     enter_user_namespace(monitor);
     wait_for_init(monitor, 0, &reaped);
-    remove_traces(monitor, &err);
+    remove_traces(monitor, &rest, &err);
     sc_client_accept(monitor);
     sc_closep(&monitor->config.listen_fd);
-    sc_closep(&monitor->config.lock_fd);
+    if (monitor->config.is_rm)
+        sc_closep(&monitor->config.lock_fd);
     say_goodbye_once(monitor, &record);
+    undo_rest(monitor, &rest, &err);
+    /* Only now may it start again: its next link has the same name. */
+    sc_closep(&monitor->config.lock_fd);
     remove_aside(monitor);
     say_goodbye_to_all(monitor, &record);
 }

@@ -10,6 +10,12 @@
 #define LINK_ID_LEN 12
 
 void
+sc_endpoint_link(const char *id, char out[SC_NET_LINK_MAX])
+{
+    (void)snprintf(out, SC_NET_LINK_MAX, "scv%.*s", LINK_ID_LEN, id);
+}
+
+void
 sc_endpoint_release(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
@@ -27,8 +33,7 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
     *out = (struct sc_endpoint){.network = *network};
     if (ask->mac && sc_mac_parse(ask->mac, out->mac, err) < 0)
         return sc_err_wrap(err, "--mac-address");
-    memcpy(out->link, "scv", 3);
-    memcpy(out->link + 3, ask->id, LINK_ID_LEN);
+    sc_endpoint_link(ask->id, out->link);
     out->ports.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count + 1);
     if (!out->ports.items)
         return sc_err_nomem(err);
@@ -153,7 +158,8 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
     return packet;
 }
 
-/* The link first: what is gone from the bridge can give its address away. */
+/* The link first: what is gone from the bridge can give its address away. Names last: who takes the lease for there has
+ * written them, or will look again. */
 static char *
 make_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, struct sc_arena *arena)
 {
@@ -168,16 +174,16 @@ make_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id,
         sc_firewall_key(&e->ports.items[i], &target);
         sc_undo_add(&undo, SC_UNDO_PORT, sc_buf_str(&target));
     }
+    sc_address_format(e->address, address);
+    sc_buf_clear(&target);
+    sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
+    sc_undo_add(&undo, SC_UNDO_LEASE, sc_buf_str(&target));
     if (strcmp(e->network.name, SC_NET_DEFAULT) != 0) {
         sc_buf_clear(&target);
         sc_buf_addf(&target, "%s/%s/%s %s/container %s", net->run_path, SC_LEASE_NET, e->network.name, net->data_path,
                     id);
         sc_undo_add(&undo, SC_UNDO_HOSTS, sc_buf_str(&target));
     }
-    sc_address_format(e->address, address);
-    sc_buf_clear(&target);
-    sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
-    sc_undo_add(&undo, SC_UNDO_LEASE, sc_buf_str(&target));
     return undo.has_failed || target.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&undo));
 }
 

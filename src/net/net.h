@@ -130,6 +130,8 @@ SC_MUST_CHECK int sc_network_up(const struct sc_net *net, const struct sc_networ
 SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
                                    const struct sc_endpoint_ask *ask, bool is_dry, struct sc_arena *arena,
                                    struct sc_endpoint *out, struct sc_err *err);
+/* "scv" and what an id begins with: the host's end of its link */
+void sc_endpoint_link(const char *id, char out[SC_NET_LINK_MAX]);
 /* Pure: the plan's part, and the undo text. */
 SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id,
                                       struct sc_arena *arena, struct sc_net_ask *out, struct sc_err *err);

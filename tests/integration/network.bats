@@ -34,15 +34,31 @@ teardown()
 
     [ -n "${host:-}" ] || { sc_teardown; return; }
     "$SC" ps -aq --no-trunc | xargs -r "$SC" rm -f -v >/dev/null
-    # Every container is gone: so must be links, elements, leases.
-    left=$(at "$host" ip -o link | grep -o 'scv[0-9a-f]*' || :)
-    left+=$(at "$host" nft list map inet sc ports 2>/dev/null | grep -c elements | grep -v '^0' || :)
-    left+=$(find "$SC_RUN_ROOT/lease" -type l 2>/dev/null || :)
+    # Every container is gone: so must be links, elements, leases. Of those with --rm the link goes last, by itself.
+    wait_until nothing_left || left=$(left_over)
     SC=$SC_REAL
     kill "$host" "$outside"
     wait "$host" "$outside" 2>/dev/null || :
     sc_teardown
     is "$left" ''
+}
+
+left_over()
+{
+    at "$host" ip -o link | grep -o 'scv[0-9a-f]*' || :
+    at "$host" nft list map inet sc ports 2>/dev/null | grep elements || :
+    find "$SC_RUN_ROOT/lease" -type l 2>/dev/null || :
+}
+
+nothing_left()
+{
+    [ -z "$(left_over)" ]
+}
+
+# The addresses of containers that have ended are free again.
+all_free()
+{
+    [ -z "$(find "$SC_RUN_ROOT/lease/net" -type l)" ]
 }
 
 at()
@@ -82,8 +98,10 @@ ask_in()
 @test "a container on the bridge has eth0, an address, a way out, and leaves nothing" {
     sc_ok run --rm --network bridge base ip -4 -o addr show eth0
     expect_output '172.17.0.2/16'
+    wait_until all_free
     sc_ok run --rm --network bridge base ip route
     expect_output 'default via 172.17.0.1 dev eth0'
+    wait_until all_free
     sc_ok run --rm --network bridge base cat /sys/class/net/eth0/address
     is "$output" 02:42:ac:11:00:02
     # out, through the host's address: the outside has no route back to 172.17/16
@@ -344,6 +362,17 @@ gone()
     [ "$("$SC" inspect -f '{{.State.Running}}' "$1")" = false ]
 }
 
+@test "an address and a port can be had again as soon as their container has ended, also where there is one only" {
+    sc_ok network create --subnet 10.77.0.0/30 small
+    for round in 1 2 3 4; do
+        sc_ok run --rm --network small -p 8080:80 base ip -4 -o addr show eth0
+        expect_output 10.77.0.2/30
+    done
+    sc_ok run --name again --network small -p 8080:80 base true
+    for round in 1 2 3; do sc_ok start -a again; done
+    sc_ok network rm small
+}
+
 @test "table inet sc is made again after a flush, with the ports of those that run; others' rules are not touched" {
     at "$host" nft -f - <<'END'
 table inet theirs {
@@ -407,8 +436,10 @@ END
     sc_ok run --rm base true
     at "$host" nft list table inet sc >"$BATS_TEST_TMPDIR/table"
     inside='ip -4 -o addr; ip route; cat /sys/class/net/eth0/address; exit 3'
+    wait_until all_free
     sc_fails 3 run --rm -p 8080:80 base sh -c "$inside"
     ours=$output
+    wait_until all_free
     sc_ok run --explain=sh -p 8080:80 base sh -c "$inside"
     echo "$output" >"$BATS_TEST_TMPDIR/script"
     at "$host" nft delete table inet sc

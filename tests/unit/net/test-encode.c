@@ -166,9 +166,9 @@ test_undo(void **state)
                         "link-remove scv0123456789ab\n"
                         "port-release /run/sc/lease/port/tcp,0.0.0.0,8080%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%20ports%20060000001f900000\n"
-                        "hosts-remove /run/sc/lease/net/web%20/var/lib/sc/container%20"
-                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
                         "lease-release /run/sc/lease/net/web/10.0.0.2%20"
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
+                        "hosts-remove /run/sc/lease/net/web%20/var/lib/sc/container%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
     assert_string_equal(ask.publish->shell, "nft add element inet sc ports '{ tcp . 8080 : 10.0.0.2 . 80 }'");
     assert_string_equal(ask.inside->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "

@@ -95,14 +95,45 @@ test_files(void **state)
     assert_ok(sc_undo_run(sc_buf_str(&text), &err));
 }
 
+/* Two goes: the lease of an address stays until the second. */
+static void
+test_parts(void **state)
+{
+    static const char owner[] = "0123456789012345678901234567890123456789012345678901234567890123";
+    char dir[] = "/tmp/sc-test-undo-XXXXXX", lease[128], file[128], line[256];
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err err;
+    struct stat st;
+    int sock = -1;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(lease, sizeof(lease), "%s/10.0.0.2", dir);
+    (void)snprintf(file, sizeof(file), "%s/file", dir);
+    (void)snprintf(line, sizeof(line), "%s %s", lease, owner);
+    assert_int_equal(symlink(owner, lease), 0);
+    make(file, false);
+    sc_undo_add(&text, SC_UNDO_LEASE, line);
+    sc_undo_add(&text, SC_UNDO_UNLINK, file);
+
+    assert_ok(sc_undo_run_part(sc_buf_str(&text), SC_UNDO_NOW, &sock, &err));
+    assert_int_equal(lstat(lease, &st), 0);
+    assert_int_equal(lstat(file, &st), -1);
+    make(file, false);
+    assert_ok(sc_undo_run_part(sc_buf_str(&text), SC_UNDO_LATER, &sock, &err));
+    assert_int_equal(lstat(lease, &st), -1);
+    assert_int_equal(lstat(file, &st), 0);
+    assert_int_equal(sock, -1);
+    assert_ok(sc_undo_run(sc_buf_str(&text), &err));
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_absent_is_done),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_text),  cmocka_unit_test(test_refusals), cmocka_unit_test(test_absent_is_done),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_parts),
     };
 
     return RUN_TESTS(tests);
