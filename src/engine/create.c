@@ -65,8 +65,9 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     out->created_at = sc_time_now();
     out->status = SC_STATUS_CREATED;
     if (options->image) {
-        if (sc_image_find(&engine->store, options->image, arena, &image, err) < 0 ||
-            sc_image_check_platform(&image, err) < 0)
+        if (sc_check_platform(options, arena, err) < 0 ||
+            sc_image_find(&engine->store, options->image, arena, &image, err) < 0 ||
+            sc_check_image_platform(options, &image, arena, err) < 0)
             return -1;
         out->image_id = image.id;
         out->image_name = options->image;

@@ -308,6 +308,13 @@ _Noreturn void sc_start_child_run(struct sc_start_child *child, struct sc_arena 
 void sc_terminal_of_caller(bool tty, struct sc_oci_process *out);
 
 /* ---- get-image.c */
+/* Whether --platform is one that this machine can run: said before anything is pulled. */
+SC_MUST_CHECK int sc_check_platform(const struct sc_create_options *options, struct sc_arena *arena,
+                                    struct sc_err *err);
+/* Whether the image is for the platform that was asked for (NOT_FOUND, as with Docker: another may be pulled) and for
+ * this machine. */
+SC_MUST_CHECK int sc_check_image_platform(const struct sc_create_options *options, const struct sc_image *image,
+                                          struct sc_arena *arena, struct sc_err *err);
 /* sc_engine_resolve, after making or pulling an image that is missing. */
 SC_MUST_CHECK int sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *options,
                                       struct sc_arena *arena, struct sc_container *out, struct sc_err *err);

@@ -63,6 +63,19 @@ void sc_store_release(struct sc_store *store);
 #define SC_PLATFORM_MAX 65
 const char *sc_platform_arch(char machine[SC_PLATFORM_MAX]);
 
+struct sc_platform {
+    char *os, *arch, *variant; /* variant "" where there is none */
+};
+/* "linux/arm64/v8", "arm64", with people's names of architectures too. */
+SC_MUST_CHECK int sc_platform_parse(const char *text, struct sc_arena *arena, struct sc_platform *out,
+                                    struct sc_err *err);
+SC_MUST_CHECK int sc_platform_host(struct sc_arena *arena, struct sc_platform *out, struct sc_err *err);
+/* How well an image of os/arch/variant does where `want` is wanted: 0 not at all, 1 only by running another
+ * architecture (386 on amd64), more is better. */
+int sc_platform_fit(const struct sc_platform *want, const char *os, const char *arch, const char *variant);
+/* 1 to 4, from CPU features (x86-64 psABI) */
+int sc_platform_amd64_level(void);
+
 struct sc_image_health { /* Docker's Healthcheck; durations in ns */
     bool is_set;
     struct sc_strv test;

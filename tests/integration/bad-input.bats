@@ -89,7 +89,8 @@ run_table()
 --oom-score-adj|1001|1001
 --pid|ns:/etc/passwd|"/etc/passwd" is not a pid namespace
 --pids-limit|-5|-1 for no limit
---platform||it is the registry's to know platforms
+--platform|linux/s390x/v9|this machine cannot run it
+--platform|a/b/c/d|invalid platform
 --publish|70000:80|must be 1 to 65535
 --pull|sometimes|give missing, always or never
 --rootfs|/no/such/dir|no such file or directory

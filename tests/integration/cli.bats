@@ -583,7 +583,7 @@ END
 
 @test "an empty value is one that was not given" {
     sc_ok run --rm --name= --hostname= --user= --workdir= --cidfile= --cgroup-parent= --stop-signal= --cpuset-cpus= --cpuset-mems= \
-        --pid= --ipc= --uts= --userns= --cgroupns= --log-driver= base sh -c 'echo $$ $(hostname) $(pwd)'
+        --pid= --ipc= --uts= --userns= --cgroupns= --log-driver= --platform= base sh -c 'echo $$ $(hostname) $(pwd)'
     matches "$output" '^1 [0-9a-f]{12} /$'
     run_sc run --rm --network= base true
     expect_error 125 '--network'

@@ -235,6 +235,19 @@ END
     is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" amd64
     sc_ok pull --platform linux/arm64 "$registry/multi:all"
     is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" arm64
+    # what is there for another platform is not what was asked for
+    sc_fails 125 run --rm "$registry/multi:all" /bin/busybox true
+    expect_error 125 "is for linux/arm64, this machine is linux/amd64"
+    sc_fails 125 run --rm --platform linux/arm64 "$registry/multi:all" /bin/busybox true
+    expect_error 125 "--platform \"linux/arm64\": this machine cannot run it"
+    sc_fails 125 run --rm --pull never --platform linux/amd64 "$registry/multi:all" /bin/busybox true
+    expect_error 125 "image \"$registry/multi:all\" is for linux/arm64, wanted is linux/amd64"
+    is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" arm64
+    sc_ok run --rm --platform linux/amd64 "$registry/multi:all" /bin/busybox echo pulled
+    is "$output" pulled
+    is "$("$SC" inspect "$registry/multi:all" --format '{{.Architecture}}')" amd64
+    sc_fails 125 run --rm --platform linux/386 base true
+    expect_error 125 'image "base" is for linux/amd64, wanted is linux/386'
     sc_fails 1 pull --platform linux/s390x "$registry/multi:all"
     expect_error 1 "no image for linux/s390x"
     expect_stderr "linux/amd64, linux/arm64"

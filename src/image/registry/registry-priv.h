@@ -166,16 +166,4 @@ struct sc_fetch {
 SC_MUST_CHECK int sc_fetch_blobs(struct sc_client *client, const struct sc_fetch *items, size_t count,
                                  struct sc_err *err);
 
-/* ---- platform.c */
-struct sc_platform {
-    char *os, *arch, *variant; /* variant "" where there is none */
-};
-SC_MUST_CHECK int sc_platform_parse(const char *text, struct sc_arena *arena, struct sc_platform *out,
-                                    struct sc_err *err);
-SC_MUST_CHECK int sc_platform_host(struct sc_arena *arena, struct sc_platform *out, struct sc_err *err);
-/* How well an image of platform `has` runs on `want`: 0 not at all, more is better. */
-int sc_platform_fit(const struct sc_platform *want, const char *os, const char *arch, const char *variant);
-/* "v1".."v4" from CPU features (x86-64 psABI), 1..4 */
-int sc_platform_amd64_level(void);
-
 #endif

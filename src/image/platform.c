@@ -2,7 +2,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "image/registry/registry-priv.h"
+#include "image/image.h"
 
 #define LEVEL_MAX 4
 
