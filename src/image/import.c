@@ -47,6 +47,25 @@ import_layer(const struct sc_store *store, const char *path, struct sc_arena *ar
     return layer->media_type ? 0 : sc_err_nomem(err);
 }
 
+/* Now, or what SOURCE_DATE_EPOCH says, for who wants two imports of one tree to be one image
+ * (reproducible-builds.org/specs/source-date-epoch). */
+static int
+time_of_creation(int64_t *nsec, struct sc_err *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    int64_t seconds = 0;
+
+    *nsec = sc_time_now();
+    if (!text || !*text)
+        return 0;
+    if (sc_parse_i64(text, &seconds, err) < 0)
+        return sc_err_wrap(err, "SOURCE_DATE_EPOCH");
+    if (seconds < 0 || seconds > INT64_MAX / 1000000000)
+        return sc_err_set(err, SC_ERR_INVALID, "SOURCE_DATE_EPOCH \"%s\": must be seconds since 1970", text);
+    *nsec = seconds * 1000000000;
+    return 0;
+}
+
 static int
 import_config(const struct sc_store_layer *layer, const struct sc_strv *changes, const char *path, const char *message,
               struct sc_buf *out, struct sc_err *err)
@@ -55,14 +74,17 @@ import_config(const struct sc_store_layer *layer, const struct sc_strv *changes,
     sc_cleanup_json root = NULL;
     sc_cleanup_json comment = NULL;
     char created[SC_TIME_MAX], arch[SC_PLATFORM_MAX];
+    int64_t now;
 
     if (!config)
         return sc_err_nomem(err);
+    if (time_of_creation(&now, err) < 0)
+        return -1;
     for (size_t i = 0; changes && i < changes->count; i++) {
         if (sc_change_apply(config, changes->items[i], err) < 0)
             return -1;
     }
-    sc_time_format(sc_time_now(), created);
+    sc_time_format(now, created);
     comment = message ? json_string(message) : json_sprintf("Imported from %s", path);
     if (!comment)
         return sc_err_set(err, SC_ERR_INVALID, "the message or the path is not UTF-8");

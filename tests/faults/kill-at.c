@@ -17,6 +17,7 @@
  *
  * With -e the call fails instead: it is not made, and the process sees the error ERRNO (ENOSPC, EIO or ENOMEM) and
  * lives on. Then only calls are counted that work on files and can fail for want of space, memory or a working disk,
+ * and those of sc's own programs only (busybox tells nobody that it could not write its list of applets),
  * and the exit status is the program's own (128 and more: it was killed by a signal), 250 when there was no n-th call.
  */
 #include <errno.h>
@@ -41,6 +42,7 @@ struct tracee {
     enum role role;
     unsigned long calls;
     bool is_failing; /* in the call that is to fail */
+    bool is_foreign; /* runs a program that is not of sc */
 };
 
 struct tracer {
@@ -120,6 +122,8 @@ on_exec(struct tracer *t, pid_t pid)
     ssize_t len = readlink(link, path, sizeof(path) - 1);
     path[len < 0 ? 0 : len] = '\0';
     t->has_executed = true;
+    const char *name = strrchr(path, '/');
+    tracee->is_foreign = name == NULL || strncmp(name, "/sc", 3) != 0;
     if (strstr(path, "sc-monitor")) {
         tracee->role = ROLE_MONITOR;
         tracee->calls = 0;
@@ -186,7 +190,7 @@ on_call(struct tracer *t, pid_t pid)
     }
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY)
         return;
-    if (t->error && (!t->has_executed || !can_fail(info.entry.nr)))
+    if (t->error && (!t->has_executed || tracee->is_foreign || !can_fail(info.entry.nr)))
         return;
     t->calls[ROLE_ANY]++;
     if (++tracee->calls > t->calls[tracee->role])

@@ -234,6 +234,20 @@ END
     is "$wish" "$output"
 }
 
+@test "import: with SOURCE_DATE_EPOCH the same archive is the same image" {
+    layer "$BATS_TEST_TMPDIR/a.tar" <<<'file("x", "text")'
+    SOURCE_DATE_EPOCH=1700000000 sc_ok import "$BATS_TEST_TMPDIR/a.tar" one
+    id=$output
+    sc_ok inspect --format '{{.Created}}' one
+    is "$output" 2023-11-14T22:13:20.000000000Z
+    SOURCE_DATE_EPOCH=1700000000 sc_ok import "$BATS_TEST_TMPDIR/a.tar" two
+    is "$output" "$id"
+    SOURCE_DATE_EPOCH=soon run_sc import "$BATS_TEST_TMPDIR/a.tar" three
+    expect_error 1 'SOURCE_DATE_EPOCH'
+    sc_ok images -q three
+    is "$output" ''
+}
+
 @test "image: one for another machine is refused, and named" {
     layer "$BATS_TEST_TMPDIR/a.tar" </dev/null
     archive "$BATS_TEST_TMPDIR/x.tar" other:1 base "$BATS_TEST_TMPDIR/a.tar"
