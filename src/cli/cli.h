@@ -74,6 +74,9 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls,
     sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_port;
 extern const struct sc_command sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
+extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
+    sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
+    sc_cmd_cgroup_mount, sc_cmd_cgroup_umount, sc_cmd_cgroup_apply;
 
 /* One invocation. */
 struct sc_cli {
@@ -90,6 +93,8 @@ struct sc_cli {
  */
 bool sc_cli_is_group(const char *word); /* "container": what `sc container ls` begins with */
 bool sc_cli_is_help(const char *word);
+/* The command that a link of this name to sc is ("cgcreate"), or NULL. */
+const struct sc_command *sc_cli_by_link(const char *argv0);
 SC_MUST_CHECK int sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, struct sc_err *err);
 /* Parses cli->argv by the command's table into `options`, the rest into args, and checks their number. On --help:
  * cli->wants_help and -1 with err untouched. */
@@ -198,6 +203,9 @@ int sc_value_io_max(void *strv, const char *value, struct sc_arena *arena, struc
 int sc_value_cgroup_conf(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_cgroup_manager(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_device_rule(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+/* a name of the host's, or an id (cmd-ns-run.c) */
+int sc_value_user_id(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_group_id(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);
 /* to is the whole struct sc_create_options */
 int sc_value_device(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
@@ -210,6 +218,9 @@ int sc_value_tmpfs(void *create, const char *value, struct sc_arena *arena, stru
 
 /* cmd-ns.c: a number is a pid, which must exist; anything else a running container. */
 SC_MUST_CHECK int sc_cli_pid_of(struct sc_cli *cli, const char *word, pid_t *pid, struct sc_err *err);
+/* cmd-ns-run.c: becomes the program, or a login shell; only returns when it cannot: 127 not found, 126 another reason.
+ */
+int sc_cli_execute(const struct sc_strv *args);
 /* ns-map.c: count ids, outer outside and inner inside of a user namespace; count 0: none */
 struct sc_ns_range {
     int64_t outer, inner, count;

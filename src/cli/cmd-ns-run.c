@@ -98,14 +98,14 @@ set_id(struct sc_opt_i64 *to, const char *value, bool is_group, struct sc_arena 
     return 0;
 }
 
-static int
-set_user(void *to, const char *value, struct sc_arena *arena, struct sc_err *err)
+int
+sc_value_user_id(void *to, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     return set_id(to, value, false, arena, err);
 }
 
-static int
-set_group(void *to, const char *value, struct sc_arena *arena, struct sc_err *err)
+int
+sc_value_group_id(void *to, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     return set_id(to, value, true, arena, err);
 }
@@ -179,9 +179,8 @@ fail(const struct sc_err *err)
     return 1;
 }
 
-/* Becomes the program, or a login shell; only returns when it cannot: 127 not found, 126 another reason. */
-static int
-execute(const struct sc_strv *args)
+int
+sc_cli_execute(const struct sc_strv *args)
 {
     static const char fallback[] = "/bin/sh";
     const char *shell = getenv("SHELL"), *program = args->count ? args->items[0] : shell && *shell ? shell : fallback;
@@ -229,10 +228,10 @@ static const struct sc_option unshare_table[] = {
     {"map-auto", 0, SC_OPTION_FLAG, AT(maps_auto), NULL, "Map the ranges that /etc/subuid and /etc/subgid give", NULL,
      NULL},
     {"map-current-user", 'c', SC_OPTION_FLAG, AT(maps_current), NULL, "Map the caller's ids to themselves", NULL, NULL},
-    {"map-group", 0, SC_OPTION_CALL, AT(map_group), "group", "Map the caller's group to this one", set_group, NULL},
+    {"map-group", 0, SC_OPTION_CALL, AT(map_group), "group", "Map the caller's group to this one", sc_value_group_id, NULL},
     {"map-groups", 0, SC_OPTION_CALL, AT(groups), "outer,inner,count", "Map a range of groups", set_range, NULL},
     {"map-root-user", 'r', SC_OPTION_FLAG, AT(maps_root), NULL, "Map the caller to root", NULL, NULL},
-    {"map-user", 0, SC_OPTION_CALL, AT(map_user), "user", "Map the caller to this user", set_user, NULL},
+    {"map-user", 0, SC_OPTION_CALL, AT(map_user), "user", "Map the caller to this user", sc_value_user_id, NULL},
     {"map-users", 0, SC_OPTION_CALL, AT(users), "outer,inner,count", "Map a range of users", set_range, NULL},
     {"monotonic", 0, SC_OPTION_CALL, AT(ask.monotonic), "seconds", "Offset of the monotonic clock, with --time",
      set_seconds, NULL},
@@ -243,10 +242,10 @@ static const struct sc_option unshare_table[] = {
     {"propagation", 0, SC_OPTION_CALL, AT(ask.propagation), "private|shared|slave|unchanged",
      "Of the mounts in the new mount namespace (default private)", set_propagation, NULL},
     {"root", 'R', SC_OPTION_STR, AT(ask.root), "dir", "Root directory of the program", NULL, NULL},
-    {"setgid", 'G', SC_OPTION_CALL, AT(ask.gid), "group", "Group of the program", set_group, NULL},
+    {"setgid", 'G', SC_OPTION_CALL, AT(ask.gid), "group", "Group of the program", sc_value_group_id, NULL},
     {"setgroups", 0, SC_OPTION_CALL, AT(ask.setgroups), "allow|deny", "Whether setgroups(2) may be called",
      set_setgroups, NULL},
-    {"setuid", 'S', SC_OPTION_CALL, AT(ask.uid), "user", "User of the program", set_user, NULL},
+    {"setuid", 'S', SC_OPTION_CALL, AT(ask.uid), "user", "User of the program", sc_value_user_id, NULL},
     NS("time", 'T', SC_NS_TIME, "A time namespace"),
     NS("user", 'U', SC_NS_USER, "A user namespace"),
     NS("uts", 'u', SC_NS_UTS, "A uts namespace"),
@@ -357,7 +356,7 @@ run_unshare(struct sc_cli *cli, struct sc_err *err)
         if (options.forks)
             return sc_ns_await(child);
     }
-    return sc_ns_unshare_finish(&options.ask, err) < 0 ? fail(err) : execute(&args);
+    return sc_ns_unshare_finish(&options.ask, err) < 0 ? fail(err) : sc_cli_execute(&args);
 }
 
 /* ---- enter -------------------------------------------------------------------------------------------------- */
@@ -382,8 +381,8 @@ static const struct sc_option enter_table[] = {
     {"preserve-credentials", 0, SC_OPTION_FLAG, AT(ask.keeps_credentials), NULL,
      "Do not become root of the user namespace", NULL, NULL},
     {"root", 'r', SC_OPTION_OPTIONAL, AT(ask), "dir", "The target's root directory, or this one", set_root, NULL},
-    {"setgid", 'G', SC_OPTION_CALL, AT(ask.gid), "group", "Group of the program", set_group, NULL},
-    {"setuid", 'S', SC_OPTION_CALL, AT(ask.uid), "user", "User of the program", set_user, NULL},
+    {"setgid", 'G', SC_OPTION_CALL, AT(ask.gid), "group", "Group of the program", sc_value_group_id, NULL},
+    {"setuid", 'S', SC_OPTION_CALL, AT(ask.uid), "user", "User of the program", sc_value_user_id, NULL},
     {"target", 't', SC_OPTION_STR, AT(target), "pid", "Process or container; without it the first argument names one",
      NULL, NULL},
     NS("time", 'T', SC_NS_TIME),
@@ -459,7 +458,7 @@ run_enter(struct sc_cli *cli, struct sc_err *err)
         return fail(err);
     if (result == 1)
         return sc_ns_await(child);
-    return sc_ns_enter_finish(&options.ask, err) < 0 ? fail(err) : execute(&args);
+    return sc_ns_enter_finish(&options.ask, err) < 0 ? fail(err) : sc_cli_execute(&args);
 }
 
 const struct sc_command sc_cmd_ns_unshare = {

@@ -35,6 +35,19 @@ const struct sc_spelling sc_spellings[] = {
     {NULL, "info", &sc_cmd_info},
     {NULL, "version", &sc_cmd_version},
     {NULL, "help", &sc_cmd_help},
+    {"cgroup", "apply", &sc_cmd_cgroup_apply},
+    {"cgroup", "classify", &sc_cmd_cgroup_classify},
+    {"cgroup", "create", &sc_cmd_cgroup_create},
+    {"cgroup", "delete", &sc_cmd_cgroup_delete},
+    {"cgroup", "exec", &sc_cmd_cgroup_exec},
+    {"cgroup", "get", &sc_cmd_cgroup_get},
+    {"cgroup", "ls", &sc_cmd_cgroup_ls},
+    {"cgroup", "list", &sc_cmd_cgroup_ls},
+    {"cgroup", "mount", &sc_cmd_cgroup_mount},
+    {"cgroup", "procs", &sc_cmd_cgroup_procs},
+    {"cgroup", "set", &sc_cmd_cgroup_set},
+    {"cgroup", "tree", &sc_cmd_cgroup_tree},
+    {"cgroup", "umount", &sc_cmd_cgroup_umount},
     {"container", "run", &sc_cmd_run},
     {"container", "create", &sc_cmd_create},
     {"container", "start", &sc_cmd_start},
@@ -104,6 +117,25 @@ const struct sc_spelling sc_spellings[] = {
     {"volume", "remove", &sc_cmd_volume_rm},
 };
 const size_t sc_spelling_count = SC_ARRAY_LEN(sc_spellings);
+
+const struct sc_command *
+sc_cli_by_link(const char *argv0)
+{
+    static const struct {
+        const char *name;
+        const struct sc_command *command;
+    } links[] = {{"cgcreate", &sc_cmd_cgroup_create},     {"cgset", &sc_cmd_cgroup_set},
+                 {"cgget", &sc_cmd_cgroup_get},           {"cgexec", &sc_cmd_cgroup_exec},
+                 {"cgclassify", &sc_cmd_cgroup_classify}, {"cgdelete", &sc_cmd_cgroup_delete},
+                 {"lscgroup", &sc_cmd_cgroup_ls}};
+    const char *slash = argv0 ? strrchr(argv0, '/') : NULL, *name = slash ? slash + 1 : argv0;
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(links); i++) {
+        if (sc_str_eq(name, links[i].name))
+            return links[i].command;
+    }
+    return NULL;
+}
 
 static const struct sc_command *
 find(const char *group, const char *name)

@@ -55,14 +55,17 @@ run(int argc, char **argv)
     struct sc_err err = SC_ERR_INIT;
     int used, status;
 
-    if (argc >= 2 && argc <= 3 && sc_cli_is_group(argv[1]) && (argc == 2 || sc_cli_is_help(argv[2]))) {
+    if (argc >= 2 && argc <= 3 && !sc_cli_by_link(argv[0]) && sc_cli_is_group(argv[1]) &&
+        (argc == 2 || sc_cli_is_help(argv[2]))) {
         sc_cleanup_buf text = SC_BUF_INIT;
 
         sc_help_group(argv[1], &text);
         (void)fputs(sc_buf_str(&text), stdout);
         return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
     }
-    if (sc_cli_find(argc - 1, argv + 1, &cli.command, &used, &err) < 0)
+    cli.command = sc_cli_by_link(argv[0]);
+    used = 0;
+    if (!cli.command && sc_cli_find(argc - 1, argv + 1, &cli.command, &used, &err) < 0)
         return report(NULL, &err);
     cli.argc = argc - 1 - used;
     cli.argv = argv + 1 + used;
