@@ -134,6 +134,8 @@ struct sc_user_result {
  * user. */
 SC_MUST_CHECK int sc_user_resolve(const char *passwd_text, const char *group_text, const struct sc_user_request *ask,
                                   struct sc_arena *arena, struct sc_user_result *out, struct sc_err *err);
+/* The home directory that passwd_text gives uid, absolute, with its NUL in at most size bytes; false: none. [child] */
+bool sc_user_home(const char *passwd_text, size_t len, uint32_t uid, char *out, size_t size);
 /* subuid(5): the ranges of user (name or uid) in the text of /etc/subuid or /etc/subgid */
 SC_MUST_CHECK int sc_subid_find(const char *subid_text, const char *user, uint32_t uid, struct sc_arena *arena,
                                 struct sc_oci_id_maps *out, struct sc_err *err);

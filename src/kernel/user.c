@@ -109,6 +109,25 @@ parse_passwd_line(struct span line, struct passwd_entry *out)
            out->gid <= ID_MAX;
 }
 
+bool
+sc_user_home(const char *passwd_text, size_t len, uint32_t uid, char *out, size_t size)
+{
+    struct span rest = {.data = passwd_text, .len = len};
+    struct passwd_entry entry;
+
+    while (rest.len > 0) {
+        if (!parse_passwd_line(take_field(&rest, '\n'), &entry) || entry.uid != uid)
+            continue;
+        if (entry.home.len == 0 || entry.home.len >= size || entry.home.data[0] != '/' ||
+            memchr(entry.home.data, '\0', entry.home.len) != NULL)
+            return false;
+        memcpy(out, entry.home.data, entry.home.len);
+        out[entry.home.len] = '\0';
+        return true;
+    }
+    return false;
+}
+
 struct group_entry {
     struct span name, members;
     uint32_t gid;

@@ -149,7 +149,8 @@ static const struct sc_oci_field linux_fields[] = {
     {FIELD(struct sc_oci_linux, "readonlyPaths", readonly_paths), .kind = FIELD_STRV},
     {FIELD(struct sc_oci_linux, "mountLabel", mount_label), .kind = FIELD_STR},
     {FIELD(struct sc_oci_linux, "intelRdt", intel_rdt), .kind = FIELD_OBJ, .object = &intel_rdt_object},
-    {FIELD(struct sc_oci_linux, "memoryPolicy", memory_policy), .kind = FIELD_OBJ, .object = &memory_policy_object},
+    {FIELD(struct sc_oci_linux, "memoryPolicy", memory_policy), .kind = FIELD_OBJ, .flags = FIELD_EMPTY_IS_ABSENT,
+     .object = &memory_policy_object},
     {.key = "personality", .kind = FIELD_CUSTOM, .codec = &personality_codec},
     {.key = "timeOffsets", .kind = FIELD_OBJ, .object = &time_offsets_object},
 };

@@ -43,8 +43,9 @@ enum sc_oci_field_kind {
 };
 
 enum sc_oci_field_flag {
-    FIELD_REQUIRED = 1, /* decode: absent is an error; encode: written even when zero */
-    FIELD_ALWAYS = 2,   /* encode: written even when zero */
+    FIELD_REQUIRED = 1,        /* decode: absent is an error; encode: written even when zero */
+    FIELD_ALWAYS = 2,          /* encode: written even when zero */
+    FIELD_EMPTY_IS_ABSENT = 4, /* decode: an object without members is as none, though some are required */
 };
 
 struct sc_oci_field;

@@ -192,6 +192,7 @@ sc_oci_validate_resources(const struct sc_oci_resources *resources, struct sc_er
 static int
 check_seccomp_notify(const struct sc_oci_seccomp *seccomp, struct sc_err *err)
 {
+    static const char *const needed[] = {"write", "sendmsg"};
     bool has_notify = false;
 
     /* Everything would wait for a listener that is not there yet. */
@@ -202,9 +203,11 @@ check_seccomp_notify(const struct sc_oci_seccomp *seccomp, struct sc_err *err)
             continue;
         has_notify = true;
         /* The runtime itself sends the listener's descriptor after the filter is in place. */
-        if (sc_oci_strv_has(&seccomp->rules[i].names, "write") || sc_oci_strv_has(&seccomp->rules[i].names, "sendmsg"))
-            return sc_err_set(err, SC_ERR_INVALID,
-                              "linux.seccomp.syscalls[%zu]: SCMP_ACT_NOTIFY cannot be used for write or sendmsg", i);
+        for (size_t k = 0; k < SC_ARRAY_LEN(needed); k++)
+            if (sc_oci_strv_has(&seccomp->rules[i].names, needed[k]))
+                return sc_err_set(err, SC_ERR_INVALID,
+                                  "linux.seccomp.syscalls[%zu]: SCMP_ACT_NOTIFY cannot be used for the %s syscall", i,
+                                  needed[k]);
     }
     if (has_notify && !seccomp->listener_path)
         return sc_err_set(err, SC_ERR_INVALID, "linux.seccomp.listenerPath: is required for SCMP_ACT_NOTIFY");

@@ -42,6 +42,9 @@ compile_time_offsets(struct sc_compiler *c, struct sc_err *err)
 {
     const struct sc_oci_linux *l = &c->spec->linux_;
     char *text = sc_arena_strdup(c->arena, "");
+
+    if (!c->has_new[SC_NS_TIME] || (!l->time_monotonic.is_set && !l->time_boottime.is_set))
+        return 0;
     struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_TIME_OFFSETS, SC_SLOT_NONE,
                                         "offsets must be written before any process is in the time namespace");
 
@@ -55,6 +58,39 @@ compile_time_offsets(struct sc_compiler *c, struct sc_err *err)
         return sc_err_nomem(err);
     step->u.text.text = text;
     return 0;
+}
+
+static bool
+is_mapped(const struct sc_oci_id_maps *maps, uint32_t id)
+{
+    for (size_t i = 0; i < maps->count; i++)
+        if (id >= maps->items[i].container_id && id - maps->items[i].container_id < maps->items[i].size)
+            return true;
+    return maps->count == 0;
+}
+
+int
+sc_compile_become_root(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l,
+                       const struct sc_oci_user *user, const char *why, struct sc_err *err)
+{
+    struct sc_step *step = sc_steps_add(arena, steps, SC_OP_BECOME_ROOT, SC_SLOT_NONE, why);
+
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.ids.uid = l == NULL || is_mapped(&l->uid_mappings, 0) ? 0 : user->uid;
+    step->u.ids.gid = l == NULL || is_mapped(&l->gid_mappings, 0) ? 0 : user->gid;
+    return 0;
+}
+
+/* timens_offsets belongs to the host's root while a process cannot be dumped, so it is written before the ids change.
+ */
+static int
+compile_own_time_and_root(struct sc_compiler *c, struct sc_err *err)
+{
+    if (compile_time_offsets(c, err) < 0)
+        return -1;
+    return sc_compile_become_root(c->arena, &c->plan->child, &c->spec->linux_, &c->spec->process.user,
+                                  "what it makes now must belong to the container's root", err);
 }
 
 /* setns(2) to a pid namespace concerns children only, and the namespaces that clone3 makes must belong to a joined user
@@ -116,11 +152,7 @@ compile_joins(struct sc_compiler *c, struct sc_err *err)
         if (compile_join(c, ns, before_clone, err) < 0)
             return -1;
     }
-    if (c->user_ns_slot != SC_SLOT_NONE &&
-        sc_steps_add(c->arena, &c->plan->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE,
-                     "what it makes now must belong to the container's root") == NULL)
-        return sc_err_nomem(err);
-    return 0;
+    return c->user_ns_slot != SC_SLOT_NONE ? compile_own_time_and_root(c, err) : 0;
 }
 
 static int
@@ -128,14 +160,11 @@ compile_id_maps(struct sc_compiler *c, struct sc_err *err)
 {
     struct sc_step *write_step = sc_steps_add(c->arena, &c->plan->after, SC_OP_IDMAP_WRITE, SC_SLOT_NONE,
                                               "only a process outside may map more than one id");
-    if (write_step == NULL ||
-        sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_MAPS, SC_SLOT_NONE,
-                     "ids mean nothing until they are mapped") == NULL ||
-        sc_steps_add(c->arena, &c->plan->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE,
-                     "what it makes now must belong to the container's root") == NULL)
+    if (write_step == NULL || sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_MAPS, SC_SLOT_NONE,
+                                           "ids mean nothing until they are mapped") == NULL)
         return sc_err_nomem(err);
     fill_maps(c, write_step);
-    return 0;
+    return compile_own_time_and_root(c, err);
 }
 
 /* A user namespace with the container's maps, for idmapped mounts: it must exist before the container's own does. */
@@ -198,7 +227,7 @@ sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err)
         step->u.ns.kind = SC_NS_CGROUP;
         step->u.ns.flags = CLONE_NEWCGROUP;
     }
-    if (c->has_new[SC_NS_TIME] && has_offsets && compile_time_offsets(c, err) < 0)
+    if (!c->has_user_ns && compile_time_offsets(c, err) < 0)
         return -1;
     if (sc_steps_add(c->arena, &c->plan->child, SC_OP_SETSID, SC_SLOT_NONE,
                      "no controlling terminal of the caller is kept") == NULL)

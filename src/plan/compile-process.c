@@ -87,8 +87,71 @@ program_candidates(struct sc_arena *arena, const char *program, const struct sc_
     return list.items;
 }
 
+static bool
+is_same_key(const char *a, const char *b)
+{
+    size_t len = strcspn(a, "=");
+
+    return strncmp(a, b, len) == 0 && (b[len] == '=' || b[len] == '\0') && strcspn(b, "=") == len;
+}
+
+/* Of variables that are set twice the last counts, as with a shell; programs disagree about which they would take.
+ * Found by a table of hashes: a cluster may hand down thousands. */
 static int
-compile_program(struct sc_arena *arena, const struct sc_process_ask *ask, struct sc_step *find, struct sc_err *err)
+add_env(struct sc_arena *arena, const struct sc_strv *given, struct sc_strv *out, struct sc_err *err)
+{
+    size_t size = 16;
+
+    while (size < given->count * 2)
+        size *= 2;
+    const char **seen = SC_ARENA_ARRAY(arena, const char *, size);
+    bool *is_kept = SC_ARENA_ARRAY(arena, bool, given->count + 1);
+
+    if (seen == NULL || is_kept == NULL)
+        return sc_err_nomem(err);
+    for (size_t i = given->count; i-- > 0;) {
+        uint32_t hash = 2166136261U; /* FNV-1a */
+
+        for (const char *at = given->items[i]; *at != '\0' && *at != '='; at++)
+            hash = (hash ^ (unsigned char)*at) * 16777619U;
+        size_t at = hash & (size - 1);
+        while (seen[at] != NULL && !is_same_key(given->items[i], seen[at]))
+            at = (at + 1) & (size - 1);
+        is_kept[i] = seen[at] == NULL;
+        if (is_kept[i])
+            seen[at] = given->items[i];
+    }
+    for (size_t i = 0; i < given->count; i++)
+        if (is_kept[i])
+            sc_strv_add(out, arena, given->items[i]);
+    return sc_arena_check(arena, err);
+}
+
+/* As runc and crun do it, and programs count on: HOME is what the container's own passwd(5) says, where the config does
+ * not. NULL: it does, or memory ran out. */
+static char *
+add_home(struct sc_arena *arena, struct sc_strv *env)
+{
+    ssize_t index = sc_strv_find_key(env, "HOME");
+    char *entry;
+
+    if (index >= 0 && strcmp(env->items[index], "HOME=") != 0)
+        return NULL;
+    entry = sc_arena_array(arena, strlen("HOME=") + SC_HOME_MAX, 1);
+    if (entry == NULL)
+        return NULL;
+    memcpy(entry, "HOME=/", sizeof("HOME=/"));
+    /* not a copy: the child fills it in */
+    if (index < 0)
+        sc_strv_add(env, arena, "HOME=");
+    if (env->items != NULL)
+        env->items[index >= 0 ? (size_t)index : env->count - 1] = entry;
+    return entry;
+}
+
+static int
+compile_program(struct sc_arena *arena, const struct sc_process_ask *ask, struct sc_step *find, char **home,
+                struct sc_err *err)
 {
     const struct sc_oci_process *p = ask->process;
     struct sc_strv argv = {0}, env = {0};
@@ -100,8 +163,9 @@ compile_program(struct sc_arena *arena, const struct sc_process_ask *ask, struct
     }
     for (size_t i = 0; i < p->args.count; i++)
         sc_strv_add(&argv, arena, p->args.items[i]);
-    for (size_t i = 0; i < p->env.count; i++)
-        sc_strv_add(&env, arena, p->env.items[i]);
+    if (add_env(arena, &p->env, &env, err) < 0)
+        return -1;
+    *home = add_home(arena, &env);
     if (env.items == NULL)
         env.items = SC_ARENA_ARRAY(arena, char *, 1);
     find->u.exec.argv = argv.items;
@@ -191,6 +255,7 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
 {
     const struct sc_oci_process *p = ask->process;
     struct sc_step *step, *find;
+    char *home = NULL;
 
     if (p->args.count == 0)
         return sc_err_set(err, SC_ERR_INVALID, "process.args: must name a program");
@@ -203,11 +268,17 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
     if ((find = add(arena, steps, SC_OP_FIND_PROGRAM, "a missing program is told before anything else happens")) ==
         NULL)
         return sc_err_nomem(err);
-    if (compile_program(arena, ask, find, err) < 0)
+    if (compile_program(arena, ask, find, &home, err) < 0)
         return -1;
     char *const *argv = find->u.exec.argv, *const *envp = find->u.exec.envp,
                 *const *candidates = find->u.exec.candidates;
 
+    if (home != NULL) {
+        if ((step = add(arena, steps, SC_OP_HOME, "the config does not name one")) == NULL)
+            return sc_err_nomem(err);
+        step->u.home.uid = p->user.uid;
+        step->u.home.entry = home;
+    }
     if (sc_compile_labels(arena, steps, ask, err) < 0)
         return -1;
     if (ask->waits_for_start &&
@@ -315,9 +386,9 @@ compile_exec_joins(const struct sc_exec_ask *ask, bool is_unprivileged, struct s
         step->u.ns.flags = later;
         step->u.ns.pid = ask->pid;
     }
-    if (ask->has_user_namespace && sc_steps_add(arena, &out->child, SC_OP_BECOME_ROOT, SC_SLOT_NONE,
-                                                "the caller's ids mean nothing in the container") == NULL)
-        return sc_err_nomem(err);
+    if (ask->has_user_namespace && sc_compile_become_root(arena, &out->child, ask->linux_, &out->process->user,
+                                                          "the caller's ids mean nothing in the container", err) < 0)
+        return -1;
     if (sc_steps_add(arena, &out->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") ==
         NULL)
         return sc_err_nomem(err);
@@ -351,7 +422,10 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
     out->clone.slot = SC_SLOT_NONE;
     out->clone.why = "the process that becomes the program";
     out->clone.u.clone.cgroup_slot = SC_SLOT_NONE;
+    bool has_affinity = process->exec_cpu_affinity_final != NULL;
+
     if (process->exec_cpu_affinity_initial != NULL && process->exec_cpu_affinity_initial[0] != '\0') {
+        has_affinity = true;
         struct sc_step *step = sc_steps_add(arena, &out->before, SC_OP_AFFINITY, SC_SLOT_NONE,
                                             "where the launcher runs until the process is in the container's cgroup");
 
@@ -360,7 +434,9 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         step->u.text.text = process->exec_cpu_affinity_initial;
     }
     if (compile_exec_cgroups(ask, host, arena, out, err) < 0 ||
-        compile_exec_joins(ask, host->uid != 0, arena, out, err) < 0)
+        (!has_affinity && sc_compile_all_cpus(arena, &out->child, host, err) < 0) ||
+        compile_exec_joins(ask, host->uid != 0, arena, out, err) < 0 ||
+        (ask->linux_ != NULL && sc_compile_personality(arena, &out->child, ask->linux_, err) < 0))
         return -1;
     if (!ask->no_new_keyring) {
         if (sc_compile_key_label(arena, &out->child, process, err) < 0)

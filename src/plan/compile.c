@@ -245,14 +245,12 @@ compile_process_tail(struct sc_compiler *c, struct sc_err *err)
     return sc_compile_process(c->arena, &c->plan->child, &ask, err);
 }
 
-static int
-compile_personality(struct sc_compiler *c, struct sc_err *err)
+int
+sc_compile_personality(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l, struct sc_err *err)
 {
-    const struct sc_oci_linux *l = &c->spec->linux_;
-
     if (l->personality.is_set) {
         struct sc_step *step =
-            sc_steps_add(c->arena, &c->plan->child, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
+            sc_steps_add(arena, steps, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -260,13 +258,28 @@ compile_personality(struct sc_compiler *c, struct sc_err *err)
     }
     if (l->memory_policy.is_set) {
         struct sc_step *step =
-            sc_steps_add(c->arena, &c->plan->child, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
+            sc_steps_add(arena, steps, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
 
         if (step == NULL)
             return sc_err_nomem(err);
         step->u.memory_policy = &l->memory_policy;
     }
     return 0;
+}
+
+int
+sc_compile_all_cpus(struct sc_arena *arena, struct sc_steps *steps, const struct sc_host *host, struct sc_err *err)
+{
+    struct sc_step *step;
+
+    if (!host->has_narrow_affinity)
+        return 0;
+    step = sc_steps_add(arena, steps, SC_OP_AFFINITY, SC_SLOT_NONE,
+                        "where the launcher may run is its own affair; the cgroup's CPUs still hold");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.text.text = sc_arena_printf(arena, "0-%u", host->cpu_count > 0 ? host->cpu_count - 1 : 0);
+    return sc_arena_check(arena, err);
 }
 
 int
@@ -297,11 +310,13 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
     if (!spec->process.is_set)
         return sc_err_set(err, SC_ERR_INVALID, "process: must be given to start a container");
 
-    if (sc_compile_cgroups(&c, err) < 0 || sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 ||
-        compile_network(&c, err) < 0 || sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 ||
-        sc_compile_devices(&c, err) < 0 || compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 ||
-        compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
-        compile_personality(&c, err) < 0 || compile_process_tail(&c, err) < 0 || compile_undo(&c, err) < 0)
+    if (sc_compile_cgroups(&c, err) < 0 || sc_compile_all_cpus(arena, &out->child, host, err) < 0 ||
+        sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 || compile_network(&c, err) < 0 ||
+        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_devices(&c, err) < 0 ||
+        compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 ||
+        sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
+        sc_compile_personality(arena, &out->child, &spec->linux_, err) < 0 || compile_process_tail(&c, err) < 0 ||
+        compile_undo(&c, err) < 0)
         return -1;
     if (out->slot_count >= SC_SLOTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d",

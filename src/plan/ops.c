@@ -233,8 +233,6 @@ print_time_offsets(const struct sc_step *s, enum sc_print_what what, struct sc_b
     }
 PRINT_FIXED(print_wait_unit, "wait to be in the unit", "recvmsg(launcher)")
 PRINT_FIXED(print_wait_maps, "wait for the id maps", "recvmsg(launcher)")
-PRINT_FIXED(print_become_root, "become root of the user namespace",
-            "setgroups(0, NULL); setresgid(0, 0, 0); setresuid(0, 0, 0)")
 PRINT_FIXED(print_setsid, "start a session", "setsid()")
 PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})")
 PRINT_FIXED(print_wait_net_devices, "wait for network devices", "recvmsg(launcher)")
@@ -377,6 +375,25 @@ print_find_program(const struct sc_step *s, enum sc_print_what what, struct sc_b
 }
 
 static void
+print_become_root(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    if (what == SC_PRINT_TITLE && s->u.ids.uid != 0)
+        sc_buf_addf(out, "become user %u of the user namespace", s->u.ids.uid);
+    else if (what == SC_PRINT_TITLE)
+        sc_buf_adds(out, "become root of the user namespace");
+    else
+        sc_buf_addf(out, "setgroups(0, NULL); setresgid(%2$u, %2$u, %2$u); setresuid(%1$u, %1$u, %1$u)", s->u.ids.uid,
+                    s->u.ids.gid);
+}
+
+static void
+print_home(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("find the home directory of user %u", s->u.home.uid);
+    sc_buf_adds(out, "read(openat2(root, \"/etc/passwd\")); HOME is its directory there, or \"/\"");
+}
+
+static void
 print_close_fds(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("close the launcher's descriptors");
@@ -504,6 +521,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_FIND_PROGRAM] = {"find-program", print_find_program},
     [SC_OP_WAIT_START] = {"wait-start", print_wait_start},
     [SC_OP_HOOKS_START] = {"hooks-start", print_hooks},
+    [SC_OP_HOME] = {"home", print_home},
     [SC_OP_CLOSE_FDS] = {"close-fds", print_close_fds},
     [SC_OP_CAPS_BOUNDING] = {"caps-bounding", print_caps_bounding},
     [SC_OP_SET_IDS] = {"set-ids", print_set_ids},

@@ -72,6 +72,15 @@ SC_MUST_CHECK int sc_compile_labels(struct sc_arena *arena, struct sc_steps *ste
 /* New keys get the label of the process; before the keyring is joined. */
 SC_MUST_CHECK int sc_compile_key_label(struct sc_arena *arena, struct sc_steps *steps,
                                        const struct sc_oci_process *process, struct sc_err *err);
+/* From here on the child is root of the user namespace; where 0 is not mapped, the user whom the program gets. */
+SC_MUST_CHECK int sc_compile_become_root(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l,
+                                         const struct sc_oci_user *user, const char *why, struct sc_err *err);
+/* Of every process of the container: its personality and memory policy. */
+SC_MUST_CHECK int sc_compile_personality(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l,
+                                         struct sc_err *err);
+/* Every CPU again, where the launcher itself is kept from some; the cgroup's own list still holds. */
+SC_MUST_CHECK int sc_compile_all_cpus(struct sc_arena *arena, struct sc_steps *steps, const struct sc_host *host,
+                                      struct sc_err *err);
 /* data with context="label" added, as mount(8) says it; data itself without a label; NULL: memory ran out */
 const char *sc_compile_context(struct sc_arena *arena, const char *data, const char *label);
 SC_MUST_CHECK int sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask,

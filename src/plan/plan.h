@@ -39,6 +39,7 @@ struct sc_host {
     bool root_is_ramfs;    /* the mount namespace's root cannot be pivoted away from */
     bool has_idmapped_mounts, has_time_namespaces;
     bool has_apparmor, has_selinux;
+    bool has_narrow_affinity;  /* the launcher may not run on every CPU: a program must not take after it */
     bool is_in_user_namespace; /* uid is 0, but only of a user namespace that an engine made */
     char *kernel_release;      /* "6.1.0-13-cloud-amd64" */
     char *machine;             /* uname -m */
@@ -153,6 +154,7 @@ enum sc_op {
     SC_OP_LABEL,
     SC_OP_CWD,
     SC_OP_FIND_PROGRAM,
+    SC_OP_HOME,
     SC_OP_WAIT_START,
     SC_OP_HOOKS_START,
     SC_OP_CLOSE_FDS,
@@ -167,7 +169,8 @@ enum sc_op {
     SC_OP_COUNT
 };
 
-#define SC_SLOTS_MAX 160 /* each a file descriptor of the launcher */
+#define SC_HOME_MAX  4096 /* of a home directory that passwd(5) names */
+#define SC_SLOTS_MAX 160  /* each a file descriptor of the launcher */
 enum { SC_SLOT_NONE = -1, SC_SLOT_ROOT = 0, SC_SLOT_PROC = 1, SC_SLOT_FIRST_FREE = 2 };
 
 struct sc_step {
@@ -283,7 +286,7 @@ struct sc_step {
             uint64_t bounding, effective, permitted, inheritable, ambient;
         } caps;
         struct {
-            uint32_t uid, gid;
+            uint32_t uid, gid; /* BECOME_ROOT: which are mapped, where 0 is not */
             const uint32_t *groups;
             size_t group_count;
             bool may_keep_groups;
@@ -302,6 +305,10 @@ struct sc_step {
             char *const *envp;
             char *const *candidates;
         } exec; /* FIND_PROGRAM EXEC */
+        struct {
+            uint32_t uid;
+            char *entry; /* "HOME=" of the environment, with room for SC_HOME_MAX bytes behind it */
+        } home;
     } u;
 };
 
@@ -342,6 +349,7 @@ struct sc_exec_ask {
     bool dies_with_parent;
     unsigned preserve_fds;
     const struct sc_oci_seccomp *seccomp;
+    const struct sc_oci_linux *linux_; /* its personality and memoryPolicy; NULL: neither */
     bool no_new_keyring;
 };
 SC_MUST_CHECK int sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host,

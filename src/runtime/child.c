@@ -103,7 +103,9 @@ fail(struct sc_executor *x, int step, int errnum)
     const struct sc_child_msg msg = {.type = SC_CHILD_FAILED,
                                      .step = step,
                                      .op = step >= 0 ? (int32_t)x->plan->child.items[step].op : -1,
-                                     .errnum = errnum};
+                                     .errnum = errnum,
+                                     .hook = x->hook,
+                                     .hook_status = x->hook_status};
     char byte;
 
     (void)sc_child_send(x->sock, &msg, -1);

@@ -1,5 +1,7 @@
 /* Hooks (config.md, "POSIX-platform Hooks"): fork and execve with exactly the environment that is given, and the state
- * on standard input. What they write is kept apart from the container's own output. [child] but for sc_hooks_run. */
+ * on standard input. Where none is given, hooks outside get the runtime's own, and those inside the program's, as with
+ * runc. What they write is kept apart from the container's own output. [child] but for sc_hooks_run. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,6 +18,8 @@
 
 #include "runtime/launch-priv.h"
 
+extern char **environ;
+
 #define OUTPUT_MAX  512 /* of what a failed hook wrote, for the message */
 #define WAIT_NSEC   10000000
 #define EXEC_FAILED 127
@@ -24,16 +28,17 @@
 struct hook_run {
     const struct sc_oci_hook *hook;
     const char *dir, *state_json;
-    pid_t pid;     /* to be said in the state, or 0 */
-    int output_fd; /* standard output and error, or -1: the runtime's own */
-    int status;    /* of waitpid(2) */
+    pid_t pid;        /* to be said in the state, or 0 */
+    char *const *env; /* where the config gives none */
+    int output_fd;    /* standard output and error, or -1: the runtime's own */
+    int status;       /* of waitpid(2) */
 };
 
 static _Noreturn void
 hook_main(const struct hook_run *run, int in)
 {
     const struct sc_oci_hook *hook = run->hook;
-    char *const no_args[] = {hook->path, NULL}, *const no_env[] = {NULL};
+    char *const no_args[] = {hook->path, NULL};
 
     if (dup2(in, 0) < 0 || (run->output_fd >= 0 && (dup2(run->output_fd, 1) < 0 || dup2(run->output_fd, 2) < 0)))
         _exit(EXEC_FAILED);
@@ -43,7 +48,7 @@ hook_main(const struct hook_run *run, int in)
     if (sc_fds_close(-1, 3, ~0U) < 0)
         _exit(EXEC_FAILED);
     execve(hook->path, hook->args.count > 0 ? hook->args.items : no_args,
-           hook->env.items != NULL ? hook->env.items : no_env);
+           hook->env.count > 0 ? hook->env.items : run->env);
     dprintf(2, "%s: %s", hook->path, strerror(errno));
     _exit(EXEC_FAILED);
 }
@@ -120,15 +125,19 @@ run_hook(struct hook_run *run)
 }
 
 int
-sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const char *state_json, pid_t pid)
+sc_child_hooks(struct sc_executor *x, const struct sc_oci_hook_list *list, const char *dir, const char *state_json)
 {
+    const struct sc_step *exec = &x->plan->child.items[x->plan->child.count - 1];
     int result = 0;
 
     for (size_t i = 0; i < list->count && result == 0; i++) {
-        struct hook_run run = {.hook = &list->items[i], .dir = dir, .state_json = state_json, .pid = pid};
+        struct hook_run run = {
+            .hook = &list->items[i], .dir = dir, .state_json = state_json, .pid = x->pid, .env = exec->u.exec.envp};
 
         run.output_fd = memfd_create("hook", MFD_CLOEXEC);
         result = run_hook(&run);
+        x->hook = (int32_t)i;
+        x->hook_status = run.status;
         if (run.output_fd >= 0)
             close(run.output_fd);
     }
@@ -154,21 +163,43 @@ add_output(int fd, struct sc_buf *out)
         sc_buf_addf(out, ": %.*s", (int)len, text);
 }
 
+static void
+add_signal(int signum, struct sc_buf *out)
+{
+    const char *name = strsignal(signum);
+
+    sc_buf_addf(out, "signal %d: %c%s", signum, tolower((unsigned char)name[0]), name + 1);
+}
+
+/* Engines and scripts look for the words and the number that runc has for it. */
 static int
-explain_hook(const struct hook_run *run, const char *name, int result, struct sc_err *err)
+explain_hook(const struct hook_run *run, const char *name, size_t index, int result, struct sc_err *err)
 {
     sc_cleanup_buf how = SC_BUF_INIT;
 
     if (result == -ETIMEDOUT)
         sc_buf_addf(&how, "did not end within %lld s", (long long)run->hook->timeout.value);
     else if (result != -ECANCELED)
-        return sc_err_errno(err, -result, "%s hook \"%s\"", name, run->hook->path);
+        return sc_err_errno(err, -result, "error running %s hook #%zu: \"%s\"", name, index, run->hook->path);
     else if (WIFSIGNALED(run->status))
-        sc_buf_addf(&how, "killed by signal %d", WTERMSIG(run->status));
+        add_signal(WTERMSIG(run->status), &how);
     else
         sc_buf_addf(&how, "exit status %d", WEXITSTATUS(run->status));
     add_output(run->output_fd, &how);
-    return sc_err_set(err, SC_ERR_KERNEL, "%s hook \"%s\" failed: %s", name, run->hook->path, sc_buf_str(&how));
+    return sc_err_set(err, SC_ERR_KERNEL, "error running %s hook #%zu: \"%s\": %s", name, index, run->hook->path,
+                      sc_buf_str(&how));
+}
+
+int
+sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg,
+               struct sc_err *err)
+{
+    struct hook_run run = {.output_fd = -1, .status = msg->hook_status};
+
+    if (msg->hook < 0 || (size_t)msg->hook >= list->count)
+        return sc_err_errno(err, msg->errnum, "run %s hooks", name);
+    run.hook = &list->items[msg->hook];
+    return explain_hook(&run, name, (size_t)msg->hook, -msg->errnum, err);
 }
 
 int
@@ -177,11 +208,12 @@ sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *
 {
     for (size_t i = 0; i < list->count; i++) {
         sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC);
-        struct hook_run run = {.hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output};
+        struct hook_run run = {
+            .hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output, .env = environ};
         int result = run_hook(&run);
 
         if (result < 0)
-            return explain_hook(&run, name, result, err);
+            return explain_hook(&run, name, i, result, err);
     }
     return 0;
 }

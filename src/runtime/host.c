@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statfs.h>
@@ -33,6 +34,15 @@ possible_cpus(void)
         }
     }
     return last + 1;
+}
+
+static bool
+has_narrow_affinity(unsigned cpu_count)
+{
+    cpu_set_t set;
+
+    /* fails with EINVAL where there are more CPUs than fit: then all is left as it is */
+    return sched_getaffinity(0, sizeof(set), &set) == 0 && (unsigned)CPU_COUNT(&set) < cpu_count;
 }
 
 /* pivot_root(2) fails with EINVAL when the root is the initial ramfs, which is mounted on nothing: its mount is its own
@@ -113,6 +123,7 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->caps = sc_caps_all();
     out->cpu_count = possible_cpus();
     out->memory_total = sysinfo(&memory) == 0 ? (uint64_t)memory.totalram * memory.mem_unit : 0;
+    out->has_narrow_affinity = has_narrow_affinity(out->cpu_count);
     out->is_in_user_namespace = is_in_user_namespace();
     out->root_is_ramfs = root_is_initial_ramfs();
     /* overlay on idmapped layers: 5.19 */

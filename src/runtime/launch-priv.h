@@ -9,7 +9,7 @@
  *                                                              gate, after the answer: end of file instead ends it
  *   LISTENER  child       number of its descriptor one byte    the seccomp filter is loaded: the agent must get this
  *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
- *   FAILED    child       step, op, errno          -           the child waits to be looked at, then to be killed
+ *   FAILED    child       step, op, errno, hook    -           the child waits to be looked at, then to be killed
  *
  * End of file before EXECING or CREATED: the child died (SC_ERR_PEER_DIED). After CREATED the same EXECING and FAILED
  * travel over the connection that start opened at the gate.
@@ -30,6 +30,7 @@ enum sc_child_msg_type {
 };
 struct sc_child_msg {
     int32_t type, step, op, errnum; /* op: of the step, for start, which does not have the plan */
+    int32_t hook, hook_status;      /* of a step that runs hooks: which one failed, and how it ended (waitpid(2)) */
 };
 
 /* What the executors of steps share. In the child it is a private copy. */
@@ -47,6 +48,7 @@ struct sc_executor {
     bool is_plain[SC_SLOTS_MAX]; /* a bind source that is not a detached mount: mount-classic.c */
     bool is_root_attached;       /* an old kernel mounted the overlay in place */
     int64_t *times;              /* shared with the child: nanoseconds of each child step; NULL without explain */
+    int32_t hook, hook_status;   /* child: of the last hook that ran */
     pid_t pid;                   /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
     bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
     pid_t holder;                /* launcher: the process with which the systemd unit began; 0: none */
@@ -67,8 +69,11 @@ int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: ride
 /* value in decimal, at the end of text; snprintf(3) may allocate */
 const char *sc_child_number(int64_t value, char text[SC_NUM_MAX]);
 /* [child] Hooks in order; the first that fails ends it. 0, -errno, or -ECANCELED when the hook itself said no. dir:
- * where they start, or NULL. pid: added to the state, or 0. */
-int sc_child_hooks(const struct sc_oci_hook_list *list, const char *dir, const char *state_json, pid_t pid);
+ * where they start, or NULL. The executor's pid is added to the state. */
+int sc_child_hooks(struct sc_executor *x, const struct sc_oci_hook_list *list, const char *dir, const char *state_json);
+/* FAILED of such a step in words: "error running startContainer hook #1: "/bin/false": exit status 1". */
+int sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg,
+                   struct sc_err *err);
 /* fd or -errno. *is_plain: this kernel has no detached mounts, and the fd only pins the source. */
 int sc_tree_open_step(const struct sc_step *step, const int *slots, bool *is_plain);
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);

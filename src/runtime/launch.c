@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,18 @@ explain_program(const struct sc_executor *x, int errnum, struct sc_err *err)
     return -1;
 }
 
+/* What the errno alone does not tell. */
+static void
+explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
+{
+    if (step->op == SC_OP_MOUNT && (errnum == ELOOP || errnum == ENOTDIR) &&
+        (strcmp(step->u.mount.type, "proc") == 0 || strcmp(step->u.mount.type, "sysfs") == 0))
+        (void)sc_err_remedy(err, "%s must be mounted on ordinary directory, no link of the image", step->u.mount.type);
+    if (step->op == SC_OP_SCHEDULER && errnum == EPERM && step->u.scheduler->policy == SCHED_DEADLINE)
+        (void)sc_err_remedy(err, "process scheduler can't be used together with AllowedCPUs: a process with "
+                                 "SCHED_DEADLINE must be free to run on every CPU (sched_setattr(2))");
+}
+
 static int
 child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct sc_err *err)
 {
@@ -115,7 +128,11 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
     enum sc_op op = x->plan->child.items[msg->step].op;
     if (op == SC_OP_FIND_PROGRAM || op == SC_OP_EXEC)
         return explain_program(x, msg->errnum, err);
+    if (op == SC_OP_HOOKS_CONTAINER || op == SC_OP_HOOKS_START)
+        return sc_hook_failed(x->plan->child.items[msg->step].u.hooks.lists[0],
+                              x->plan->child.items[msg->step].u.hooks.names[0], msg, err);
     (void)sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
+    explain_step(&x->plan->child.items[msg->step], msg->errnum, err);
     if (op == SC_OP_CWD)
         err->exit_code = 126; /* as Docker: the command is there but cannot be run so */
     if (x->how->step_failed != NULL)
@@ -382,6 +399,8 @@ sc_gate_open(int state_dir_fd, const struct sc_oci_spec *spec, const struct sc_s
             x.plan = &plan;
             if (msg.op == SC_OP_EXEC)
                 return explain_program(&x, msg.errnum, err);
+            if (msg.op == SC_OP_HOOKS_START)
+                return sc_hook_failed(&spec->hooks.start_container, "startContainer", &msg, err);
             return sc_err_errno(err, msg.errnum, "start the container: %s",
                                 msg.op >= 0 && msg.op < SC_OP_COUNT ? sc_op_name((enum sc_op)msg.op)
                                                                     : "its first process");

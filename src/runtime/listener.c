@@ -21,7 +21,7 @@ connect_agent(const char *path, struct sc_err *err)
         return sc_err_set(err, SC_ERR_INVALID, "linux.seccomp.listenerPath: \"%s\" is too long for a socket", path);
     memcpy(address.sun_path, path, strlen(path) + 1);
     if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return sc_err_errno(err, errno, "connect to the seccomp agent at \"%s\"", path);
+        return sc_err_errno(err, errno, "failed to connect with seccomp agent at \"%s\"", path);
     return sc_steal_fd(&sock);
 }
 

@@ -376,7 +376,8 @@ kill_all(const struct sc_state *state, int signum, struct sc_err *err)
 int
 sc_runtime_kill(const struct sc_state *state, int signum, bool all, struct sc_err *err)
 {
-    if (all)
+    /* Without a pid namespace of its own the end of its first process ends no other. */
+    if (all || (signum == SIGKILL && !state->has_own_pid_ns && state->cgroup_dirs.count > 0))
         return kill_all(state, signum, err);
 
     sc_cleanup_fd pidfd = sc_pidfd_open(state->pid, state->start_time, err);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +20,7 @@
 #include "runtime/launch-priv.h"
 
 #define IOPRIO_CLASS_SHIFT 13
+#define PASSWD_MAX         (4 << 20)
 
 static int
 check(long result)
@@ -61,15 +63,14 @@ static int
 step_become_root(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
-    (void)step;
     /* the container's processes share this user namespace: until execve none may look at our descriptors */
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     /* EPERM: setgroups was given up with the map */
     if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
         return -errno;
-    if (syscall(SYS_setresgid, 0, 0, 0) < 0)
+    if (syscall(SYS_setresgid, step->u.ids.gid, step->u.ids.gid, step->u.ids.gid) < 0)
         return -errno;
-    return check(syscall(SYS_setresuid, 0, 0, 0));
+    return check(syscall(SYS_setresuid, step->u.ids.uid, step->u.ids.uid, step->u.ids.uid));
 }
 
 static int
@@ -146,8 +147,8 @@ step_hooks(struct sc_executor *x, const struct sc_step *step)
         /* the bundle is not to be seen from inside any more when startContainer hooks run */
         bool is_start = step->op == SC_OP_HOOKS_START;
         int result = step->u.hooks.lists[i] != NULL
-                         ? sc_child_hooks(step->u.hooks.lists[i], is_start ? NULL : x->how->hook_dir,
-                                          is_start ? x->how->created_json : x->how->state_json, x->pid)
+                         ? sc_child_hooks(x, step->u.hooks.lists[i], is_start ? NULL : x->how->hook_dir,
+                                          is_start ? x->how->created_json : x->how->state_json)
                          : 0;
 
         if (result < 0)
@@ -357,6 +358,29 @@ step_find_program(struct sc_executor *x, const struct sc_step *step)
     return result;
 }
 
+/* What cannot be read says nothing: HOME is "/" then, as it was made. */
+static int
+step_home(struct sc_executor *x, const struct sc_step *step)
+{
+    /* lint: in the container's own root, after the change of root */
+    int root = x->plan->is_exec ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : x->slots[SC_SLOT_ROOT];
+    int fd = root < 0 ? -errno : sc_path_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK, 0);
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= PASSWD_MAX) {
+        char *text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        ssize_t len = text != MAP_FAILED ? read(fd, text, (size_t)st.st_size) : -1;
+
+        if (len > 0)
+            (void)sc_user_home(text, (size_t)len, step->u.home.uid, step->u.home.entry + strlen("HOME="), SC_HOME_MAX);
+        if (text != MAP_FAILED)
+            munmap(text, (size_t)st.st_size);
+    }
+    if (fd >= 0)
+        close(fd);
+    return 0;
+}
+
 static int
 step_wait_start(struct sc_executor *x, const struct sc_step *step)
 {
@@ -528,6 +552,7 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_LABEL] = step_label,
         [SC_OP_CWD] = step_cwd,
         [SC_OP_FIND_PROGRAM] = step_find_program,
+        [SC_OP_HOME] = step_home,
         [SC_OP_WAIT_START] = step_wait_start,
         [SC_OP_CLOSE_FDS] = step_close_fds,
         [SC_OP_SET_IDS] = step_set_ids,

@@ -69,7 +69,7 @@ all_logged()
     hooked "$(hook createRuntime "echo 1 >>$log")" "$(hook createRuntime "echo 2 >>$log; exit 3")" "$(hook createRuntime "echo 3 >>$log")"
     oci run --bundle "$b" several
     expect 255
-    expect_stderr 'createRuntime hook "/bin/sh" failed: exit status 3'
+    expect_stderr 'error running createRuntime hook #1: "/bin/sh": exit status 3'
     is "$(cat "$log")" $'1\n2'
 }
 
@@ -161,14 +161,14 @@ all_logged()
     make_bundle "$b" ".hooks.createRuntime = [{path: \"/bin/sleep\", args: [\"sleep\", \"1000\"], timeout: 1}] | .hooks.poststop = [{path: \"/usr/bin/touch\", args: [\"touch\", \"$log\"]}]"
     oci_leaves create --bundle "$b" late
     expect 1
-    expect_stderr 'createRuntime hook "/bin/sleep" failed: did not end within 1 s'
+    expect_stderr 'error running createRuntime hook #0: "/bin/sleep": did not end within 1 s'
     [ -e "$log" ]
     oci state late
     expect 1
     make_bundle "$b" '.hooks.createContainer = [{path: "/bin/sleep", args: ["sleep", "1000"], timeout: 1}]'
     oci run --bundle "$b" late
     expect 255
-    expect_stderr "timed out"
+    expect_stderr 'did not end within 1 s'
     make_bundle "$b" '.hooks.poststart = [{path: "/bin/true", timeout: 0}]'
     oci run --bundle "$b" late
     expect_error 255 "hooks.poststart[0].timeout: must be more than 0"
@@ -177,7 +177,7 @@ all_logged()
 @test "hooks: what a failed one wrote is in the error, and nothing of it in the container's output" {
     hooked "$(hook createRuntime "echo to standard output; echo reason >&2; exit 1")"
     oci run --bundle "$b" says
-    expect_error 255 'failed: exit status 1: to standard output reason'
+    expect_error 255 'exit status 1: to standard output reason'
     is "$output" ""
     hooked "$(hook createRuntime "echo noise")" "$(hook createContainer "echo noise")"
     jq '.process.args = ["echo", "own"]' "$b/config.json" >"$b/new" && mv "$b/new" "$b/config.json"
@@ -218,14 +218,14 @@ all_logged()
 @test "hooks: a poststart hook that fails stops and destroys the container" {
     hooked "$(hook poststart "exit 7")" "$(hook poststop "echo stopped >>$log")"
     oci_leaves run -d --bundle "$b" fails
-    expect_error 255 'poststart hook "/bin/sh" failed: exit status 7'
+    expect_error 255 'error running poststart hook #0: "/bin/sh": exit status 7'
     is "$(cat "$log")" stopped
     oci_leaves create --bundle "$b" fails
     expect 0
     local pid
     pid=$("$SC_OCI" --root "$root" state fails | jq .pid)
     oci start fails
-    expect_error 1 'poststart hook "/bin/sh" failed: exit status 7'
+    expect_error 1 'error running poststart hook #0: "/bin/sh": exit status 7'
     has_ended "$pid"
     oci state fails
     expect_error 1 "container does not exist"
@@ -238,7 +238,7 @@ all_logged()
     expect 0
     is "$(cat "$log")" second
     is "$(jq -r .level "$BATS_TEST_TMPDIR/out.log")" warning
-    matches "$(jq -r .msg "$BATS_TEST_TMPDIR/out.log")" 'poststop hook "/bin/sh" failed: exit status 4'
+    matches "$(jq -r .msg "$BATS_TEST_TMPDIR/out.log")" 'error running poststop hook #0: "/bin/sh": exit status 4'
     oci state warns
     expect 1
 }

@@ -100,7 +100,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
 
 @test "seccomp: without an agent nothing is started" {
     in_bundle "\"$BATS_TEST_TMPDIR/nobody\" as \$sock | $notify" 'echo ran'
-    expect_error 255 "connect to the seccomp agent at \"$BATS_TEST_TMPDIR/nobody\": no such file or directory"
+    expect_error 255 "failed to connect with seccomp agent at \"$BATS_TEST_TMPDIR/nobody\": no such file or directory"
     is "$output" ""
     in_bundle '.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", syscalls: [{names: ["mkdir"], action: "SCMP_ACT_NOTIFY"}]}' true
     expect_error 255 "linux.seccomp.listenerPath: is required for SCMP_ACT_NOTIFY"

@@ -40,7 +40,8 @@ add_groups(struct sc_oci_cli *cli, struct sc_oci_user *user, struct sc_err *err)
     return 0;
 }
 
-/* runc adds them to every set but the inheritable one, and passes over a name that it does not know, with a warning. */
+/* As runc: to the ambient set only where the config made it inheritable, as the kernel demands. A name that is not
+ * known is passed over with a warning. */
 static int
 add_caps(const struct sc_oci_cli *cli, struct sc_oci_capabilities *caps)
 {
@@ -58,8 +59,7 @@ add_caps(const struct sc_oci_cli *cli, struct sc_oci_capabilities *caps)
         caps->bounding |= SC_CAP_BIT(cap);
         caps->effective |= SC_CAP_BIT(cap);
         caps->permitted |= SC_CAP_BIT(cap);
-        caps->ambient |= SC_CAP_BIT(cap);
-        caps->inheritable |= SC_CAP_BIT(cap); /* the kernel lets nothing be ambient without it */
+        caps->ambient |= caps->inheritable & SC_CAP_BIT(cap);
     }
     return 0;
 }
@@ -138,7 +138,8 @@ enter_cgroup(struct sc_oci_cli *cli, const struct sc_state *state, const char *t
 
     for (const char *at = path; *at != '\0'; at += strcspn(at, "/"), at += *at == '/')
         if (strcspn(at, "/") == 2 && strncmp(at, "..", 2) == 0)
-            return sc_err_set(err, SC_ERR_INVALID, "--cgroup \"%s\": \"..\" would leave the container's cgroup", text);
+            return sc_err_set(err, SC_ERR_INVALID,
+                              "bad sub cgroup path \"%s\": \"..\" would leave the container's cgroup", text);
     for (size_t i = 0; i < state->cgroup_dirs.count; i++) {
         bool is_meant = colon == NULL;
 
@@ -157,8 +158,8 @@ enter_cgroup(struct sc_oci_cli *cli, const struct sc_state *state, const char *t
         dirs->items[i] = dir;
     }
     return found ? 0
-                 : sc_err_set(err, SC_ERR_INVALID, "--cgroup \"%s\": the container has no cgroup of that controller",
-                              text);
+                 : sc_err_set(err, SC_ERR_INVALID,
+                              "--cgroup \"%s\": unknown controller: the container has no cgroup of it", text);
 }
 
 static int
@@ -221,6 +222,7 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
                               .start_time = state.start_time,
                               .cgroup_dirs = &cgroup_dirs,
                               .seccomp = &spec.linux_.seccomp,
+                              .linux_ = &spec.linux_,
                               .preserve_fds = cli->preserve_fds,
                               .no_new_keyring = cli->no_new_keyring};
     if (sc_runtime_ns_flags(state.pid, &ask.ns_flags, err) < 0)

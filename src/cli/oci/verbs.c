@@ -117,6 +117,17 @@ sc_oci_verb_state(struct sc_oci_cli *cli, struct sc_err *err)
     return 0;
 }
 
+/* Without a pid namespace of its own, processes of the container may outlive the first. */
+static bool
+has_others(struct sc_oci_cli *cli, const struct sc_state *state)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_pid_list pids = {0};
+
+    return !state->has_own_pid_ns && state->cgroup_dirs.count > 0 &&
+           sc_runtime_pids(state, &cli->arena, &pids, &ignored) == 0 && pids.count > 0;
+}
+
 int
 sc_oci_verb_kill(struct sc_oci_cli *cli, struct sc_err *err)
 {
@@ -132,7 +143,7 @@ sc_oci_verb_kill(struct sc_oci_cli *cli, struct sc_err *err)
     else if (cli->args.count > 1 && sc_signal_parse(cli->args.items[1], &signum, err) < 0)
         return sc_err_wrap(err, "unknown signal");
     enum sc_status status = sc_state_status(&state);
-    if (status == SC_STATUS_STOPPED && !cli->is_all)
+    if (status == SC_STATUS_STOPPED && !cli->is_all && !(signum == SIGKILL && has_others(cli, &state)))
         return sc_err_set(err, SC_ERR_BUSY, "container not running");
     return sc_runtime_kill(&state, signum, cli->is_all, err);
 }

@@ -353,13 +353,15 @@ check_unused(const char *dir, int fd, struct sc_err *err)
     if (sc_cgroup_collect(fd, true, &arena, &pids, err) < 0)
         return sc_err_wrap(err, "look into cgroup \"%s\"", dir);
     if (pids.count > 0) {
-        sc_err_set(err, SC_ERR_BUSY, "create cgroup \"%s\": it exists and holds %zu processes, the first is %" PRIdMAX,
-                   dir, pids.count, (intmax_t)pids.items[0]);
+        sc_err_set(
+            err, SC_ERR_BUSY,
+            "create cgroup \"%s\": container's cgroup is not empty: it holds %zu processes, the first is %" PRIdMAX,
+            dir, pids.count, (intmax_t)pids.items[0]);
         return sc_err_remedy(err, "give the container another cgroup path, or end those processes");
     }
     if ((sc_cgroup_read_small(fd, "freezer.state", state, sizeof(state)) > 0 && strcmp(state, "THAWED") != 0) ||
         (sc_cgroup_read_small(fd, "cgroup.freeze", state, sizeof(state)) > 0 && strcmp(state, "0") != 0)) {
-        sc_err_set(err, SC_ERR_BUSY, "create cgroup \"%s\": it exists and is frozen", dir);
+        sc_err_set(err, SC_ERR_BUSY, "create cgroup \"%s\": container's cgroup unexpectedly frozen", dir);
         return sc_err_remedy(err, "thaw it, or remove it: rmdir %s", dir);
     }
     return 0;

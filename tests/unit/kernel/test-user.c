@@ -293,10 +293,34 @@ test_torture(void **state)
     assert_true(torture_run("find subordinate ids", job_subid, name) > 0);
 }
 
+static void
+test_home(void **state)
+{
+    char home[16], small[6];
+    static const char odd[] = "a:x:1:1::relative:/bin/sh\nb:x:2:2:::/bin/sh\nc:x:3:3::/nul\0x:/bin/sh\n";
+
+    (void)state;
+    assert_true(sc_user_home(passwd, strlen(passwd), 0, home, sizeof(home)));
+    assert_string_equal(home, "/root");
+    assert_true(sc_user_home(passwd, strlen(passwd), 1000, home, sizeof(home)));
+    assert_string_equal(home, "/home/alice");
+    assert_true(sc_user_home(passwd, strlen(passwd), 1006, home, sizeof(home)));
+    assert_string_equal(home, "/last");
+    assert_false(sc_user_home(passwd, strlen(passwd), 3000, home, sizeof(home)));
+    assert_false(sc_user_home(passwd, strlen(passwd), 7, home, sizeof(home)));
+    assert_false(sc_user_home("", 0, 0, home, sizeof(home)));
+    /* what does not fit, is not absolute, or holds a NUL is none */
+    assert_true(sc_user_home(passwd, strlen(passwd), 0, small, sizeof(small)));
+    assert_false(sc_user_home(passwd, strlen(passwd), 1, small, sizeof(small)));
+    for (uint32_t uid = 1; uid <= 3; uid++)
+        assert_false(sc_user_home(odd, sizeof(odd) - 1, uid, home, sizeof(home)));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_home),
         cmocka_unit_test_setup_teardown(test_resolve, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_extra_groups, setup, teardown),

@@ -260,7 +260,7 @@ static const struct row {
     {SECCOMP("\"syscalls\":[{\"names\":[\"mknod\"],\"action\":\"SCMP_ACT_NOTIFY\"}]"),
      "linux.seccomp.listenerPath: is required for SCMP_ACT_NOTIFY"},
     {SECCOMP("\"listenerPath\":\"/l\",\"syscalls\":[{\"names\":[\"write\"],\"action\":\"SCMP_ACT_NOTIFY\"}]"),
-     "linux.seccomp.syscalls[0]: SCMP_ACT_NOTIFY cannot be used for write or sendmsg"},
+     "linux.seccomp.syscalls[0]: SCMP_ACT_NOTIFY cannot be used for the write syscall"},
     {SECCOMP("\"listenerPath\":\"/l\",\"syscalls\":[{\"names\":[\"mknod\"],\"action\":\"SCMP_ACT_NOTIFY\"}]"), NULL},
     {SECCOMP("\"syscalls\":[{\"names\":[],\"action\":\"SCMP_ACT_LOG\"}]"),
      "linux.seccomp.syscalls[0].names: must not be empty"},

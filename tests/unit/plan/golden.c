@@ -97,6 +97,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             ask.overlay.workdir = sc_arena_strdup(arena, "/c/work");
         } else if (strcmp(word, "volatile") == 0)
             ask.overlay.is_volatile = true;
+        else if (strcmp(word, "narrow") == 0)
+            host.has_narrow_affinity = true;
         else if (strcmp(word, "systemd") == 0)
             ask.systemd = &systemd;
         else if (strcmp(word, "systemd-user") == 0) {

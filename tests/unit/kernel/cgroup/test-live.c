@@ -154,8 +154,10 @@ test_create(void **state)
         /* it holds a process */
         assert_fails(sc_cgroup_create(&host, (int)i, own_path(&arena, "/parent/leaf"), NULL, false, &was_created, &err),
                      SC_ERR_BUSY,
-                     sc_arena_printf(&arena, "create cgroup \"%s\": it exists and holds 1 processes, the first is %d",
-                                     own_dir(&arena, i, "/parent/leaf"), (int)pid));
+                     sc_arena_printf(
+                         &arena,
+                         "create cgroup \"%s\": container's cgroup is not empty: it holds 1 processes, the first is %d",
+                         own_dir(&arena, i, "/parent/leaf"), (int)pid));
         assert_ok(
             again = sc_cgroup_create(&host, (int)i, own_path(&arena, "/parent/leaf"), NULL, true, &was_created, &err));
         assert_false(was_created);
@@ -529,10 +531,11 @@ test_freeze(void **state)
         seen = *counter;
         usleep(20000); /* two hundred of its rounds */
         assert_int_equal(*counter, seen);
-        assert_fails(sc_cgroup_create(&host, (int)i, own_path(&arena, ""), NULL, false, &was_created, &err),
-                     SC_ERR_BUSY,
-                     sc_arena_printf(&arena, "create cgroup \"%s\": it exists and holds 1 processes, the first is %d",
-                                     own_dir(&arena, i, ""), (int)pid));
+        assert_fails(
+            sc_cgroup_create(&host, (int)i, own_path(&arena, ""), NULL, false, &was_created, &err), SC_ERR_BUSY,
+            sc_arena_printf(
+                &arena, "create cgroup \"%s\": container's cgroup is not empty: it holds 1 processes, the first is %d",
+                own_dir(&arena, i, ""), (int)pid));
         assert_ok(sc_cgroup_freeze(own_dir(&arena, i, ""), is_v2, false, &err));
         while (*counter == seen)
             usleep(100);
@@ -544,7 +547,8 @@ test_freeze(void **state)
         assert_ok(sc_cgroup_freeze(own_dir(&arena, i, ""), is_v2, true, &err));
         assert_fails(sc_cgroup_create(&host, (int)i, own_path(&arena, ""), NULL, false, &was_created, &err),
                      SC_ERR_BUSY,
-                     sc_arena_printf(&arena, "create cgroup \"%s\": it exists and is frozen", own_dir(&arena, i, "")));
+                     sc_arena_printf(&arena, "create cgroup \"%s\": container's cgroup unexpectedly frozen",
+                                     own_dir(&arena, i, "")));
         remove_own(i);
         assert_int_equal(munmap((void *)counter, 4096), 0);
     }
