@@ -1,4 +1,5 @@
 /* --explain and --dry-run. */
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -21,18 +22,40 @@ sc_explain_trace(const struct sc_plan *plan, enum sc_phase phase, size_t index, 
         (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
 }
 
+/* Volumes, and the /dev/shm of --ipc shareable: sc makes them, a start finds them. */
+static void
+print_own_source(const struct sc_engine *engine, const char *source, struct sc_buf *out)
+{
+    size_t data = strlen(engine->data_path), run = strlen(engine->run_path);
+
+    if (!source)
+        return;
+    if (strncmp(source, engine->data_path, data) == 0 && sc_str_starts(source + data, "/volume/"))
+        sc_buf_adds(out, "mkdir -p ");
+    else if (strncmp(source, engine->run_path, run) == 0 && sc_str_ends(source, "/shm"))
+        sc_buf_adds(out, "run=");
+    else
+        return;
+    sc_buf_add_shell(out, source);
+    sc_buf_adds(out, sc_str_ends(source, "/shm") ? "\nmkdir -p -m 1777 \"$run\"\n" : "\n");
+}
+
 /* A start finds the container's directory made and the files in it written (engine/files.c): a script that is to do the
  * same by hand makes them first, and removes them when its inner part, the plan, has ended. */
 static void
-print_script(const char *dir, const char *hostname, const char *plan, struct sc_buf *out)
+print_script(const struct sc_engine *engine, const char *dir, const struct sc_oci_spec *spec, const char *plan,
+             struct sc_buf *out)
 {
     sc_buf_adds(out, "#!/bin/sh\n# What sc keeps on disk for the container.\ndir=");
     sc_buf_add_shell(out, dir);
-    sc_buf_adds(out, "\numask 022\nmkdir -p \"$dir\"\ntrap 'rm -rf \"$dir\"' EXIT\n"
+    sc_buf_adds(out, "\numask 022\nmkdir -p \"$dir\"\nrun=\ntrap 'rm -rf \"$dir\" ${run:+\"${run%/*}\"}' EXIT\n"
                      "cat /etc/resolv.conf >\"$dir/resolv.conf\" 2>/dev/null\necho ");
-    sc_buf_add_shell(out, hostname ? hostname : "localhost");
+    sc_buf_add_shell(out, spec->hostname ? spec->hostname : "localhost");
     sc_buf_adds(out, " >\"$dir/hostname\"\n"
-                     "printf '127.0.0.1\\tlocalhost\\n::1\\tlocalhost\\n' >\"$dir/hosts\"\n(\n");
+                     "printf '127.0.0.1\\tlocalhost\\n::1\\tlocalhost\\n' >\"$dir/hosts\"\n");
+    for (size_t i = 0; i < spec->mount_count; i++)
+        print_own_source(engine, spec->mounts[i].source, out);
+    sc_buf_adds(out, "(\n");
     sc_buf_adds(out, plan);
     sc_buf_adds(out, "\n)\n");
 }
@@ -60,7 +83,7 @@ sc_run_print_plan(struct sc_cli *cli, const struct sc_run_options *options, stru
 
         if (!dir)
             return sc_err_nomem(err);
-        print_script(dir, plan->spec->hostname, sc_buf_str(&text), &script);
+        print_script(&cli->engine, dir, plan->spec, sc_buf_str(&text), &script);
         if (sc_buf_check(&script, err) < 0)
             return -1;
         (void)fwrite(sc_buf_str(&script), 1, script.len, stdout);

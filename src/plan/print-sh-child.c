@@ -116,6 +116,11 @@ sh_mount(const struct sc_step *s, struct sc_buf *out)
 static void
 sh_node(const struct sc_step *s, struct sc_buf *out)
 {
+    if (strchr(s->u.node.path + strlen("/dev/"), '/') != NULL) {
+        sc_buf_adds(out, "mkdir -p \"$(dirname ");
+        sh_target(out, s->u.node.path);
+        sc_buf_adds(out, ")\"\n");
+    }
     sc_buf_adds(out, "[ -e ");
     sh_target(out, s->u.node.path);
     sc_buf_addf(out, " ] || mknod -m %04o ", s->u.node.mode);

@@ -130,24 +130,28 @@ sh_exec(const struct sc_plan *plan, struct sc_buf *out)
     const struct sc_step *bounding = find_step(plan, SC_OP_CAPS_BOUNDING), *ids = find_step(plan, SC_OP_SET_IDS);
     const struct sc_step *caps = find_step(plan, SC_OP_CAPS), *cwd = find_step(plan, SC_OP_CWD),
                          *run = find_step(plan, SC_OP_EXEC);
+    const uint64_t chroot_caps = SC_CAP_BIT(18), ids_caps = SC_CAP_BIT(6) | SC_CAP_BIT(7); /* SETGID, SETUID */
+    bool is_root = ids->u.ids.uid == 0;
 
     sc_buf_adds(out, find_step(plan, SC_OP_SECCOMP) != NULL
                          ? "# sc loads its seccomp filter here; there is no command for that\n"
                          : "");
     sc_buf_adds(out, "exec setpriv");
-    /* chroot(1) below still needs its capability; it stays within what the container may have or is dropped with the
-     * user */
-    sh_caps_list(bounding->u.caps.bounding | SC_CAP_BIT(18), "bounding-set", out);
+    /* chroot(1) below still needs its capability, and for another user those of its --userspec: the sets that count are
+     * dropped with the user, and root's bounding set is wider by CAP_SYS_CHROOT */
+    sh_caps_list(bounding->u.caps.bounding | chroot_caps | (is_root ? 0 : ids_caps), "bounding-set", out);
     sh_caps_list(caps->u.caps.inheritable, "inh-caps", out);
     if (find_step(plan, SC_OP_NO_NEW_PRIVS) != NULL)
         sc_buf_adds(out, " --no-new-privs");
-    sc_buf_addf(out, " chroot --userspec=%u:%u", ids->u.ids.uid, ids->u.ids.gid);
-    if (ids->u.ids.group_count > 0) {
-        sc_buf_adds(out, " --groups=");
-        for (size_t i = 0; i < ids->u.ids.group_count; i++)
-            sc_buf_addf(out, "%s%u", i > 0 ? "," : "", ids->u.ids.groups[i]);
-    }
-    sc_buf_adds(out, " . /bin/sh -c 'cd \"$0\" && exec \"$@\"' ");
+    if (is_root)
+        sc_buf_addf(out, " --regid=%u", ids->u.ids.gid);
+    else
+        sc_buf_addf(out, " chroot --userspec=%u:%u", ids->u.ids.uid, ids->u.ids.gid);
+    sc_buf_adds(out, is_root && ids->u.ids.group_count == 0 ? " --clear-groups" : " --groups=");
+    for (size_t i = 0; i < ids->u.ids.group_count; i++)
+        sc_buf_addf(out, "%s%u", i > 0 ? "," : "", ids->u.ids.groups[i]);
+    sc_buf_adds(out, is_root ? " chroot . /bin/sh" : " . /bin/sh");
+    sc_buf_adds(out, " -c 'cd \"$0\" && exec \"$@\"' ");
     sc_buf_add_shell(out, cwd->u.text.text);
     sc_buf_adds(out, " env -i");
     for (char *const *p = run->u.exec.envp; p != NULL && *p != NULL; p++) {
@@ -209,8 +213,8 @@ sh_unshare(const struct sc_plan *plan, struct sc_buf *out)
         uint64_t flag;
         const char *option;
     } options[] = {
-        {CLONE_NEWUSER, "--user"}, {CLONE_NEWPID, "--pid"}, {CLONE_NEWNET, "--net"},   {CLONE_NEWNS, "--mount"},
-        {CLONE_NEWIPC, "--ipc"},   {CLONE_NEWUTS, "--uts"}, {CLONE_NEWTIME, "--time"}, {CLONE_NEWCGROUP, "--cgroup"},
+        {CLONE_NEWPID, "--pid"}, {CLONE_NEWNET, "--net"},   {CLONE_NEWNS, "--mount"},      {CLONE_NEWIPC, "--ipc"},
+        {CLONE_NEWUTS, "--uts"}, {CLONE_NEWTIME, "--time"}, {CLONE_NEWCGROUP, "--cgroup"},
     };
     uint64_t flags = plan->clone.u.clone.flags;
 
@@ -224,8 +228,6 @@ sh_unshare(const struct sc_plan *plan, struct sc_buf *out)
     for (size_t i = 0; i < SC_ARRAY_LEN(options); i++)
         if ((flags & options[i].flag) != 0)
             sc_buf_addf(out, " %s", options[i].option);
-    if ((flags & CLONE_NEWUSER) != 0)
-        sc_buf_adds(out, " --map-root-user");
     const struct sc_step *offsets = find_step(plan, SC_OP_TIME_OFFSETS);
     if (offsets != NULL) {
         sc_buf_adds(out, " --time");
@@ -269,10 +271,10 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
             return sc_err_set(
                 err, SC_ERR_UNSUPPORTED,
                 "explain as sh: a container that joins another's namespaces cannot be written as a script");
-    if (has_link(plan) && (plan->clone.u.clone.flags & CLONE_NEWUSER) != 0)
-        return sc_err_set(
-            err, SC_ERR_UNSUPPORTED,
-            "explain as sh: a container on a network, in a user namespace of its own, cannot be written as a script");
+    /* there is no command that mounts an overlay of idmapped layers */
+    if ((plan->clone.u.clone.flags & CLONE_NEWUSER) != 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                          "explain as sh: a container in a user namespace of its own cannot be written as a script");
     if (plan->is_exec)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "explain as sh: only for run and create");
 

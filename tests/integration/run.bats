@@ -626,6 +626,43 @@ perl_inside()
     is "$output" ''
 }
 
+# What a monitor removes once the command has ended is gone too.
+no_directories()
+{
+    [ -z "$(find "$SC_DATA_ROOT/container" "$SC_RUN_ROOT/container" -mindepth 1)" ]
+}
+
+@test "explain=sh: users, capabilities, volumes, limits of processes and mounts are the same by hand" {
+    need_root
+    mkdir -m 777 "$BATS_TEST_TMPDIR/rw" "$BATS_TEST_TMPDIR/ro"
+    inside='hostname; cat /proc/sys/kernel/domainname /proc/sys/net/ipv4/ip_forward; pwd; id; grep -E "^(Cap(Inh|Prm|Eff|Amb)|NoNew)" /proc/self/status
+        ls -lR /dev | tr -s " " | cut -d" " -f1,3-6; ulimit -n; ulimit -c; umask; env | sort; cat /proc/self/oom_score_adj
+        for d in / /rw /ro /vol /t; do touch $d/x 2>&1; done; df -m /dev/shm /t 2>&1 | tr -s " " | cut -d" " -f2,6
+        cut -d" " -f2-4 /proc/self/mounts | grep -v cgroup | grep -v "^/ " | sort; exit 3'
+    while IFS= read -r flags; do
+        eval "words=($flags)"
+        sc_ok run --explain=sh --network none -h same "${words[@]}" base sh -c "$inside"
+        echo "$output" >"$BATS_TEST_TMPDIR/script"
+        # before sc itself runs it: the script makes what it needs
+        run --separate-stderr sh "$BATS_TEST_TMPDIR/script"
+        [ "$status" -eq 3 ] || show_last "by hand: $flags"
+        hands=$output
+        sc_fails 3 run --rm --network none -h same "${words[@]}" base sh -c "$inside"
+        is "$flags $hands" "$flags $output"
+    done <<END
+-u 1000:1000 --group-add 7 -w /rw -v $BATS_TEST_TMPDIR/rw:/rw -v $BATS_TEST_TMPDIR/ro:/ro:ro
+--cap-drop ALL -u 1000 --ulimit nofile=77:88 --ulimit core=0 -e A=b -e "Q=it's \"q\""
+--cap-drop SETGID --cap-drop SETUID --cap-add NET_ADMIN --security-opt no-new-privileges --oom-score-adj 500
+--read-only --tmpfs /t:size=1m,mode=700 --domainname dom --shm-size 1m --sysctl net.ipv4.ip_forward=1
+--privileged -v named:/vol -v /t
+--ipc shareable
+END
+    wait_until no_directories
+    run_sc run --explain=sh --network none --uidmap 0:100000:65536 base true
+    expect_error 125 "a user namespace of its own cannot be written as a script"
+    sc_ok volume rm named
+}
+
 @test "explain=sh: its limits are the kernel's" {
     need_root
     sc_ok run --explain=sh -m 64m --pids-limit 50 base sh -c 'cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null'
