@@ -74,7 +74,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect,
     sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect,
     sc_cmd_network_prune, sc_cmd_port;
-extern const struct sc_command sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
+extern const struct sc_command sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
     sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
     sc_cmd_cgroup_mount, sc_cmd_cgroup_umount, sc_cmd_cgroup_apply;

@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# sc doctor: what is there is found to work, what is taken away is found missing, with a way to mend it.
+load helpers
+
+@test "doctor: a host that runs containers is well, and nothing is left of the trials" {
+    sc_ok doctor
+    matches "$output" 'ok +overlay in the data root'
+    matches "$output" 'ok +seccomp filters'
+    matches "$output" 'ok +cgroup controller memory'
+    ! grep -q '^FAILED' <<<"$output"
+    is "$(ls -A "$SC_DATA_ROOT" | grep -c trial)" 0
+    sc_ok doctor --format '{{.Status}} {{.Need}} {{.Check}}'
+    matches "$output" 'ok needed mount namespaces'
+    sc_ok doctor -q
+    ! grep -q '^ok' <<<"$output"
+}
+
+# Runs sc doctor in a shell that first takes something away: CODE, the commands, what must then be said.
+without()
+{
+    local code=$1 commands=$2
+    run --separate-stderr unshare -m sh -ec "$commands; exec \"\$SC\" doctor -q"
+    last_command="$commands; sc doctor -q"
+    expect "$code"
+    shift 2
+    for text in "$@"; do
+        expect_output "$text"
+    done
+}
+
+@test "doctor: each facility that is taken away is named, with the fix" {
+    without 1 'export SC_DATA_ROOT=/proc/nothing' \
+        'FAILED   data root and run root' 'set SC_DATA_ROOT'
+    without 1 'umount -R /sys/fs/cgroup' 'FAILED   cgroups: none is mounted' 'fix: mount -t cgroup2'
+    without 0 'mount --bind /dev/null /usr/bin/newuidmap' 'missing  /usr/bin/newuidmap' 'fix: chmod u+s'
+    without 0 'mount --bind /dev/null /dev/fuse' 'missing  FUSE' 'fix: modprobe fuse'
+}
+
+@test "doctor: user namespaces at 0" {
+    run --separate-stderr unshare -r sh -ec 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$SC" doctor'
+    last_command="doctor without user namespaces"
+    expect_output 'missing  user namespaces: no --userns'
+    expect_output 'max_user_namespaces='
+    run --separate-stderr unshare -r sh -ec 'echo 0 >/proc/sys/user/max_net_namespaces; exec "$SC" doctor'
+    expect 1
+    expect_output 'FAILED   network namespaces'
+    expect_output '/proc/sys/user/max_net_namespaces'
+}
+
+@test "doctor: a data root on an overlay" {
+    mkdir -p "$BATS_TEST_TMPDIR"/{lower,upper,work}
+    SC_ROOT=$BATS_TEST_TMPDIR run --separate-stderr unshare -m sh -ec '
+        mount -t tmpfs none "$SC_ROOT/work"
+        mkdir "$SC_ROOT"/work/u "$SC_ROOT"/work/w "$SC_ROOT"/work/m
+        mount -t overlay -o "lowerdir=$SC_ROOT/lower,upperdir=$SC_ROOT/work/u,workdir=$SC_ROOT/work/w" none "$SC_ROOT/work/m"
+        SC_DATA_ROOT=$SC_ROOT/work/m exec "$SC" doctor -q'
+    last_command="doctor on an overlay"
+    expect 1
+    expect_output 'FAILED   overlay in the data root'
+    expect_output 'an overlay cannot lie on an overlay'
+}
