@@ -95,7 +95,12 @@ sc_mount_fs(int target_fd, const char *type, const char *source, unsigned long f
     char target[FD_PATH_MAX];
 
     fd_path(target_fd, target);
-    return mount(source, target, type, flags, data) == 0 ? 0 : -errno;
+    if (mount(source, target, type, flags, data) == 0)
+        return 0;
+    /* In a mount namespace that was joined, /proc may be of another pid namespace, where we are not. */
+    if (errno != ENOENT || access("/proc/self", F_OK) == 0 || fchdir(target_fd) < 0)
+        return -errno;
+    return mount(source, ".", type, flags, data) == 0 ? 0 : -errno;
 }
 
 int
@@ -186,7 +191,11 @@ sc_mount_propagation(int target_fd, unsigned long flags)
 
     if (target_fd >= 0)
         fd_path(target_fd, target);
-    return mount(NULL, target, NULL, flags, NULL) == 0 ? 0 : -errno;
+    if (mount(NULL, target, NULL, flags, NULL) == 0)
+        return 0;
+    if (errno != ENOENT || target_fd < 0 || access("/proc/self", F_OK) == 0 || fchdir(target_fd) < 0)
+        return -errno;
+    return mount(NULL, ".", NULL, flags, NULL) == 0 ? 0 : -errno;
 }
 
 /* ---- overlay ---------------------------------------------------------------------------------------- */

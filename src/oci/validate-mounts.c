@@ -12,10 +12,8 @@ check_mount_namespace(const struct sc_oci_spec *spec, struct sc_err *err)
 
     if (sc_oci_find_namespace(spec, SC_NS_MOUNT))
         return 0;
-    /* Done without one, each of these would change the host's own tree. */
-    if (spec->mount_count > 0)
-        key = "mounts";
-    else if (linux_->masked_paths.count > 0)
+    /* Done without one, each of these would be undone as easily. */
+    if (linux_->masked_paths.count > 0)
         key = "linux.maskedPaths";
     else if (linux_->readonly_paths.count > 0)
         key = "linux.readonlyPaths";

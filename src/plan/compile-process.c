@@ -372,6 +372,14 @@ compile_exec_joins(const struct sc_exec_ask *ask, bool is_unprivileged, struct s
         return sc_err_nomem(err);
     step->u.ns.pid = ask->pid;
     step->u.ns.start_time = ask->start_time;
+    /* A container in the launcher's own mount namespace is told from the host by its root alone. */
+    if ((ask->ns_flags & sc_ns_table[SC_NS_MOUNT].clone_flag) == 0) {
+        if ((step = sc_steps_add(arena, &out->before, SC_OP_ROOT_OPEN, SC_SLOT_ROOT,
+                                 "the container has no mount namespace of its own, but a root")) == NULL)
+            return sc_err_nomem(err);
+        step->u.ns.pid = ask->pid;
+        step->u.ns.start_time = ask->start_time;
+    }
     if (now != 0) {
         if ((step = sc_steps_add(arena, &out->before, SC_OP_NS_JOIN, slot,
                                  "takes effect for the child that is cloned next")) == NULL)
@@ -391,6 +399,9 @@ compile_exec_joins(const struct sc_exec_ask *ask, bool is_unprivileged, struct s
         return -1;
     if (sc_steps_add(arena, &out->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") ==
         NULL)
+        return sc_err_nomem(err);
+    if ((ask->ns_flags & sc_ns_table[SC_NS_MOUNT].clone_flag) == 0 &&
+        sc_steps_add(arena, &out->child, SC_OP_CHROOT, SC_SLOT_NONE, "where the container's own processes are") == NULL)
         return sc_err_nomem(err);
     return 0;
 }

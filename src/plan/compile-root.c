@@ -12,7 +12,11 @@
 struct sc_step *
 sc_compile_tree_step(struct sc_compiler *c, int slot, const char *why)
 {
-    return sc_steps_add(c->arena, c->is_unprivileged ? &c->plan->child : &c->plan->before, SC_OP_TREE_OPEN, slot, why);
+    const struct sc_oci_namespace *mount_ns = sc_oci_find_namespace(c->spec, SC_NS_MOUNT);
+    /* paths are those of the mount namespace that is joined, where only the child is */
+    bool is_childs = c->is_unprivileged || (mount_ns != NULL && !c->has_new[SC_NS_MOUNT]);
+
+    return sc_steps_add(c->arena, is_childs ? &c->plan->child : &c->plan->before, SC_OP_TREE_OPEN, slot, why);
 }
 
 static int
@@ -75,7 +79,8 @@ attach_path(const struct sc_compiler *c)
     bool has_hooks = hooks->prestart.count + hooks->create_runtime.count + hooks->create_container.count > 0;
     const char *path = c->spec->root.path;
 
-    if (!has_hooks || c->ask->overlay.lowerdirs.count > 0 || c->host->root_is_ramfs || c->ask->no_pivot)
+    if (c->has_new[SC_NS_MOUNT] &&
+        (!has_hooks || c->ask->overlay.lowerdirs.count > 0 || c->host->root_is_ramfs || c->ask->no_pivot))
         return NULL;
     return path[0] == '/' ? path : sc_arena_printf(c->arena, "%s/%s", c->ask->bundle, path);
 }
@@ -85,19 +90,21 @@ sc_compile_root(struct sc_compiler *c, struct sc_err *err)
 {
     bool has_overlay = c->ask->overlay.lowerdirs.count > 0;
     const char *path = attach_path(c);
+    bool is_shared = !c->has_new[SC_NS_MOUNT];
     struct sc_step *attach;
 
-    if (!c->has_new[SC_NS_MOUNT])
-        return sc_err_set(err, SC_ERR_UNSUPPORTED,
-                          "linux.namespaces: a container without a mount namespace of its own is not supported");
+    if (is_shared && has_overlay)
+        return sc_err_set(err, SC_ERR_INTERNAL, "layers need a mount namespace of the container's own");
     if ((has_overlay ? compile_overlay(c, err) : compile_plain_root(c, err)) < 0)
         return -1;
     attach = sc_steps_add(c->arena, &c->plan->child, SC_OP_ROOT_ATTACH, SC_SLOT_ROOT,
-                          path != NULL ? "where hooks look for it, in this mount namespace alone"
-                                       : "mounted over the old root, in this mount namespace alone");
+                          is_shared      ? "there is no mount namespace of its own: others see it, and all below it"
+                          : path != NULL ? "where hooks look for it, in this mount namespace alone"
+                                         : "mounted over the old root, in this mount namespace alone");
     if (attach == NULL)
         return sc_err_nomem(err);
     attach->u.text.text = path;
+    attach->u.text.value = is_shared ? "never over /" : NULL;
     return 0;
 }
 

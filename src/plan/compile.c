@@ -195,7 +195,10 @@ compile_pivot(struct sc_compiler *c, struct sc_err *err)
                           : "asked for: no pivot_root";
 
     if (!c->has_new[SC_NS_MOUNT])
-        return 0;
+        return sc_steps_add(c->arena, &c->plan->child, SC_OP_CHROOT, SC_SLOT_NONE,
+                            "pivot_root would change the root of others in this mount namespace") != NULL
+                   ? 0
+                   : sc_err_nomem(err);
     if (sc_steps_add(c->arena, &c->plan->child, can_pivot ? SC_OP_PIVOT : SC_OP_CHROOT, SC_SLOT_NONE, why) == NULL)
         return sc_err_nomem(err);
     if (propagation != NULL && propagation[0] != '\0') {

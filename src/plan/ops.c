@@ -98,6 +98,13 @@ print_pidfd_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf
 }
 
 static void
+print_root_open(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("open the root of process %d", (int)s->u.ns.pid);
+    sc_buf_addf(out, "open(\"/proc/%d/root\", O_PATH|O_DIRECTORY)", (int)s->u.ns.pid);
+}
+
+static void
 print_ns_join(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     if (what == SC_PRINT_TITLE && s->u.ns.path != NULL)
@@ -470,6 +477,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_CGROUP_OWNER] = {"cgroup-owner", print_cgroup_owner},
     [SC_OP_NS_OPEN] = {"ns-open", print_ns_open},
     [SC_OP_PIDFD_OPEN] = {"pidfd-open", print_pidfd_open},
+    [SC_OP_ROOT_OPEN] = {"root-open", print_root_open},
     [SC_OP_IDMAP_NS] = {"idmap-ns", print_idmap_ns},
     [SC_OP_TREE_OPEN] = {"tree-open", sc_print_tree_open},
     [SC_OP_NET_PUBLISH] = {"net-publish", print_packet},

@@ -100,6 +100,7 @@ enum sc_op {
     SC_OP_CGROUP_OWNER,
     SC_OP_NS_OPEN,
     SC_OP_PIDFD_OPEN,
+    SC_OP_ROOT_OPEN,
     SC_OP_IDMAP_NS,
     SC_OP_TREE_OPEN,
     SC_OP_NET_PUBLISH,
@@ -207,7 +208,7 @@ struct sc_step {
             uint64_t flags;
             pid_t pid;
             uint64_t start_time; /* PIDFD_OPEN: of the process that is meant */
-        } ns;                    /* NS_OPEN NS_JOIN PIDFD_OPEN UNSHARE */
+        } ns;                    /* NS_OPEN NS_JOIN PIDFD_OPEN ROOT_OPEN UNSHARE */
         struct {
             const char *uid_map, *gid_map;
             enum sc_idmap_how how;

@@ -150,6 +150,22 @@ step_pidfd_open(struct sc_executor *x, const struct sc_step *step, struct sc_err
 }
 
 static int
+step_root_open(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)step->u.ns.pid);
+    /* lint: the kernel's own link to the root of the container's first process */
+    x->slots[step->slot] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (x->slots[step->slot] < 0)
+        return sc_err_errno(err, errno, "open the container's root");
+    /* still its own: the pid cannot have come to mean another before this */
+    if (!sc_process_is_alive(step->u.ns.pid, step->u.ns.start_time))
+        return sc_err_set(err, SC_ERR_BUSY, "open the container's root: container not running");
+    return 0;
+}
+
+static int
 step_ns_join(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
     int result;
@@ -341,6 +357,7 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_CGROUP_OWNER] = step_cgroup_owner,
     [SC_OP_NS_OPEN] = step_ns_open,
     [SC_OP_PIDFD_OPEN] = step_pidfd_open,
+    [SC_OP_ROOT_OPEN] = step_root_open,
     [SC_OP_NS_JOIN] = step_ns_join,
     [SC_OP_IDMAP_NS] = step_idmap_ns,
     [SC_OP_TREE_OPEN] = step_tree_open,

@@ -103,15 +103,17 @@ step_root_attach(struct sc_executor *x, const struct sc_step *step)
 {
     int target = -1, result;
 
+    bool is_shared = step->u.text.value != NULL;
+
     if (x->is_root_attached)
         return 0;
-    if (x->is_plain[SC_SLOT_ROOT])
-        return sc_classic_root(x);
+    if (x->is_plain[SC_SLOT_ROOT]) /* over "/", which others would be under */
+        return is_shared ? -ENOSYS : sc_classic_root(x);
     if (step->u.text.text != NULL) {
         /* lint: the host's, as the caller's configuration names it */
         target = open(step->u.text.text, O_PATH | O_DIRECTORY | O_CLOEXEC);
         /* a mapped user may have no way there: then hooks have none either */
-        if (target < 0 && errno != EACCES)
+        if (target < 0 && (is_shared || errno != EACCES))
             return -errno;
     }
     result = sc_mount_move(root_of(x), target);

@@ -131,6 +131,19 @@ run_in()
     is "$status:$output" 0:default
 }
 
+@test "utilization clamps of the scheduler: as the kernel takes them, or refuses them" {
+    type -P uclampset || skip "no uclampset"
+    make_bundle "$B" '.process.scheduler = {policy: "SCHED_OTHER", flags: ["SCHED_FLAG_UTIL_CLAMP_MIN", "SCHED_FLAG_UTIL_CLAMP_MAX"]}
+        | .process.args = ["sleep", "1000"]'
+    if uclampset -m 0 -M 0 true; then
+        start_container
+        matches "$(uclampset -p "$(init_pid)")" 'util_clamp: min: 0 max: 0$'
+    else
+        oci run --bundle "$B" "$ID"
+        expect_error 255 "set the scheduling policy: operation not supported"
+    fi
+}
+
 @test "exec --cap: ambient only what the config made inheritable" {
     make_bundle "$B" "$sleeper | .process.capabilities = {}"
     start_container
@@ -174,4 +187,49 @@ run_in()
     start_container
     oci exec "$ID" cat /proc/self/timens_offsets
     is "$(xargs <<<"$output")" "monotonic 7881 2718281 boottime 1337 3141519"
+}
+
+# As with runc the mounts stay when the container is gone: tests make them in a mount namespace of their own.
+no_mount_namespace='.linux.namespaces -= [{type: "mount"}] | .linux.maskedPaths = [] | .linux.readonlyPaths = [] | .root.readonly = false'
+
+@test "without a mount namespace: mounts below the root that others see, chroot, and exec in that root" {
+    make_bundle "$B" "$no_mount_namespace | .process.args = [\"sleep\", \"1000\"]"
+    echo here >"$B/rootfs/here"
+    run --separate-stderr unshare -m sh -euc '
+        "$1" --root "$2" run -d --bundle "$3" "$4" </dev/null >/dev/null
+        test "$(readlink "/proc/$("$1" --root "$2" state "$4" | jq .pid)/ns/mnt")" = "$(readlink /proc/self/ns/mnt)"
+        grep -c " $3/rootfs/proc " /proc/self/mountinfo
+        "$1" --root "$2" exec "$4" sh -c "cat /here; ls -d $3" || true
+        "$1" --root "$2" delete -f "$4"
+        grep -c " / / " /proc/self/mountinfo' - "$SC_OCI" "$OCI_ROOT" "$B" "$ID"
+    is "$output" $'1\nhere\n1'
+    [[ "$stderr" == *"No such file"* ]] || show_last "the host's root shows"
+    # in this mount namespace there is nothing of it
+    is "$(grep -c "$B" /proc/self/mountinfo)" 0
+}
+
+@test "without a mount namespace nothing is hidden or read-only, and a root of layers is refused" {
+    for what in '.linux.maskedPaths = ["/x"]' '.linux.readonlyPaths = ["/x"]' '.root.readonly = true' '.linux.rootfsPropagation = "private"'; do
+        make_bundle "$B" "$no_mount_namespace | $what"
+        oci run --bundle "$B" "$ID"
+        expect_error 255 "needs a mount namespace in linux.namespaces"
+    done
+}
+
+@test "a mount namespace that exists: the root is looked up and mounted there, and no root of others changes" {
+    local pid
+    make_bundle "$B" "$sleeper"
+    mkdir "$B/rootfs/inner"
+    cp -a "$BATS_SUITE_TMPDIR/rootfs/." "$B/rootfs/inner/"
+    start_container
+    pid=$(init_pid)
+    make_bundle "$B" ".root = {path: \"/inner\"} | .linux.maskedPaths = [] | .linux.readonlyPaths = []
+        | .mounts |= map(select(.type != \"cgroup\" and .type != \"cgroup2\"))
+        | .linux.namespaces |= map(if .type == \"mount\" then .path = \"/proc/$pid/ns/mnt\" else . end)
+        | .process.args = [\"sh\", \"-c\", \"readlink /proc/self/ns/mnt; ls -d /inner\"]"
+    oci run --bundle "$B" "$ID-2"
+    is "$output" "$(readlink "/proc/$pid/ns/mnt")"
+    [[ "$stderr" == *"No such file"* ]] || show_last "not in its own root"
+    oci exec "$ID" ls -d /inner /proc/self
+    expect 0
 }

@@ -26,7 +26,7 @@ in_bundle()
 agent()
 {
     cat >"$BATS_TEST_TMPDIR/agent.py" <<'PY'
-import array, fcntl, json, os, socket, struct, sys
+import array, fcntl, json, os, signal, socket, struct, sys
 server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
 server.bind(sys.argv[1])
 server.listen(1)
@@ -51,13 +51,25 @@ while True:
     except OSError:
         break
     identity, pid, flags, number = struct.unpack_from("QIIi", request)
+    if len(sys.argv) > 3:
+        # a signal that the caller catches: does the call go on waiting, or is it taken back?
+        os.kill(pid, signal.SIGUSR1)
+        word = ""
+        while not word:
+            if open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] == "D":
+                word = "waits"
+            try:
+                fcntl.ioctl(fds[0], 0x40082102, struct.pack("Q", identity))
+            except FileNotFoundError:
+                word = "interrupted"
+        open(sys.argv[3], "w").write(word)
     answer = struct.pack("QqiI", identity, 0, -95, 0)
     try:
         fcntl.ioctl(fds[0], 0xC0182101, bytearray(answer))
     except OSError:
         break
 PY
-    python3 "$BATS_TEST_TMPDIR/agent.py" "$1" "$2" 3>&- &
+    python3 "$BATS_TEST_TMPDIR/agent.py" "$@" 3>&- &
     wait_until test -e "$2.ready"
 }
 
@@ -96,6 +108,18 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     is "$(jq -r .state.status "$out")" running
     run_oci --root "$root" delete --force told
     expect 0
+}
+
+@test "seccomp: WAIT_KILLABLE_RECV: a signal that is caught does not take the call back from the agent" {
+    local sock=$BATS_TEST_TMPDIR/agent.sock out=$BATS_TEST_TMPDIR/state word=$BATS_TEST_TMPDIR/word flag
+    run_oci features
+    jq -e '.linux.seccomp.supportedFlags | index("SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")' <<<"$output" || skip "Linux 5.19"
+    for flag in '"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"' ''; do
+        rm -f "$sock" "$out" "$out.ready" "$word"
+        agent "$sock" "$out" "$word"
+        in_bundle "\"$sock\" as \$sock | $notify | .linux.seccomp.flags = [$flag] | .linux.seccomp.syscalls[0].names = [\"umask\"]" 'trap : USR1; umask 0'
+        is "$(cat "$word")" "$([ -n "$flag" ] && echo waits || echo interrupted)"
+    done
 }
 
 @test "seccomp: without an agent nothing is started" {
