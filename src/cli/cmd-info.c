@@ -100,6 +100,19 @@ count(struct sc_cli *cli, json_t *object, struct sc_err *err)
     return 0;
 }
 
+/* How layers are kept that come from now on, and why so. */
+static int
+describe_layers(struct sc_cli *cli, json_t *object, struct sc_err *err)
+{
+    char *why = NULL;
+
+    if (sc_layer_backend_choose(&cli->engine.store, &why, &cli->arena, err) < 0)
+        return -1;
+    (void)json_object_set_new(object, "LayerBackend", json_string(sc_layer_backend_name(cli->engine.store.backend)));
+    (void)json_object_set_new(object, "LayerBackendReason", json_string(why));
+    return 0;
+}
+
 static void
 describe_host(const struct sc_cli *cli, const struct sc_host *host, json_t *object)
 {
@@ -164,6 +177,8 @@ run_info(struct sc_cli *cli, struct sc_err *err)
         sc_host_detect(&cli->arena, host, err) < 0 || count(cli, object, err) < 0)
         return -1;
     describe_host(cli, host, object);
+    if (describe_layers(cli, object, err) < 0)
+        return -1;
     if (options.format && *options.format)
         return sc_object_print(options.format, object, err);
     print_text(object);

@@ -20,8 +20,7 @@
 
 /* Where a layer is below <data>/layer: under its chain id, or (ours, not yet named) under a temporary name. */
 struct layer {
-    char *name;       /* of the directory */
-    const char *diff; /* name/diff */
+    char *name; /* of the directory */
     bool is_new;
     int64_t *file_bytes;
     struct sc_unpack unpack; /* of a new one */
@@ -34,7 +33,8 @@ struct job {
     struct sc_arena *arena;
     int layers_fd;
     struct layer *layers;
-    const char **lowers; /* the diff of every layer */
+    const char **names; /* of every layer, as they are now */
+    struct sc_layer_lowers lowers;
     /* What the workers share: the next layer to take, and the failure of the lowest one that failed. */
     pthread_mutex_t mutex;
     size_t next, failed_at;
@@ -51,6 +51,7 @@ job_release(struct job *job)
         if (job->layers[i].is_new)
             (void)!sc_tree_remove_at(job->layers_fd, job->layers[i].name, &ignored);
     }
+    sc_layer_lowers_release(&job->lowers);
     sc_closep(&job->layers_fd);
     (void)pthread_mutex_destroy(&job->mutex);
 }
@@ -81,39 +82,20 @@ layer_is_of_blob(const struct job *job, const char *chain, const char *digest)
            strcmp(sc_buf_str(&text), digest) == 0;
 }
 
-static int
-write_note(const struct job *job, const struct layer *layer, const char *name, const char *text, struct sc_err *err)
-{
-    sc_cleanup_buf path = SC_BUF_INIT;
-
-    sc_buf_addf(&path, "%s/%s", layer->name, name);
-    if (sc_buf_check(&path, err) < 0)
-        return -1;
-    if (sc_file_replace_at(job->layers_fd, sc_buf_str(&path), text, strlen(text), 0644, SC_VOLATILE, err) < 0)
-        return sc_err_disk(err, job->store);
-    return 0;
-}
-
 /* Prepares the directory of a layer that is not there. */
 static int
 stage(struct job *job, size_t i, struct sc_err *err)
 {
     struct layer *layer = &job->layers[i];
-    sc_cleanup_fd dir_fd = -1;
 
     layer->name = sc_arena_printf(job->arena, "tmp-%d-%lld-%zu", (int)getpid(), (long long)sc_time_monotonic(), i);
-    layer->diff = layer->name ? sc_arena_printf(job->arena, "%s/diff", layer->name) : NULL;
-    if (!layer->diff)
+    if (!layer->name)
         return sc_err_nomem(err);
-    job->lowers[i] = layer->diff;
+    layer->unpack.lowers = job->lowers;
+    layer->unpack.lowers.count = i;
+    job->names[i] = layer->name;
     layer->is_new = true;
-    if (sc_dir_make_at(job->layers_fd, layer->diff, 0755, err) < 0)
-        return sc_err_disk(err, job->store);
-    dir_fd = sc_dir_open_at(job->layers_fd, layer->diff, err);
-    if (dir_fd < 0)
-        return -1;
-    layer->unpack.lowers = (struct sc_layer_lowers){.layers_fd = job->layers_fd, .dirs = job->lowers, .count = i};
-    return sc_layer_unpack_init(&layer->unpack, sc_steal_fd(&dir_fd), &sc_limits_default, err);
+    return sc_stage_open(job->store, job->layers_fd, layer->name, &layer->unpack, err);
 }
 
 /* What a layer needs of nobody else. */
@@ -122,7 +104,6 @@ unpack_one(const struct job *job, size_t i, struct sc_err *err)
 {
     struct layer *layer = &job->layers[i];
     const char *digest = job->manifest->layer_digests.items[i], *diff_id = job->image->diff_ids.items[i];
-    char size[SC_NUM_MAX];
 
     if (!layer->is_new) {
         /* The directory is as verified as ever; but this blob may be new and claim to be that layer. */
@@ -133,8 +114,7 @@ unpack_one(const struct job *job, size_t i, struct sc_err *err)
     if (sc_layer_unpack_stream(job->store, digest, diff_id, &layer->unpack, err) < 0)
         return -1;
     *layer->file_bytes = (int64_t)layer->unpack.file_bytes;
-    (void)snprintf(size, sizeof(size), "%lld", (long long)*layer->file_bytes);
-    return write_note(job, layer, "blob", digest, err) < 0 ? -1 : write_note(job, layer, "size", size, err);
+    return sc_stage_note(job->store, job->layers_fd, layer->name, layer->unpack.file_bytes, digest, err);
 }
 
 static void *
@@ -186,7 +166,7 @@ unpack_all(struct job *job, struct sc_err *err)
     for (size_t i = 0; i < job->image->diff_ids.count; i++) {
         if (!job->layers[i].is_new)
             continue;
-        if (sc_layer_unpack_finish(&job->layers[i].unpack, err) < 0) {
+        if (sc_layer_unpack_finish(&job->layers[i].unpack, job->image->diff_ids.items[i], err) < 0) {
             sc_err_wrap(err, "unpack layer %s", job->manifest->layer_digests.items[i]);
             return sc_err_disk(err, job->store);
         }
@@ -241,21 +221,22 @@ sc_layers_commit(const struct sc_store *store, const struct sc_manifest *manifes
 
     if (job.layers_fd < 0)
         return -1;
-    job.lowers = SC_ARENA_ARRAY(arena, const char *, count + 1);
+    job.names = SC_ARENA_ARRAY(arena, const char *, count + 1);
+    job.lowers = (struct sc_layer_lowers){
+        .layers_fd = job.layers_fd, .names = job.names, .fds = SC_ARENA_ARRAY(arena, int, count + 1)};
     *file_bytes = SC_ARENA_ARRAY(arena, int64_t, count + 1);
     job.layers = SC_ARENA_ARRAY(arena, struct layer, count + 1);
-    if (!job.lowers || !*file_bytes || !job.layers)
+    if (!job.names || !job.lowers.fds || !*file_bytes || !job.layers)
         return sc_err_nomem(err);
     for (size_t i = 0; i < count; i++)
-        job.layers[i].unpack.root_fd = job.layers[i].unpack.cached_fd = -1;
+        job.layers[i].unpack.root_fd = job.layers[i].unpack.cached_fd = job.lowers.fds[i] = -1;
+    job.lowers.count = count;
     for (size_t i = 0; i < count; i++) {
         struct layer *layer = &job.layers[i];
 
         layer->name = image->chain_ids.items[i];
         layer->file_bytes = &(*file_bytes)[i];
-        job.lowers[i] = sc_arena_printf(arena, "%s/diff", layer->name);
-        if (!job.lowers[i])
-            return sc_err_nomem(err);
+        job.names[i] = layer->name;
         if (!layer_is_there(&job, layer->name, layer->file_bytes) && stage(&job, i, err) < 0)
             return -1;
     }

@@ -113,12 +113,17 @@ tell_difference(void *data, char kind, const char *path, const char *why, struct
 }
 
 static int
-write_note(const struct fsck *fsck, const char *staging, const char *name, const char *text, struct sc_err *err)
+unpack_staged(struct fsck *fsck, const struct sc_image *image, size_t i, const char *staging, struct sc_unpack *unpack,
+              struct sc_err *err)
 {
-    char path[128];
+    const char *digest = image->layer_digests.items[i], *diff_id = image->diff_ids.items[i];
 
-    (void)snprintf(path, sizeof(path), "%s/%s", staging, name);
-    return sc_file_replace_at(fsck->layers_fd, path, text, strlen(text), 0644, SC_VOLATILE, err);
+    if (sc_stage_open(fsck->store, fsck->layers_fd, staging, unpack, err) < 0 ||
+        sc_layer_unpack_stream(fsck->store, digest, diff_id, unpack, err) < 0 ||
+        sc_layer_unpack_finish(unpack, diff_id, err) < 0 ||
+        sc_stage_note(fsck->store, fsck->layers_fd, staging, unpack->file_bytes, digest, err) < 0)
+        return -1;
+    return sc_layer_open(fsck->layers_fd, staging, err);
 }
 
 /* Layer i of the image as its blob says it, in a new directory `staging`: the fd of its files. */
@@ -126,31 +131,19 @@ static int
 unpack_again(struct fsck *fsck, const struct sc_image *image, size_t i, const char *staging, struct sc_err *err)
 {
     __attribute__((cleanup(sc_layer_unpack_release))) struct sc_unpack unpack = {.root_fd = -1, .cached_fd = -1};
-    const char **lowers = SC_ARENA_ARRAY(&fsck->arena, const char *, i + 1);
-    char *diff = sc_arena_printf(&fsck->arena, "%s/diff", staging);
-    char size[SC_NUM_MAX];
     int fd;
 
-    if (!lowers || !diff)
+    unpack.lowers = (struct sc_layer_lowers){.layers_fd = fsck->layers_fd,
+                                             .names = (const char *const *)image->chain_ids.items,
+                                             .fds = SC_ARENA_ARRAY(&fsck->arena, int, i + 1),
+                                             .count = i};
+    if (!unpack.lowers.fds)
         return sc_err_nomem(err);
     for (size_t k = 0; k < i; k++)
-        lowers[k] = sc_arena_printf(&fsck->arena, "%s/diff", image->chain_ids.items[k]);
-    if (sc_arena_check(&fsck->arena, err) < 0 || sc_dir_make_at(fsck->layers_fd, diff, 0755, err) < 0)
-        return -1;
-    fd = sc_dir_open_at(fsck->layers_fd, diff, err);
-    if (fd < 0)
-        return -1;
-    unpack.lowers = (struct sc_layer_lowers){.layers_fd = fsck->layers_fd, .dirs = lowers, .count = i};
-    if (sc_layer_unpack_init(&unpack, fd, &sc_limits_default, err) < 0 ||
-        sc_layer_unpack_stream(fsck->store, image->layer_digests.items[i], image->diff_ids.items[i], &unpack, err) <
-            0 ||
-        sc_layer_unpack_finish(&unpack, err) < 0)
-        return -1;
-    (void)snprintf(size, sizeof(size), "%lld", (long long)unpack.file_bytes);
-    if (write_note(fsck, staging, "size", size, err) < 0 ||
-        write_note(fsck, staging, "blob", image->layer_digests.items[i], err) < 0)
-        return -1;
-    return sc_dir_open_at(fsck->layers_fd, diff, err);
+        unpack.lowers.fds[k] = -1;
+    fd = unpack_staged(fsck, image, i, staging, &unpack, err);
+    sc_layer_lowers_release(&unpack.lowers);
+    return fd;
 }
 
 static void
@@ -191,10 +184,9 @@ compare_layer(struct fsck *fsck, const char *staging, int fresh_fd, struct sc_er
     struct sc_tree_diff diff = {.a_fd = fresh_fd, .b_fd = -1, .is_exact = true, .fn = tell_difference, .data = fsck};
     struct sc_err absent = SC_ERR_INIT;
     sc_cleanup_fd is_fd = -1;
-    char line[128], path[128];
+    char line[128];
 
-    (void)snprintf(path, sizeof(path), "%s/diff", fsck->chain);
-    is_fd = sc_dir_open_at(fsck->layers_fd, path, &absent);
+    is_fd = sc_layer_open(fsck->layers_fd, fsck->chain, &absent);
     if (is_fd < 0) {
         problem(fsck, "layer %.12s: it is not unpacked: %s", fsck->chain, absent.msg);
     } else {

@@ -44,28 +44,44 @@ open_overlay(const struct sc_mount_overlay *overlay)
     return sc_steal_fd(&fd);
 }
 
+static int
+open_single(const char *dir, const char *image)
+{
+    /* lint: in our data root */
+    sc_cleanup_fd fd = *image ? openat(AT_FDCWD, image, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+    if (!*image)
+        return sc_mount_tree_open(AT_FDCWD, dir, false); /* lint: in our data root */
+    return fd < 0 ? -errno : sc_mount_erofs(fd, true);
+}
+
 int
 sc_image_open_root(const struct sc_store *store, const struct sc_image *image, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     const size_t count = image->chain_ids.count;
-    char **lower = SC_ARENA_ARRAY(&arena, char *, count + 1);
+    char **lower = SC_ARENA_ARRAY(&arena, char *, count + 1), **images = SC_ARENA_ARRAY(&arena, char *, count + 1);
     struct sc_mount_overlay overlay = {
-        .lower = lower, .lower_count = count, .is_userxattr = sc_process_is_in_user_ns()};
+        .lower = lower, .images = images, .lower_count = count, .is_userxattr = sc_process_is_in_user_ns()};
     sc_cleanup_fd fd = -1;
     int status;
 
-    if (!lower)
+    if (!lower || !images)
         return sc_err_nomem(err);
     if (count == 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "image %s has no layers", image->id);
-    for (size_t i = 0; i < count; i++)
-        lower[i] = sc_arena_printf(&arena, "%s/layer/%s/diff", store->data_path, image->chain_ids.items[count - 1 - i]);
+    for (size_t i = 0; i < count; i++) {
+        const char *chain = image->chain_ids.items[count - 1 - i];
+
+        lower[i] = sc_arena_printf(&arena, "%s/layer/%s/diff", store->data_path, chain);
+        images[i] = sc_arena_printf(&arena, "%s/layer/%s/erofs", store->data_path, chain);
+        if (images[i] && faccessat(AT_FDCWD, images[i], F_OK, 0) < 0) /* lint: in our data root */
+            images[i][0] = '\0';
+    }
     if (sc_arena_check(&arena, err) < 0)
         return -1;
     /* One directory alone is no overlay: nothing is below it that it could hide. */
-    /* lint: in our data root */
-    fd = count == 1 ? sc_mount_tree_open(AT_FDCWD, lower[0], false) : open_overlay(&overlay);
+    fd = count == 1 ? open_single(lower[0], images[0]) : open_overlay(&overlay);
     if (fd < 0)
         return sc_err_errno(err, -fd, "mount the layers of image %s", image->id);
     status = sc_mount_setattr(fd, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, 0, 0);

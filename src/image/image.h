@@ -9,7 +9,7 @@
  * org.opencontainers.image.ref.name holding the full normalised reference ("docker.io/library/base:latest").
  * An unnamed (dangling) image is a descriptor without it. Layers are unpacked once to
  * <data>/layer/<chain-id hex>/diff in overlay's own form (whiteout = char device 0:0, opaque = trusted.overlay.opaque
- * "y"; user.overlay.* when not root).
+ * "y"; user.overlay.* when not root), or as an EROFS image of the same beside an empty diff (stage.c).
  *
  * Invariants: a blob is in blobs/ only when its digest was verified and it was synced; a layer directory exists
  * only when complete (unpacked under a temporary name, synced, renamed); index.json changes under the exclusive
@@ -45,10 +45,12 @@ char *sc_reference_shown(const struct sc_reference *ref, struct sc_arena *arena)
 bool sc_digest_is_valid(const char *digest); /* sha256:64 lower-case hex digits */
 
 /* ---- the store ------------------------------------------------------------------- */
-struct sc_store {    /* opened directories */
-    int data_fd;     /* the data root, e.g. /var/lib/sc */
-    int image_fd;    /* <data>/image */
-    char *data_path; /* absolute, in the heap */
+enum sc_layer_backend { SC_LAYER_DIRECTORY, SC_LAYER_EROFS };
+struct sc_store {                  /* opened directories */
+    int data_fd;                   /* the data root, e.g. /var/lib/sc */
+    int image_fd;                  /* <data>/image */
+    char *data_path;               /* absolute, in the heap */
+    enum sc_layer_backend backend; /* of layers that are unpacked from now on; sc_layer_backend_choose sets it */
 };
 #define SC_STORE_INIT                                                                                                  \
     {                                                                                                                  \
@@ -58,6 +60,13 @@ struct sc_store {    /* opened directories */
 SC_MUST_CHECK int sc_store_open(const char *data_path, struct sc_store *out, struct sc_err *err);
 void sc_store_release(struct sc_store *store);
 #define sc_cleanup_store __attribute__((cleanup(sc_store_release))) struct sc_store
+
+/* How layers are kept that are unpacked from now on: what SC_LAYER_BACKEND says ("directory", "erofs"), else EROFS for
+ * root where the kernel mounts an image file of this store, which is tried. *why says why, for people. SC_ERR_INVALID
+ * for another word, SC_ERR_UNSUPPORTED where "erofs" is asked for and cannot be. */
+SC_MUST_CHECK int sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *arena,
+                                          struct sc_err *err);
+const char *sc_layer_backend_name(enum sc_layer_backend backend);
 
 /* This machine's architecture in image-spec's words ("amd64"); returns its argument. */
 #define SC_PLATFORM_MAX 65

@@ -31,8 +31,8 @@ open_beneath(int root_fd, const char *path, int flags, uint64_t resolve)
     return fd;
 }
 
-static int
-path_err(struct sc_err *err, int errnum, const char *dir)
+int
+sc_layer_path_err(struct sc_err *err, int errnum, const char *dir)
 {
     switch (errnum) {
     case EXDEV:
@@ -42,6 +42,9 @@ path_err(struct sc_err *err, int errnum, const char *dir)
         return sc_err_set(err, SC_ERR_INVALID, "directory \"%.300s\" goes through a loop of symbolic links", dir);
     case ENOTDIR:
         return sc_err_set(err, SC_ERR_INVALID, "directory \"%.300s\" goes through what is no directory", dir);
+    case ENAMETOOLONG:
+        return sc_err_set(err, SC_ERR_INVALID, "directory \"%.300s\" goes through a symbolic link to a name too long",
+                          dir);
     case ENOSYS:
         sc_err_set(err, SC_ERR_UNSUPPORTED, "open directory \"%.300s\": this kernel has no openat2(2)", dir);
         return sc_err_remedy(err, "Linux 5.6 or later is needed");
@@ -80,22 +83,26 @@ sc_layer_find_dir(struct sc_unpack *unpack, const char *dir, struct sc_err *err)
 {
     int fd = open_beneath(unpack->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
 
-    return fd < 0 ? path_err(err, errno, dir) : fd;
+    return fd < 0 ? sc_layer_path_err(err, errno, dir) : fd;
 }
 
 /* Attributes for a directory that the layer does not list: those it has in the layers below, so that an upper layer
  * does not open up (or close) a directory by mentioning a file in it. */
 struct sc_layer_attrs
-sc_layer_lower_attrs(const struct sc_unpack *unpack, const char *dir)
+sc_layer_lower_attrs(struct sc_unpack *unpack, const char *dir)
 {
+    struct sc_layer_lowers *lowers = &unpack->lowers;
     struct sc_layer_attrs attrs = {.mode = 0755};
 
-    for (size_t i = unpack->lowers.count; i-- > 0;) {
-        sc_cleanup_fd lower =
-            openat(unpack->lowers.layers_fd, unpack->lowers.dirs[i], O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        sc_cleanup_fd fd = lower < 0 ? -1 : open_beneath(lower, dir, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+    for (size_t i = lowers->count; i-- > 0;) {
+        struct sc_err absent = SC_ERR_INIT;
+        sc_cleanup_fd fd = -1;
         struct stat st;
 
+        if (lowers->fds[i] < 0)
+            lowers->fds[i] = sc_layer_open(lowers->layers_fd, lowers->names[i], &absent);
+        if (lowers->fds[i] >= 0)
+            fd = open_beneath(lowers->fds[i], dir, O_PATH | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
         if (fd < 0 || fstat(fd, &st) < 0)
             continue;
         if (S_ISDIR(st.st_mode))
@@ -104,6 +111,13 @@ sc_layer_lower_attrs(const struct sc_unpack *unpack, const char *dir)
         break;
     }
     return attrs;
+}
+
+void
+sc_layer_lowers_release(struct sc_layer_lowers *lowers)
+{
+    for (size_t i = 0; lowers->fds && i < lowers->count; i++)
+        sc_closep(&lowers->fds[i]);
 }
 
 /* Makes one missing directory `base` of parent_fd, which is `dir` as a whole, and returns its fd. */
@@ -118,9 +132,9 @@ make_implicit(struct sc_unpack *unpack, int parent_fd, const char *dir, const ch
     if (fstatat(parent_fd, base, &st, AT_SYMLINK_NOFOLLOW) == 0) {
         /* Something is there, but openat2 could not enter it. */
         if (!sc_layer_is_whiteout(&st))
-            return path_err(err, ENOTDIR, dir);
+            return sc_layer_path_err(err, ENOTDIR, dir);
         if (unlinkat(parent_fd, base, 0) < 0)
-            return path_err(err, errno, dir);
+            return sc_layer_path_err(err, errno, dir);
         was_hidden = true;
         attrs = (struct sc_layer_attrs){.mode = 0755};
     }
@@ -128,7 +142,7 @@ make_implicit(struct sc_unpack *unpack, int parent_fd, const char *dir, const ch
         return sc_err_errno(err, errno, "make directory \"%.300s\"", dir);
     fd = openat(parent_fd, base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
-        return path_err(err, errno, dir);
+        return sc_layer_path_err(err, errno, dir);
     /* The whiteout hid what the layers below have here: the new directory must as well. */
     if (was_hidden && sc_layer_set_opaque(unpack, fd, err) < 0)
         return -1;
@@ -146,7 +160,7 @@ make_dirs(struct sc_unpack *unpack, const char *dir, struct sc_err *err)
     size_t len = 0;
 
     if (at < 0)
-        return path_err(err, errno, dir);
+        return sc_layer_path_err(err, errno, dir);
     while (dir[len]) {
         size_t part = len, next_len = len + strcspn(dir + len, "/");
         int next;
@@ -155,7 +169,7 @@ make_dirs(struct sc_unpack *unpack, const char *dir, struct sc_err *err)
         prefix[next_len] = '\0';
         next = open_beneath(unpack->root_fd, prefix, O_RDONLY | O_DIRECTORY, 0);
         if (next < 0 && errno != ENOENT && errno != ENOTDIR)
-            return path_err(err, errno, prefix);
+            return sc_layer_path_err(err, errno, prefix);
         if (next < 0)
             next = make_implicit(unpack, at, prefix, prefix + part, err);
         if (next < 0)
@@ -176,7 +190,7 @@ sc_layer_open_dir(struct sc_unpack *unpack, const char *dir, struct sc_err *err)
         return unpack->cached_fd;
     fd = open_beneath(unpack->root_fd, dir, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0 && errno != ENOENT && errno != ENOTDIR)
-        return path_err(err, errno, dir);
+        return sc_layer_path_err(err, errno, dir);
     if (fd < 0)
         fd = make_dirs(unpack, dir, err);
     if (fd < 0)

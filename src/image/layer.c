@@ -10,7 +10,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "image/transfer-priv.h"
+#include "image/erofs-priv.h"
 #include "kernel/kernel.h"
 
 #define PLAIN_UMASK 022 /* sc-transfer's */
@@ -102,8 +102,6 @@ put_file(struct item *item, struct sc_err *err)
     sc_cleanup_fd fd = -1;
     bool was_hidden;
 
-    if (archive_entry_size(item->entry) < 0)
-        return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
     fd = openat(item->dir_fd, item->name.base, flags, mode);
     if (fd < 0 && errno == EEXIST) {
         if (clear_place(item, &was_hidden, err) < 0)
@@ -164,8 +162,6 @@ put_symlink(struct item *item, struct sc_err *err)
     bool was_hidden;
     int status;
 
-    if (!target || !*target)
-        return sc_err_set(err, SC_ERR_INVALID, "it is a symbolic link to nothing");
     if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0)
         return -1;
     /* The target may be anything: it is data until someone follows it, and we never do beyond the layer. */
@@ -197,8 +193,6 @@ put_node(struct item *item, mode_t type, struct sc_err *err)
     const char *base = item->name.base;
     bool was_hidden;
 
-    if (type == S_IFCHR && dev == makedev(0, 0))
-        return sc_err_set(err, SC_ERR_INVALID, "it is a character device 0:0, which overlay would take for a whiteout");
     if (sc_layer_put_xattrs(item->unpack, -1, item->entry, err) < 0 || clear_place(item, &was_hidden, err) < 0)
         return -1;
     if (mknodat(item->dir_fd, base, type | 0600, dev) < 0) {
@@ -282,12 +276,8 @@ put_by_type(struct item *item, struct sc_err *err)
         return put_whiteout(item, err);
     if (item->name.kind == SC_LAYER_OPAQUE)
         return sc_layer_set_opaque(item->unpack, item->dir_fd, err);
-    if (item->name.kind == SC_LAYER_ROOT && (hard_link || type != AE_IFDIR))
-        return sc_err_set(err, SC_ERR_INVALID, "it would replace the layer's top directory");
     if (hard_link)
         return put_hard_link(item, hard_link, err);
-    if (item->attrs.uid == UINT32_MAX || item->attrs.gid == UINT32_MAX)
-        return sc_err_set(err, SC_ERR_INVALID, "its owner is out of range");
     switch (type) {
     case AE_IFREG:
         return put_file(item, err);
@@ -299,11 +289,43 @@ put_by_type(struct item *item, struct sc_err *err)
         return put_node(item, S_IFCHR, err);
     case AE_IFBLK:
         return put_node(item, S_IFBLK, err);
-    case AE_IFIFO:
-        return put_node(item, S_IFIFO, err);
     default:
-        return sc_err_set(err, SC_ERR_INVALID, "a layer cannot hold an entry of its type");
+        return put_node(item, S_IFIFO, err);
     }
+}
+
+/* What no layer can hold, wherever it is unpacked to. */
+static int
+check_entry(const struct item *item, struct sc_err *err)
+{
+    bool is_link = archive_entry_hardlink(item->entry) != NULL;
+    mode_t type = archive_entry_filetype(item->entry);
+
+    if (item->name.kind == SC_LAYER_WHITEOUT || item->name.kind == SC_LAYER_OPAQUE)
+        return 0;
+    if (item->name.kind == SC_LAYER_ROOT && (is_link || type != AE_IFDIR))
+        return sc_err_set(err, SC_ERR_INVALID, "it would replace the layer's top directory");
+    if (is_link)
+        return 0;
+    if (item->attrs.uid == UINT32_MAX || item->attrs.gid == UINT32_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "its owner is out of range");
+    if (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK && type != AE_IFCHR && type != AE_IFBLK &&
+        type != AE_IFIFO)
+        return sc_err_set(err, SC_ERR_INVALID, "a layer cannot hold an entry of its type");
+    if (type == AE_IFCHR && archive_entry_rdevmajor(item->entry) == 0 && archive_entry_rdevminor(item->entry) == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "it is a character device 0:0, which overlay would take for a whiteout");
+    if (type == AE_IFREG && archive_entry_size(item->entry) < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
+    if (type == AE_IFLNK && (!archive_entry_symlink(item->entry) || !*archive_entry_symlink(item->entry)))
+        return sc_err_set(err, SC_ERR_INVALID, "it is a symbolic link to nothing");
+    return 0;
+}
+
+static int
+put_in_dir(struct item *item, struct sc_err *err)
+{
+    item->dir_fd = sc_layer_open_dir(item->unpack, item->name.dir, err);
+    return item->dir_fd < 0 ? -1 : put_by_type(item, err);
 }
 
 static int
@@ -314,8 +336,9 @@ put_entry(struct item *item, struct sc_err *err)
     if (sc_layer_name_parse(name, &item->name, err) < 0)
         return -1;
     item->attrs = entry_attrs(item->entry);
-    item->dir_fd = sc_layer_open_dir(item->unpack, item->name.dir, err);
-    if (item->dir_fd < 0 || put_by_type(item, err) < 0)
+    if (check_entry(item, err) < 0 ||
+        (item->unpack->erofs ? sc_layer_erofs_put(item->unpack, item->tar, item->entry, &item->name, &item->attrs, err)
+                             : put_in_dir(item, err)) < 0)
         return sc_err_wrap(err, "entry \"%.300s\"", name);
     return 0;
 }
@@ -327,6 +350,9 @@ sc_layer_unpack_release(struct sc_unpack *unpack)
     sc_layer_late_free(unpack->late);
     unpack->late = NULL;
     sc_closep(&unpack->root_fd);
+    if (unpack->erofs)
+        sc_erofs_release(unpack->erofs);
+    sc_freep(&unpack->erofs);
 }
 
 /* Whether a new file belongs to root:root and has the mode that it is made with: not where the directory hands down
@@ -353,13 +379,28 @@ sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take, const struct sc_
     return sc_layer_late_new(&unpack->late, err);
 }
 
+int
+sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take, const struct sc_limits *limits,
+                           struct sc_err *err)
+{
+    sc_cleanup_fd fd = image_fd_take;
+
+    unpack->root_fd = unpack->cached_fd = -1;
+    unpack->is_root = true;
+    unpack->limits = limits;
+    unpack->erofs = calloc(1, sizeof(*unpack->erofs));
+    if (!unpack->erofs)
+        return sc_err_nomem(err);
+    return sc_erofs_init(unpack->erofs, sc_steal_fd(&fd), limits, err);
+}
+
 static int
 unpack_all(struct sc_unpack *unpack, struct sc_tar_in *tar, struct sc_err *err)
 {
     struct sc_layer_attrs top = {.mode = 0755};
     struct item item = {.unpack = unpack, .tar = tar};
 
-    if (sc_layer_put_dir_attrs(unpack, unpack->root_fd, "", "", &top, err) < 0)
+    if (!unpack->erofs && sc_layer_put_dir_attrs(unpack, unpack->root_fd, "", "", &top, err) < 0)
         return -1;
     for (;;) {
         if (sc_tar_in_next(tar, &item.entry, err) < 0)
@@ -425,9 +466,9 @@ sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const c
 }
 
 int
-sc_layer_unpack_finish(struct sc_unpack *unpack, struct sc_err *err)
+sc_layer_unpack_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err)
 {
-    return sc_layer_late_apply(unpack, err);
+    return unpack->erofs ? sc_layer_erofs_finish(unpack, diff_id, err) : sc_layer_late_apply(unpack, err);
 }
 
 int
@@ -442,7 +483,7 @@ sc_layer_unpack_within(const struct sc_store *store, const char *digest, const c
     if (sc_layer_unpack_init(&unpack, own_fd, limits, err) < 0 ||
         sc_layer_unpack_stream(store, digest, diff_id, &unpack, err) < 0)
         return -1;
-    return sc_layer_unpack_finish(&unpack, err);
+    return sc_layer_unpack_finish(&unpack, diff_id, err);
 }
 
 int

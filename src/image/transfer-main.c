@@ -96,6 +96,7 @@ int
 sc_job_open_store(struct sc_job *job, struct sc_err *err)
 {
     const char *path;
+    char *why;
 
     if (data_root(job->data, &job->arena, &path, err) < 0)
         return -1;
@@ -108,7 +109,9 @@ sc_job_open_store(struct sc_job *job, struct sc_err *err)
         if (!path)
             return sc_err_nomem(err);
     }
-    return sc_store_open(path, &job->store, err);
+    if (sc_store_open(path, &job->store, err) < 0)
+        return -1;
+    return sc_layer_backend_choose(&job->store, &why, &job->arena, err);
 }
 
 int

@@ -136,18 +136,22 @@ SC_MUST_CHECK int sc_layer_name_parse(const char *name, struct sc_layer_name *ou
 SC_MUST_CHECK int sc_layer_xattr_check(const char *name, struct sc_err *err);
 
 /* ---- layer-path.c, layer-attr.c */
-/* The layers below, as directories under layer/, lowest first: implicit parents take their attributes from there. */
+/* The layers below, by their names under layer/, lowest first: implicit parents take their attributes from there. */
 struct sc_layer_lowers {
     int layers_fd;
-    const char *const *dirs;
+    const char *const *names;
+    int *fds; /* of the same, the caller's, opened when they are needed first; -1: not yet */
     size_t count;
 };
+void sc_layer_lowers_release(struct sc_layer_lowers *lowers);
 struct sc_layer_late; /* what is set on directories at the end */
+struct sc_erofs;      /* erofs-priv.h */
 struct sc_unpack {
-    int root_fd;           /* owned */
-    bool is_root;          /* uid 0: failures to chown, mknod and set attributes are errors */
-    bool makes_plain;      /* a file is made with root as its owner and the mode that it is asked for */
-    bool can_make_devices; /* root of the host: in a user namespace nobody makes them, and they are left out */
+    struct sc_erofs *erofs; /* what the layer is written to; NULL: the directory root_fd */
+    int root_fd;            /* owned */
+    bool is_root;           /* uid 0: failures to chown, mknod and set attributes are errors */
+    bool makes_plain;       /* a file is made with root as its owner and the mode that it is asked for */
+    bool can_make_devices;  /* root of the host: in a user namespace nobody makes them, and they are left out */
     struct sc_layer_lowers lowers;
     const struct sc_limits *limits;
     struct sc_layer_late *late;
@@ -161,6 +165,7 @@ SC_MUST_CHECK int sc_layer_open_dir(struct sc_unpack *unpack, const char *dir, s
 SC_MUST_CHECK int sc_layer_find_dir(struct sc_unpack *unpack, const char *dir, struct sc_err *err);
 /* To call when a directory may have gone: forgets the one opened last. */
 void sc_layer_forget_dir(struct sc_unpack *unpack);
+int sc_layer_path_err(struct sc_err *err, int errnum, const char *dir); /* why dir cannot be reached; returns -1 */
 bool sc_layer_is_whiteout(const struct stat *st);
 SC_MUST_CHECK int sc_layer_set_opaque(struct sc_unpack *unpack, int dir_fd, struct sc_err *err);
 
@@ -171,7 +176,7 @@ struct sc_layer_attrs {
     bool is_implicit; /* a directory not listed: it shall have what it has in the layers below */
 };
 /* What a directory that the layer does not list has in the layers below. */
-struct sc_layer_attrs sc_layer_lower_attrs(const struct sc_unpack *unpack, const char *dir);
+struct sc_layer_attrs sc_layer_lower_attrs(struct sc_unpack *unpack, const char *dir);
 SC_MUST_CHECK int sc_layer_late_new(struct sc_layer_late **out, struct sc_err *err);
 void sc_layer_late_free(struct sc_layer_late *late);
 /* Directory dir_fd, at this path, gets mode and time when all is unpacked: its time would change, and its mode may
@@ -192,11 +197,31 @@ SC_MUST_CHECK int sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take
                                        struct sc_err *err);
 SC_MUST_CHECK int sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id,
                                          struct sc_unpack *unpack, struct sc_err *err);
-SC_MUST_CHECK int sc_layer_unpack_finish(struct sc_unpack *unpack, struct sc_err *err);
+SC_MUST_CHECK int sc_layer_unpack_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err);
+/* Instead of init: the layer becomes an EROFS image in image_fd, an empty file. */
+SC_MUST_CHECK int sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take,
+                                             const struct sc_limits *limits, struct sc_err *err);
 void sc_layer_unpack_release(struct sc_unpack *unpack);
 /* All of these, with limits of the caller's. */
 SC_MUST_CHECK int sc_layer_unpack_within(const struct sc_store *store, const char *digest, const char *diff_id,
                                          int dir_fd, const struct sc_limits *limits, struct sc_err *err);
+
+/* ---- layer-erofs.c */
+/* One entry of a layer into its image; what is wrong with its name, owner and type was said before. */
+SC_MUST_CHECK int sc_layer_erofs_put(struct sc_unpack *unpack, struct sc_tar_in *tar, struct archive_entry *entry,
+                                     const struct sc_layer_name *name, const struct sc_layer_attrs *attrs,
+                                     struct sc_err *err);
+SC_MUST_CHECK int sc_layer_erofs_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err);
+
+/* ---- stage.c: a layer while it is made, under a temporary name */
+/* What layer `name` of <data>/layer holds, whichever way it is kept: an fd of its top directory. */
+SC_MUST_CHECK int sc_layer_open(int layers_fd, const char *name, struct sc_err *err);
+/* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend says. */
+SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, struct sc_unpack *unpack,
+                                struct sc_err *err);
+/* Records beside it what it is: bytes of files, and the blob that it came from. */
+SC_MUST_CHECK int sc_stage_note(const struct sc_store *store, int layers_fd, const char *name, uint64_t file_bytes,
+                                const char *digest, struct sc_err *err);
 
 /* ---- commit-layers.c */
 /* Unpacks the layers that are not there, and verifies the blobs of those that are; (*file_bytes)[i] is the size of

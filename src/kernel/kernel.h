@@ -70,14 +70,26 @@ int sc_mount_propagation(int target_fd, unsigned long flags);
  * fsconfig(2), mount it over "/" and open it there: *is_attached says so. */
 struct sc_mount_overlay {
     char *const *lower;
+    /* NULL, or for each lower "" or the EROFS image that is mounted on it first: then the mount namespace must be one
+     * that nobody else has. */
+    char *const *images;
     size_t lower_count;
     const char *upper, *work;
     bool is_volatile, is_userxattr;
 };
 int sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached);
+/* Mounts image over lower, idmapped for a user namespace (-1: not). */
+int sc_mount_layer(const char *image, const char *lower, int user_ns_fd);
 /* The root of this mount namespace becomes root_fd's mount, which covers "/" already. */
 int sc_mount_pivot(int root_fd);
 int sc_mount_chroot(int root_fd);
+
+/* ---- erofs.c [child] ------------------------------------------------------------------ */
+/* A detached, read-only mount of the EROFS image that image_fd is open on. ENOTBLK: this kernel (before 6.12) mounts
+ * block devices only; with may_loop a loop device is put between. ENODEV: it has no EROFS. */
+int sc_mount_erofs(int image_fd, bool may_loop);
+/* Whether a file in directory dir_fd can be mounted as it is: 0, or what says no. By doing it. */
+int sc_erofs_probe(int dir_fd);
 
 /* ---- copy-up.c [child] --------------------------------------------------------------- */
 /* Everything below directory from_fd into directory to_fd: files, directories, links, nodes, with owner, mode, times

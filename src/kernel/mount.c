@@ -367,11 +367,40 @@ overlay_classic(const struct sc_mount_overlay *o)
 }
 
 int
+sc_mount_layer(const char *image, const char *lower, int user_ns_fd)
+{
+    int image_fd = open(image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), target = -1, tree, result;
+
+    if (image_fd < 0)
+        return -errno;
+    tree = sc_mount_erofs(image_fd, true);
+    close(image_fd);
+    if (tree < 0)
+        return tree;
+    result = user_ns_fd >= 0 ? sc_mount_idmap(tree, false, user_ns_fd) : 0;
+    if (result == 0) {
+        target = open(lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        result = target < 0 ? -errno : sc_mount_move(tree, target);
+    }
+    close(tree);
+    if (target >= 0)
+        close(target);
+    return result;
+}
+
+int
 sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached)
 {
-    int fd = overlay_detached(overlay, false);
+    int fd;
 
     *is_attached = false;
+    for (size_t i = 0; overlay->images != NULL && i < overlay->lower_count; i++) {
+        int result = overlay->images[i][0] != '\0' ? sc_mount_layer(overlay->images[i], overlay->lower[i], -1) : 0;
+
+        if (result < 0)
+            return result;
+    }
+    fd = overlay_detached(overlay, false);
     /* A kernel before 6.5 takes any key, and refuses "lowerdir+" only when the mount is made. */
     if (fd == -EINVAL)
         fd = overlay_detached(overlay, true);

@@ -64,6 +64,10 @@ sc_print_overlay(const struct sc_step *s, enum sc_print_what what, struct sc_buf
     const struct sc_overlay *o = s->u.overlay.overlay;
 
     TITLE("mount overlay of %zu layer%s as the root", o->lowerdirs.count, o->lowerdirs.count == 1 ? "" : "s");
+    for (size_t i = 0; i < o->images.count; i++)
+        if (o->images.items[i][0] != '\0')
+            sc_buf_addf(out, "fsopen(\"erofs\"); fsconfig(source=%s); fsmount(); move_mount(\"%s\"); ",
+                        o->images.items[i], o->lowerdirs.items[i]);
     sc_buf_adds(out, "fsopen(\"overlay\"); fsconfig(");
     for (size_t i = 0; i < o->lowerdirs.count; i++)
         sc_buf_addf(out, "%slowerdir=%s", i > 0 ? ", " : "", o->lowerdirs.items[i]);

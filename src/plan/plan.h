@@ -70,6 +70,7 @@ struct sc_net_ask {
 /* ---- what is asked beyond the OCI config ------------------------------------------------------ */
 struct sc_overlay {           /* root of overlay layers instead of root.path's own files */
     struct sc_strv lowerdirs; /* absolute; top layer first, as overlay wants them; empty: no overlay */
+    struct sc_strv images;    /* for each, "" or the EROFS image that is mounted there first; empty: all are "" */
     char *upperdir, *workdir; /* NULL: read-only overlay */
     bool is_volatile;         /* skip syncing (--rm containers): overlay's "volatile" option */
     bool is_userxattr;        /* layers carry user.overlay.* (unpacked without privilege) */

@@ -12,8 +12,14 @@ sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const
                    struct sc_arena *arena, struct sc_overlay *out)
 {
     *out = (struct sc_overlay){.is_volatile = is_volatile};
-    for (size_t i = chain_ids->count; i > 0; i--)
-        sc_strv_addf(&out->lowerdirs, arena, "%s/layer/%s/diff", data_path, chain_ids->items[i - 1]);
+    for (size_t i = chain_ids->count; i > 0; i--) {
+        const char *chain = chain_ids->items[i - 1];
+        char *image = sc_arena_printf(arena, "%s/layer/%s/erofs", data_path, chain);
+
+        sc_strv_addf(&out->lowerdirs, arena, "%s/layer/%s/diff", data_path, chain);
+        /* lint: the store's own file */
+        sc_strv_add(&out->images, arena, image && faccessat(AT_FDCWD, image, F_OK, 0) == 0 ? image : "");
+    }
     out->upperdir = sc_arena_printf(arena, "%s/upper", container_dir);
     out->workdir = sc_arena_printf(arena, "%s/work", container_dir);
 }

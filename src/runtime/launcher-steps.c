@@ -227,6 +227,13 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
      * this container alone. */
     for (size_t i = 0; i < o->lowerdirs.count; i++) {
         const char *path = o->lowerdirs.items[i];
+
+        if (i < o->images.count && o->images.items[i][0] != '\0') {
+            *errnum = -sc_mount_layer(o->images.items[i], path, user_ns);
+            if (*errnum != 0)
+                return -1;
+            continue;
+        }
         /* lint: the host's, as the caller's configuration names it */
         int target = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         /* lint: the host's, as the caller's configuration names it */
@@ -240,6 +247,7 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
             return -1;
         }
     }
+    copy.images.count = 0;
     idmapped.u.overlay.overlay = &copy;
     int fd = sc_overlay_step(&idmapped, &is_attached);
     if (fd >= 0 && is_attached)

@@ -77,6 +77,7 @@ sc_overlay_step(const struct sc_step *step, bool *is_attached)
     const struct sc_overlay *o = step->u.overlay.overlay;
     struct sc_mount_overlay ask = {
         .lower = o->lowerdirs.items,
+        .images = o->images.count == o->lowerdirs.count ? o->images.items : NULL,
         .lower_count = o->lowerdirs.count,
         .upper = o->upperdir,
         .work = o->workdir,

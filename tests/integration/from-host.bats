@@ -3,6 +3,9 @@
 # no-vm: programs and libraries, not the kernel
 load helpers
 
+# Its files are looked at where they are.
+export SC_LAYER_BACKEND=directory
+
 # The layer directory of the only image that is not base.
 layer_of()
 {

@@ -186,7 +186,7 @@ t.addfile(entry("pipe", type=tarfile.FIFOTYPE, mode=0o600))
 file("noted", "x", pax_headers={"SCHILY.xattr.user.note": "hello"})
 END
     archive "$BATS_TEST_TMPDIR/x.tar" kept:1 base "$BATS_TEST_TMPDIR/a.tar"
-    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    SC_LAYER_BACKEND=directory sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
     diff=$(find "$SC_DATA_ROOT/layer" -maxdepth 2 -name diff -exec test -e '{}/su' \; -print)
     is "$(stat -c '%a %.9Y' "$diff/su")" "4755 1234567890.250000000"
     is "$(stat -c '%u %g %a %h' "$diff/mine")" "12 34 640 2"

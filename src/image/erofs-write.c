@@ -1,0 +1,387 @@
+/* The bytes of an EROFS image: blocks in order, metadata between them, and what an inode looks like. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image/erofs-priv.h"
+
+#define BUFFER      ((size_t)1 << 20)
+#define META        ((size_t)64 << 10)
+#define TAIL_MAX    2048 /* a longer tail gets a block of its own */
+#define BLOCKS_MAX  ((uint64_t)UINT32_MAX)
+#define XATTR_HEAD  12
+#define XATTR_ENTRY 4
+
+/* offsets and values of struct erofs_super_block and struct erofs_inode_extended */
+#define MAGIC             0xE0F5E1E2u
+#define COMPAT_CHECKSUM   1u
+#define FORMAT_EXTENDED   1u
+#define FORMAT_PLAIN      0u
+#define FORMAT_INLINE     (2u << 1)
+#define INODE_NLINK_AT    44
+#define CRC32C_POLYNOMIAL 0x82F63B78u
+
+static void
+put(unsigned char *at, size_t bytes, uint64_t value)
+{
+    for (size_t i = 0; i < bytes; i++)
+        at[i] = (unsigned char)(value >> (8 * i));
+}
+
+static int
+write_at(const struct sc_erofs *image, const void *data, size_t len, uint64_t at, struct sc_err *err)
+{
+    const char *from = data;
+
+    while (len > 0) {
+        ssize_t put_now = pwrite(image->fd, from, len, (off_t)at);
+
+        if (put_now < 0 && errno == EINTR)
+            continue;
+        if (put_now < 0)
+            return sc_err_errno(err, errno, "write the layer's image");
+        from += put_now;
+        at += (uint64_t)put_now;
+        len -= (size_t)put_now;
+    }
+    return 0;
+}
+
+static int
+drain(struct sc_erofs *image, struct sc_err *err)
+{
+    if (image->used > 0 && write_at(image, image->buffer, image->used, image->end - image->used, err) < 0)
+        return -1;
+    image->used = 0;
+    return 0;
+}
+
+int
+sc_erofs_append(struct sc_erofs *image, const void *data, size_t len, struct sc_err *err)
+{
+    const char *from = data;
+
+    while (len > 0) {
+        size_t part = BUFFER - image->used < len ? BUFFER - image->used : len;
+
+        memcpy(image->buffer + image->used, from, part);
+        image->used += part;
+        image->end += part;
+        from += part;
+        len -= part;
+        if (image->used == BUFFER && drain(image, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* What is jumped over is a hole of the file, and reads as zeros. */
+int
+sc_erofs_pad(struct sc_erofs *image, uint64_t to, struct sc_err *err)
+{
+    static const char zeros[SC_EROFS_BLOCK];
+
+    if (to / SC_EROFS_BLOCK >= BLOCKS_MAX)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "the layer takes more than %llu blocks of an image",
+                          (unsigned long long)BLOCKS_MAX);
+    if (to - image->end <= sizeof(zeros))
+        return sc_erofs_append(image, zeros, (size_t)(to - image->end), err);
+    if (drain(image, err) < 0)
+        return -1;
+    image->end = to;
+    return 0;
+}
+
+static uint64_t
+round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+static int
+meta_drain(struct sc_erofs *image, struct sc_err *err)
+{
+    size_t used = image->meta_used;
+
+    image->meta_used = image->meta_size = 0;
+    return used > 0 ? write_at(image, image->meta, used, image->meta_at, err) : 0;
+}
+
+int
+sc_erofs_flush(struct sc_erofs *image, struct sc_err *err)
+{
+    return meta_drain(image, err) < 0 ? -1 : drain(image, err);
+}
+
+void
+sc_erofs_release(struct sc_erofs *image)
+{
+    sc_closep(&image->fd);
+    sc_arena_release(&image->arena);
+    sc_freep(&image->buffer);
+    sc_freep(&image->meta);
+    sc_freep(&image->dirs);
+    sc_freep(&image->slots);
+    sc_freep(&image->linked);
+}
+
+/* ---- inodes ------------------------------------------------------------------------------------------------ */
+
+size_t
+sc_erofs_xattrs_size(const struct sc_erofs_xattr *xattrs)
+{
+    size_t size = xattrs ? XATTR_HEAD : 0;
+
+    for (; xattrs; xattrs = xattrs->next)
+        size += (size_t)round_up(XATTR_ENTRY + xattrs->name_len + (size_t)xattrs->value_len, 4);
+    return size;
+}
+
+static void
+encode_xattrs(const struct sc_erofs_xattr *xattrs, unsigned char *out)
+{
+    out += XATTR_HEAD; /* no filter, nothing shared: all zero */
+    for (; xattrs; xattrs = xattrs->next) {
+        out[0] = xattrs->name_len;
+        out[1] = xattrs->index;
+        put(out + 2, 2, xattrs->value_len);
+        memcpy(out + XATTR_ENTRY, xattrs->name, xattrs->name_len);
+        if (xattrs->value_len > 0)
+            memcpy(out + XATTR_ENTRY + xattrs->name_len, xattrs->value, xattrs->value_len);
+        out += round_up(XATTR_ENTRY + xattrs->name_len + (size_t)xattrs->value_len, 4);
+    }
+}
+
+void
+sc_erofs_encode(struct sc_erofs *image, const struct sc_erofs_inode *inode, unsigned char *out)
+{
+    size_t xattrs = sc_erofs_xattrs_size(inode->xattrs);
+
+    put(out, 2, FORMAT_EXTENDED | (inode->is_inline ? FORMAT_INLINE : FORMAT_PLAIN));
+    put(out + 2, 2, xattrs > 0 ? (xattrs - XATTR_HEAD) / 4 + 1 : 0);
+    put(out + 4, 2, inode->mode);
+    put(out + 8, 8, inode->size);
+    put(out + 16, 4, inode->where);
+    put(out + 20, 4, ++image->inodes);
+    put(out + 24, 4, inode->attrs->uid);
+    put(out + 28, 4, inode->attrs->gid);
+    put(out + 32, 8, (uint64_t)inode->attrs->mtime.tv_sec);
+    put(out + 40, 4, (uint64_t)inode->attrs->mtime.tv_nsec);
+    put(out + INODE_NLINK_AT, 4, inode->nlink);
+    if (xattrs > 0)
+        encode_xattrs(inode->xattrs, out + SC_EROFS_INODE);
+}
+
+bool
+sc_erofs_tail_fits(size_t header, size_t tail)
+{
+    return tail <= SC_EROFS_BLOCK - header % SC_EROFS_BLOCK;
+}
+
+uint64_t
+sc_erofs_place(uint64_t at, size_t header, size_t tail)
+{
+    at = round_up(at, SC_EROFS_SLOT);
+    if (at % SC_EROFS_BLOCK > SC_EROFS_BLOCK - SC_EROFS_INODE ||
+        (tail > 0 && (at + header) % SC_EROFS_BLOCK + tail > SC_EROFS_BLOCK))
+        at = round_up(at, SC_EROFS_BLOCK);
+    return at;
+}
+
+/* Room for an inode in the metadata at hand, or in a new piece of it. */
+static int
+meta_take(struct sc_erofs *image, size_t header, size_t tail, unsigned char **out, uint64_t *at, struct sc_err *err)
+{
+    uint64_t place = sc_erofs_place(image->meta_at + image->meta_used, header, tail);
+
+    if (image->meta_size == 0 || place + header + tail > image->meta_at + image->meta_size) {
+        size_t size = (size_t)round_up(header + tail, SC_EROFS_BLOCK);
+
+        size = size < META ? META : size;
+        if (meta_drain(image, err) < 0)
+            return -1;
+        if (size > META || !image->meta) {
+            char *meta = realloc(image->meta, size);
+
+            if (!meta)
+                return sc_err_nomem(err);
+            image->meta = meta;
+        }
+        memset(image->meta, 0, size);
+        place = image->meta_at = image->end; /* between files: on a block */
+        image->meta_size = size;
+        if (sc_erofs_pad(image, image->end + size, err) < 0)
+            return -1;
+    }
+    image->meta_used = (size_t)(place - image->meta_at) + header + tail;
+    *out = (unsigned char *)image->meta + (place - image->meta_at);
+    *at = place;
+    return 0;
+}
+
+static int
+node_new(struct sc_erofs *image, enum sc_erofs_type type, uint64_t place, struct sc_erofs_node **out,
+         struct sc_err *err)
+{
+    *out = SC_ARENA_NEW(&image->arena, struct sc_erofs_node);
+    if (!*out)
+        return sc_err_nomem(err);
+    (*out)->type = type;
+    (*out)->nid = place / SC_EROFS_SLOT;
+    (*out)->nlink = 1;
+    return 0;
+}
+
+int
+sc_erofs_file_begin(struct sc_erofs *image, uint64_t size, const struct sc_erofs_xattr *xattrs, struct sc_err *err)
+{
+    size_t header = SC_EROFS_INODE + sc_erofs_xattrs_size(xattrs), tail = size % SC_EROFS_BLOCK;
+
+    if (size / SC_EROFS_BLOCK >= BLOCKS_MAX)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "its size of %llu bytes is more than an image can hold",
+                          (unsigned long long)size);
+    image->file.size = size;
+    image->file.is_inline = tail > 0 && tail <= TAIL_MAX && sc_erofs_tail_fits(header, tail);
+    image->file.whole = image->file.is_inline ? size - tail : size;
+    image->file.start = image->end;
+    image->file.done = 0;
+    image->file.tail_len = image->file.is_inline ? tail : 0;
+    memset(image->file.tail, 0, image->file.tail_len);
+    return 0;
+}
+
+int
+sc_erofs_file_data(struct sc_erofs *image, uint64_t offset, const void *data, size_t len, struct sc_err *err)
+{
+    uint64_t whole = image->file.whole;
+    const char *from = data;
+
+    if (offset < whole && len > 0) {
+        size_t part = whole - offset < len ? (size_t)(whole - offset) : len;
+
+        if (offset > image->file.done && sc_erofs_pad(image, image->file.start + offset, err) < 0)
+            return -1;
+        if (sc_erofs_append(image, from, part, err) < 0)
+            return -1;
+        from += part;
+        len -= part;
+        offset += part;
+        image->file.done = offset;
+    }
+    if (len > 0)
+        memcpy(image->file.tail + (offset - whole), from, len);
+    return 0;
+}
+
+int
+sc_erofs_file_end(struct sc_erofs *image, const struct sc_layer_attrs *attrs, const struct sc_erofs_xattr *xattrs,
+                  struct sc_erofs_node **out, struct sc_err *err)
+{
+    const struct sc_erofs_inode inode = {.mode = S_IFREG | attrs->mode,
+                                         .size = image->file.size,
+                                         .is_inline = image->file.is_inline,
+                                         .where = (uint32_t)(image->file.start / SC_EROFS_BLOCK),
+                                         .nlink = 1,
+                                         .attrs = attrs,
+                                         .xattrs = xattrs};
+    size_t header = SC_EROFS_INODE + sc_erofs_xattrs_size(xattrs);
+    unsigned char *at;
+    uint64_t place;
+
+    /* A hole at its end, and the rest of its last block. */
+    if (sc_erofs_pad(image, image->file.start + round_up(image->file.whole, SC_EROFS_BLOCK), err) < 0 ||
+        meta_take(image, header, image->file.tail_len, &at, &place, err) < 0)
+        return -1;
+    sc_erofs_encode(image, &inode, at);
+    memcpy(at + header, image->file.tail, image->file.tail_len);
+    return node_new(image, SC_EROFS_FILE, place, out, err);
+}
+
+int
+sc_erofs_special(struct sc_erofs *image, mode_t mode, uint32_t dev, const char *target,
+                 const struct sc_layer_attrs *attrs, struct sc_erofs_node **out, struct sc_err *err)
+{
+    size_t len = target ? strlen(target) : 0;
+    struct sc_erofs_inode inode = {.mode = mode,
+                                   .size = len,
+                                   .is_inline = len > 0 && sc_erofs_tail_fits(SC_EROFS_INODE, len),
+                                   .where = dev,
+                                   .nlink = 1,
+                                   .attrs = attrs};
+    enum sc_erofs_type type = S_ISLNK(mode)   ? SC_EROFS_SYMLINK
+                              : S_ISCHR(mode) ? SC_EROFS_CHR
+                              : S_ISBLK(mode) ? SC_EROFS_BLK
+                                              : SC_EROFS_FIFO;
+    unsigned char *at;
+    uint64_t place;
+
+    if (len > 0 && !inode.is_inline) { /* a target of nearly a whole block */
+        inode.where = (uint32_t)(image->end / SC_EROFS_BLOCK);
+        if (sc_erofs_append(image, target, len, err) < 0 ||
+            sc_erofs_pad(image, round_up(image->end, SC_EROFS_BLOCK), err) < 0)
+            return -1;
+    }
+    if (meta_take(image, SC_EROFS_INODE, inode.is_inline ? len : 0, &at, &place, err) < 0)
+        return -1;
+    sc_erofs_encode(image, &inode, at);
+    if (inode.is_inline)
+        memcpy(at + SC_EROFS_INODE, target, len);
+    if (node_new(image, type, place, out, err) < 0)
+        return -1;
+    if (target) {
+        (*out)->target = sc_arena_strdup(&image->arena, target);
+        return (*out)->target ? 0 : sc_err_nomem(err);
+    }
+    return 0;
+}
+
+/* ---- the superblock ----------------------------------------------------------------------------------------- */
+
+static uint32_t
+crc32c(const unsigned char *data, size_t len)
+{
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < len; i++) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; bit++)
+            crc = (crc >> 1) ^ (crc & 1 ? CRC32C_POLYNOMIAL : 0);
+    }
+    return crc;
+}
+
+/* Names that were added or taken away after an inode was written. */
+static int
+put_link_counts(struct sc_erofs *image, struct sc_err *err)
+{
+    for (size_t i = 0; i < image->linked_count; i++) {
+        unsigned char bytes[4];
+
+        put(bytes, sizeof(bytes), image->linked[i]->nlink);
+        if (write_at(image, bytes, sizeof(bytes), image->linked[i]->nid * SC_EROFS_SLOT + INODE_NLINK_AT, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+sc_erofs_put_super(struct sc_erofs *image, unsigned char block[SC_EROFS_BLOCK], const void *uuid, struct sc_err *err)
+{
+    unsigned char *super = block + SC_EROFS_SUPER_AT;
+
+    if (sc_erofs_pad(image, round_up(image->end, SC_EROFS_BLOCK), err) < 0 || sc_erofs_flush(image, err) < 0 ||
+        put_link_counts(image, err) < 0)
+        return -1;
+    if (ftruncate(image->fd, (off_t)image->end) < 0) /* a hole at the end */
+        return sc_err_errno(err, errno, "make the layer's image %llu bytes long", (unsigned long long)image->end);
+    put(super, 4, MAGIC);
+    put(super + 8, 4, COMPAT_CHECKSUM);
+    super[12] = 12; /* 2^12 bytes in a block */
+    put(super + 14, 2, SC_EROFS_ROOT_AT / SC_EROFS_SLOT);
+    put(super + 16, 8, image->inodes);
+    put(super + 36, 4, image->end / SC_EROFS_BLOCK);
+    memcpy(super + 48, uuid, 16);
+    put(super + 4, 4, crc32c(super, SC_EROFS_BLOCK - SC_EROFS_SUPER_AT));
+    return write_at(image, block, SC_EROFS_BLOCK, 0, err);
+}

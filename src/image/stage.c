@@ -1,0 +1,90 @@
+/*
+ * A layer while it is made, and the two ways in which it is kept:
+ *
+ *     layer/<chain-id>/diff     a directory: its files
+ *                     /diff     an empty directory, and
+ *                     /erofs    an EROFS image, which is mounted there in a container's own mount namespace
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image/transfer-priv.h"
+#include "kernel/kernel.h"
+
+int
+sc_layer_open(int layers_fd, const char *name, struct sc_err *err)
+{
+    char path[PATH_MAX];
+    sc_cleanup_fd image = -1, tree = -1;
+    int status;
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", name);
+    image = openat(layers_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (image < 0) {
+        if (errno != ENOENT)
+            return sc_err_errno(err, errno, "open layer %s", name);
+        (void)snprintf(path, sizeof(path), "%s/diff", name);
+        return sc_dir_open_at(layers_fd, path, err);
+    }
+    status = sc_mount_erofs(image, true);
+    if (status < 0)
+        return sc_err_errno(err, -status, "mount layer %s", name);
+    tree = status;
+    return sc_dir_open_at(tree, ".", err);
+}
+
+static int
+open_erofs(int layers_fd, const char *name, struct sc_unpack *unpack, struct sc_err *err)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", name);
+    fd = openat(layers_fd, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "create the image of a layer");
+    return sc_layer_unpack_init_erofs(unpack, fd, &sc_limits_default, err);
+}
+
+int
+sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, struct sc_unpack *unpack,
+              struct sc_err *err)
+{
+    char path[PATH_MAX];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/diff", name);
+    if (sc_dir_make_at(layers_fd, path, 0755, err) < 0)
+        return sc_err_disk(err, store);
+    if (store->backend == SC_LAYER_EROFS)
+        return open_erofs(layers_fd, name, unpack, err) < 0 ? sc_err_disk(err, store) : 0;
+    fd = sc_dir_open_at(layers_fd, path, err);
+    return fd < 0 ? -1 : sc_layer_unpack_init(unpack, fd, &sc_limits_default, err);
+}
+
+static int
+write_note(const struct sc_store *store, int layers_fd, const char *name, const char *what, const char *text,
+           struct sc_err *err)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", name, what);
+    if (sc_file_replace_at(layers_fd, path, text, strlen(text), 0644, SC_VOLATILE, err) < 0)
+        return sc_err_disk(err, store);
+    return 0;
+}
+
+int
+sc_stage_note(const struct sc_store *store, int layers_fd, const char *name, uint64_t file_bytes, const char *digest,
+              struct sc_err *err)
+{
+    char size[SC_NUM_MAX];
+
+    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)file_bytes);
+    if (write_note(store, layers_fd, name, "blob", digest, err) < 0)
+        return -1;
+    return write_note(store, layers_fd, name, "size", size, err);
+}

@@ -1,0 +1,187 @@
+#!/usr/bin/env bats
+# Layers as EROFS images: the same trees as directories, the same containers, and what says which of the two is used.
+load helpers
+load archives
+
+setup()
+{
+    [ "$(id -u)" -eq 0 ] || skip "only root mounts images"
+    grep -qw erofs /proc/filesystems || modprobe erofs 2>/dev/null || skip "this kernel has no EROFS"
+    sc_setup
+    tools=$BATS_TEST_DIRNAME/../tools
+}
+
+# with BACKEND COMMAND...: sc with another store, whose layers are kept that way.
+with()
+{
+    local backend=$1
+    shift
+    env SC_DATA_ROOT="$BATS_TEST_TMPDIR/$backend" SC_LAYER_BACKEND="$backend" "$SC" "$@"
+}
+
+# tree_of STORE: what the only layer of a store holds.
+tree_of()
+{
+    local image=("$BATS_TEST_TMPDIR/$1"/layer/*/erofs) dir=("$BATS_TEST_TMPDIR/$1"/layer/*/diff)
+    # shellcheck disable=SC2016
+    [ ! -f "${image[0]}" ] || unshare --mount sh -c 'mount -t erofs -o ro "$1" "$2" && python3 "$3" "$2"' sh "${image[0]}" "${dir[0]}" "$tools/tree-list"
+    [ -f "${image[0]}" ] || python3 "$tools/tree-list" "${dir[0]}"
+}
+
+# same FILE: a layer is the same tree in both, and fsck.erofs agrees; or both refuse it with the same words.
+same()
+{
+    local erofs=0 directory=0
+    rm -rf "$BATS_TEST_TMPDIR/erofs" "$BATS_TEST_TMPDIR/directory"
+    with erofs import "$1" x:1 >"$BATS_TEST_TMPDIR/erofs.out" 2>&1 || erofs=$?
+    with directory import "$1" x:1 >"$BATS_TEST_TMPDIR/directory.out" 2>&1 || directory=$?
+    is "$erofs" "$directory"
+    if [ "$erofs" -ne 0 ]; then
+        diff "$BATS_TEST_TMPDIR/erofs.out" "$BATS_TEST_TMPDIR/directory.out"
+        refused=$((refused + 1))
+        return
+    fi
+    fsck.erofs "$BATS_TEST_TMPDIR"/erofs/layer/*/erofs
+    tree_of erofs >"$BATS_TEST_TMPDIR/erofs.tree"
+    tree_of directory >"$BATS_TEST_TMPDIR/directory.tree"
+    diff "$BATS_TEST_TMPDIR/erofs.tree" "$BATS_TEST_TMPDIR/directory.tree"
+    kept=$((kept + 1))
+}
+
+@test "erofs: one of everything is the tree that a directory has" {
+    layer "$BATS_TEST_TMPDIR/a.tar" <<'END'
+dir("./", mode=0o751, uid=1, gid=2, mtime=77, pax_headers={"SCHILY.xattr.user.top": "t"})
+file("su", "x", mode=0o6755, mtime=1234567890.25)
+file("before", "x", mtime=-5)
+file("mine", "x" * 5000, uid=4000000000, gid=34, mode=0o640)
+hard("dir/again", "mine")
+hard("dir/more", "dir/again")
+file("gone", "x")
+hard("gone-too", "gone")
+file("gone", "y")
+link("absolute", "/data/anything")
+link("sub", "dir/deeper")
+file("dir/deeper/x", "x")
+file("sub/through", "x")
+for size in (0, 2048, 2049, 4096, 4097, 100000): file("size/%d" % size, "s" * size)
+for i in range(700): file("many/%s%d" % ("n" * (i % 200), i), "")
+for name in ("!", ".a", "..a", "-", "\xe9", " "): file("odd/" + name, "")
+t.addfile(entry("zero", type=tarfile.CHRTYPE, devmajor=1, devminor=5, mode=0o666))
+t.addfile(entry("large", type=tarfile.BLKTYPE, devmajor=259, devminor=70000, mode=0o660))
+t.addfile(entry("pipe", type=tarfile.FIFOTYPE, mode=0o600))
+file("noted", "x", pax_headers={"SCHILY.xattr.user.note": "hello", "SCHILY.xattr.user.empty": ""})
+dir("hides"); file("hides/.wh..wh..opq"); file("hides/new", "n")
+file("over/.wh.this"); file("over/.wh.that"); dir("over/that"); file(".wh.size")
+dir("shut", mode=0o000)
+END
+    # as root is wont to: capabilities, and a file with holes
+    mkdir "$BATS_TEST_TMPDIR/tree"
+    python3 - "$BATS_TEST_TMPDIR/tree" <<'END'
+import os, sys
+with open(sys.argv[1] + "/able", "wb") as f: f.write(b"x")
+os.setxattr(sys.argv[1] + "/able", "security.capability", bytes.fromhex("0100000200040000000000000000000000000000"))
+with open(sys.argv[1] + "/holes", "wb") as f:
+    f.write(b"a"); f.seek(300000); f.write(b"b"); f.seek(9000000); f.write(b"c"); f.truncate(20000001)
+END
+    tar -C "$BATS_TEST_TMPDIR/tree" --xattrs --xattrs-include='security.*' --sparse -cf "$BATS_TEST_TMPDIR/b.tar" .
+    refused=0 kept=0
+    same "$BATS_TEST_TMPDIR/a.tar"
+    same "$BATS_TEST_TMPDIR/b.tar"
+    grep -q '^/able .*security.capability=0100000200' "$BATS_TEST_TMPDIR/erofs.tree"
+    # nobody writes the zeros of a hole
+    [ "$(du -k "$BATS_TEST_TMPDIR"/erofs/layer/*/erofs | cut -f 1)" -lt 400 ]
+    is "$refused $kept" "0 2"
+}
+
+@test "erofs: layers at random are the same trees, or refused in the same words" {
+    refused=0 kept=0
+    mkdir "$BATS_TEST_TMPDIR/random"
+    "$tools/random-layers" 1 20 "$BATS_TEST_TMPDIR/random"
+    for file in "$BATS_TEST_TMPDIR"/random/*.tar; do same "$file"; done
+    [ "$refused" -gt 2 ]
+    [ "$kept" -gt 8 ]
+}
+
+@test "erofs: the same layer is the same image, byte for byte" {
+    layer "$BATS_TEST_TMPDIR/a.tar" <<<'for i in range(50): file("d%d/f" % (i % 7), "x" * i, pax_headers={"SCHILY.xattr.user.a": str(i)})'
+    with erofs import "$BATS_TEST_TMPDIR/a.tar" x:1
+    cp "$BATS_TEST_TMPDIR"/erofs/layer/*/erofs "$BATS_TEST_TMPDIR/first"
+    rm -r "$BATS_TEST_TMPDIR/erofs"
+    with erofs import "$BATS_TEST_TMPDIR/a.tar" x:1
+    cmp "$BATS_TEST_TMPDIR"/erofs/layer/*/erofs "$BATS_TEST_TMPDIR/first"
+}
+
+@test "erofs: containers on several layers: hidden, replaced, written to, mapped to other ids, with a volume" {
+    export SC_LAYER_BACKEND=erofs
+    layer "$BATS_TEST_TMPDIR/a.tar" <<'END'
+file("data/kept", "from a"); file("data/removed", "from a"); file("opaque/x", "from a"); file("private/old", "from a")
+dir("private", mode=0o700, uid=7, gid=8)
+END
+    layer "$BATS_TEST_TMPDIR/b.tar" <<'END'
+file("data/.wh.removed"); file("opaque/.wh..wh..opq"); file("opaque/y", "from b"); file("private/new", "from b")
+END
+    archive "$BATS_TEST_TMPDIR/x.tar" stack:1 base "$BATS_TEST_TMPDIR/a.tar" "$BATS_TEST_TMPDIR/b.tar"
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    is "$(find "$SC_DATA_ROOT/layer" -name erofs | wc -l)" 3
+    sc_ok run --rm stack:1 sh -c 'ls /data /opaque /private; stat -c %a:%u:%g /private'
+    is "$output" $'/data:\nkept\n\n/opaque:\ny\n\n/private:\nnew\nold\n700:7:8'
+    sc_ok run --rm stack:1 sh -c 'echo changed >/data/kept; rm -r /opaque; cat /data/kept'
+    is "$output" changed
+    sc_ok run --rm --uidmap 0:100000:65536 stack:1 sh -c 'stat -c %u:%g /private /bin/busybox; touch /private/x'
+    is "$output" $'7:8\n0:0'
+    sc_ok run --rm -v box:/data stack:1 sh -c 'ls /data'
+    is "$output" kept
+    sc_ok run --rm --user 7 stack:1 ls /private
+    is "$output" $'new\nold'
+    sc_ok image unpack stack:1 "$BATS_TEST_TMPDIR/out"
+    is "$(cat "$BATS_TEST_TMPDIR/out/data/kept" "$BATS_TEST_TMPDIR/out/opaque/y")" "from afrom b"
+}
+
+@test "erofs: system fsck names what differs, and only its layer is replaced" {
+    export SC_LAYER_BACKEND=erofs
+    layer "$BATS_TEST_TMPDIR/many.tar" <<<'for i in range(30): file("d%d/f" % i, chr(65 + i) * 5000)'
+    archive "$BATS_TEST_TMPDIR/x.tar" many:1 base "$BATS_TEST_TMPDIR/many.tar"
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    sc_ok system fsck
+    expect_output ": 0 problems"
+    local image at
+    image=$(grep -l DDDDDDDDD "$SC_DATA_ROOT"/layer/*/erofs)
+    cp "$image" "$BATS_TEST_TMPDIR/whole"
+    for at in A M Z; do
+        python3 - "$image" "$at" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(f.read().index(sys.argv[2].encode() * 4000) + 123)
+    f.write(b"?")
+END
+        sc_fails 125 system fsck
+        is "$(grep -c ': its content differs$' <<<"$output")" 1
+        expect_output ": /d$(($(printf %d "'$at") - 65))/f: its content differs"
+        sc_ok system fsck --repair
+        expect_output "1 problems, 1 repaired"
+        cmp "$image" "$BATS_TEST_TMPDIR/whole"
+    done
+    # Cut short, it can still be told, and mended.
+    truncate -s 8192 "$image"
+    sc_fails 125 system fsck
+    sc_ok system fsck --repair
+    cmp "$image" "$BATS_TEST_TMPDIR/whole"
+    # A store may be changed to directories and back, layer by layer.
+    rm "$image"
+    sc_fails 125 system fsck
+    SC_LAYER_BACKEND=directory sc_ok system fsck --repair
+    [ ! -e "$image" ]
+    sc_ok run --rm many:1 head -c 3 /d1/f
+    is "$output" BBB
+}
+
+@test "erofs: sc info says which is used and why; a word that is none is refused" {
+    sc_ok info --format '{{.LayerBackend}}: {{.LayerBackendReason}}'
+    matches "$output" '^(erofs: this kernel mounts image files|directory: this kernel mounts EROFS images by loop devices only)'
+    SC_LAYER_BACKEND=directory sc_ok info --format '{{.LayerBackend}}: {{.LayerBackendReason}}'
+    is "$output" "directory: asked for by SC_LAYER_BACKEND"
+    SC_LAYER_BACKEND=zfs sc_fails 1 info
+    expect_error 1 'SC_LAYER_BACKEND: "zfs" is no way to keep layers'
+    SC_LAYER_BACKEND=zfs sc_fails 125 import "$BATS_TEST_TMPDIR/none.tar"
+    expect_error 125 'SC_LAYER_BACKEND: "zfs" is no way to keep layers'
+}
