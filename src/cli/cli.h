@@ -73,7 +73,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_manifest_push, sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune, sc_cmd_system_prune,
     sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect,
     sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect,
-    sc_cmd_network_prune, sc_cmd_port;
+    sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
 extern const struct sc_command sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
     sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
@@ -186,6 +186,8 @@ int sc_value_ipc(void *ns_choice, const char *value, struct sc_arena *arena, str
 int sc_value_uts(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_userns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
+/* --network, which may be repeated: into a struct sc_create_options */
+int sc_value_networks(void *create_options, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_publish(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_expose(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);

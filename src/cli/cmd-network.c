@@ -207,32 +207,25 @@ static json_t *
 containers_of(struct sc_cli *cli, const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
 {
     json_t *out = json_object();
-    struct sc_strv leases = {.items = NULL};
+    struct sc_lease_list leases;
 
     if (sc_network_leases(net, network, &cli->arena, &leases, err) < 0) {
         json_decref(out);
         return NULL;
     }
     for (size_t i = 0; i < leases.count; i++) {
-        char *id = strchr(leases.items[i], ' '), *name = id ? strchr(id + 1, ' ') : NULL;
-        unsigned char mac[6];
-        char hardware[18];
-        uint32_t address;
+        const struct sc_lease *lease = &leases.items[i];
+        char hardware[18], address[SC_NET_ADDRESS_MAX];
 
-        if (!name)
+        if (!net->is_alive(lease->id, net->data))
             continue;
-        *id++ = '\0';
-        *name++ = '\0';
-        if (!net->is_alive(id, net->data) || sc_address_parse(leases.items[i], &address, err) < 0)
-            continue;
-        name[strcspn(name, " ")] = '\0';
-        sc_mac_of(address, mac);
-        sc_mac_format(mac, hardware);
-        (void)json_object_set_new(out, id,
-                                  json_pack("{s:s, s:s, s:s, s:o, s:s}", "Name", name, "EndpointID", "", "MacAddress",
-                                            hardware, "IPv4Address",
-                                            json_sprintf("%s/%u", leases.items[i], network->subnet.prefix),
-                                            "IPv6Address", ""));
+        sc_mac_format(lease->mac, hardware);
+        sc_address_format(lease->address, address);
+        (void)json_object_set_new(out, lease->id,
+                                  json_pack("{s:o, s:s, s:s, s:o, s:s}", "Name",
+                                            json_stringn(lease->names, strcspn(lease->names, " ")), "EndpointID", "",
+                                            "MacAddress", hardware, "IPv4Address",
+                                            json_sprintf("%s/%u", address, network->subnet.prefix), "IPv6Address", ""));
     }
     return out;
 }
@@ -307,8 +300,8 @@ run_port(struct sc_cli *cli, struct sc_err *err)
 {
     struct network_options options = {.quiet = false};
     struct sc_container c = SC_CONTAINER_INIT;
-    struct sc_ports asked = {.items = NULL};
-    struct sc_endpoint e;
+    struct sc_ports asked = {.items = NULL}, ports = {.items = NULL};
+    struct sc_net net;
     struct sc_strv args = {0};
     bool has_any = false;
 
@@ -316,11 +309,14 @@ run_port(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (args.count > 1 && sc_expose_parse(args.items[1], &cli->arena, &asked, err) < 0)
         return -1;
-    if (sc_cli_engine(cli, err) < 0 || sc_engine_find(&cli->engine, args.items[0], &cli->arena, &c, err) < 0 ||
-        sc_engine_endpoint(&cli->engine, &c, &cli->arena, &e, err) < 0)
+    if (sc_cli_engine(cli, err) < 0 || sc_engine_find(&cli->engine, args.items[0], &cli->arena, &c, err) < 0)
         return -1;
-    for (size_t i = 0; i < e.ports.count; i++) {
-        const struct sc_port *p = &e.ports.items[i];
+    sc_engine_net(&cli->engine, &net);
+    if ((c.status == SC_STATUS_RUNNING || c.status == SC_STATUS_PAUSED) &&
+        sc_ports_of(&net, c.id, &cli->arena, &ports, err) < 0)
+        return -1;
+    for (size_t i = 0; i < ports.count; i++) {
+        const struct sc_port *p = &ports.items[i];
         char address[SC_NET_ADDRESS_MAX];
 
         if (asked.count > 0 && (p->port != asked.items[0].port || p->proto != asked.items[0].proto))

@@ -205,6 +205,24 @@ mounts_of(const struct sc_container *c, int *volumes)
     return text_of(&text);
 }
 
+/* "one,two" */
+static json_t *
+networks_of(const struct sc_container *c)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    sc_cleanup_buf names = SC_BUF_INIT;
+
+    sc_buf_adds(&names, c->options.network.value);
+    for (size_t i = 0; i < c->options.networks.count; i++) {
+        struct sc_err ignored = SC_ERR_INIT;
+        struct sc_attachment a;
+
+        if (sc_attachment_parse(c->options.networks.items[i], &arena, &a, &ignored) == 0)
+            sc_buf_addf(&names, ",%s", a.name);
+    }
+    return json_string(sc_buf_str(&names));
+}
+
 static json_t *
 network_of(const struct sc_container *c)
 {
@@ -216,7 +234,7 @@ network_of(const struct sc_container *c)
     case SC_NS_PATH:
         return json_sprintf("ns:%s", c->options.network.value);
     case SC_NS_BRIDGE:
-        return json_string(c->options.network.value);
+        return networks_of(c);
     default:
         return json_string("none");
     }

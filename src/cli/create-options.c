@@ -162,10 +162,10 @@
         {"network",                                                                                                      \
          0,                                                                                                              \
          CALL,                                                                                                           \
-         CREATE(network),                                                                                                \
+         AT(create),                                                                                                     \
          "mode",                                                                                                         \
          "Network: bridge (root's default), none, host, one of sc network ls, container:X or ns:PATH",                   \
-         sc_value_network,                                                                                               \
+         sc_value_networks,                                                                                              \
          "net"},                                                                                                         \
         {"network-alias", 0, STRV, CREATE(network_aliases), "name", "Further name for neighbours on its network", NULL,  \
          "net-alias"},                                                                                                   \

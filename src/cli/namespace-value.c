@@ -93,6 +93,43 @@ sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, str
     return sc_arena_check(arena, err);
 }
 
+/* The first one may be any mode, and its options are those of flags of their own; further ones are networks. */
+int
+sc_value_networks(void *create_options, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_create_options *o = create_options;
+    bool is_first = o->network.mode == SC_NS_NONE && !o->network.value;
+    struct sc_attachment a;
+
+    if (!strpbrk(value, "=,")) {
+        struct sc_ns_choice choice;
+
+        if (sc_value_network(&choice, value, arena, err) < 0)
+            return -1;
+        if (is_first)
+            o->network = choice;
+        else if (choice.mode != SC_NS_BRIDGE)
+            return sc_err_set(err, SC_ERR_INVALID, "conflicting options: \"%s\" cannot be had beside another network",
+                              value);
+        else
+            sc_strv_add(&o->networks, arena, choice.value);
+        return sc_arena_check(arena, err);
+    }
+    if (sc_attachment_parse(value, arena, &a, err) < 0)
+        return sc_err_wrap(err, "\"%.100s\"", value);
+    if (!is_first) {
+        sc_strv_add(&o->networks, arena, value);
+        return sc_arena_check(arena, err);
+    }
+    if (sc_value_network(&o->network, a.name, arena, err) < 0)
+        return -1;
+    o->ip = a.ip ? a.ip : o->ip;
+    o->mac_address = a.mac ? a.mac : o->mac_address;
+    for (size_t i = 0; i < a.aliases.count; i++)
+        sc_strv_add(&o->network_aliases, arena, a.aliases.items[i]);
+    return sc_arena_check(arena, err);
+}
+
 /* -p, checked here so that the error names the flag. */
 int
 sc_value_publish(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)

@@ -179,7 +179,9 @@ struct sc_device_nodes {
     size_t count, capacity;
 };
 struct sc_inputs {
-    const struct sc_endpoint *endpoint; /* NULL: on no network */ /* all that is not in the record */
+    /* all that is not in the record */
+    const struct sc_endpoint *endpoints; /* one for each network */
+    size_t endpoint_count;
     const struct sc_container *container;
     const struct sc_host *host;
     const char *container_dir, *run_dir, *volume_dir; /* absolute */
@@ -274,12 +276,25 @@ SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struc
 SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
 
-/* ---- network.c */
+/* ---- attachment.c */
+struct sc_attachments {
+    struct sc_attachment *items;
+    size_t count;
+};
+SC_MUST_CHECK int sc_attachments_of(const struct sc_create_options *options, struct sc_arena *arena,
+                                    struct sc_attachments *out, struct sc_err *err);
+SC_MUST_CHECK int sc_attachment_check(const struct sc_attachment *attachment, struct sc_err *err);
+char *sc_attachment_format(const struct sc_attachment *attachment, struct sc_arena *arena);
 SC_MUST_CHECK int sc_check_network(const struct sc_create_options *options, struct sc_err *err);
-/* The container's place on its network, for the plan: takes leases unless is_dry. Nothing for none, host and joined
- * ones. */
+/* ---- network.c: the container's places on its networks, for the plan: takes leases unless is_dry. Nothing for none,
+ * host and joined ones. */
 SC_MUST_CHECK int sc_network_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry,
                                      struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
+/* Found and up, unless is_dry. */
+SC_MUST_CHECK int sc_network_get(const struct sc_net *net, const char *name, bool is_dry, struct sc_arena *arena,
+                                 struct sc_network *out, struct sc_err *err);
+const char *sc_network_names(const struct sc_container *container, const struct sc_attachment *attachment,
+                             struct sc_arena *arena);
 /* inspect-network.c: NULL with err filled */
 json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
                             struct sc_err *err);
@@ -292,6 +307,11 @@ SC_MUST_CHECK int sc_hosts_add(const struct sc_engine *engine, const struct sc_i
 SC_MUST_CHECK int sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err *err);
 /* In the files of those that are there already. */
 void sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in);
+/* Of a running container: the lines of one network come, with those that neighbours get, and go. */
+SC_MUST_CHECK int sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *container,
+                                   const struct sc_endpoint *endpoint, struct sc_err *err);
+void sc_hosts_disconnect(const struct sc_engine *engine, const char *id, const struct sc_network *network);
+bool sc_network_has_names(const struct sc_network *network);
 
 /* ---- child.c ---- */
 struct sc_start_child { /* what start.c hands to the forked child */

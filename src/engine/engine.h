@@ -106,6 +106,7 @@ struct sc_create_options {
     struct sc_device_ask *devices;
     size_t device_count;
     struct sc_ns_choice pid, ipc, uts, user_ns, cgroup_ns, network;
+    struct sc_strv networks; /* further ones, as sc_attachment_parse reads them; ip and the like are of the first */
     struct sc_strv publish, expose, network_aliases, add_hosts, dns, dns_search, dns_options; /* as typed, checked */
     bool publish_all;
     bool is_default_network; /* nobody asked for the bridge: without one in the kernel it is none */
@@ -170,9 +171,23 @@ const char *sc_container_state(const struct sc_container *container); /* Docker'
 /* ---- networks (network.c, network-names.c) */
 /* net/'s view of the engine, which must stay where it is as long as out is used. */
 void sc_engine_net(struct sc_engine *engine, struct sc_net *out);
-/* Where a running container is on its network; out->network.name is NULL when it is on none. */
-SC_MUST_CHECK int sc_engine_endpoint(struct sc_engine *engine, const struct sc_container *container,
-                                     struct sc_arena *arena, struct sc_endpoint *out, struct sc_err *err);
+/* Where a running container is on its networks: from their leases, without ports. */
+SC_MUST_CHECK int sc_engine_endpoints(struct sc_engine *engine, const struct sc_container *container,
+                                      struct sc_arena *arena, struct sc_endpoint **out, size_t *count,
+                                      struct sc_err *err);
+/* "NAME", "NAME:alias=A,alias=B,ip=ADDRESS,mac=MAC", "name=NAME,alias=A..": a network, and how it is joined. */
+struct sc_attachment {
+    char *name;     /* of the network, as typed */
+    char *ip, *mac; /* NULL: chosen */
+    struct sc_strv aliases;
+};
+SC_MUST_CHECK int sc_attachment_parse(const char *text, struct sc_arena *arena, struct sc_attachment *out,
+                                      struct sc_err *err);
+/* network-connect.c: what is recorded, and for a running container what is. */
+SC_MUST_CHECK int sc_engine_connect(struct sc_engine *engine, const struct sc_container *container,
+                                    const struct sc_attachment *attachment, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_disconnect(struct sc_engine *engine, const struct sc_container *container,
+                                       const char *network, struct sc_err *err);
 /* As `docker ps` shows them: "0.0.0.0:8080->80/tcp, 443/tcp"; and Docker's NetworkSettings. */
 SC_MUST_CHECK int sc_engine_ports_text(struct sc_engine *engine, const struct sc_container *container,
                                        struct sc_buf *out, struct sc_err *err);

@@ -38,50 +38,80 @@ sc_port_bindings(const struct sc_container *c)
 }
 
 static json_t *
-ports_of(const struct sc_container *c, const struct sc_endpoint *e)
+ports_of(const struct sc_container *c, bool is_on, const struct sc_ports *ports)
 {
     json_t *out = json_object();
 
-    for (size_t i = 0; i < c->exposed.count && e->network.name; i++)
+    for (size_t i = 0; i < c->exposed.count && is_on; i++)
         (void)json_object_set_new(out, c->exposed.items[i], json_null());
-    for (size_t i = 0; i < e->ports.count; i++)
-        add_port(out, &e->ports.items[i]);
+    for (size_t i = 0; i < ports->count; i++)
+        add_port(out, &ports->items[i]);
     return out;
+}
+
+/* e NULL: the container does not run. */
+static json_t *
+one_network(const struct sc_attachment *a, const struct sc_endpoint *e)
+{
+    char address[SC_NET_ADDRESS_MAX] = "", gateway[SC_NET_ADDRESS_MAX] = "", mac[18] = "";
+    json_t *aliases = json_array();
+
+    for (size_t i = 0; i < a->aliases.count; i++)
+        (void)json_array_append_new(aliases, json_string(a->aliases.items[i]));
+    if (e) {
+        sc_address_format(e->address, address);
+        sc_mac_format(e->mac, mac);
+    }
+    if (e && !e->network.is_internal)
+        sc_address_format(e->network.gateway, gateway);
+    return json_pack("{s:o, s:s, s:s, s:s, s:i, s:s}", "Aliases", aliases, "NetworkID", e ? e->network.id : "",
+                     "Gateway", gateway, "IPAddress", address, "IPPrefixLen", e ? (int)e->network.subnet.prefix : 0,
+                     "MacAddress", mac);
+}
+
+/* By name or by id, as it was asked for. */
+static bool
+is_named(const struct sc_network *network, const char *name)
+{
+    return strcmp(network->name, name) == 0 || sc_str_starts(network->id, name) ||
+           (strcmp(name, "bridge") == 0 && strcmp(network->name, SC_NET_DEFAULT) == 0);
 }
 
 json_t *
 sc_network_settings(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_err *err)
 {
-    char address[SC_NET_ADDRESS_MAX] = "", gateway[SC_NET_ADDRESS_MAX] = "", mac[18] = "";
-    json_t *networks = json_object(), *aliases = json_array(), *out, *one;
-    struct sc_endpoint e;
-    bool is_on;
+    struct sc_ports ports = {.items = NULL};
+    struct sc_endpoint *endpoints;
+    struct sc_attachments all;
+    json_t *networks, *first, *out;
+    struct sc_net net;
+    size_t count;
 
-    if (sc_engine_endpoint(engine, c, arena, &e, err) < 0) {
-        json_decref(networks);
-        json_decref(aliases);
+    sc_engine_net(engine, &net);
+    if (sc_engine_endpoints(engine, c, arena, &endpoints, &count, err) < 0 ||
+        sc_attachments_of(&c->options, arena, &all, err) < 0 ||
+        (count > 0 && sc_ports_of(&net, c->id, arena, &ports, err) < 0))
         return NULL;
+    networks = json_object();
+    first = one_network(&(struct sc_attachment){.name = NULL}, count > 0 ? &endpoints[0] : NULL);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct sc_endpoint *e = NULL;
+
+        for (size_t k = 0; k < count; k++) {
+            if (is_named(&endpoints[k].network, all.items[i].name))
+                e = &endpoints[k];
+        }
+        (void)json_object_set_new(networks, all.items[i].name, one_network(&all.items[i], e));
     }
-    is_on = e.network.name != NULL;
-    for (size_t i = 0; i < c->options.network_aliases.count; i++)
-        (void)json_array_append_new(aliases, json_string(c->options.network_aliases.items[i]));
-    if (is_on) {
-        sc_address_format(e.address, address);
-        sc_mac_format(e.mac, mac);
-    }
-    if (is_on && !e.network.is_internal)
-        sc_address_format(e.network.gateway, gateway);
-    one = json_pack("{s:o, s:s, s:s, s:s, s:i, s:s}", "Aliases", aliases, "NetworkID", is_on ? e.network.id : "",
-                    "Gateway", gateway, "IPAddress", address, "IPPrefixLen", is_on ? (int)e.network.subnet.prefix : 0,
-                    "MacAddress", mac);
-    if (c->options.network.mode == SC_NS_BRIDGE)
-        (void)json_object_set(networks, c->options.network.value, one);
-    json_decref(one);
-    out = json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:s, s:o}", "SandboxID", "", "Bridge",
-                    is_on ? e.network.bridge : "", "Ports", ports_of(c, &e), "Gateway", gateway, "IPAddress", address,
-                    "IPPrefixLen", is_on ? (int)e.network.subnet.prefix : 0, "MacAddress", mac, "Networks", networks);
-    if (!out)
+    out = json_pack("{s:s, s:s, s:o, s:o}", "SandboxID", "", "Bridge", count > 0 ? endpoints[0].network.bridge : "",
+                    "Ports", ports_of(c, count > 0, &ports), "Networks", networks);
+    if (out)
+        (void)json_object_update_missing(out, first);
+    else
         sc_err_nomem(err);
+    if (out)
+        (void)(json_object_del(out, "Aliases") + json_object_del(out, "NetworkID"));
+    json_decref(first);
     return out;
 }
 

@@ -13,20 +13,20 @@
 
 #define HOSTS_MAX 1048576
 
-static bool
-has_names(const struct sc_inputs *in)
+bool
+sc_network_has_names(const struct sc_network *network)
 {
-    return in->endpoint && strcmp(in->endpoint->network.name, SC_NET_DEFAULT) != 0;
+    return strcmp(network->name, SC_NET_DEFAULT) != 0;
 }
 
-/* "ADDRESS ID NAME..." as a line of hosts, marked with its owner. */
+/* A line of hosts, marked with its owner. */
 static void
-add_neighbour(const char *lease, struct sc_buf *out)
+add_neighbour(const struct sc_lease *lease, struct sc_buf *out)
 {
-    const char *id = strchr(lease, ' '), *names = id ? strchr(id + 1, ' ') : NULL;
+    char address[SC_NET_ADDRESS_MAX];
 
-    if (names)
-        sc_buf_addf(out, "%.*s\t%s\t# %.*s\n", (int)(id - lease), lease, names + 1, SC_ID_LEN, id + 1);
+    sc_address_format(lease->address, address);
+    sc_buf_addf(out, "%s\t%s\t# %s\n", address, lease->names, lease->id);
 }
 
 static int
@@ -38,13 +38,33 @@ add_host(const char *entry, const struct sc_inputs *in, struct sc_buf *out, stru
     if (!separator || separator == entry || !*address)
         return sc_err_set(err, SC_ERR_INVALID, "--add-host \"%.100s\": it is not NAME:ADDRESS", entry);
     if (strcmp(address, "host-gateway") == 0) {
-        if (!in->endpoint)
+        if (in->endpoint_count == 0)
             return sc_err_set(err, SC_ERR_INVALID, "--add-host \"%.100s\": the container has no way to the host",
                               entry);
-        sc_address_format(in->endpoint->network.gateway, gateway);
+        sc_address_format(in->endpoints[0].network.gateway, gateway);
         address = gateway;
     }
     sc_buf_addf(out, "%s\t%.*s\n", address, (int)(separator - entry), entry);
+    return 0;
+}
+
+/* The container's own name at its address there, and its neighbours with theirs. */
+static int
+add_network(const struct sc_net *net, const struct sc_endpoint *e, const char *own, struct sc_buf *hosts,
+            struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_lease_list leases;
+    char address[SC_NET_ADDRESS_MAX];
+
+    sc_address_format(e->address, address);
+    sc_buf_addf(hosts, "%s\t%s\n", address, own);
+    if (!sc_network_has_names(&e->network))
+        return 0;
+    if (sc_network_leases(net, &e->network, &arena, &leases, err) < 0)
+        return -1;
+    for (size_t i = 0; i < leases.count; i++)
+        add_neighbour(&leases.items[i], hosts);
     return 0;
 }
 
@@ -52,29 +72,23 @@ int
 sc_hosts_add(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_buf *hosts, struct sc_err *err)
 {
     const struct sc_create_options *o = &in->container->options;
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_strv leases = {.items = NULL};
-    char address[SC_NET_ADDRESS_MAX];
+    sc_cleanup_buf own = SC_BUF_INIT;
     struct sc_net net;
 
     for (size_t i = 0; i < o->add_hosts.count; i++) {
         if (add_host(o->add_hosts.items[i], in, hosts, err) < 0)
             return -1;
     }
-    if (!in->endpoint)
-        return 0;
-    sc_address_format(in->endpoint->address, address);
-    sc_buf_addf(hosts, "%s\t%s", address, in->hostname ? in->hostname : in->container->name);
+    sc_buf_adds(&own, in->hostname ? in->hostname : in->container->name);
     if (in->hostname && o->domainname)
-        sc_buf_addf(hosts, ".%s %s", o->domainname, in->hostname);
-    sc_buf_addc(hosts, '\n');
-    if (!has_names(in))
-        return 0;
-    sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
-    if (sc_network_leases(&net, &in->endpoint->network, &arena, &leases, err) < 0)
+        sc_buf_addf(&own, ".%s %s", o->domainname, in->hostname);
+    if (sc_buf_check(&own, err) < 0)
         return -1;
-    for (size_t i = 0; i < leases.count; i++)
-        add_neighbour(leases.items[i], hosts);
+    sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
+    for (size_t i = 0; i < in->endpoint_count; i++) {
+        if (add_network(&net, &in->endpoints[i], sc_buf_str(&own), hosts, err) < 0)
+            return -1;
+    }
     return 0;
 }
 
@@ -97,9 +111,30 @@ tell(const struct sc_engine *engine, const char *id, const char *line)
     (void)!sc_io_write_all(fd, line, strlen(line), &ignored);
 }
 
+/* A line of hosts that names a neighbour on this network which has no lease there. */
+static bool
+is_stale(const char *line, size_t len, const struct sc_network *network, const struct sc_lease_list *leases)
+{
+    char text[SC_NET_ADDRESS_MAX], id[SC_ID_LEN + 1];
+    size_t address_len = strcspn(line, "\t\n");
+    struct sc_err ignored = SC_ERR_INIT;
+    const struct sc_lease *lease;
+    uint32_t address;
+
+    if (len < SC_ID_LEN + 2 || memcmp(line + len - SC_ID_LEN - 2, "# ", 2) != 0 || address_len >= sizeof(text))
+        return false;
+    (void)snprintf(id, sizeof(id), "%s", line + len - SC_ID_LEN);
+    (void)snprintf(text, sizeof(text), "%.*s", (int)address_len, line);
+    if (sc_address_parse(text, &address, &ignored) < 0 || !sc_subnet_has(&network->subnet, address))
+        return false;
+    lease = sc_lease_find(leases, id);
+    return !lease || lease->address != address;
+}
+
 /* Drops the lines of neighbours whose lease has gone since ours was written: they looked for our file too early. */
 static void
-look_again(const struct sc_engine *engine, const char *id, const struct sc_strv *leases)
+look_again(const struct sc_engine *engine, const char *id, const struct sc_network *network,
+           const struct sc_lease_list *leases)
 {
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd dir = sc_engine_data_dir(engine, id, &ignored), fd = -1;
@@ -112,14 +147,8 @@ look_again(const struct sc_engine *engine, const char *id, const struct sc_strv 
         return;
     for (const char *line = sc_buf_str(&before); *line;) {
         size_t len = strcspn(line, "\n");
-        const char *owner = len > SC_ID_LEN + 2 ? line + len - SC_ID_LEN : NULL;
-        bool is_gone = owner && owner[-1] == ' ' && owner[-2] == '#';
+        bool is_gone = is_stale(line, len, network, leases);
 
-        for (size_t i = 0; i < leases->count && is_gone; i++) {
-            const char *space = strchr(leases->items[i], ' ');
-
-            is_gone = !space || strncmp(space + 1, owner, SC_ID_LEN) != 0;
-        }
         len += line[len] == '\n';
         if (!is_gone)
             sc_buf_add(&after, line, len);
@@ -130,37 +159,101 @@ look_again(const struct sc_engine *engine, const char *id, const struct sc_strv 
         (void)!ftruncate(fd, (off_t)after.len);
 }
 
-void
-sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in)
+static void
+tell_network(const struct sc_engine *engine, const struct sc_network *network, const char *id)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     sc_cleanup_buf line = SC_BUF_INIT;
-    struct sc_strv leases = {.items = NULL};
     struct sc_err ignored = SC_ERR_INIT;
-    const char *id = in->container->id;
+    struct sc_lease_list leases;
+    const struct sc_lease *own;
     struct sc_net net;
 
-    if (!has_names(in))
-        return;
     sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
-    if (sc_network_leases(&net, &in->endpoint->network, &arena, &leases, &ignored) < 0)
+    if (!sc_network_has_names(network) || sc_network_leases(&net, network, &arena, &leases, &ignored) < 0)
         return;
-    look_again(engine, id, &leases);
-    for (size_t i = 0; i < leases.count; i++) {
-        const char *owner = strchr(leases.items[i], ' ');
-
-        if (owner && strncmp(owner + 1, id, SC_ID_LEN) == 0)
-            add_neighbour(leases.items[i], &line);
-    }
+    look_again(engine, id, network, &leases);
+    own = sc_lease_find(&leases, id);
+    if (own)
+        add_neighbour(own, &line);
     for (size_t i = 0; i < leases.count && line.len > 0 && !line.has_failed; i++) {
-        const char *space = strchr(leases.items[i], ' ');
-        char owner[SC_ID_LEN + 1] = "";
-
-        if (space)
-            (void)snprintf(owner, sizeof(owner), "%s", space + 1);
-        if (strcmp(owner, id) != 0 && sc_engine_is_id(owner))
-            tell(engine, owner, line.data);
+        if (strcmp(leases.items[i].id, id) != 0 && sc_engine_is_id(leases.items[i].id))
+            tell(engine, leases.items[i].id, line.data);
     }
+}
+
+void
+sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in)
+{
+    for (size_t i = 0; i < in->endpoint_count; i++)
+        tell_network(engine, &in->endpoints[i].network, in->container->id);
+}
+
+/* ---- connect, disconnect ----------------------------------------------------------------------------------------- */
+
+int
+sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *c, const struct sc_endpoint *e,
+                 struct sc_err *err)
+{
+    sc_cleanup_fd dir = sc_engine_data_dir(engine, c->id, err), fd = -1;
+    sc_cleanup_buf lines = SC_BUF_INIT;
+    char short_id[SC_ID_SHORT + 1];
+    struct sc_net net;
+
+    if (dir < 0)
+        return -1;
+    (void)snprintf(short_id, sizeof(short_id), "%.*s", SC_ID_SHORT, c->id);
+    sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
+    if (add_network(&net, e, c->options.hostname ? c->options.hostname : short_id, &lines, err) < 0 ||
+        sc_buf_check(&lines, err) < 0)
+        return -1;
+    fd = openat(dir, "hosts", O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) < 0)
+        return sc_err_errno(err, errno, "open hosts of container \"%s\"", c->name);
+    if (sc_io_write_all(fd, sc_buf_str(&lines), lines.len, err) < 0)
+        return -1;
+    sc_closep(&fd); /* its lock: the file is looked at again */
+    tell_network(engine, &e->network, c->id);
+    return 0;
+}
+
+/* Whether a line of hosts is about an address of this network. */
+static bool
+is_about(const char *line, const struct sc_network *network)
+{
+    size_t len = strcspn(line, "\t\n");
+    struct sc_err ignored = SC_ERR_INIT;
+    char text[SC_NET_ADDRESS_MAX];
+    uint32_t address;
+
+    if (len >= sizeof(text))
+        return false;
+    (void)snprintf(text, sizeof(text), "%.*s", (int)len, line);
+    return sc_address_parse(text, &address, &ignored) == 0 && sc_subnet_has(&network->subnet, address);
+}
+
+void
+sc_hosts_disconnect(const struct sc_engine *engine, const char *id, const struct sc_network *network)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd dir = sc_engine_data_dir(engine, id, &ignored), fd = -1;
+    sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
+
+    if (dir < 0)
+        return;
+    fd = openat(dir, "hosts", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
+        return;
+    for (const char *line = sc_buf_str(&before); *line;) {
+        size_t len = strcspn(line, "\n");
+
+        len += line[len] == '\n';
+        if (!is_about(line, network))
+            sc_buf_add(&after, line, len);
+        line += len;
+    }
+    if (!after.has_failed && pwrite(fd, sc_buf_str(&after), after.len, 0) == (ssize_t)after.len)
+        (void)!ftruncate(fd, (off_t)after.len);
 }
 
 /* ---- resolv.conf ------------------------------------------------------------------------------------------------- */
@@ -206,7 +299,7 @@ sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err 
     sc_cleanup_buf host = SC_BUF_INIT;
     struct sc_err absent = SC_ERR_INIT;
 
-    if (!in->endpoint && o->dns.count + o->dns_search.count + o->dns_options.count == 0)
+    if (in->endpoint_count == 0 && o->dns.count + o->dns_search.count + o->dns_options.count == 0)
         return 0;
     sc_buf_add(&host, sc_buf_str(resolv), resolv->len);
     sc_buf_clear(resolv);

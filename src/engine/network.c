@@ -45,8 +45,11 @@ is_alive(const char *id, void *data)
     (void)!sc_engine_recover(engine, id, &is_gone, &err);
     /* Its monitor may have been killed between the halves of its undo, and the link still answer to the address. */
     sc_err_clear(&err);
-    sc_endpoint_link(id, link);
-    (void)!sc_undo_link(link, &err);
+    for (unsigned i = 0; i < SC_NET_ENDPOINTS_MAX; i++) {
+        sc_endpoint_link(id, i, link);
+        if (sc_nl_link_index(link) != 0)
+            (void)!sc_undo_link(link, &err);
+    }
     return false;
 }
 
@@ -61,46 +64,6 @@ sc_engine_net(struct sc_engine *engine, struct sc_net *out)
         .is_alive = is_alive,
         .data = engine,
     };
-}
-
-static int
-check_names(const struct sc_strv *names, const char *flag, struct sc_err *err)
-{
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-
-    for (size_t i = 0; i < names->count; i++) {
-        size_t len = strlen(names->items[i]);
-
-        if (len == 0 || len > 253 || strspn(names->items[i], letters) != len)
-            return sc_err_set(err, SC_ERR_INVALID, "%s \"%.100s\": it is not a host name", flag, names->items[i]);
-    }
-    return 0;
-}
-
-int
-sc_check_network(const struct sc_create_options *o, struct sc_err *err)
-{
-    bool is_bridge = o->network.mode == SC_NS_BRIDGE;
-    bool is_user =
-        is_bridge && strcmp(o->network.value, "bridge") != 0 && strcmp(o->network.value, SC_NET_DEFAULT) != 0;
-
-    if (o->network.mode == SC_NS_CONTAINER && (o->publish.count > 0 || o->publish_all))
-        return sc_err_set(err, SC_ERR_INVALID,
-                          "conflicting options: port publishing and the container type network mode");
-    if (o->network.mode == SC_NS_CONTAINER && (o->add_hosts.count > 0 || o->dns.count > 0))
-        return sc_err_set(err, SC_ERR_INVALID,
-                          "conflicting options: custom hosts or dns and the network mode container");
-    if (o->ip && !is_user)
-        return sc_err_set(err, SC_ERR_INVALID,
-                          "--ip: user specified IP address is supported on user defined networks only");
-    if (o->mac_address && !is_bridge)
-        return sc_err_set(err, SC_ERR_INVALID,
-                          "conflicting options: --mac-address and a network mode that has no link");
-    if (o->network_aliases.count > 0 && !is_user)
-        return sc_err_set(
-            err, SC_ERR_INVALID,
-            "--network-alias: network-scoped alias is supported only for containers in user defined networks");
-    return check_names(&o->network_aliases, "--network-alias", err);
 }
 
 /* -p, and with -P what is exposed and not published yet. */
@@ -133,25 +96,23 @@ collect_ports(const struct sc_container *c, struct sc_arena *arena, struct sc_po
 }
 
 /* What a neighbour calls it: name, aliases, short id. */
-static const char *
-names_of(const struct sc_container *c, struct sc_arena *arena)
+const char *
+sc_network_names(const struct sc_container *c, const struct sc_attachment *a, struct sc_arena *arena)
 {
     sc_cleanup_buf names = SC_BUF_INIT;
 
     sc_buf_addf(&names, "%s", c->name);
-    for (size_t i = 0; i < c->options.network_aliases.count; i++)
-        sc_buf_addf(&names, " %s", c->options.network_aliases.items[i]);
+    for (size_t i = 0; i < a->aliases.count; i++)
+        sc_buf_addf(&names, " %s", a->aliases.items[i]);
     if (strncmp(c->name, c->id, SC_ID_SHORT) != 0)
         sc_buf_addf(&names, " %.*s", SC_ID_SHORT, c->id);
     return names.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&names));
 }
 
-static int
-find_network(const struct sc_net *net, const struct sc_container *c, bool is_dry, struct sc_arena *arena,
-             struct sc_network *out, struct sc_err *err)
+int
+sc_network_get(const struct sc_net *net, const char *name, bool is_dry, struct sc_arena *arena, struct sc_network *out,
+               struct sc_err *err)
 {
-    const char *name = c->options.network.value;
-
     if (geteuid() != 0) {
         sc_err_set(err, SC_ERR_UNSUPPORTED, "--network %s: only root can make links of the host", name);
         return sc_err_remedy(err, "use --network none or host");
@@ -185,36 +146,105 @@ do_without(struct sc_engine *engine, struct sc_container *c, struct sc_arena *ar
     return sc_arena_check(arena, err) < 0 ? -1 : sc_record_write(engine, c, err);
 }
 
-int
-sc_network_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry, struct sc_arena *arena,
-                   struct sc_start_job *job, struct sc_err *err)
+/* Its networks, found and up. *out NULL: it does without. */
+static int
+get_networks(struct sc_engine *engine, struct sc_container *c, const struct sc_attachments *all, bool is_dry,
+             struct sc_arena *arena, struct sc_network **out, struct sc_err *err)
 {
-    struct sc_err why = SC_ERR_INIT;
-    struct sc_endpoint_ask ask = {.id = c->id, .ip = c->options.ip, .mac = c->options.mac_address};
-    struct sc_endpoint *endpoint;
-    struct sc_network network;
+    struct sc_network *networks = SC_ARENA_ARRAY(arena, struct sc_network, all->count);
     struct sc_net net;
 
-    if (c->options.network.mode != SC_NS_BRIDGE)
-        return 0;
-    endpoint = SC_ARENA_NEW(arena, struct sc_endpoint);
-    ask.names = names_of(c, arena);
-    if (!endpoint || !ask.names)
+    *out = NULL;
+    if (!networks)
         return sc_err_nomem(err);
     sc_engine_net(engine, &net);
     net.is_dry = is_dry;
-    if (collect_ports(c, arena, &ask.ports, err) < 0)
-        return -1;
-    if (find_network(&net, c, is_dry, arena, &network, &why) < 0) {
+    for (size_t i = 0; i < all->count; i++) {
+        struct sc_err why = SC_ERR_INIT;
+
+        if (sc_network_get(&net, all->items[i].name, is_dry, arena, &networks[i], &why) == 0)
+            continue;
         if (c->options.is_default_network && is_unavailable(&why))
             return is_dry ? 0 : do_without(engine, c, arena, err);
         *err = why;
         return -1;
     }
-    if (sc_endpoint_make(&net, &network, &ask, is_dry, arena, endpoint, err) < 0 ||
-        sc_endpoint_packets(&net, endpoint, c->id, arena, &job->ask.net, err) < 0)
+    *out = networks;
+    return 0;
+}
+
+static void
+release(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t count, const char *id)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_net_ask ask = {.undo = NULL};
+
+    if (count > 0 && sc_endpoint_packets(net, endpoints, count, id, &arena, &ask, &ignored) == 0)
+        (void)!sc_undo_run(ask.undo, &ignored);
+}
+
+/* Ports and the way out are those of the first network that has a way out. */
+static int
+make_endpoints(const struct sc_net *net, const struct sc_container *c, const struct sc_attachments *all,
+               const struct sc_network *networks, bool is_dry, struct sc_arena *arena, struct sc_endpoint *out,
+               struct sc_err *err)
+{
+    bool has_route = false;
+    struct sc_ports ports = {.items = NULL};
+
+    if (collect_ports(c, arena, &ports, err) < 0)
         return -1;
-    job->inputs.endpoint = endpoint;
+    for (size_t i = 0; i < all->count; i++) {
+        const struct sc_attachment *a = &all->items[i];
+        struct sc_endpoint_ask ask = {.id = c->id, .index = (unsigned)i, .ip = a->ip, .mac = a->mac};
+
+        ask.has_route = !has_route && !networks[i].is_internal;
+        has_route = has_route || ask.has_route;
+        if (ask.has_route)
+            ask.ports = ports;
+        ask.names = sc_network_names(c, a, arena);
+        if (!ask.names)
+            sc_err_nomem(err);
+        if (!ask.names || sc_endpoint_make(net, &networks[i], &ask, is_dry, arena, &out[i], err) < 0) {
+            if (!is_dry)
+                release(net, out, i, c->id);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+sc_network_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry, struct sc_arena *arena,
+                   struct sc_start_job *job, struct sc_err *err)
+{
+    struct sc_attachments all;
+    struct sc_endpoint *endpoints;
+    struct sc_network *networks;
+    struct sc_net net;
+
+    if (sc_attachments_of(&c->options, arena, &all, err) < 0)
+        return -1;
+    if (all.count == 0)
+        return 0;
+    if (get_networks(engine, c, &all, is_dry, arena, &networks, err) < 0)
+        return -1;
+    if (!networks)
+        return 0;
+    endpoints = SC_ARENA_ARRAY(arena, struct sc_endpoint, all.count);
+    if (!endpoints)
+        return sc_err_nomem(err);
+    sc_engine_net(engine, &net);
+    if (make_endpoints(&net, c, &all, networks, is_dry, arena, endpoints, err) < 0)
+        return -1;
+    if (sc_endpoint_packets(&net, endpoints, all.count, c->id, arena, &job->ask.net, err) < 0) {
+        if (!is_dry)
+            release(&net, endpoints, all.count, c->id);
+        return -1;
+    }
+    job->inputs.endpoints = endpoints;
+    job->inputs.endpoint_count = all.count;
     return 0;
 }
 
@@ -228,35 +258,40 @@ sc_network_give_up(const struct sc_start_job *job)
 }
 
 int
-sc_engine_endpoint(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena,
-                   struct sc_endpoint *out, struct sc_err *err)
+sc_engine_endpoints(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena,
+                    struct sc_endpoint **out, size_t *count, struct sc_err *err)
 {
-    struct sc_strv leases = {.items = NULL};
-    struct sc_err absent = SC_ERR_INIT;
+    struct sc_attachments all;
     struct sc_net net;
 
-    *out = (struct sc_endpoint){.address = 0};
-    if (c->options.network.mode != SC_NS_BRIDGE || (c->status != SC_STATUS_RUNNING && c->status != SC_STATUS_PAUSED))
+    *count = 0;
+    *out = NULL;
+    if (c->status != SC_STATUS_RUNNING && c->status != SC_STATUS_PAUSED)
         return 0;
+    if (sc_attachments_of(&c->options, arena, &all, err) < 0)
+        return -1;
+    *out = SC_ARENA_ARRAY(arena, struct sc_endpoint, all.count + 1);
+    if (!*out)
+        return sc_err_nomem(err);
     sc_engine_net(engine, &net);
-    if (sc_network_find(&net, c->options.network.value, arena, &out->network, &absent) < 0)
-        return 0; /* removed since */
-    if (sc_network_leases(&net, &out->network, arena, &leases, err) < 0)
-        return -1;
-    for (size_t i = 0; i < leases.count; i++) {
-        char *space = strchr(leases.items[i], ' ');
+    for (size_t i = 0; i < all.count; i++) {
+        struct sc_endpoint *e = &(*out)[*count];
+        const struct sc_lease *lease;
+        struct sc_lease_list leases;
+        struct sc_err absent = SC_ERR_INIT;
 
-        if (!space || !sc_str_starts(space + 1, c->id))
-            continue;
-        *space = '\0';
-        if (sc_address_parse(leases.items[i], &out->address, err) < 0)
+        if (sc_network_find(&net, all.items[i].name, arena, &e->network, &absent) < 0)
+            continue; /* removed since */
+        if (sc_network_leases(&net, &e->network, arena, &leases, err) < 0)
             return -1;
+        lease = sc_lease_find(&leases, c->id);
+        if (!lease)
+            continue;
+        e->address = lease->address;
+        e->index = lease->index;
+        memcpy(e->mac, lease->mac, sizeof(e->mac));
+        sc_endpoint_link(c->id, e->index, e->link);
+        ++*count;
     }
-    if (out->address == 0)
-        out->network.name = NULL;
-    sc_mac_of(out->address, out->mac);
-    if (c->options.mac_address && sc_mac_parse(c->options.mac_address, out->mac, err) < 0)
-        return -1;
-    sc_endpoint_link(c->id, out->link);
-    return sc_ports_of(&net, c->id, arena, &out->ports, err);
+    return 0;
 }

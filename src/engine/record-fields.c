@@ -54,6 +54,7 @@ const struct sc_field sc_option_fields[] = {
     OPTION("userNs", SC_FIELD_NS, user_ns),
     OPTION("cgroupNs", SC_FIELD_NS, cgroup_ns),
     OPTION("network", SC_FIELD_NS, network),
+    OPTION("networks", SC_FIELD_STRV, networks),
     OPTION("networkIsDefault", SC_FIELD_BOOL, is_default_network),
     OPTION("publish", SC_FIELD_STRV, publish),
     OPTION("publishAll", SC_FIELD_BOOL, publish_all),

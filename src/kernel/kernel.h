@@ -181,7 +181,7 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     link-remove NAME      of this network namespace
  *     lease-release PATH OWNER            where the lease (a symbolic link to OWNER...) is still the owner's
  *     port-release PATH OWNER MAP KEY     the same for a published port: its element of a map of `inet sc` goes first
- *     hosts-remove LEASES CONTAINERS ID   ID's names from the hosts files of those that have a lease there
+ *     hosts-remove LEASES CONTAINERS ID ADDRESS   its names from the hosts files of those that have a lease there
  *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
  * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
 enum sc_undo_op {
@@ -199,8 +199,8 @@ enum sc_undo_op {
 void sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *target);
 /* Runs all; goes on after an error and reports the first. */
 SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);
-/* In two goes, for who is waited for: the kernel takes milliseconds to remove a link. What others may ask for at once (a
- * cgroup, a port) is taken back now; links, and the addresses that they hold as long as they are there, later. The
+/* In two goes, for who is waited for: the kernel takes milliseconds to remove a link. What others may ask for at once
+ * (a cgroup, a port) is taken back now; links, and the addresses that they hold as long as they are there, later. The
  * kernel also takes its time over deleted elements of nftables when the socket that they were deleted by is closed:
  * *nft_sock (-1 before) is it, the caller's to close. */
 enum sc_undo_part { SC_UNDO_ALL, SC_UNDO_NOW, SC_UNDO_LATER };

@@ -153,16 +153,17 @@ sc_undo_port(int *nft_sock, const char *target, struct sc_err *err)
 
 /* ---- names ---------------------------------------------------------------------------------------------------- */
 
-/* Copies all lines but those that end in mark. */
+/* Copies all lines but those that begin with an address and end in mark. */
 static bool
-without(const char *text, const char *mark, struct sc_buf *out)
+without(const char *text, const char *address, const char *mark, struct sc_buf *out)
 {
-    size_t mark_len = strlen(mark);
+    size_t mark_len = strlen(mark), address_len = strlen(address);
     bool has_changed = false;
 
     while (*text) {
         size_t len = strcspn(text, "\n");
-        bool is_ours = len >= mark_len && memcmp(text + len - mark_len, mark, mark_len) == 0;
+        bool is_ours = len >= mark_len && memcmp(text + len - mark_len, mark, mark_len) == 0 && len > address_len &&
+                       memcmp(text, address, address_len) == 0 && text[address_len] == '\t';
 
         has_changed = has_changed || is_ours;
         len += text[len] == '\n';
@@ -175,7 +176,7 @@ without(const char *text, const char *mark, struct sc_buf *out)
 
 /* In place: the file is bound into a running container, by its inode. */
 static void
-clean_hosts(int containers, const char *id, const char *mark)
+clean_hosts(int containers, const char *id, const char *address, const char *mark)
 {
     sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
@@ -186,14 +187,14 @@ clean_hosts(int containers, const char *id, const char *mark)
     fd = openat(containers, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
         return;
-    if (!without(sc_buf_str(&before), mark, &after) || after.has_failed)
+    if (!without(sc_buf_str(&before), address, mark, &after) || after.has_failed)
         return;
     if (pwrite(fd, sc_buf_str(&after), after.len, 0) == (ssize_t)after.len)
         (void)!ftruncate(fd, (off_t)after.len);
 }
 
-/* "LEASES CONTAINERS ID": from the hosts file of each container that has a lease in the directory LEASES, the lines of
- * the container ID. */
+/* "LEASES CONTAINERS ID ADDRESS": from the hosts file of each container that has a lease in the directory LEASES, the
+ * line of the container ID with this address. */
 int
 sc_undo_hosts(const char *target, struct sc_err *err)
 {
@@ -205,8 +206,9 @@ sc_undo_hosts(const char *target, struct sc_err *err)
 
     if (!copy)
         return sc_err_nomem(err);
-    if (!split(copy, words, 3))
-        return sc_err_set(err, SC_ERR_INVALID, "undo hosts: \"%s\" is not two directories and an id", target);
+    if (!split(copy, words, 4))
+        return sc_err_set(err, SC_ERR_INVALID, "undo hosts: \"%s\" is not two directories, an id and an address",
+                          target);
     containers = openat(AT_FDCWD, words[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
     dir = opendir(words[0]);                                                     /* lint: the engine's own */
     if (containers < 0 || !dir)
@@ -217,7 +219,7 @@ sc_undo_hosts(const char *target, struct sc_err *err)
         ssize_t len = readlinkat(dirfd(dir), item->d_name, owner, sizeof(owner));
 
         if (len >= SC_ID_LEN && memcmp(owner, words[2], SC_ID_LEN) != 0)
-            clean_hosts(containers, owner, mark);
+            clean_hosts(containers, owner, words[3], mark);
     }
     return 0;
 }

@@ -10,9 +10,12 @@
 #define LINK_ID_LEN 12
 
 void
-sc_endpoint_link(const char *id, char out[SC_NET_LINK_MAX])
+sc_endpoint_link(const char *id, unsigned index, char out[SC_NET_LINK_MAX])
 {
-    (void)snprintf(out, SC_NET_LINK_MAX, "scv%.*s", LINK_ID_LEN, id);
+    if (index == 0)
+        (void)snprintf(out, SC_NET_LINK_MAX, "scv%.*s", LINK_ID_LEN, id);
+    else
+        (void)snprintf(out, SC_NET_LINK_MAX, "scv%.*s-%x", LINK_ID_LEN - 2, id, index % SC_NET_ENDPOINTS_MAX);
 }
 
 void
@@ -22,7 +25,7 @@ sc_endpoint_release(const struct sc_net *net, const struct sc_endpoint *endpoint
     struct sc_net_ask ask = {.undo = NULL};
     struct sc_err ignored = SC_ERR_INIT;
 
-    if (sc_endpoint_packets(net, endpoint, id, &arena, &ask, &ignored) == 0)
+    if (sc_endpoint_packets(net, endpoint, 1, id, &arena, &ask, &ignored) == 0)
         (void)!sc_undo_run(ask.undo, &ignored);
 }
 
@@ -30,14 +33,15 @@ int
 sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, const struct sc_endpoint_ask *ask,
                  bool is_dry, struct sc_arena *arena, struct sc_endpoint *out, struct sc_err *err)
 {
-    *out = (struct sc_endpoint){.network = *network};
+    *out = (struct sc_endpoint){
+        .network = *network, .index = ask->index, .has_route = ask->has_route && !network->is_internal};
     if (ask->mac && sc_mac_parse(ask->mac, out->mac, err) < 0)
         return sc_err_wrap(err, "--mac-address");
-    sc_endpoint_link(ask->id, out->link);
+    sc_endpoint_link(ask->id, ask->index, out->link);
     out->ports.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count + 1);
     if (!out->ports.items)
         return sc_err_nomem(err);
-    if (sc_lease_address(net, network, ask->id, ask->names, ask->ip, is_dry, &out->address, err) < 0)
+    if (sc_lease_address(net, network, ask, is_dry, &out->address, err) < 0)
         return -1;
     if (!ask->mac)
         sc_mac_of(out->address, out->mac);
@@ -110,14 +114,14 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
     sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
     struct sc_link_offsets at = {.pid_at = 0};
     struct sc_net_packet *packet;
-    char mac[18], mtu[32] = "";
+    char mac[18], mtu[32] = "", inside[SC_NET_LINK_MAX];
 
+    sc_link_inside(e, inside);
     sc_mac_format(e->mac, mac);
     if (e->network.mtu > 0)
         (void)snprintf(mtu, sizeof(mtu), " mtu %d", e->network.mtu);
-    sc_buf_addf(&shell,
-                "ip link add %s%s type veth peer name eth0 address %s%s netns $PID; ip link set %s master %s up",
-                e->link, mtu, mac, mtu, e->link, e->network.bridge);
+    sc_buf_addf(&shell, "ip link add %s%s type veth peer name %s address %s%s netns $PID; ip link set %s master %s up",
+                e->link, mtu, inside, mac, mtu, e->link, e->network.bridge);
     if (e->network.forbids_icc || e->ports.count > 0)
         sc_buf_addf(&shell, "; bridge link set dev %s hairpin on%s", e->link,
                     e->network.forbids_icc ? " isolated on" : "");
@@ -137,63 +141,63 @@ static struct sc_net_packet *
 make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
 {
     sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
-    char address[SC_NET_ADDRESS_MAX], gateway[SC_NET_ADDRESS_MAX];
+    char address[SC_NET_ADDRESS_MAX], gateway[SC_NET_ADDRESS_MAX], inside[SC_NET_LINK_MAX];
     struct sc_link_offsets at = {.pid_at = 0};
     struct sc_net_packet *packet;
 
+    sc_link_inside(e, inside);
     sc_address_format(e->address, address);
     sc_address_format(e->network.gateway, gateway);
-    sc_buf_addf(&shell, "ip link set eth0 up; ip address add %s/%u broadcast + dev eth0", address,
-                e->network.subnet.prefix);
-    if (!e->network.is_internal)
+    sc_buf_addf(&shell, "ip link set %s up; ip address add %s/%u broadcast + dev %s", inside, address,
+                e->network.subnet.prefix, inside);
+    if (e->has_route)
         sc_buf_addf(&shell, "; ip route add default via %s", gateway);
     sc_link_address(e, &data, &at);
     packet = packet_of(arena, NETLINK_ROUTE,
-                       sc_arena_printf(arena, "give eth0 the address %s/%u", address, e->network.subnet.prefix),
+                       sc_arena_printf(arena, "give %s the address %s/%u", inside, address, e->network.subnet.prefix),
                        sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         packet->index_at = at.index_at;
-        packet->index_of = "eth0";
+        packet->index_of = sc_arena_strdup(arena, inside);
     }
     return packet;
 }
 
 /* The link first: what is gone from the bridge can give its address away. Names last: who takes the lease for there has
  * written them, or will look again. */
-static char *
-make_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, struct sc_arena *arena)
+static void
+add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, struct sc_buf *undo)
 {
-    sc_cleanup_buf undo = SC_BUF_INIT, target = SC_BUF_INIT;
+    sc_cleanup_buf target = SC_BUF_INIT;
     char address[SC_NET_ADDRESS_MAX], key[SC_LEASE_KEY_MAX];
 
-    sc_undo_add(&undo, SC_UNDO_LINK, e->link);
+    sc_address_format(e->address, address);
+    sc_undo_add(undo, SC_UNDO_LINK, e->link);
     for (size_t i = 0; i < e->ports.count; i++) {
         sc_port_key(&e->ports.items[i], key);
         sc_buf_clear(&target);
         sc_buf_addf(&target, "%s/%s/%s %s ", net->run_path, SC_LEASE_PORT, key, id);
         sc_firewall_key(&e->ports.items[i], &target);
-        sc_undo_add(&undo, SC_UNDO_PORT, sc_buf_str(&target));
+        sc_undo_add(undo, SC_UNDO_PORT, sc_buf_str(&target));
     }
-    sc_address_format(e->address, address);
     sc_buf_clear(&target);
     sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
-    sc_undo_add(&undo, SC_UNDO_LEASE, sc_buf_str(&target));
+    sc_undo_add(undo, SC_UNDO_LEASE, sc_buf_str(&target));
     if (strcmp(e->network.name, SC_NET_DEFAULT) != 0) {
         sc_buf_clear(&target);
-        sc_buf_addf(&target, "%s/%s/%s %s/container %s", net->run_path, SC_LEASE_NET, e->network.name, net->data_path,
-                    id);
-        sc_undo_add(&undo, SC_UNDO_HOSTS, sc_buf_str(&target));
+        sc_buf_addf(&target, "%s/%s/%s %s/container %s %s", net->run_path, SC_LEASE_NET, e->network.name,
+                    net->data_path, id, address);
+        sc_undo_add(undo, SC_UNDO_HOSTS, sc_buf_str(&target));
     }
-    return undo.has_failed || target.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&undo));
+    undo->has_failed = undo->has_failed || target.has_failed;
 }
 
 /* What ip and nft would be told so that the network is there: sc_network_up in their words. */
-static char *
-shell_up(const struct sc_network *n, struct sc_arena *arena)
+static void
+shell_up(const struct sc_network *n, struct sc_buf *out)
 {
     char gateway[SC_NET_ADDRESS_MAX], subnet[SC_NET_CIDR_MAX], mac[18], mtu[32] = "";
     const char *b = n->bridge;
-    sc_cleanup_buf out = SC_BUF_INIT;
     unsigned char bytes[6];
 
     sc_mac_of(n->gateway, bytes);
@@ -202,50 +206,62 @@ shell_up(const struct sc_network *n, struct sc_arena *arena)
     sc_subnet_format(&n->subnet, subnet);
     if (n->mtu > 0)
         (void)snprintf(mtu, sizeof(mtu), " mtu %d", n->mtu);
-    sc_buf_addf(&out, "nft list table inet sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
+    sc_buf_addf(out, "nft list table inet sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
                 sc_firewall_text);
-    sc_buf_addf(&out, "nft add element inet sc bridges '{ \"%s\" }'\n", b);
+    sc_buf_addf(out, "nft add element inet sc bridges '{ \"%s\" }'\n", b);
     if (!n->forbids_icc)
-        sc_buf_addf(&out, "nft add element inet sc icc '{ \"%s\" . \"%s\" }'\n", b, b);
+        sc_buf_addf(out, "nft add element inet sc icc '{ \"%s\" . \"%s\" }'\n", b, b);
     if (n->is_internal)
-        sc_buf_addf(&out, "nft add element inet sc internal '{ \"%s\" }'\n", b);
+        sc_buf_addf(out, "nft add element inet sc internal '{ \"%s\" }'\n", b);
     else
-        sc_buf_addf(&out, "nft add element inet sc sources '{ %s }'\necho 1 > /proc/sys/net/ipv4/ip_forward\n", subnet);
-    sc_buf_addf(&out,
+        sc_buf_addf(out, "nft add element inet sc sources '{ %s }'\necho 1 > /proc/sys/net/ipv4/ip_forward\n", subnet);
+    sc_buf_addf(out,
                 "ip link show %s >/dev/null 2>&1 || {\n  ip link add %s address %s%s type bridge\n"
                 "  echo 1 > /proc/sys/net/ipv4/conf/%s/route_localnet\n"
                 "  ip address add %s/%u broadcast + dev %s\n  ip link set %s up\n}\n",
                 b, b, mac, mtu, b, gateway, n->subnet.prefix, b, b);
-    return out.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&out));
 }
 
-static char *
-shell_down(const struct sc_endpoint *e, struct sc_arena *arena)
+static void
+shell_down(const struct sc_endpoint *e, struct sc_buf *out)
 {
-    sc_cleanup_buf out = SC_BUF_INIT;
-
     for (size_t i = 0; i < e->ports.count; i++) {
-        sc_buf_adds(&out, "  nft delete element inet sc ");
-        add_element_text(&e->ports.items[i], NULL, &out);
-        sc_buf_adds(&out, " 2>/dev/null || :\n");
+        sc_buf_adds(out, "  nft delete element inet sc ");
+        add_element_text(&e->ports.items[i], NULL, out);
+        sc_buf_adds(out, " 2>/dev/null || :\n");
     }
-    return out.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&out));
 }
 
 int
-sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id,
+sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t count, const char *id,
                     struct sc_arena *arena, struct sc_net_ask *out, struct sc_err *err)
 {
+    sc_cleanup_buf undo = SC_BUF_INIT, up = SC_BUF_INIT, down = SC_BUF_INIT;
+
     *out = (struct sc_net_ask){
-        .undo = make_undo(net, endpoint, id, arena),
-        .shell_up = shell_up(&endpoint->network, arena),
-        .shell_down = shell_down(endpoint, arena),
+        .count = count,
+        .links = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
+        .inside = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
     };
-    if (endpoint->ports.count > 0)
-        out->publish = make_publish(endpoint, arena);
-    out->link = make_link(endpoint, arena);
-    out->inside = make_inside(endpoint, arena);
-    if (!out->undo || !out->link || !out->inside || (endpoint->ports.count > 0 && !out->publish))
+    if (!out->links || !out->inside)
         return sc_err_nomem(err);
+    for (size_t i = 0; i < count; i++) {
+        const struct sc_endpoint *e = &endpoints[i];
+
+        add_undo(net, e, id, &undo);
+        shell_up(&e->network, &up);
+        shell_down(e, &down);
+        out->links[i] = make_link(e, arena);
+        out->inside[i] = make_inside(e, arena);
+        if (e->ports.count > 0) /* one of them has all ports */
+            out->publish = make_publish(e, arena);
+        if (!out->links[i] || !out->inside[i] || (e->ports.count > 0 && !out->publish))
+            return sc_err_nomem(err);
+    }
+    if (sc_buf_check(&undo, err) < 0 || sc_buf_check(&up, err) < 0 || sc_buf_check(&down, err) < 0)
+        return -1;
+    out->undo = sc_arena_strdup(arena, sc_buf_str(&undo));
+    out->shell_up = sc_arena_strdup(arena, sc_buf_str(&up));
+    out->shell_down = sc_arena_strdup(arena, sc_buf_str(&down));
     return sc_arena_check(arena, err);
 }

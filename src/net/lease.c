@@ -12,7 +12,7 @@
 
 #include "net/net-priv.h"
 
-#define TARGET_MAX (SC_ID_LEN + SC_NET_NAMES_MAX + 2)
+#define TARGET_MAX (SC_ID_LEN + SC_NET_NAMES_MAX + 32)
 #define TRIES      8
 /* Ports that are nobody's to ask for: as the kernel's own choice for a connection begins. */
 #define PORT_FIRST 32768
@@ -183,19 +183,22 @@ take_any(const struct sc_net *net, const struct sc_network *network, int dir, co
 }
 
 int
-sc_lease_address(const struct sc_net *net, const struct sc_network *network, const char *id, const char *names,
-                 const char *wanted, bool is_dry, uint32_t *out, struct sc_err *err)
+sc_lease_address(const struct sc_net *net, const struct sc_network *network, const struct sc_endpoint_ask *ask,
+                 bool is_dry, uint32_t *out, struct sc_err *err)
 {
     char subnet[SC_NET_CIDR_MAX], name[SC_NET_ADDRESS_MAX], owner[SC_ID_LEN + 1] = "";
-    char target[TARGET_MAX];
     sc_cleanup_fd dir = open_network(net, network, err);
+    const char *wanted = ask->ip;
+    char target[TARGET_MAX];
     int result;
 
     if (dir < 0)
         return -1;
-    if (names && strlen(names) >= SC_NET_NAMES_MAX)
+    if (ask->names && strlen(ask->names) >= SC_NET_NAMES_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "--network-alias: too many names");
-    (void)snprintf(target, sizeof(target), "%s/%s", id, names ? names : "");
+    /* Without a MAC of its own the address says which. */
+    (void)snprintf(target, sizeof(target), "%s/%u/%s/%s", ask->id, ask->index, ask->mac ? ask->mac : "",
+                   ask->names ? ask->names : "");
     if (!wanted)
         return take_any(net, network, dir, target, is_dry, out, err);
     if (sc_address_parse(wanted, out, err) < 0)
@@ -215,27 +218,67 @@ sc_lease_address(const struct sc_net *net, const struct sc_network *network, con
                     : sc_err_set(err, SC_ERR_EXISTS, "--ip %s: the address is the network's gateway", wanted);
 }
 
+/* "ID/INDEX/MAC/NAME NAME" */
+static bool
+parse_lease(const char *target, struct sc_arena *arena, struct sc_lease *out)
+{
+    const char *index = strchr(target, '/'), *mac = index ? strchr(index + 1, '/') : NULL,
+               *names = mac ? strchr(mac + 1, '/') : NULL;
+    struct sc_err ignored = SC_ERR_INIT;
+    char text[18];
+
+    if (!names || index - target != SC_ID_LEN || index + 2 > mac || (size_t)(names - mac) > sizeof(text))
+        return false;
+    memcpy(out->id, target, SC_ID_LEN);
+    out->id[SC_ID_LEN] = '\0';
+    for (const char *c = index + 1; c < mac; c++)
+        out->index = out->index * 10 + (unsigned)(*c - '0') % 10;
+    (void)snprintf(text, sizeof(text), "%.*s", (int)(names - mac - 1), mac + 1);
+    if (!*text)
+        sc_mac_of(out->address, out->mac);
+    else if (sc_mac_parse(text, out->mac, &ignored) < 0)
+        return false;
+    out->names = sc_arena_strdup(arena, names + 1);
+    return out->names && out->index < SC_NET_ENDPOINTS_MAX;
+}
+
 int
 sc_network_leases(const struct sc_net *net, const struct sc_network *network, struct sc_arena *arena,
-                  struct sc_strv *out, struct sc_err *err)
+                  struct sc_lease_list *out, struct sc_err *err)
 {
     sc_cleanup_fd dir = open_network(net, network, err);
     struct addresses all;
 
+    *out = (struct sc_lease_list){.items = NULL};
     if (dir < 0 || list_addresses(dir, arena, &all, err) < 0)
         return -1;
+    out->items = SC_ARENA_ARRAY(arena, struct sc_lease, all.count + 1);
+    if (!out->items)
+        return sc_err_nomem(err);
     for (size_t i = 0; i < all.count; i++) {
         char name[SC_NET_ADDRESS_MAX], target[TARGET_MAX];
+        struct sc_lease lease = {.address = all.items[i]};
         ssize_t len;
 
         sc_address_format(all.items[i], name);
-        len = readlinkat(dir, name, target, sizeof(target));
-        if (len <= SC_ID_LEN)
+        len = readlinkat(dir, name, target, sizeof(target) - 1);
+        if (len < 0)
             continue;
-        target[SC_ID_LEN] = ' ';
-        sc_strv_addf(out, arena, "%s %.*s", name, (int)len, target);
+        target[len] = '\0';
+        if (parse_lease(target, arena, &lease))
+            out->items[out->count++] = lease;
     }
     return sc_arena_check(arena, err);
+}
+
+const struct sc_lease *
+sc_lease_find(const struct sc_lease_list *list, const char *id)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->items[i].id, id) == 0)
+            return &list->items[i];
+    }
+    return NULL;
 }
 
 /* ---- ports --------------------------------------------------------------------------------------------------------
@@ -354,6 +397,23 @@ sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, st
         return -1;
     if (out->count > 0)
         qsort(out->items, out->count, sizeof(*out->items), by_host_port);
+    return 0;
+}
+
+int
+sc_ports_to(const struct sc_net *net, const char *id, uint32_t address, struct sc_arena *arena, struct sc_ports *out,
+            struct sc_err *err)
+{
+    struct sc_ports all;
+    uint32_t *targets;
+
+    if (sc_port_leases(net, id, arena, &all, &targets, err) < 0)
+        return -1;
+    *out = (struct sc_ports){.items = all.items};
+    for (size_t i = 0; i < all.count; i++) {
+        if (targets[i] == address)
+            out->items[out->count++] = all.items[i];
+    }
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "net/net-priv.h"
@@ -85,6 +86,12 @@ add_port_mode(const struct sc_endpoint *endpoint, struct sc_buf *out)
     sc_nl_end(out, at);
 }
 
+void
+sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX])
+{
+    (void)snprintf(out, SC_NET_LINK_MAX, "eth%u", endpoint->index);
+}
+
 /* Both ends at once, ours up and on the bridge, the far one in its namespace under its final name. */
 void
 sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *offsets)
@@ -93,7 +100,9 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
     size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
     struct ifinfomsg far = {.ifi_family = AF_UNSPEC}; /* the kernel cannot bring it up before both ends are there */
     size_t info, data, peer;
+    char name[SC_NET_LINK_MAX];
 
+    sc_link_inside(endpoint, name);
     sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
     add_mtu(&endpoint->network, out);
     offsets->index_at = out->len + NLA_HDRLEN;
@@ -103,7 +112,7 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
     data = sc_nl_nest(out, IFLA_INFO_DATA);
     peer = sc_nl_nest(out, VETH_INFO_PEER);
     sc_buf_add(out, &far, sizeof(far));
-    sc_nl_attr_str(out, IFLA_IFNAME, "eth0");
+    sc_nl_attr_str(out, IFLA_IFNAME, name);
     sc_nl_attr(out, IFLA_ADDRESS, endpoint->mac, sizeof(endpoint->mac));
     add_mtu(&endpoint->network, out);
     offsets->pid_at = out->len + NLA_HDRLEN;
@@ -119,6 +128,22 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
 void
 sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *offsets)
 {
+    struct ifinfomsg up = {.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &up, sizeof(up));
+    char name[SC_NET_LINK_MAX];
+
+    sc_link_inside(endpoint, name);
+    sc_nl_attr_str(out, IFLA_IFNAME, name);
+    sc_nl_end(out, at);
+    offsets->pid_at = 0;
+    add_address(endpoint->address, &endpoint->network.subnet, 0, out, &offsets->index_at);
+    if (endpoint->has_route)
+        sc_link_route(&endpoint->network, out);
+}
+
+void
+sc_link_route(const struct sc_network *network, struct sc_buf *out)
+{
     struct rtmsg body = {
         .rtm_family = AF_INET,
         .rtm_table = RT_TABLE_MAIN,
@@ -126,16 +151,8 @@ sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct s
         .rtm_scope = RT_SCOPE_UNIVERSE,
         .rtm_type = RTN_UNICAST,
     };
-    struct ifinfomsg up = {.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
-    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &up, sizeof(up));
+    size_t at = sc_nl_begin(out, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
 
-    sc_nl_attr_str(out, IFLA_IFNAME, "eth0");
-    sc_nl_end(out, at);
-    offsets->pid_at = 0;
-    add_address(endpoint->address, &endpoint->network.subnet, 0, out, &offsets->index_at);
-    if (endpoint->network.is_internal)
-        return;
-    at = sc_nl_begin(out, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
-    sc_nl_attr_be32(out, RTA_GATEWAY, endpoint->network.gateway);
+    sc_nl_attr_be32(out, RTA_GATEWAY, network->gateway);
     sc_nl_end(out, at);
 }

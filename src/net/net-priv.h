@@ -34,6 +34,7 @@ void sc_link_bridge_up(const struct sc_network *network, unsigned index, struct 
 struct sc_link_offsets {
     size_t pid_at, index_at;
 };
+void sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX]); /* "eth0" */
 void sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 void sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 
@@ -54,9 +55,8 @@ void sc_firewall_key(const struct sc_port *port, struct sc_buf *out);
 SC_MUST_CHECK int sc_firewall_ensure(const struct sc_net *net, struct sc_err *err);
 
 /* ---- lease.c */
-SC_MUST_CHECK int sc_lease_address(const struct sc_net *net, const struct sc_network *network, const char *id,
-                                   const char *names, const char *wanted, bool is_dry, uint32_t *out,
-                                   struct sc_err *err);
+SC_MUST_CHECK int sc_lease_address(const struct sc_net *net, const struct sc_network *network,
+                                   const struct sc_endpoint_ask *ask, bool is_dry, uint32_t *out, struct sc_err *err);
 SC_MUST_CHECK int sc_lease_port(const struct sc_net *net, const char *id, uint32_t address, struct sc_port *port,
                                 bool is_dry, struct sc_err *err);
 /* Pure: the first address of the range that is neither taken nor subnet, broadcast nor gateway; 0: none. taken: sorted.

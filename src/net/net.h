@@ -3,8 +3,8 @@
  * packets for the plan; what a container is, engine knows.
  *
  *     <data>/network/NAME.json      a network: subnet, gateway, bridge, options (record.c)
- *     <run>/lease/net/NAME/ADDRESS  -> "<id>/NAME NAME..."         an address of it is this container's (lease.c)
- *     <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"         a port of the host leads there; KEY:
+ *     <run>/lease/net/NAME/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME..."         an address of it is this container's
+ * (lease.c) <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"         a port of the host leads there; KEY:
  * "tcp,0.0.0.0,8080" table inet sc                 one nftables table of ours: chains that never change, sets of
  * networks, maps of ports (firewall.c). Records and leases say all that is in it, so it can be made again whole.
  *
@@ -111,14 +111,19 @@ SC_MUST_CHECK int sc_network_list(const struct sc_net *net, struct sc_arena *are
 SC_MUST_CHECK int sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err);
 
 /* ---- lease.c, endpoint.c: a container on a network */
+#define SC_NET_ENDPOINTS_MAX 16 /* of one container */
 struct sc_endpoint_ask {
     const char *id;
+    unsigned index;        /* of its networks, so of its link: eth0, eth1.. */
+    bool has_route;        /* its way out leads here, unless the network is internal */
     const char *ip, *mac;  /* NULL: chosen */
     const char *names;     /* what neighbours call it, separated by spaces */
     struct sc_ports ports; /* as asked */
 };
 struct sc_endpoint {
     struct sc_network network;
+    unsigned index;
+    bool has_route;
     uint32_t address;
     unsigned char mac[6];
     char link[SC_NET_LINK_MAX]; /* the host's end */
@@ -130,16 +135,34 @@ SC_MUST_CHECK int sc_network_up(const struct sc_net *net, const struct sc_networ
 SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
                                    const struct sc_endpoint_ask *ask, bool is_dry, struct sc_arena *arena,
                                    struct sc_endpoint *out, struct sc_err *err);
-/* "scv" and what an id begins with: the host's end of its link */
-void sc_endpoint_link(const char *id, char out[SC_NET_LINK_MAX]);
+/* "scv" and what an id begins with: the host's end of a link */
+void sc_endpoint_link(const char *id, unsigned index, char out[SC_NET_LINK_MAX]);
 /* Pure: the plan's part, and the undo text. */
-SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint, const char *id,
-                                      struct sc_arena *arena, struct sc_net_ask *out, struct sc_err *err);
-/* Who has the addresses of a network: "ADDRESS ID NAME..." each, by address. */
+SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t count,
+                                      const char *id, struct sc_arena *arena, struct sc_net_ask *out,
+                                      struct sc_err *err);
+/* Pure: the request for a default route by this network's gateway, sent in the container's namespace. */
+void sc_link_route(const struct sc_network *network, struct sc_buf *out);
+/* Who has the addresses of a network, by address. */
+struct sc_lease {
+    uint32_t address;
+    unsigned char mac[6];
+    unsigned index;
+    char id[SC_ID_LEN + 1];
+    char *names; /* separated by spaces */
+};
+struct sc_lease_list {
+    struct sc_lease *items;
+    size_t count;
+};
 SC_MUST_CHECK int sc_network_leases(const struct sc_net *net, const struct sc_network *network, struct sc_arena *arena,
-                                    struct sc_strv *out, struct sc_err *err);
+                                    struct sc_lease_list *out, struct sc_err *err);
+const struct sc_lease *sc_lease_find(const struct sc_lease_list *list, const char *id);
 /* The published ports of all containers, read from the leases: those of id only (NULL: all), by host port. */
 SC_MUST_CHECK int sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
                               struct sc_err *err);
+/* Those of id that lead to this address of it. */
+SC_MUST_CHECK int sc_ports_to(const struct sc_net *net, const char *id, uint32_t address, struct sc_arena *arena,
+                              struct sc_ports *out, struct sc_err *err);
 
 #endif

@@ -340,20 +340,15 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
 {
     sc_cleanup_fd dir = open_dir(net, true, err);
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_strv leases = {.items = NULL};
+    struct sc_lease_list leases;
     char path[sizeof(SC_LEASE_NET) + SC_NET_NAME_MAX + 1], file[FILE_MAX];
 
     if (dir < 0 || sc_network_leases(net, network, &arena, &leases, err) < 0)
         return -1;
     for (size_t i = 0; i < leases.count; i++) {
-        const char *space = strchr(leases.items[i], ' ');
-        char owner[SC_ID_LEN + 1] = "";
-
-        if (space)
-            (void)snprintf(owner, sizeof(owner), "%s", space + 1);
-        if (owner[0] && net->is_alive(owner, net->data))
+        if (net->is_alive(leases.items[i].id, net->data))
             return sc_err_set(err, SC_ERR_BUSY, "network \"%s\" has active endpoints: container %.12s is on it",
-                              network->name, owner);
+                              network->name, leases.items[i].id);
     }
     if (sc_undo_link(network->bridge, err) < 0)
         return -1;

@@ -88,7 +88,7 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
 {
     const struct sc_net_ask *net = &c->ask->net;
 
-    if (net->link == NULL)
+    if (net->count == 0)
         return 0;
     c->plan->net_shell_up = net->shell_up;
     c->plan->net_shell_down = net->shell_down;
@@ -97,13 +97,20 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
     if (net->publish != NULL && add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,
                                            "the host's ports lead to the container", err) < 0)
         return -1;
-    if (add_packet(c, &c->plan->after, SC_OP_NET_LINK, net->link,
-                   "one end in the container's namespace, the other a port of the bridge", err) < 0)
-        return -1;
-    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)
-        return sc_err_nomem(err);
-    return add_packet(c, &c->plan->child, SC_OP_NET_ADDRESS, net->inside, "the container's address and its way out",
-                      err);
+    for (size_t i = 0; i < net->count; i++) {
+        if (add_packet(c, &c->plan->after, SC_OP_NET_LINK, net->links[i],
+                       "one end in the container's namespace, the other a port of the bridge", err) < 0)
+            return -1;
+    }
+    /* Each step of the launcher has one of the child that waits for it. */
+    for (size_t i = 0; i < net->count; i++) {
+        if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)
+            return sc_err_nomem(err);
+        if (add_packet(c, &c->plan->child, SC_OP_NET_ADDRESS, net->inside[i], "the container's address and its way out",
+                       err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int

@@ -60,8 +60,9 @@ struct sc_net_packet {
 };
 struct sc_net_ask {
     struct sc_net_packet *publish; /* before the clone; NULL: no port is published */
-    struct sc_net_packet *link;    /* by the launcher, once there is the namespace; NULL: no link at all */
-    struct sc_net_packet *inside;  /* by the new process: addresses and routes */
+    size_t count;                  /* of links; 0: no link at all */
+    struct sc_net_packet **links;  /* by the launcher, once there is the namespace */
+    struct sc_net_packet **inside; /* by the new process, as many: addresses and routes */
     const char *undo;              /* text for kernel/undo.c */
     const char *shell_up;          /* for --explain=sh: commands that make bridge and table where they are not there */
     const char *shell_down;        /* and that withdraw the ports */

@@ -55,7 +55,6 @@ struct sc_executor {
 };
 
 /* Puts in what was not known before and sends it: 0 or -errno. The bytes are changed [child] (steps-process.c) */
-int sc_packet_send(struct sc_net_packet *packet, pid_t pid);
 
 /* [child] executors: 0 or -errno */
 typedef int (*sc_child_fn)(struct sc_executor *x, const struct sc_step *step);

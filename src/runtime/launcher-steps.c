@@ -350,7 +350,7 @@ step_net_devices(struct sc_executor *x, const struct sc_step *step, struct sc_er
 static int
 step_packet(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
-    int result = sc_packet_send(step->u.packet, x->pid);
+    int result = sc_packet_send(step->u.packet, x->pid, 0);
 
     return result < 0 ? sc_err_errno(err, -result, "%s", step->u.packet->title) : 0;
 }

@@ -33,6 +33,10 @@ SC_MUST_CHECK int sc_self_protect(char **argv, struct sc_err *err);
  * /proc/self/exe). */
 SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 
+/* Fills in what is known only now and sends it to the kernel: 0 or -errno; an answer of -tolerated (0: none) is none
+ * [child]. */
+int sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated);
+
 struct sc_process;
 struct sc_state;
 struct sc_launch {

@@ -119,7 +119,7 @@ step_loopback(struct sc_executor *x, const struct sc_step *step)
 }
 
 int
-sc_packet_send(struct sc_net_packet *packet, pid_t pid)
+sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
 {
     uint32_t value = (uint32_t)pid;
 
@@ -131,13 +131,13 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid)
             return -ENODEV;
         memcpy(packet->data + packet->index_at, &value, sizeof(value));
     }
-    return sc_nl_send(packet->family, packet->data, packet->len, 0);
+    return sc_nl_send(packet->family, packet->data, packet->len, tolerated);
 }
 
 static int
 step_packet(struct sc_executor *x, const struct sc_step *step)
 {
-    return sc_packet_send(step->u.packet, x->pid);
+    return sc_packet_send(step->u.packet, x->pid, 0);
 }
 
 static int

@@ -78,6 +78,17 @@ serve()
     sc_ok run -d --name "$name" "${@:3}" base sh -c "mkdir -p /www; echo $text >/www/index.html; exec httpd -f -p 80 -h /www"
 }
 
+# For wait_until: what a command says now.
+says()
+{
+    [ "$("${@:2}")" = "$1" ]
+}
+
+says_something()
+{
+    [ -n "$("$@")" ]
+}
+
 address_of()
 {
     "$SC" inspect -f '{{.NetworkSettings.IPAddress}}' "$1"
@@ -109,7 +120,7 @@ ask_in()
     at "$outside" sh -c 'mkdir -p "$1"; echo outside >"$1/index.html"; exec busybox httpd -f -p 80 -h "$1"' sh \
         "$BATS_TEST_TMPDIR/www" 3>&- &
     server=$!
-    wait_until test "$(ask_in cc 203.0.113.9 80)" = outside || :
+    wait_until says outside ask_in cc 203.0.113.9 80 || :
     is "$(ask_in cc 203.0.113.9 80)" outside
     kill "$server"
     wait "$server" 2>/dev/null || :
@@ -167,7 +178,7 @@ END
 @test "a published port: from outside, from the host and its loopback, from a neighbour, from itself" {
     serve web hello -p 8080:80
     sc_ok run -d --name other --network bridge base sleep 1000
-    wait_until test "$(ask "$host" "$(address_of web)" 80)" = hello
+    wait_until says hello ask "$host" "$(address_of web)" 80
     is "$(ask "$outside" 203.0.113.1 8080)" hello
     is "$(ask "$host" 127.0.0.1 8080)" hello
     is "$(ask "$host" 203.0.113.1 8080)" hello
@@ -181,7 +192,7 @@ END
 
 @test "a port on the loopback is not the outside's, and containers do not reach the host's loopback" {
     serve web hello -p 127.0.0.1:8080:80
-    wait_until test "$(ask "$host" "$(address_of web)" 80)" = hello
+    wait_until says hello ask "$host" "$(address_of web)" 80
     is "$(ask "$host" 127.0.0.1 8080)" hello
     is "$(ask "$outside" 203.0.113.1 8080)" ''
     # route_localnet is on for the bridge: who sends 127.0.0.1 to the gateway must be dropped
@@ -192,7 +203,7 @@ END
 
 @test "the outside does not reach a container behind its ports" {
     serve web hello -p 8080:80
-    wait_until test "$(ask "$host" "$(address_of web)" 80)" = hello
+    wait_until says hello ask "$host" "$(address_of web)" 80
     at "$outside" ip route add 172.17.0.0/16 via 203.0.113.1
     is "$(ask "$outside" "$(address_of web)" 80)" ''
     is "$(ask "$outside" 203.0.113.1 8080)" hello
@@ -208,7 +219,7 @@ END
     serve dd D --network apart
     serve ee E --network apart
     for name in aa bb cc dd ee; do
-        wait_until test -n "$(ask "$host" "$(address_of $name)" 80)"
+        wait_until says_something ask "$host" "$(address_of $name)" 80
     done
     is "$(ask_in aa "$(address_of bb)" 80)" B
     is "$(ask_in aa "$(address_of cc)" 80)" ''
@@ -221,7 +232,7 @@ END
     sc_ok network create --internal in
     serve aa A --network in
     serve bb B --network in -p 8080:80
-    wait_until test "$(ask_in aa "$(address_of bb)" 80)" = B
+    wait_until says B ask_in aa "$(address_of bb)" 80
     sc_ok exec aa ip route
     [[ $output != *default* ]]
     is "$(ask "$outside" 203.0.113.1 8080)" ''
@@ -246,6 +257,101 @@ END
     expect_output "$(at "$host" ip -4 -o addr show sc0 | awk '{ sub("/.*", "", $4); print $4 }')"$'\tgate'
     expect_output $'192.0.2.7\tfar'
     [[ $output != *$'\txx '* ]]
+}
+
+@test "two networks for one container: links, addresses, one way out, names of both" {
+    sc_ok network create --subnet 10.71.0.0/24 one
+    sc_ok network create --subnet 10.72.0.0/24 two
+    sc_ok run -d --name aa --network one base sleep 1000
+    sc_ok run -d --name bb --network two base sleep 1000
+    sc_ok run -d --name both --network two:ip=10.72.0.9,alias=mid --network name=one,alias=edge,mac-address=02:00:00:00:00:05 -p 8080:80 base sleep 1000
+    sc_ok exec both sh -c 'ip -4 -o addr; ip route; cat /sys/class/net/eth1/address; cat /etc/hosts'
+    matches "$output" 'eth0 +inet 10.72.0.9/24'
+    matches "$output" 'eth1 +inet 10.71.0.3/24'
+    is "$(grep -c default <<<"$output")" 1
+    expect_output 'default via 10.72.0.1 dev eth0'
+    expect_output 02:00:00:00:00:05
+    matches "$output" $'10.71.0.2\taa'
+    matches "$output" $'10.72.0.2\tbb'
+    matches "$("$SC" exec aa cat /etc/hosts)" $'10.71.0.3\tboth edge '
+    matches "$("$SC" exec bb cat /etc/hosts)" $'10.72.0.9\tboth mid '
+    is "$("$SC" inspect both | jq -c '.[0].NetworkSettings | [.IPAddress, (.Networks | map_values(.IPAddress))]')" \
+        '["10.72.0.9",{"two":"10.72.0.9","one":"10.71.0.3"}]'
+    is "$("$SC" ps --filter name=both --format '{{.Networks}}')" two,one
+    sc_fails 1 network rm one
+    sc_fails 125 run --rm --network one --network one base true
+    expect_stderr 'network "one" is specified multiple times'
+    sc_fails 125 run --rm --network none --network one base true
+    expect_stderr 'conflicting options'
+    sc_fails 125 run --rm --network one --network host base true
+    expect_stderr 'conflicting options'
+    sc_fails 125 run --rm --network one --network two:weight=1 base true
+    expect_stderr 'unknown option "weight"'
+    sc_fails 125 run --rm --network one --network two:ip=10.99.0.1 base true
+    expect_stderr 'is no host of network "two"'
+    is "$(at "$host" ip -o link | grep -c ': scv')" 4
+}
+
+@test "connect and disconnect while it runs: link, address, names, and all of it again after a start" {
+    sc_ok network create --subnet 10.71.0.0/24 one
+    sc_ok network create --subnet 10.72.0.0/24 two
+    sc_ok network create --internal in
+    serve aa A --network one
+    sc_ok run -d --name cc --network two base sleep 1000
+    is "$(ask_in cc 10.71.0.2 80)" ''
+    sc_ok network connect --ip 10.71.0.7 --alias friend one cc
+    is "$output" ''
+    sc_ok exec cc cat /etc/hosts
+    matches "$output" $'10.71.0.2\taa '
+    matches "$("$SC" exec aa cat /etc/hosts)" $'10.71.0.7\tcc friend '
+    wait_until says A ask_in cc 10.71.0.2 80
+    is "$("$SC" exec cc ip -4 -o addr show eth1 | awk '{ print $4 }')" 10.71.0.7/24
+    sc_fails 1 network connect one cc
+    expect_stderr 'container "cc" is on network "one" already'
+    sc_fails 1 network connect one nosuch
+    expect_stderr 'no such container: "nosuch"'
+    sc_fails 1 network connect --ip 10.71.0.2 one cc
+    sc_ok network connect in cc
+    sc_ok network disconnect two cc
+    sc_ok exec cc sh -c 'ip -4 -o addr; ip route; cat /etc/hosts'
+    expect_no_output 10.72.0
+    expect_output 'default via 10.71.0.1 dev eth1'
+    sc_fails 1 network disconnect two cc
+    expect_stderr 'container "cc" is not connected to network "two"'
+    sc_ok network disconnect -f two cc
+    sc_ok network rm two
+    sc_ok stop -t 0 cc
+    expect_no_output 10.71
+    [[ $("$SC" exec aa cat /etc/hosts) != *friend* ]]
+    sc_ok start cc
+    is "$("$SC" exec cc ip -4 -o addr show eth0 | awk '{ print $4 }')" 10.71.0.7/24
+    matches "$("$SC" exec aa cat /etc/hosts)" $'10.71.0.7\tcc friend '
+    sc_ok network disconnect one cc
+    sc_ok network disconnect in cc
+    is "$("$SC" inspect -f '{{.HostConfig.NetworkMode}}' cc)" none
+    is "$("$SC" exec cc ls /sys/class/net)" lo
+    is "$(at "$host" ip -o link | grep -c ': scv')" 1
+    # one that does not run is recorded
+    sc_ok create --name later --network none base ip -4 -o addr show eth0
+    sc_ok network connect one later
+    sc_ok start -a later
+    expect_output 10.71.0.
+    sc_ok run -d --name hh --network host base sleep 1000
+    sc_fails 1 network connect one hh
+    expect_stderr 'host network'
+}
+
+@test "published ports go with their network" {
+    sc_ok network create --subnet 10.71.0.0/24 one
+    sc_ok network create two
+    serve web hello --network one -p 8080:80
+    wait_until says hello ask "$outside" 203.0.113.1 8080
+    sc_ok network connect two web
+    is "$(ask "$outside" 203.0.113.1 8080)" hello
+    sc_ok network disconnect one web
+    is "$(ask "$outside" 203.0.113.1 8080)" ''
+    sc_ok port web
+    is "$output" ''
 }
 
 @test "resolv.conf: --dns, --dns-search and --dns-option replace the host's" {
@@ -292,7 +398,7 @@ END
     is "$(find "$SC_RUN_ROOT/lease/port" -type l | wc -l)" 1
     at "$host" busybox httpd -f -p 8081 -h / 3>&- &
     server=$!
-    wait_until test -n "$(at "$host" ss -Hltn 'sport = :8081')"
+    wait_until says_something at "$host" ss -Hltn 'sport = :8081'
     sc_fails 125 run --rm -p 8081:80 base true
     expect_stderr 'publish port 0.0.0.0:8081/tcp: address already in use by a program of the host'
     kill "$server"
@@ -384,7 +490,7 @@ table inet theirs {
 END
     at "$host" nft list table inet theirs | sed 's/packets.*bytes [0-9]*//' >"$BATS_TEST_TMPDIR/theirs"
     serve web hello -p 8080:80
-    wait_until test "$(ask "$outside" 203.0.113.1 8080)" = hello
+    wait_until says hello ask "$outside" 203.0.113.1 8080
     at "$host" nft delete table inet sc
     is "$(ask "$outside" 203.0.113.1 8080)" ''
     sc_ok run --rm --network bridge base true

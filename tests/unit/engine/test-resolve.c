@@ -324,6 +324,39 @@ test_without_root_the_caller_is_root_inside(void **state)
                  "--uidmap: other maps than that of /etc/subuid need root");
 }
 
+static void
+test_attachments(void **state)
+{
+    static const struct {
+        const char *text, *message;
+    } bad[] = {
+        {"alias=a", "no network is named"},
+        {":ip=10.0.0.1", "no network is named"},
+        {"n:ip=ten", "\"ten\" is not an IPv4 address"},
+        {"n:mac=01:00:00:00:00:01", "MAC address \"01:00:00:00:00:01\" is a multicast address"},
+        {"n:alias", "alias= is empty"},
+        {"n:weight=3", "unknown option \"weight\": known are alias=, ip= and mac="},
+    };
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_attachment a;
+    struct sc_err err;
+
+    (void)state;
+    assert_ok(sc_attachment_parse("net:alias=one,alias=two,ip=10.0.0.7", &arena, &a, &err));
+    assert_string_equal(a.name, "net");
+    assert_int_equal(a.aliases.count, 2);
+    assert_string_equal(a.aliases.items[1], "two");
+    assert_string_equal(a.ip, "10.0.0.7");
+    assert_string_equal(sc_attachment_format(&a, &arena), "name=net,alias=one,alias=two,ip=10.0.0.7");
+    assert_ok(sc_attachment_parse("name=net,mac-address=02:00:00:00:00:01", &arena, &a, &err));
+    assert_string_equal(a.name, "net");
+    assert_string_equal(a.mac, "02:00:00:00:00:01");
+    assert_ok(sc_attachment_parse("default", &arena, &a, &err));
+    assert_string_equal(a.name, "bridge");
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++)
+        assert_fails(sc_attachment_parse(bad[i].text, &arena, &a, &err), SC_ERR_INVALID, bad[i].message);
+}
+
 int
 main(void)
 {
@@ -342,6 +375,7 @@ main(void)
         WITH_FIXTURE(test_id_maps),
         WITH_FIXTURE(test_explicit_maps),
         WITH_FIXTURE(test_without_root_the_caller_is_root_inside),
+        cmocka_unit_test(test_attachments),
     };
 
     return RUN_TESTS(tests);

@@ -15,7 +15,7 @@ static struct sc_endpoint
 endpoint(void)
 {
     static char name[] = "web", bridge[] = "sc-0123456789ab";
-    struct sc_endpoint e = {.address = 0x0a000002, .link = "scv0123456789ab"};
+    struct sc_endpoint e = {.address = 0x0a000002, .link = "scv0123456789ab", .has_route = true};
 
     assert_ok(sc_subnet_parse("10.0.0.0/24", &e.network.subnet, &err));
     e.network.range = e.network.subnet;
@@ -116,7 +116,7 @@ test_address(void **state)
     assert_int_equal(body->ifa_prefixlen, 24);
     assert_int_equal(body->ifa_index, 7);
     sc_buf_clear(&data);
-    e.network.is_internal = true;
+    e.has_route = false;
     sc_link_address(&e, &data, &at);
     assert_int_equal(messages(&data), 2); /* no way out */
 }
@@ -161,7 +161,7 @@ test_undo(void **state)
 
     (void)state;
     e.ports = (struct sc_ports){.items = &item, .count = 1};
-    assert_ok(sc_endpoint_packets(&net, &e, id, &arena, &ask, &err));
+    assert_ok(sc_endpoint_packets(&net, &e, 1, id, &arena, &ask, &err));
     assert_string_equal(ask.undo,
                         "link-remove scv0123456789ab\n"
                         "port-release /run/sc/lease/port/tcp,0.0.0.0,8080%20"
@@ -169,20 +169,42 @@ test_undo(void **state)
                         "lease-release /run/sc/lease/net/web/10.0.0.2%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
                         "hosts-remove /run/sc/lease/net/web%20/var/lib/sc/container%20"
-                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%2010.0.0.2\n");
     assert_string_equal(ask.publish->shell, "nft add element inet sc ports '{ tcp . 8080 : 10.0.0.2 . 80 }'");
-    assert_string_equal(ask.inside->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "
-                                           "ip route add default via 10.0.0.1");
+    assert_string_equal(ask.inside[0]->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "
+                                              "ip route add default via 10.0.0.1");
+}
+
+/* The second network: a link of another name, and no second way out. */
+static void
+test_second(void **state)
+{
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_endpoint both[] = {endpoint(), endpoint()};
+    struct sc_net_ask ask;
+
+    (void)state;
+    both[1].index = 1;
+    both[1].has_route = false;
+    sc_endpoint_link(id, 1, both[1].link);
+    assert_string_equal(both[1].link, "scv0123456789-1");
+    assert_ok(sc_endpoint_packets(&net, both, 2, id, &arena, &ask, &err));
+    assert_int_equal(ask.count, 2);
+    assert_null(ask.publish);
+    assert_string_equal(ask.inside[1]->shell, "ip link set eth1 up; ip address add 10.0.0.2/24 broadcast + dev eth1");
+    assert_string_equal(ask.inside[1]->index_of, "eth1");
+    assert_non_null(strstr(ask.undo, "link-remove scv0123456789ab\n"));
+    assert_non_null(strstr(ask.undo, "link-remove scv0123456789-1\n"));
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_veth),
-        cmocka_unit_test(test_address),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_undo),
+        cmocka_unit_test(test_veth), cmocka_unit_test(test_address), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_undo), cmocka_unit_test(test_second),
     };
 
     return RUN_TESTS(tests);

@@ -74,12 +74,16 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
         {"give eth0 the address 10.0.0.2/24", "ip address add 10.0.0.2/24 dev eth0", NETLINK_ROUTE, bytes[2],
          sizeof(bytes[2]), 0, 0, NULL},
     };
-    const struct sc_net_ask bridge = {&packets[0],
-                                      &packets[1],
-                                      &packets[2],
-                                      "link-remove scv\n",
-                                      "ip link add sc0 type bridge\n",
-                                      "  nft delete element inet sc ports '{ tcp . 80 }'\n"};
+    struct sc_net_packet *link = &packets[1], *inside = &packets[2];
+    const struct sc_net_ask bridge = {
+        .publish = &packets[0],
+        .count = 1,
+        .links = &link,
+        .inside = &inside,
+        .undo = "link-remove scv\n",
+        .shell_up = "ip link add sc0 type bridge\n",
+        .shell_down = "  nft delete element inet sc ports '{ tcp . 80 }'\n",
+    };
     const char *kind = "v1";
 
     for (int i = 1; i < argc; i++)
