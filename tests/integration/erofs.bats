@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# no-vm: Debian's 6.1 kernel mounts image files by loop devices only
 # Layers as EROFS images: the same trees as directories, the same containers, and what says which of the two is used.
 load helpers
 load archives
@@ -154,7 +155,7 @@ with open(sys.argv[1], "r+b") as f:
     f.seek(f.read().index(sys.argv[2].encode() * 4000) + 123)
     f.write(b"?")
 END
-        sc_fails 125 system fsck
+        sc_fails 1 system fsck
         is "$(grep -c ': its content differs$' <<<"$output")" 1
         expect_output ": /d$(($(printf %d "'$at") - 65))/f: its content differs"
         sc_ok system fsck --repair
@@ -163,12 +164,12 @@ END
     done
     # Cut short, it can still be told, and mended.
     truncate -s 8192 "$image"
-    sc_fails 125 system fsck
+    sc_fails 1 system fsck
     sc_ok system fsck --repair
     cmp "$image" "$BATS_TEST_TMPDIR/whole"
     # A store may be changed to directories and back, layer by layer.
     rm "$image"
-    sc_fails 125 system fsck
+    sc_fails 1 system fsck
     SC_LAYER_BACKEND=directory sc_ok system fsck --repair
     [ ! -e "$image" ]
     sc_ok run --rm many:1 head -c 3 /d1/f
@@ -182,6 +183,6 @@ END
     is "$output" "directory: asked for by SC_LAYER_BACKEND"
     SC_LAYER_BACKEND=zfs sc_fails 1 info
     expect_error 1 'SC_LAYER_BACKEND: "zfs" is no way to keep layers'
-    SC_LAYER_BACKEND=zfs sc_fails 125 import "$BATS_TEST_TMPDIR/none.tar"
-    expect_error 125 'SC_LAYER_BACKEND: "zfs" is no way to keep layers'
+    SC_LAYER_BACKEND=zfs sc_fails 1 import "$BATS_TEST_TMPDIR/none.tar"
+    expect_error 1 'SC_LAYER_BACKEND: "zfs" is no way to keep layers'
 }

@@ -99,6 +99,9 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             sc_strv_add(&ask.overlay.lowerdirs, arena, "/layer/base/diff");
             ask.overlay.upperdir = sc_arena_strdup(arena, "/c/upper");
             ask.overlay.workdir = sc_arena_strdup(arena, "/c/work");
+        } else if (strcmp(word, "erofs") == 0) { /* the upper of its two layers */
+            sc_strv_add(&ask.overlay.images, arena, "/layer/top/erofs");
+            sc_strv_add(&ask.overlay.images, arena, "");
         } else if (strcmp(word, "volatile") == 0)
             ask.overlay.is_volatile = true;
         else if (strcmp(word, "narrow") == 0)
