@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/engine-priv.h"
+#include "rootfs/rootfs.h"
 #include "kernel/seccomp.h"
 
 #define SETTLE_MS 10000 /* for a monitor that is cleaning up */
@@ -239,10 +240,12 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
     if (!start.job)
         return sc_err_nomem(err);
     if (sc_engine_prepare(engine, container, false, &arena, start.job, err) < 0) {
+        sc_rootfs_release(&start.job->ask.overlay);
         give_up(&start);
         return -1;
     }
     if (open_all(&start, err) < 0 || fork_child(&start, how, &pid, err) < 0) {
+        sc_rootfs_release(&start.job->ask.overlay);
         sc_network_give_up(start.job);
         give_up(&start);
         return -1;
@@ -251,6 +254,7 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
     sc_closep(&start.lock);
     sc_closep(&start.theirs);
     sc_closep(&start.listen);
+    sc_rootfs_release(&start.job->ask.overlay);
     if (await_child(&start, pid, err) < 0)
         return -1;
     if (client_fd && how->client_flags >= 0)

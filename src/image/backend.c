@@ -38,7 +38,8 @@ why_not(const struct sc_store *store, bool *can_loop, struct sc_err *err)
     case -ENODEV:
         return "this kernel has no EROFS";
     case -ENOTBLK:
-        return "this kernel mounts EROFS images by loop devices only (before Linux 6.12)";
+        return "the kernel mounts EROFS images of the store's file system by loop devices only (before Linux 6.12 of "
+               "any)";
     case -EOPNOTSUPP:
         return "the file system of the store cannot make nameless files";
     default:

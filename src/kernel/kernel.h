@@ -73,13 +73,14 @@ struct sc_mount_overlay {
     /* NULL, or for each lower "" or the EROFS image that is mounted on it first: then the mount namespace must be one
      * that nobody else has. */
     char *const *images;
+    const int *mounts; /* NULL, or for each the detached mount of its image; -1: there is none yet */
     size_t lower_count;
     const char *upper, *work;
     bool is_volatile, is_userxattr;
 };
 int sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached);
-/* Mounts image over lower, idmapped for a user namespace (-1: not). */
-int sc_mount_layer(const char *image, const char *lower, int user_ns_fd);
+/* Mounts image (or its detached mount, -1: none) over lower, idmapped for a user namespace (-1: not). */
+int sc_mount_layer(const char *image, int mount_fd, const char *lower, int user_ns_fd);
 /* The root of this mount namespace becomes root_fd's mount, which covers "/" already. */
 int sc_mount_pivot(int root_fd);
 int sc_mount_chroot(int root_fd);

@@ -367,14 +367,15 @@ overlay_classic(const struct sc_mount_overlay *o)
 }
 
 int
-sc_mount_layer(const char *image, const char *lower, int user_ns_fd)
+sc_mount_layer(const char *image, int mount_fd, const char *lower, int user_ns_fd)
 {
-    int image_fd = open(image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), target = -1, tree, result;
+    int image_fd = mount_fd < 0 ? open(image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1, target = -1, tree, result;
 
-    if (image_fd < 0)
+    if (mount_fd < 0 && image_fd < 0)
         return -errno;
-    tree = sc_mount_erofs(image_fd, true);
-    close(image_fd);
+    tree = mount_fd < 0 ? sc_mount_erofs(image_fd, true) : mount_fd;
+    if (image_fd >= 0)
+        close(image_fd);
     if (tree < 0)
         return tree;
     result = user_ns_fd >= 0 ? sc_mount_idmap(tree, false, user_ns_fd) : 0;
@@ -382,7 +383,8 @@ sc_mount_layer(const char *image, const char *lower, int user_ns_fd)
         target = open(lower, O_PATH | O_DIRECTORY | O_CLOEXEC);
         result = target < 0 ? -errno : sc_mount_move(tree, target);
     }
-    close(tree);
+    if (mount_fd < 0)
+        close(tree);
     if (target >= 0)
         close(target);
     return result;
@@ -395,8 +397,10 @@ sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached)
 
     *is_attached = false;
     for (size_t i = 0; overlay->images != NULL && i < overlay->lower_count; i++) {
-        int result = overlay->images[i][0] != '\0' ? sc_mount_layer(overlay->images[i], overlay->lower[i], -1) : 0;
+        int mount_fd = overlay->mounts != NULL ? overlay->mounts[i] : -1, result = 0;
 
+        if (overlay->images[i][0] != '\0')
+            result = sc_mount_layer(overlay->images[i], mount_fd, overlay->lower[i], -1);
         if (result < 0)
             return result;
     }

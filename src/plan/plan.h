@@ -72,6 +72,7 @@ struct sc_net_ask {
 struct sc_overlay {           /* root of overlay layers instead of root.path's own files */
     struct sc_strv lowerdirs; /* absolute; top layer first, as overlay wants them; empty: no overlay */
     struct sc_strv images;    /* for each, "" or the EROFS image that is mounted there first; empty: all are "" */
+    int *mounts;              /* of the same, in the process that starts: detached mounts, or -1; NULL: none */
     char *upperdir, *workdir; /* NULL: read-only overlay */
     bool is_volatile;         /* skip syncing (--rm containers): overlay's "volatile" option */
     bool is_userxattr;        /* layers carry user.overlay.* (unpacked without privilege) */

@@ -11,7 +11,9 @@ void
 sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, bool is_volatile,
                    struct sc_arena *arena, struct sc_overlay *out)
 {
-    *out = (struct sc_overlay){.is_volatile = is_volatile};
+    *out = (struct sc_overlay){.is_volatile = is_volatile, .mounts = SC_ARENA_ARRAY(arena, int, chain_ids->count + 1)};
+    for (size_t i = 0; out->mounts && i <= chain_ids->count; i++)
+        out->mounts[i] = -1;
     for (size_t i = chain_ids->count; i > 0; i--) {
         const char *chain = chain_ids->items[i - 1];
         char *image = sc_arena_printf(arena, "%s/layer/%s/erofs", data_path, chain);
@@ -22,6 +24,13 @@ sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const
     }
     out->upperdir = sc_arena_printf(arena, "%s/upper", container_dir);
     out->workdir = sc_arena_printf(arena, "%s/work", container_dir);
+}
+
+void
+sc_rootfs_release(struct sc_overlay *overlay)
+{
+    for (size_t i = 0; overlay->mounts && i < overlay->images.count; i++)
+        sc_closep(&overlay->mounts[i]);
 }
 
 static int

@@ -11,6 +11,9 @@
 /* The same as prepare without touching the disk: what --dry-run shows. */
 void sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir,
                         bool is_volatile, struct sc_arena *arena, struct sc_overlay *out);
+/* Layers that are images are mounted, where nobody sees it, when they are looked into first, and stay so for the start;
+ * this ends it. */
+void sc_rootfs_release(struct sc_overlay *overlay);
 /* Fills overlay from chain ids (lowest first, as struct sc_image has them): lowerdirs "<data>/layer/<chain>/diff" top
  * first, upper and work below container_dir (created, mode 0755 owner root_uid:root_gid for a user namespace). */
 SC_MUST_CHECK int sc_rootfs_prepare(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir,

@@ -67,22 +67,26 @@ open_layer(const char *path, struct sc_err *err)
     return fd < 0 ? sc_err_errno(err, errno, "open layer \"%s\"", path) : fd;
 }
 
-/* A layer in an EROFS image, mounted where nobody sees it for as long as the fd is open. */
+/* A layer in an EROFS image, mounted where nobody sees it. */
 static int
-open_image(const char *path, struct sc_err *err)
+open_image(const struct sc_overlay *overlay, size_t i, struct sc_err *err)
 {
-    sc_cleanup_fd image = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC); /* lint: the store's own file */
-    sc_cleanup_fd tree = -1;
-    int status = image < 0 ? -errno : sc_mount_erofs(image, true);
+    const char *path = overlay->images.items[i];
+    sc_cleanup_fd image = -1;
+    int status;
 
+    if (overlay->mounts[i] >= 0)
+        return sc_dir_open_at(overlay->mounts[i], ".", err);
+    image = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC); /* lint: the store's own file */
+    status = image < 0 ? -errno : sc_mount_erofs(image, true);
     if (status < 0) {
         sc_err_errno(err, -status, "mount layer \"%s\"", path);
         return status == -ENODEV || status == -ENOTBLK
                    ? sc_err_remedy(err, "this kernel has no EROFS: `sc system fsck --repair` unpacks the layer")
                    : -1;
     }
-    tree = status;
-    return sc_dir_open_at(tree, ".", err);
+    overlay->mounts[i] = status;
+    return sc_dir_open_at(status, ".", err);
 }
 
 int
@@ -102,9 +106,9 @@ sc_view_open(const struct sc_overlay *overlay, struct sc_view *out, struct sc_er
             return -1;
     }
     for (size_t i = 0; i < overlay->lowerdirs.count; i++) {
-        const char *image = i < overlay->images.count ? overlay->images.items[i] : "";
+        bool is_image = i < overlay->images.count && *overlay->images.items[i];
 
-        fd = *image ? open_image(image, err) : open_layer(overlay->lowerdirs.items[i], err);
+        fd = is_image ? open_image(overlay, i, err) : open_layer(overlay->lowerdirs.items[i], err);
         if (fd < 0)
             return -1;
         if (view_push_take(out, most, fd, err) < 0)

@@ -229,7 +229,7 @@ overlay_in_helper(const struct sc_step *step, int user_ns, int *errnum)
         const char *path = o->lowerdirs.items[i];
 
         if (i < o->images.count && o->images.items[i][0] != '\0') {
-            *errnum = -sc_mount_layer(o->images.items[i], path, user_ns);
+            *errnum = -sc_mount_layer(o->images.items[i], o->mounts != NULL ? o->mounts[i] : -1, path, user_ns);
             if (*errnum != 0)
                 return -1;
             continue;

@@ -78,6 +78,7 @@ sc_overlay_step(const struct sc_step *step, bool *is_attached)
     struct sc_mount_overlay ask = {
         .lower = o->lowerdirs.items,
         .images = o->images.count == o->lowerdirs.count ? o->images.items : NULL,
+        .mounts = o->mounts,
         .lower_count = o->lowerdirs.count,
         .upper = o->upperdir,
         .work = o->workdir,

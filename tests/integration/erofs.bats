@@ -178,7 +178,7 @@ END
 
 @test "erofs: sc info says which is used and why; a word that is none is refused" {
     sc_ok info --format '{{.LayerBackend}}: {{.LayerBackendReason}}'
-    matches "$output" '^(erofs: this kernel mounts image files|directory: this kernel mounts EROFS images by loop devices only)'
+    matches "$output" '^(erofs: this kernel mounts image files|directory: the kernel mounts EROFS images of the store.s file system by loop devices only)'
     SC_LAYER_BACKEND=directory sc_ok info --format '{{.LayerBackend}}: {{.LayerBackendReason}}'
     is "$output" "directory: asked for by SC_LAYER_BACKEND"
     SC_LAYER_BACKEND=zfs sc_fails 1 info
