@@ -127,6 +127,26 @@ write_state(const struct sc_start_child *child, const struct sc_process *process
     return sc_state_write(child->run_fd, &state, SC_VOLATILE, err);
 }
 
+/* The directories of its cgroups, one a line; NULL: it has none, or the text has no room. */
+static const char *
+cgroup_lines(const struct sc_strv *dirs, struct sc_arena *arena)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    for (size_t i = 0; i < dirs->count; i++)
+        sc_buf_addf(&text, "%s%s", i ? "\n" : "", dirs->items[i]);
+    return text.len > 0 && !text.has_failed ? sc_arena_strdup(arena, sc_buf_str(&text)) : NULL;
+}
+
+static const char *
+event_attributes(const struct sc_container *container, struct sc_arena *arena)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_event_attributes(container, &text);
+    return sc_arena_strdup(arena, sc_buf_str(&text));
+}
+
 static void
 monitor_config(const struct sc_start_child *child, const struct sc_process *process, const struct stdio *io,
                struct sc_arena *arena, struct sc_monitor_config *out)
@@ -145,6 +165,9 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .log_max_files = o->log.max_files,
         .memory_dir = child->job->plan.memory_dir,
         .memory_is_v2 = child->job->plan.memory_is_v2,
+        .watches_oom = o->memory > 0,
+        .cgroups = cgroup_lines(&child->job->plan.cgroup_dirs, arena),
+        .event = event_attributes(c, arena),
         .pid = process->pid,
         .pidfd = process->pidfd,
         .lock_fd = child->lock_fd,
@@ -233,6 +256,9 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     sc_closep(&io.out[1]);
     sc_closep(&io.err[1]);
     pid = process.pid;
+    if (child->how->client_flags >= 0)
+        sc_engine_event(child->engine, child->container, "attach", NULL);
+    sc_engine_event(child->engine, child->container, "start", NULL);
     monitor_config(child, &process, &io, arena, &config);
     if (write_state(child, &process, arena, &err) < 0 ||
         sc_monitor_send(child->sock, SC_MSG_STARTED, &pid, sizeof(pid), &err) < 0) {

@@ -146,6 +146,7 @@ make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, str
         (void)!sc_engine_remove_all(engine, out->id, out, false, &ignored);
         return -1;
     }
+    sc_engine_event(engine, out, "create", NULL);
     if (out->options.starts_now)
         out->lock_fd = sc_steal_fd(&lock);
     return 0;

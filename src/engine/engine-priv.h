@@ -116,6 +116,15 @@ SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const 
 SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out,
                                 struct sc_err *err);
 
+/* ---- event.c: what `sc events` shows ---- */
+/* "image":..., "name":..., and the labels: what every event of a container says of it. */
+void sc_event_attributes(const struct sc_container *container, struct sc_buf *out);
+/* more: further attributes as JSON members, or NULL. Never fails for the caller. */
+void sc_engine_event(const struct sc_engine *engine, const struct sc_container *container, const char *action,
+                     const char *more);
+void sc_engine_event_of(const struct sc_engine *engine, const char *type, const char *action, const char *id,
+                        const char *attributes);
+
 /* ---- recover.c ---- */
 /* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it. */
 SC_MUST_CHECK int sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struct sc_err *err);

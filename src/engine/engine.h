@@ -147,8 +147,11 @@ struct sc_container {
     int64_t created_at, started_at, finished_at; /* ns; 0: never */
     enum sc_status status;                       /* CREATED, RUNNING, PAUSED, STOPPED ("exited") */
     bool is_rm;
-    pid_t pid;                        /* 0 unless running */
-    struct sc_exit exit;              /* when stopped */
+    pid_t pid;             /* 0 unless running */
+    struct sc_exit exit;   /* when stopped */
+    struct sc_usage usage; /* when stopped, what it used, where has_usage */
+    bool has_usage;
+    char *oom_victim;                 /* "sh (process 42)", or NULL */
     char *start_error;                /* why the last start failed, or NULL */
     struct sc_create_options options; /* as asked */
     char *path;                       /* the program and */
@@ -239,6 +242,33 @@ SC_MUST_CHECK int sc_engine_start(struct sc_engine *engine, struct sc_container 
 SC_MUST_CHECK int sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options,
                                  struct sc_arena *arena, struct sc_plan *out, struct sc_err *err);
 
+/* ---- what it uses (stats.c) */
+struct sc_tracked {
+    struct sc_accounts accounts;
+    int net_fd;
+};
+struct sc_stats_sample {
+    int64_t when; /* CLOCK_MONOTONIC ns */
+    struct sc_usage usage;
+    uint64_t received, sent; /* bytes, on all interfaces but lo */
+};
+/* Opens the files of a container that runs. */
+SC_MUST_CHECK int sc_engine_track(struct sc_engine *engine, const struct sc_container *container,
+                                  struct sc_tracked *out, struct sc_err *err);
+void sc_tracked_release(struct sc_tracked *tracked);
+/* False: it has ended, or has no cgroup. */
+bool sc_tracked_read(const struct sc_tracked *tracked, struct sc_stats_sample *out);
+/* What it has used so far, or used in all. False: nobody knows. */
+bool sc_engine_usage(struct sc_engine *engine, const struct sc_container *container, struct sc_usage *out);
+/* The samples of its monitor, oldest first; none is no error. */
+SC_MUST_CHECK int sc_engine_blackbox(struct sc_engine *engine, const struct sc_container *container,
+                                     struct sc_arena *arena, struct sc_blackbox_sample **out, size_t *count,
+                                     struct sc_err *err);
+
+/* Every process of a container that runs. */
+SC_MUST_CHECK int sc_engine_pids(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
+                                 struct sc_pid_list *out, struct sc_err *err);
+
 /* Other limits: those of `asked` that are given; all or none. only_runtime: not for the next start. */
 SC_MUST_CHECK int sc_engine_update(struct sc_engine *engine, const struct sc_container *container,
                                    const struct sc_create_options *asked, bool only_runtime, struct sc_err *err);
@@ -284,6 +314,8 @@ struct sc_exec_process {
 SC_MUST_CHECK int sc_engine_exec(struct sc_engine *engine, const struct sc_container *container,
                                  const struct sc_exec_options *options, struct sc_exec_process *out,
                                  struct sc_err *err);
+/* For `sc events`: the caller has reaped it. */
+void sc_engine_exec_ended(const struct sc_engine *engine, const struct sc_container *container, int code);
 /* Docker's inspect object of a container, and of an image (jansson, caller decrefs). */
 #include <jansson.h>
 SC_MUST_CHECK int sc_engine_inspect(struct sc_engine *engine, const struct sc_container *container, json_t **out,

@@ -156,6 +156,28 @@ exec_launch(const struct sc_engine *engine, const struct sc_host *host, const st
     return 0;
 }
 
+/* As Docker has it, the command is a part of the action. */
+static void
+tell_of_exec(const struct sc_engine *engine, const struct sc_container *container,
+             const struct sc_exec_options *options, const char *action)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_buf_addf(&text, "%s:", action);
+    for (size_t i = 0; i < options->args.count; i++)
+        sc_buf_addf(&text, " %s", options->args.items[i]);
+    sc_engine_event(engine, container, sc_buf_str(&text), NULL);
+}
+
+void
+sc_engine_exec_ended(const struct sc_engine *engine, const struct sc_container *container, int code)
+{
+    char more[48];
+
+    (void)snprintf(more, sizeof(more), "\"exitCode\":\"%d\"", code);
+    sc_engine_event(engine, container, "exec_die", more);
+}
+
 int
 sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, const struct sc_exec_options *options,
                struct sc_exec_process *out, struct sc_err *err)
@@ -189,5 +211,9 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
     ask.seccomp = seccomp->is_set ? seccomp : NULL;
     if (sc_plan_compile_exec(process, host, &ask, &arena, plan, err) < 0)
         return -1;
-    return exec_launch(engine, host, plan, options, out, err);
+    tell_of_exec(engine, container, options, "exec_create");
+    if (exec_launch(engine, host, plan, options, out, err) < 0)
+        return -1;
+    tell_of_exec(engine, container, options, "exec_start");
+    return 0;
 }

@@ -56,11 +56,12 @@ state_of(const struct sc_container *c)
 {
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
-    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o}", "Status", sc_container_state(c),
+    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o}", "Status", sc_container_state(c),
                      "Running", (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED), "Restarting", 0,
                      "OOMKilled", (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0,
                      "ExitCode", is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt",
-                     moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at));
+                     moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim",
+                     text(is_up ? NULL : c->oom_victim));
 }
 
 /* "host", "container:ID", "private" ... as Docker writes modes */
@@ -317,6 +318,23 @@ mounts_of(const struct sc_engine *engine, const struct sc_container *c)
     return out;
 }
 
+/* What it used, for bills: kept when it has ended. Docker has nothing like it. */
+static json_t *
+usage_of(struct sc_engine *engine, const struct sc_container *c)
+{
+    struct sc_usage u;
+
+    if (!sc_engine_usage(engine, c, &u))
+        return json_null();
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "CpuNanoseconds",
+                     (json_int_t)u.cpu_ns, "CpuUserNanoseconds", (json_int_t)u.user_ns, "CpuSystemNanoseconds",
+                     (json_int_t)u.system_ns, "Periods", (json_int_t)u.periods, "ThrottledPeriods",
+                     (json_int_t)u.throttled_periods, "ThrottledNanoseconds", (json_int_t)u.throttled_ns, "MemoryPeak",
+                     (json_int_t)u.memory_peak, "OOMKills", (json_int_t)u.oom_kills, "PidsLimitHits",
+                     (json_int_t)u.pids_hits, "ReadBytes", (json_int_t)u.read_bytes, "WrittenBytes",
+                     (json_int_t)u.written_bytes, "Reads", (json_int_t)u.reads, "Writes", (json_int_t)u.writes);
+}
+
 int
 sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t **out, struct sc_err *err)
 {
@@ -343,6 +361,7 @@ sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t
     (void)set(json, "Driver", json_string("overlay"));
     (void)set(json, "Platform", json_string("linux"));
     (void)set(json, "HostConfig", host_config(c));
+    (void)set(json, "Usage", usage_of(engine, c));
     (void)set(json, "Mounts", mounts_of(engine, c));
     (void)set(json, "Config", config_of(c));
     if (set(json, "NetworkSettings", sc_network_settings(engine, c, &arena, err)) < 0) {

@@ -57,6 +57,7 @@ static int
 load_exit(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *has_ended, struct sc_err *err)
 {
     sc_cleanup_json json = NULL;
+    json_t *usage = NULL;
     struct sc_err read_err = SC_ERR_INIT;
     bool is_start_failure = false;
 
@@ -69,8 +70,13 @@ load_exit(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *h
     }
     if (sc_json_read_at(data_fd, "exit.json", EXIT_FILE_MAX, &json, err) < 0 ||
         sc_json_get_str(json, "error", "exit.json", arena, &out->start_error, err) < 0 ||
-        sc_json_get_bool(json, "startFailed", "exit.json", &is_start_failure, err) < 0)
+        sc_json_get_bool(json, "startFailed", "exit.json", &is_start_failure, err) < 0 ||
+        sc_json_get_str(json, "oomVictim", "exit.json", arena, &out->oom_victim, err) < 0 ||
+        sc_json_get_obj(json, "usage", "exit.json", &usage, err) < 0)
         return -1;
+    if (usage && sc_usage_decode(usage, &out->usage, err) < 0)
+        return -1;
+    out->has_usage = usage != NULL;
     out->finished_at = is_start_failure ? 0 : out->exit.finished_at;
     out->status = is_start_failure ? SC_STATUS_CREATED : SC_STATUS_STOPPED;
     *has_ended = true;

@@ -135,9 +135,14 @@ sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struc
     }
     data = sc_engine_data_dir(engine, id, &ignored);
     has_run = remains.has_undo || remains.has_state || exists(data, "exit.json") || exists(data, "config.json");
+    if (remains.has_state && remains.is_this_boot && !exists(data, "exit.json") && !exists(run, "exit.json"))
+        sc_engine_event(engine, &container, "die", "\"exitCode\":\"137\"");
     if (container.is_rm && (has_run || container.options.starts_now)) {
         *is_gone = true;
-        return sc_engine_remove_all(engine, id, &container, true, err);
+        if (sc_engine_remove_all(engine, id, &container, true, err) < 0)
+            return -1;
+        sc_engine_event(engine, &container, "destroy", NULL);
+        return 0;
     }
     if (write_truth(data, run, &remains, sc_record_durability(&container), err) < 0)
         return -1;

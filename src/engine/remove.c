@@ -72,7 +72,12 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
         return sc_err_wrap(err, "remove container \"%s\"", now.name);
     if (sc_engine_recover(engine, now.id, &is_gone, err) < 0)
         return sc_err_wrap(err, "remove container \"%s\"", now.name);
-    return is_gone ? 0 : sc_engine_remove_all(engine, now.id, &now, volumes || now.is_rm, err);
+    if (is_gone)
+        return 0;
+    if (sc_engine_remove_all(engine, now.id, &now, volumes || now.is_rm, err) < 0)
+        return -1;
+    sc_engine_event(engine, &now, "destroy", NULL);
+    return 0;
 }
 
 int
@@ -82,7 +87,7 @@ sc_engine_rename(struct sc_engine *engine, const struct sc_container *container,
     struct sc_container now = SC_CONTAINER_INIT;
     sc_cleanup_fd guard = -1;
     bool is_running = container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
-    char *old;
+    char *old, *more;
 
     if (sc_name_check(name, err) < 0)
         return -1;
@@ -109,5 +114,7 @@ sc_engine_rename(struct sc_engine *engine, const struct sc_container *container,
         return now.name ? -1 : sc_err_nomem(err);
     }
     sc_claim_release(engine, "name", old, now.id);
+    more = sc_arena_printf(&arena, "\"oldName\":\"/%s\"", old);
+    sc_engine_event(engine, &now, "rename", more);
     return 0;
 }

@@ -72,6 +72,17 @@ send_signal(const struct sc_state *state, int signum, struct sc_err *err)
     return sc_pidfd_kill(pidfd, signum, err);
 }
 
+/* Who did it is told too: `sc why` says so. */
+static void
+tell_of_signal(const struct sc_engine *engine, const struct sc_container *container, const char *verb, int signum)
+{
+    char more[96];
+
+    (void)snprintf(more, sizeof(more), "\"signal\":\"%d\",\"sender\":\"sc %s (process %d, user %u)\"", signum, verb,
+                   (int)getpid(), (unsigned)getuid());
+    sc_engine_event(engine, container, "kill", more);
+}
+
 /* A frozen process takes a signal when it is thawed, so that comes after. */
 static int
 signal_and_thaw(const struct sc_state *state, int signum, struct sc_err *err)
@@ -83,10 +94,57 @@ signal_and_thaw(const struct sc_state *state, int signum, struct sc_err *err)
     return is_paused ? sc_runtime_freeze(state, false, err) : 0;
 }
 
+/* Docker's: one that is to end it lets it go on, so that it can. */
+static bool
+ends_pause(const struct sc_container *container, int signum)
+{
+    int stop = SIGTERM;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    (void)!sc_signal_parse(container->effective_stop_signal, &stop, &ignored);
+    return signum == SIGKILL || signum == stop || (!container->options.stop_signal && stop == SIGTERM);
+}
+
 static int64_t
 deadline(int64_t msec)
 {
     return sc_time_monotonic() + msec * 1000000;
+}
+
+/* Whether init does nothing on a signal: a process 1 without a handler is spared even what would end another. */
+static const char *
+reaction(const struct sc_state *state, int signum)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char path[64];
+    const char *ignores, *catches;
+    uint64_t bit = UINT64_C(1) << (signum - 1);
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)state->pid);
+    if (sc_file_read_at(AT_FDCWD, path, SC_SMALL_FILE_MAX, &text, &ignored) < 0) /* lint: the kernel's own */
+        return "unknown";
+    ignores = strstr(sc_buf_str(&text), "\nSigIgn:");
+    catches = strstr(sc_buf_str(&text), "\nSigCgt:");
+    if (catches && (strtoull(catches + 8, NULL, 16) & bit))
+        return "handled";
+    if (ignores && (strtoull(ignores + 8, NULL, 16) & bit))
+        return "ignored";
+    return "default";
+}
+
+/* It did not end of the first signal. */
+static void
+tell_of_patience(const struct sc_engine *engine, const struct sc_container *container, const struct sc_state *state,
+                 int timeout_sec, int signum)
+{
+    char more[192];
+
+    (void)snprintf(more, sizeof(more),
+                   "\"signal\":\"9\",\"sender\":\"sc stop (process %d, user %u)\",\"after\":\"%d\",\"unheeded\":\"%d\","
+                   "\"reaction\":\"%s\"",
+                   (int)getpid(), (unsigned)getuid(), timeout_sec, signum, reaction(state, signum));
+    sc_engine_event(engine, container, "kill", more);
 }
 
 static int
@@ -103,10 +161,13 @@ stop_running(struct sc_engine *engine, const struct sc_container *container, con
     if (connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
         return -1;
     if (sock >= 0) {
+        tell_of_signal(engine, container, "stop", signum);
         if (signal_and_thaw(state, signum, err) < 0)
             return -1;
         end = await_exit(sock, deadline((int64_t)timeout_sec * 1000), &exit_record);
         if (end == END_TIMEOUT) {
+            if (signum != SIGKILL)
+                tell_of_patience(engine, container, state, timeout_sec, signum);
             if (signum != SIGKILL && signal_and_thaw(state, SIGKILL, err) < 0)
                 return -1;
             end = await_exit(sock, deadline(KILL_MS), &exit_record);
@@ -144,6 +205,7 @@ sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, i
         return -1;
     if (stop_running(engine, container, &state, timeout_sec, signum, err) < 0)
         return sc_err_wrap(err, "stop container \"%s\"", container->name);
+    sc_engine_event(engine, container, "stop", NULL);
     return 0;
 }
 
@@ -155,7 +217,8 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
 
     if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
         return -1;
-    if ((signum == SIGKILL ? signal_and_thaw(&state, signum, err) : send_signal(&state, signum, err)) < 0)
+    tell_of_signal(engine, container, "kill", signum);
+    if ((ends_pause(container, signum) ? signal_and_thaw(&state, signum, err) : send_signal(&state, signum, err)) < 0)
         return sc_err_wrap(err, "kill container \"%s\"", container->name);
     return 0;
 }
@@ -173,6 +236,7 @@ sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, 
                           paused ? "already" : "not");
     if (sc_runtime_freeze(&state, paused, err) < 0)
         return sc_err_wrap(err, "%s container \"%s\"", paused ? "pause" : "unpause", container->name);
+    sc_engine_event(engine, container, paused ? "pause" : "unpause", NULL);
     return 0;
 }
 
@@ -206,7 +270,10 @@ sc_engine_attach(struct sc_engine *engine, const struct sc_container *container,
     *client_fd = -1;
     if (connect_monitor(engine, container->id, attach_flags, client_fd, err) < 0)
         return -1;
-    return *client_fd >= 0 ? 0 : sc_engine_not_running(container, err);
+    if (*client_fd < 0)
+        return sc_engine_not_running(container, err);
+    sc_engine_event(engine, container, "attach", NULL);
+    return 0;
 }
 
 char *

@@ -189,5 +189,6 @@ sc_engine_update(struct sc_engine *engine, const struct sc_container *container,
         return -1;
     if (update(engine, &now, asked, only_runtime, &arena, err) < 0)
         return sc_err_wrap(err, "update container \"%s\"", now.name);
+    sc_engine_event(engine, &now, "update", NULL);
     return 0;
 }

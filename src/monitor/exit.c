@@ -1,5 +1,6 @@
 /* The exit record: how a process ended, in the words of a shell. */
 #include <signal.h>
+#include <string.h>
 #include <sys/wait.h>
 
 #include "monitor/monitor.h"
@@ -17,14 +18,24 @@ sc_exit_from_wait(int code, int status, struct sc_exit *out)
 }
 
 int
-sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, enum sc_durability durability, struct sc_err *err)
+sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage, const char *victim,
+              enum sc_durability durability, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     char time[SC_TIME_MAX];
 
     sc_time_format(exit_record->finished_at, time);
-    sc_buf_addf(&text, "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":%s,\"finishedAt\":\"%s\"}\n", exit_record->code,
+    sc_buf_addf(&text, "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":%s,\"finishedAt\":\"%s\"", exit_record->code,
                 exit_record->signal, exit_record->was_oom_killed ? "true" : "false", time);
+    if (usage) {
+        sc_buf_adds(&text, ",\"usage\":");
+        sc_usage_encode(usage, &text);
+    }
+    if (victim) {
+        sc_buf_adds(&text, ",\"oomVictim\":");
+        sc_buf_add_json(&text, victim, strlen(victim));
+    }
+    sc_buf_adds(&text, "}\n");
     if (sc_buf_check(&text, err) < 0)
         return -1;
     return sc_file_replace_at(data_dir_fd, "exit.json", text.data, text.len, 0600, durability, err);

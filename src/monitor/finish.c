@@ -90,24 +90,34 @@ is_oom_killed(const struct sc_monitor *monitor, const struct sc_exit *record, st
     return kills > 0;
 }
 
+/* All that is kept of a container that has ended. */
+struct end {
+    struct sc_exit record;
+    struct sc_usage usage;
+    bool has_usage;
+    struct sc_buf victim; /* of the OOM killer; empty: none, or not known */
+};
+
 static int
-write_exit_in(const char *path, const struct sc_exit *record, enum sc_durability durability, struct sc_err *err)
+write_exit_in(const char *path, const struct end *end, enum sc_durability durability, struct sc_err *err)
 {
     sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, path, err); /* lint: the engine's own directory */
 
-    return dir < 0 ? -1 : sc_exit_write(dir, record, durability, err);
+    return dir < 0 ? -1
+                   : sc_exit_write(dir, &end->record, end->has_usage ? &end->usage : NULL,
+                                   end->victim.len > 0 ? sc_buf_str(&end->victim) : NULL, durability, err);
 }
 
 /* A container that has filled the disk still ends with a code: then the record lies in the run directory, which is
  * another file system as a rule. */
 static int
-write_exit(const struct sc_monitor *monitor, const struct sc_exit *record, struct sc_err *err)
+write_exit(const struct sc_monitor *monitor, const struct end *end, struct sc_err *err)
 {
     struct sc_err second = SC_ERR_INIT;
 
-    if (write_exit_in(monitor->config.data_dir, record, SC_DURABLE, err) == 0)
+    if (write_exit_in(monitor->config.data_dir, end, SC_DURABLE, err) == 0)
         return 0;
-    if (write_exit_in(monitor->config.run_dir, record, SC_VOLATILE, &second) < 0)
+    if (write_exit_in(monitor->config.run_dir, end, SC_VOLATILE, &second) < 0)
         return -1;
     sc_err_clear(err);
     return 0;
@@ -269,33 +279,117 @@ enter_user_namespace(const struct sc_monitor *monitor)
         (void)setns(fd, CLONE_NEWUSER);
 }
 
+/* <run root>, two above the run directory: where the log of events is. */
+static int
+open_run_root(const struct sc_monitor *monitor)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    /* lint: the engine's own directory */
+    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, monitor->config.run_dir, &ignored);
+
+    return dir < 0 ? -1 : openat(dir, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void
+add_event(const struct sc_monitor *monitor, int run_root, const char *action, const char *more)
+{
+    const struct sc_event event = {.type = "container",
+                                   .action = action,
+                                   .id = monitor->config.id,
+                                   .attributes = monitor->config.event,
+                                   .more = more};
+
+    if (run_root >= 0 && monitor->config.event)
+        sc_event_add(run_root, &event);
+}
+
+void
+sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more)
+{
+    sc_cleanup_fd run_root = open_run_root(monitor);
+
+    add_event(monitor, run_root, action, more);
+}
+
+/* What the cgroups say goes with them. */
+static void
+look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
+{
+    uint64_t kills = 0;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    end->record.was_oom_killed = is_oom_killed(monitor, &end->record, err);
+    sc_oom_tell(monitor);
+    sc_closep(&monitor->oom_fd);
+    if (monitor->config.is_rm) /* nobody can ever read it */
+        return;
+    end->has_usage = sc_blackbox_end(monitor, &end->usage);
+    if (monitor->config.watches_oom && monitor->config.memory_dir &&
+        sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, &ignored) == 0 &&
+        kills > 0)
+        sc_oom_victim(monitor, &end->victim);
+}
+
+static void
+keep_blackbox(struct sc_monitor *monitor)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd dir = -1;
+
+    if (monitor->blackbox_fd < 0)
+        return;
+    dir = sc_dir_open_at(AT_FDCWD, monitor->config.data_dir, &ignored); /* lint: the engine's own directory */
+    if (dir >= 0)
+        sc_blackbox_keep(monitor, dir);
+}
+
+static void
+tell_of_death(const struct sc_monitor *monitor, int run_root, const struct sc_exit *record)
+{
+    int64_t lived = record->finished_at - monitor->started_at;
+    char more[96];
+
+    (void)snprintf(more, sizeof(more), "\"execDuration\":\"%lld\",\"exitCode\":\"%d\"",
+                   (long long)(lived > 0 ? lived / SC_SECOND : 0), record->code);
+    add_event(monitor, run_root, "die", more);
+}
+
 void
 sc_monitor_finish(struct sc_monitor *monitor)
 {
-    struct sc_exit record, reaped;
+    struct sc_exit reaped;
     struct sc_err err = SC_ERR_INIT;
     struct rest rest = {.undo = SC_BUF_INIT, .nft_sock = -1};
+    sc_cleanup_fd run_root = open_run_root(monitor);
+    struct end end;
+    struct sc_exit *record = &end.record;
 
-    memset(&record, 0, sizeof(record)); /* it is sent whole, with its padding */
-    record.finished_at = sc_time_now();
+    memset(&end, 0, sizeof(end)); /* the record is sent whole, with its padding */
+    record->finished_at = sc_time_now();
     drain(monitor);
-    wait_for_init(monitor, WNOWAIT, &record);
-    record.was_oom_killed = is_oom_killed(monitor, &record, &err);
-    sc_log_finish(&monitor->log, record.finished_at);
+    wait_for_init(monitor, WNOWAIT, record);
+    look_back(monitor, &end, &err);
+    sc_log_finish(&monitor->log, record->finished_at);
     sc_log_release(&monitor->log);
-    if (!monitor->config.is_rm) /* else nobody can ever read it */
-        check(monitor, write_exit(monitor, &record, &err), &err);
+    if (!monitor->config.is_rm) { /* else nobody can ever read it */
+        keep_blackbox(monitor);
+        check(monitor, write_exit(monitor, &end, &err), &err);
+    }
+    sc_buf_release(&end.victim);
+    tell_of_death(monitor, run_root, record);
     enter_user_namespace(monitor);
     wait_for_init(monitor, 0, &reaped);
     remove_traces(monitor, &rest, &err);
+    if (monitor->config.is_rm)
+        add_event(monitor, run_root, "destroy", NULL);
     sc_client_accept(monitor);
     sc_closep(&monitor->config.listen_fd);
     if (monitor->config.is_rm)
         sc_closep(&monitor->config.lock_fd);
-    say_goodbye_once(monitor, &record);
+    say_goodbye_once(monitor, record);
     undo_rest(monitor, &rest, &err);
     /* Only now may it start again: its next link has the same name. */
     sc_closep(&monitor->config.lock_fd);
     remove_aside(monitor);
-    say_goodbye_to_all(monitor, &record);
+    say_goodbye_to_all(monitor, record);
 }

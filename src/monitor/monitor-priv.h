@@ -6,6 +6,8 @@
  *   output.c   chunks of output on their way to clients
  *   client.c   accepting clients, their messages, stdin
  *   finish.c   what happens when init has ended
+ *   blackbox.c the black box: a sample every few seconds
+ *   oom.c      memory that ran out
  *
  * A chunk is one packet of output, kept once for all clients that still need it. New output is read only while no
  * chunk waits, so a slow client holds back the container and memory stays at one chunk. At the end everything that is
@@ -52,9 +54,13 @@ struct sc_monitor {
     struct sc_client clients[SC_CLIENTS_MAX];
     size_t client_count;
     struct sc_chunk *chunks, *last_chunk, *spare;
-    char *recv_buf;   /* SC_MONITOR_PACKET_MAX, or NULL */
-    bool had_feeder;  /* a client with SC_ATTACH_STDIN has been there */
-    bool has_scratch; /* buffers are held that an idle monitor does not need */
+    char *recv_buf;                  /* SC_MONITOR_PACKET_MAX, or NULL */
+    bool had_feeder;                 /* a client with SC_ATTACH_STDIN has been there */
+    bool has_scratch;                /* buffers are held that an idle monitor does not need */
+    int64_t started_at, next_sample; /* CLOCK_REALTIME; CLOCK_MONOTONIC, INT64_MAX: none */
+    struct sc_accounts accounts;
+    uint64_t sample_count, oom_told;
+    int blackbox_fd, oom_fd;
 };
 
 /* loop.c: returns when init has ended */
@@ -85,6 +91,22 @@ void sc_client_close_input(struct sc_monitor *monitor);
 
 /* finish.c */
 void sc_monitor_finish(struct sc_monitor *monitor);
+/* An event of its container; more: further attributes, as JSON, or NULL. */
+void sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more);
+
+/* blackbox.c */
+void sc_blackbox_start(struct sc_monitor *monitor);
+int sc_blackbox_wait(const struct sc_monitor *monitor);
+void sc_blackbox_tick(struct sc_monitor *monitor);
+/* The last sample; what was used in all. False: nobody knows. */
+bool sc_blackbox_end(struct sc_monitor *monitor, struct sc_usage *usage);
+void sc_blackbox_keep(struct sc_monitor *monitor, int data_dir);
+
+/* oom.c */
+void sc_oom_watch(struct sc_monitor *monitor);
+void sc_oom_tell(struct sc_monitor *monitor);
+void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out);
+
 /* A line in run_dir/monitor.err */
 void sc_monitor_complain(const struct sc_monitor *monitor, const struct sc_err *err);
 

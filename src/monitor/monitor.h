@@ -40,6 +40,7 @@
 #define SC_MONITOR_H
 
 #include "base/base.h"
+#include "kernel/cgroup/cgroup.h"
 
 enum sc_monitor_msg {
     SC_MSG_HELLO = 1,
@@ -69,14 +70,16 @@ struct sc_exit {
 /* What sc-monitor is started with; fds are inherited, -1 where absent. */
 struct sc_monitor_config {
     const char *id;
-    const char *run_dir;    /* /run/sc/container/<id>: lock, state.json, undo, monitor.sock */
-    const char *data_dir;   /* /var/lib/sc/container/<id>: exit.json is written here; removed when is_rm */
-    const char *name_link;  /* /var/lib/sc/name/<name>: unlinked when is_rm; NULL: none */
-    const char *log_path;   /* NULL: no log */
-    int64_t log_max_size;   /* bytes; <= 0: no rotation */
-    int log_max_files;      /* 1: truncate; n: path, path.1 .. path.(n-1) */
-    const char *memory_dir; /* memory cgroup directory, for OOM kills; NULL: not known */
-    bool memory_is_v2;
+    const char *run_dir;            /* /run/sc/container/<id>: lock, state.json, undo, monitor.sock */
+    const char *data_dir;           /* /var/lib/sc/container/<id>: exit.json is written here; removed when is_rm */
+    const char *name_link;          /* /var/lib/sc/name/<name>: unlinked when is_rm; NULL: none */
+    const char *log_path;           /* NULL: no log */
+    int64_t log_max_size;           /* bytes; <= 0: no rotation */
+    int log_max_files;              /* 1: truncate; n: path, path.1 .. path.(n-1) */
+    const char *memory_dir;         /* memory cgroup directory, for OOM kills; NULL: not known */
+    bool memory_is_v2, watches_oom; /* watches_oom: it has a limit of its own */
+    const char *cgroups;            /* its directories, one a line; NULL: it has none */
+    const char *event;              /* members of the Attributes of its events, as JSON; NULL: no events */
     pid_t pid;
     int pidfd;
     int lock_fd;               /* flock on run_dir/lock, held for the monitor's life */
@@ -105,13 +108,46 @@ SC_MUST_CHECK int sc_monitor_send(int sock, enum sc_monitor_msg type, const void
  * SC_ERR_PEER_DIED. */
 SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err);
 
-/* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"} */
-SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, enum sc_durability durability,
-                                struct sc_err *err);
+/* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"}, and with usage
+ * also "usage":{"cpu":NANOSECONDS,...}; with a victim "oomVictim":"sh (process 42)". Both may be NULL. */
+SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage,
+                                const char *victim, enum sc_durability durability, struct sc_err *err);
 /* Its inverse; SC_ERR_NOT_FOUND when there is none. In lib_monitor only (jansson). */
 SC_MUST_CHECK int sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err);
 /* The code and signal of a process that waitid(2) has reported: its si_code and si_status. */
 void sc_exit_from_wait(int code, int status, struct sc_exit *out);
+
+/* ---- events (event.c): <run root>/events.log, a line of JSON each ------------------------- */
+#define SC_EVENT_FILE     "events.log"
+#define SC_EVENT_FILE_OLD "events.log.1"
+#define SC_EVENT_FILE_MAX (4 << 20)
+struct sc_event {
+    const char *type, *action, *id; /* "container", "die" */
+    const char *attributes;         /* members as JSON: "\"image\":\"base\",\"name\":\"web\""; or NULL */
+    const char *more;               /* further ones, which come first; or NULL */
+};
+/* Never fails for the caller: a full disk costs an event. */
+void sc_event_add(int run_root_fd, const struct sc_event *event);
+
+/* ---- what it used (usage-fields.c, usage-read.c, blackbox.c) ---------------------------------------------------- */
+void sc_usage_encode(const struct sc_usage *usage, struct sc_buf *out);
+/* Its inverse: the member "usage". In lib_monitor only (jansson). */
+struct json_t;
+SC_MUST_CHECK int sc_usage_decode(const struct json_t *json, struct sc_usage *out, struct sc_err *err);
+/* A ring: each second of the first ten, then every fifth, ten minutes in all. In the run directory while it runs, then
+ * in the data directory. */
+#define SC_BLACKBOX_FILE    "blackbox"
+#define SC_BLACKBOX_SECONDS 5
+#define SC_BLACKBOX_DENSE   10
+#define SC_BLACKBOX_SLOTS   130
+#define SC_SECOND           INT64_C(1000000000)
+struct sc_blackbox_sample {
+    int64_t when; /* CLOCK_REALTIME ns */
+    struct sc_usage usage;
+};
+/* Oldest first. In lib_monitor only. SC_ERR_NOT_FOUND when there is none. */
+SC_MUST_CHECK int sc_blackbox_read(int dir_fd, struct sc_arena *arena, struct sc_blackbox_sample **out, size_t *count,
+                                   struct sc_err *err);
 
 /* ---- relaying a terminal or pipes (relay.c): used by run -i/-t, attach, exec ------------ */
 /* --detach-keys as Docker writes them: a comma list of single characters and ctrl-a..z, ctrl-@ [ \ ] ^ _ */

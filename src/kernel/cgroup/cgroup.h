@@ -121,6 +121,32 @@ SC_MUST_CHECK int sc_cgroup_remove(const char *dir, struct sc_err *err);
 SC_MUST_CHECK int sc_cgroup_freeze(const char *dir, bool is_v2, bool frozen, struct sc_err *err);
 /* OOM kills so far: v1 memory.oom_control oom_kill, v2 memory.events oom_kill. */
 SC_MUST_CHECK int sc_cgroup_oom_kills(const char *memory_dir, bool is_v2, uint64_t *count, struct sc_err *err);
+/* What a container has used so far (accounts.c). All numbers 64 bits wide: a record of it is written to a file whole.
+ */
+struct sc_pressure {
+    uint64_t is_known, some10 /* hundredths of a percent, last ten seconds */, some_us;
+};
+struct sc_usage {
+    uint64_t cpu_ns, user_ns, system_ns, periods, throttled_periods, throttled_ns;
+    uint64_t memory, memory_limit /* UINT64_MAX: none */, memory_peak, inactive_file, swap, oom_kills;
+    uint64_t pids, pids_limit /* UINT64_MAX: none */, pids_hits /* forks that it refused */;
+    uint64_t read_bytes, written_bytes, reads, writes;
+    struct sc_pressure pressure[3]; /* cpu, memory, io; from v2, also on a hybrid host */
+};
+#define SC_ACCOUNT_FILES 25
+struct sc_accounts {
+    bool is_open;
+    int fds[SC_ACCOUNT_FILES];
+};
+#define SC_ACCOUNTS_INIT                                                                                               \
+    {                                                                                                                  \
+        .is_open = false                                                                                               \
+    }
+/* Opens what there is of the files in dirs: the container's directories, one a line. */
+void sc_accounts_open(const char *dirs, struct sc_accounts *out);
+/* False: the cgroups are gone. */
+bool sc_accounts_read(const struct sc_accounts *accounts, struct sc_usage *out);
+void sc_accounts_close(struct sc_accounts *accounts);
 /* Pids below dir (cgroup.procs, recursively) */
 struct sc_pid_list {
     pid_t *items;

@@ -15,6 +15,9 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_int_equal(a->log_max_size, b->log_max_size);
     assert_int_equal(a->log_max_files, b->log_max_files);
     assert_int_equal(a->memory_is_v2, b->memory_is_v2);
+    assert_int_equal(a->watches_oom, b->watches_oom);
+    assert_true(sc_str_eq(a->cgroups, b->cgroups));
+    assert_true(sc_str_eq(a->event, b->event));
     assert_int_equal(a->pid, b->pid);
     assert_int_equal(a->pidfd, b->pidfd);
     assert_int_equal(a->lock_fd, b->lock_fd);
@@ -40,6 +43,9 @@ static const struct sc_monitor_config full = {
     .log_max_files = 3,
     .memory_dir = "/sys/fs/cgroup/memory/sc/abc",
     .memory_is_v2 = true,
+    .watches_oom = true,
+    .cgroups = "/sys/fs/cgroup/memory/sc/abc\n/sys/fs/cgroup/cpu/sc/a b=c",
+    .event = "\"image\":\"base\",\"name\":\"n\"",
     .pid = 4194304,
     .pidfd = 3,
     .lock_fd = 4,

@@ -1,8 +1,11 @@
 /* exit.json: written and read back; what waitid says in a shell's words. */
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/json.h"
 #include "monitor/monitor.h"
+#include "monitor/usage-priv.h"
 #include "scratch.h"
 
 static void
@@ -19,7 +22,7 @@ test_write_and_read_are_inverses(void **state)
         struct sc_exit back;
         struct sc_err err;
 
-        assert_ok(sc_exit_write(scratch->fd, &records[i], SC_DURABLE, &err));
+        assert_ok(sc_exit_write(scratch->fd, &records[i], NULL, NULL, SC_DURABLE, &err));
         assert_ok(sc_exit_read(scratch->fd, &back, &err));
         assert_int_equal(back.code, records[i].code);
         assert_int_equal(back.signal, records[i].signal);
@@ -37,10 +40,92 @@ test_its_text(void **state)
     sc_cleanup_free char *text = NULL;
     struct sc_err err;
 
-    assert_ok(sc_exit_write(scratch->fd, &record, SC_VOLATILE, &err));
+    assert_ok(sc_exit_write(scratch->fd, &record, NULL, NULL, SC_VOLATILE, &err));
     text = scratch_read(scratch, "exit.json");
     assert_string_equal(text, "{\"exitCode\":137,\"signal\":9,\"oomKilled\":true,"
                               "\"finishedAt\":\"2026-11-23T09:10:47.123456789Z\"}\n");
+}
+
+/* Every member of the totals, each with a value of its own, there and back. */
+static void
+test_totals(void **state)
+{
+    const struct sc_exit record = {.code = 137, .signal = 9, .was_oom_killed = 1, .finished_at = 1};
+    const struct scratch *scratch = *state;
+    struct sc_usage usage = {.cpu_ns = 0}, back;
+    sc_cleanup_json json = NULL;
+    struct sc_exit exit_back;
+    struct sc_err err;
+    uint64_t n = 1;
+
+    for (size_t i = 0; i < sc_usage_field_count; i++)
+        *(uint64_t *)(void *)((char *)&usage + sc_usage_fields[i].offset) = n++ << 33;
+    usage.memory_limit = UINT64_MAX; /* none */
+    assert_ok(sc_exit_write(scratch->fd, &record, &usage, "s\"h (process 42)", SC_VOLATILE, &err));
+    assert_ok(sc_exit_read(scratch->fd, &exit_back, &err));
+    assert_int_equal(exit_back.code, 137);
+    assert_ok(sc_json_read_at(scratch->fd, "exit.json", 4096, &json, &err));
+    assert_string_equal(json_string_value(json_object_get(json, "oomVictim")), "s\"h (process 42)");
+    assert_ok(sc_usage_decode(json_object_get(json, "usage"), &back, &err));
+    assert_memory_equal(&back, &usage, sizeof(usage));
+}
+
+/* A ring: what was written around comes out in the order of time. */
+static void
+test_blackbox(void **state)
+{
+    const struct scratch *scratch = *state;
+    struct sc_blackbox_sample samples[] = {{.when = 30}, {.when = 10}, {.when = 20}}, *back = NULL;
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err err = SC_ERR_INIT;
+    size_t count = 0;
+
+    assert_int_equal(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err), -1);
+    assert_int_equal(err.errnum, ENOENT);
+    /* half a sample at the end: of a monitor that was killed */
+    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, samples, sizeof(samples) - 8, 0600, SC_VOLATILE, &err));
+    assert_ok(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err));
+    assert_int_equal(count, 2);
+    assert_true(back[0].when == 10 && back[1].when == 30);
+    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, samples, sizeof(samples), 0600, SC_VOLATILE, &err));
+    assert_ok(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err));
+    assert_true(count == 3 && back[0].when == 10 && back[1].when == 20 && back[2].when == 30);
+}
+
+static void
+test_event_lines(void **state)
+{
+    const struct scratch *scratch = *state;
+    const struct sc_event first = {.type = "container",
+                                   .action = "exec_start: \"x\"\n",
+                                   .id = "abc",
+                                   .attributes = "\"name\":\"n\""},
+                          second = {.type = "container",
+                                    .action = "die",
+                                    .id = "abc",
+                                    .attributes = "\"name\":\"n\"",
+                                    .more = "\"exitCode\":\"1\""},
+                          third = {.type = "network", .action = "create", .id = "n"};
+    sc_cleanup_free char *text = NULL;
+    char *lines[4] = {NULL}, *rest;
+
+    sc_event_add(scratch->fd, &first);
+    sc_event_add(scratch->fd, &second);
+    sc_event_add(scratch->fd, &third);
+    rest = text = scratch_read(scratch, SC_EVENT_FILE);
+    for (size_t i = 0; i < SC_ARRAY_LEN(lines); i++)
+        lines[i] = strsep(&rest, "\n");
+    assert_non_null(strstr(lines[0], ",\"Type\":\"container\",\"Action\":\"exec_start: "
+                                     "\\\"x\\\"\\n\",\"ID\":\"abc\",\"Attributes\":{\"name\":\"n\"}}"));
+    assert_non_null(strstr(lines[1], "\"Attributes\":{\"exitCode\":\"1\",\"name\":\"n\"}}"));
+    assert_non_null(strstr(lines[2], "\"Attributes\":{}}"));
+    assert_string_equal(lines[3], "");
+    for (size_t i = 0; i < 3; i++) {
+        sc_cleanup_json json = NULL;
+        struct sc_err err = SC_ERR_INIT;
+
+        assert_ok(sc_json_parse(lines[i], strlen(lines[i]), "line", &json, &err));
+    }
 }
 
 static void
@@ -94,6 +179,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(test_write_and_read_are_inverses),
         SCRATCH_TEST(test_its_text),
+        SCRATCH_TEST(test_totals),
+        SCRATCH_TEST(test_blackbox),
+        SCRATCH_TEST(test_event_lines),
         SCRATCH_TEST(test_reading_what_is_no_record),
         cmocka_unit_test(test_codes_as_a_shell_says_them),
     };
