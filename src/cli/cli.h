@@ -75,6 +75,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect,
     sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
 extern const struct sc_command sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
+extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
     sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
     sc_cmd_cgroup_mount, sc_cmd_cgroup_umount, sc_cmd_cgroup_apply;
@@ -197,6 +198,8 @@ int sc_value_mac(void *text, const char *value, struct sc_arena *arena, struct s
 int sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_dns_word(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
+/* RFC 3339, seconds since 1970, or how long ago: nanoseconds since 1970 */
+int sc_value_time(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_explain(void *explain, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_idle(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_weight_device(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
@@ -244,6 +247,7 @@ SC_MUST_CHECK int sc_output_flush(struct sc_err *err);
 /* human.c: Docker's units. */
 #define SC_HUMAN_MAX 48
 void sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX]);    /* "4.27MB", three digits, powers of 1000 */
+void sc_human_binary(uint64_t bytes, char out[SC_HUMAN_MAX]); /* "4.27MiB", four digits, powers of 1024 */
 void sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX]); /* "2 minutes", "About an hour" */
 /* "Up 3 seconds", "Exited (0) 5 minutes ago", "Created" */
 void sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf *out);
@@ -259,6 +263,19 @@ void sc_table_align(const char *text, struct sc_buf *out);
 /* template.c: what of Go's text/template people use with --format: fields, variables, pipelines, if, range, with and
  * the functions json, index, len, upper, lower, title, join, split, eq, ne, and, or, not, print, printf, println. */
 SC_MUST_CHECK int sc_template_run(const char *text, const json_t *data, struct sc_buf *out, struct sc_err *err);
+
+/* ---- event-read.c: the log of events, oldest first; the reader may go on where it ended ---------------------------
+ */
+struct sc_event_reader {
+    int dir_fd, fd; /* borrowed; of the file that is read now */
+    bool is_old;    /* the one before the present one */
+    struct sc_buf pending;
+    size_t at; /* in pending */
+};
+void sc_event_reader_open(int run_root_fd, struct sc_event_reader *out);
+void sc_event_reader_close(struct sc_event_reader *reader);
+/* The next event (the caller decrefs), or NULL: there is none yet. */
+json_t *sc_event_next(struct sc_event_reader *reader);
 
 /* list-output.c: a list as Docker prints lists. */
 struct sc_column {

@@ -78,6 +78,8 @@ run(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (!exec->detach)
         status = stay(exec, &process, err);
+    if (!exec->detach && status >= 0)
+        sc_engine_exec_ended(&cli->engine, &container, status);
     sc_process_release(&process.process);
     return status;
 }

@@ -19,51 +19,15 @@ set_tail(void *i64, const char *value, struct sc_arena *arena, struct sc_err *er
     return sc_parse_i64(value, i64, err);
 }
 
-/* "2026-11-23", "2026-11-23T09:10[:47]" in UTC: what is missing of RFC 3339 is added. */
-static bool
-parse_short_time(const char *text, int64_t *out)
-{
-    static const char full[] = "0000-00-00T00:00:00Z";
-    struct sc_err ignored = SC_ERR_INIT;
-    char whole[sizeof(full)];
-    size_t len = strlen(text);
-
-    if (len != 10 && len != 16 && len != 19)
-        return false;
-    memcpy(whole, full, sizeof(full));
-    memcpy(whole, text, len);
-    return sc_time_parse(whole, out, &ignored) == 0;
-}
-
-/* RFC 3339, seconds since 1970 with decimals, or how long ago. */
-static int
-set_time(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    int64_t number;
-
-    (void)arena;
-    if (sc_time_parse(value, i64, &ignored) == 0 || parse_short_time(value, i64))
-        return 0;
-    if (strspn(value, "0123456789.") == strlen(value) && sc_parse_decimal_nano(value, i64, &ignored) == 0)
-        return 0;
-    if (sc_parse_duration(value, &number, &ignored) == 0) {
-        *(int64_t *)i64 = sc_time_now() - number;
-        return 0;
-    }
-    sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be a time or how long ago", value);
-    return sc_err_remedy(err, "for example 2026-11-23T09:00:00Z, or 10m");
-}
-
 static const struct sc_option table[] = {
     {"follow", 'f', SC_OPTION_FLAG, offsetof(struct logs_options, follow), NULL, "Go on until the container ends", NULL,
      NULL},
     {"since", 0, SC_OPTION_CALL, offsetof(struct logs_options, since), "time",
-     "Lines from then on: a time, or 10m for ten minutes ago", set_time, NULL},
+     "Lines from then on: a time, or 10m for ten minutes ago", sc_value_time, NULL},
     {"tail", 'n', SC_OPTION_CALL, offsetof(struct logs_options, tail), "number", "The last lines only", set_tail, NULL},
     {"timestamps", 't', SC_OPTION_FLAG, offsetof(struct logs_options, timestamps), NULL,
      "Say when each line was written", NULL, NULL},
-    {"until", 0, SC_OPTION_CALL, offsetof(struct logs_options, until), "time", "Lines up to then", set_time, NULL},
+    {"until", 0, SC_OPTION_CALL, offsetof(struct logs_options, until), "time", "Lines up to then", sc_value_time, NULL},
     {.name = NULL},
 };
 

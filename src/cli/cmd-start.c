@@ -45,6 +45,16 @@ is_up(const struct sc_container *container)
     return container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
 }
 
+/* Docker's: a start does not end a pause. */
+static int
+refuse_paused(const struct sc_container *container, const char *verb, struct sc_err *err)
+{
+    if (container->status != SC_STATUS_PAUSED)
+        return 0;
+    sc_err_set(err, SC_ERR_BUSY, "cannot %s container \"%s\": it is paused", verb, container->name);
+    return sc_err_remedy(err, "unpause it: sc unpause %s", container->name);
+}
+
 /* ---- start ----------------------------------------------------------------------------------------- */
 
 static const struct sc_option start_table[] = {
@@ -70,7 +80,8 @@ start_attached(struct sc_cli *cli, const char *name, struct attach_options *opti
     sc_cleanup_fd client = -1;
     int flags = SC_ATTACH_STDOUT | SC_ATTACH_STDERR;
 
-    if (sc_engine_find(&cli->engine, name, &cli->arena, &container, err) < 0)
+    if (sc_engine_find(&cli->engine, name, &cli->arena, &container, err) < 0 ||
+        refuse_paused(&container, "start", err) < 0)
         return -1;
     if (options->interactive && container.options.interactive)
         flags |= SC_ATTACH_STDIN;
@@ -90,6 +101,8 @@ start_one(struct sc_cli *cli, const struct sc_container *container, const char *
 {
     struct sc_container copy = *container;
 
+    if (refuse_paused(container, "start", err) < 0)
+        return -1;
     /* Starting what runs already changes nothing, as in Docker. */
     if (!is_up(container) && sc_engine_start(&cli->engine, &copy, data, NULL, err) < 0)
         return -1;

@@ -56,7 +56,7 @@ is_of_use(const struct sc_command *command, const struct sc_container *container
         return container->status == SC_STATUS_PAUSED;
     if (command == &sc_cmd_exec || command == &sc_cmd_attach || command == &sc_cmd_pause)
         return container->status == SC_STATUS_RUNNING;
-    if (command == &sc_cmd_stop || command == &sc_cmd_kill)
+    if (command == &sc_cmd_stop || command == &sc_cmd_kill || command == &sc_cmd_top)
         return container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
     return true;
 }
@@ -160,6 +160,7 @@ static const struct {
     const char *option, *words;
 } values[] = {
     {"attach", "stdin stdout stderr"},
+    {"cgroup-manager", "cgroupfs systemd auto"},
     {"cgroupns", "private host " JOINS},
     {"filter", "name= id= status= label= ancestor= exited="},
     {"format", "json table"},
@@ -192,6 +193,10 @@ offer_value(struct complete *c, const struct sc_option *option)
         offer_words(c, "dangling=true reference= label= before= since=", ' ');
         return;
     }
+    if (c->cli->command == &sc_cmd_events && strcmp(option->name, "filter") == 0) {
+        offer_words(c, "container= event= image= label= network= type= volume=", ' ');
+        return;
+    }
     for (size_t i = 0; i < SC_ARRAY_LEN(values); i++) {
         if (strcmp(values[i].option, option->name) != 0)
             continue;
@@ -216,7 +221,7 @@ offer_value(struct complete *c, const struct sc_option *option)
     else if (strcmp(option->value, "dir") == 0)
         sc_buf_adds(c->out, ":dir\n");
     else if (strcmp(option->value, "file") == 0 || strcmp(option->name, "device") == 0 ||
-             (strcmp(option->name, "volume") == 0 && !strchr(typed, ':')))
+             ((strcmp(option->name, "volume") == 0 || sc_str_starts(option->value, "device:")) && !strchr(typed, ':')))
         sc_buf_adds(c->out, ":file\n");
 }
 

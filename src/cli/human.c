@@ -22,6 +22,20 @@ sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX])
 }
 
 void
+sc_human_binary(uint64_t bytes, char out[SC_HUMAN_MAX])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    size_t unit = 0;
+    double value = (double)bytes;
+
+    while (value >= 1024 && unit + 1 < SC_ARRAY_LEN(units)) {
+        value /= 1024;
+        unit++;
+    }
+    (void)snprintf(out, SC_HUMAN_MAX, "%.4g%s", value, units[unit]);
+}
+
+void
 sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX])
 {
     long long seconds = nsec / SECOND, minutes = seconds / 60, hours = (seconds + 1800) / 3600;

@@ -163,6 +163,10 @@ other_table()
 {
     cat <<'END'
 attach --detach-keys|one|ctrl-1|1|is not a key
+events --filter|--until 0s|frob=x|1|give container=
+events --format|--since 1h --until 0s|{{.Nope}}|1|there is no field "Nope"
+events --since||soon|1|must be a time
+events --until||soon|1|must be a time
 exec --detach-keys|one true|ctrl-1|125|is not a key
 exec --env|one true|=x|125|invalid environment variable
 exec --env-file|one true|/no/such/file|1|no such file or directory
@@ -187,6 +191,8 @@ save --format|-o /dev/null base|frob|1|give docker-archive
 save --output|base|/no/such/dir/x.tar|1|no such file or directory
 start --detach-keys|-a one|ctrl-1|125|is not a key
 start --explain|one|loud|125|must be text
+stats --format|--no-stream|{{.Nope}}|1|there is no field "Nope"
+stats --since|one|soon|1|must be a time
 stop --signal|one|SIGNONE|1|must be a signal name
 stop --timeout|one|soon|125|must be a whole number
 update --blkio-weight|one|9|1|between 10 and 1000
@@ -254,7 +260,7 @@ END
         [ "$status" -ne 0 ] || show_last 'expected a failure'
         [[ $command = tag* ]] || expect_error 1 'nowhere'
     done
-    for command in start stop kill rm attach logs wait pause unpause 'update --pids-limit 5'; do
+    for command in start stop kill rm attach logs wait pause unpause top why 'stats --no-stream' 'update --pids-limit 5'; do
         # shellcheck disable=SC2086 # words
         run_sc $command nowhere
         expect 1

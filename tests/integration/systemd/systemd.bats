@@ -224,7 +224,7 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
 }
 
 @test "systemd: sc run --cgroup-manager systemd, exec, update and removal" {
-    sc_ok run -d --name one --cgroup-manager systemd --cgroup-parent sc-test.slice -m 64m --pids-limit 50 base sleep 1000
+    sc_ok run -d --name one --network none --cgroup-manager systemd --cgroup-parent sc-test.slice -m 64m --pids-limit 50 --rootfs "$BATS_SUITE_TMPDIR/rootfs" sleep 1000
     local id unit pid
     id=$("$SC" inspect -f '{{.Id}}' one)
     unit=sc-$id.scope
@@ -238,10 +238,10 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     sc_ok exec one cat /proc/self/cgroup
     sc_ok rm -f one
     is_gone "$unit"
-    sc_ok run -d --name two --cgroup-manager auto base sleep 1000
+    sc_ok run -d --name two --network none --cgroup-manager auto --rootfs "$BATS_SUITE_TMPDIR/rootfs" sleep 1000
     is "$(shown "sc-$("$SC" inspect -f '{{.Id}}' two).scope" Slice)" system.slice
     sc_ok rm -f two
-    run_sc run --rm --cgroup-manager systemd --cgroup-parent /plain base true
+    run_sc run --rm --cgroup-manager systemd --cgroup-parent /plain --rootfs "$BATS_SUITE_TMPDIR/rootfs" true
     expect_error 125 'it is not the name of a slice'
     systemctl stop sc-test.slice sc.slice
     find /sys/fs/cgroup -depth -type d -path '*/sc.slice*' -exec rmdir {} +

@@ -1,0 +1,323 @@
+/* sc why: why a container ended, or is slow, in one paragraph, from recorded facts only: its exit record, the accounts
+ * of its cgroups, and the log of events. */
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+#define SLOW_PERCENT 5
+
+/* What the log of events has of its last life. */
+struct facts {
+    char *sender, *reaction; /* of the last signal */
+    int signum, unheeded, after;
+    char *paused_at;
+};
+
+static const char *
+attribute(const json_t *event, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(event, "Attributes"), key));
+}
+
+static int
+number_of(const json_t *event, const char *key)
+{
+    const char *text = attribute(event, key);
+
+    return text ? (int)strtol(text, NULL, 10) : 0;
+}
+
+static void
+take_event(const json_t *event, struct sc_arena *arena, struct facts *out)
+{
+    const char *action = json_string_value(json_object_get(event, "Action"));
+    char time[SC_TIME_MAX];
+
+    if (sc_str_eq(action, "start"))
+        *out = (struct facts){.signum = 0};
+    if (sc_str_eq(action, "kill")) {
+        out->signum = number_of(event, "signal");
+        out->sender = sc_arena_strdup(arena, attribute(event, "sender"));
+        out->unheeded = number_of(event, "unheeded");
+        out->after = number_of(event, "after");
+        out->reaction = sc_arena_strdup(arena, attribute(event, "reaction"));
+    }
+    if (sc_str_eq(action, "pause")) {
+        sc_time_format(json_integer_value(json_object_get(event, "timeNano")), time);
+        out->paused_at = sc_arena_printf(arena, "%.19sZ", time);
+    }
+}
+
+static void
+gather(const struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct facts *out)
+{
+    struct sc_event_reader reader;
+    json_t *event;
+
+    sc_event_reader_open(engine->run_fd, &reader);
+    while ((event = sc_event_next(&reader)) != NULL) {
+        if (sc_str_eq(json_string_value(json_object_get(event, "ID")), c->id))
+            take_event(event, arena, out);
+        json_decref(event);
+    }
+    sc_event_reader_close(&reader);
+}
+
+static void
+add_size(struct sc_buf *out, uint64_t bytes)
+{
+    char text[SC_HUMAN_MAX];
+
+    sc_human_binary(bytes, text);
+    sc_buf_adds(out, text);
+}
+
+/* "2.5 seconds", "about an hour" */
+static void
+add_duration(struct sc_buf *out, int64_t nsec)
+{
+    char text[SC_HUMAN_MAX];
+
+    if (nsec < 60 * SC_SECOND) {
+        sc_buf_addf(out, "%.1f seconds", nsec > 0 ? (double)nsec / 1e9 : 0);
+        return;
+    }
+    sc_human_duration(nsec, text);
+    if (text[0] >= 'A' && text[0] <= 'Z')
+        text[0] = (char)(text[0] - 'A' + 'a');
+    sc_buf_adds(out, text);
+}
+
+static const char *
+signal_name(int signum)
+{
+    const char *name = sc_signal_name(signum);
+
+    return name ? name : "a real-time signal";
+}
+
+/* ---- why it ended --------------------------------------------------------------------------------------- */
+
+static void
+add_unheeded(const struct facts *facts, struct sc_buf *out)
+{
+    sc_buf_addf(out, " %s had been sent %d s before, and it did not end of it", signal_name(facts->unheeded),
+                facts->after);
+    if (sc_str_eq(facts->reaction, "default"))
+        sc_buf_adds(out, ": process 1 has no handler for it, and the kernel spares a process 1 without one what would "
+                         "end any other (--init puts one before it).");
+    else if (sc_str_eq(facts->reaction, "ignored"))
+        sc_buf_adds(out, ": process 1 ignores it.");
+    else if (sc_str_eq(facts->reaction, "handled"))
+        sc_buf_adds(out, ": process 1 has a handler for it, which was not done in time (sc stop -t gives more).");
+    else
+        sc_buf_addc(out, '.');
+}
+
+static void
+add_signal(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
+{
+    sc_buf_addf(out, " %s ended it", signal_name(c->exit.signal));
+    if (facts->signum == c->exit.signal && facts->sender) {
+        sc_buf_addf(out, ", sent by %s.", facts->sender);
+        if (facts->unheeded)
+            add_unheeded(facts, out);
+        return;
+    }
+    sc_buf_adds(out, "; sc did not send it: it came from inside the container, from another program of the host, or "
+                     "from the kernel.");
+}
+
+static void
+add_oom(const struct sc_container *c, struct sc_buf *out)
+{
+    if (c->exit.was_oom_killed)
+        sc_buf_adds(out, " Its memory was out, and the kernel killed it");
+    else
+        sc_buf_addf(out, " Its memory was out %" PRIu64 " time%s while it ran", c->usage.oom_kills,
+                    c->usage.oom_kills == 1 ? "" : "s");
+    if (c->oom_victim)
+        sc_buf_addf(out, ": the last that was chosen was %s", c->oom_victim);
+    if (c->has_usage && c->usage.memory_limit != UINT64_MAX && c->usage.memory_limit > 0) {
+        sc_buf_adds(out, ", at the limit of ");
+        add_size(out, c->usage.memory_limit);
+    }
+    sc_buf_adds(out, " (-m gives more).");
+}
+
+static void
+add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
+{
+    char time[SC_TIME_MAX];
+
+    sc_time_format(c->finished_at, time);
+    sc_buf_addf(out, "%s ended at %.19sZ with code %d, after ", c->name, time, (int)c->exit.code);
+    add_duration(out, c->finished_at - c->started_at);
+    sc_buf_addc(out, '.');
+    if (c->start_error)
+        sc_buf_addf(out, " What is known of it: %s.", c->start_error);
+    if (c->exit.was_oom_killed || c->usage.oom_kills > 0)
+        add_oom(c, out);
+    if (c->exit.signal != 0 && !c->exit.was_oom_killed && !c->start_error)
+        add_signal(c, facts, out);
+    else if (c->exit.code == 126 || c->exit.code == 127)
+        sc_buf_addf(out, " With %d a shell says that a program %s.", (int)c->exit.code,
+                    c->exit.code == 127 ? "is missing" : "cannot be executed");
+    else if (c->exit.code > 128 && c->exit.signal == 0 && !c->exit.was_oom_killed)
+        sc_buf_addf(out, " With %d a shell says that %s ended the program it had started.", (int)c->exit.code,
+                    signal_name(c->exit.code - 128));
+    else if (c->exit.signal == 0 && !c->start_error)
+        sc_buf_adds(out, c->exit.code == 0 ? " Its program was done." : " That is what its program said; see sc logs.");
+}
+
+/* ---- what held it back ---------------------------------------------------------------------------------- */
+
+static bool
+add_throttling(const struct sc_usage *u, struct sc_buf *out)
+{
+    uint64_t percent = u->periods > 0 ? u->throttled_periods * 100 / u->periods : 0;
+
+    if (percent < SLOW_PERCENT)
+        return false;
+    sc_buf_addf(out,
+                " Its CPU quota was used up in %" PRIu64 " %% of the periods, and it waited %.1f seconds for the next "
+                "(--cpus gives more).",
+                percent, (double)u->throttled_ns / 1e9);
+    return true;
+}
+
+static bool
+add_pressure(const struct sc_usage *u, struct sc_buf *out)
+{
+    static const char *const names[] = {"a CPU", "memory", "I/O"};
+    bool is_any = false;
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(names); i++) {
+        if (u->pressure[i].some10 < SLOW_PERCENT * 100)
+            continue;
+        sc_buf_addf(out, "%s %s for %.0f %%", is_any ? "," : " In the last ten seconds some of it waited for", names[i],
+                    (double)u->pressure[i].some10 / 100);
+        is_any = true;
+    }
+    if (is_any)
+        sc_buf_adds(out, " of the time.");
+    return is_any;
+}
+
+static bool
+add_pids(const struct sc_usage *u, struct sc_buf *out)
+{
+    if (u->pids_hits == 0)
+        return false;
+    sc_buf_addf(out, " Its limit of %" PRIu64 " tasks refused %" PRIu64 " more (--pids-limit gives more).",
+                u->pids_limit, u->pids_hits);
+    return true;
+}
+
+static bool
+add_memory(const struct sc_usage *u, struct sc_buf *out)
+{
+    if (u->memory_limit == 0 || u->memory_limit == UINT64_MAX || u->memory < u->memory_limit / 10 * 9)
+        return false;
+    sc_buf_adds(out, " It has ");
+    add_size(out, u->memory);
+    sc_buf_adds(out, " of the ");
+    add_size(out, u->memory_limit);
+    sc_buf_adds(out, " of memory that it may have.");
+    return true;
+}
+
+static void
+add_running(struct sc_engine *engine, const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
+{
+    struct sc_usage u;
+    bool is_any;
+
+    sc_buf_addf(out, "%s has been running for ", c->name);
+    add_duration(out, sc_time_now() - c->started_at);
+    sc_buf_addc(out, '.');
+    if (c->status == SC_STATUS_PAUSED) {
+        sc_buf_addf(out, " It stands still: it is paused%s%s (sc unpause %s lets it go on).",
+                    facts->paused_at ? " since " : "", facts->paused_at ? facts->paused_at : "", c->name);
+    }
+    if (!sc_engine_usage(engine, c, &u)) {
+        sc_buf_adds(out, " It has no cgroup of its own: nobody counts what it uses.");
+        return;
+    }
+    is_any = add_throttling(&u, out);
+    is_any = add_pressure(&u, out) || is_any;
+    is_any = add_memory(&u, out) || is_any;
+    is_any = add_pids(&u, out) || is_any;
+    if (u.oom_kills > 0)
+        sc_buf_addf(out, " Its memory was out %" PRIu64 " time%s, and a process of it was killed (-m gives more).",
+                    u.oom_kills, u.oom_kills == 1 ? "" : "s");
+    if (!is_any && u.oom_kills == 0 && c->status != SC_STATUS_PAUSED)
+        sc_buf_adds(out, " Nothing that is counted holds it back.");
+}
+
+static void
+add_totals(const struct sc_usage *u, struct sc_buf *out)
+{
+    (void)add_throttling(u, out);
+    (void)add_pids(u, out);
+    sc_buf_addf(out, " It used %.2f seconds of CPU", (double)u->cpu_ns / 1e9);
+    if (u->memory_peak > 0) {
+        sc_buf_adds(out, " and at most ");
+        add_size(out, u->memory_peak);
+        sc_buf_adds(out, " of memory");
+    }
+    sc_buf_adds(out, ", read ");
+    add_size(out, u->read_bytes);
+    sc_buf_adds(out, " and wrote ");
+    add_size(out, u->written_bytes);
+    sc_buf_addc(out, '.');
+}
+
+static int
+why(struct sc_cli *cli, const struct sc_container *c, const char *word, void *data, struct sc_err *err)
+{
+    sc_cleanup_buf out = SC_BUF_INIT;
+    struct facts facts = {.signum = 0};
+
+    (void)word;
+    (void)data;
+    gather(&cli->engine, c, &cli->arena, &facts);
+    if (c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED) {
+        add_running(&cli->engine, c, &facts, &out);
+    } else if (c->status == SC_STATUS_STOPPED) {
+        add_end(c, &facts, &out);
+        if (c->has_usage)
+            add_totals(&c->usage, &out);
+    } else if (c->start_error) {
+        sc_buf_addf(&out, "%s did not start (code %d): %s.", c->name, (int)c->exit.code, c->start_error);
+    } else {
+        sc_buf_addf(&out, "%s has not been started: sc start %s does.", c->name, c->name);
+    }
+    sc_buf_addc(&out, '\n');
+    if (sc_buf_check(&out, err) < 0)
+        return -1;
+    (void)fputs(sc_buf_str(&out), stdout);
+    return 0;
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, NULL, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    return sc_cli_each(cli, &args, why, NULL);
+}
+
+const struct sc_command sc_cmd_why = {
+    .name = "why",
+    .synopsis = "CONTAINER...",
+    .help = "Say why a container ended, or is slow",
+    .args_min = 1,
+    .args_max = -1,
+    .run = run,
+};

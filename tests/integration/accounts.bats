@@ -1,0 +1,275 @@
+#!/usr/bin/env bats
+# What containers use and what happens to them, as sc tells it: stats, top, events, why, totals; and pausing. What limits do
+# is measured in resources.bats.
+load helpers
+
+container_pid()
+{
+    "$SC" inspect --format '{{.State.Pid}}' "$1"
+}
+
+# The actions of events of container NAME so far, in one line.
+actions()
+{
+    "$SC" events --since 1h --until 0s --filter "container=$1" --format '{{.Action}}' | paste -sd' '
+}
+
+# ---- events ----------------------------------------------------------------------------------------------
+
+@test "events: the life of a container, in Docker's words" {
+    sc_ok create --name one -l color=red base sleep 1000
+    id=$output
+    sc_ok start one
+    sc_ok exec one true
+    sc_ok pause one
+    sc_ok unpause one
+    sc_ok update --pids-limit 50 one
+    sc_ok rename one two
+    sc_ok kill two
+    sc_ok wait two
+    sc_ok rm two
+    run_sc events --since 1h --until 0s --filter "container=$id" --format '{{.Action}}'
+    expect 0
+    is "$output" $'create\nstart\nexec_create: true\nexec_start: true\nexec_die\npause\nunpause\nupdate\nrename\nkill\ndie\ndestroy'
+    sc_ok events --since 1h --until 0s --filter "container=$id" --filter event=die --format json
+    is "$(jq -r '[.status, .id, .from, .Type, .Action, .Actor.ID, .Actor.Attributes.exitCode, .Actor.Attributes.image, .Actor.Attributes.color, .scope] | join(" ")' <<<"$output")" \
+        "die $id base container die $id 137 base red local"
+    is "$(jq '.time == (.timeNano / 1000000000 | floor)' <<<"$output")" true
+    sc_ok events --since 1h --until 0s --filter event=create
+    matches "$output" "^[0-9-]+T[0-9:]+\.[0-9]{9}Z container create $id \(image=base, name=one, .*color=red.*\)\$"
+}
+
+@test "events: filters, and times" {
+    sc_ok run --rm --name one -l color=red base true
+    sc_ok run --name two -l color=blue base true
+    is "$(actions one)" 'create attach start die destroy'
+    is "$(actions two)" 'create attach start die'
+    say() { "$SC" events --since 1h --until 0s --format '{{.Actor.Attributes.name}} {{.Action}}' "$@" | paste -sd,; }
+    is "$(say -f event=die)" 'one die,two die'
+    is "$(say -f event=die -f event=start)" 'one start,one die,two start,two die'
+    is "$(say -f event=die -f label=color=blue)" 'two die'
+    is "$(say -f event=die -f label=color)" 'one die,two die'
+    is "$(say -f event=die -f image=base)" 'one die,two die'
+    is "$(say -f event=die -f image=other)" ''
+    is "$(say -f type=container -f event=create)" 'one create,two create'
+    is "$(say -f type=network)" ''
+    is "$("$SC" events --until 1h --since 2h)" ''
+    # the time of the second's birth and later
+    since=$("$SC" events --since 1h --until 0s -f container=two -f event=create --format '{{.timeNano}}')
+    is "$(say --since "${since:0:10}.${since:10}" -f event=create)" 'two create'
+    sc_ok rm two
+}
+
+@test "events: are followed while they happen, over a change of the file" {
+    sc_ok run --name one base true
+    "$SC" events --since 1h --format '{{.Actor.Attributes.name}} {{.Action}}' >"$BATS_TEST_TMPDIR/said" &
+    follower=$!
+    wait_until grep -q 'one die' "$BATS_TEST_TMPDIR/said"
+    # The next one finds the file too large, and puts it aside.
+    head -c 5000000 /dev/zero | tr '\0' '\n' >>"$SC_RUN_ROOT/events.log"
+    sc_ok run --name two base true
+    [ -e "$SC_RUN_ROOT/events.log.1" ]
+    sc_ok run --name three base true
+    wait_until grep -q 'three die' "$BATS_TEST_TMPDIR/said"
+    kill "$follower"
+    wait "$follower" || true
+    is "$(paste -sd, "$BATS_TEST_TMPDIR/said")" \
+        'one create,one attach,one start,one die,two create,two attach,two start,two die,three create,three attach,three start,three die'
+    is "$(actions one)" 'create attach start die'
+    sc_ok rm one two three
+}
+
+# ---- stats -----------------------------------------------------------------------------------------------
+
+@test "stats: Docker's columns and those of what holds back" {
+    sc_ok run -d --name one -m 64m --cpus .2 base sh -c 'sleep 1000 & while :; do :; done'
+    sc_ok run --name gone base true
+    sc_ok stats --no-stream
+    is "$(head -n 1 <<<"$output" | sed 's/   */,/g')" \
+        'CONTAINER ID,NAME,CPU %,MEM USAGE / LIMIT,MEM %,NET I/O,BLOCK I/O,PIDS,THROTTLED,PRESSURE CPU/MEM/IO,OOM'
+    is "$(wc -l <<<"$output")" 2
+    matches "$output" "$("$SC" inspect -f '{{slice .Id 0 12}}' one) +one +[0-9.]+% +[0-9.]+[KM]iB / 64MiB +[0-9.]+% +0B / 0B +"
+    sc_ok stats --no-stream --format json one
+    is "$(jq -r '[.Name, .PIDs, .OOMKills, .Container, (.ID | length)] | join(" ")' <<<"$output")" 'one 2 0 one 12'
+    # a fifth of a CPU, over a window of half a second
+    [ "$(jq -r '.CPUPerc | rtrimstr("%") | tonumber | . > 5 and . < 45' <<<"$output")" = true ] || show_last 'a share of about 20 %'
+    wait_until sh -c "\"$SC\" stats --no-stream --format '{{.Throttled}}' one | grep -qv '^0.00%'"
+    sc_ok stats --no-stream --format '{{.Name}} {{.MemUsage}}' gone
+    is "$output" 'gone 0B / 0B'
+    is "$("$SC" stats --no-stream -a --format '{{.Name}}' | sort | paste -sd' ')" 'gone one'
+    run_sc stats --no-stream nowhere
+    expect_error 1 'no such container: "nowhere"'
+    sc_ok rm -f one gone
+}
+
+@test "stats: goes on, and sees what starts and ends" {
+    sc_ok run -d --name one base sleep 1000
+    "$SC" stats --format '{{.Name}}' >"$BATS_TEST_TMPDIR/said" &
+    follower=$!
+    wait_until grep -q one "$BATS_TEST_TMPDIR/said"
+    sc_ok run -d --name two base sleep 1000
+    wait_until grep -q two "$BATS_TEST_TMPDIR/said"
+    kill "$follower"
+    wait "$follower" || true
+    # One that is named ends it when it is removed.
+    "$SC" stats --format '{{.Name}}' one >/dev/null &
+    follower=$!
+    sc_ok rm -f one two
+    wait "$follower"
+}
+
+@test "stats: --since shows what was, of what runs and of what has ended" {
+    sc_ok run -d --name one base sh -c 'while :; do :; done'
+    wait_until sh -c "[ \$(\"$SC\" stats --since 5m one | wc -l) -ge 2 ]"
+    sc_ok kill one
+    sc_ok wait one
+    sc_ok stats --since -5m one
+    matches "$(head -n 1 <<<"$output")" '^TIME +NAME +CPU %'
+    matches "$output" '[0-9]Z +one +[0-9.]+% '
+    # a busy loop: more than half a CPU in the first second, however busy the machine is
+    sc_ok stats --since 5m --format json one
+    [ "$(head -n 1 <<<"$output" | jq -r '.CPUPerc | rtrimstr("%") | tonumber > 10')" = true ] || show_last 'a busy loop'
+    is "$(jq -rs 'map(.Time) == (map(.Time) | sort)' <<<"$output")" true
+    run_sc stats --since 5m
+    expect_error 1 'of which container is not said'
+    # What an earlier life left is not taken for this one's.
+    sc_ok start one
+    started=$("$SC" inspect -f '{{.State.StartedAt}}' one)
+    is "$("$SC" stats --since 1h --format '{{.Time}}' one | awk -v s="${started:0:19}Z" '$0 < s')" ''
+    sc_ok rm -f one
+}
+
+# ---- top -------------------------------------------------------------------------------------------------
+
+@test "top: pids outside and inside, by the host's ps" {
+    sc_ok run -d --name one base sh -c 'sleep 1001 & exec sleep 1000'
+    wait_until sh -c "\"$SC\" top one | grep -q 'sleep 1001'"
+    sc_ok top one
+    is "$(head -n 1 <<<"$output" | sed 's/  */ /g')" 'UID PID PPID C STIME TTY TIME CMD CPID'
+    is "$(wc -l <<<"$output")" 3
+    is "$(awk '/sleep 1000/ { print $2, $NF }' <<<"$output")" "$(container_pid one) 1"
+    sc_ok top one -o pid,args
+    is "$(awk '/sleep 1000/ { print $1, $2, $3, $4 }' <<<"$output")" "$(container_pid one) sleep 1000 1"
+    run_sc top one -o args
+    expect_error 1 'no column PID'
+    run_sc top one --nonsense
+    expect 1
+    sc_ok pause one
+    sc_ok top one
+    sc_ok kill one
+    sc_ok wait one
+    run_sc top one
+    expect_error 1 'container "one" is not running'
+    sc_ok rm one
+}
+
+# ---- totals and why --------------------------------------------------------------------------------------
+
+@test "inspect: totals while it runs and when it has ended" {
+    sc_ok run -d --name one -m 64m base sh -c 'i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done; echo done; sleep 1000'
+    wait_until sh -c "\"$SC\" logs one | grep -q done"
+    running=$("$SC" inspect -f '{{.Usage.CpuNanoseconds}}' one)
+    [ "$running" -gt 1000000 ]
+    sc_ok kill one
+    sc_ok wait one
+    [ "$("$SC" inspect -f '{{.Usage.CpuNanoseconds}}' one)" -ge "$running" ]
+    sc_ok inspect -f '{{json .Usage}}' one
+    is "$(jq -r '[.OOMKills, .PidsLimitHits, .MemoryPeak > 0, .MemoryPeak < 67108864] | map(tostring) | join(" ")' <<<"$output")" '0 0 true true'
+    sc_ok rm one
+}
+
+@test "why: a container that was out of memory names the victim and the peak" {
+    run_sc run --name one -m 16m --memory-swap 16m base sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'
+    expect 137
+    is "$("$SC" inspect -f '{{.State.OOMKilled}} {{.State.OOMVictim}} {{.Usage.OOMKills}}' one | sed 's/[0-9]*)/N)/')" 'true sh (process N) 1'
+    is "$("$SC" inspect -f '{{.Usage.MemoryPeak}}' one)" $((16 << 20))
+    is "$(actions one)" 'create attach start oom die'
+    sc_ok why one
+    matches "$output" 'with code 137, .* Its memory was out, and the kernel killed it: the last that was chosen was sh \(process [0-9]+\), at the limit of 16MiB'
+    matches "$output" 'at most 16MiB of memory'
+    is "$(wc -l <<<"$output")" 1
+    sc_ok rm one
+}
+
+@test "why: signals and who sent them" {
+    for name in killed stopped handled outside; do
+        program='sleep 1000'
+        [ "$name" != handled ] || program='trap "" TERM; trap "echo no" TERM; echo ready; while :; do sleep 1000; done'
+        sc_ok run -d --name "$name" base sh -c "$program; :"
+    done
+    wait_until sh -c "\"$SC\" logs handled | grep -q ready"
+    sc_ok kill killed
+    sc_ok stop -t 0 stopped
+    sc_ok stop -t 0 handled
+    kill -KILL "$(container_pid outside)"
+    sc_ok wait killed stopped handled outside
+    sc_ok why killed
+    matches "$output" 'with code 137, after [0-9.]+ seconds\. SIGKILL ended it, sent by sc kill \(process [0-9]+, user 0\)\.'
+    sc_ok why stopped
+    matches "$output" 'SIGTERM had been sent 0 s before, and it did not end of it: process 1 has no handler for it'
+    sc_ok why handled
+    matches "$output" 'process 1 has a handler for it, which was not done in time'
+    sc_ok why outside
+    matches "$output" 'SIGKILL ended it; sc did not send it'
+    sc_ok rm killed stopped handled outside
+}
+
+@test "why: codes, a program that is missing, limits that were hit, one that runs" {
+    run_sc run --name missing base no-such-program
+    expect 127
+    run_sc run --name three base sh -c 'exit 3'
+    expect 3
+    sc_ok run --name none base true
+    sc_ok create --name never base true
+    run_sc run --name full --pids-limit 3 base sh -c 'for i in 1 2 3 4 5; do sleep 1000 & done'
+    sc_ok run -d --name slow --cpus .1 base sh -c 'while :; do :; done'
+    sc_ok run -d --name still base sleep 1000
+    sc_ok why missing
+    matches "$output" 'missing did not start \(code 127\): run "no-such-program": executable file not found'
+    sc_ok why three
+    matches "$output" 'with code 3, .* That is what its program said'
+    sc_ok why none
+    matches "$output" 'with code 0, .* Its program was done\. It used [0-9.]+ seconds of CPU and at most [0-9.]+[KM]iB of memory, read'
+    sc_ok why never
+    matches "$output" 'never has not been started'
+    sc_ok why full
+    matches "$output" 'Its limit of 3 tasks refused [0-9]+ more'
+    wait_until sh -c "\"$SC\" why slow | grep -qE 'Its CPU quota was used up in [0-9]+ % of the periods'"
+    sc_ok pause still
+    sc_ok why still
+    matches "$output" 'It stands still: it is paused since [0-9TZ:-]+ \(sc unpause still lets it go on\)'
+    run_sc why nowhere
+    expect_error 1 'no such container: "nowhere"'
+    sc_ok rm -f missing three none never full slow still
+}
+
+# ---- paused ----------------------------------------------------------------------------------------------
+
+@test "pause: what can be done with a paused container is what Docker does" {
+    sc_ok run -d --name one base sh -c 'trap "exit 5" TERM; i=0; while :; do i=$((i + 1)); echo $i; sleep .01; done'
+    sc_ok pause one
+    is "$("$SC" inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Paused}}' one)" 'paused true true'
+    count=$("$SC" logs one | wc -l)
+    for verb in 'start one' 'attach one' 'exec one true' 'pause one' 'rm one'; do
+        # shellcheck disable=SC2086 # words
+        run_sc $verb
+        expect_error 1 'is '
+        expect_stderr paused
+    done
+    is "$("$SC" logs one | wc -l)" "$count"
+    sc_ok update --pids-limit 30 one
+    sc_ok top one
+    sc_ok stats --no-stream one
+    # It is stopped in its own way, not killed.
+    sc_ok stop one
+    is "$("$SC" inspect -f '{{.State.Status}} {{.State.ExitCode}}' one)" 'exited 5'
+    for end in kill 'kill -s TERM' 'rm -f'; do
+        sc_ok start one
+        sc_ok pause one
+        # shellcheck disable=SC2086 # words
+        sc_ok $end one
+        [ "$end" = 'rm -f' ] || sc_ok wait one
+    done
+    run_sc unpause one
+    expect_error 1 'no such container: "one"'
+}
