@@ -38,7 +38,7 @@ a_disk()
     [ -d "$SOURCE/docs" ] || skip "only where the sources are"
     "$SC" __limits >"$BATS_TEST_TMPDIR/code"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/code")" -gt 25 ]
-    sed -n '/^## The flags/,/^## When/p' "$SOURCE/docs/concepts/cgroups.md" | grep '^|' | diff "$BATS_TEST_TMPDIR/code" -
+    sed -n '/^## The flags/,/^###/p' "$SOURCE/docs/concepts/cgroups.md" | grep '^|' | diff "$BATS_TEST_TMPDIR/code" -
 }
 
 # ARGUMENTS|what the message says. DISK stands for a disk of this machine, M for its memory and one more MiB, in MiB.
