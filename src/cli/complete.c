@@ -175,7 +175,7 @@ static const struct {
     {"type", "container image"},
     {"ulimit",
      "core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack="},
-    {"userns", "host auto " JOINS},
+    {"userns", "host auto keep-id " JOINS},
     {"uts", "private host " JOINS},
 };
 

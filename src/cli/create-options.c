@@ -220,7 +220,7 @@
          sc_value_ulimit, NULL},                                                                                         \
         {"user", 'u', STR, CREATE(user), "user[:group]", "User by name or id", NULL, NULL},                              \
         {"userns",        0,      CALL,                                                                                  \
-         CREATE(user_ns), "mode", "User namespace: host (default), auto, container:X or ns:PATH",                        \
+         CREATE(user_ns), "mode", "User namespace: host (default), auto, keep-id, container:X or ns:PATH",               \
          sc_value_userns, NULL},                                                                                         \
         {"uts",        0,   CALL, CREATE(uts), "mode", "UTS namespace: private, host, container:X or ns:PATH",           \
          sc_value_uts, NULL},                                                                                            \

@@ -58,10 +58,12 @@ volume_words(char *words, const char *value, struct sc_mount_ask *ask, struct sc
             ask->propagation = word;
         } else if (strcmp(word, "bind") == 0 && ask->kind == SC_MOUNT_BIND) {
             ask->non_recursive = true;
+        } else if (strcmp(word, "idmap") == 0) {
+            ask->is_idmapped = true;
         } else if (!is_without_effect(word)) {
             sc_err_set(err, SC_ERR_INVALID, "\"%s\": \"%s\" is not a known option of this mount", value, word);
             return sc_err_remedy(
-                err, "known are ro rw z Z nocopy and, for host directories, bind rbind, [r]private [r]slave "
+                err, "known are ro rw z Z idmap nocopy and, for host directories, bind rbind, [r]private [r]slave "
                      "[r]shared");
         }
     }
@@ -279,6 +281,8 @@ mount_field(struct mount_parse *p, char *field, struct sc_err *err)
         p->ask.is_readonly = flag == (strcmp(field, "rw") != 0);
         return 0;
     }
+    if (is_key(field, "idmap", NULL, NULL))
+        return mount_flag(value, &p->ask.is_idmapped, err);
     if (value && is_key(field, "type", NULL, NULL))
         return mount_type(value, &p->ask.kind, err);
     if (value && is_key(field, "consistency", NULL, NULL))
@@ -296,7 +300,7 @@ mount_field(struct mount_parse *p, char *field, struct sc_err *err)
         return result;
     sc_err_set(err, SC_ERR_INVALID, value ? "unknown key \"%s\"" : "\"%s\": must be KEY=VALUE", field);
     return sc_err_remedy(
-        err, "known are type source target readonly bind-propagation bind-recursive volume-nocopy tmpfs-size "
+        err, "known are type source target readonly idmap bind-propagation bind-recursive volume-nocopy tmpfs-size "
              "tmpfs-mode");
 }
 
@@ -313,7 +317,9 @@ check_mount(const struct mount_parse *p, struct sc_err *err)
         return sc_err_set(err, SC_ERR_INVALID, "type bind needs a source");
     if (ask->kind == SC_MOUNT_TMPFS && ask->source)
         return sc_err_set(err, SC_ERR_INVALID, "type tmpfs has no source");
-    if (ask->kind != SC_MOUNT_BIND)
+    if (ask->kind == SC_MOUNT_TMPFS && ask->is_idmapped)
+        other = "idmap";
+    if (!other && ask->kind != SC_MOUNT_BIND)
         other = p->only_bind;
     if (!other && ask->kind != SC_MOUNT_VOLUME)
         other = p->only_volume;

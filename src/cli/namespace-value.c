@@ -11,7 +11,7 @@ static int
 parse(struct sc_ns_choice *choice, const char *value, unsigned takes, const char *known, struct sc_arena *arena,
       struct sc_err *err)
 {
-    static const char container[] = "container:", ns[] = "ns:";
+    static const char container[] = "container:", ns[] = "ns:", keep_id[] = "keep-id:";
 
     *choice = (struct sc_ns_choice){.mode = SC_NS_PRIVATE};
     if (*value == '\0') { /* as if it was not given */
@@ -26,6 +26,10 @@ parse(struct sc_ns_choice *choice, const char *value, unsigned takes, const char
         choice->mode = SC_NS_SHAREABLE;
     else if ((takes & TAKES_AUTO) && strcmp(value, "auto") == 0)
         choice->mode = SC_NS_PRIVATE;
+    else if ((takes & TAKES_AUTO) && strcmp(value, "keep-id") == 0)
+        choice->mode = SC_NS_KEEP_ID;
+    else if ((takes & TAKES_AUTO) && sc_str_starts(value, keep_id) && value[sizeof(keep_id) - 1])
+        *choice = (struct sc_ns_choice){SC_NS_KEEP_ID, sc_arena_strdup(arena, value + sizeof(keep_id) - 1)};
     else if (!(takes & TAKES_AUTO) && strcmp(value, "private") == 0 && strstr(known, "private"))
         choice->mode = SC_NS_PRIVATE;
     else if ((takes & TAKES_JOIN) && sc_str_starts(value, container) && value[sizeof(container) - 1])
@@ -61,7 +65,8 @@ sc_value_uts(void *ns_choice, const char *value, struct sc_arena *arena, struct 
 int
 sc_value_userns(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    return parse(ns_choice, value, TAKES_AUTO | TAKES_JOIN, "host, auto, container:NAME or ns:/PATH", arena, err);
+    return parse(ns_choice, value, TAKES_AUTO | TAKES_JOIN, "host, auto, keep-id, container:NAME or ns:/PATH", arena,
+                 err);
 }
 
 int

@@ -19,6 +19,7 @@
 #define SC_ENGINE_PRIV_H
 
 #include "engine/engine.h"
+#include "rootfs/rootfs.h"
 
 #define SC_RECORD_MAX      (4U << 20)
 #define SC_SMALL_FILE_MAX  (1U << 20)
@@ -149,6 +150,14 @@ bool sc_id_map_find(const struct sc_oci_id_maps *maps, uint32_t id, uint32_t *ho
 /* userns.c: which maps a container gets; auto claims a range of /etc/subuid */
 SC_MUST_CHECK int sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *arena,
                                     struct sc_container *container, struct sc_err *err);
+/* own: the caller's, as sc_rootless has them; the caller's own id becomes `keep`. Pure. */
+void sc_keep_id_maps(const struct sc_oci_id_maps *own, uint32_t keep, struct sc_arena *arena, struct sc_strv *out);
+/* "uid=1,gid=2", or NULL; what is not said stays as it is in out. Pure. */
+SC_MUST_CHECK int sc_keep_id_parse(const char *text, struct sc_arena *arena, struct sc_id_shift *out,
+                                   struct sc_err *err);
+/* Of a container with --userns keep-id, made by this user. */
+SC_MUST_CHECK int sc_id_shift_of(const struct sc_create_options *options, struct sc_arena *arena,
+                                 struct sc_id_shift *out, struct sc_err *err);
 void sc_userns_release(const struct sc_engine *engine, const struct sc_container *container);
 /* The ranges that a subuid(5) file gives user (name or uid), numbered from 0; none: count 0. */
 SC_MUST_CHECK int sc_subid_read(const char *file, const char *user, uint32_t uid, struct sc_arena *arena,

@@ -61,7 +61,8 @@ enum sc_ns_mode {
     SC_NS_PATH,
     SC_NS_NONE /* ipc, network */,
     SC_NS_SHAREABLE /* ipc */,
-    SC_NS_BRIDGE /* network: value is the name of one, or "bridge" */
+    SC_NS_BRIDGE /* network: value is the name of one, or "bridge" */,
+    SC_NS_KEEP_ID /* user: value is NULL or "uid=1,gid=2" */
 };
 struct sc_ns_choice {
     enum sc_ns_mode mode;
@@ -73,7 +74,7 @@ struct sc_mount_ask { /* -v, --mount, --tmpfs */
     enum sc_mount_kind kind;
     char *source, *target; /* source: absolute path, volume name, or NULL (anonymous volume) */
     bool is_readonly, creates_source /* -v makes a missing host directory, --mount does not */,
-        copies_up /* volume: not nocopy */;
+        copies_up /* volume: not nocopy */, is_idmapped /* its files carry the ids that the container knows */;
     char *propagation;      /* "rprivate" (default) "private" "rslave" "slave" "rshared" "shared" */
     bool non_recursive;     /* --mount bind-recursive=disabled */
     int64_t tmpfs_size;     /* bytes, 0: none */

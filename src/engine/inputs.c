@@ -182,6 +182,61 @@ fill_ask(const struct sc_container *c, struct sc_arena *arena, struct sc_start_j
     return 0;
 }
 
+/* ---- layers for other ids ------------------------------------------------------------------------- */
+
+/* Without root, files on disk have the ids of a container whose id 0 is the caller. Where it is another (--userns
+ * keep-id) the layers are copied once, with other owners, as no user may shift a mount of the host's file systems. */
+static bool
+is_shifted(const struct sc_engine *engine, const struct sc_container *c)
+{
+    return !engine->is_root && !c->options.rootfs && c->options.user_ns.mode == SC_NS_KEEP_ID;
+}
+
+struct shift_job {
+    const char *container_dir;
+    struct sc_overlay layers;
+    struct sc_id_shift shift;
+};
+
+static int
+shift_inside(void *data, struct sc_err *err)
+{
+    const struct shift_job *job = data;
+    uint32_t root_uid = job->shift.uid == 0 ? 0 : 1;
+    uint32_t root_gid = job->shift.gid == 0 ? 0 : 1;
+    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, job->container_dir, err), copy = -1; /* lint: the engine's own */
+
+    if (dir < 0 || sc_tree_remove_at(dir, "image.part", err) < 0)
+        return -1;
+    if (mkdirat(dir, "image.part", 0755) < 0)
+        return sc_err_errno(err, errno, "make directory \"image.part\"");
+    copy = sc_dir_open_at(dir, "image.part", err);
+    if (copy < 0 || sc_rootfs_copy_shifted(&job->layers, &job->shift, copy, err) < 0)
+        return -1;
+    if (fchownat(dir, "upper", root_uid, root_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchownat(dir, "work", root_uid, root_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        renameat(dir, "image.part", dir, "image") < 0)
+        return sc_err_errno(err, errno, "give \"%s\" to the container's root", job->container_dir);
+    return 0;
+}
+
+static int
+shift_layers(const struct sc_engine *engine, const struct sc_container *c, const struct sc_inputs *in,
+             const struct sc_overlay *image, struct sc_arena *arena, struct sc_err *err)
+{
+    struct shift_job job = {.container_dir = in->container_dir, .layers = *image};
+    char *done = sc_arena_printf(arena, "%s/image", in->container_dir);
+
+    if (!done)
+        return sc_err_nomem(err);
+    if (faccessat(AT_FDCWD, done, F_OK, 0) == 0) /* lint: the engine's own */
+        return 0;
+    job.layers.upperdir = NULL;
+    if (sc_id_shift_of(&c->options, arena, &job.shift, err) < 0)
+        return -1;
+    return sc_rootless_run(engine, shift_inside, &job, err);
+}
+
 /* Nothing has been made so far: all that can be wrong with what the user asked has been said. */
 static int
 make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, struct sc_start_job *job,
@@ -200,6 +255,8 @@ make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, s
                                                 arena, &made, err) < 0)
         return -1;
     job->ask.overlay.is_userxattr = is_userxattr;
+    if (is_shifted(engine, c) && shift_layers(engine, c, in, image, arena, err) < 0)
+        return sc_err_wrap(err, "container \"%s\"", c->name);
     if (in->has_files && strcmp(in->files_dir, in->container_dir) == 0 && sc_files_write(engine, in, err) < 0)
         return sc_err_wrap(err, "container \"%s\"", c->name);
     if (c->options.ipc.mode == SC_NS_SHAREABLE) {
@@ -252,6 +309,10 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
         fill_ask(c, arena, job, err) < 0 || sc_volumes_prepare(engine, c, &image, true, err) < 0 ||
         sc_network_prepare(engine, c, is_dry, arena, job, err) < 0)
         return -1;
+    if (is_shifted(engine, c)) {
+        job->ask.overlay.lowerdirs = (struct sc_strv){.items = NULL};
+        sc_strv_addf(&job->ask.overlay.lowerdirs, arena, "%s/image", in->container_dir);
+    }
     if (sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0) {
         if (!is_dry)
             sc_network_give_up(job);

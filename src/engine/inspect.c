@@ -68,7 +68,12 @@ state_of(const struct sc_container *c)
 static json_t *
 mode_of(const struct sc_ns_choice *choice, const char *own)
 {
-    static const char *const names[] = {[SC_NS_HOST] = "host", [SC_NS_NONE] = "none", [SC_NS_SHAREABLE] = "shareable"};
+    static const char *const names[] = {
+        [SC_NS_HOST] = "host",
+        [SC_NS_NONE] = "none",
+        [SC_NS_SHAREABLE] = "shareable",
+        [SC_NS_KEEP_ID] = "keep-id",
+    };
 
     if (choice->mode == SC_NS_CONTAINER)
         return json_sprintf("container:%s", choice->value);

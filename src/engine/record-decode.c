@@ -42,6 +42,7 @@ get_mount(const json_t *obj, const char *where, struct sc_arena *arena, struct s
         sc_json_get_bool(obj, "copiesUp", where, &m->copies_up, err) < 0 ||
         sc_json_get_str(obj, "propagation", where, arena, &m->propagation, err) < 0 ||
         sc_json_get_bool(obj, "nonRecursive", where, &m->non_recursive, err) < 0 ||
+        sc_json_get_bool(obj, "idmapped", where, &m->is_idmapped, err) < 0 ||
         sc_json_get_i64(obj, "tmpfsSize", where, &m->tmpfs_size, err) < 0 ||
         get_int(obj, "tmpfsMode", where, 0, 07777, &mode, err) < 0 ||
         sc_json_get_strv(obj, "options", where, arena, &m->options, err) < 0 ||
@@ -119,7 +120,7 @@ get_ns(const json_t *obj, const char *key, const char *where, struct sc_arena *a
         return -1;
     if (!ns)
         return 0;
-    if (get_int(ns, "mode", key, SC_NS_PRIVATE, SC_NS_BRIDGE, &mode, err) < 0 ||
+    if (get_int(ns, "mode", key, SC_NS_PRIVATE, SC_NS_KEEP_ID, &mode, err) < 0 ||
         sc_json_get_str(ns, "value", key, arena, &out->value, err) < 0)
         return -1;
     out->mode = (enum sc_ns_mode)mode;

@@ -73,6 +73,7 @@ add_mounts(struct sc_buf *out, const char *key, const struct sc_mount_ask *mount
         add_bool(out, "copiesUp", m->copies_up);
         add_str(out, "propagation", m->propagation);
         add_bool(out, "nonRecursive", m->non_recursive);
+        add_bool(out, "idmapped", m->is_idmapped);
         add_i64(out, "tmpfsSize", m->tmpfs_size);
         add_i64(out, "tmpfsMode", m->tmpfs_mode);
         add_strv(out, "options", &m->options);

@@ -308,6 +308,16 @@ sc_check_options(const struct sc_create_options *options, struct sc_err *err)
         return conflict("--uidmap or --gidmap", "a joined --userns", err);
     if (options->privileged && options->user_ns.mode == SC_NS_PRIVATE)
         return conflict("--privileged", "--userns auto", err);
+    if ((options->uid_maps.count > 0 || options->gid_maps.count > 0) && options->user_ns.mode == SC_NS_KEEP_ID)
+        return conflict("--uidmap or --gidmap", "--userns keep-id", err);
+    for (size_t i = 0; i < options->mount_count; i++) {
+        if (options->mounts[i].is_idmapped && options->user_ns.mode == SC_NS_HOST && options->uid_maps.count == 0 &&
+            options->gid_maps.count == 0) {
+            sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": idmap without a user namespace of the container's",
+                       options->mounts[i].target);
+            return sc_err_remedy(err, "add --userns auto or --uidmap, or leave idmap out");
+        }
+    }
     if (options->ipc.mode == SC_NS_SHAREABLE && options->shm_size > 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED,
                           "--shm-size with --ipc shareable: a shared /dev/shm has no size of its own");

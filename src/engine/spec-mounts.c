@@ -173,8 +173,9 @@ add_asked(const struct sc_inputs *in, const struct sc_mount_ask *ask, struct sc_
     if (ask->is_readonly)
         sc_strv_add(&m->options, arena, ask->non_recursive ? "ro" : "rro");
     /* A volume is the containers' own: its files carry the ids that they know. A directory of the host keeps the
-     * host's. */
-    if (ask->kind == SC_MOUNT_VOLUME && in->uid_maps.count > 0 && in->host->has_idmapped_mounts && in->is_root)
+     * host's, if not asked otherwise. */
+    if (ask->is_idmapped ||
+        (ask->kind == SC_MOUNT_VOLUME && in->uid_maps.count > 0 && in->host->has_idmapped_mounts && in->is_root))
         sc_strv_add(&m->options, arena, "idmap");
 }
 

@@ -183,6 +183,103 @@ add_maps(struct sc_strv *out, const struct sc_oci_id_maps *maps, struct sc_arena
         sc_strv_addf(out, arena, "%u:%u:%u", maps->items[i].container_id, maps->items[i].host_id, maps->items[i].size);
 }
 
+/* ---- keep-id, podman's ------------------------------------------------------------------------------ */
+
+void
+sc_keep_id_maps(const struct sc_oci_id_maps *own, uint32_t keep, struct sc_arena *arena, struct sc_strv *out)
+{
+    bool is_left = true;
+    uint32_t next = 0;
+
+    for (size_t i = 1; i < own->count; i++) {
+        uint32_t first = own->items[i].host_id, left = own->items[i].size;
+
+        while (left > 0) {
+            uint32_t size = left;
+
+            if (is_left && next == keep) {
+                sc_strv_addf(out, arena, "%u:%u:1", next++, own->items[0].host_id);
+                is_left = false;
+            }
+            if (is_left && keep - next < size)
+                size = keep - next;
+            sc_strv_addf(out, arena, "%u:%u:%u", next, first, size);
+            next += size;
+            first += size;
+            left -= size;
+        }
+    }
+    if (is_left)
+        sc_strv_addf(out, arena, "%u:%u:1", keep, own->items[0].host_id);
+}
+
+int
+sc_keep_id_parse(const char *text, struct sc_arena *arena, struct sc_id_shift *out, struct sc_err *err)
+{
+    char *rest = text ? sc_arena_strdup(arena, text) : NULL, *word;
+
+    if (text && !rest)
+        return sc_err_nomem(err);
+    while ((word = strsep(&rest, ",")) != NULL) {
+        uint32_t *to = sc_str_starts(word, "uid=") ? &out->uid : sc_str_starts(word, "gid=") ? &out->gid : NULL;
+
+        if (!to) {
+            sc_err_set(err, SC_ERR_INVALID, "--userns keep-id: \"%s\" is not known", word);
+            return sc_err_remedy(err, "give uid= or gid=, for example keep-id:uid=1000,gid=1000");
+        }
+        if (sc_parse_u32(word + 4, to, err) < 0)
+            return sc_err_wrap(err, "--userns keep-id: %.4s", word);
+    }
+    return 0;
+}
+
+/* As who the container runs where nobody said: the caller. */
+static int
+keep_user(const struct sc_id_shift *shift, struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+{
+    if (!container->options.user || !*container->options.user)
+        container->effective_user = sc_arena_printf(arena, "%u:%u", shift->uid, shift->gid);
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_id_shift_of(const struct sc_create_options *options, struct sc_arena *arena, struct sc_id_shift *out,
+               struct sc_err *err)
+{
+    *out = (struct sc_id_shift){.uid = geteuid(), .gid = getegid()};
+    return sc_keep_id_parse(options->user_ns.value, arena, out, err);
+}
+
+static int
+resolve_kept(const struct sc_rootless *rootless, struct sc_arena *arena, struct sc_container *container,
+             struct sc_err *err)
+{
+    struct sc_id_shift shift;
+
+    if (sc_id_shift_of(&container->options, arena, &shift, err) < 0)
+        return -1;
+    if (rootless->how != SC_IDMAP_BY_HELPERS) {
+        sc_err_set(err, SC_ERR_DENIED, "--userns keep-id: it needs ids beside your own");
+        return sc_err_remedy(err, "%s", rootless->note ? rootless->note : "see /etc/subuid and /etc/subgid");
+    }
+    sc_keep_id_maps(&rootless->uids, shift.uid, arena, &container->effective_uid_maps);
+    sc_keep_id_maps(&rootless->gids, shift.gid, arena, &container->effective_gid_maps);
+    return keep_user(&shift, arena, container, err);
+}
+
+/* As podman has it: root's own ids, all of them, in a new namespace. */
+static int
+resolve_kept_root(struct sc_arena *arena, struct sc_container *container, struct sc_err *err)
+{
+    struct sc_id_shift shift;
+
+    if (sc_id_shift_of(&container->options, arena, &shift, err) < 0)
+        return -1;
+    sc_strv_addf(&container->effective_uid_maps, arena, "0:0:%u", UINT32_MAX);
+    sc_strv_addf(&container->effective_gid_maps, arena, "0:0:%u", UINT32_MAX);
+    return keep_user(&shift, arena, container, err);
+}
+
 static int
 resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena, struct sc_container *container,
                  struct sc_err *err)
@@ -200,6 +297,8 @@ resolve_rootless(const struct sc_create_options *options, struct sc_arena *arena
     }
     if (sc_rootless_read(arena, &rootless, err) < 0)
         return -1;
+    if (options->user_ns.mode == SC_NS_KEEP_ID)
+        return resolve_kept(&rootless, arena, container, err);
     add_maps(&container->effective_uid_maps, &rootless.uids, arena);
     add_maps(&container->effective_gid_maps, &rootless.gids, arena);
     return sc_arena_check(arena, err);
@@ -228,6 +327,8 @@ sc_resolve_userns(const struct sc_engine *engine, bool is_dry, struct sc_arena *
             sc_strv_add(&container->effective_gid_maps, arena, gids->items[i]);
         return sc_arena_check(arena, err);
     }
+    if (options->user_ns.mode == SC_NS_KEEP_ID)
+        return resolve_kept_root(arena, container, err);
     return options->user_ns.mode == SC_NS_PRIVATE ? claim_range(engine, is_dry, arena, container, err) : 0;
 }
 

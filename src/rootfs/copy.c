@@ -14,7 +14,19 @@
 #define VALUE_MAX 65536
 #define CHUNK     65536
 
-static int copy_dir(const struct sc_view *from, int to_fd, unsigned depth, struct sc_err *err);
+static int copy_dir(const struct sc_view *from, int to_fd, const struct sc_id_shift *shift, unsigned depth,
+                    struct sc_err *err);
+
+/* The id that the copy of a file of `id` gets. */
+static uint32_t
+shifted(const struct sc_id_shift *shift, uint32_t keep, uint32_t id)
+{
+    if (!shift)
+        return id;
+    if (id == keep)
+        return 0;
+    return id < keep ? id + 1 : id;
+}
 
 /* user.* and file capabilities; not what overlay itself keeps there, nor labels of this host. */
 static bool
@@ -53,11 +65,13 @@ copy_xattrs(int from_fd, int to_fd, struct sc_err *err)
 
 /* Owner first: chown(2) takes set-user-id bits and file capabilities away. */
 static int
-copy_metadata(int from_fd, int to_fd, const struct stat *st, struct sc_err *err)
+copy_metadata(int from_fd, int to_fd, const struct stat *st, const struct sc_id_shift *shift, struct sc_err *err)
 {
+    uid_t uid = shifted(shift, shift ? shift->uid : 0, st->st_uid);
+    gid_t gid = shifted(shift, shift ? shift->gid : 0, st->st_gid);
     const struct timespec times[2] = {st->st_atim, st->st_mtim};
 
-    if (fchown(to_fd, st->st_uid, st->st_gid) < 0 && !(errno == EPERM && geteuid() != 0))
+    if (fchown(to_fd, uid, gid) < 0 && !(errno == EPERM && geteuid() != 0))
         return sc_err_errno(err, errno, "set its owner");
     if (fchmod(to_fd, st->st_mode & 07777) < 0)
         return sc_err_errno(err, errno, "set its mode");
@@ -88,7 +102,8 @@ copy_data(int from_fd, int to_fd, struct sc_err *err)
 }
 
 static int
-copy_regular(int from_dir, const char *name, const struct stat *st, int to_dir, struct sc_err *err)
+copy_regular(int from_dir, const char *name, const struct stat *st, int to_dir, const struct sc_id_shift *shift,
+             struct sc_err *err)
 {
     sc_cleanup_fd from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     sc_cleanup_fd to = -1;
@@ -100,7 +115,7 @@ copy_regular(int from_dir, const char *name, const struct stat *st, int to_dir, 
         return sc_err_errno(err, errno, "create");
     if (copy_data(from, to, err) < 0)
         return -1;
-    return copy_metadata(from, to, st, err);
+    return copy_metadata(from, to, st, shift, err);
 }
 
 static int
@@ -116,8 +131,8 @@ copy_link(int from_dir, const char *name, int to_dir, struct sc_err *err)
 }
 
 static int
-copy_node(const struct sc_view *from, const struct sc_view_entry *entry, const char *name, int to_fd, unsigned depth,
-          struct sc_err *err)
+copy_node(const struct sc_view *from, const struct sc_view_entry *entry, const char *name, int to_fd,
+          const struct sc_id_shift *shift, unsigned depth, struct sc_err *err)
 {
     const struct stat *st = &entry->st;
     int from_dir = entry->kind == SC_VIEW_OTHER ? from->fds[entry->layer] : -1;
@@ -129,10 +144,10 @@ copy_node(const struct sc_view *from, const struct sc_view_entry *entry, const c
         dir = openat(to_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (dir < 0)
             return sc_err_errno(err, errno, "open");
-        return copy_dir(&entry->dir, dir, depth + 1, err);
+        return copy_dir(&entry->dir, dir, shift, depth + 1, err);
     }
     if (S_ISREG(st->st_mode))
-        return copy_regular(from_dir, name, st, to_fd, err);
+        return copy_regular(from_dir, name, st, to_fd, shift, err);
     if (S_ISSOCK(st->st_mode))
         return 0; /* nobody listens on a copy */
     if (S_ISLNK(st->st_mode)) {
@@ -141,7 +156,9 @@ copy_node(const struct sc_view *from, const struct sc_view_entry *entry, const c
     } else if (mknodat(to_fd, name, st->st_mode, st->st_rdev) < 0) {
         return sc_err_errno(err, errno, "make node");
     }
-    if (fchownat(to_fd, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 && !(errno == EPERM && geteuid() != 0))
+    if (fchownat(to_fd, name, shifted(shift, shift ? shift->uid : 0, st->st_uid),
+                 shifted(shift, shift ? shift->gid : 0, st->st_gid), AT_SYMLINK_NOFOLLOW) < 0 &&
+        !(errno == EPERM && geteuid() != 0))
         return sc_err_errno(err, errno, "set its owner");
     return 0;
 }
@@ -160,7 +177,8 @@ is_above(const struct sc_view *view, size_t layer, const char *name)
 }
 
 static int
-copy_layer(const struct sc_view *from, size_t layer, int to_fd, unsigned depth, struct sc_err *err)
+copy_layer(const struct sc_view *from, size_t layer, int to_fd, const struct sc_id_shift *shift, unsigned depth,
+           struct sc_err *err)
 {
     /* A description of its own: readdir must not move the view's. */
     int fd = openat(from->fds[layer], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -185,25 +203,25 @@ copy_layer(const struct sc_view *from, size_t layer, int to_fd, unsigned depth, 
             return -1;
         if (entry.kind == SC_VIEW_ABSENT)
             continue;
-        if (copy_node(from, &entry, item->d_name, to_fd, depth, err) < 0)
+        if (copy_node(from, &entry, item->d_name, to_fd, shift, depth, err) < 0)
             return sc_err_wrap(err, "\"%s\"", item->d_name);
     }
 }
 
 static int
-copy_dir(const struct sc_view *from, int to_fd, unsigned depth, struct sc_err *err)
+copy_dir(const struct sc_view *from, int to_fd, const struct sc_id_shift *shift, unsigned depth, struct sc_err *err)
 {
     struct stat st;
 
     if (depth > DEPTH_MAX)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "more than %d directories deep", DEPTH_MAX);
     for (size_t i = 0; i < from->count; i++) {
-        if (copy_layer(from, i, to_fd, depth, err) < 0)
+        if (copy_layer(from, i, to_fd, shift, depth, err) < 0)
             return -1;
     }
     if (fstat(from->fds[0], &st) < 0)
         return sc_err_errno(err, errno, "stat");
-    return copy_metadata(from->fds[0], to_fd, &st, err);
+    return copy_metadata(from->fds[0], to_fd, &st, shift, err);
 }
 
 int
@@ -216,7 +234,18 @@ sc_rootfs_copy_up(const struct sc_overlay *overlay, const char *path, int dest_f
         return -1;
     if (dir.count == 0)
         return 0;
-    if (copy_dir(&dir, dest_fd, 0, err) < 0)
+    if (copy_dir(&dir, dest_fd, NULL, 0, err) < 0)
         return sc_err_wrap(err, "copy \"%s\" of the image into the new volume", path);
     return 0;
+}
+
+int
+sc_rootfs_copy_shifted(const struct sc_overlay *overlay, const struct sc_id_shift *shift, int dest_fd,
+                       struct sc_err *err)
+{
+    sc_cleanup_view root = SC_VIEW_INIT;
+
+    if (sc_view_open(overlay, &root, err) < 0)
+        return -1;
+    return copy_dir(&root, dest_fd, shift, 0, err) < 0 ? sc_err_wrap(err, "copy the image for other ids") : 0;
 }

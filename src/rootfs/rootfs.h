@@ -33,4 +33,13 @@ SC_MUST_CHECK int sc_rootfs_read_file_at(int root_fd, const char *path, size_t m
 SC_MUST_CHECK int sc_rootfs_copy_up(const struct sc_overlay *overlay, const char *path, int dest_fd,
                                     struct sc_err *err);
 
+/* From ids of a container whose id 0 is the caller, to those of one where the caller is `uid` and `gid`: in the first
+ * one's eyes, ids below go up by one, and that one becomes 0. */
+struct sc_id_shift {
+    uint32_t uid, gid;
+};
+/* The whole tree so, with the owners shifted. */
+SC_MUST_CHECK int sc_rootfs_copy_shifted(const struct sc_overlay *overlay, const struct sc_id_shift *shift, int dest_fd,
+                                         struct sc_err *err);
+
 #endif

@@ -103,6 +103,38 @@ as_user()
     is "$output" $'65534:65534\n5:6'
 }
 
+@test "userns: a directory of the host with idmap has the ids that the container knows" {
+    mkdir "$BATS_TEST_TMPDIR/dir"
+    touch "$BATS_TEST_TMPDIR/dir/f"
+    chown 5:6 "$BATS_TEST_TMPDIR/dir/f"
+    sc_ok run --rm --uidmap 0:100000:65536 -v "$BATS_TEST_TMPDIR/dir:/d:idmap" base sh -c 'stat -c %u:%g /d/f; touch /d/new; chown 7:8 /d/new'
+    is "$output" 5:6
+    is "$(stat -c %u:%g "$BATS_TEST_TMPDIR/dir/new")" 7:8
+    sc_ok run --rm --uidmap 0:100000:65536 --mount "type=bind,src=$BATS_TEST_TMPDIR/dir,dst=/d,idmap" base stat -c %u:%g /d/f
+    is "$output" 5:6
+    # the mark is kept in the record
+    sc_ok create --name one --uidmap 0:100000:65536 -v "$BATS_TEST_TMPDIR/dir:/d:ro,idmap" base stat -c %u:%g /d/f
+    sc_ok start -a one
+    is "$output" 5:6
+    sc_ok rm one
+    run_sc run --rm -v "$BATS_TEST_TMPDIR/dir:/d:idmap" base true
+    expect_error 125 'mount on "/d": idmap without a user namespace'
+    run_sc run --rm --userns auto --mount type=tmpfs,dst=/d,idmap base true
+    expect_error 125 '"idmap" belongs to another type of mount'
+}
+
+@test "userns: keep-id of root is root's own ids in a namespace of its own" {
+    sc_ok run --rm --userns keep-id base sh -c 'cat /proc/self/uid_map; id -u; stat -c %u:%g /bin/busybox; readlink /proc/self/ns/user'
+    is "$(head -n 3 <<<"$output" | tr -s ' ')" $' 0 0 4294967295\n0\n0:0'
+    [ "$(tail -n 1 <<<"$output")" != "$(readlink /proc/self/ns/user)" ]
+    sc_ok run --rm --userns keep-id:uid=77,gid=88 base id
+    is "$output" "uid=77 gid=88 groups=88"
+    run_sc run --rm --userns keep-id:size=7 base true
+    expect_error 125 '"size=7" is not known'
+    run_sc run --rm --userns keep-id --uidmap 0:0:1 base true
+    expect_error 125 'conflicting options: --uidmap or --gidmap and --userns keep-id'
+}
+
 @test "userns: --gidmap alone may differ from --uidmap" {
     sc_ok run --rm --uidmap 0:100000:65536 --gidmap 0:200000:1000 base cat /proc/self/uid_map /proc/self/gid_map
     is "$(tr -s ' ' <<<"$output")" $' 0 100000 65536\n 0 200000 1000'

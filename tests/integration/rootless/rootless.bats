@@ -35,6 +35,32 @@ is_empty()
     is "$stderr" ""
 }
 
+@test "rootless: keep-id: the caller keeps its number, and the image's files keep their owners" {
+    local me groups
+    me=$(id -u) groups=$(id -g)
+    mkdir "$BATS_TEST_TMPDIR/dir"
+    touch "$BATS_TEST_TMPDIR/dir/mine"
+    sc_ok run --name kept --userns keep-id -v "$BATS_TEST_TMPDIR/dir:/d" base sh -c 'id -u; id -g
+        stat -c %u:%g / /bin/busybox /d/mine; touch /d/new; touch /bin/no 2>/dev/null || echo refused; cat /proc/self/uid_map | tr -s " "'
+    is "$output" "$(printf '%s\n' "$me" "$groups" 0:0 0:0 "$me:$groups" refused " 0 $(subuid) $me" " $me $me 1" " $((me + 1)) $(($(subuid) + me)) $((65536 - me))")"
+    is "$(stat -c %u:%g "$BATS_TEST_TMPDIR/dir/new")" "$me:$groups"
+    sc_ok start -a kept
+    matches "$output" "^$me"
+    sc_ok rm kept
+    is_empty "$SC_DATA_ROOT/container"
+    # as whom else, and what root of it writes is root's
+    sc_ok run --rm --userns keep-id:uid=200,gid=210 base id
+    is "$output" "uid=200 gid=210 groups=210"
+    sc_ok run -d --name box --userns keep-id -u 0 base sh -c 'touch /f; sleep 1000'
+    wait_until "$SC" exec box test -e /f
+    sc_ok exec box stat -c %u:%g /f /tmp
+    is "$output" $'0:0\n0:0'
+    sc_ok exec -u "$me" box id -u
+    is "$output" "$me"
+    sc_ok rm -f box
+    is_empty "$SC_DATA_ROOT/container"
+}
+
 @test "rootless: another user of the image runs, with its groups" {
     sc_ok run --rm -u 1000:1001 --group-add 1002 base id
     is "$output" "uid=1000 gid=1001 groups=1001,1002"

@@ -18,6 +18,7 @@ describe(const struct sc_create_options *o, struct sc_buf *out)
     sc_buf_adds(out, m->creates_source ? " makes" : "");
     sc_buf_adds(out, m->copies_up ? " copies" : "");
     sc_buf_adds(out, m->non_recursive ? " flat" : "");
+    sc_buf_adds(out, m->is_idmapped ? " idmap" : "");
     if (m->propagation)
         sc_buf_addf(out, " %s", m->propagation);
     if (m->tmpfs_size)
@@ -70,6 +71,7 @@ test_volume(void **state)
         {"name:/b:nocopy", "volume name>/b"},
         {"/a:/b:ro", "bind /a>/b ro makes"},
         {"/a:/b:rw", "bind /a>/b makes"},
+        {"/a:/b:idmap,ro", "bind /a>/b ro makes idmap"},
         {"/a:/b:ro,rslave,z", "bind /a>/b ro makes rslave"},
         {"/a:/b:rshared", "bind /a>/b makes rshared"},
         {"/a:/b:Z,bind", "bind /a>/b makes flat"},

@@ -269,7 +269,7 @@ test_namespaces(void **state)
         {sc_value_network, {"", "\"\": must be none, host, bridge, the name of a network, container:NAME or ns:/PATH"}},
         {sc_value_network,
          {"a:b", "\"a:b\": must be none, host, bridge, the name of a network, container:NAME or ns:/PATH"}},
-        {sc_value_userns, {"private", "\"private\": must be host, auto, container:NAME or ns:/PATH"}},
+        {sc_value_userns, {"private", "\"private\": must be host, auto, keep-id, container:NAME or ns:/PATH"}},
     };
 
     (void)state;

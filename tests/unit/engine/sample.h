@@ -55,6 +55,7 @@ sample_fill(const struct sc_field *field, void *base, struct sc_arena *arena, un
                                           .copies_up = true,
                                           .propagation = sc_arena_strdup(arena, "rslave"),
                                           .non_recursive = true,
+                                          .is_idmapped = true,
                                           .is_anonymous = true};
         mounts[1] = (struct sc_mount_ask){
             .kind = SC_MOUNT_TMPFS, .target = sc_arena_strdup(arena, "/t"), .tmpfs_size = 4096, .tmpfs_mode = 01770};

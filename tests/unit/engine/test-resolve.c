@@ -357,6 +357,53 @@ test_attachments(void **state)
         assert_fails(sc_attachment_parse(bad[i].text, &arena, &a, &err), SC_ERR_INVALID, bad[i].message);
 }
 
+/* The maps of keep-id for a user 1000 with these ranges, as text. */
+static const char *
+kept(struct fixture *f, uint32_t keep, const struct sc_oci_id_map *ranges, size_t count)
+{
+    struct sc_oci_id_map items[4] = {{0, 1000, 1}};
+    struct sc_oci_id_maps own = {.items = items, .count = count + 1};
+    struct sc_strv out = {.items = NULL};
+    const char *text = "";
+
+    memcpy(items + 1, ranges, count * sizeof(*ranges));
+    sc_keep_id_maps(&own, keep, &f->arena, &out);
+    for (size_t i = 0; i < out.count; i++)
+        text = sc_arena_printf(&f->arena, "%s%s%s", text, i > 0 ? " " : "", out.items[i]);
+    return text;
+}
+
+static void
+test_keep_id(void **state)
+{
+    static const struct sc_oci_id_map one[] = {{1, 100000, 65536}}, two[] = {{1, 5000, 10}, {11, 7000, 10}};
+    struct fixture *f = *state;
+    struct sc_id_shift shift = {.uid = 1, .gid = 2};
+    struct sc_err err = SC_ERR_INIT;
+
+    assert_string_equal(kept(f, 1000, one, 1), "0:100000:1000 1000:1000:1 1001:101000:64536");
+    assert_string_equal(kept(f, 0, one, 1), "0:1000:1 1:100000:65536");
+    /* at the end of the ranges, and beyond */
+    assert_string_equal(kept(f, 65536, one, 1), "0:100000:65536 65536:1000:1");
+    assert_string_equal(kept(f, 70000, one, 1), "0:100000:65536 70000:1000:1");
+    /* within the second range, between the two, and with none */
+    assert_string_equal(kept(f, 13, two, 2), "0:5000:10 10:7000:3 13:1000:1 14:7003:7");
+    assert_string_equal(kept(f, 10, two, 2), "0:5000:10 10:1000:1 11:7000:10");
+    assert_string_equal(kept(f, 3, NULL, 0), "3:1000:1");
+
+    assert_ok(sc_keep_id_parse(NULL, &f->arena, &shift, &err));
+    assert_int_equal(shift.uid, 1);
+    assert_ok(sc_keep_id_parse("gid=7", &f->arena, &shift, &err));
+    assert_int_equal(shift.uid, 1);
+    assert_int_equal(shift.gid, 7);
+    assert_ok(sc_keep_id_parse("uid=5,gid=6", &f->arena, &shift, &err));
+    assert_int_equal(shift.uid, 5);
+    assert_fails(sc_keep_id_parse("uid=5,", &f->arena, &shift, &err), SC_ERR_INVALID,
+                 "--userns keep-id: \"\" is not known");
+    assert_fails(sc_keep_id_parse("uid=x", &f->arena, &shift, &err), SC_ERR_INVALID,
+                 "--userns keep-id: uid=: \"x\": must be a whole number from 0 to 4294967295");
+}
+
 int
 main(void)
 {
@@ -376,6 +423,7 @@ main(void)
         WITH_FIXTURE(test_explicit_maps),
         WITH_FIXTURE(test_without_root_the_caller_is_root_inside),
         cmocka_unit_test(test_attachments),
+        WITH_FIXTURE(test_keep_id),
     };
 
     return RUN_TESTS(tests);
