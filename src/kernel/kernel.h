@@ -84,6 +84,8 @@ int sc_mount_layer(const char *image, int mount_fd, const char *lower, int user_
 /* The root of this mount namespace becomes root_fd's mount, which covers "/" already. */
 int sc_mount_pivot(int root_fd);
 int sc_mount_chroot(int root_fd);
+/* A mount of the old root out of the way, or out of sight. */
+int sc_mount_detach(const char *path);
 
 /* ---- erofs.c [child] ------------------------------------------------------------------ */
 /* A detached, read-only mount of the EROFS image that image_fd is open on. ENOTBLK: this kernel (before 6.12) mounts

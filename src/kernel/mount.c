@@ -434,6 +434,15 @@ sc_mount_pivot(int root_fd)
 }
 
 int
+sc_mount_detach(const char *path)
+{
+    if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == ENOENT || errno == ENOTDIR)
+        return 0;
+    /* EINVAL: it came with the namespace of an owner with more rights, and can only be covered */
+    return mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=0") == 0 ? 0 : -errno;
+}
+
+int
 sc_mount_chroot(int root_fd)
 {
     if (fchdir(root_fd) < 0 || chroot(".") < 0 || chdir("/") < 0)

@@ -206,6 +206,11 @@ compile_pivot(struct sc_compiler *c, struct sc_err *err)
                             "pivot_root would change the root of others in this mount namespace") != NULL
                    ? 0
                    : sc_err_nomem(err);
+    for (size_t i = 0; !can_pivot && i < c->host->bare_mounts.count; i++)
+        if (add_text_step(c, SC_OP_DETACH, c->host->bare_mounts.items[i], NULL,
+                          "with it in sight below, the kernel would let the container mount another without masks",
+                          err) < 0)
+            return -1;
     if (sc_steps_add(c->arena, &c->plan->child, can_pivot ? SC_OP_PIVOT : SC_OP_CHROOT, SC_SLOT_NONE, why) == NULL)
         return sc_err_nomem(err);
     if (propagation != NULL && propagation[0] != '\0') {

@@ -394,6 +394,13 @@ print_become_root(const struct sc_step *s, enum sc_print_what what, struct sc_bu
 }
 
 static void
+print_detach(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("detach the host's %s", s->u.text.text);
+    sc_buf_addf(out, "umount2(\"%s\", MNT_DETACH) or mount a tmpfs on it", s->u.text.text);
+}
+
+static void
 print_home(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("find the home directory of user %u", s->u.home.uid);
@@ -512,6 +519,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_HOOKS_CONTAINER] = {"hooks-container", print_hooks},
     [SC_OP_SYSCTL] = {"sysctl", print_sysctl},
     [SC_OP_PIVOT] = {"pivot", print_pivot},
+    [SC_OP_DETACH] = {"detach", print_detach},
     [SC_OP_CHROOT] = {"chroot", print_chroot},
     [SC_OP_READONLY_PATH] = {"readonly-path", sc_print_readonly_path},
     [SC_OP_MASK_PATH] = {"mask-path", sc_print_mask_path},

@@ -37,6 +37,9 @@ struct sc_host {
     unsigned cpu_count;    /* possible CPUs, for per-CPU masks */
     uint64_t memory_total; /* bytes of RAM; 0: not known */
     bool root_is_ramfs;    /* the mount namespace's root cannot be pivoted away from */
+    /* Where the launcher's mount namespace has proc and sysfs; filled in only where the old root stays beneath the new.
+     */
+    struct sc_strv bare_mounts;
     bool has_idmapped_mounts, has_time_namespaces;
     bool has_apparmor, has_selinux;
     bool has_narrow_affinity;  /* the launcher may not run on every CPU: a program must not take after it */
@@ -143,6 +146,7 @@ enum sc_op {
     SC_OP_HOOKS_CONTAINER,
     SC_OP_SYSCTL,
     SC_OP_PIVOT,
+    SC_OP_DETACH,
     SC_OP_CHROOT,
     SC_OP_READONLY_PATH,
     SC_OP_MASK_PATH,
@@ -246,7 +250,8 @@ struct sc_step {
         } label;
         struct {
             const char *text, *value;
-        } text; /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY, the path steps, ROOT_ATTACH */
+        } text; /* HOSTNAME DOMAINNAME KEYRING TIME_OFFSETS SYSCTL(path, value) AFFINITY DETACH, the path steps,
+                   ROOT_ATTACH */
         struct {
             uint64_t flags;
             const char *path; /* inside the root; NULL: "/" of the namespace as it is now */

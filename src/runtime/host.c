@@ -12,7 +12,8 @@
 
 #include "runtime/runtime.h"
 
-#define FILE_MAX 4096
+#define FILE_MAX      4096
+#define MOUNTINFO_MAX (16 << 20)
 
 static unsigned
 possible_cpus(void)
@@ -71,6 +72,51 @@ root_is_initial_ramfs(void)
     return false;
 }
 
+/* Up to the next space, with "\040" and the like turned back (proc(5)). */
+static void
+unescape(char *field)
+{
+    char *to = field;
+
+    for (const char *from = field; *from != '\0' && *from != ' '; to++) {
+        bool is_octal = from[0] == '\\' && strspn(from + 1, "01234567") >= 3;
+
+        *to = is_octal ? (char)((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0')) : from[0];
+        from += is_octal ? 4 : 1;
+    }
+    *to = '\0';
+}
+
+int
+sc_host_find_bare_mounts(struct sc_host *host, struct sc_arena *arena, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err) < 0)
+        return -1;
+    /* ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS... - TYPE SOURCE OPTIONS; from the last, which may cover others */
+    for (char *end = text.data + text.len; end > text.data;) {
+        char *line = end - 1;
+
+        while (line > text.data && line[-1] != '\n')
+            line--;
+        end[-1] = '\0';
+        const char *dash = strstr(line, " - ");
+        if (dash != NULL && (sc_str_starts(dash, " - proc ") || sc_str_starts(dash, " - sysfs "))) {
+            char *point = line;
+
+            for (int i = 0; i < 4 && point != NULL; i++)
+                point = strchr(point, ' ') != NULL ? strchr(point, ' ') + 1 : NULL;
+            if (point != NULL) {
+                unescape(point);
+                sc_strv_add(&host->bare_mounts, arena, point);
+            }
+        }
+        end = line;
+    }
+    return sc_arena_check(arena, err);
+}
+
 /* The initial one maps every id to itself. */
 static bool
 is_in_user_namespace(void)
@@ -126,6 +172,8 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->has_narrow_affinity = has_narrow_affinity(out->cpu_count);
     out->is_in_user_namespace = is_in_user_namespace();
     out->root_is_ramfs = root_is_initial_ramfs();
+    if (out->root_is_ramfs && sc_host_find_bare_mounts(out, arena, err) < 0)
+        return -1;
     /* overlay on idmapped layers: 5.19 */
     out->has_idmapped_mounts = kernel_at_least(name.release, 5, 19);
     /* lint: the kernel's own file or the program's, never a container's */

@@ -407,6 +407,13 @@ step_pivot(struct sc_executor *x, const struct sc_step *step)
 }
 
 static int
+step_detach(struct sc_executor *x, const struct sc_step *step)
+{
+    (void)x;
+    return sc_mount_detach(step->u.text.text);
+}
+
+static int
 step_chroot(struct sc_executor *x, const struct sc_step *step)
 {
     (void)step;
@@ -537,6 +544,7 @@ sc_child_mount_executor(enum sc_op op)
         [SC_OP_READONLY_PATH] = step_readonly_path,
         [SC_OP_MASK_PATH] = step_mask_path,
         [SC_OP_PIVOT] = step_pivot,
+        [SC_OP_DETACH] = step_detach,
         [SC_OP_CHROOT] = step_chroot,
         [SC_OP_CONSOLE] = step_console,
     };

@@ -233,3 +233,15 @@ no_mount_namespace='.linux.namespaces -= [{type: "mount"}] | .linux.maskedPaths 
     oci exec "$ID" ls -d /inner /proc/self
     expect 0
 }
+
+@test "--no-pivot: no proc of the host stays in sight, by which a container could mount one without masks" {
+    make_bundle "$B" '.linux.maskedPaths = ["/proc/kcore", "/proc/keys"] | .process.noNewPrivileges = false
+        | .process.capabilities.bounding += ["CAP_SETFCAP"] | .process.capabilities.permitted += ["CAP_SETFCAP"]
+        | .process.args = ["unshare", "-mrpf", "sh", "-c", "mount -t proc none /proc || mount -t sysfs none /sys"]'
+    local option
+    for option in --no-pivot ''; do
+        oci run $option --bundle "$B" "$ID"
+        expect 1
+        [ "$(grep -c "permission denied" <<<"$stderr")" = 2 ] || show_last "mounted"
+    done
+}
