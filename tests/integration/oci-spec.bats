@@ -105,7 +105,7 @@ load oci
     jq '.linux.seccomp.syscalls[0].names[0:1] = []' "$B/config.json" >"$B/other" && mv "$B/other" "$B/config.json"
     oci --debug --log "$BATS_TEST_TMPDIR/log" run --bundle "$B" "$ID"
     expect 0
-    ! grep -q "sc's default profile" "$BATS_TEST_TMPDIR/log"
+    run ! grep -q "sc's default profile" "$BATS_TEST_TMPDIR/log"
     grep -q "the config's profile" "$BATS_TEST_TMPDIR/log"
     sc_ok rm one
 }

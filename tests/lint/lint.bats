@@ -105,3 +105,19 @@ allows()
     [[ "$output" == *"src/base/long.c: 70"*" lines"* ]]
     [[ "$output" == *"long_one has 701 lines"* ]]
 }
+
+@test "a sanitizer's report fails the run that passed all its tests" {
+    mkdir -p "$BATS_TEST_TMPDIR/build/bin"
+    # shellcheck disable=SC2016 # the inner bats expands it
+    printf '%s\n' '@test "reports" { echo "runtime error: x" >"${UBSAN_OPTIONS##*log_path=}.$$"; }' >"$BATS_TEST_TMPDIR/reports.bats"
+    printf '%s\n' '@test "is clean" { [ -d "$(dirname "${ASAN_OPTIONS##*log_path=}")" ]; }' >"$BATS_TEST_TMPDIR/clean.bats"
+    run env -u SC_TOTALS "$BATS_TEST_DIRNAME/../tools/run-tests" --build "$BATS_TEST_TMPDIR/build" --where asan "$BATS_TEST_TMPDIR/clean.bats"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"2 passed, 0 failed, 0 skipped"* ]]
+    run env -u SC_TOTALS "$BATS_TEST_DIRNAME/../tools/run-tests" --build "$BATS_TEST_TMPDIR/build" --where asan "$BATS_TEST_TMPDIR/reports.bats"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"runtime error: x"* ]]
+    [[ "$output" == *"1 passed, 1 failed, 0 skipped"* ]]
+}
