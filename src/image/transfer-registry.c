@@ -69,6 +69,50 @@ names_a_tag(const char *text)
     return strchr(text, '@') || (colon && !strchr(colon, '/'));
 }
 
+/* ---- what pull and push share ------------------------------------------------------------------------------------ */
+
+struct asked {
+    struct sc_registry_options options;
+    struct sc_strv operands;
+    bool all_tags, is_quiet;
+};
+struct verb {
+    int (*run)(struct sc_job *job, const struct asked *asked, struct sc_err *err);
+    size_t max_operands;
+    bool has_platform;
+    const char *usage;
+};
+
+static int
+do_verb(struct sc_job *job, const struct verb *verb, int argc, char **argv, struct sc_err *err)
+{
+    struct sc_registry_flags flags = SC_REGISTRY_FLAGS_INIT;
+    struct asked asked = {.all_tags = false};
+    const struct sc_transfer_option table[] = {
+        {.letter = 'a', .name = "all-tags", .flag = &asked.all_tags},
+        {.letter = 'q', .name = "quiet", .flag = &asked.is_quiet},
+        {.name = "progress", .value = &flags.progress},
+        SC_REGISTRY_OPTIONS(&flags),
+        {.name = "platform", .value = &flags.platform}, /* the last: not every verb has it */
+    };
+    size_t count = SC_ARRAY_LEN(table) - (verb->has_platform ? 0 : 1);
+    enum sc_progress_kind kind;
+    int status;
+
+    if (sc_transfer_options(argc, argv, table, count, false, &job->arena, &asked.operands, err) < 0 ||
+        progress_kind(flags.progress, asked.is_quiet, &kind, err) < 0)
+        return -1;
+    if (asked.operands.count < 1 || asked.operands.count > verb->max_operands)
+        return sc_job_usage(err, verb->usage);
+    sc_registry_flags_apply(&flags, argc, argv, &asked.options);
+    if (sc_progress_new(kind, &asked.options.progress, err) < 0)
+        return -1;
+    status = verb->run(job, &asked, err);
+    sc_progress_done(asked.options.progress);
+    sc_progress_free(asked.options.progress);
+    return status;
+}
+
 /* ---- pull -------------------------------------------------------------------------------------------------- */
 
 static int
@@ -110,21 +154,22 @@ pull_all(struct sc_job *job, struct sc_reference *ref, const struct sc_registry_
 }
 
 static int
-pull_as_asked(struct sc_job *job, const char *name, bool all_tags, const struct sc_registry_options *options,
-              struct sc_err *err)
+pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
 {
+    const struct sc_registry_options *options = &asked->options;
+    const char *name = asked->operands.items[0];
     struct sc_reference ref;
     int status;
 
     if (sc_reference_parse(name, &job->arena, &ref, err) < 0)
         return -1;
-    if (all_tags && names_a_tag(name))
+    if (asked->all_tags && names_a_tag(name))
         return sc_err_set(err, SC_ERR_INVALID, "tag can't be used with --all-tags/-a");
     if (sc_job_open_store(job, err) < 0)
         return -1;
-    if (!all_tags && !names_a_tag(name))
+    if (!asked->all_tags && !names_a_tag(name))
         say(options->progress, "Using default tag: latest");
-    status = all_tags ? pull_all(job, &ref, options, err) : pull_one(job, &ref, options, err);
+    status = asked->all_tags ? pull_all(job, &ref, options, err) : pull_one(job, &ref, options, err);
     sc_store_collect(&job->store);
     return status;
 }
@@ -132,32 +177,10 @@ pull_as_asked(struct sc_job *job, const char *name, bool all_tags, const struct 
 int
 sc_job_pull(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
-    struct sc_registry_flags flags = SC_REGISTRY_FLAGS_INIT;
-    struct sc_registry_options options = {.auth_file = NULL};
-    struct sc_strv operands = {.items = NULL};
-    bool all_tags = false, is_quiet = false;
-    const struct sc_transfer_option table[] = {
-        {.letter = 'a', .name = "all-tags", .flag = &all_tags},
-        {.letter = 'q', .name = "quiet", .flag = &is_quiet},
-        {.name = "platform", .value = &flags.platform},
-        {.name = "progress", .value = &flags.progress},
-        SC_REGISTRY_OPTIONS(&flags),
-    };
-    enum sc_progress_kind kind;
-    int status;
+    static const struct verb pull = {pull_as_asked, 1, true,
+                                     "sc pull [-a] [-q] [--platform OS/ARCH] NAME[:TAG|@DIGEST]"};
 
-    if (sc_transfer_options(argc, argv, table, SC_ARRAY_LEN(table), false, &job->arena, &operands, err) < 0 ||
-        progress_kind(flags.progress, is_quiet, &kind, err) < 0)
-        return -1;
-    if (operands.count != 1)
-        return sc_job_usage(err, "sc pull [-a] [-q] [--platform OS/ARCH] NAME[:TAG|@DIGEST]");
-    sc_registry_flags_apply(&flags, argc, argv, &options);
-    if (sc_progress_new(kind, &options.progress, err) < 0)
-        return -1;
-    status = pull_as_asked(job, operands.items[0], all_tags, &options, err);
-    sc_progress_done(options.progress);
-    sc_progress_free(options.progress);
-    return status;
+    return do_verb(job, &pull, argc, argv, err);
 }
 
 /* ---- push --------------------------------------------------------------------------------------------------- */
@@ -206,54 +229,33 @@ push_all(struct sc_job *job, const struct sc_reference *ref, const struct sc_reg
 }
 
 static int
-push_as_asked(struct sc_job *job, const struct sc_strv *operands, bool all_tags, bool is_quiet,
-              const struct sc_registry_options *options, struct sc_err *err)
+push_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
 {
-    const char *source = operands->items[0], *target = operands->items[operands->count - 1];
+    const struct sc_registry_options *options = &asked->options;
+    const char *source = asked->operands.items[0], *target = asked->operands.items[asked->operands.count - 1];
     struct sc_reference ref;
 
     if (sc_reference_parse(target, &job->arena, &ref, err) < 0)
         return -1;
-    if (all_tags && names_a_tag(target))
+    if (asked->all_tags && names_a_tag(target))
         return sc_err_set(err, SC_ERR_INVALID, "tag can't be used with --all-tags/-a");
     if (ref.digest)
         return sc_err_set(err, SC_ERR_INVALID, "push \"%s\": it is sent under a tag, not a digest", target);
     if (sc_job_open_store(job, err) < 0)
         return -1;
-    if (!all_tags && !names_a_tag(target))
+    if (!asked->all_tags && !names_a_tag(target))
         say(options->progress, "Using default tag: latest");
     say(options->progress, "The push refers to repository [%s/%s]", ref.registry, ref.repository);
-    return all_tags ? push_all(job, &ref, options, is_quiet, err) : push_one(job, source, &ref, options, is_quiet, err);
+    return asked->all_tags ? push_all(job, &ref, options, asked->is_quiet, err)
+                           : push_one(job, source, &ref, options, asked->is_quiet, err);
 }
 
 int
 sc_job_push(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
-    struct sc_registry_flags flags = SC_REGISTRY_FLAGS_INIT;
-    struct sc_registry_options options = {.auth_file = NULL};
-    struct sc_strv operands = {.items = NULL};
-    bool all_tags = false, is_quiet = false;
-    const struct sc_transfer_option table[] = {
-        {.letter = 'a', .name = "all-tags", .flag = &all_tags},
-        {.letter = 'q', .name = "quiet", .flag = &is_quiet},
-        {.name = "progress", .value = &flags.progress},
-        SC_REGISTRY_OPTIONS(&flags),
-    };
-    enum sc_progress_kind kind;
-    int status;
+    static const struct verb push = {push_as_asked, 2, false, "sc push [-a] [-q] NAME[:TAG] [DESTINATION[:TAG]]"};
 
-    if (sc_transfer_options(argc, argv, table, SC_ARRAY_LEN(table), false, &job->arena, &operands, err) < 0 ||
-        progress_kind(flags.progress, is_quiet, &kind, err) < 0)
-        return -1;
-    if (operands.count < 1 || operands.count > 2)
-        return sc_job_usage(err, "sc push [-a] [-q] NAME[:TAG] [DESTINATION[:TAG]]");
-    sc_registry_flags_apply(&flags, argc, argv, &options);
-    if (sc_progress_new(kind, &options.progress, err) < 0)
-        return -1;
-    status = push_as_asked(job, &operands, all_tags, is_quiet, &options, err);
-    sc_progress_done(options.progress);
-    sc_progress_free(options.progress);
-    return status;
+    return do_verb(job, &push, argc, argv, err);
 }
 
 /* ---- login, logout -------------------------------------------------------------------------------------------- */
