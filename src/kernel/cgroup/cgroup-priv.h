@@ -74,6 +74,8 @@ int sc_cgroup2_pids(struct sc_cgroup_job *job, struct sc_err *err);
 int sc_cgroup2_io(struct sc_cgroup_job *job, struct sc_err *err);
 int sc_cgroup2_hugetlb(struct sc_cgroup_job *job, struct sc_err *err);
 int sc_cgroup2_unified(struct sc_cgroup_job *job, struct sc_err *err);
+/* limit: the word that ends the file's name, the only difference of the versions */
+int sc_cgroup_hugetlb(struct sc_cgroup_job *job, const char *limit, struct sc_err *err);
 int sc_cgroup_rdma(struct sc_cgroup_job *job, struct sc_err *err);
 int sc_cgroup_missing(const struct sc_cgroup_layout *layout, const char *what, const char *controller,
                       struct sc_err *err);
