@@ -358,7 +358,8 @@ sc_nsfs_members(uint64_t ino, struct sc_arena *arena, struct sc_nsfs_pids *out, 
     int result = look_at_all(&s, err);
 
     if (result == 0) {
-        qsort(s.members, s.member_count, sizeof(*s.members), by_ino_and_pid);
+        if (s.member_count > 0)
+            qsort(s.members, s.member_count, sizeof(*s.members), by_ino_and_pid);
         pids.items = SC_ARENA_ARRAY(arena, pid_t, s.member_count);
         for (size_t i = 0; pids.items && i < s.member_count; i++) {
             if (s.members[i].ino == ino)
