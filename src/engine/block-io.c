@@ -1,6 +1,7 @@
 /* Limits of block devices: from the paths that the caller gives to the numbers that the kernel knows them by. */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -34,8 +35,7 @@ find_device(const char *flag, const char *path, int64_t *major, int64_t *minor, 
         return sc_err_set(err, SC_ERR_INVALID, "--%s \"%s\": it is not a block device", flag, path);
     *major = major(st.st_rdev);
     *minor = minor(st.st_rdev);
-    (void)snprintf(partition, sizeof(partition), "/sys/dev/block/%u:%u/partition", major(st.st_rdev),
-                   minor(st.st_rdev));
+    (void)snprintf(partition, sizeof(partition), "/sys/dev/block/%" PRId64 ":%" PRId64 "/partition", *major, *minor);
     if (faccessat(AT_FDCWD, partition, F_OK, 0) == 0) { /* lint: the kernel's own file */
         sc_err_set(err, SC_ERR_INVALID, "--%s \"%s\": it is a partition", flag, path);
         return sc_err_remedy(err, "the kernel limits whole disks: give the disk that it is on");
