@@ -104,7 +104,7 @@ SC_MUST_CHECK int sc_cli_parse(struct sc_cli *cli, void *options, struct sc_strv
 /* The same without a struct sc_cli: what the tests call. */
 SC_MUST_CHECK int sc_options_parse(const struct sc_command *command, int argc, char **argv, void *options,
                                    struct sc_arena *arena, struct sc_strv *args, bool *wants_help, struct sc_err *err);
-SC_MUST_CHECK int sc_cli_engine(struct sc_cli *cli, struct sc_err *err); /* opens cli->engine */
+SC_MUST_CHECK int sc_cli_engine(struct sc_cli *cli, struct sc_err *err); /* opens cli->engine, once */
 /* Becomes sc-transfer, with the same arguments, for what needs its libraries; only returns when it fails. The arguments
  * are checked by the command's own table first, into options. */
 int sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err);

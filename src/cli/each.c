@@ -6,7 +6,8 @@
 int
 sc_cli_engine(struct sc_cli *cli, struct sc_err *err)
 {
-    return sc_engine_open(&cli->engine, err);
+    /* the same for every operand of a command */
+    return cli->engine.data_path ? 0 : sc_engine_open(&cli->engine, err);
 }
 
 int

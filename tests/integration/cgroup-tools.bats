@@ -12,6 +12,7 @@ setup()
 teardown()
 {
     local dir
+    # shellcheck disable=SC2044 # no cgroup of theirs has a blank
     for dir in $(find /sys/fs/cgroup -depth -type d -path "*/$GROUP*" 2>/dev/null); do
         rmdir "$dir" || true
     done

@@ -7,12 +7,12 @@ load helpers
     matches "$output" 'ok +overlay in the data root'
     matches "$output" 'ok +seccomp filters'
     matches "$output" 'ok +cgroup controller memory'
-    ! grep -q '^FAILED' <<<"$output"
-    is "$(ls -A "$SC_DATA_ROOT" | grep -c trial)" 0
+    run ! grep -q '^FAILED' <<<"$output"
+    is "$(find "$SC_DATA_ROOT" -mindepth 1 -maxdepth 1 -name "*trial*")" ""
     sc_ok doctor --format '{{.Status}} {{.Need}} {{.Check}}'
     matches "$output" 'ok needed mount namespaces'
     sc_ok doctor -q
-    ! grep -q '^ok' <<<"$output"
+    run ! grep -q '^ok' <<<"$output"
 }
 
 # Runs sc doctor in a shell that first takes something away: CODE, the commands, what must then be said.
@@ -48,12 +48,12 @@ without()
 }
 
 @test "doctor: a data root on an overlay" {
-    mkdir -p "$BATS_TEST_TMPDIR"/{lower,upper,work}
+    mkdir -p "$BATS_TEST_TMPDIR"/{lower,upper,rw}
     SC_ROOT=$BATS_TEST_TMPDIR run --separate-stderr unshare -m sh -ec '
-        mount -t tmpfs none "$SC_ROOT/work"
-        mkdir "$SC_ROOT"/work/u "$SC_ROOT"/work/w "$SC_ROOT"/work/m
-        mount -t overlay -o "lowerdir=$SC_ROOT/lower,upperdir=$SC_ROOT/work/u,workdir=$SC_ROOT/work/w" none "$SC_ROOT/work/m"
-        SC_DATA_ROOT=$SC_ROOT/work/m exec "$SC" doctor -q'
+        mount -t tmpfs none "$SC_ROOT/rw"
+        mkdir "$SC_ROOT"/rw/u "$SC_ROOT"/rw/w "$SC_ROOT"/rw/m
+        mount -t overlay -o "lowerdir=$SC_ROOT/lower,upperdir=$SC_ROOT/rw/u,workdir=$SC_ROOT/rw/w" none "$SC_ROOT/rw/m"
+        SC_DATA_ROOT=$SC_ROOT/rw/m exec "$SC" doctor -q'
     last_command="doctor on an overlay"
     expect 1
     expect_output 'FAILED   overlay in the data root'

@@ -154,5 +154,5 @@ END
     done
     sc_ok container
     matches "$output" $'\n  prune '
-    ! grep -q '^  pull ' <<<"$output"
+    run ! grep -q '^  pull ' <<<"$output"
 }
