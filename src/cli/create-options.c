@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -358,12 +359,16 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
 void
 sc_run_notes(const struct sc_run_options *options)
 {
+    struct sysinfo host;
+
     if (options->kernel_memory != 0)
         sc_print_note("--kernel-memory is ignored: kernels have no such limit any more; --memory counts the kernel's "
                       "memory too");
     if (options->create.oom_kill_disable && options->create.memory == 0)
         sc_print_note("--oom-kill-disable without --memory: when the host runs out of memory, nothing stops this "
                       "container");
+    if (options->create.memory_swap > options->create.memory && sysinfo(&host) == 0 && host.totalswap == 0)
+        sc_print_note("--memory-swap: this host has no swap, so --memory is the end");
 }
 
 int

@@ -216,10 +216,11 @@ END
     sc_ok ps # makes its directories
     before=$(state)
     more=$(($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) / 1024 + 1))
+    newline=$'\n'
     while IFS='|' read -r arguments says; do
         arguments=${arguments/=Mm/=${more}m}
         # Words of one flag are kept together; a second flag begins at " --".
-        mapfile -t flags < <(sed 's/ --/\n--/g' <<<"$arguments")
+        mapfile -t flags <<<"${arguments// --/${newline}--}"
         run_sc run --rm "${flags[@]}" base true
         expect_error 125 "$says"
         is "$output" ''
