@@ -208,6 +208,7 @@ int sc_value_device_iops(void *strv, const char *value, struct sc_arena *arena, 
 int sc_value_io_max(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_cgroup_conf(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_cgroup_manager(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_proc_view(void *str, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_device_rule(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 /* a name of the host's, or an id (cmd-ns-run.c) */
 int sc_value_user_id(void *opt_i64, const char *value, struct sc_arena *arena, struct sc_err *err);

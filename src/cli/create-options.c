@@ -183,6 +183,14 @@
         {"pid",        0,   CALL, CREATE(pid), "mode", "PID namespace: private, host, container:X or ns:PATH",           \
          sc_value_pid, NULL},                                                                                            \
         {"platform", 0, STR, CREATE(platform), "platform", "Platform of an image to pull: linux/arm64", NULL, NULL},     \
+        {"proc-view",                                                                                                    \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(proc_view),                                                                                              \
+         "auto|on|off",                                                                                                  \
+         "Show the limits in /proc; auto: when there are any",                                                           \
+         sc_value_proc_view,                                                                                             \
+         NULL},                                                                                                          \
         {"privileged", 0, FLAG, CREATE(privileged), NULL, "All capabilities and devices, no confinement", NULL, NULL},   \
         {"publish",        'p',     CALL,                                                                                \
          CREATE(publish),  "ports", "Publish ports: [ADDRESS:][HOSTPORT:]PORT[/tcp|udp|sctp]",                           \

@@ -96,6 +96,17 @@ name_flag(const struct sc_step *step, struct sc_err *err)
     }
 }
 
+/* For the engine's own hook (spec-view.c). */
+static int
+state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
+{
+    const struct sc_container *c = data;
+
+    sc_buf_addf(out, "{\"ociVersion\":\"%s\",\"id\":\"%s\",\"status\":\"creating\",\"pid\":%d}", SC_OCI_VERSION, c->id,
+                (int)pid);
+    return sc_buf_check(out, err);
+}
+
 static int
 launch(const struct sc_start_child *child, const struct stdio *io, struct sc_process *process, struct sc_err *err)
 {
@@ -110,6 +121,8 @@ launch(const struct sc_start_child *child, const struct stdio *io, struct sc_pro
     how.trace = child->how->trace;
     how.trace_data = child->how->trace_data;
     how.step_failed = name_flag;
+    how.state_with_pid = state_for_hook;
+    how.state_data = child->container;
     return sc_launch_run(&child->job->plan, &how, process, err);
 }
 

@@ -221,6 +221,8 @@ SC_MUST_CHECK int sc_spec_build(const struct sc_inputs *in, struct sc_arena *are
 /* its parts, one file each */
 SC_MUST_CHECK int sc_spec_process(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_process *out,
                                   struct sc_err *err);
+SC_MUST_CHECK int sc_spec_view(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
+                               struct sc_err *err);
 SC_MUST_CHECK int sc_spec_mounts(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
                                  struct sc_err *err);
 SC_MUST_CHECK int sc_spec_resources(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_resources *out,

@@ -93,6 +93,7 @@ const struct sc_field sc_option_fields[] = {
     OPTION("deviceCgroupRules", SC_FIELD_STRV, device_cgroup_rules),
     OPTION("cgroupConf", SC_FIELD_STRV, cgroup_conf),
     OPTION("cgroupManager", SC_FIELD_STR, cgroup_manager),
+    OPTION("procView", SC_FIELD_STR, proc_view),
     OPTION("cpuShares", SC_FIELD_U64, cpu_shares),
     OPTION("cpusetCpus", SC_FIELD_STR, cpuset_cpus),
     OPTION("cpusetMems", SC_FIELD_STR, cpuset_mems),

@@ -106,7 +106,7 @@ sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_
     if (sc_spec_process(in, arena, &out->process, err) < 0 || sc_spec_namespaces(in, arena, out, err) < 0 ||
         check_sysctls(o, out, arena, err) < 0 || sc_spec_mounts(in, arena, out, err) < 0 ||
         sc_spec_devices(in, arena, out, err) < 0 || sc_spec_resources(in, arena, &out->linux_.resources, err) < 0 ||
-        sc_spec_security(in, arena, out, err) < 0)
+        sc_spec_security(in, arena, out, err) < 0 || sc_spec_view(in, arena, out, err) < 0)
         return -1;
     out->linux_.sysctl = o->sysctls;
     return sc_arena_check(arena, err);

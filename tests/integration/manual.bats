@@ -114,6 +114,7 @@ oci_known()
 ./libexec/sc/sc-init
 ./libexec/sc/sc-monitor
 ./libexec/sc/sc-transfer
+./libexec/sc/sc-view
 ./share/bash-completion/completions/sc
 ./share/fish/vendor_completions.d/sc.fish
 ./share/man/man1/sc.1
@@ -121,6 +122,7 @@ oci_known()
 ./share/man/man8/sc-monitor.8
 ./share/man/man8/sc-oci.8
 ./share/man/man8/sc-transfer.8
+./share/man/man8/sc-view.8
 ./share/zsh/site-functions/_sc
 END
     "$root/usr/local/bin/sc" version

@@ -46,11 +46,11 @@ facts()
     pid=$(container_pid box)
     sc_ok ns ls --tree -o NS
     matches "$output" "─$(stat -Lc %i "/proc/$pid/ns/user")"
-    matches "$output" "[│ ] [├└]─$(stat -Lc %i "/proc/$pid/ns/net")"
+    matches "$output" "(│| ) (├|└)─$(stat -Lc %i "/proc/$pid/ns/net")"
     sc_ok ns ls --tree=parent -t pid -n -o NS
-    matches "$output" "[├└]─$(stat -Lc %i "/proc/$pid/ns/pid")"
+    matches "$output" "(├|└)─$(stat -Lc %i "/proc/$pid/ns/pid")"
     sc_ok ns ls --tree=process -t net -n -o NS
-    matches "$output" "[├└]─$(stat -Lc %i "/proc/$pid/ns/net")"
+    matches "$output" "(├|└)─$(stat -Lc %i "/proc/$pid/ns/net")"
     sc_fails 1 ns ls --tree=sideways
 }
 

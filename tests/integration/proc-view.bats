@@ -1,0 +1,139 @@
+#!/usr/bin/env bats
+# --proc-view: what programs in a container read of the machine is what the container has.
+# no-vm: the machine has no fuse module
+load helpers
+
+setup()
+{
+    sc_setup
+    cd "$BATS_TEST_TMPDIR"
+    [ "$(stat -c %t:%T /dev/fuse 2>/dev/null)" = a:e5 ] || skip "this host has no /dev/fuse"
+}
+
+# The server that was not there when `others` was written.
+server_of()
+{
+    ps -C sc-view -o pid= | tr -d ' ' | grep -vxFf others
+}
+
+@test "proc-view: memory, CPUs and time are the container's" {
+    sc_ok run --rm -m 256m --memory-swap 256m --cpus 1 --proc-view on base sh -c '
+        sed -n "s/ kB//;s/^MemTotal: *//p;s/^SwapTotal: *//p" /proc/meminfo
+        grep -c ^processor /proc/cpuinfo
+        grep -c "^cpu[0-9]" /proc/stat
+        cat /sys/devices/system/cpu/online /sys/devices/system/cpu/possible
+        cut -d. -f1 /proc/uptime
+        wc -l </proc/swaps'
+    is "$(sed -n '1p;2p;3p;4p;5p;6p;8p' <<<"$output" | xargs)" '262144 0 1 1 0 0 1'
+    # the host has been up for longer than this container
+    [ "$(sed -n 7p <<<"$output")" -lt "$(cut -d. -f1 /proc/uptime)" ]
+    sc_ok run --rm -m 256m --proc-view on base free -m
+}
+
+@test "proc-view: every way of reading gives the same text" {
+    # cat of busybox uses sendfile, dd reads, head reads a part, grep maps or reads
+    sc_ok run --rm -m 64m --proc-view on base sh -c '
+        set -- $(cat /proc/meminfo | wc -l) $(dd if=/proc/meminfo bs=37 2>/dev/null | wc -l) $(grep -c : /proc/meminfo)
+        echo "$@"; head -n 1 /proc/meminfo; cat /proc/meminfo | head -n 1'
+    is "$(head -n 1 <<<"$output" | xargs -n 1 | sort -u | wc -l)" 1
+    is "$(tail -n 2 <<<"$output" | sort -u)" 'MemTotal:          65536 kB'
+    # an open file that is read again from its beginning is made again
+    sc_ok run --rm -m 64m --proc-view on base sh -c 'exec 3</proc/uptime; cat <&3 >/dev/null; sleep 0.1; cat /proc/uptime | wc -l'
+    is "$output" 1
+}
+
+@test "proc-view: usage moves with the container, and a changed limit shows at once" {
+    sc_ok run -d --name box -m 128m --proc-view on --tmpfs /data base sleep 1000
+    before=$("$SC" exec box sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    sc_ok exec box dd if=/dev/zero of=/data/file bs=1M count=32
+    after=$("$SC" exec box sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    [ $((before - after)) -gt 30000 ]
+    shmem=$("$SC" exec box sed -n 's/^Cached: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+    [ "$shmem" -ge 32768 ]
+    sc_ok cgroup set -r memory.max=96m -r memory.swap.max=0 "$(sed -n 's/^[0-9]*:memory://p;s/^0:://p' "/proc/$(container_pid box)/cgroup" | head -n 1)"
+    sc_ok exec box head -n 1 /proc/meminfo
+    is "$output" 'MemTotal:          98304 kB'
+}
+
+@test "proc-view: the tightest limit of all above counts" {
+    local parent=sctest-view-$$
+    "$SC" cgroup create -g "memory,cpu:$parent"
+    "$SC" cgroup set -r memory.max=64m -r 'cpu.max=50000 100000' "$parent"
+    run_sc run --rm --cgroup-parent "/$parent" -m 256m --proc-view on base sh -c 'head -n 1 /proc/meminfo; grep -c ^processor /proc/cpuinfo'
+    "$SC" cgroup delete -r "*:$parent" || true
+    expect 0
+    is "$output" "$(printf 'MemTotal:          65536 kB\n1')"
+}
+
+@test "proc-view: when its process dies the real files show, and the container goes on" {
+    { ps -C sc-view -o pid= || true; } | tr -d ' ' >others
+    echo none >>others
+    sc_ok run -d --name box -m 64m --proc-view on base sleep 1000
+    sc_ok exec box head -n 1 /proc/meminfo
+    is "$output" 'MemTotal:          65536 kB'
+    local server
+    server=$(server_of)
+    [ -n "$server" ]
+    kill -KILL "$server"
+    real()
+    {
+        [ "$("$SC" exec box head -n 1 /proc/meminfo)" = "$(head -n 1 /proc/meminfo)" ]
+    }
+    wait_until real
+    sc_ok exec box sh -c 'cat /proc/uptime /proc/stat /proc/cpuinfo /sys/devices/system/cpu/online >/dev/null; grep -c fuse /proc/mounts || true'
+    is "$output" 0
+}
+
+@test "proc-view: its process ends with the container, and is small" {
+    { ps -C sc-view -o pid= || true; } | tr -d ' ' >others
+    echo none >>others
+    sc_ok run -d --name box -m 64m --proc-view on base sleep 1000
+    local server guard pss
+    server=$(server_of)
+    guard=$(ps -o ppid= -p "$server" | tr -d ' ')
+    is "$(cat "/proc/$guard/comm")" sc-view-guard
+    pss=$(cat "/proc/$server/smaps_rollup" "/proc/$guard/smaps_rollup" | awk '/^Pss:/ { sum += $2 } END { print sum }')
+    [ "$SC_WHERE" = asan ] || [ "$pss" -le 1024 ]
+    sc_ok rm -f box
+    wait_until has_ended "$server"
+    wait_until has_ended "$guard"
+}
+
+@test "proc-view: auto makes a view where there is a limit, off and the default never" {
+    in_view()
+    {
+        "$SC" run --rm "$@" base sh -c 'grep -c fuse /proc/mounts || true'
+    }
+    [ "$(in_view -m 64m --proc-view auto)" -gt 5 ]
+    is "$(in_view --proc-view auto)" 0
+    is "$(in_view -m 64m --proc-view off)" 0
+    is "$(in_view -m 64m)" 0
+    run_sc run --rm --proc-view sometimes base true
+    expect_error 125 'must be auto, on or off'
+}
+
+@test "proc-view: with --rootfs, a user namespace and a read-only root" {
+    cp -a "$BATS_SUITE_TMPDIR/rootfs" "$BATS_TEST_TMPDIR/rootfs"
+    for flags in "--rootfs $BATS_TEST_TMPDIR/rootfs" "--uidmap 0:100000:65536 --gidmap 0:100000:65536 base" "--read-only base"; do
+        # shellcheck disable=SC2086  # words
+        sc_ok run --rm -m 64m --proc-view on $flags sh -c 'head -n 1 /proc/meminfo; cat /sys/devices/system/cpu/online'
+        is "$(head -n 1 <<<"$output")" 'MemTotal:          65536 kB'
+    done
+}
+
+@test "proc-view: lxcfs says the same of the same limits" {
+    type -P lxcfs >/dev/null || skip "lxcfs is not installed"
+    local group=sctest-lxcfs-$$ theirs
+    mkdir lxcfs
+    "$SC" cgroup create -g "memory,cpu:$group"
+    "$SC" cgroup set -r memory.max=256m "$group"
+    lxcfs -f "$PWD/lxcfs" >lxcfs.log 2>&1 &
+    local pid=$!
+    wait_until test -e lxcfs/proc/meminfo
+    theirs=$("$SC" cgroup exec -g "memory,cpu:$group" sh -c 'head -n 1 lxcfs/proc/meminfo; grep -c ^SwapTotal lxcfs/proc/meminfo; tail -n +2 lxcfs/proc/swaps | wc -l') || true
+    umount lxcfs
+    wait_until has_ended "$pid"
+    "$SC" cgroup delete "memory,cpu:$group"
+    sc_ok run --rm -m 256m --proc-view on base sh -c 'head -n 1 /proc/meminfo; grep -c ^SwapTotal /proc/meminfo; tail -n +2 /proc/swaps | wc -l'
+    is "$output" "$theirs"
+}

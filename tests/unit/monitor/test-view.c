@@ -1,0 +1,192 @@
+/* What the files of a view of /proc show, from made-up hosts and containers. */
+#include <string.h>
+
+#include "test.h"
+
+#include "monitor/view.h"
+
+#define MIB ((int64_t)1 << 20)
+
+static const char host_meminfo[] = "MemTotal:       24684084 kB\n"
+                                   "MemFree:        17453664 kB\n"
+                                   "MemAvailable:   20000000 kB\n"
+                                   "Buffers:          100000 kB\n"
+                                   "Cached:           875048 kB\n"
+                                   "SwapTotal:       1048576 kB\n"
+                                   "SwapFree:        1048576 kB\n"
+                                   "Active(anon):     300000 kB\n"
+                                   "HugePages_Total:       0\n"
+                                   "DirectMap1G:     5000000 kB\n";
+static const char host_cpuinfo[] = "processor\t: 0\nmodel name\t: a\n\nprocessor\t: 1\nmodel name\t: b\n\n"
+                                   "processor\t: 2\nmodel name\t: c\n\nprocessor\t: 3\nmodel name\t: d\n\n";
+
+static char *
+render(enum sc_view_file file, const char *host, const struct sc_view_values *values, int cpus)
+{
+    static struct sc_buf out;
+
+    sc_buf_clear(&out);
+    sc_view_render(file, host, values, cpus, &out);
+    assert_false(out.has_failed);
+    return (char *)(uintptr_t)sc_buf_str(&out);
+}
+
+static void
+test_meminfo(void **state)
+{
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_values_init(&v);
+    assert_string_equal(render(SC_VIEW_MEMINFO, host_meminfo, &v, 4), host_meminfo);
+    v.memory_limit = 256 * MIB;
+    v.memory_usage = 56 * MIB;
+    v.swap_limit = 64 * MIB;
+    v.swap_usage = 4 * MIB;
+    v.active_file = 5 * MIB;
+    v.inactive_file = 7 * MIB;
+    v.file = 12 * MIB;
+    v.active_anon = 20 * MIB;
+    assert_string_equal(render(SC_VIEW_MEMINFO, host_meminfo, &v, 4), "MemTotal:         262144 kB\n"
+                                                                      "MemFree:          204800 kB\n"
+                                                                      "MemAvailable:     217088 kB\n"
+                                                                      "Buffers:               0 kB\n"
+                                                                      "Cached:            12288 kB\n"
+                                                                      "SwapTotal:         65536 kB\n"
+                                                                      "SwapFree:          61440 kB\n"
+                                                                      "Active(anon):      20480 kB\n"
+                                                                      "HugePages_Total:       0\n"
+                                                                      "DirectMap1G:     5000000 kB\n");
+    /* a limit above the host's memory is none; usage above the limit leaves nothing free */
+    v.memory_limit = (int64_t)1 << 50;
+    assert_non_null(strstr(render(SC_VIEW_MEMINFO, host_meminfo, &v, 4), "MemTotal:       24684084 kB\n"));
+    v.memory_limit = 10 * MIB;
+    assert_non_null(strstr(render(SC_VIEW_MEMINFO, host_meminfo, &v, 4), "MemFree:               0 kB\n"));
+    assert_non_null(strstr(render(SC_VIEW_MEMINFO, host_meminfo, &v, 4), "MemAvailable:      10240 kB\n"));
+}
+
+static void
+test_cpu_count(void **state)
+{
+    static const struct {
+        const char *list;
+        double cpus;
+        int host, expected;
+    } cases[] = {
+        {NULL, -1, 8, 8}, {NULL, 1, 8, 1},      {NULL, 1.5, 8, 2},     {NULL, 0.25, 8, 1},
+        {NULL, 16, 8, 8}, {"0-3", -1, 8, 4},    {"0,2,5-6", -1, 8, 4}, {"0-3", 2, 8, 2},
+        {"1", 4, 8, 1},   {"0-1023", -1, 8, 8}, {"", -1, 8, 8},        {"junk", -1, 8, 8},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        struct sc_view_values v;
+
+        sc_view_values_init(&v);
+        v.cpu_list = (char *)(uintptr_t)cases[i].list;
+        v.cpus = cases[i].cpus;
+        assert_int_equal(sc_view_cpu_count(&v, cases[i].host), cases[i].expected);
+    }
+}
+
+static void
+test_cpus(void **state)
+{
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_values_init(&v);
+    assert_string_equal(render(SC_VIEW_CPUINFO, host_cpuinfo, &v, 4), host_cpuinfo);
+    v.cpu_list = (char *)(uintptr_t) "1,3";
+    assert_string_equal(render(SC_VIEW_CPUINFO, host_cpuinfo, &v, 4),
+                        "processor\t: 0\nmodel name\t: b\n\nprocessor\t: 1\nmodel name\t: d\n\n");
+    v.cpus = 1;
+    assert_string_equal(render(SC_VIEW_CPUINFO, host_cpuinfo, &v, 4), "processor\t: 0\nmodel name\t: b\n\n");
+    assert_string_equal(render(SC_VIEW_CPU_ONLINE, "0-3\n", &v, 4), "0\n");
+    v.cpus = -1;
+    assert_string_equal(render(SC_VIEW_CPU_POSSIBLE, "0-3\n", &v, 4), "0-1\n");
+}
+
+static void
+test_stat_and_uptime(void **state)
+{
+    static const char host[] = "cpu  9 9 9 9 9\ncpu0 9 9\ncpu1 9 9\nintr 5\nctxt 6\nbtime 7\nprocesses 8\n";
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_values_init(&v);
+    assert_string_equal(render(SC_VIEW_STAT, host, &v, 2), host);
+    assert_string_equal(render(SC_VIEW_UPTIME, "1.00 2.00\n", &v, 2), "1.00 2.00\n");
+    v.cpu_user = 2000000000;
+    v.cpu_system = 1000000000;
+    v.up = 10000000000;
+    v.started_at = 1234;
+    assert_string_equal(render(SC_VIEW_STAT, host, &v, 2), "cpu  200 0 100 1700 0 0 0 0 0 0\n"
+                                                           "cpu0 100 0 50 850 0 0 0 0 0 0\n"
+                                                           "cpu1 100 0 50 850 0 0 0 0 0 0\n"
+                                                           "intr 5\nctxt 6\nbtime 1234\nprocesses 8\n");
+    assert_string_equal(render(SC_VIEW_UPTIME, "1.00 2.00\n", &v, 2), "10.00 17.00\n");
+    /* more CPU time than one CPU has seconds: nothing was idle */
+    v.cpus = 1;
+    v.cpu_user = 20000000000;
+    assert_string_equal(render(SC_VIEW_UPTIME, "1.00 2.00\n", &v, 2), "10.00 0.00\n");
+}
+
+static void
+test_load(void **state)
+{
+    double load[3] = {0, 0, 0};
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_load(load, 0, 0);
+    assert_true(load[0] == 0);
+    /* one CPU busy for a minute, seen once or in steps */
+    sc_view_load(load, 60, 60);
+    assert_true(load[0] > 0.63 && load[0] < 0.64 && load[1] > 0.18 && load[1] < 0.19 && load[2] > 0.06 &&
+                load[2] < 0.07);
+    for (int i = 0; i < 1000; i++)
+        sc_view_load(load, 2, 1);
+    assert_true(load[0] > 1.99 && load[0] < 2.01);
+    sc_view_load(load, 50000, 100000);
+    assert_true(load[0] > 0.49 && load[0] < 0.51 && load[2] > 0.49 && load[2] < 0.51);
+    sc_view_values_init(&v);
+    v.load[0] = 0.5;
+    v.pids = 7;
+    assert_string_equal(render(SC_VIEW_LOADAVG, "9 9 9 3/400 12345\n", &v, 2), "0.50 0.00 0.00 1/7 12345\n");
+}
+
+static void
+test_swaps_and_disks(void **state)
+{
+    static const char swaps[] = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
+                                "/dev/sda2                               partition\t1048576\t\t0\t\t-2\n";
+    static const char disks[] = "   8       0 sda 1 2 3 4 5 6 7 8 9 10 11\n   8      16 sdb 1 2 3 4 5 6 7 8 9 10 11\n";
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_values_init(&v);
+    assert_string_equal(render(SC_VIEW_SWAPS, swaps, &v, 2), swaps);
+    assert_string_equal(render(SC_VIEW_DISKSTATS, disks, &v, 2), disks);
+    v.swap_limit = 0;
+    assert_string_equal(render(SC_VIEW_SWAPS, swaps, &v, 2), "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+    v.swap_limit = 64 * MIB;
+    v.swap_usage = MIB;
+    assert_non_null(strstr(render(SC_VIEW_SWAPS, swaps, &v, 2), "virtual \t65536\t\t1024\t\t0\n"));
+    v.io = "";
+    assert_string_equal(render(SC_VIEW_DISKSTATS, disks, &v, 2), "");
+    v.io = "8:16 3 4 5120 1024\n";
+    assert_string_equal(render(SC_VIEW_DISKSTATS, disks, &v, 2), "   8      16 sdb 3 0 10 0 4 0 2 0 0 0 0\n");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_meminfo), cmocka_unit_test(test_cpu_count),
+        cmocka_unit_test(test_cpus),    cmocka_unit_test(test_stat_and_uptime),
+        cmocka_unit_test(test_load),    cmocka_unit_test(test_swaps_and_disks),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
