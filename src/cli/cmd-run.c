@@ -62,7 +62,6 @@ run(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain == SC_EXPLAIN_SH)
         return sc_run_print_plan(cli, &options, err);
-    sc_run_notes(&options);
     if (!options.create.detach) {
         how.client_flags = flags;
         if (check_terminal(&options, flags, err) < 0)
@@ -74,6 +73,7 @@ run(struct sc_cli *cli, struct sc_err *err)
         sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0 ||
         sc_engine_start(&cli->engine, &container, &how, &client, err) < 0)
         return -1;
+    sc_run_notes(&options); /* what is refused says no more than that */
     if (!options.create.detach)
         return stay(&options, flags, client, err);
     (void)printf("%s\n", container.id);
@@ -106,9 +106,9 @@ run_create(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain != SC_EXPLAIN_NONE) /* nothing is executed that could be followed */
         return sc_run_print_plan(cli, &options, err);
-    sc_run_notes(&options);
     if (open_engine(cli, err) < 0 || sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
         return -1;
+    sc_run_notes(&options);
     (void)printf("%s\n", container.id);
     return 0;
 }

@@ -18,6 +18,7 @@ run_update(struct sc_cli *cli, struct sc_err *err)
 {
     struct sc_run_options options;
     struct sc_strv args = {0};
+    int status;
 
     sc_run_options_init(&options);
     if (sc_cli_parse(cli, &options, &args, err) < 0)
@@ -26,10 +27,12 @@ run_update(struct sc_cli *cli, struct sc_err *err)
         sc_err_set(err, SC_ERR_INVALID, "nothing to update: no limit is given");
         return sc_err_remedy(err, "see 'sc update --help'");
     }
-    sc_run_notes(&options);
     if (sc_cli_engine(cli, err) < 0)
         return -1;
-    return sc_cli_each(cli, &args, update_one, &options);
+    status = sc_cli_each(cli, &args, update_one, &options);
+    if (status == 0)
+        sc_run_notes(&options);
+    return status;
 }
 
 const struct sc_command sc_cmd_update = {
