@@ -375,7 +375,6 @@ sc_run_notes(const struct sc_run_options *options)
     if (options->create.oom_kill_disable && options->create.memory == 0)
         sc_print_note("--oom-kill-disable without --memory: when the host runs out of memory, nothing stops this "
                       "container");
-    if (options->create.memory_swap > options->create.memory && sysinfo(&host) == 0 && host.totalswap == 0)
     if (options->create.memory > 0 && options->create.memory_swap > options->create.memory && sysinfo(&host) == 0 &&
         host.totalswap == 0)
         sc_print_note("--memory-swap: this host has no swap, so --memory is the end");
