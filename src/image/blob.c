@@ -152,6 +152,12 @@ sc_blob_put(const struct sc_store *store, const void *data, size_t len, const ch
 }
 
 int
+sc_blob_fd(const struct sc_blob_writer *writer)
+{
+    return writer->fd;
+}
+
+int
 sc_blob_open(const struct sc_store *store, const char *digest, struct sc_err *err)
 {
     char path[SC_BLOB_PATH_MAX];

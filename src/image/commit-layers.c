@@ -20,8 +20,8 @@
 
 /* Where a layer is below <data>/layer: under its chain id, or (ours, not yet named) under a temporary name. */
 struct layer {
-    char *name; /* of the directory */
-    bool is_new;
+    char *name;               /* of the directory */
+    bool is_new, is_unpacked; /* unpacked: ahead of this, with its blob */
     int64_t *file_bytes;
     struct sc_unpack unpack; /* of a new one */
 };
@@ -88,14 +88,17 @@ stage(struct job *job, size_t i, struct sc_err *err)
 {
     struct layer *layer = &job->layers[i];
 
-    layer->name = sc_arena_printf(job->arena, "tmp-%d-%lld-%zu", (int)getpid(), (long long)sc_time_monotonic(), i);
+    layer->is_unpacked = sc_ahead_take(job->store, job->manifest->layer_digests.items[i], job->image->diff_ids.items[i],
+                                       job->arena, &layer->name, &layer->unpack);
+    if (!layer->is_unpacked)
+        layer->name = sc_arena_printf(job->arena, "tmp-%d-%lld-%zu", (int)getpid(), (long long)sc_time_monotonic(), i);
     if (!layer->name)
         return sc_err_nomem(err);
     layer->unpack.lowers = job->lowers;
     layer->unpack.lowers.count = i;
     job->names[i] = layer->name;
     layer->is_new = true;
-    return sc_stage_open(job->store, job->layers_fd, layer->name, &layer->unpack, err);
+    return layer->is_unpacked ? 0 : sc_stage_open(job->store, job->layers_fd, layer->name, &layer->unpack, err);
 }
 
 /* What a layer needs of nobody else. */
@@ -111,7 +114,7 @@ unpack_one(const struct job *job, size_t i, struct sc_err *err)
             return 0;
         return sc_layer_verify(job->store, digest, diff_id, err);
     }
-    if (sc_layer_unpack_stream(job->store, digest, diff_id, &layer->unpack, err) < 0)
+    if (!layer->is_unpacked && sc_layer_unpack_stream(job->store, digest, diff_id, &layer->unpack, err) < 0)
         return -1;
     *layer->file_bytes = (int64_t)layer->unpack.file_bytes;
     return sc_stage_note(job->store, job->layers_fd, layer->name, layer->unpack.file_bytes, digest, err);

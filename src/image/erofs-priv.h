@@ -131,6 +131,7 @@ SC_MUST_CHECK int sc_erofs_special(struct sc_erofs *image, mode_t mode, uint32_t
 /* The next bytes of the image, whatever they are. */
 SC_MUST_CHECK int sc_erofs_append(struct sc_erofs *image, const void *data, size_t len, struct sc_err *err);
 SC_MUST_CHECK int sc_erofs_pad(struct sc_erofs *image, uint64_t to, struct sc_err *err); /* up to an offset */
+/* Writes what is held, and gives its memory back; more may follow. */
 SC_MUST_CHECK int sc_erofs_flush(struct sc_erofs *image, struct sc_err *err);
 /* Puts block 0, whose rest holds the top directory; uuid: 16 bytes. */
 SC_MUST_CHECK int sc_erofs_put_super(struct sc_erofs *image, unsigned char block[SC_EROFS_BLOCK], const void *uuid,

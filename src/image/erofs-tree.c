@@ -139,13 +139,10 @@ sc_erofs_init(struct sc_erofs *image, int fd_take, const struct sc_limits *limit
 
     image->fd = fd_take;
     image->limits = limits;
-    image->buffer = malloc((size_t)1 << 20);
     image->end = SC_EROFS_BLOCK; /* block 0 comes last */
     /* Nobody shall know which names collide. */
     if (getrandom(&image->seed, sizeof(image->seed), 0) != (ssize_t)sizeof(image->seed))
         return sc_err_errno(err, errno, "get random bytes");
-    if (!image->buffer)
-        return sc_err_nomem(err);
     return add_dir(image, NULL, &top, &image->top, err);
 }
 

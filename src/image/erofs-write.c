@@ -62,6 +62,10 @@ sc_erofs_append(struct sc_erofs *image, const void *data, size_t len, struct sc_
 {
     const char *from = data;
 
+    if (!image->buffer)
+        image->buffer = malloc(BUFFER);
+    if (!image->buffer)
+        return sc_err_nomem(err);
     while (len > 0) {
         size_t part = BUFFER - image->used < len ? BUFFER - image->used : len;
 
@@ -111,7 +115,11 @@ meta_drain(struct sc_erofs *image, struct sc_err *err)
 int
 sc_erofs_flush(struct sc_erofs *image, struct sc_err *err)
 {
-    return meta_drain(image, err) < 0 ? -1 : drain(image, err);
+    if (meta_drain(image, err) < 0 || drain(image, err) < 0)
+        return -1;
+    sc_freep(&image->buffer);
+    sc_freep(&image->meta);
+    return 0;
 }
 
 void

@@ -411,7 +411,7 @@ unpack_all(struct sc_unpack *unpack, struct sc_tar_in *tar, struct sc_err *err)
             return -1;
     }
     sc_layer_forget_dir(unpack);
-    return 0;
+    return unpack->erofs ? sc_erofs_flush(unpack->erofs, err) : 0;
 }
 
 static int
@@ -446,19 +446,29 @@ sc_layer_verify(const struct sc_store *store, const char *digest, const char *di
 }
 
 int
+sc_layer_unpack_from(struct sc_stream *stream_take, struct sc_unpack *unpack, char *digest, struct sc_err *err)
+{
+    sc_cleanup_stream stream = stream_take;
+    sc_cleanup_tar_in tar = NULL;
+
+    if (sc_tar_in_open(sc_steal_ptr(&stream), unpack->limits, digest != NULL, &tar, err) < 0 ||
+        unpack_all(unpack, tar, err) < 0)
+        return -1;
+    return sc_tar_in_digest(tar, digest, err);
+}
+
+int
 sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id, struct sc_unpack *unpack,
                        struct sc_err *err)
 {
     sc_cleanup_fd blob = sc_blob_open(store, digest, err);
     sc_cleanup_stream stream = NULL;
-    sc_cleanup_tar_in tar = NULL;
     char actual[SC_DIGEST_LEN + 1];
 
     if (blob < 0)
         return -1;
     if (sc_stream_open(blob, unpack->limits, &stream, err) < 0 ||
-        sc_tar_in_open(sc_steal_ptr(&stream), unpack->limits, true, &tar, err) < 0 ||
-        unpack_all(unpack, tar, err) < 0 || sc_tar_in_digest(tar, actual, err) < 0) {
+        sc_layer_unpack_from(sc_steal_ptr(&stream), unpack, actual, err) < 0) {
         sc_err_wrap(err, "unpack layer %s", digest);
         return sc_err_disk(err, store);
     }

@@ -109,6 +109,7 @@ take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int
     const char *promised = promised_digest(name, source->arena);
     bool hold = size <= HOLD_ONE_MAX && source->held + (uint64_t)size <= HOLD_ALL_MAX;
     sc_cleanup_blob writer = NULL;
+    struct sc_ahead *ahead = NULL;
     int64_t at, end = 0;
     const void *data;
     char *held = NULL;
@@ -137,14 +138,20 @@ take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int
             memcpy(held + at, data, len);
         else if (sc_blob_write(writer, data, len, err) < 0)
             return -1;
+        if (!hold && end == 0)
+            ahead = sc_ahead_start(source->store, sc_blob_fd(writer), data, len);
+        sc_ahead_wrote(ahead, len);
         end += (int64_t)len;
     }
     if (end != size)
         return sc_err_set(err, SC_ERR_INVALID, "it has %lld bytes instead of %lld", (long long)end, (long long)size);
     member.data = held;
     source->held += hold ? (uint64_t)size : 0;
+    /* Told before the blob is synced: the two go on side by side. */
+    sc_ahead_end(ahead);
     if (!hold && sc_blob_commit(sc_steal_ptr(&writer), promised, source->arena, &member.digest, NULL, err) < 0)
         return -1;
+    sc_ahead_name(ahead, member.digest);
     return source_add(source, name, &member, err);
 }
 

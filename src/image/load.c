@@ -7,9 +7,12 @@ static int
 load(const struct sc_store *store, const char *path, struct sc_arena *arena, struct sc_strv *names, struct sc_err *err)
 {
     sc_cleanup_fd session = sc_store_session(store, err);
+    sc_cleanup_ahead_list ahead = {.first = NULL};
+    struct sc_store with_ahead = *store;
     sc_cleanup_source source = SC_SOURCE_INIT;
 
-    if (session < 0 || sc_source_open(store, path, arena, &source, err) < 0)
+    with_ahead.ahead = &ahead;
+    if (session < 0 || sc_source_open(&with_ahead, path, arena, &source, err) < 0)
         return -1;
     if (sc_source_has(&source, "manifest.json"))
         return sc_load_docker(&source, names, err);

@@ -22,6 +22,7 @@ const struct sc_limits sc_limits_default = {
 
 struct sc_stream {
     int fd;
+    struct sc_follow *follow; /* NULL: the file is whole */
     const struct sc_limits *limits;
     enum sc_compression compression;
     struct archive *filter;     /* of all but gzip; NULL also when the file is not compressed */
@@ -57,12 +58,66 @@ sc_compression_of(const void *data, size_t len)
     return SC_COMPRESSION_NONE;
 }
 
+void
+sc_follow_init(struct sc_follow *follow)
+{
+    (void)pthread_mutex_init(&follow->mutex, NULL);
+    (void)pthread_cond_init(&follow->changed, NULL);
+}
+
+void
+sc_follow_release(struct sc_follow *follow)
+{
+    (void)pthread_cond_destroy(&follow->changed);
+    (void)pthread_mutex_destroy(&follow->mutex);
+}
+
+void
+sc_follow_tell(struct sc_follow *follow, uint64_t len, enum sc_follow_state state)
+{
+    (void)pthread_mutex_lock(&follow->mutex);
+    follow->written += len;
+    if (follow->state == SC_FOLLOW_GROWS)
+        follow->state = state;
+    (void)pthread_cond_signal(&follow->changed);
+    (void)pthread_mutex_unlock(&follow->mutex);
+}
+
+/* The next bytes of a file that may still grow; 0 at its end. */
+static ssize_t
+read_file(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
+{
+    struct sc_follow *follow = stream->follow;
+    enum sc_follow_state state;
+    uint64_t ahead;
+    ssize_t got;
+
+    if (follow) {
+        (void)pthread_mutex_lock(&follow->mutex);
+        while (follow->state == SC_FOLLOW_GROWS && follow->written <= stream->in)
+            (void)pthread_cond_wait(&follow->changed, &follow->mutex);
+        ahead = follow->written - stream->in;
+        state = follow->state;
+        (void)pthread_mutex_unlock(&follow->mutex);
+        if (state == SC_FOLLOW_BROKEN)
+            return sc_err_set(err, SC_ERR_PEER_DIED, "read the archive: its writer gave up");
+        if (ahead < size)
+            size = (size_t)ahead;
+    }
+    do
+        got = follow ? pread(stream->fd, data, size, (off_t)stream->in) : read(stream->fd, data, size);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return sc_err_errno(err, errno, "read the archive");
+    stream->in += (uint64_t)got;
+    return got;
+}
+
 /* Packed bytes: first those that were looked at, then the file's. */
 ssize_t
 sc_stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
 {
     size_t ahead = stream->peeked - stream->peek_used;
-    ssize_t got;
 
     if (ahead > 0) {
         size_t len = ahead < size ? ahead : size;
@@ -71,13 +126,7 @@ sc_stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct 
         stream->peek_used += len;
         return (ssize_t)len;
     }
-    do
-        got = read(stream->fd, data, size);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return sc_err_errno(err, errno, "read the archive");
-    stream->in += (uint64_t)got;
-    return got;
+    return read_file(stream, data, size, err);
 }
 
 static la_ssize_t
@@ -139,24 +188,29 @@ stream_open_filter(struct sc_stream *stream, struct sc_err *err)
 int
 sc_stream_open(int fd, const struct sc_limits *limits, struct sc_stream **out, struct sc_err *err)
 {
+    return sc_stream_open_follow(fd, NULL, limits, out, err);
+}
+
+int
+sc_stream_open_follow(int fd, struct sc_follow *follow, const struct sc_limits *limits, struct sc_stream **out,
+                      struct sc_err *err)
+{
     sc_cleanup_stream stream = calloc(1, sizeof(*stream));
 
     if (!stream)
         return sc_err_nomem(err);
     stream->fd = fd;
+    stream->follow = follow;
     stream->limits = limits;
     while (stream->peeked < sizeof(stream->peek)) {
-        ssize_t got = read(fd, stream->peek + stream->peeked, sizeof(stream->peek) - stream->peeked);
+        ssize_t got = read_file(stream, stream->peek + stream->peeked, sizeof(stream->peek) - stream->peeked, err);
 
-        if (got < 0 && errno == EINTR)
-            continue;
         if (got < 0)
-            return sc_err_errno(err, errno, "read the archive");
+            return -1;
         if (got == 0)
             break;
         stream->peeked += (size_t)got;
     }
-    stream->in = stream->peeked;
     stream->compression = sc_compression_of(stream->peek, stream->peeked);
     if (stream->compression == SC_COMPRESSION_GZIP) {
         if (sc_inflate_new(&stream->inflate, err) < 0)
@@ -300,7 +354,7 @@ sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *o
 }
 
 int
-sc_tar_in_digest(struct sc_tar_in *tar, char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
+sc_tar_in_digest(struct sc_tar_in *tar, char *digest, struct sc_err *err)
 {
     const void *passed;
     ssize_t got;
@@ -309,5 +363,7 @@ sc_tar_in_digest(struct sc_tar_in *tar, char digest[SC_DIGEST_LEN + 1], struct s
     do
         got = sc_pump_next(tar->pump, &passed, err);
     while (got > 0);
-    return got < 0 ? -1 : sc_pump_digest(tar->pump, digest, err);
+    if (got < 0)
+        return -1;
+    return digest ? sc_pump_digest(tar->pump, digest, err) : 0;
 }

@@ -5,7 +5,7 @@
  *   inflate.c       gzip                           pump.c         a stream read ahead in a thread
  *   stream.c        decompression, counted         layer-name.c   what a tar entry's name means (pure)
  *   layer.c         unpacking one layer            layer-path.c   reaching its directories by fd
- *   commit-layers.c its layers, side by side
+ *   commit-layers.c its layers, side by side       ahead.c        or while their blobs come in
  *   commit.c        layers + config = image        layer-attr.c   owners, modes, xattrs, times
  *   load*.c         archives in                    save.c         archives out
  *   import.c        a root tree in                 changes.c      Dockerfile words
@@ -19,6 +19,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sys/stat.h>
 
 #include "image/image-priv.h"
@@ -44,6 +45,7 @@ void sc_blob_abortp(struct sc_blob_writer **writer);
 /* Writes a whole blob; digest and size may be NULL. */
 SC_MUST_CHECK int sc_blob_put(const struct sc_store *store, const void *data, size_t len, const char *expected,
                               struct sc_arena *arena, char **digest, int64_t *size, struct sc_err *err);
+int sc_blob_fd(const struct sc_blob_writer *writer); /* borrowed */
 /* Opens a blob for reading: the fd. */
 SC_MUST_CHECK int sc_blob_open(const struct sc_store *store, const char *digest, struct sc_err *err);
 /* Puts a remedy on errors that a full disk makes. */
@@ -71,6 +73,21 @@ SC_MUST_CHECK int sc_stream_open(int fd, const struct sc_limits *limits, struct 
 enum sc_compression sc_stream_compression(const struct sc_stream *stream);
 /* Bytes read into data, 0 at the end. A short read is not the end. */
 SC_MUST_CHECK ssize_t sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err *err);
+/* A file that somebody writes to its end while it is read from its beginning. */
+enum sc_follow_state { SC_FOLLOW_GROWS, SC_FOLLOW_WHOLE, SC_FOLLOW_BROKEN };
+struct sc_follow {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    uint64_t written;
+    enum sc_follow_state state;
+};
+void sc_follow_init(struct sc_follow *follow);
+void sc_follow_release(struct sc_follow *follow);
+/* len more bytes are there; what is WHOLE or BROKEN stays so. */
+void sc_follow_tell(struct sc_follow *follow, uint64_t len, enum sc_follow_state state);
+/* The same as open, waiting for what is not written yet. */
+SC_MUST_CHECK int sc_stream_open_follow(int fd, struct sc_follow *follow, const struct sc_limits *limits,
+                                        struct sc_stream **out, struct sc_err *err);
 void sc_stream_close(struct sc_stream *stream_take);
 void sc_stream_closep(struct sc_stream **stream);
 #define sc_cleanup_stream __attribute__((cleanup(sc_stream_closep))) struct sc_stream *
@@ -113,8 +130,9 @@ SC_MUST_CHECK int sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **e
 /* The next piece of the entry's content; *len is 0 at the end. Holes are jumped over. */
 SC_MUST_CHECK int sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *offset,
                                  struct sc_err *err);
-/* After the last entry: reads what is left and gives the digest of the whole uncompressed stream. */
-SC_MUST_CHECK int sc_tar_in_digest(struct sc_tar_in *tar, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+/* After the last entry: reads what is left and gives the digest of the whole uncompressed stream (NULL: not asked for).
+ */
+SC_MUST_CHECK int sc_tar_in_digest(struct sc_tar_in *tar, char *digest, struct sc_err *err);
 void sc_tar_in_closep(struct sc_tar_in **tar);
 #define sc_cleanup_tar_in __attribute__((cleanup(sc_tar_in_closep))) struct sc_tar_in *
 
@@ -197,6 +215,9 @@ SC_MUST_CHECK int sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take
                                        struct sc_err *err);
 SC_MUST_CHECK int sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id,
                                          struct sc_unpack *unpack, struct sc_err *err);
+/* The same from any stream. digest: of what was unpacked, is written there; NULL: it is not asked for. */
+SC_MUST_CHECK int sc_layer_unpack_from(struct sc_stream *stream_take, struct sc_unpack *unpack, char *digest,
+                                       struct sc_err *err);
 SC_MUST_CHECK int sc_layer_unpack_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err);
 /* Instead of init: the layer becomes an EROFS image in image_fd, an empty file. */
 SC_MUST_CHECK int sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take,
@@ -222,6 +243,22 @@ SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, con
 /* Records beside it what it is: bytes of files, and the blob that it came from. */
 SC_MUST_CHECK int sc_stage_note(const struct sc_store *store, int layers_fd, const char *name, uint64_t file_bytes,
                                 const char *digest, struct sc_err *err);
+
+/* ---- ahead.c */
+struct sc_ahead;
+struct sc_ahead_list {
+    struct sc_ahead *first;
+};
+void sc_ahead_release(struct sc_ahead_list *list); /* ends and removes what nobody took */
+#define sc_cleanup_ahead_list __attribute__((cleanup(sc_ahead_release))) struct sc_ahead_list
+/* Unpacks behind a blob's writer, if its first bytes look like a layer's; NULL: not. It belongs to the store's list. */
+struct sc_ahead *sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size_t len);
+void sc_ahead_wrote(struct sc_ahead *ahead, size_t len);
+void sc_ahead_end(struct sc_ahead *ahead);                      /* no more bytes come */
+void sc_ahead_name(struct sc_ahead *ahead, const char *digest); /* the blob is whole and has this name */
+/* A layer that was unpacked from this blob and is diff_id: its name below layer/, and its unpack, to be finished. */
+bool sc_ahead_take(const struct sc_store *store, const char *digest, const char *diff_id, struct sc_arena *arena,
+                   char **name, struct sc_unpack *unpack);
 
 /* ---- commit-layers.c */
 /* Unpacks the layers that are not there, and verifies the blobs of those that are; (*file_bytes)[i] is the size of

@@ -259,6 +259,60 @@ END
     expect_error 125 'is for linux/s390x, this machine is linux/'
 }
 
+# more_than_one_mib FILE: a layer that is unpacked while it is read from an archive.
+more_than_one_mib()
+{
+    layer "$1" <<<'file("big", "x" * 3000000); file("shut/in", "y"); file(".wh.etc")'
+}
+
+@test "image load: a layer that is unpacked as it comes is what its blob says, once or twice, compressed or not" {
+    more_than_one_mib "$BATS_TEST_TMPDIR/a.tar"
+    layer "$BATS_TEST_TMPDIR/low.tar" <<<'dir("shut", mode=0o700, uid=3); file("low", "z" * 1100000)'
+    archive "$BATS_TEST_TMPDIR/x.tar" big:1 "$BATS_TEST_TMPDIR/low.tar" "$BATS_TEST_TMPDIR/a.tar" "$BATS_TEST_TMPDIR/a.tar"
+    strace -f -e trace=/rename -o "$BATS_TEST_TMPDIR/trace" "$SC" load -i "$BATS_TEST_TMPDIR/x.tar"
+    # each of them ahead of the commit
+    is "$(grep -c '"tmp-[0-9-]*-ahead", .* = 0' "$BATS_TEST_TMPDIR/trace")" 3
+    sc_ok system fsck
+    expect_output "and 4 layers checked: 0 problems"
+    sc_ok image unpack big:1 "$BATS_TEST_TMPDIR/out"
+    is "$(stat -c '%s %a' "$BATS_TEST_TMPDIR/out/big")" "3000000 644"
+    is "$(stat -c '%a %u' "$BATS_TEST_TMPDIR/out/shut")" "700 3"
+    # the same, compressed: the diff id is still the tar's
+    (cd "$BATS_TEST_TMPDIR/archive" && gzip -n layer-1.tar layer-2.tar && mv layer-1.tar.gz layer-1.tar && mv layer-2.tar.gz layer-2.tar &&
+        tar -cf "$BATS_TEST_TMPDIR/x.tar" layer-* config.json manifest.json)
+    sc_ok rmi big:1
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    sc_ok system fsck
+    expect_output "and 4 layers checked: 0 problems"
+    is "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ""
+}
+
+@test "image load: what looks like a layer and is none, or another one than the config says, leaves no trace" {
+    more_than_one_mib "$BATS_TEST_TMPDIR/a.tar"
+    layer "$BATS_TEST_TMPDIR/b.tar" <<<'file("big", "b" * 3000000)'
+    archive "$BATS_TEST_TMPDIR/x.tar" big:1 "$BATS_TEST_TMPDIR/a.tar"
+    local before
+    before=$(store)
+    # the manifest does not name it
+    (cd "$BATS_TEST_TMPDIR/archive" && cp ../b.tar other.tar && tar -cf ../more.tar other.tar layer-0.tar config.json manifest.json)
+    sc_ok load -i "$BATS_TEST_TMPDIR/more.tar"
+    sc_ok rmi big:1
+    is "$(store)" "$before"
+    # another layer in its place
+    (cd "$BATS_TEST_TMPDIR/archive" && cp ../b.tar layer-0.tar && tar -cf ../wrong.tar config.json manifest.json layer-0.tar)
+    refused "its content is sha256:" "$SC" load -i "$BATS_TEST_TMPDIR/wrong.tar"
+    is "$(store)" "$before"
+    # cut in the middle of the layer
+    head -c 2000000 "$BATS_TEST_TMPDIR/x.tar" >"$BATS_TEST_TMPDIR/cut.tar"
+    refused "Truncated tar archive" "$SC" load -i "$BATS_TEST_TMPDIR/cut.tar"
+    is "$(store)" "$before"
+    # an entry that no layer may have, far behind
+    layer "$BATS_TEST_TMPDIR/c.tar" <<<'file("big", "x" * 3000000); file("../out", "x")'
+    archive "$BATS_TEST_TMPDIR/x.tar" big:1 "$BATS_TEST_TMPDIR/c.tar"
+    refused 'its name has ".."' "$SC" load -i "$BATS_TEST_TMPDIR/x.tar"
+    is "$(store)" "$before"
+}
+
 # ---- hostile ---------------------------------------------------------------------------------
 
 @test "hostile layer: names that lead out" {
