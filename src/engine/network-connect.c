@@ -216,8 +216,10 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         (void)!sc_undo_run(net.undo, &ignored);
         return -1;
     }
-    result = sc_packet_send(net.links[0], change->now.pid, 0);
+    result = net.publish ? sc_packet_send(net.publish, 0, 0) : 0;
     if (result < 0)
+        sc_err_errno(err, -result, "%s", net.publish->title);
+    else if ((result = sc_packet_send(net.links[0], change->now.pid, 0)) < 0)
         sc_err_errno(err, -result, "%s", net.links[0]->title);
     if (result < 0 || send_inside(change, net.inside[0], 0, err) < 0 || set_route(change, &change->network, err) < 0 ||
         sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 || record(change, err) < 0) {
@@ -271,6 +273,7 @@ leave(struct change *change, struct sc_err *err)
     if (sc_ports_to(&change->net, change->now.id, address, change->arena, &ports, err) < 0)
         return -1;
     own->ports = ports;
+    own->network.is_guarded = true; /* if it is not, there is nothing to remove */
     if (sc_endpoint_packets(&change->net, own, 1, change->now.id, change->arena, &net, err) < 0 ||
         sc_undo_run(net.undo, err) < 0)
         return -1;

@@ -121,6 +121,7 @@ sc_network_get(const struct sc_net *net, const char *name, bool is_dry, struct s
         return err->kind == SC_ERR_NOT_FOUND
                    ? sc_err_remedy(err, "make it first (sc network create %s), or see sc network ls", name)
                    : -1;
+    out->is_guarded = true; /* as far as a plan can say */
     return is_dry ? 0 : sc_network_up(net, out, err);
 }
 

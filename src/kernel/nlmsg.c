@@ -131,18 +131,18 @@ sc_nl_batch_end(struct sc_buf *out)
 }
 
 size_t
-sc_nl_nft(struct sc_buf *out, uint16_t type, uint16_t flags)
+sc_nl_nft(struct sc_buf *out, uint8_t family, uint16_t type, uint16_t flags)
 {
-    struct nfgenmsg body = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0};
+    struct nfgenmsg body = {.nfgen_family = family, .version = NFNETLINK_V0};
 
     return sc_nl_begin(out, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, &body, sizeof(body));
 }
 
 static void
-add_element(struct sc_buf *out, uint16_t type, const char *set, uint32_t flags, const void *key, size_t key_len,
-            const void *data, size_t data_len)
+add_element(struct sc_buf *out, uint8_t family, uint16_t type, const char *set, uint32_t flags, const void *key,
+            size_t key_len, const void *data, size_t data_len)
 {
-    size_t at = sc_nl_nft(out, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+    size_t at = sc_nl_nft(out, family, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
 
     sc_nl_attr_str(out, NFTA_SET_ELEM_LIST_TABLE, SC_NFT_TABLE);
     sc_nl_attr_str(out, NFTA_SET_ELEM_LIST_SET, set);
@@ -163,17 +163,17 @@ add_element(struct sc_buf *out, uint16_t type, const char *set, uint32_t flags, 
 }
 
 void
-sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len, const void *data,
-               size_t data_len)
+sc_nft_element(struct sc_buf *out, uint8_t family, bool is_new, const char *set, const void *key, size_t key_len,
+               const void *data, size_t data_len)
 {
-    add_element(out, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, 0, key, key_len, data, data_len);
+    add_element(out, family, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, 0, key, key_len, data, data_len);
 }
 
 void
 sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len)
 {
-    add_element(out, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, NFT_SET_ELEM_INTERVAL_END, key, key_len,
-                NULL, 0);
+    add_element(out, NFPROTO_INET, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, NFT_SET_ELEM_INTERVAL_END,
+                key, key_len, NULL, 0);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------- */

@@ -24,7 +24,8 @@ void sc_nl_nest_end(struct sc_buf *out, size_t at);
 /* Of a transaction of nf_tables: all messages between these happen, or none. */
 void sc_nl_batch_begin(struct sc_buf *out);
 void sc_nl_batch_end(struct sc_buf *out);
-size_t sc_nl_nft(struct sc_buf *out, uint16_t type, uint16_t flags); /* one of its messages, of family inet */
+/* one of its messages; family: NFPROTO_INET, NFPROTO_BRIDGE */
+size_t sc_nl_nft(struct sc_buf *out, uint8_t family, uint16_t type, uint16_t flags);
 
 /* Sends to the kernel and takes all answers; an answer of -tolerated (0: none) is none. Returns 0 or -errno [child]. */
 int sc_nl_send(int family, const void *data, size_t len, int tolerated);
@@ -39,6 +40,7 @@ unsigned sc_nl_link_index(const char *name);
 int sc_undo_link(const char *name, struct sc_err *err);
 int sc_undo_lease(const char *target, struct sc_err *err);
 int sc_undo_port(int *nft_sock, const char *target, struct sc_err *err);
+int sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err);
 int sc_undo_hosts(const char *target, struct sc_err *err);
 
 /* ---- leases: symbolic links whose target begins with their owner's id -------- */
@@ -47,10 +49,10 @@ bool sc_lease_is_owned(int dir_fd, const char *name, const char *owner);
 
 #define SC_NFT_TABLE   "sc"
 #define SC_NFT_KEY_MAX 32
-/* Adds a message that makes or deletes one element of a set or map (data) of table `inet sc`. */
-void sc_nft_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len, const void *data,
-                    size_t data_len);
-/* Of an interval set: the first key that is beyond. */
+/* Adds a message that makes or deletes one element of a set or map (data) of table `sc` of a family. */
+void sc_nft_element(struct sc_buf *out, uint8_t family, bool is_new, const char *set, const void *key, size_t key_len,
+                    const void *data, size_t data_len);
+/* Of an interval set of `inet sc`: the first key that is beyond. */
 void sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len);
 
 #endif

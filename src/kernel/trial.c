@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/filter.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/openat2.h>
 #include <linux/rtnetlink.h>
@@ -172,7 +173,7 @@ try_nftables(void)
     if (result < 0)
         return result;
     sc_nl_batch_begin(&out);
-    at = sc_nl_nft(&out, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
+    at = sc_nl_nft(&out, NFPROTO_INET, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_ACK);
     sc_nl_attr_str(&out, NFTA_TABLE_NAME, "trial");
     sc_nl_end(&out, at);
     sc_nl_batch_end(&out);

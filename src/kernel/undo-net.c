@@ -2,6 +2,7 @@
  * musl-clean. Each checks first that what it takes back is its owner's still: it may be run long after, and twice. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -140,7 +141,7 @@ sc_undo_port(int *nft_sock, const char *target, struct sc_err *err)
     if (dir < 0 || !sc_lease_is_owned(dir, name, words[1]))
         return 0;
     sc_nl_batch_begin(&batch);
-    sc_nft_element(&batch, false, words[2], key, len, NULL, 0);
+    sc_nft_element(&batch, NFPROTO_INET, false, words[2], key, len, NULL, 0);
     sc_nl_batch_end(&batch);
     if (sc_buf_check(&batch, err) < 0)
         return -1;
@@ -149,6 +150,27 @@ sc_undo_port(int *nft_sock, const char *target, struct sc_err *err)
     if (result < 0)
         return sc_err_errno(err, -result, "withdraw port \"%s\"", name);
     return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? sc_err_errno(err, errno, "release port \"%s\"", name) : 0;
+}
+
+/* "KEY": the element of the set `owners` of table `bridge sc`. Its key begins with the link's name: it is nobody
+ * else's. */
+int
+sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err)
+{
+    sc_cleanup_buf batch = SC_BUF_INIT;
+    unsigned char key[SC_NFT_KEY_MAX];
+    size_t len = from_hex(target, key);
+    int result;
+
+    if (len == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "undo guard: \"%s\" is not a key", target);
+    sc_nl_batch_begin(&batch);
+    sc_nft_element(&batch, NFPROTO_BRIDGE, false, "owners", key, len, NULL, 0);
+    sc_nl_batch_end(&batch);
+    if (sc_buf_check(&batch, err) < 0)
+        return -1;
+    result = sc_nl_send_on(nft_sock, NETLINK_NETFILTER, batch.data, batch.len, ENOENT);
+    return result < 0 ? sc_err_errno(err, -result, "remove the guard of a link") : 0;
 }
 
 /* ---- names ---------------------------------------------------------------------------------------------------- */

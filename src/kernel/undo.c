@@ -51,9 +51,10 @@ enum { NOW = 1, LATER = 2 };
 
 static const struct {
     const char *name;
-    int (*run)(const char *target, struct sc_err *err); /* NULL: sc_undo_port */
-    bool is_unit;                                       /* the target is a name, not a path */
-    unsigned when;                                      /* 0: now */
+    int (*run)(const char *target, struct sc_err *err);
+    bool is_unit;  /* the target is a name, not a path */
+    unsigned when; /* 0: now */
+    int (*run_nft)(int *nft_sock, const char *target, struct sc_err *err);
 } undo_table[] = {
     [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
@@ -61,7 +62,8 @@ static const struct {
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
     [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true, LATER},
     [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false, LATER},
-    [SC_UNDO_PORT] = {"port-release", NULL, false},
+    [SC_UNDO_PORT] = {"port-release", NULL, false, NOW, sc_undo_port},
+    [SC_UNDO_GUARD] = {"guard-remove", NULL, true, LATER, sc_undo_guard},
     /* Twice: who began to write its hosts file while the lease was there may have missed the first. */
     [SC_UNDO_HOSTS] = {"hosts-remove", sc_undo_hosts, false, NOW | LATER},
     [SC_UNDO_SYSTEMD_STOP] = {"systemd-stop", undo_systemd, true},
@@ -138,7 +140,7 @@ undo_line(char *line, enum sc_undo_part part, int *nft_sock, struct sc_err *err)
             return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, target);
         if (!is_part(undo_table[i].when, part))
             return 0;
-        return undo_table[i].run ? undo_table[i].run(target, err) : sc_undo_port(nft_sock, target, err);
+        return undo_table[i].run ? undo_table[i].run(target, err) : undo_table[i].run_nft(nft_sock, target, err);
     }
     return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation", line);
 }

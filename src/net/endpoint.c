@@ -85,27 +85,56 @@ add_element_text(const struct sc_port *p, const char *address, struct sc_buf *ou
     sc_buf_adds(out, " }'");
 }
 
-static struct sc_net_packet *
-make_publish(const struct sc_endpoint *e, struct sc_arena *arena)
+static void
+add_guard_text(const struct sc_endpoint *e, struct sc_buf *out)
 {
-    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT, title = SC_BUF_INIT;
+    char address[SC_NET_ADDRESS_MAX], mac[18];
+
+    sc_address_format(e->address, address);
+    sc_mac_format(e->mac, mac);
+    sc_buf_addf(out, "owners '{ \"%s\" . %s . %s }'", e->link, mac, address);
+}
+
+static void
+add_elements(const struct sc_endpoint *e, struct sc_buf *data, struct sc_buf *title, struct sc_buf *shell)
+{
     char address[SC_NET_ADDRESS_MAX], host[SC_NET_ADDRESS_MAX];
 
     sc_address_format(e->address, address);
-    sc_buf_adds(&title, "publish");
-    sc_nl_batch_begin(&data);
+    if (e->network.is_guarded) {
+        sc_guard_add(e->link, e->mac, e->address, data);
+        sc_buf_addf(title, "%slet %s send as %s only", title->len ? ", " : "", e->link, address);
+        sc_buf_addf(shell, "%snft add element bridge sc ", shell->len ? "; " : "");
+        add_guard_text(e, shell);
+    }
     for (size_t i = 0; i < e->ports.count; i++) {
         const struct sc_port *p = &e->ports.items[i];
 
-        sc_firewall_add_port(p, e->address, &data);
+        sc_firewall_add_port(p, e->address, data);
         sc_address_format(p->host_address, host);
-        sc_buf_addf(&title, "%s %s:%u/%s", i ? "," : "", host, p->host_port, sc_proto_name(p->proto));
-        sc_buf_addf(&shell, "%snft add element inet sc ", i ? "; " : "");
-        add_element_text(p, address, &shell);
+        sc_buf_addf(title, "%spublish %s:%u/%s", title->len ? ", " : "", host, p->host_port, sc_proto_name(p->proto));
+        sc_buf_addf(shell, "%snft add element inet sc ", shell->len ? "; " : "");
+        add_element_text(p, address, shell);
     }
+}
+
+/* One transaction for all; NULL: nothing to add. */
+static int
+make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena *arena, struct sc_net_packet **out,
+              struct sc_err *err)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT, title = SC_BUF_INIT;
+
+    *out = NULL;
+    sc_nl_batch_begin(&data);
+    for (size_t i = 0; i < count; i++)
+        add_elements(&endpoints[i], &data, &title, &shell);
     sc_nl_batch_end(&data);
-    return packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
+    if (title.len == 0)
+        return 0;
+    *out = packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
                      sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+    return *out ? 0 : sc_err_nomem(err);
 }
 
 static struct sc_net_packet *
@@ -173,6 +202,14 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
 
     sc_address_format(e->address, address);
     sc_undo_add(undo, SC_UNDO_LINK, e->link);
+    if (e->network.is_guarded) {
+        unsigned char guard[SC_GUARD_KEY_LEN];
+
+        sc_guard_key(e->link, e->mac, e->address, guard);
+        for (size_t i = 0; i < sizeof(guard); i++)
+            sc_buf_addf(&target, "%02x", guard[i]);
+        sc_undo_add(undo, SC_UNDO_GUARD, sc_buf_str(&target));
+    }
     for (size_t i = 0; i < e->ports.count; i++) {
         sc_port_key(&e->ports.items[i], key);
         sc_buf_clear(&target);
@@ -208,6 +245,9 @@ shell_up(const struct sc_network *n, struct sc_buf *out)
         (void)snprintf(mtu, sizeof(mtu), " mtu %d", n->mtu);
     sc_buf_addf(out, "nft list table inet sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
                 sc_firewall_text);
+    if (n->is_guarded)
+        sc_buf_addf(out, "nft list table bridge sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
+                    sc_guard_text);
     sc_buf_addf(out, "nft add element inet sc bridges '{ \"%s\" }'\n", b);
     if (!n->forbids_icc)
         sc_buf_addf(out, "nft add element inet sc icc '{ \"%s\" . \"%s\" }'\n", b, b);
@@ -225,6 +265,11 @@ shell_up(const struct sc_network *n, struct sc_buf *out)
 static void
 shell_down(const struct sc_endpoint *e, struct sc_buf *out)
 {
+    if (e->network.is_guarded) {
+        sc_buf_adds(out, "  nft delete element bridge sc ");
+        add_guard_text(e, out);
+        sc_buf_adds(out, " 2>/dev/null || :\n");
+    }
     for (size_t i = 0; i < e->ports.count; i++) {
         sc_buf_adds(out, "  nft delete element inet sc ");
         add_element_text(&e->ports.items[i], NULL, out);
@@ -253,11 +298,11 @@ sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint
         shell_down(e, &down);
         out->links[i] = make_link(e, arena);
         out->inside[i] = make_inside(e, arena);
-        if (e->ports.count > 0) /* one of them has all ports */
-            out->publish = make_publish(e, arena);
-        if (!out->links[i] || !out->inside[i] || (e->ports.count > 0 && !out->publish))
+        if (!out->links[i] || !out->inside[i])
             return sc_err_nomem(err);
     }
+    if (make_firewall(endpoints, count, arena, &out->publish, err) < 0)
+        return -1;
     if (sc_buf_check(&undo, err) < 0 || sc_buf_check(&up, err) < 0 || sc_buf_check(&down, err) < 0)
         return -1;
     out->undo = sc_arena_strdup(arena, sc_buf_str(&undo));

@@ -1,5 +1,5 @@
-/* Table inet sc as nft(8) writes it, for the scripts of --explain=sh. tests/integration/network.bats compares it with
- * what firewall.c makes. */
+/* Tables inet sc and bridge sc as nft(8) writes them, for the scripts of --explain=sh. tests/integration/network.bats
+ * compares it with what firewall.c makes. */
 #include "net/net-priv.h"
 
 const char sc_firewall_text[] =
@@ -40,3 +40,14 @@ const char sc_firewall_text[] =
     "    oifname @bridges drop\n"
     "  }\n"
     "}\n";
+
+const char sc_guard_text[] = "table bridge sc {\n"
+                             "  set owners { type ifname . ether_addr . ipv4_addr; }\n"
+                             "  chain prerouting {\n"
+                             "    type filter hook prerouting priority filter;\n"
+                             "    iifname != \"scv*\" accept\n"
+                             "    iifname . ether saddr . ip saddr @owners accept\n"
+                             "    iifname . ether saddr . arp saddr ip @owners accept\n"
+                             "    drop\n"
+                             "  }\n"
+                             "}\n";

@@ -39,7 +39,7 @@ void sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct
 void sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 
 /* ---- firewall.c: table inet sc */
-extern const char sc_firewall_text[]; /* firewall-text.c: the same table, empty, as nft(8) reads it */
+extern const char sc_firewall_text[], sc_guard_text[]; /* firewall-text.c: the same table, empty, as nft(8) reads it */
 /* Pure: one transaction that replaces the table, whatever it was. */
 void sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports *ports, const uint32_t *targets,
                         struct sc_buf *out);
@@ -52,7 +52,14 @@ void sc_firewall_add_port(const struct sc_port *port, uint32_t address, struct s
 /* Map and key of a port, as undo.c wants them: "ports 06000000..." */
 void sc_firewall_key(const struct sc_port *port, struct sc_buf *out);
 /* Makes the table again where it, or its rules, are gone. */
-SC_MUST_CHECK int sc_firewall_ensure(const struct sc_net *net, struct sc_err *err);
+/* *is_guarded: there is a table bridge sc, which not every kernel can have. */
+SC_MUST_CHECK int sc_firewall_ensure(const struct sc_net *net, bool *is_guarded, struct sc_err *err);
+
+/* ---- guard.c: table bridge sc. Pure. */
+#define SC_GUARD_KEY_LEN 28 /* of an element of its set: name of the link, MAC padded to 8, address */
+void sc_guard_key(const char *link, const unsigned char mac[6], uint32_t address, unsigned char out[SC_GUARD_KEY_LEN]);
+void sc_guard_add(const char *link, const unsigned char mac[6], uint32_t address, struct sc_buf *out);
+void sc_guard_table(struct sc_buf *out); /* replaces it, without elements */
 
 /* ---- lease.c */
 SC_MUST_CHECK int sc_lease_address(const struct sc_net *net, const struct sc_network *network,

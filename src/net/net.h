@@ -77,6 +77,7 @@ struct sc_network {
     struct sc_subnet subnet, range; /* range: where addresses are taken from */
     uint32_t gateway;
     bool is_internal, forbids_icc;
+    bool is_guarded;                /* set by sc_network_up, not recorded: its links must be in the table bridge sc */
     int mtu;                        /* 0: the kernel's 1500 */
     struct sc_strv labels, options; /* "k=v", as given */
 };
@@ -130,7 +131,7 @@ struct sc_endpoint {
     struct sc_ports ports;      /* as they are now: every host port chosen */
 };
 /* Bridge, table, forwarding. SC_ERR_UNSUPPORTED names what the kernel lacks. */
-SC_MUST_CHECK int sc_network_up(const struct sc_net *net, const struct sc_network *network, struct sc_err *err);
+SC_MUST_CHECK int sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err);
 /* Takes the leases; on failure none is kept. is_dry: none is taken, and the address is what a container might get. */
 SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
                                    const struct sc_endpoint_ask *ask, bool is_dry, struct sc_arena *arena,

@@ -1,6 +1,7 @@
 /* What a network needs on the host, made once and looked at with each start: table, forwarding, bridge. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netlink.h>
 #include <net/if.h>
@@ -27,14 +28,14 @@ count_rule(const void *message, void *user)
 
 /* Some program may have deleted the table, or have emptied its chains. */
 static int
-has_rules(bool *out, struct sc_err *err)
+has_rules(uint8_t family, const char *chain, bool *out, struct sc_err *err)
 {
     sc_cleanup_buf request = SC_BUF_INIT;
-    size_t count = 0, at = sc_nl_nft(&request, NFT_MSG_GETRULE, NLM_F_DUMP);
+    size_t count = 0, at = sc_nl_nft(&request, family, NFT_MSG_GETRULE, NLM_F_DUMP);
     int result;
 
     sc_nl_attr_str(&request, NFTA_RULE_TABLE, SC_NFT_TABLE);
-    sc_nl_attr_str(&request, NFTA_RULE_CHAIN, "forward");
+    sc_nl_attr_str(&request, NFTA_RULE_CHAIN, chain);
     sc_nl_end(&request, at);
     if (sc_buf_check(&request, err) < 0)
         return -1;
@@ -98,14 +99,97 @@ replace_table(const struct sc_net *net, struct sc_err *err)
     return 0;
 }
 
+/* ---- the guard of the bridges' ports ------------------------------------------------------------------------------
+ */
+
+/* Of every container that has an address. */
+static int
+encode_guards(const struct sc_net *net, struct sc_buf *out, size_t *count, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_network_list networks;
+    char link[SC_NET_LINK_MAX];
+
+    *count = 0;
+    if (sc_network_list(net, &arena, &networks, err) < 0)
+        return -1;
+    sc_nl_batch_begin(out);
+    sc_guard_table(out);
+    for (size_t i = 0; i < networks.count; i++) {
+        struct sc_lease_list leases;
+
+        if (sc_network_leases(net, &networks.items[i], &arena, &leases, err) < 0)
+            return -1;
+        for (size_t k = 0; k < leases.count; k++) {
+            const struct sc_lease *lease = &leases.items[k];
+
+            sc_endpoint_link(lease->id, lease->index, link);
+            sc_guard_add(link, lease->mac, lease->address, out);
+        }
+        *count += leases.count;
+    }
+    sc_nl_batch_end(out);
+    return sc_buf_check(out, err);
+}
+
+/* As for ports: a lease that is taken meanwhile may be in no table. */
+static int
+replace_guards(const struct sc_net *net, bool *is_guarded, struct sc_err *err)
+{
+    size_t before = SIZE_MAX, now = 0;
+
+    *is_guarded = true;
+    for (int i = 0; i < ROUNDS && now != before; i++) {
+        sc_cleanup_buf batch = SC_BUF_INIT;
+        int result;
+
+        before = now;
+        if (encode_guards(net, &batch, &now, err) < 0)
+            return -1;
+        if (i > 0 && now == before)
+            return 0;
+        result = sc_nl_send(NETLINK_NETFILTER, batch.data, batch.len, 0);
+        if (result == -EAFNOSUPPORT || result == -EOPNOTSUPP || result == -ENOENT || result == -EPROTONOSUPPORT) {
+            *is_guarded = false;
+            return 0;
+        }
+        if (result < 0)
+            return sc_err_errno(err, -result, "make nftables' table bridge sc");
+    }
+    return 0;
+}
+
+static int
+ensure_guards(const struct sc_net *net, bool *is_guarded, struct sc_err *err)
+{
+    struct sc_err absent = SC_ERR_INIT;
+    sc_cleanup_fd lock = -1;
+
+    if (has_rules(NFPROTO_BRIDGE, "prerouting", is_guarded, &absent) < 0 || *is_guarded)
+        return 0;
+    if (sc_dir_make_at(net->run_fd, SC_LEASE_PORT, 0700, err) < 0)
+        return -1;
+    lock = sc_dir_open_at(net->run_fd, SC_LEASE_PORT, err);
+    if (lock < 0)
+        return -1;
+    if (flock(lock, LOCK_EX) < 0)
+        return sc_err_errno(err, errno, "lock the leases of ports");
+    if (has_rules(NFPROTO_BRIDGE, "prerouting", is_guarded, &absent) < 0 || *is_guarded)
+        return 0;
+    return replace_guards(net, is_guarded, err);
+}
+
 int
-sc_firewall_ensure(const struct sc_net *net, struct sc_err *err)
+sc_firewall_ensure(const struct sc_net *net, bool *is_guarded, struct sc_err *err)
 {
     bool is_there = false;
 
-    if (has_rules(&is_there, err) < 0)
+    *is_guarded = false;
+    if (has_rules(NFPROTO_INET, "forward", &is_there, err) < 0)
         return -1;
-    return is_there ? 0 : replace_table(net, err);
+    if (!is_there && replace_table(net, err) < 0)
+        return -1;
+    return ensure_guards(net, is_guarded, err);
 }
 
 static int
@@ -205,9 +289,9 @@ make_bridge(const struct sc_network *network, struct sc_err *err)
 }
 
 int
-sc_network_up(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
+sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err)
 {
-    if (sc_firewall_ensure(net, err) < 0)
+    if (sc_firewall_ensure(net, &network->is_guarded, err) < 0)
         return -1;
     if (is_up(network))
         return 0;

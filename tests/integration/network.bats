@@ -47,6 +47,7 @@ left_over()
 {
     at "$host" ip -o link | grep -o 'scv[0-9a-f]*' || :
     at "$host" nft list map inet sc ports 2>/dev/null | grep elements || :
+    at "$host" nft list set bridge sc owners 2>/dev/null | grep elements || :
     find "$SC_RUN_ROOT/lease" -type l 2>/dev/null || :
 }
 
@@ -226,6 +227,23 @@ END
     is "$(ask_in cc "$(address_of aa)" 80)" ''
     is "$(ask_in dd "$(address_of ee)" 80)" ''
     is "$(ask "$host" "$(address_of ee)" 80)" E
+}
+
+@test "a container sends as itself only: no other address, in IP or ARP, no other MAC, no IPv6" {
+    sc_ok run -d --name aa base sleep 1000
+    sc_ok run -d --name bb --privileged base sleep 1000
+    a=$(address_of aa)
+    pings="ping -c 1 -W 1 $a"
+    sc_ok exec bb sh -c "$pings"
+    sc_ok exec bb ip address add 172.17.9.9/16 dev eth0
+    sc_fails 1 exec bb sh -c "$pings -I 172.17.9.9"
+    # what the host has learnt of the address that is not its own
+    is "$(at "$host" ip neigh show 172.17.9.9 | grep -c lladdr)" 0
+    sc_ok exec bb sh -c "$pings"
+    sc_fails 1 exec bb sh -c "ip link set eth0 address 02:42:ac:11:00:77; $pings"
+    sc_ok exec bb sh -c "ip link set eth0 address 02:42:ac:11:00:03; $pings"
+    wait_until sc_ok exec bb sh -c 'ip -6 addr show eth0 | grep fe80 && ! ip -6 addr show eth0 | grep tentative'
+    sc_fails 1 exec bb sh -c 'ping -6 -c 1 -W 1 fe80::42:acff:fe11:2%eth0'
 }
 
 @test "an internal network reaches nothing outside and is not reached" {
@@ -498,6 +516,11 @@ END
     at "$host" nft flush table inet sc
     sc_ok run --rm --network bridge base true
     is "$(ask "$outside" 203.0.113.1 8080)" hello
+    # The guard of the ports too: with who runs, who else would be cut off.
+    at "$host" nft delete table bridge sc
+    sc_ok run --rm --network bridge base true
+    matches "$(at "$host" nft list set bridge sc owners)" "scv[0-9a-f]{12}\" . 02:42:ac:11:00:02 . 172.17.0.2"
+    is "$(ask "$outside" 203.0.113.1 8080)" hello
     at "$host" nft list table inet theirs | sed 's/packets.*bytes [0-9]*//' | diff "$BATS_TEST_TMPDIR/theirs" -
 }
 
@@ -540,7 +563,8 @@ END
 
 @test "explain=sh: the script makes the same network by hand, and its table is ours" {
     sc_ok run --rm base true
-    at "$host" nft list table inet sc >"$BATS_TEST_TMPDIR/table"
+    wait_until all_free
+    at "$host" nft list ruleset >"$BATS_TEST_TMPDIR/table"
     inside='ip -4 -o addr; ip route; cat /sys/class/net/eth0/address; exit 3'
     wait_until all_free
     sc_fails 3 run --rm -p 8080:80 base sh -c "$inside"
@@ -548,11 +572,10 @@ END
     wait_until all_free
     sc_ok run --explain=sh -p 8080:80 base sh -c "$inside"
     echo "$output" >"$BATS_TEST_TMPDIR/script"
-    at "$host" nft delete table inet sc
+    at "$host" nft flush ruleset
     at "$host" ip link delete sc0
     run at "$host" sh "$BATS_TEST_TMPDIR/script"
-    is "$status" 3
-    is "$output" "$ours"
-    at "$host" nft list table inet sc | diff "$BATS_TEST_TMPDIR/table" -
+    is "$status $output" "3 $ours"
+    at "$host" nft list ruleset | diff "$BATS_TEST_TMPDIR/table" -
     is "$(at "$host" ip -o link | grep -c scv)" 0
 }

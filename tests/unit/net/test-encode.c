@@ -175,6 +175,28 @@ test_undo(void **state)
                                               "ip route add default via 10.0.0.1");
 }
 
+/* What a link may send as: one element, which goes with it. */
+static void
+test_guard(void **state)
+{
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    sc_cleanup_buf table = SC_BUF_INIT;
+    struct sc_endpoint e = endpoint();
+    struct sc_net_ask ask;
+
+    (void)state;
+    e.network.is_guarded = true;
+    assert_ok(sc_endpoint_packets(&net, &e, 1, id, &arena, &ask, &err));
+    assert_string_equal(ask.publish->title, "let scv0123456789ab send as 10.0.0.2 only");
+    assert_string_equal(ask.publish->shell, "nft add element bridge sc owners "
+                                            "'{ \"scv0123456789ab\" . 02:42:0a:00:00:02 . 10.0.0.2 }'");
+    assert_non_null(strstr(ask.undo, "guard-remove 7363763031323334353637383961620002420a00000200000a000002\n"));
+    sc_guard_table(&table);
+    assert_int_equal(messages(&table), 9); /* table thrice, set, chain, four rules */
+}
+
 /* The second network: a link of another name, and no second way out. */
 static void
 test_second(void **state)
@@ -204,7 +226,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_veth), cmocka_unit_test(test_address), cmocka_unit_test(test_table),
-        cmocka_unit_test(test_undo), cmocka_unit_test(test_second),
+        cmocka_unit_test(test_undo), cmocka_unit_test(test_guard),   cmocka_unit_test(test_second),
     };
 
     return RUN_TESTS(tests);

@@ -1,0 +1,163 @@
+/* Messages of nf_tables, part by part: expressions, rules, chains, sets. Pure. */
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netlink.h>
+#include <string.h>
+
+#include "net/firewall-priv.h"
+
+struct sc_fw_nest
+sc_fw_open_expr(struct sc_buf *out, const char *name)
+{
+    struct sc_fw_nest nest;
+
+    nest.expr = sc_nl_nest(out, NFTA_LIST_ELEM);
+    sc_nl_attr_str(out, NFTA_EXPR_NAME, name);
+    nest.data = sc_nl_nest(out, NFTA_EXPR_DATA);
+    return nest;
+}
+
+void
+sc_fw_close_expr(struct sc_buf *out, struct sc_fw_nest nest)
+{
+    sc_nl_nest_end(out, nest.data);
+    sc_nl_nest_end(out, nest.expr);
+}
+
+void
+sc_fw_add_value(struct sc_buf *out, uint16_t attr, const void *value, size_t len)
+{
+    size_t at = sc_nl_nest(out, attr);
+
+    sc_nl_attr(out, NFTA_DATA_VALUE, value, len);
+    sc_nl_nest_end(out, at);
+}
+
+void
+sc_fw_meta(struct sc_buf *out, uint32_t key, uint32_t reg)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "meta");
+
+    sc_nl_attr_be32(out, NFTA_META_KEY, key);
+    sc_nl_attr_be32(out, NFTA_META_DREG, reg);
+    sc_fw_close_expr(out, nest);
+}
+
+void
+sc_fw_payload(struct sc_buf *out, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "payload");
+
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_DREG, reg);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_BASE, base);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_OFFSET, offset);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_LEN, len);
+    sc_fw_close_expr(out, nest);
+}
+
+void
+sc_fw_compare(struct sc_buf *out, enum nft_cmp_ops op, const void *value, size_t len)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "cmp");
+
+    sc_nl_attr_be32(out, NFTA_CMP_SREG, SC_REG_A);
+    sc_nl_attr_be32(out, NFTA_CMP_OP, op);
+    sc_fw_add_value(out, NFTA_CMP_DATA, value, len);
+    sc_fw_close_expr(out, nest);
+}
+
+/* dreg 0: of a set */
+void
+sc_fw_lookup(struct sc_buf *out, const char *set, uint32_t dreg, bool is_inverted)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "lookup");
+
+    sc_nl_attr_str(out, NFTA_LOOKUP_SET, set);
+    sc_nl_attr_be32(out, NFTA_LOOKUP_SREG, SC_REG_A);
+    if (dreg)
+        sc_nl_attr_be32(out, NFTA_LOOKUP_DREG, dreg);
+    if (is_inverted)
+        sc_nl_attr_be32(out, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+    sc_fw_close_expr(out, nest);
+}
+
+void
+sc_fw_verdict(struct sc_buf *out, uint32_t code)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "immediate");
+    size_t data, value;
+
+    sc_nl_attr_be32(out, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+    data = sc_nl_nest(out, NFTA_IMMEDIATE_DATA);
+    value = sc_nl_nest(out, NFTA_DATA_VERDICT);
+    sc_nl_attr_be32(out, NFTA_VERDICT_CODE, code);
+    sc_nl_nest_end(out, value);
+    sc_nl_nest_end(out, data);
+    sc_fw_close_expr(out, nest);
+}
+
+struct sc_fw_rule
+sc_fw_open_rule(struct sc_buf *out, uint8_t family, const char *chain)
+{
+    struct sc_fw_rule rule = {.message = sc_nl_nft(out, family, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND)};
+
+    sc_nl_attr_str(out, NFTA_RULE_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(out, NFTA_RULE_CHAIN, chain);
+    rule.list = sc_nl_nest(out, NFTA_RULE_EXPRESSIONS);
+    return rule;
+}
+
+void
+sc_fw_close_rule(struct sc_buf *out, struct sc_fw_rule rule)
+{
+    sc_nl_nest_end(out, rule.list);
+    sc_nl_end(out, rule.message);
+}
+
+void
+sc_fw_add_table(struct sc_buf *out, uint8_t family, uint16_t type)
+{
+    size_t at = sc_nl_nft(out, family, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
+
+    sc_nl_attr_str(out, NFTA_TABLE_NAME, SC_NFT_TABLE);
+    sc_nl_end(out, at);
+}
+
+void
+sc_fw_add_chain(struct sc_buf *out, uint8_t family, const char *name, const char *type, uint32_t hook, int priority)
+{
+    size_t at = sc_nl_nft(out, family, NFT_MSG_NEWCHAIN, NLM_F_CREATE), nest;
+
+    sc_nl_attr_str(out, NFTA_CHAIN_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(out, NFTA_CHAIN_NAME, name);
+    nest = sc_nl_nest(out, NFTA_CHAIN_HOOK);
+    sc_nl_attr_be32(out, NFTA_HOOK_HOOKNUM, hook);
+    sc_nl_attr_be32(out, NFTA_HOOK_PRIORITY, (uint32_t)priority);
+    sc_nl_nest_end(out, nest);
+    sc_nl_attr_str(out, NFTA_CHAIN_TYPE, type);
+    sc_nl_end(out, at);
+}
+
+/* data_len 0: a set, else a map to an address and a port */
+void
+sc_fw_add_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len,
+              uint32_t flags)
+{
+    /* For nft's eyes only: a name is no number in network order. */
+    static const unsigned char host_order[] = {0, 4, 1, 0, 0, 0};
+    size_t at = sc_nl_nft(out, family, NFT_MSG_NEWSET, NLM_F_CREATE);
+
+    sc_nl_attr_str(out, NFTA_SET_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(out, NFTA_SET_NAME, name);
+    if (flags)
+        sc_nl_attr_be32(out, NFTA_SET_FLAGS, flags);
+    sc_nl_attr_be32(out, NFTA_SET_KEY_TYPE, key_type);
+    sc_nl_attr_be32(out, NFTA_SET_KEY_LEN, key_len);
+    if (flags & NFT_SET_MAP) {
+        sc_nl_attr_be32(out, NFTA_SET_DATA_TYPE, SC_NFT_TYPES(SC_NFT_TYPE_ADDRESS, SC_NFT_TYPE_PORT));
+        sc_nl_attr_be32(out, NFTA_SET_DATA_LEN, 8);
+    }
+    sc_nl_attr_be32(out, NFTA_SET_ID, id);
+    if (key_type == SC_NFT_TYPE_IFNAME)
+        sc_nl_attr(out, NFTA_SET_USERDATA, host_order, sizeof(host_order));
+    sc_nl_end(out, at);
+}
