@@ -185,6 +185,15 @@ offer_value(struct complete *c, const struct sc_option *option)
     static const char container[] = "container:", status[] = "status=";
     const char *typed = c->word + strlen(c->prefix);
 
+    /* `sc ns`: the same words as of run, with other values */
+    if (option->kind == SC_OPTION_OPTIONAL && strcmp(option->value, "file") == 0) {
+        sc_buf_adds(c->out, ":file\n");
+        return;
+    }
+    if (c->cli->command == &sc_cmd_ns_enter && strcmp(option->name, "target") == 0) {
+        offer_containers(c, "");
+        return;
+    }
     if (c->cli->command == &sc_cmd_save && strcmp(option->name, "format") == 0) {
         offer_words(c, "docker-archive oci-archive oci-dir", ' ');
         return;
