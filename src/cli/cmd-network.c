@@ -144,6 +144,18 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
     return sc_list_print(&how, rows, err);
 }
 
+/* For sc events. */
+static void
+tell(const struct sc_cli *cli, const char *action, const struct sc_network *network)
+{
+    sc_cleanup_buf attributes = SC_BUF_INIT;
+
+    sc_buf_adds(&attributes, "\"name\":");
+    sc_buf_add_json(&attributes, network->name, strlen(network->name));
+    sc_buf_adds(&attributes, ",\"type\":\"bridge\"");
+    sc_engine_event_of(&cli->engine, "network", action, network->id, sc_buf_str(&attributes));
+}
+
 static int
 run_create(struct sc_cli *cli, struct sc_err *err)
 {
@@ -162,6 +174,7 @@ run_create(struct sc_cli *cli, struct sc_err *err)
     sc_engine_net(&cli->engine, &net);
     if (sc_network_create(&net, &options.ask, &cli->arena, &made, err) < 0)
         return sc_err_wrap(err, "create network");
+    tell(cli, "create", &made);
     (void)printf("%s\n", made.id);
     return 0;
 }
@@ -176,7 +189,10 @@ remove_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struc
         return sc_err_set(err, SC_ERR_DENIED, "%s is a pre-defined network and cannot be removed", name);
     if (sc_network_find(net, name, &cli->arena, &network, err) < 0)
         return -1;
-    return sc_network_remove(net, &network, err);
+    if (sc_network_remove(net, &network, err) < 0)
+        return -1;
+    tell(cli, "destroy", &network);
+    return 0;
 }
 
 static int

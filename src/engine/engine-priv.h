@@ -123,8 +123,6 @@ void sc_event_attributes(const struct sc_container *container, struct sc_buf *ou
 /* more: further attributes as JSON members, or NULL. Never fails for the caller. */
 void sc_engine_event(const struct sc_engine *engine, const struct sc_container *container, const char *action,
                      const char *more);
-void sc_engine_event_of(const struct sc_engine *engine, const char *type, const char *action, const char *id,
-                        const char *attributes);
 
 /* ---- recover.c ---- */
 /* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it. */

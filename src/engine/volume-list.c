@@ -9,6 +9,7 @@
 
 #include "engine/engine-priv.h"
 
+#define DRIVER          "\"driver\":\"local\""
 #define VOLUME_PATH_MAX 256 /* "volume/" and a name that sc_volume_name_check has passed */
 
 static size_t
@@ -94,11 +95,17 @@ int
 sc_volume_create(struct sc_engine *engine, const char *name, struct sc_err *err)
 {
     char path[VOLUME_PATH_MAX];
+    bool is_new;
 
     if (sc_volume_name_check(name, err) < 0)
         return -1;
     (void)snprintf(path, sizeof(path), "volume/%s/_data", name);
-    return sc_dir_make_at(engine->data_fd, path, 0755, err);
+    is_new = faccessat(engine->data_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+    if (sc_dir_make_at(engine->data_fd, path, 0755, err) < 0)
+        return -1;
+    if (is_new)
+        sc_engine_event_of(engine, "volume", "create", name, DRIVER);
+    return 0;
 }
 
 int
@@ -125,5 +132,8 @@ sc_volume_remove(struct sc_engine *engine, const char *name, struct sc_err *err)
             return sc_err_remedy(err, "remove the container first (`sc rm %s`)", containers.items[i].name);
         }
     }
-    return sc_tree_remove_at(engine->data_fd, path, err);
+    if (sc_tree_remove_at(engine->data_fd, path, err) < 0)
+        return -1;
+    sc_engine_event_of(engine, "volume", "destroy", name, DRIVER);
+    return 0;
 }

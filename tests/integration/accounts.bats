@@ -79,6 +79,15 @@ actions()
     sc_ok rm one two three
 }
 
+@test "events: of volumes" {
+    sc_ok volume create data
+    sc_ok volume create data
+    sc_ok volume rm data
+    is "$("$SC" events --since 1h --until 0s -f type=volume --format '{{.Action}} {{.Actor.ID}} {{.Actor.Attributes.driver}}' | paste -sd,)" \
+        'create data local,destroy data local'
+    is "$("$SC" events --since 1h --until 0s -f volume=data | wc -l)" 2
+}
+
 # ---- stats -----------------------------------------------------------------------------------------------
 
 @test "stats: Docker's columns and those of what holds back" {

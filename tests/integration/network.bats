@@ -169,6 +169,7 @@ END
     run at "$host" nft list set inet sc sources
     expect_output '172.18.0.0/16'
     sc_ok network rm n
+    is "$("$SC" events --since 1h --until 0s -f type=network --format "{{.Action}} {{.Actor.Attributes.name}}" | paste -sd,)" "create n,destroy n"
     run at "$host" nft list table inet sc
     expect_no_output '172.18'
     expect_no_output 'sc-'
