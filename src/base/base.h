@@ -14,12 +14,13 @@
  *
  * Invariants: nothing here prints, exits or keeps global state. A function that
  * returns int returns 0 (or a documented non-negative value) or -1 with *err
- * filled; *err is untouched on success. Everything but json.c must also build
- * with musl, for sc-monitor and sc-init.
+ * filled; *err is untouched on success. Everything must also build
+ * with musl, for all programs but sc-transfer.
  */
 #ifndef SC_BASE_H
 #define SC_BASE_H
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -65,9 +66,12 @@ struct sc_err {
 
 /* Each returns -1, so that a failure reads `return sc_err_set(...)`. A long message is cut. */
 int sc_err_set(struct sc_err *err, enum sc_err_kind kind, const char *fmt, ...) SC_PRINTF(3, 4);
-/* Appends ": " and strerror(errnum), its first letter made small; the kind follows from errnum (ENOENT is NOT_FOUND,
- * EEXIST is EXISTS, EBUSY is BUSY, EPERM and EACCES are DENIED, ENOSYS and EOPNOTSUPP are UNSUPPORTED, else KERNEL). */
+/* Appends ": " and the words for errnum, the first letter made small; the kind follows from errnum (ENOENT is
+ * NOT_FOUND, EEXIST is EXISTS, EBUSY is BUSY, EPERM and EACCES are DENIED, ENOSYS and EOPNOTSUPP are UNSUPPORTED, else
+ * KERNEL). */
 int sc_err_errno(struct sc_err *err, int errnum, const char *fmt, ...) SC_PRINTF(3, 4);
+/* glibc's words for it, whatever library is linked; not to be kept (errno-text.c) */
+const char *sc_errno_text(int errnum);
 /* Puts "what: " before the message. */
 int sc_err_wrap(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
 int sc_err_remedy(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
@@ -239,6 +243,15 @@ SC_MUST_CHECK int sc_msg_send(int sock, const void *data, size_t len, const int 
  * holds the room on entry and the number received on return (fds and count may both be NULL: then any
  * fd that arrives is closed). A truncated packet is an error. */
 SC_MUST_CHECK ssize_t sc_msg_recv(int sock, void *data, size_t size, int *fds, size_t *count, struct sc_err *err);
+
+/* ---- signals by the kernel's numbers (signals.c) ---------------------------------------- */
+
+#define SC_SIGNAL_MAX    64
+#define SC_SIGNAL_RT_MIN 34         /* as programs linked with glibc count */
+void sc_sigset_fill(sigset_t *set); /* every number; sigfillset(3) leaves some out */
+void sc_sigset_add(sigset_t *set, int signum);
+/* Every signal to its default action, none blocked. [child]: for a program that must not notice what we ignore. */
+void sc_signals_reset(void);
 
 /* ---- child programs (spawn.c) --------------------------------------------------------- */
 

@@ -80,7 +80,7 @@ sc_err_set(struct sc_err *err, enum sc_err_kind kind, const char *fmt, ...)
 int
 sc_err_errno(struct sc_err *err, int errnum, const char *fmt, ...)
 {
-    const char *why = strerror(errnum);
+    const char *why = sc_errno_text(errnum);
     char first[2] = {0};
     va_list args;
 
@@ -88,7 +88,7 @@ sc_err_errno(struct sc_err *err, int errnum, const char *fmt, ...)
     err_fill(err, err_kind_of(errnum), errnum, fmt, args);
     va_end(args);
     err_append(err, ": ");
-    /* strerror(3) starts with a capital; messages do not, but for an acronym ("RPC ..."). */
+    /* some start with a capital; messages do not, but for an acronym ("RPC ..."). */
     if (isupper((unsigned char)why[0]) && !isupper((unsigned char)why[1])) {
         first[0] = (char)tolower((unsigned char)why[0]);
         err_append(err, first);

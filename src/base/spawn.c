@@ -8,8 +8,7 @@
 
 #include "base/base.h"
 
-#define SPAWN_SIGNAL_MAX 64
-#define SPAWN_STACK      32768
+#define SPAWN_STACK 32768
 
 struct spawn {
     const char *const *argv;
@@ -24,17 +23,10 @@ __attribute__((no_sanitize("address"))) static int
 spawn_child(void *data)
 {
     struct spawn *spawn = data;
-    struct sigaction ignored = {0}, defaults = {.sa_handler = SIG_DFL};
-    sigset_t none;
     int high[3];
 
     /* execve(2) resets handlers but keeps what is ignored or blocked; the program must not notice ours. */
-    for (int signum = 1; signum <= SPAWN_SIGNAL_MAX; signum++) {
-        if (sigaction(signum, NULL, &ignored) == 0 && ignored.sa_handler != SIG_DFL)
-            (void)sigaction(signum, &defaults, NULL);
-    }
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    sc_signals_reset();
 
     /* First out of the way of 0..2, as the three may be each other's numbers. */
     for (int i = 0; i < 3; i++) {

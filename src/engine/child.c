@@ -74,7 +74,7 @@ name_flag(const struct sc_step *step, struct sc_err *err)
         break;
     case SC_OP_RLIMIT:
         (void)sc_err_wrap(err, "--ulimit");
-        if (err->errnum == EPERM && getrlimit((enum __rlimit_resource)step->u.rlimit.resource, &limit) == 0)
+        if (err->errnum == EPERM && getrlimit(step->u.rlimit.resource, &limit) == 0)
             (void)sc_err_remedy(err, "the caller's own hard limit is %llu: stay below it, or raise it first",
                                 (unsigned long long)limit.rlim_max);
         break;

@@ -111,7 +111,9 @@ prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, con
 static int
 prepare_bind(const struct sc_mount_ask *m, bool is_dry, struct sc_err *err)
 {
-    if (faccessat(AT_FDCWD, m->source, F_OK, AT_SYMLINK_NOFOLLOW) == 0) /* lint: the caller's own path */
+    struct stat st;
+
+    if (fstatat(AT_FDCWD, m->source, &st, AT_SYMLINK_NOFOLLOW) == 0) /* lint: the caller's own path */
         return 0;
     if (errno != ENOENT)
         return sc_err_errno(err, errno, "mount on \"%s\": bind source \"%s\"", m->target, m->source);

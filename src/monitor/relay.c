@@ -36,8 +36,8 @@ add_forwarded(sigset_t *set)
 
     for (size_t i = 0; i < SC_ARRAY_LEN(forwarded); i++)
         (void)sigaddset(set, forwarded[i]);
-    for (int signum = SIGRTMIN; signum <= SIGRTMAX; signum++)
-        (void)sigaddset(set, signum);
+    for (int signum = SC_SIGNAL_RT_MIN; signum <= SC_SIGNAL_MAX; signum++)
+        sc_sigset_add(set, signum);
 }
 
 static int

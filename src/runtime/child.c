@@ -1,7 +1,6 @@
 /* The new process: one loop over prepared steps. [child] throughout: no allocation, no stdio, no locks. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -58,19 +57,6 @@ now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
-
-/* Signals the launcher ignored or blocked must not be so in the program. */
-static void
-reset_signals(void)
-{
-    sigset_t none;
-
-    for (int i = 1; i < NSIG; i++)
-        if (i != SIGKILL && i != SIGSTOP)
-            (void)signal(i, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 /* fds 0, 1, 2 of the program; a terminal replaces them later */
@@ -134,7 +120,7 @@ sc_child_main(struct sc_executor *x)
     const struct sc_steps *steps = &x->plan->child;
     int result;
 
-    reset_signals();
+    sc_signals_reset();
     umask(0);
     if (x->how->state_json != NULL)
         x->pid = own_pid(x);

@@ -169,7 +169,7 @@ step_rlimit(struct sc_executor *x, const struct sc_step *step)
     struct rlimit limit = {.rlim_cur = step->u.rlimit.soft, .rlim_max = step->u.rlimit.hard};
 
     (void)x;
-    return check(prlimit(0, (enum __rlimit_resource)step->u.rlimit.resource, &limit, NULL));
+    return check(prlimit(0, step->u.rlimit.resource, &limit, NULL));
 }
 
 const char *

@@ -514,6 +514,13 @@ perl_inside()
     sc_ok inspect -f '{{.State.ExitCode}}' signalled
     is "$output" 3
     sc_ok rm signalled
+    # 34 is SIGRTMIN to a program of glibc
+    sc_ok run -d --name signalled --init base sh -c 'trap "exit 4" 34; echo up; while :; do sleep 0.1; done'
+    wait_until sh -c "\"$SC\" logs signalled | grep -q up"
+    sc_ok kill -s RTMIN signalled
+    sc_ok wait signalled
+    is "$output" 4
+    sc_ok rm signalled
 }
 
 @test "run: every process ends with pid 1" {

@@ -204,10 +204,10 @@ sc_oci_make_state_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err
         return sc_err_errno(err, errno, "make state directory of %s", id);
     }
     sc_cleanup_fd dir = sc_dir_open_at(root, id, err);
-    if (dir < 0 || sc_state_lock(dir, err) < 0)
+    if ((dir < 0 && err->kind != SC_ERR_NOT_FOUND) || (dir >= 0 && sc_state_lock(dir, err) < 0))
         return -1;
     /* a delete --force may have had the lock first, and then the directory is no longer there */
-    if (!sc_oci_dir_is_of(cli, id, dir))
+    if (dir < 0 || !sc_oci_dir_is_of(cli, id, dir))
         return sc_err_set(err, SC_ERR_BUSY, "create %s: it was deleted at the same moment", id);
     return sc_steal_fd(&dir);
 }

@@ -16,7 +16,7 @@ fill_forwarded(sigset_t *set)
     static const int kept[] = {SIGCHLD, SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGTRAP, SIGABRT,
                                SIGSYS,  SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,  SIGWINCH};
 
-    (void)sigfillset(set);
+    sc_sigset_fill(set);
     for (size_t i = 0; i < SC_ARRAY_LEN(kept); i++)
         (void)sigdelset(set, kept[i]);
 }

@@ -11,12 +11,15 @@
  * engine's static file.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define SIGNALS 64
 
 enum { CODE_ENGINE = 125, CODE_CANNOT_EXECUTE = 126, CODE_NOT_FOUND = 127, CODE_SIGNAL = 128 };
 
@@ -50,7 +53,9 @@ block_signals(struct signals *signals)
 {
     static const int faults[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS};
 
-    (void)sigfillset(&signals->waited);
+    (void)sigemptyset(&signals->waited);
+    /* all 64; musl's sigfillset(3) leaves out three, the first of glibc's SIGRTMIN among them */
+    memset(&signals->waited, UCHAR_MAX, SIGNALS / CHAR_BIT);
     for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
         (void)sigdelset(&signals->waited, faults[i]);
     (void)sigprocmask(SIG_BLOCK, &signals->waited, &signals->original);
