@@ -171,14 +171,18 @@ sc_file_replace_at(int dirfd, const char *path, const void *data, size_t len, mo
 
     if (!base)
         return sc_err_set(err, SC_ERR_INVALID, "replace \"%s\": it is not a file name", path);
-    parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0)
-        return sc_err_errno(err, errno, "replace \"%s\": open its directory", path);
-    fd = replace_open_temp(parent, mode, temp, err);
+    /* dirfd itself will do, but not for fsync(2), as it may be O_PATH */
+    if (durability == SC_DURABLE || base != path) {
+        parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (parent < 0)
+            return sc_err_errno(err, errno, "replace \"%s\": open its directory", path);
+        dirfd = parent;
+    }
+    fd = replace_open_temp(dirfd, mode, temp, err);
     if (fd < 0)
         return sc_err_wrap(err, "replace \"%s\"", path);
-    if (replace_write(parent, fd, temp, base, data, len, durability, err) < 0) {
-        (void)unlinkat(parent, temp, 0);
+    if (replace_write(dirfd, fd, temp, base, data, len, durability, err) < 0) {
+        (void)unlinkat(dirfd, temp, 0);
         return sc_err_wrap(err, "replace \"%s\"", path);
     }
     /* The new name itself lives in the directory: without this it may be gone after a power loss. */

@@ -195,7 +195,7 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
         return sc_err_nomem(err);
     if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
         return -1;
-    if (sc_state_status(&state) == SC_STATUS_PAUSED) {
+    if (container->status == SC_STATUS_PAUSED) {
         sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is paused", container->name);
         return sc_err_remedy(err, "unpause it first: sc unpause %s", container->name);
     }

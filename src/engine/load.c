@@ -202,7 +202,6 @@ sc_engine_running_state(const struct sc_engine *engine, const struct sc_containe
 {
     struct sc_err state_err = SC_ERR_INIT;
     sc_cleanup_fd run = sc_engine_run_dir(engine, container->id, &state_err);
-    enum sc_status status;
 
     if (run < 0 || sc_state_read(run, arena, out, &state_err) < 0) {
         if (state_err.errnum == ENOENT)
@@ -210,8 +209,7 @@ sc_engine_running_state(const struct sc_engine *engine, const struct sc_containe
         *err = state_err;
         return -1;
     }
-    status = sc_state_status(out);
-    return status == SC_STATUS_RUNNING || status == SC_STATUS_PAUSED ? 0 : sc_engine_not_running(container, err);
+    return sc_state_has_program(out) ? 0 : sc_engine_not_running(container, err);
 }
 
 int

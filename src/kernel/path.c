@@ -407,12 +407,12 @@ int
 sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode)
 {
     char plain[PATH_MAX];
-    int fd = sc_path_open(root_fd, path, O_PATH, 0), result;
+    int fd = make_last(root_fd, path, is_file, mode), result;
 
-    if (fd != -ENOENT)
-        return fd;
-    fd = make_last(root_fd, path, is_file, mode);
     if (fd >= 0)
+        return fd;
+    fd = sc_path_open(root_fd, path, O_PATH, 0);
+    if (fd != -ENOENT)
         return fd;
     result = expand_links(root_fd, path, plain);
     return result < 0 ? result : make_missing(root_fd, plain, is_file, mode);

@@ -35,6 +35,17 @@ undo_unlink(const char *path, struct sc_err *err)
     return 0;
 }
 
+/* A cgroup that can be removed holds nobody who could be killed. But a scope is systemd's to remove. */
+static int
+undo_cgroup_kill(const char *dir, struct sc_err *err)
+{
+    static const char suffix[] = ".scope";
+    size_t len = strlen(dir);
+    bool is_scope = len >= strlen(suffix) && strcmp(dir + len - strlen(suffix), suffix) == 0;
+
+    return !is_scope && unlinkat(AT_FDCWD, dir, AT_REMOVEDIR) == 0 ? 0 : sc_cgroup_kill(dir, err);
+}
+
 static int
 undo_systemd(const char *unit, struct sc_err *err)
 {
@@ -56,7 +67,7 @@ static const struct {
     unsigned when; /* 0: now */
     int (*run_nft)(int *nft_sock, const char *target, struct sc_err *err);
 } undo_table[] = {
-    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill, false},
+    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", undo_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},

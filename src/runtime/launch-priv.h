@@ -38,11 +38,13 @@ struct sc_executor {
     const struct sc_plan *plan;
     const struct sc_launch *how;
     int slots[SC_SLOTS_MAX];
-    int sock;             /* the child's or the launcher's end */
-    int start_sock;       /* child: connection accepted at the gate, or -1 */
-    int null_fd, mask_fd; /* child: our null device and the first empty tmpfs, O_PATH */
-    int dev_fd;           /* child: directory of the last device made */
-    size_t candidate;     /* which of the program's names was found */
+    int sock;              /* the child's or the launcher's end */
+    int start_sock;        /* child: connection accepted at the gate, or -1 */
+    int null_fd, mask_fd;  /* child: our null device and the first empty tmpfs, O_PATH */
+    int node_dir;          /* child: directory of the last node or link made, or -1; */
+    const char *node_path; /* the path of that, and how much of it was the directory's */
+    size_t node_dir_len;
+    size_t candidate; /* which of the program's names was found */
     struct sc_seccomp_filter filter;
     bool has_filter;
     bool is_plain[SC_SLOTS_MAX]; /* a bind source that is not a detached mount: mount-classic.c */

@@ -285,7 +285,7 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_executor x = {
-        .plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .dev_fd = -1};
+        .plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .node_dir = -1};
     int result;
 
     *out = (struct sc_process)SC_PROCESS_INIT;

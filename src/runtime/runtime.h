@@ -121,6 +121,8 @@ void sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *pro
                         struct sc_state *out);
 /* What the kernel says now: the pid with this start time and boot id, not a zombie; frozen? */
 enum sc_status sc_state_status(const struct sc_state *state);
+/* Whether it is running or paused, without asking each hierarchy which. */
+bool sc_state_has_program(const struct sc_state *state);
 /* What `state` and `list` print: the OCI's document with runc's additions (rootfs, created, owner); pid 0: none. */
 SC_MUST_CHECK int sc_state_document(const struct sc_state *state, enum sc_status status, bool is_pretty,
                                     struct sc_buf *out, struct sc_err *err);

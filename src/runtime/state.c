@@ -240,19 +240,31 @@ is_frozen(const struct sc_state *state)
     return false;
 }
 
-enum sc_status
-sc_state_status(const struct sc_state *state)
+static bool
+is_alive(const struct sc_state *state)
 {
     struct sc_err ignored = SC_ERR_INIT;
     char boot_id[40];
 
+    if (state->pid <= 0)
+        return false;
+    if (state->boot_id != NULL && (sc_boot_id(boot_id, &ignored) < 0 || strcmp(boot_id, state->boot_id) != 0))
+        return false;
+    return sc_process_is_alive(state->pid, state->start_time);
+}
+
+bool
+sc_state_has_program(const struct sc_state *state)
+{
+    return !state->is_creating && state->was_started && is_alive(state);
+}
+
+enum sc_status
+sc_state_status(const struct sc_state *state)
+{
     if (state->is_creating && state->has_creator)
         return SC_STATUS_CREATING;
-    if (state->pid <= 0)
-        return SC_STATUS_STOPPED;
-    if (state->boot_id != NULL && (sc_boot_id(boot_id, &ignored) < 0 || strcmp(boot_id, state->boot_id) != 0))
-        return SC_STATUS_STOPPED;
-    if (!sc_process_is_alive(state->pid, state->start_time))
+    if (!is_alive(state))
         return SC_STATUS_STOPPED;
     if (is_frozen(state))
         return SC_STATUS_PAUSED;

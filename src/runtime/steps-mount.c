@@ -237,6 +237,7 @@ step_mount(struct sc_executor *x, const struct sc_step *step)
                                      false, &was_there);
     struct stat st;
 
+    sc_closep(&x->node_dir); /* this may cover it */
     if (target >= 0)
         target = check_target(target, step->u.mount.destination, is_proc);
     if (target < 0)
@@ -261,6 +262,7 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
     int tree = x->slots[step->slot], result;
     bool was_there;
 
+    sc_closep(&x->node_dir); /* this may cover it */
     if (fstat(tree, &st) < 0)
         return -errno;
     int target = open_target(x, step->u.tree.destination, step->u.tree.must_be_proc, !S_ISDIR(st.st_mode), &was_there);
@@ -282,6 +284,25 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
     return result;
 }
 
+/* The directory of a node or link; the last one is kept, as they come a dozen in a row. */
+static int
+open_node_dir(struct sc_executor *x, const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+
+    if (x->node_dir >= 0 && len > 0 && len == x->node_dir_len && memcmp(path, x->node_path, len) == 0) {
+        *name = slash + 1;
+        if (slash[1] != '\0' && strcmp(slash + 1, ".") != 0 && strcmp(slash + 1, "..") != 0)
+            return x->node_dir;
+    }
+    sc_closep(&x->node_dir);
+    x->node_dir = sc_path_parent(root_of(x), path, name);
+    x->node_path = path;
+    x->node_dir_len = len;
+    return x->node_dir;
+}
+
 static int
 step_mknod(struct sc_executor *x, const struct sc_step *step)
 {
@@ -289,7 +310,7 @@ step_mknod(struct sc_executor *x, const struct sc_step *step)
     dev_t device = makedev((unsigned)step->u.node.major, (unsigned)step->u.node.minor);
     struct stat st;
     const char *name;
-    int result = 0, dir = sc_path_parent(root_of(x), step->u.node.path, &name);
+    int result = 0, dir = open_node_dir(x, step->u.node.path, &name);
 
     if (dir < 0)
         return dir;
@@ -306,7 +327,6 @@ step_mknod(struct sc_executor *x, const struct sc_step *step)
     /* /proc's masked files are covered by this node, never by one the image brought */
     if (result == 0 && step->u.node.major == 1 && step->u.node.minor == 3 && type == S_IFCHR && x->null_fd < 0)
         x->null_fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    close(dir);
     return result;
 }
 
@@ -314,14 +334,11 @@ static int
 step_symlink(struct sc_executor *x, const struct sc_step *step)
 {
     const char *name;
-    int result = 0, dir = sc_path_parent(root_of(x), step->u.link.path, &name);
+    int dir = open_node_dir(x, step->u.link.path, &name);
 
     if (dir < 0)
         return dir;
-    if (symlinkat(step->u.link.target, dir, name) < 0 && errno != EEXIST)
-        result = -errno;
-    close(dir);
-    return result;
+    return symlinkat(step->u.link.target, dir, name) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
 static int

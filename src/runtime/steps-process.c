@@ -323,8 +323,9 @@ step_cwd(struct sc_executor *x, const struct sc_step *step)
     if (root < 0)
         return -errno;
     /* exec must not leave a directory behind in a container that runs */
-    fd = x->plan->is_exec ? sc_path_open(root, step->u.text.text, O_PATH | O_DIRECTORY | O_CLOEXEC, 0)
-                          : sc_path_make(root, step->u.text.text, false, 0755);
+    fd = sc_path_open(root, step->u.text.text, O_PATH | O_DIRECTORY, 0);
+    if (fd == -ENOENT && !x->plan->is_exec)
+        fd = sc_path_make(root, step->u.text.text, false, 0755);
     if (fd < 0)
         return fd;
     result = check(fchdir(fd));

@@ -128,12 +128,39 @@ test_parts(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* Killing begins with the try to remove: an empty directory goes, one of systemd's does not. */
+static void
+test_kill_of_nobody(void **state)
+{
+    char dir[] = "/tmp/sc-test-undo-XXXXXX", group[64], scope[64];
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err err = SC_ERR_INIT;
+    struct stat st;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(group, sizeof(group), "%s/group", dir);
+    (void)snprintf(scope, sizeof(scope), "%s/x.scope", dir);
+    make(group, true);
+    make(scope, true);
+    sc_undo_add(&text, SC_UNDO_CGROUP_KILL, group);
+    assert_ok(sc_undo_run(sc_buf_str(&text), &err));
+    assert_int_equal(lstat(group, &st), -1);
+    assert_ok(sc_undo_run(sc_buf_str(&text), &err));
+    sc_buf_clear(&text);
+    sc_undo_add(&text, SC_UNDO_CGROUP_KILL, scope);
+    (void)!sc_undo_run(sc_buf_str(&text), &err);
+    assert_int_equal(lstat(scope, &st), 0);
+    assert_int_equal(rmdir(scope), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_text),  cmocka_unit_test(test_refusals), cmocka_unit_test(test_absent_is_done),
-        cmocka_unit_test(test_files), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_files), cmocka_unit_test(test_parts),    cmocka_unit_test(test_kill_of_nobody),
     };
 
     return RUN_TESTS(tests);
