@@ -274,7 +274,7 @@ parse_group(struct parser *p, bool is_kept, struct sc_err *err)
 static int
 parse_default(struct parser *p, struct sc_err *err)
 {
-    char *name;
+    char *name = NULL;
 
     if (expect(p, '{', err) < 0 || word(p, "expected perm", &name, err) < 0)
         return -1;

@@ -194,7 +194,7 @@ show_limit(enum part part, const struct limit *limit)
 static json_t *
 show_from(const struct limit *limit, const char *path)
 {
-    return json_string(limit->value < 0 ? "" : strcmp(limit->from, path) == 0 ? "own" : limit->from);
+    return json_string(limit->value < 0 || !limit->from ? "" : strcmp(limit->from, path) == 0 ? "own" : limit->from);
 }
 
 /* How much of the periods in which it ran the quota stopped it. */
@@ -315,7 +315,7 @@ run_tree(struct sc_cli *cli, struct sc_err *err)
     sc_cleanup_json rows = json_array();
     struct tree t = {.arena = &cli->arena, .layout = &layout, .rows = rows};
     const char *path, *colon;
-    struct place place;
+    struct place place = {.share = 1};
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cgroup_detect(&cli->arena, &layout, err) < 0)
         return -1;
