@@ -87,14 +87,14 @@ END
 between() { awk -v v="$1" -v l="$2" -v h="$3" 'BEGIN { exit !(v >= l && v <= h) }'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.4f\n", a / b }'; }
 
-# holds_share NAME PERCENT: it gets that much of a CPU, +-2 % of one
+# holds_share NAME PERCENT: it gets that much of a CPU, +-2 % of one. A window of 20 periods may see the quota of a 21st.
 holds_share()
 {
     local i percent
     for ((i = 0; i < WINDOWS; i++)); do
         measure 2 "$1"
         percent=$(ratio $((used[$1] * 100)) "$wall")
-        between "$percent" 0 "$(($2 + 2))" || { echo "$1 got $percent %, more than $2" && return 1; }
+        between "$percent" 0 "$(($2 + 2 + $2 / 20 + 1))" || { echo "$1 got $percent %, more than $2" && return 1; }
         between "$percent" "$(($2 - 2))" "$(($2 + 2))" && return 0
     done
     echo "$1 got $percent % of a CPU at the end, not $2" && return 1
@@ -113,16 +113,21 @@ holds_share()
     sc_ok rm -f two
 }
 
+# On v2 shares become weights by a curve, and those of the kernel's own files count: 100 and 59.
 @test "resources: 1024 shares against 512 are 2 to 1, and one alone gets what both had" {
+    wanted=2
     sc_ok run -d --name one -c 1024 --cpuset-cpus 0 --cgroup-parent "$top" base sh -c "$BUSY"
     sc_ok run -d --name two -c 512 --cpuset-cpus 0 --cgroup-parent "$top" base sh -c "$BUSY"
     heavy
+    [ "$(cgroup_mode)" != v2 ] ||
+        wanted=$(ratio "$(cat "$(cgroup_dir "$(container_pid one)" cpu)/cpu.weight")" "$(cat "$(cgroup_dir "$(container_pid two)" cpu)/cpu.weight")")
+    fits() { awk -v a="${used[one]}" -v b="${used[two]}" -v w="$wanted" 'BEGIN { exit !(a / b >= w * .9 && a / b <= w * 1.1) }'; }
     for ((i = 0; i < WINDOWS; i++)); do
         measure 2 one two
         together=$(ratio "${used[one]}" "$wall")
-        ! between "$(ratio "${used[one]}" "${used[two]}")" 1.8 2.2 || break
+        ! fits || break
     done
-    between "$(ratio "${used[one]}" "${used[two]}")" 1.8 2.2
+    fits
     sc_ok rm -f two
     for ((i = 0; i < WINDOWS; i++)); do
         measure 2 one
@@ -225,14 +230,12 @@ teardown()
 # took FLAG DD...: milliseconds that dd takes inside, direct, with that limit of the disk
 took()
 {
-    local flag=$1 begin
+    local flag=$1
     shift
-    sc_ok run -d --name io --device "$disk" "$flag" base sleep 1000
-    "$SC" exec io dd "if=$disk" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null
-    begin=$(date +%s%N)
-    "$SC" exec io dd "$@" 2>/dev/null
-    echo $((($(date +%s%N) - begin) / 1000000))
-    sc_ok rm -f io
+    # shellcheck disable=SC2016 # for the container's shell
+    sc_ok run --rm --device "$disk" "$flag" base sh -c 'dd if="$0" of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null; time dd "$@"' "$disk" "$@"
+    # shellcheck disable=SC2154 # run's
+    awk '/^real/ { sub(/m/, "", $2); sub(/s/, "", $3); printf "%d\n", ($2 * 60 + $3) * 1000 }' <<<"$stderr"
 }
 
 # Never faster than the limit, +10 %; and once no slower than it, +10 %.
