@@ -128,6 +128,7 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
         return -1;
+    sc_engine_refill(&cli->engine);
     sc_engine_net(&cli->engine, &net);
     if (sc_network_list(&net, &cli->arena, &list, err) < 0)
         return -1;
@@ -288,6 +289,7 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
         return -1;
+    sc_engine_refill(&cli->engine);
     sc_engine_net(&cli->engine, &net);
     for (size_t i = 0; i < args.count; i++) {
         struct sc_err one = SC_ERR_INIT;
@@ -327,6 +329,7 @@ run_port(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (sc_cli_engine(cli, err) < 0 || sc_engine_find(&cli->engine, args.items[0], &cli->arena, &c, err) < 0)
         return -1;
+    sc_engine_refill(&cli->engine);
     sc_engine_net(&cli->engine, &net);
     if ((c.status == SC_STATUS_RUNNING || c.status == SC_STATUS_PAUSED) &&
         sc_ports_of(&net, c.id, &cli->arena, &ports, err) < 0)

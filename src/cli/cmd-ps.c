@@ -305,6 +305,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     if (sc_cli_parse(cli, &options, &args, err) < 0 || check_filters(&options.filters, &needs_all, err) < 0 ||
         sc_cli_engine(cli, err) < 0)
         return -1;
+    sc_engine_refill(&cli->engine);
     if (options.latest)
         options.last = 1;
     if (sc_engine_list(&cli->engine, options.all || needs_all || options.last >= 0, &cli->arena, &list, err) < 0)

@@ -188,6 +188,8 @@ struct sc_attachment {
 };
 SC_MUST_CHECK int sc_attachment_parse(const char *text, struct sc_arena *arena, struct sc_attachment *out,
                                       struct sc_err *err);
+/* What ports and isolation need is put back where another program has flushed it. Without root nothing is done. */
+void sc_engine_refill(struct sc_engine *engine);
 /* network-connect.c: what is recorded, and for a running container what is. */
 SC_MUST_CHECK int sc_engine_connect(struct sc_engine *engine, const struct sc_container *container,
                                     const struct sc_attachment *attachment, struct sc_err *err);

@@ -250,6 +250,17 @@ sc_network_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry
 }
 
 void
+sc_engine_refill(struct sc_engine *engine)
+{
+    struct sc_err ignored = SC_ERR_INIT; /* the command is about something else */
+    struct sc_net net;
+
+    sc_engine_net(engine, &net);
+    if (engine->is_root)
+        (void)!sc_network_refill(&net, &ignored);
+}
+
+void
 sc_network_give_up(const struct sc_start_job *job)
 {
     struct sc_err ignored = SC_ERR_INIT;

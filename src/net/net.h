@@ -132,6 +132,8 @@ struct sc_endpoint {
 };
 /* Bridge, table, forwarding. SC_ERR_UNSUPPORTED names what the kernel lacks. */
 SC_MUST_CHECK int sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err);
+/* Makes the tables again where another program has deleted or emptied them while containers have addresses. */
+SC_MUST_CHECK int sc_network_refill(const struct sc_net *net, struct sc_err *err);
 /* Takes the leases; on failure none is kept. is_dry: none is taken, and the address is what a container might get. */
 SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
                                    const struct sc_endpoint_ask *ask, bool is_dry, struct sc_arena *arena,

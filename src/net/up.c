@@ -192,6 +192,28 @@ sc_firewall_ensure(const struct sc_net *net, bool *is_guarded, struct sc_err *er
     return ensure_guards(net, is_guarded, err);
 }
 
+int
+sc_network_refill(const struct sc_net *net, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_network_list networks;
+    bool is_guarded;
+
+    if (faccessat(net->run_fd, SC_LEASE_NET, F_OK, 0) < 0)
+        return 0;
+    if (sc_network_list(net, &arena, &networks, err) < 0)
+        return -1;
+    for (size_t i = 0; i < networks.count; i++) {
+        struct sc_lease_list leases;
+
+        if (sc_network_leases(net, &networks.items[i], &arena, &leases, err) < 0)
+            return -1;
+        if (leases.count > 0)
+            return sc_firewall_ensure(net, &is_guarded, err);
+    }
+    return 0;
+}
+
 static int
 change_table(const struct sc_network *network, bool is_new, struct sc_err *err)
 {
