@@ -32,8 +32,14 @@ bind_when_told(int go, pid_t parent, const struct sc_ns_unshare *ask)
         if (kind == SC_NS_PID)
             name = "pid_for_children";
         (void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)parent, name);
-        if (mount(path, ask->persist[kind], NULL, MS_BIND, NULL) < 0)
-            _exit(errno);
+        if (mount(path, ask->persist[kind], NULL, MS_BIND, NULL) < 0) {
+            int errnum = errno;
+
+            while (--kind >= 0)
+                if (ask->persist[kind])
+                    (void)umount2(ask->persist[kind], MNT_DETACH);
+            _exit(errnum);
+        }
     }
     _exit(0);
 }
