@@ -310,7 +310,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
         sc_network_prepare(engine, c, is_dry, arena, job, err) < 0)
         return -1;
     if (is_shifted(engine, c)) {
-        job->ask.overlay.lowerdirs = (struct sc_strv){.items = NULL};
+        job->ask.overlay.lowerdirs = job->ask.overlay.images = (struct sc_strv){.items = NULL};
         sc_strv_addf(&job->ask.overlay.lowerdirs, arena, "%s/image", in->container_dir);
     }
     if (sc_plan_compile(&job->spec, &job->host, &job->ask, arena, &job->plan, err) < 0) {

@@ -7,13 +7,17 @@
 #include "kernel/kernel.h"
 #include "rootfs/rootfs-priv.h"
 
+#define MOUNTS_END (-2) /* behind the last of them, as a caller may give the overlay other layers */
+
 void
 sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, bool is_volatile,
                    struct sc_arena *arena, struct sc_overlay *out)
 {
     *out = (struct sc_overlay){.is_volatile = is_volatile, .mounts = SC_ARENA_ARRAY(arena, int, chain_ids->count + 1)};
-    for (size_t i = 0; out->mounts && i <= chain_ids->count; i++)
+    for (size_t i = 0; out->mounts && i < chain_ids->count; i++)
         out->mounts[i] = -1;
+    if (out->mounts)
+        out->mounts[chain_ids->count] = MOUNTS_END;
     for (size_t i = chain_ids->count; i > 0; i--) {
         const char *chain = chain_ids->items[i - 1];
         char *image = sc_arena_printf(arena, "%s/layer/%s/erofs", data_path, chain);
@@ -29,7 +33,7 @@ sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const
 void
 sc_rootfs_release(struct sc_overlay *overlay)
 {
-    for (size_t i = 0; overlay->mounts && i < overlay->images.count; i++)
+    for (size_t i = 0; overlay->mounts && overlay->mounts[i] != MOUNTS_END; i++)
         sc_closep(&overlay->mounts[i]);
 }
 
