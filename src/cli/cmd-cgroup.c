@@ -114,6 +114,13 @@ run_create(struct sc_cli *cli, struct sc_err *err)
 
 /* ---- set ----------------------------------------------------------------------------------------------------- */
 
+/* What counts memory and swap as a sum in one version is translated with the memory that will be. */
+static bool
+is_sum(const char *key)
+{
+    return strcmp(key, "memory.memsw.limit_in_bytes") == 0 || strcmp(key, "memory.swap.max") == 0;
+}
+
 /* The writes of every key that belongs to hierarchy. */
 static int
 collect(const struct sc_cgroup_layout *layout, int hierarchy, const int *fd, const struct sc_strv *variables,
@@ -122,14 +129,16 @@ collect(const struct sc_cgroup_layout *layout, int hierarchy, const int *fd, con
     struct sc_cgroup_files files;
 
     sc_cgroup_dir_files(fd, layout->items[hierarchy].is_v2, &files);
-    for (size_t i = 0; i < variables->count; i++) {
-        const char *variable = variables->items[i];
+    for (size_t i = 0; i < 2 * variables->count; i++) {
+        const char *variable = variables->items[i % variables->count];
         size_t len = strcspn(variable, "=");
         const char *key = sc_arena_strndup(arena, variable, len);
         int place;
 
         if (!key)
             return sc_err_nomem(err);
+        if (is_sum(key) != (i >= variables->count))
+            continue;
         place = sc_cgroup_key_place(layout, key, err);
         if (place < 0)
             return -1;

@@ -212,7 +212,7 @@ END
 }
 
 @test "cgroup: bad input is one line, and nothing is made" {
-    sc_ok cgroup create -g "pids:$GROUP"
+    sc_ok cgroup create -g "pids,cpu:$GROUP"
     while IFS='|' read -r args says; do
         # shellcheck disable=SC2086  # words
         run_sc cgroup ${args//GROUP/$GROUP}
@@ -229,7 +229,7 @@ set -r pids.max GROUP|"pids.max" is not KEY=VALUE
 set -r nothing.max=1 GROUP|no "nothing" cgroup controller
 set -r pids=1 GROUP|is no key of a cgroup
 set -r pids.max=many GROUP|write "many" to "pids.max"
-set -r cpu.shares=x GROUP|GROUP
+set -r cpu.shares=x GROUP|cpu.shares
 set -r pids.max=1 GROUP/none|GROUP
 get|which cgroup?
 get -r pids.max GROUP/none|GROUP
