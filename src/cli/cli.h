@@ -269,7 +269,6 @@ SC_MUST_CHECK int sc_template_run(const char *text, const json_t *data, struct s
  */
 struct sc_event_reader {
     int dir_fd, fd; /* borrowed; of the file that is read now */
-    bool is_old;    /* the one before the present one */
     struct sc_buf pending;
     size_t at; /* in pending */
 };

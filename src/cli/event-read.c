@@ -13,7 +13,7 @@
 void
 sc_event_reader_open(int run_root_fd, struct sc_event_reader *out)
 {
-    *out = (struct sc_event_reader){.dir_fd = run_root_fd, .is_old = true};
+    *out = (struct sc_event_reader){.dir_fd = run_root_fd};
     out->fd = openat(run_root_fd, SC_EVENT_FILE_OLD, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
@@ -48,7 +48,6 @@ next_file(struct sc_event_reader *reader)
         return false;
     sc_closep(&reader->fd);
     reader->fd = sc_steal_fd(&now);
-    reader->is_old = false;
     return true;
 }
 
