@@ -58,15 +58,6 @@ sh_overlay(const struct sc_step *s, struct sc_buf *out)
         sc_buf_add_shell(out, o->workdir);
         sc_buf_addc(out, '\n');
     }
-    for (size_t i = 0; i < o->images.count; i++) {
-        if (o->images.items[i][0] == '\0')
-            continue;
-        sc_buf_adds(out, "mount -t erofs -o ro ");
-        sc_buf_add_shell(out, o->images.items[i]);
-        sc_buf_addc(out, ' ');
-        sc_buf_add_shell(out, o->lowerdirs.items[i]);
-        sc_buf_addc(out, '\n');
-    }
     sc_buf_adds(out, "mount -t overlay -o ");
     sc_buf_add_shell(out, sc_buf_str(&data));
     sc_buf_adds(out, " overlay \"$root\"\n");

@@ -263,6 +263,30 @@ sh_host_half(const struct sc_plan *plan, struct sc_buf *out)
     }
 }
 
+/* Layers that are images, each on its directory. mount(8) wants a loop device, which the container's cgroup forbids: so
+ * on the host, before the container. */
+static void
+sh_layers(const struct sc_plan *plan, bool is_up, struct sc_buf *out)
+{
+    const struct sc_step *s = find_step(plan, SC_OP_OVERLAY);
+
+    for (size_t i = 0; s != NULL && i < s->u.overlay.overlay->images.count; i++) {
+        const struct sc_overlay *o = s->u.overlay.overlay;
+
+        if (o->images.items[i][0] == '\0')
+            continue;
+        if (is_up) {
+            sc_buf_adds(out, "# a layer is an image of a file system\nmount -t erofs -o ro,loop ");
+            sc_buf_add_shell(out, o->images.items[i]);
+        } else {
+            sc_buf_adds(out, "  umount");
+        }
+        sc_buf_addc(out, ' ');
+        sc_buf_add_shell(out, o->lowerdirs.items[i]);
+        sc_buf_adds(out, is_up ? "\n" : " 2>/dev/null || :\n");
+    }
+}
+
 int
 sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *err)
 {
@@ -296,8 +320,10 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);
         sc_buf_adds(out, " 2>/dev/null || :\n");
     }
+    sh_layers(plan, false, out);
     sc_buf_adds(out, "}\ntrap finish EXIT\n\n# --- on the host\n");
     sh_host_half(plan, out);
+    sh_layers(plan, true, out);
     if (has_link(plan))
         sh_network(plan, out);
     sc_buf_adds(out, "\n# --- in the new namespaces\ncat > \"$child\" <<'END_OF_CHILD'\nroot=$1\n");

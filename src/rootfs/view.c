@@ -81,7 +81,7 @@ open_image(const struct sc_overlay *overlay, size_t i, struct sc_err *err)
     status = image < 0 ? -errno : sc_mount_erofs(image, true);
     if (status < 0) {
         sc_err_errno(err, -status, "mount layer \"%s\"", path);
-        return status == -ENODEV || status == -ENOTBLK
+        return status == -ENODEV || status == -ENOTBLK || status == -ENOSYS
                    ? sc_err_remedy(err, "this kernel has no EROFS: `sc system fsck --repair` unpacks the layer")
                    : -1;
     }
