@@ -85,7 +85,9 @@ remember_made(struct apply *a, const struct sc_cgroup_target *target, struct sc_
     const char *mount_point = a->layout.items[target->hierarchy].mount_point;
     char *path = sc_arena_strdup(&a->cli->arena, target->path);
 
-    for (char *slash = path; slash && *slash;) {
+    if (!path)
+        return sc_err_nomem(err);
+    for (char *slash = path; *slash;) {
         char *end = strchrnul(slash + 1, '/'), saved = *end;
         struct sc_err missing = SC_ERR_INIT;
         sc_cleanup_fd fd = -1;

@@ -35,7 +35,7 @@ sort_entries(struct sc_erofs *image, struct sc_erofs_dir *dir, struct sc_err *er
         dir->sorted[dir->sorted_count++] = entry;
         dir->subdirs += entry->node->dir != NULL;
     }
-    qsort(dir->sorted, dir->sorted_count, sizeof(*dir->sorted), by_name);
+    qsort(dir->sorted, dir->sorted_count, sizeof(void *), by_name);
     return 0;
 }
 

@@ -75,11 +75,11 @@ sc_image_open_root(const struct sc_store *store, const struct sc_image *image, s
 
         lower[i] = sc_arena_printf(&arena, "%s/layer/%s/diff", store->data_path, chain);
         images[i] = sc_arena_printf(&arena, "%s/layer/%s/erofs", store->data_path, chain);
-        if (images[i] && faccessat(AT_FDCWD, images[i], F_OK, 0) < 0) /* lint: in our data root */
+        if (!lower[i] || !images[i])
+            return sc_err_nomem(err);
+        if (faccessat(AT_FDCWD, images[i], F_OK, 0) < 0) /* lint: in our data root */
             images[i][0] = '\0';
     }
-    if (sc_arena_check(&arena, err) < 0)
-        return -1;
     /* One directory alone is no overlay: nothing is below it that it could hide. */
     fd = count == 1 ? open_single(lower[0], images[0]) : open_overlay(&overlay);
     if (fd < 0)

@@ -128,7 +128,7 @@ empty_image(unsigned char image[2 * BLOCK])
     put_le(inode + 44, 4, 2);
     for (int i = 0; i < 2; i++) { /* "." and "..": both itself */
         put_le(entries + 12 * i, 8, ROOT_OFFSET / 32);
-        put_le(entries + 12 * i + 8, 2, (uint64_t)(24 + i));
+        put_le(entries + 12 * i + 8, 2, 24 + (uint64_t)i);
         entries[12 * i + 10] = 2;
     }
     memset(entries + 24, '.', 3);

@@ -213,7 +213,7 @@ guard(struct view *v, int go)
         (void)prctl(PR_SET_NAME, "sc-view");
         if (read(go, &told, 1) != 1)
             _exit(0);
-        _exit(sc_view_serve(v->fuse_fd, &v->source) < 0);
+        _exit(sc_view_serve(v->fuse_fd, &v->source) < 0 ? 1 : 0);
     }
     if (server < 0)
         _exit(1);

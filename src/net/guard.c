@@ -26,7 +26,7 @@ sc_guard_key(const char *link, const unsigned char mac[6], uint32_t address, uns
     uint32_t number = htonl(address);
 
     memset(out, 0, SC_GUARD_KEY_LEN);
-    memcpy(out, link, strlen(link));
+    memcpy(out, link, strnlen(link, IFNAMSIZ - 1));
     memcpy(out + IFNAMSIZ, mac, 6);
     memcpy(out + IFNAMSIZ + 8, &number, sizeof(number));
 }

@@ -325,7 +325,7 @@ sc_oci_decode_object(struct sc_oci_decoder *decoder, const json_t *json, const s
 
         if (!value && (field->flags & FIELD_REQUIRED))
             return sc_oci_member_err(decoder, field->key, err, "is required");
-        if (value && (field->flags & FIELD_EMPTY_IS_ABSENT) && json_is_object(value) && json_object_size(value) == 0)
+        if ((field->flags & FIELD_EMPTY_IS_ABSENT) && json_is_object(value) && json_object_size(value) == 0)
             continue;
         if (value && decode_field(decoder, json, value, field, out, err) < 0)
             return -1;

@@ -135,7 +135,7 @@ add_home(struct sc_arena *arena, struct sc_strv *env)
     ssize_t index = sc_strv_find_key(env, "HOME");
     char *entry;
 
-    if (index >= 0 && strcmp(env->items[index], "HOME=") != 0)
+    if (index >= 0 && (size_t)index < env->count && strcmp(env->items[index], "HOME=") != 0)
         return NULL;
     entry = sc_arena_array(arena, strlen("HOME=") + SC_HOME_MAX, 1);
     if (entry == NULL)
