@@ -179,6 +179,7 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 /* Undo is text, one operation a line, run from the first to the last; each is idempotent:
  *     cgroup-kill DIR       SIGKILL all below, wait
  *     cgroup-remove DIR     rmdir it and its children
+ *     resctrl-remove DIR    rmdir a group of resctrl, whose tasks go into the default one
  *     tree PATH             rm -rf
  *     unlink PATH
  *     link-remove NAME      of this network namespace
@@ -191,6 +192,7 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 enum sc_undo_op {
     SC_UNDO_CGROUP_KILL,
     SC_UNDO_CGROUP_REMOVE,
+    SC_UNDO_RESCTRL_REMOVE,
     SC_UNDO_TREE,
     SC_UNDO_UNLINK,
     SC_UNDO_LINK,

@@ -47,6 +47,14 @@ undo_cgroup_kill(const char *dir, struct sc_err *err)
 }
 
 static int
+undo_resctrl(const char *path, struct sc_err *err)
+{
+    if (unlinkat(AT_FDCWD, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "remove resctrl group \"%s\"", path);
+    return 0;
+}
+
+static int
 undo_systemd(const char *unit, struct sc_err *err)
 {
     return sc_systemd_stop(false, unit, err);
@@ -69,6 +77,7 @@ static const struct {
 } undo_table[] = {
     [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", undo_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
+    [SC_UNDO_RESCTRL_REMOVE] = {"resctrl-remove", undo_resctrl, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
     [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true, LATER},

@@ -296,11 +296,21 @@ check_cgroups_path(const struct sc_oci_spec *spec, struct sc_err *err)
 static int
 check_intel_rdt(const struct sc_oci_spec *spec, struct sc_err *err)
 {
-    const char *clos = spec->linux_.intel_rdt.clos_id;
+    const struct sc_oci_intel_rdt *rdt = &spec->linux_.intel_rdt;
+    const char *clos = rdt->clos_id, *mb = rdt->mem_bw_schema;
 
-    /* It becomes the name of a directory of /sys/fs/resctrl. */
-    if (clos && (strchr(clos, '/') || strcmp(clos, ".") == 0 || strcmp(clos, "..") == 0))
+    /* It becomes the name of a directory of /sys/fs/resctrl; "/" is the file system's root, the default group. */
+    if (clos && strcmp(clos, "/") != 0 && (strchr(clos, '/') || strcmp(clos, ".") == 0 || strcmp(clos, "..") == 0))
         return sc_err_set(err, SC_ERR_INVALID, "linux.intelRdt.closID: \"%s\" must be a file name", clos);
+    if (clos && strchr(clos, '\n'))
+        return sc_err_set(err, SC_ERR_INVALID, "linux.intelRdt.closID: must be one line");
+    if (mb && strchr(mb, '\n'))
+        return sc_err_set(err, SC_ERR_INVALID, "linux.intelRdt.memBwSchema: must be one line");
+    if (mb && mb[0] && strncmp(mb, "MB:", 3) != 0)
+        return sc_err_set(err, SC_ERR_INVALID, "linux.intelRdt.memBwSchema: \"%s\" must begin with \"MB:\"", mb);
+    for (size_t i = 0; i < rdt->schemata.count; i++)
+        if (strchr(rdt->schemata.items[i], '\n'))
+            return sc_err_set(err, SC_ERR_INVALID, "linux.intelRdt.schemata[%zu]: must be one line", i);
     return 0;
 }
 

@@ -444,7 +444,8 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
             return sc_err_nomem(err);
         step->u.text.text = process->exec_cpu_affinity_initial;
     }
-    if (compile_exec_cgroups(ask, host, arena, out, err) < 0 ||
+    if ((ask->linux_ != NULL && sc_compile_resctrl(&ask->linux_->intel_rdt, ask->id, host, arena, out, err) < 0) ||
+        compile_exec_cgroups(ask, host, arena, out, err) < 0 ||
         (!has_affinity && sc_compile_all_cpus(arena, &out->child, host, err) < 0) ||
         compile_exec_joins(ask, host->uid != 0, arena, out, err) < 0 ||
         (ask->linux_ != NULL && sc_compile_personality(arena, &out->child, ask->linux_, err) < 0))

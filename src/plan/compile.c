@@ -116,9 +116,15 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
 static int
 compile_undo(struct sc_compiler *c, struct sc_err *err)
 {
-    if (c->ask->net.undo == NULL)
-        return 0;
-    c->plan->undo = sc_arena_printf(c->arena, "%s%s", c->plan->undo != NULL ? c->plan->undo : "", c->ask->net.undo);
+    sc_cleanup_buf undo = SC_BUF_INIT;
+
+    sc_buf_adds(&undo, c->plan->undo != NULL ? c->plan->undo : "");
+    if (c->plan->resctrl_dir != NULL)
+        sc_undo_add(&undo, SC_UNDO_RESCTRL_REMOVE, c->plan->resctrl_dir);
+    sc_buf_adds(&undo, c->ask->net.undo != NULL ? c->ask->net.undo : "");
+    if (sc_buf_check(&undo, err) < 0)
+        return -1;
+    c->plan->undo = sc_arena_strdup(c->arena, sc_buf_str(&undo));
     return sc_arena_check(c->arena, err);
 }
 
@@ -230,8 +236,6 @@ check_supported(const struct sc_compiler *c, struct sc_err *err)
 {
     const struct sc_oci_linux *l = &c->spec->linux_;
 
-    if (l->intel_rdt.is_set)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.intelRdt: this host has no resctrl file system");
     if (l->mount_label != NULL && l->mount_label[0] != '\0' && !c->host->has_selinux)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not enabled on this host");
     return 0;
@@ -325,7 +329,8 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
     if (!spec->process.is_set)
         return sc_err_set(err, SC_ERR_INVALID, "process: must be given to start a container");
 
-    if (sc_compile_cgroups(&c, err) < 0 || sc_compile_all_cpus(arena, &out->child, host, err) < 0 ||
+    if (sc_compile_resctrl(&spec->linux_.intel_rdt, ask->id, host, arena, out, err) < 0 ||
+        sc_compile_cgroups(&c, err) < 0 || sc_compile_all_cpus(arena, &out->child, host, err) < 0 ||
         sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 || compile_network(&c, err) < 0 ||
         sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_devices(&c, err) < 0 ||
         compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 ||

@@ -42,6 +42,9 @@ SC_MUST_CHECK int sc_propagation_parse(const char *text, uint64_t *out, struct s
 /* stages */
 /* The step that opens a mount tree: the launcher's, or the child's where only that has the right. */
 struct sc_step *sc_compile_tree_step(struct sc_compiler *c, int slot, const char *why);
+/* The group of resctrl: made by a container, entered by an exec. Nothing where linux.intelRdt is not set. */
+SC_MUST_CHECK int sc_compile_resctrl(const struct sc_oci_intel_rdt *rdt, const char *id, const struct sc_host *host,
+                                     struct sc_arena *arena, struct sc_plan *plan, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err);
 /* Whether the maps name the launcher's own ids alone, which needs no privilege but costs setgroups(2). */
 bool sc_compile_maps_own_id(const struct sc_compiler *c);

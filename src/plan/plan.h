@@ -27,6 +27,7 @@
 #include "kernel/cgroup/cgroup.h"
 #include "kernel/cgroup/systemd/systemd.h"
 #include "kernel/kernel.h"
+#include "kernel/resctrl.h"
 #include "oci/oci.h"
 
 /* ---- what is known of this host (runtime/host.c detects it; tests make it up) -------------- */
@@ -42,6 +43,8 @@ struct sc_host {
     struct sc_strv bare_mounts;
     bool has_idmapped_mounts, has_time_namespaces;
     bool has_apparmor, has_selinux;
+    char *resctrl;    /* where that file system is mounted; NULL: it is not, or nobody looked (only intelRdt asks) */
+    bool has_resctrl; /* the kernel and the hardware have it, mounted or not */
     bool has_narrow_affinity;  /* the launcher may not run on every CPU: a program must not take after it */
     bool is_in_user_namespace; /* uid is 0, but only of a user namespace that an engine made */
     char *kernel_release;      /* "6.1.0-13-cloud-amd64" */
@@ -98,6 +101,7 @@ struct sc_ask {
 /* ---- steps -------------------------------------------------------------------------------------- */
 enum sc_op {
     /* before */
+    SC_OP_RESCTRL,
     SC_OP_UNIT_START,
     SC_OP_CGROUP_CREATE,
     SC_OP_CGROUP_OPEN,
@@ -120,6 +124,7 @@ enum sc_op {
     SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
     SC_OP_WAIT_UNIT,
+    SC_OP_RESCTRL_JOIN,
     SC_OP_CGROUP_JOIN,
     SC_OP_NS_JOIN,
     SC_OP_WAIT_MAPS,
@@ -204,6 +209,11 @@ struct sc_step {
             const char *mount_point, *path;
             uint32_t uid;
         } cgroup_owner;
+        struct {
+            const char *mount_point;
+            const struct sc_resctrl_group *group;
+            bool is_monitor; /* RESCTRL_JOIN: of its monitoring group */
+        } resctrl;           /* RESCTRL RESCTRL_JOIN */
         struct {
             const struct bpf_insn *insns;
             size_t insn_count;
@@ -338,7 +348,8 @@ struct sc_plan {
     const char *cgroup_path;                   /* "/sc/<id>" */
     const char *unit;                          /* its scope, with the systemd cgroup driver; else NULL */
     bool unit_is_user;
-    const char *memory_dir; /* its memory cgroup or NULL */
+    const char *resctrl_dir; /* the directory of resctrl that is taken back; NULL: none is */
+    const char *memory_dir;  /* its memory cgroup or NULL */
     bool memory_is_v2;
     uint64_t caps_left_out; /* asked for, and not the launcher's to give: to warn of */
     const struct sc_oci_spec *spec;
@@ -350,7 +361,8 @@ SC_MUST_CHECK int sc_plan_compile(const struct sc_oci_spec *spec, const struct s
 
 /* A further process in a running container. */
 struct sc_exec_ask {
-    pid_t pid; /* its init */
+    const char *id; /* of the container: names its group of resctrl, where linux_ has one */
+    pid_t pid;      /* its init */
     uint64_t start_time;
     uint64_t ns_flags; /* CLONE_NEW* of the namespaces that differ from ours */
     bool has_user_namespace;
@@ -364,6 +376,9 @@ struct sc_exec_ask {
 SC_MUST_CHECK int sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host,
                                        const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out,
                                        struct sc_err *err);
+
+/* The container's group of resctrl, below the mount point; "" is the default one. */
+const char *sc_plan_resctrl_name(const struct sc_oci_intel_rdt *rdt, const char *id);
 
 /* Every mount option that is not of one file system, sorted as the tables are (features.md, "Mount Options"). */
 void sc_mount_option_names(struct sc_strv *out, struct sc_arena *arena);

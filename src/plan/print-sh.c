@@ -92,6 +92,32 @@ sh_unit_start(const struct sc_step *s, struct sc_buf *out)
 }
 
 static void
+sh_resctrl(const struct sc_step *s, struct sc_buf *out)
+{
+    const struct sc_resctrl_group *g = s->u.resctrl.group;
+    sc_cleanup_buf dir = SC_BUF_INIT;
+
+    sc_buf_addf(&dir, "%s/%s", s->u.resctrl.mount_point, g->name);
+    if (g->schemata != NULL || g->how == SC_RESCTRL_OWN) {
+        sc_buf_adds(out, "mkdir -p ");
+        sc_buf_add_shell(out, sc_buf_str(&dir));
+        sc_buf_addc(out, '\n');
+    }
+    if (g->schemata != NULL) {
+        sc_buf_adds(out, "printf %s ");
+        sc_buf_add_shell(out, g->schemata);
+        sc_buf_adds(out, " > ");
+        sc_buf_add_shell(out, sc_buf_str(&dir));
+        sc_buf_adds(out, "/schemata\n");
+    }
+    if (g->monitor != NULL) {
+        sc_buf_adds(out, "mkdir ");
+        sc_buf_add_shell(out, sc_buf_str(&dir));
+        sc_buf_addf(out, "/mon_groups/%s\n", g->monitor);
+    }
+}
+
+static void
 sh_cgroup_write(const struct sc_step *s, struct sc_buf *out)
 {
     sc_buf_adds(out, "echo ");
@@ -242,7 +268,10 @@ sh_host_half(const struct sc_plan *plan, struct sc_buf *out)
     for (size_t i = 0; i < plan->before.count; i++) {
         const struct sc_step *s = &plan->before.items[i];
 
-        if (s->op == SC_OP_UNIT_START) {
+        if (s->op == SC_OP_RESCTRL) {
+            sc_buf_addf(out, "# %s\n", s->why);
+            sh_resctrl(s, out);
+        } else if (s->op == SC_OP_UNIT_START) {
             sc_buf_addf(out, "# %s\n", s->why);
             sh_unit_start(s, out);
         } else if (s->op == SC_OP_CGROUP_CREATE) {
@@ -287,6 +316,23 @@ sh_layers(const struct sc_plan *plan, bool is_up, struct sc_buf *out)
     }
 }
 
+static void
+sh_resctrl_join(const struct sc_plan *plan, struct sc_buf *out)
+{
+    for (size_t i = 0; i < plan->child.count; i++) {
+        const struct sc_step *s = &plan->child.items[i];
+
+        if (s->op != SC_OP_RESCTRL_JOIN)
+            continue;
+        sc_buf_adds(out, "  sh -c 'echo $PPID' > ");
+        sh_path(out, s->u.resctrl.mount_point, "/");
+        sc_buf_add_shell(out, s->u.resctrl.group->name);
+        if (s->u.resctrl.is_monitor)
+            sc_buf_addf(out, "/mon_groups/%s", s->u.resctrl.group->monitor);
+        sc_buf_adds(out, "/tasks\n");
+    }
+}
+
 int
 sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *err)
 {
@@ -320,6 +366,11 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);
         sc_buf_adds(out, " 2>/dev/null || :\n");
     }
+    if (plan->resctrl_dir != NULL) {
+        sc_buf_adds(out, "  rmdir ");
+        sc_buf_add_shell(out, plan->resctrl_dir);
+        sc_buf_adds(out, " 2>/dev/null || :\n");
+    }
     sh_layers(plan, false, out);
     sc_buf_adds(out, "}\ntrap finish EXIT\n\n# --- on the host\n");
     sh_host_half(plan, out);
@@ -342,6 +393,7 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
         sc_buf_add_shell(out, plan->cgroup_dirs.items[i]);
         sc_buf_adds(out, "/cgroup.procs\n");
     }
+    sh_resctrl_join(plan, out);
     sc_buf_adds(out, "  exec ");
     sh_unshare(plan, out);
     sc_buf_adds(out, ")\n");

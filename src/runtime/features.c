@@ -34,6 +34,9 @@ sc_runtime_features(struct sc_arena *arena, struct sc_buf *out, struct sc_err *e
     f.cgroup.v1 = f.cgroup.v2 = f.cgroup.systemd = f.cgroup.systemd_user = f.cgroup.rdma = true;
     sc_strv_add(&f.unsafe_annotations, arena, "org.systemd.property.");
     f.idmap = f.net_devices = true;
+    /* what is built in, whether or not this host has it (features-linux.md) */
+    f.apparmor = f.selinux = true;
+    f.intel_rdt.enabled = f.intel_rdt.schemata = f.intel_rdt.monitoring = true;
     sc_strv_addf(&f.annotations, arena, "run.oci.sc.version=%s", SC_VERSION);
     if (sc_arena_check(arena, err) < 0)
         return -1;

@@ -87,6 +87,39 @@ unescape(char *field)
     *to = '\0';
 }
 
+/* The mount point of a line "ID PARENT MAJOR:MINOR ROOT MOUNTPOINT ...", in place; NULL: it is no such line. */
+static char *
+mount_point_of(char *line)
+{
+    for (int i = 0; i < 4 && line != NULL; i++)
+        line = strchr(line, ' ') != NULL ? strchr(line, ' ') + 1 : NULL;
+    if (line != NULL)
+        unescape(line);
+    return line;
+}
+
+int
+sc_host_find_resctrl(struct sc_host *host, struct sc_arena *arena, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    char *save = NULL;
+
+    /* lint: the kernel makes this directory where there is such hardware */
+    host->has_resctrl = access("/sys/fs/resctrl", F_OK) == 0;
+    if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err) < 0)
+        return -1;
+    for (char *line = strtok_r(text.data, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        const char *dash = strstr(line, " - ");
+
+        if (dash == NULL || !sc_str_starts(dash, " - resctrl "))
+            continue;
+        host->resctrl = sc_arena_strdup(arena, mount_point_of(line));
+        host->has_resctrl = true;
+        break;
+    }
+    return sc_arena_check(arena, err);
+}
+
 int
 sc_host_find_bare_mounts(struct sc_host *host, struct sc_arena *arena, struct sc_err *err)
 {
@@ -103,14 +136,10 @@ sc_host_find_bare_mounts(struct sc_host *host, struct sc_arena *arena, struct sc
         end[-1] = '\0';
         const char *dash = strstr(line, " - ");
         if (dash != NULL && (sc_str_starts(dash, " - proc ") || sc_str_starts(dash, " - sysfs "))) {
-            char *point = line;
+            char *point = mount_point_of(line);
 
-            for (int i = 0; i < 4 && point != NULL; i++)
-                point = strchr(point, ' ') != NULL ? strchr(point, ' ') + 1 : NULL;
-            if (point != NULL) {
-                unescape(point);
+            if (point != NULL)
                 sc_strv_add(&host->bare_mounts, arena, point);
-            }
         }
         end = line;
     }

@@ -53,7 +53,8 @@ struct sc_executor {
     int32_t hook, hook_status;   /* child: of the last hook that ran */
     pid_t pid;                   /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
     bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
-    pid_t holder;                /* launcher: the process with which the systemd unit began; 0: none */
+    struct sc_resctrl_open resctrl; /* launcher: of which only what was made; its files are in slots */
+    pid_t holder;                   /* launcher: the process with which the systemd unit began; 0: none */
 };
 
 /* Puts in what was not known before and sends it: 0 or -errno. The bytes are changed [child] (steps-process.c) */

@@ -263,6 +263,22 @@ remove_own_cgroups(const struct sc_executor *x)
     }
 }
 
+/* Before the undo, which knows only of groups that are the container's alone. */
+static void
+remove_resctrl(const struct sc_executor *x)
+{
+    for (size_t i = 0; i < x->plan->before.count; i++) {
+        const struct sc_step *step = &x->plan->before.items[i];
+
+        if (step->op != SC_OP_RESCTRL || (!x->resctrl.has_made_group && !x->resctrl.has_made_monitor))
+            continue;
+        /* lint: a mount point of the host */
+        sc_cleanup_fd root = open(step->u.resctrl.mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root >= 0)
+            sc_resctrl_unmake(root, step->u.resctrl.group, &x->resctrl);
+    }
+}
+
 static void
 take_back(const struct sc_executor *x, struct sc_process *process)
 {
@@ -274,6 +290,7 @@ take_back(const struct sc_executor *x, struct sc_process *process)
             ;
     }
     sc_process_release(process);
+    remove_resctrl(x);
     if (x->is_foreign)
         remove_own_cgroups(x);
     else if (x->plan->undo != NULL && !x->plan->is_exec)

@@ -59,6 +59,25 @@ step_unit_attach(struct sc_executor *x, const struct sc_step *step, struct sc_er
     return 0;
 }
 
+/* ---- resctrl ------------------------------------------------------------------------------------------------- */
+
+static int
+step_resctrl(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    /* lint: a mount point of the host */
+    sc_cleanup_fd root = open(step->u.resctrl.mount_point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+    if (root < 0)
+        return sc_err_errno(err, errno, "open \"%s\"", step->u.resctrl.mount_point);
+    if (sc_resctrl_make(root, step->u.resctrl.group, &x->resctrl, err) < 0) {
+        x->is_foreign = err->kind == SC_ERR_EXISTS;
+        return -1;
+    }
+    x->slots[step->slot] = x->resctrl.tasks;
+    x->slots[step->slot + 1] = x->resctrl.monitor_tasks;
+    return 0;
+}
+
 /* ---- cgroups ------------------------------------------------------------------------------------------------- */
 
 static int
@@ -358,6 +377,7 @@ step_packet(struct sc_executor *x, const struct sc_step *step, struct sc_err *er
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_UNIT_START] = step_unit_start,
     [SC_OP_UNIT_ATTACH] = step_unit_attach,
+    [SC_OP_RESCTRL] = step_resctrl,
     [SC_OP_CGROUP_CREATE] = step_cgroup_create,
     [SC_OP_CGROUP_OPEN] = step_cgroup_open,
     [SC_OP_CGROUP_WRITE] = step_cgroup_write,

@@ -19,6 +19,8 @@
 SC_MUST_CHECK int sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err);
 /* Fills in host->bare_mounts, for a container whose root covers the old one instead of taking its place. */
 SC_MUST_CHECK int sc_host_find_bare_mounts(struct sc_host *host, struct sc_arena *arena, struct sc_err *err);
+/* Fills in host->resctrl and has_resctrl, for a container with linux.intelRdt. */
+SC_MUST_CHECK int sc_host_find_resctrl(struct sc_host *host, struct sc_arena *arena, struct sc_err *err);
 /* What the systemd cgroup driver must know: of PID 1, or for an unprivileged caller of the user's own manager; then the
  * host's cgroups are those below that manager too. */
 SC_MUST_CHECK int sc_host_detect_systemd(struct sc_host *host, struct sc_arena *arena, struct sc_systemd *out,

@@ -35,6 +35,15 @@ step_cgroup_join(struct sc_executor *x, const struct sc_step *step)
 }
 
 static int
+step_resctrl_join(struct sc_executor *x, const struct sc_step *step)
+{
+    /* an exec in a container whose group was removed stays, as the container, in the default one */
+    if (x->slots[step->slot] < 0)
+        return 0;
+    return check(write(x->slots[step->slot], "0", 1));
+}
+
+static int
 step_ns_join(struct sc_executor *x, const struct sc_step *step)
 {
     int result = sc_ns_join(x->slots[step->slot], x->slots[SC_SLOT_PROC], step->u.ns.pid, step->u.ns.flags);
@@ -524,6 +533,7 @@ sc_child_fn
 sc_child_process_executor(enum sc_op op)
 {
     static const sc_child_fn table[SC_OP_COUNT] = {
+        [SC_OP_RESCTRL_JOIN] = step_resctrl_join,
         [SC_OP_CGROUP_JOIN] = step_cgroup_join,
         [SC_OP_NS_JOIN] = step_ns_join,
         [SC_OP_WAIT_UNIT] = step_wait,

@@ -371,6 +371,9 @@ sc_oci_verb_restore(struct sc_oci_cli *cli, struct sc_err *err)
         return -1;
     if (c.spec.process.terminal)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "restore %s: a container with a terminal cannot be restored", id);
+    if (c.spec.linux_.intel_rdt.is_set)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "restore %s: criu does not restore what linux.intelRdt asks for",
+                          id);
     c.dir_fd = sc_oci_make_state_dir(cli, id, err);
     if (c.dir_fd < 0)
         return -1;

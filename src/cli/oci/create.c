@@ -168,6 +168,8 @@ sc_oci_creation_prepare(struct sc_oci_cli *cli, const char *id, bool waits, stru
         return -1;
     if (cli->no_pivot && !c->host.root_is_ramfs && sc_host_find_bare_mounts(&c->host, &cli->arena, err) < 0)
         return -1;
+    if (c->spec.linux_.intel_rdt.is_set && sc_host_find_resctrl(&c->host, &cli->arena, err) < 0)
+        return -1;
     if (cli->systemd_cgroup) {
         if (sc_host_detect_systemd(&c->host, &cli->arena, &c->systemd, err) < 0)
             return -1;

@@ -218,13 +218,16 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
         sc_host_detect(&cli->arena, &host, err) < 0)
         return -1;
 
-    struct sc_exec_ask ask = {.pid = state.pid,
+    struct sc_exec_ask ask = {.id = state.id,
+                              .pid = state.pid,
                               .start_time = state.start_time,
                               .cgroup_dirs = &cgroup_dirs,
                               .seccomp = &spec.linux_.seccomp,
                               .linux_ = &spec.linux_,
                               .preserve_fds = cli->preserve_fds,
                               .no_new_keyring = cli->no_new_keyring};
+    if (spec.linux_.intel_rdt.is_set && sc_host_find_resctrl(&host, &cli->arena, err) < 0)
+        return -1;
     if (sc_runtime_ns_flags(state.pid, &ask.ns_flags, err) < 0)
         return -1;
     ask.has_user_namespace = (ask.ns_flags & sc_ns_table[SC_NS_USER].clone_flag) != 0;

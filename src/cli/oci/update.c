@@ -7,6 +7,7 @@
 #include "cli/oci/oci-priv.h"
 
 #define RESOURCES_MAX (1 << 20)
+#define SCHEMATA_MAX  (64 << 10)
 
 static int
 read_resources(struct sc_oci_cli *cli, const char *file, struct sc_oci_resources *out, struct sc_err *err)
@@ -87,19 +88,60 @@ sc_oci_update_parse(struct sc_oci_cli *cli, struct sc_oci_resources *r, struct s
     return sc_arena_check(&cli->arena, err);
 }
 
+/* Opens resctrl's root, and keeps what the container's group has, to be written back where the rest cannot be done.
+ * *group is the group's name. */
+static int
+open_resctrl(struct sc_oci_cli *cli, int state_dir, const struct sc_state *state, const char **group,
+             struct sc_buf *before, struct sc_err *err)
+{
+    struct sc_oci_spec spec = {0};
+    struct sc_host host = {0};
+    char *file;
+
+    if (sc_oci_load_config(cli, state_dir, &spec, err) < 0 || sc_host_find_resctrl(&host, &cli->arena, err) < 0)
+        return -1;
+    if (!spec.linux_.intel_rdt.is_set || host.resctrl == NULL)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "%s: Intel RDT is not supported: the container has no group of it",
+                          cli->update.l3_cache_schema != NULL ? "--l3-cache-schema" : "--mem-bw-schema");
+    *group = sc_plan_resctrl_name(&spec.linux_.intel_rdt, state->id);
+    file = sc_arena_printf(&cli->arena, "%s%sschemata", *group, (*group)[0] != '\0' ? "/" : "");
+    if (file == NULL)
+        return sc_err_nomem(err);
+    sc_cleanup_fd root = sc_dir_open_at(AT_FDCWD, host.resctrl, err);
+    if (root < 0 || sc_file_read_at(root, file, SCHEMATA_MAX, before, err) < 0)
+        return -1;
+    return sc_steal_fd(&root);
+}
+
+static int
+write_schemata(const struct sc_oci_update_options *o, int resctrl, const char *group, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (o->l3_cache_schema != NULL)
+        sc_buf_addf(&text, "%s\n", o->l3_cache_schema);
+    if (o->mem_bw_schema != NULL)
+        sc_buf_addf(&text, "%s\n", o->mem_bw_schema);
+    return sc_buf_check(&text, err) < 0 ? -1 : sc_resctrl_write(resctrl, group, sc_buf_str(&text), err);
+}
+
 int
 sc_oci_verb_update(struct sc_oci_cli *cli, struct sc_err *err)
 {
     struct sc_state state = {0};
     struct sc_oci_resources resources = {0};
     struct sc_cgroup_layout layout = {0};
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf before = SC_BUF_INIT;
+    sc_cleanup_fd resctrl = -1;
+    const char *group = "";
+    bool has_schemata = cli->update.l3_cache_schema != NULL || cli->update.mem_bw_schema != NULL;
     sc_cleanup_fd dir = sc_oci_open_state(cli, cli->args.items[0], &state, err);
 
     if (dir < 0)
         return -1;
-    if (cli->update.l3_cache_schema != NULL || cli->update.mem_bw_schema != NULL)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "%s: Intel RDT is not supported: the container has no group of it",
-                          cli->update.l3_cache_schema != NULL ? "--l3-cache-schema" : "--mem-bw-schema");
+    if (has_schemata && (resctrl = open_resctrl(cli, dir, &state, &group, &before, err)) < 0)
+        return -1;
     resources.is_set = true;
     if ((cli->update.resources != NULL ? read_resources(cli, cli->update.resources, &resources, err)
                                        : sc_oci_update_parse(cli, &resources, err)) < 0)
@@ -108,5 +150,11 @@ sc_oci_verb_update(struct sc_oci_cli *cli, struct sc_err *err)
         return sc_err_set(err, SC_ERR_BUSY, "container not running");
     if (sc_cgroup_detect(&cli->arena, &layout, err) < 0)
         return -1;
-    return sc_runtime_update(&state, &layout, &resources, err) < 0 ? sc_err_wrap(err, "update %s", state.id) : 0;
+    if (has_schemata && write_schemata(&cli->update, resctrl, group, err) < 0)
+        return sc_err_wrap(err, "update %s", state.id);
+    if (sc_runtime_update(&state, &layout, &resources, err) == 0)
+        return 0;
+    if (has_schemata)
+        (void)!sc_resctrl_write(resctrl, group, sc_buf_str(&before), &ignored);
+    return sc_err_wrap(err, "update %s", state.id);
 }

@@ -145,6 +145,11 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             ask.net = bridge;
         else if (strcmp(word, "apparmor") == 0)
             host.has_apparmor = true;
+        else if (strcmp(word, "resctrl") == 0) {
+            host.has_resctrl = true;
+            host.resctrl = sc_arena_strdup(arena, "/sys/fs/resctrl");
+        } else if (strcmp(word, "resctrl-unmounted") == 0)
+            host.has_resctrl = true;
         else if (strcmp(word, "selinux") == 0)
             host.has_selinux = true;
         else if (strcmp(word, "wait") == 0)

@@ -16,13 +16,15 @@ test_text(void **state)
     (void)state;
     sc_undo_add(&text, SC_UNDO_CGROUP_KILL, "/sys/fs/cgroup/sc/abc");
     sc_undo_add(&text, SC_UNDO_CGROUP_REMOVE, "/sys/fs/cgroup/a b");
+    sc_undo_add(&text, SC_UNDO_RESCTRL_REMOVE, "/sys/fs/resctrl/abc");
     sc_undo_add(&text, SC_UNDO_TREE, "/run/100%\nx");
     sc_undo_add(&text, SC_UNDO_UNLINK, "/run/link");
     sc_undo_add(&text, SC_UNDO_SYSTEMD_STOP, "sc-a\\x2bb.scope");
     sc_undo_add(&text, SC_UNDO_SYSTEMD_USER_STOP, "x.scope");
-    assert_string_equal(sc_buf_str(&text), "cgroup-kill /sys/fs/cgroup/sc/abc\ncgroup-remove /sys/fs/cgroup/a%20b\n"
-                                           "tree /run/100%25%0Ax\nunlink /run/link\n"
-                                           "systemd-stop sc-a\\x2bb.scope\nsystemd-user-stop x.scope\n");
+    assert_string_equal(sc_buf_str(&text),
+                        "cgroup-kill /sys/fs/cgroup/sc/abc\ncgroup-remove /sys/fs/cgroup/a%20b\n"
+                        "resctrl-remove /sys/fs/resctrl/abc\ntree /run/100%25%0Ax\nunlink /run/link\n"
+                        "systemd-stop sc-a\\x2bb.scope\nsystemd-user-stop x.scope\n");
 }
 
 static void
