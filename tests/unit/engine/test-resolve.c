@@ -366,7 +366,8 @@ kept(struct fixture *f, uint32_t keep, const struct sc_oci_id_map *ranges, size_
     struct sc_strv out = {.items = NULL};
     const char *text = "";
 
-    memcpy(items + 1, ranges, count * sizeof(*ranges));
+    for (size_t i = 0; i < count; i++)
+        items[i + 1] = ranges[i];
     sc_keep_id_maps(&own, keep, &f->arena, &out);
     for (size_t i = 0; i < out.count; i++)
         text = sc_arena_printf(&f->arena, "%s%s%s", text, i > 0 ? " " : "", out.items[i]);
