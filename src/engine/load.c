@@ -221,9 +221,11 @@ sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_
 
     if (!dir)
         return fd < 0 ? -1 : sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
-    while ((item = readdir(dir)) != NULL) {
+    for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
         if (sc_engine_is_id(item->d_name))
             sc_strv_add(out, arena, item->d_name);
     }
+    if (errno != 0)
+        return sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
     return sc_arena_check(arena, err);
 }

@@ -92,11 +92,11 @@ check_blobs(struct fsck *fsck, struct sc_err *err)
         return -1;
     if (!dir)
         return sc_err_errno(err, errno, "read the directory of blobs");
-    while ((entry = readdir(dir))) {
+    for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         if (entry->d_name[0] != '.' && check_blob(fsck, dirfd(dir), entry->d_name, err) < 0)
             return -1;
     }
-    return 0;
+    return errno == 0 ? 0 : sc_err_errno(err, errno, "read the directory of blobs");
 }
 
 /* ---- layers ----------------------------------------------------------------------------------------------------- */

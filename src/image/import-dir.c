@@ -195,10 +195,12 @@ list_names(int dir_fd, struct sc_arena *arena, struct sc_strv *names, struct sc_
     if (!dir)
         return sc_err_errno(err, errno, "read it");
     (void)sc_steal_fd(&fd);
-    while ((entry = readdir(dir))) {
+    for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
             sc_strv_add(names, arena, entry->d_name);
     }
+    if (errno != 0)
+        return sc_err_errno(err, errno, "read it");
     if (names->count > 0)
         qsort(names->items, names->count, sizeof(*names->items), compare_names);
     return sc_arena_check(arena, err);

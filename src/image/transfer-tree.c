@@ -42,13 +42,13 @@ check_target(const char *path, struct sc_err *err)
         return 0;
     if (!dir)
         return sc_err_errno(err, errno, "open directory \"%s\"", path);
-    while ((entry = readdir(dir))) {
+    for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         sc_err_set(err, SC_ERR_EXISTS, "unpack to \"%s\": the directory is not empty", path);
         return sc_err_remedy(err, "name one that is empty or does not exist");
     }
-    return 0;
+    return errno == 0 ? 0 : sc_err_errno(err, errno, "read directory \"%s\"", path);
 }
 
 static int

@@ -97,7 +97,7 @@ list_addresses(int dir_fd, struct sc_arena *arena, struct addresses *out, struct
         sc_closep(&copy);
         return sc_err_errno(err, errno, "read the leases");
     }
-    while ((item = readdir(dir)) != NULL) {
+    for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
         struct sc_err ignored = SC_ERR_INIT;
         uint32_t address;
 
@@ -116,6 +116,8 @@ list_addresses(int dir_fd, struct sc_arena *arena, struct addresses *out, struct
         }
         out->items[out->count++] = address;
     }
+    if (errno != 0)
+        return sc_err_errno(err, errno, "read the leases");
     if (out->count > 0)
         qsort(out->items, out->count, sizeof(*out->items), by_number);
     return 0;

@@ -154,7 +154,7 @@ list_dir(int dir_fd, struct sc_arena *arena, struct sc_network_list *out, struct
         sc_closep(&copy);
         return sc_err_errno(err, errno, "read the directory of networks");
     }
-    while ((item = readdir(dir)) != NULL) {
+    for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
         if (item->d_name[0] == '.' || !sc_str_ends(item->d_name, ".json"))
             continue;
         if (out->count == capacity) {
@@ -171,6 +171,8 @@ list_dir(int dir_fd, struct sc_arena *arena, struct sc_network_list *out, struct
             return -1;
         out->count++;
     }
+    if (errno != 0)
+        return sc_err_errno(err, errno, "read the directory of networks");
     if (out->count > 0)
         qsort(out->items, out->count, sizeof(*out->items), by_name);
     return 0;
