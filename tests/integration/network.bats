@@ -118,7 +118,8 @@ ask_in()
     is "$output" 02:42:ac:11:00:02
     # out, through the host's address: the outside has no route back to 172.17/16
     sc_ok run -d --name cc --network bridge base sleep 1000
-    at "$outside" sh -c 'mkdir -p "$1"; echo outside >"$1/index.html"; exec busybox httpd -f -p 80 -h "$1"' sh \
+    # not by `at`: a function in the background is a shell that its child outlives
+    nsenter -t "$outside" -n sh -c 'mkdir -p "$1"; echo outside >"$1/index.html"; exec busybox httpd -f -p 80 -h "$1"' sh \
         "$BATS_TEST_TMPDIR/www" 3>&- &
     server=$!
     wait_until says outside ask_in cc 203.0.113.9 80 || :
@@ -415,7 +416,7 @@ END
     sc_fails 125 run --rm -p 127.0.0.1:8080:80 base true
     expect_stderr "port is already allocated by container ${id:0:12}"
     is "$(find "$SC_RUN_ROOT/lease/port" -type l | wc -l)" 1
-    at "$host" busybox httpd -f -p 8081 -h / 3>&- &
+    nsenter -t "$host" -n busybox httpd -f -p 8081 -h / 3>&- &
     server=$!
     wait_until says_something at "$host" ss -Hltn 'sport = :8081'
     sc_fails 125 run --rm -p 8081:80 base true
