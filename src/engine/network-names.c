@@ -111,10 +111,16 @@ tell(const struct sc_engine *engine, const char *id, const char *line)
     (void)!sc_io_write_all(fd, line, strlen(line), &ignored);
 }
 
+struct known {
+    const struct sc_network *network;
+    const struct sc_lease_list *leases;
+};
+
 /* A line of hosts that names a neighbour on this network which has no lease there. */
 static bool
-is_stale(const char *line, size_t len, const struct sc_network *network, const struct sc_lease_list *leases)
+is_stale(const char *line, size_t len, const void *data)
 {
+    const struct known *known = data;
     char text[SC_NET_ADDRESS_MAX], id[SC_ID_LEN + 1];
     size_t address_len = strcspn(line, "\t\n");
     struct sc_err ignored = SC_ERR_INIT;
@@ -125,16 +131,16 @@ is_stale(const char *line, size_t len, const struct sc_network *network, const s
         return false;
     (void)snprintf(id, sizeof(id), "%s", line + len - SC_ID_LEN);
     (void)snprintf(text, sizeof(text), "%.*s", (int)address_len, line);
-    if (sc_address_parse(text, &address, &ignored) < 0 || !sc_subnet_has(&network->subnet, address))
+    if (sc_address_parse(text, &address, &ignored) < 0 || !sc_subnet_has(&known->network->subnet, address))
         return false;
-    lease = sc_lease_find(leases, id);
+    lease = sc_lease_find(known->leases, id);
     return !lease || lease->address != address;
 }
 
-/* Drops the lines of neighbours whose lease has gone since ours was written: they looked for our file too early. */
+/* Drops the lines of the container's hosts file that `drops` says; a container that is gone has none. */
 static void
-look_again(const struct sc_engine *engine, const char *id, const struct sc_network *network,
-           const struct sc_lease_list *leases)
+drop_lines(const struct sc_engine *engine, const char *id,
+           bool (*drops)(const char *line, size_t len, const void *data), const void *data)
 {
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd dir = sc_engine_data_dir(engine, id, &ignored), fd = -1;
@@ -147,10 +153,10 @@ look_again(const struct sc_engine *engine, const char *id, const struct sc_netwo
         return;
     for (const char *line = sc_buf_str(&before); *line;) {
         size_t len = strcspn(line, "\n");
-        bool is_gone = is_stale(line, len, network, leases);
+        bool is_dropped = drops(line, len, data);
 
         len += line[len] == '\n';
-        if (!is_gone)
+        if (!is_dropped)
             sc_buf_add(&after, line, len);
         line += len;
     }
@@ -172,7 +178,8 @@ tell_network(const struct sc_engine *engine, const struct sc_network *network, c
     sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
     if (!sc_network_has_names(network) || sc_network_leases(&net, network, &arena, &leases, &ignored) < 0)
         return;
-    look_again(engine, id, network, &leases);
+    /* Neighbours whose lease has gone since ours was written: they looked for our file too early. */
+    drop_lines(engine, id, is_stale, &(struct known){.network = network, .leases = &leases});
     own = sc_lease_find(&leases, id);
     if (own)
         add_neighbour(own, &line);
@@ -219,41 +226,25 @@ sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *c, c
 
 /* Whether a line of hosts is about an address of this network. */
 static bool
-is_about(const char *line, const struct sc_network *network)
+is_about(const char *line, size_t len, const void *data)
 {
-    size_t len = strcspn(line, "\t\n");
+    const struct sc_network *network = data;
+    size_t address_len = strcspn(line, "\t\n");
     struct sc_err ignored = SC_ERR_INIT;
     char text[SC_NET_ADDRESS_MAX];
     uint32_t address;
 
-    if (len >= sizeof(text))
+    (void)len;
+    if (address_len >= sizeof(text))
         return false;
-    (void)snprintf(text, sizeof(text), "%.*s", (int)len, line);
+    (void)snprintf(text, sizeof(text), "%.*s", (int)address_len, line);
     return sc_address_parse(text, &address, &ignored) == 0 && sc_subnet_has(&network->subnet, address);
 }
 
 void
 sc_hosts_disconnect(const struct sc_engine *engine, const char *id, const struct sc_network *network)
 {
-    struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_fd dir = sc_engine_data_dir(engine, id, &ignored), fd = -1;
-    sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
-
-    if (dir < 0)
-        return;
-    fd = openat(dir, "hosts", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
-        return;
-    for (const char *line = sc_buf_str(&before); *line;) {
-        size_t len = strcspn(line, "\n");
-
-        len += line[len] == '\n';
-        if (!is_about(line, network))
-            sc_buf_add(&after, line, len);
-        line += len;
-    }
-    if (!after.has_failed && pwrite(fd, sc_buf_str(&after), after.len, 0) == (ssize_t)after.len)
-        (void)!ftruncate(fd, (off_t)after.len);
+    drop_lines(engine, id, is_about, network);
 }
 
 /* ---- resolv.conf ------------------------------------------------------------------------------------------------- */
