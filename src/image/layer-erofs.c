@@ -68,7 +68,7 @@ read_xattrs(const struct item *item, struct sc_erofs_xattr **list, struct sc_err
 static int
 put_file(const struct item *item, struct sc_err *err)
 {
-    int64_t size = archive_entry_size(item->entry), end = 0, at;
+    int64_t size = archive_entry_size(item->entry), at;
     struct sc_erofs_xattr *xattrs = NULL;
     struct sc_erofs_node *node;
     const void *data;
@@ -81,11 +81,8 @@ put_file(const struct item *item, struct sc_err *err)
             return -1;
         if (len == 0)
             break;
-        if (at < end || at > size || (uint64_t)len > (uint64_t)(size - at))
-            return sc_err_set(err, SC_ERR_INVALID, "its content does not fit into its size");
         if (sc_erofs_file_data(item->image, (uint64_t)at, data, len, err) < 0)
             return -1;
-        end = at + (int64_t)len;
     }
     item->unpack->file_bytes += (uint64_t)size;
     return sc_erofs_file_end(item->image, item->attrs, xattrs, &node, err) < 0 ? -1 : enter(item, node, err);

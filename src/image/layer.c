@@ -76,8 +76,6 @@ write_content(struct item *item, int fd, struct sc_err *err)
             return -1;
         if (len == 0)
             break;
-        if (at < end || at > size || (uint64_t)len > (uint64_t)(size - at))
-            return sc_err_set(err, SC_ERR_INVALID, "its content does not fit into its size");
         if (at > end && lseek(fd, at, SEEK_SET) < 0)
             return sc_err_errno(err, errno, "seek");
         if (sc_io_write_all(fd, data, len, err) < 0)

@@ -330,6 +330,8 @@ sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **entry, struct sc_er
     if (!archive_entry_pathname(*entry))
         return sc_err_set(err, SC_ERR_INVALID, "entry %llu of the archive has no readable name",
                           (unsigned long long)tar->entries);
+    tar->size = archive_entry_size(*entry);
+    tar->end = 0;
     return 0;
 }
 
@@ -350,6 +352,9 @@ sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *o
     }
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN)
         return archive_err(err, &tar->err, tar->archive, "read as tar");
+    if (at < tar->end || at > tar->size || (uint64_t)*len > (uint64_t)(tar->size - at))
+        return sc_err_set(err, SC_ERR_INVALID, "its content does not fit into its size");
+    tar->end = at + (int64_t)*len;
     return 0;
 }
 

@@ -121,13 +121,15 @@ struct sc_tar_in {
     struct sc_err err; /* of the read callback */
     uint64_t entries;
     const struct sc_limits *limits;
+    int64_t size, end; /* of the entry: what it promises, and where its last piece ended */
 };
 /* hashes: sc_tar_in_digest will be asked. */
 SC_MUST_CHECK int sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, bool hashes,
                                  struct sc_tar_in **out, struct sc_err *err);
 /* The next entry; *entry is NULL at the end. */
 SC_MUST_CHECK int sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **entry, struct sc_err *err);
-/* The next piece of the entry's content; *len is 0 at the end. Holes are jumped over. */
+/* The next piece of the entry's content; *len is 0 at the end. Holes are jumped over. Pieces come in order, within the
+ * size that the entry promises; anything else is an error. */
 SC_MUST_CHECK int sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *offset,
                                  struct sc_err *err);
 /* After the last entry: reads what is left and gives the digest of the whole uncompressed stream (NULL: not asked for).
