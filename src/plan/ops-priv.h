@@ -26,4 +26,8 @@ void sc_print_readonly_path(const struct sc_step *s, enum sc_print_what what, st
 void sc_print_mask_path(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out);
 void sc_print_root_propagation(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out);
 
+/* ops-resctrl.c */
+void sc_print_resctrl(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out);
+void sc_print_resctrl_join(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out);
+
 #endif
