@@ -49,11 +49,8 @@ add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, cons
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
     struct bpf_insn *insns = NULL;
     size_t count = 0;
-    int v2 = -1;
+    int v2 = sc_cgroup_find_v2(layout);
 
-    for (size_t i = 0; i < layout->count; i++)
-        if (layout->items[i].is_v2)
-            v2 = (int)i;
     if (r->device_count == 0 || sc_cgroup_find(layout, "devices") >= 0 || v2 < 0)
         return 0;
     if (sc_cgroup_device_program(r->devices, r->device_count, c->arena, &insns, &count, err) < 0)

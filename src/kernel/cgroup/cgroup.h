@@ -51,6 +51,7 @@ SC_MUST_CHECK int sc_cgroup_parse_layout(const char *mountinfo, const char *self
 const char *sc_cgroup_mode_name(enum sc_cgroup_mode mode); /* "v1" "hybrid" "v2" */
 /* Index of the hierarchy that holds controller, or -1 */
 int sc_cgroup_find(const struct sc_cgroup_layout *layout, const char *controller);
+int sc_cgroup_find_v2(const struct sc_cgroup_layout *layout); /* the v2 hierarchy, or -1 */
 
 /* One write the plan will do: echo value > mount_point/path/file. */
 struct sc_cgroup_write {

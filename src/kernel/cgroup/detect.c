@@ -28,6 +28,16 @@ strv_has(const struct sc_strv *list, const char *text)
 }
 
 int
+sc_cgroup_find_v2(const struct sc_cgroup_layout *layout)
+{
+    for (size_t i = 0; i < layout->count; i++) {
+        if (layout->items[i].is_v2)
+            return (int)i;
+    }
+    return -1;
+}
+
+int
 sc_cgroup_find(const struct sc_cgroup_layout *layout, const char *controller)
 {
     for (size_t i = 0; i < layout->count; i++) {

@@ -155,16 +155,6 @@ sc_cgroup_controller_v2(const char *controller)
     return controller;
 }
 
-static int
-find_v2(const struct sc_cgroup_layout *layout)
-{
-    for (size_t i = 0; i < layout->count; i++) {
-        if (layout->items[i].is_v2)
-            return (int)i;
-    }
-    return -1;
-}
-
 int
 sc_cgroup_controller_place(const struct sc_cgroup_layout *layout, const char *controller, struct sc_err *err)
 {
@@ -177,7 +167,7 @@ sc_cgroup_controller_place(const struct sc_cgroup_layout *layout, const char *co
     if (hierarchy < 0 && strcmp(controller, "io") == 0)
         hierarchy = sc_cgroup_find(layout, "blkio");
     if (hierarchy < 0 && !v2)
-        hierarchy = find_v2(layout);
+        hierarchy = sc_cgroup_find_v2(layout);
     if (hierarchy >= 0)
         return hierarchy;
     sc_err_set(err, SC_ERR_UNSUPPORTED, "this host has no \"%s\" cgroup controller mounted", controller);

@@ -7,16 +7,6 @@
 static const char *const core_limits[] = {"cgroup.max.depth", "cgroup.max.descendants", "cgroup.pressure"};
 
 static int
-find_v2(const struct sc_cgroup_layout *layout)
-{
-    for (size_t i = 0; i < layout->count; i++) {
-        if (layout->items[i].is_v2)
-            return (int)i;
-    }
-    return -1;
-}
-
-static int
 check_key(const char *key, struct sc_err *err)
 {
     const char *dot = strchr(key, '.');
@@ -67,7 +57,7 @@ sc_cgroup2_unified(struct sc_cgroup_job *job, struct sc_err *err)
 
     if (unified->count == 0)
         return 0;
-    job->hierarchy = find_v2(job->layout);
+    job->hierarchy = sc_cgroup_find_v2(job->layout);
     if (job->hierarchy < 0) {
         sc_err_set(err, SC_ERR_UNSUPPORTED, "linux.resources.unified: this host has no cgroup v2 hierarchy");
         return sc_err_remedy(err, "use the other members of linux.resources, which work on both versions");
