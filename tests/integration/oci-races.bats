@@ -203,15 +203,17 @@ is_locked() { [ -d "$root/$id" ] && ! flock -n "$root/$id" true; }
 set -eu
 oci() { "$SC_OCI" --root "$1" "${@:2}"; }
 root=$1 bundle=$2 id=$3
-oci "$root" run -d --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1
+oci "$root" run -d --bundle "$bundle" "$id" </dev/null >"$bundle/run.out" 2>&1 || { cat "$bundle/run.out" >&2; exit 1; }
 pid=$(oci "$root" state "$id" | jq .pid)
 kill -KILL "$pid"
 while [ -e "/proc/$pid" ]; do wait; sleep 0.05; done
-while ! [ -e "/proc/$pid" ]; do
-    echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
-    sleep 1000 </dev/null >/dev/null 2>&1 &
+# The pid can be a helper's of this loop for a moment, and the stranger's before it is sleep.
+until grep -q '^Name:[[:space:]]*sleep' "/proc/$pid/status" 2>/dev/null; do
+    [ -e "/proc/$pid" ] || {
+        echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+        sleep 1000 </dev/null >/dev/null 2>&1 &
+    }
 done
-[ "$(tr '\0' ' ' <"/proc/$pid/cmdline")" = 'sleep 1000 ' ]
 oci "$root" state "$id" | jq -r .status
 for verb in "kill $id KILL" "pause $id" "exec $id true" "delete $id" "delete --force $id"; do
     oci "$root" $verb 2>&1 || true
