@@ -5,9 +5,10 @@
  *                └────────── the caller's thread ─┘  └───────── a thread for each ─────────┘
  *
  * The thread reads the blob's file behind the writer, from memory that the kernel just wrote to, as far as it is told
- * that bytes are there. What it makes is a guess: that the member of the archive is a layer, and will be wanted. A
- * commit that wants a layer of this blob and this diff id takes it (commit-layers.c); all else is removed. Whatever
- * goes wrong here is only remembered: the commit then unpacks the blob itself, and says what is wrong with it.
+ * that bytes are there. The writer is an archive's member or a download. What is made is a guess: that the blob is a
+ * layer, is what its name says, and will be wanted. A commit that wants a layer of this blob and this diff id takes it
+ * (commit-layers.c); all else is removed. Whatever goes wrong here is only remembered: the commit then unpacks the blob
+ * itself, and says what is wrong with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +17,6 @@
 #include <unistd.h>
 
 #include "image/transfer-priv.h"
-
-#define RUNNING_MAX 4
 
 struct sc_ahead {
     struct sc_ahead *next;
@@ -127,17 +126,9 @@ struct sc_ahead *
 sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size_t len)
 {
     struct sc_ahead *ahead;
-    size_t running = 0;
 
     if (!store->ahead || !is_layer(data, len))
         return NULL;
-    for (ahead = store->ahead->first; ahead; ahead = ahead->next)
-        running += ahead->is_running;
-    /* The newest come first: the last of these is the one that began first. */
-    for (ahead = store->ahead->first; ahead && running >= RUNNING_MAX; ahead = ahead->next) {
-        if (ahead->is_running && --running < RUNNING_MAX)
-            join(ahead);
-    }
     ahead = calloc(1, sizeof(*ahead));
     if (!ahead)
         return NULL;
@@ -148,9 +139,32 @@ sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size
         ahead_free(ahead);
         return NULL;
     }
+    (void)pthread_mutex_lock(&store->ahead->mutex);
     ahead->next = store->ahead->first;
     store->ahead->first = ahead;
+    (void)pthread_mutex_unlock(&store->ahead->mutex);
     return ahead;
+}
+
+void
+sc_ahead_limit(struct sc_ahead_list *list, size_t max)
+{
+    size_t running = 0;
+
+    for (struct sc_ahead *ahead = list->first; ahead; ahead = ahead->next)
+        running += ahead->is_running;
+    /* The newest come first: the last of these is the one that began first. */
+    for (struct sc_ahead *ahead = list->first; ahead && running >= max; ahead = ahead->next) {
+        if (ahead->is_running && --running < max)
+            join(ahead);
+    }
+}
+
+void
+sc_ahead_wait(struct sc_ahead *ahead)
+{
+    if (ahead)
+        join(ahead);
 }
 
 void
@@ -165,6 +179,13 @@ sc_ahead_end(struct sc_ahead *ahead)
 {
     if (ahead)
         sc_follow_tell(&ahead->follow, 0, SC_FOLLOW_WHOLE);
+}
+
+void
+sc_ahead_break(struct sc_ahead *ahead)
+{
+    if (ahead)
+        sc_follow_tell(&ahead->follow, 0, SC_FOLLOW_BROKEN);
 }
 
 void

@@ -12,6 +12,7 @@
 #define HOLD_ALL_MAX ((uint64_t)64 << 20) /* ... while all of them are no more than this */
 #define LINKS_MAX    8
 #define BLOB_DIR     "blobs/sha256/"
+#define AHEAD_MAX    4 /* layers that are unpacked at a time while more come */
 
 struct sc_member {
     const char *link; /* clean name of the member that it stands for, or NULL */
@@ -138,8 +139,11 @@ take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int
             memcpy(held + at, data, len);
         else if (sc_blob_write(writer, data, len, err) < 0)
             return -1;
-        if (!hold && end == 0)
+        if (!hold && end == 0) {
+            if (source->store->ahead)
+                sc_ahead_limit(source->store->ahead, AHEAD_MAX);
             ahead = sc_ahead_start(source->store, sc_blob_fd(writer), data, len);
+        }
         sc_ahead_wrote(ahead, len);
         end += (int64_t)len;
     }

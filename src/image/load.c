@@ -7,7 +7,7 @@ static int
 load(const struct sc_store *store, const char *path, struct sc_arena *arena, struct sc_strv *names, struct sc_err *err)
 {
     sc_cleanup_fd session = sc_store_session(store, err);
-    sc_cleanup_ahead_list ahead = {.first = NULL};
+    sc_cleanup_ahead_list ahead = SC_AHEAD_LIST_INIT;
     struct sc_store with_ahead = *store;
     sc_cleanup_source source = SC_SOURCE_INIT;
 

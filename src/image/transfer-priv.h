@@ -250,13 +250,23 @@ SC_MUST_CHECK int sc_stage_note(const struct sc_store *store, int layers_fd, con
 struct sc_ahead;
 struct sc_ahead_list {
     struct sc_ahead *first;
+    pthread_mutex_t mutex; /* of the list, while threads add to it */
 };
+#define SC_AHEAD_LIST_INIT                                                                                             \
+    {                                                                                                                  \
+        .mutex = PTHREAD_MUTEX_INITIALIZER                                                                             \
+    }
 void sc_ahead_release(struct sc_ahead_list *list); /* ends and removes what nobody took */
 #define sc_cleanup_ahead_list __attribute__((cleanup(sc_ahead_release))) struct sc_ahead_list
 /* Unpacks behind a blob's writer, if its first bytes look like a layer's; NULL: not. It belongs to the store's list. */
 struct sc_ahead *sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size_t len);
+/* Waits until fewer than max run, the oldest first: for who starts them all in one thread. */
+void sc_ahead_limit(struct sc_ahead_list *list, size_t max);
+/* Waits for one, which was told that no more bytes come: for threads that have one each. The rest take NULL as well. */
+void sc_ahead_wait(struct sc_ahead *ahead);
 void sc_ahead_wrote(struct sc_ahead *ahead, size_t len);
 void sc_ahead_end(struct sc_ahead *ahead);                      /* no more bytes come */
+void sc_ahead_break(struct sc_ahead *ahead);                    /* nor are those that came what they should be */
 void sc_ahead_name(struct sc_ahead *ahead, const char *digest); /* the blob is whole and has this name */
 /* A layer that was unpacked from this blob and is diff_id: its name below layer/, and its unpack, to be finished. */
 bool sc_ahead_take(const struct sc_store *store, const char *digest, const char *diff_id, struct sc_arena *arena,

@@ -6,6 +6,7 @@ The first component of the repository says how; the rest is passed on:
     slow-drop/X    blobs break off after a third of the rest, each time (Range is honoured)
     drop-once/X    the same, but only the first time
     no-range/X     the same, and Range is not known: it all comes again
+    hold/X         the last byte of a blob comes once the file LOG.go is there
     busy/X         429 with Retry-After: 1 for the first two requests
     sick/X         503 for the first two requests
     wrong/X        every blob has one bit flipped
@@ -20,8 +21,10 @@ It prints its port, then its second port, and logs "PORT METHOD PATH AUTHORIZATI
 import base64
 import http.server
 import json
+import os
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -122,6 +125,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body[:len(body) // 3])
             self.close_connection = True
+            return None
+        if how == "hold" and len(body) > 1000:
+            self.send_response(status)
+            for name, value in headers:
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[:-1])
+            while not os.path.exists(f"{log_path}.go"):
+                time.sleep(0.02)
+            self.wfile.write(body[-1:])
             return None
         return self.say(status, body, headers)
 

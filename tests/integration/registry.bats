@@ -493,6 +493,19 @@ END
     has_data "$bad/plain/x:1"
 }
 
+@test "a layer is unpacked while it comes in" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    SC_LAYER_BACKEND=directory "$SC" pull -q "$bad/hold/x:1" 3>&- &
+    local pull=$!
+    wait_until compgen -G "$SC_DATA_ROOT/layer/tmp-*-ahead/diff/bin/sh"
+    touch "$BATS_TEST_TMPDIR/requests.go"
+    wait "$pull"
+    has_data "$bad/hold/x:1"
+    is "$(ls "$SC_DATA_ROOT/layer" | grep -c '^tmp-' || true)" 0
+}
+
 @test "bad input is one line" {
     sc_fails 1 pull
     sc_fails 1 pull user/UPPER

@@ -1,7 +1,7 @@
 /*
  * Blobs into the store, several at a time. What has come of one lies in image/partial/<hex>, under an flock of that
  * file: a second process that wants the same blob waits, and then finds it there; a later one, after a kill, goes on
- * where it ended.
+ * where it ended. While a layer comes in it is unpacked behind (ahead.c), one for each worker.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #define WORKERS_DEFAULT 3
 #define WORKERS_MAX     16
 #define READ_SIZE       (256 << 10)
+#define HEAD_SIZE       512 /* by which a layer is known */
 
 struct fetch {
     const struct sc_fetch *item;
@@ -24,6 +25,9 @@ struct fetch {
     struct sc_hash hash;
     int64_t done;
     char id[13];
+    char partial[sizeof("partial/") + SC_DIGEST_HEX_LEN];
+    struct sc_ahead *ahead;
+    bool was_followed; /* ahead was tried */
 };
 
 static const struct sc_store *
@@ -37,6 +41,9 @@ hash_restart(struct fetch *f, struct sc_err *err)
 {
     sc_hash_release(&f->hash);
     f->done = 0;
+    sc_ahead_break(f->ahead); /* the commit unpacks it then */
+    f->ahead = NULL;
+    f->was_followed = true;
     if (sc_hash_start(&f->hash, err) < 0)
         return -1;
     if (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0)
@@ -104,6 +111,25 @@ on_started(void *data, long status, struct sc_err *err)
     return 0;
 }
 
+/* Begins to unpack behind the download, once its first bytes are there. */
+static void
+follow(struct fetch *f)
+{
+    const struct sc_store *store = store_of(f);
+    /* A description of its own: f->fd is the lock, which is to end before the unpacking does. */
+    sc_cleanup_fd fd = openat(store->image_fd, f->partial, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    char head[HEAD_SIZE];
+    ssize_t len;
+
+    f->was_followed = true;
+    if (fd < 0)
+        return;
+    len = pread(fd, head, sizeof(head), 0);
+    if (len > 0)
+        f->ahead = sc_ahead_start(store, fd, head, (size_t)len);
+    sc_ahead_wrote(f->ahead, (size_t)f->done);
+}
+
 static int
 on_bytes(void *data, const void *bytes, size_t len, struct sc_err *err)
 {
@@ -119,6 +145,9 @@ on_bytes(void *data, const void *bytes, size_t len, struct sc_err *err)
         return sc_err_disk(err, store_of(f));
     }
     f->done += (int64_t)len;
+    sc_ahead_wrote(f->ahead, len);
+    if (!f->was_followed && (f->done >= HEAD_SIZE || f->done == f->item->size))
+        follow(f);
     sc_progress_item(f->progress, f->id, "Downloading", f->done, f->item->size);
     return 0;
 }
@@ -155,12 +184,14 @@ download(struct fetch *f, struct sc_err *err)
 }
 
 static int
-publish(struct fetch *f, const char *partial, struct sc_err *err)
+publish(struct fetch *f, struct sc_err *err)
 {
     const struct sc_store *store = store_of(f);
     sc_cleanup_fd dir = sc_dir_open_at(store->image_fd, "blobs/sha256", err);
     char path[SC_BLOB_PATH_MAX];
 
+    sc_ahead_end(f->ahead); /* before the blob is synced: the two go on side by side */
+    sc_ahead_name(f->ahead, f->item->digest);
     if (dir < 0)
         return -1;
     sc_blob_path(f->item->digest, path);
@@ -168,14 +199,14 @@ publish(struct fetch *f, const char *partial, struct sc_err *err)
         sc_err_errno(err, errno, "sync blob %s", f->item->digest);
         return sc_err_disk(err, store);
     }
-    if (renameat(store->image_fd, partial, store->image_fd, path) < 0)
+    if (renameat(store->image_fd, f->partial, store->image_fd, path) < 0)
         return sc_err_errno(err, errno, "name blob %s", f->item->digest);
     return fsync(dir) < 0 ? sc_err_errno(err, errno, "sync the directory of blob %s", f->item->digest) : 0;
 }
 
 /* Downloads and verifies. What an earlier run left may be what is wrong: then once more from the start. */
 static int
-fetch_verified(struct fetch *f, const char *partial, struct sc_err *err)
+fetch_verified(struct fetch *f, struct sc_err *err)
 {
     char actual[SC_DIGEST_LEN + 1];
     bool was_resumed;
@@ -187,14 +218,14 @@ fetch_verified(struct fetch *f, const char *partial, struct sc_err *err)
         if (download(f, err) < 0 || sc_hash_end(&f->hash, actual, err) < 0)
             return -1;
         if (strcmp(actual, f->item->digest) == 0)
-            return publish(f, partial, err);
+            return publish(f, err);
         if (hash_restart(f, err) < 0)
             return -1;
         if (!was_resumed)
             break;
         was_resumed = false;
     }
-    (void)unlinkat(store_of(f)->image_fd, partial, 0);
+    (void)unlinkat(store_of(f)->image_fd, f->partial, 0);
     sc_err_set(err, SC_ERR_INVALID, "blob %s has the wrong digest: its content is %s", f->item->digest, actual);
     return sc_err_remedy(err, "the registry or a proxy before it is damaged or lies");
 }
@@ -208,7 +239,6 @@ fetch_one(struct sc_channel *channel, const struct sc_fetch *item, struct sc_err
                       .progress = item->is_silent ? NULL : channel->client->options->progress,
                       .fd = -1,
                       .hash = SC_HASH_INIT};
-    char partial[sizeof("partial/") + SC_DIGEST_HEX_LEN];
     int status = 0;
 
     (void)snprintf(f.id, sizeof(f.id), "%s", sc_digest_hex(item->digest));
@@ -216,22 +246,26 @@ fetch_one(struct sc_channel *channel, const struct sc_fetch *item, struct sc_err
         sc_progress_item(f.progress, f.id, "Already exists", 0, 0);
         return 0;
     }
-    (void)snprintf(partial, sizeof(partial), "partial/%s", sc_digest_hex(item->digest));
+    (void)snprintf(f.partial, sizeof(f.partial), "partial/%s", sc_digest_hex(item->digest));
     sc_progress_item(f.progress, f.id, "Waiting", 0, 0);
-    f.fd = sc_lock_at(store->image_fd, partial, SC_LOCK_EXCLUSIVE, true, err);
+    f.fd = sc_lock_at(store->image_fd, f.partial, SC_LOCK_EXCLUSIVE, true, err);
     if (f.fd < 0)
         return -1;
     if (sc_store_has_blob(store, item->digest)) {
         /* Who held the lock has fetched it, and taken the file's name away. */
-        (void)unlinkat(store->image_fd, partial, 0);
+        (void)unlinkat(store->image_fd, f.partial, 0);
         sc_progress_item(f.progress, f.id, "Already exists", 0, 0);
     } else {
-        status = fetch_verified(&f, partial, err);
+        status = fetch_verified(&f, err);
         if (status == 0)
             sc_progress_item(f.progress, f.id, "Download complete", 0, 0);
     }
     sc_hash_release(&f.hash);
     sc_closep(&f.fd);
+    if (status < 0)
+        sc_ahead_break(f.ahead);
+    /* No further download before this one is unpacked: so there are as many of either as there are workers. */
+    sc_ahead_wait(f.ahead);
     return status;
 }
 

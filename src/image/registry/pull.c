@@ -175,10 +175,9 @@ is_up_to_date(const struct pull *pull, const char *full_name)
 static int
 store_image(struct pull *pull, const char *full_name, struct sc_pulled *out, struct sc_err *err)
 {
-    sc_cleanup_fd session = sc_store_session(pull->store, err);
     struct sc_manifest manifest;
 
-    if (session < 0 || sc_manifest_decode(sc_buf_str(&pull->text), pull->text.len, pull->arena, &manifest, err) < 0 ||
+    if (sc_manifest_decode(sc_buf_str(&pull->text), pull->text.len, pull->arena, &manifest, err) < 0 ||
         sc_manifest_check_layers(&manifest, err) < 0)
         return -1;
     out->is_new = !is_up_to_date(pull, full_name);
@@ -220,12 +219,17 @@ int
 sc_image_pull(const struct sc_store *store, const struct sc_reference *ref, const struct sc_registry_options *options,
               struct sc_arena *arena, struct sc_pulled *out, struct sc_err *err)
 {
+    sc_cleanup_fd session = sc_store_session(store, err);
+    sc_cleanup_ahead_list ahead = SC_AHEAD_LIST_INIT;
+    struct sc_store with_ahead = *store;
     sc_cleanup_client client = {.tokens = NULL};
     sc_cleanup_channel channel = {.curl = NULL};
 
-    if (sc_client_open(&client, ref, store, options, false, err) < 0 || sc_channel_open(&client, &channel, err) < 0)
+    with_ahead.ahead = &ahead;
+    if (session < 0 || sc_client_open(&client, ref, &with_ahead, options, false, err) < 0 ||
+        sc_channel_open(&client, &channel, err) < 0)
         return -1;
-    return pull_by(&channel, store, ref, options, arena, out, err);
+    return pull_by(&channel, &with_ahead, ref, options, arena, out, err);
 }
 
 /* ---- what a registry says of a repository ------------------------------------------------------------------- */
