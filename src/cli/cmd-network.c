@@ -5,7 +5,7 @@
 
 struct network_options {
     bool quiet, force, no_trunc;
-    char *format, *driver;
+    char *format;
     struct sc_strv filters;
     struct sc_network_ask ask;
 };
@@ -20,7 +20,7 @@ static const struct sc_option ls_table[] = {
     {.name = NULL},
 };
 static const struct sc_option create_table[] = {
-    {"driver", 'd', SC_OPTION_STR, AT(driver), "driver", "bridge, the only one", NULL, NULL},
+    {"driver", 'd', SC_OPTION_STR, AT(ask.driver), "driver", "bridge (the default), macvlan or ipvlan", NULL, NULL},
     {"gateway", 0, SC_OPTION_STR, AT(ask.gateway), "address", "The host's address on it (default: the first)", NULL,
      NULL},
     {"internal", 0, SC_OPTION_FLAG, AT(ask.is_internal), NULL, "Reach nothing outside, and be reached by nothing", NULL,
@@ -29,7 +29,10 @@ static const struct sc_option create_table[] = {
      NULL, NULL},
     {"label", 0, SC_OPTION_STRV, AT(ask.labels), "name[=value]", "Label the network", NULL, NULL},
     {"opt", 'o', SC_OPTION_STRV, AT(ask.options), "name=value",
-     "mtu=BYTES; icc=false: its containers do not reach each other", NULL, NULL},
+     "mtu=BYTES; icc=false: its containers do not reach each other; of macvlan and ipvlan: parent=LINK, "
+     "macvlan_mode=bridge, "
+     "private, vepa or passthru, ipvlan_mode=l2, l3 or l3s",
+     NULL, NULL},
     {"subnet", 0, SC_OPTION_STR, AT(ask.subnet), "subnet", "Such as 10.1.2.0/24 (default: one that is free)", NULL,
      NULL},
     {.name = NULL},
@@ -135,7 +138,7 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
     for (size_t i = 0; i < list.count; i++) {
         const struct sc_network *n = &list.items[i];
 
-        if (add_row(&options, n->id, shown_name(n), "bridge", n, rows, err) < 0)
+        if (add_row(&options, n->id, shown_name(n), sc_net_driver_name(n->driver), n, rows, err) < 0)
             return -1;
     }
     if (add_row(&options, host_id, "host", "host", NULL, rows, err) < 0 ||
@@ -153,7 +156,7 @@ tell(const struct sc_cli *cli, const char *action, const struct sc_network *netw
 
     sc_buf_adds(&attributes, "\"name\":");
     sc_buf_add_json(&attributes, network->name, strlen(network->name));
-    sc_buf_adds(&attributes, ",\"type\":\"bridge\"");
+    sc_buf_addf(&attributes, ",\"type\":\"%s\"", sc_net_driver_name(network->driver));
     sc_engine_event_of(&cli->engine, "network", action, network->id, sc_buf_str(&attributes));
 }
 
@@ -167,8 +170,6 @@ run_create(struct sc_cli *cli, struct sc_err *err)
 
     if (sc_cli_parse(cli, &options, &args, err) < 0)
         return -1;
-    if (options.driver && strcmp(options.driver, "bridge") != 0)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "network driver \"%.80s\": only bridge is known", options.driver);
     options.ask.name = args.items[0];
     if (sc_cli_engine(cli, err) < 0)
         return -1;
@@ -236,7 +237,9 @@ containers_of(struct sc_cli *cli, const struct sc_net *net, const struct sc_netw
 
         if (!net->is_alive(lease->id, net->data))
             continue;
-        sc_mac_format(lease->mac, hardware);
+        hardware[0] = '\0';
+        if (network->driver != SC_NET_IPVLAN) /* its parent's */
+            sc_mac_format(lease->mac, hardware);
         sc_address_format(lease->address, address);
         (void)json_object_set_new(out, lease->id,
                                   json_pack("{s:o, s:s, s:s, s:o, s:s}", "Name",
@@ -267,12 +270,12 @@ inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, stru
     if (strcmp(subnet, range) != 0)
         (void)json_object_set_new(config, "IPRange", json_string(range));
     out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:n, s:[o]}, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
-                    shown_name(&n), "Id", n.id, "Created", created, "Scope", "local", "Driver", "bridge", "EnableIPv6",
-                    0, "IPAM", "Driver", "default", "Options", "Config", config, "Internal", (int)n.is_internal,
-                    "Attachable", 0, "Ingress", 0, "Containers", containers, "Options", map_of(&n.options), "Labels",
-                    map_of(&n.labels));
+                    shown_name(&n), "Id", n.id, "Created", created, "Scope", "local", "Driver",
+                    sc_net_driver_name(n.driver), "EnableIPv6", 0, "IPAM", "Driver", "default", "Options", "Config",
+                    config, "Internal", (int)n.is_internal, "Attachable", 0, "Ingress", 0, "Containers", containers,
+                    "Options", map_of(&n.options), "Labels", map_of(&n.labels));
     if (out)
-        (void)json_object_set_new(out, "Bridge", json_string(n.bridge));
+        (void)json_object_set_new(out, "Bridge", json_string(n.driver == SC_NET_BRIDGE ? n.bridge : ""));
     else
         sc_err_nomem(err);
     return out;

@@ -60,7 +60,8 @@ one_network(const struct sc_attachment *a, const struct sc_endpoint *e)
         (void)json_array_append_new(aliases, json_string(a->aliases.items[i]));
     if (e) {
         sc_address_format(e->address, address);
-        sc_mac_format(e->mac, mac);
+        if (e->network.driver != SC_NET_IPVLAN) /* its parent's */
+            sc_mac_format(e->mac, mac);
     }
     if (e && !e->network.is_internal)
         sc_address_format(e->network.gateway, gateway);
@@ -83,6 +84,7 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
     struct sc_ports ports = {.items = NULL};
     struct sc_endpoint *endpoints;
     struct sc_attachments all;
+    const char *bridge = "";
     json_t *networks, *first, *out;
     struct sc_net net;
     size_t count;
@@ -92,6 +94,8 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
         sc_attachments_of(&c->options, arena, &all, err) < 0 ||
         (count > 0 && sc_ports_of(&net, c->id, arena, &ports, err) < 0))
         return NULL;
+    if (count > 0 && endpoints[0].network.driver == SC_NET_BRIDGE)
+        bridge = endpoints[0].network.bridge;
     networks = json_object();
     first = one_network(&(struct sc_attachment){.name = NULL}, count > 0 ? &endpoints[0] : NULL);
     for (size_t i = 0; i < all.count; i++) {
@@ -103,8 +107,8 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
         }
         (void)json_object_set_new(networks, all.items[i].name, one_network(&all.items[i], e));
     }
-    out = json_pack("{s:s, s:s, s:o, s:o}", "SandboxID", "", "Bridge", count > 0 ? endpoints[0].network.bridge : "",
-                    "Ports", ports_of(c, count > 0, &ports), "Networks", networks);
+    out = json_pack("{s:s, s:s, s:o, s:o}", "SandboxID", "", "Bridge", bridge, "Ports", ports_of(c, count > 0, &ports),
+                    "Networks", networks);
     if (out)
         (void)json_object_update_missing(out, first);
     else

@@ -162,19 +162,39 @@ send_inside(const struct change *change, struct sc_net_packet *packet, int toler
 
 /* The way out leads to the first network that has one, where none leads out yet. */
 static int
-set_route(const struct change *change, const struct sc_network *network, struct sc_err *err)
+set_route(const struct change *change, const struct sc_endpoint *endpoint, struct sc_err *err)
 {
     sc_cleanup_buf data = SC_BUF_INIT;
     struct sc_net_packet packet = {.title = "set the default route", .family = NETLINK_ROUTE};
+    char inside[SC_NET_LINK_MAX];
 
-    if (network->is_internal)
+    if (endpoint->network.is_internal)
         return 0;
-    sc_link_route(network, &data);
+    sc_link_inside(endpoint, inside);
+    sc_link_route(&endpoint->network, &data, &packet.index_at);
+    packet.index_of = inside;
     if (sc_buf_check(&data, err) < 0)
         return -1;
     packet.data = data.data;
     packet.len = data.len;
     return send_inside(change, &packet, EEXIST, err);
+}
+
+/* The link of a bridge's network is taken away by its end on the host; others have none there. */
+static int
+remove_inside(const struct change *change, const struct sc_endpoint *endpoint, struct sc_err *err)
+{
+    sc_cleanup_buf data = SC_BUF_INIT;
+    struct sc_net_packet packet = {.title = "remove the container's link", .family = NETLINK_ROUTE};
+
+    if (endpoint->network.driver == SC_NET_BRIDGE)
+        return 0;
+    sc_link_sub_remove(endpoint, &data);
+    if (sc_buf_check(&data, err) < 0)
+        return -1;
+    packet.data = data.data;
+    packet.len = data.len;
+    return send_inside(change, &packet, ENODEV, err);
 }
 
 static unsigned
@@ -221,8 +241,9 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         sc_err_errno(err, -result, "%s", net.publish->title);
     else if ((result = sc_packet_send(net.links[0], change->now.pid, 0)) < 0)
         sc_err_errno(err, -result, "%s", net.links[0]->title);
-    if (result < 0 || send_inside(change, net.inside[0], 0, err) < 0 || set_route(change, &change->network, err) < 0 ||
+    if (result < 0 || send_inside(change, net.inside[0], 0, err) < 0 || set_route(change, &endpoint, err) < 0 ||
         sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 || record(change, err) < 0) {
+        (void)!remove_inside(change, &endpoint, &ignored);
         (void)!sc_undo_run(net.undo, &ignored);
         (void)!edit_undo(change, net.undo, false, &ignored);
         return -1;
@@ -273,16 +294,16 @@ leave(struct change *change, struct sc_err *err)
     if (sc_ports_to(&change->net, change->now.id, address, change->arena, &ports, err) < 0)
         return -1;
     own->ports = ports;
-    own->network.is_guarded = true; /* if it is not, there is nothing to remove */
+    own->network.is_guarded = own->network.driver == SC_NET_BRIDGE; /* if it is not, there is nothing to remove */
     if (sc_endpoint_packets(&change->net, own, 1, change->now.id, change->arena, &net, err) < 0 ||
-        sc_undo_run(net.undo, err) < 0)
+        remove_inside(change, own, err) < 0 || sc_undo_run(net.undo, err) < 0)
         return -1;
     sc_hosts_disconnect(change->engine, change->now.id, &change->network);
     if (edit_undo(change, net.undo, false, err) < 0 || record(change, err) < 0)
         return -1;
     for (size_t i = 0; i < change->count; i++) {
         if (&change->endpoints[i] != own && !change->endpoints[i].network.is_internal)
-            return set_route(change, &change->endpoints[i].network, err);
+            return set_route(change, &change->endpoints[i], err);
     }
     return 0;
 }

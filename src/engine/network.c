@@ -121,7 +121,7 @@ sc_network_get(const struct sc_net *net, const char *name, bool is_dry, struct s
         return err->kind == SC_ERR_NOT_FOUND
                    ? sc_err_remedy(err, "make it first (sc network create %s), or see sc network ls", name)
                    : -1;
-    out->is_guarded = true; /* as far as a plan can say */
+    out->is_guarded = out->driver == SC_NET_BRIDGE; /* as far as a plan can say */
     return is_dry ? 0 : sc_network_up(net, out, err);
 }
 
@@ -185,13 +185,13 @@ release(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t co
         (void)!sc_undo_run(ask.undo, &ignored);
 }
 
-/* Ports and the way out are those of the first network that has a way out. */
+/* The way out is that of the first network that has one; the ports lead to the first that can have any. */
 static int
 make_endpoints(const struct sc_net *net, const struct sc_container *c, const struct sc_attachments *all,
                const struct sc_network *networks, bool is_dry, struct sc_arena *arena, struct sc_endpoint *out,
                struct sc_err *err)
 {
-    bool has_route = false;
+    bool has_route = false, has_ports = false;
     struct sc_ports ports = {.items = NULL};
 
     if (collect_ports(c, arena, &ports, err) < 0)
@@ -202,8 +202,9 @@ make_endpoints(const struct sc_net *net, const struct sc_container *c, const str
 
         ask.has_route = !has_route && !networks[i].is_internal;
         has_route = has_route || ask.has_route;
-        if (ask.has_route)
+        if (!has_ports && sc_network_publishes(&networks[i]))
             ask.ports = ports;
+        has_ports = has_ports || sc_network_publishes(&networks[i]);
         ask.names = sc_network_names(c, a, arena);
         if (!ask.names)
             sc_err_nomem(err);

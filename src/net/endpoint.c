@@ -35,6 +35,8 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
 {
     *out = (struct sc_endpoint){
         .network = *network, .index = ask->index, .has_route = ask->has_route && !network->is_internal};
+    if (ask->mac && network->driver == SC_NET_IPVLAN)
+        return sc_err_set(err, SC_ERR_INVALID, "--mac-address: links of ipvlan have the MAC address of their parent");
     if (ask->mac && sc_mac_parse(ask->mac, out->mac, err) < 0)
         return sc_err_wrap(err, "--mac-address");
     sc_endpoint_link(ask->id, ask->index, out->link);
@@ -45,8 +47,8 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
         return -1;
     if (!ask->mac)
         sc_mac_of(out->address, out->mac);
-    /* An internal network has no way in; Docker leaves its ports out without a word. */
-    for (size_t i = 0; i < ask->ports.count && !network->is_internal; i++) {
+    /* The others have no way in, or need none; Docker leaves their ports out without a word. */
+    for (size_t i = 0; i < ask->ports.count && sc_network_publishes(network); i++) {
         out->ports.items[i] = ask->ports.items[i];
         if (sc_lease_port(net, ask->id, out->address, &out->ports.items[i], is_dry, err) < 0) {
             if (!is_dry)
@@ -137,6 +139,28 @@ make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena
     return *out ? 0 : sc_err_nomem(err);
 }
 
+/* macvlan, ipvlan */
+static struct sc_net_packet *
+make_sub(const struct sc_endpoint *e, struct sc_arena *arena)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
+    struct sc_link_offsets at = {.pid_at = 0};
+    struct sc_net_packet *packet;
+
+    sc_link_sub(e, &data, &at);
+    sc_link_sub_shell(e, &shell);
+    packet = packet_of(
+        arena, NETLINK_ROUTE,
+        sc_arena_printf(arena, "make a link of %s (%s)", e->network.bridge, sc_net_driver_name(e->network.driver)),
+        sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+    if (packet) {
+        packet->pid_at = at.pid_at;
+        packet->index_at = at.index_at;
+        packet->index_of = e->network.bridge;
+    }
+    return packet;
+}
+
 static struct sc_net_packet *
 make_link(const struct sc_endpoint *e, struct sc_arena *arena)
 {
@@ -145,6 +169,8 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
     struct sc_net_packet *packet;
     char mac[18], mtu[32] = "", inside[SC_NET_LINK_MAX];
 
+    if (e->network.driver != SC_NET_BRIDGE)
+        return make_sub(e, arena);
     sc_link_inside(e, inside);
     sc_mac_format(e->mac, mac);
     if (e->network.mtu > 0)
@@ -179,15 +205,19 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
     sc_address_format(e->network.gateway, gateway);
     sc_buf_addf(&shell, "ip link set %s up; ip address add %s/%u broadcast + dev %s", inside, address,
                 e->network.subnet.prefix, inside);
-    if (e->has_route)
+    if (e->has_route && sc_network_has_gateway(&e->network))
         sc_buf_addf(&shell, "; ip route add default via %s", gateway);
+    else if (e->has_route)
+        sc_buf_addf(&shell, "; ip route add default dev %s", inside);
     sc_link_address(e, &data, &at);
     packet = packet_of(arena, NETLINK_ROUTE,
                        sc_arena_printf(arena, "give %s the address %s/%u", inside, address, e->network.subnet.prefix),
                        sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         packet->index_at = at.index_at;
+        packet->route_at = at.route_at;
         packet->index_of = sc_arena_strdup(arena, inside);
+        packet->waits_for_address = e->network.driver != SC_NET_BRIDGE;
     }
     return packet;
 }
@@ -201,7 +231,8 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
     char address[SC_NET_ADDRESS_MAX], key[SC_LEASE_KEY_MAX];
 
     sc_address_format(e->address, address);
-    sc_undo_add(undo, SC_UNDO_LINK, e->link);
+    if (e->network.driver == SC_NET_BRIDGE) /* others' end with the container's namespace */
+        sc_undo_add(undo, SC_UNDO_LINK, e->link);
     if (e->network.is_guarded) {
         unsigned char guard[SC_GUARD_KEY_LEN];
 
@@ -237,6 +268,11 @@ shell_up(const struct sc_network *n, struct sc_buf *out)
     const char *b = n->bridge;
     unsigned char bytes[6];
 
+    if (n->driver != SC_NET_BRIDGE) {
+        if (sc_network_owns_link(n))
+            sc_buf_addf(out, "ip link show %s >/dev/null 2>&1 || ip link add %s up type dummy\n", b, b);
+        return;
+    }
     sc_mac_of(n->gateway, bytes);
     sc_mac_format(bytes, mac);
     sc_address_format(n->gateway, gateway);

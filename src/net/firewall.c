@@ -314,7 +314,8 @@ sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports
     sc_fw_add_table(out, NFPROTO_INET, NFT_MSG_NEWTABLE);
     add_skeleton(out);
     for (size_t i = 0; i < networks->count; i++)
-        sc_firewall_network(&networks->items[i], true, out);
+        if (networks->items[i].driver == SC_NET_BRIDGE)
+            sc_firewall_network(&networks->items[i], true, out);
     for (size_t i = 0; i < ports->count; i++)
         sc_firewall_add_port(&ports->items[i], targets[i], out);
     sc_nl_batch_end(out);

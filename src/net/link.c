@@ -135,24 +135,30 @@ sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct s
     sc_link_inside(endpoint, name);
     sc_nl_attr_str(out, IFLA_IFNAME, name);
     sc_nl_end(out, at);
-    offsets->pid_at = 0;
+    offsets->pid_at = offsets->route_at = 0;
     add_address(endpoint->address, &endpoint->network.subnet, 0, out, &offsets->index_at);
     if (endpoint->has_route)
-        sc_link_route(&endpoint->network, out);
+        sc_link_route(&endpoint->network, out, &offsets->route_at);
 }
 
 void
-sc_link_route(const struct sc_network *network, struct sc_buf *out)
+sc_link_route(const struct sc_network *network, struct sc_buf *out, size_t *index_at)
 {
     struct rtmsg body = {
         .rtm_family = AF_INET,
         .rtm_table = RT_TABLE_MAIN,
         .rtm_protocol = RTPROT_BOOT,
-        .rtm_scope = RT_SCOPE_UNIVERSE,
+        .rtm_scope = sc_network_has_gateway(network) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
         .rtm_type = RTN_UNICAST,
     };
     size_t at = sc_nl_begin(out, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
 
-    sc_nl_attr_be32(out, RTA_GATEWAY, network->gateway);
+    *index_at = 0;
+    if (sc_network_has_gateway(network)) {
+        sc_nl_attr_be32(out, RTA_GATEWAY, network->gateway);
+    } else {
+        *index_at = out->len + NLA_HDRLEN;
+        sc_nl_attr_u32(out, RTA_OIF, 0);
+    }
     sc_nl_end(out, at);
 }

@@ -14,6 +14,12 @@ SC_MUST_CHECK int sc_network_decode(const char *text, size_t len, struct sc_aren
                                     struct sc_err *err);
 SC_MUST_CHECK int sc_network_encode(const struct sc_network *network, struct sc_buf *out, struct sc_err *err);
 
+/* ---- driver.c: pure */
+SC_MUST_CHECK int sc_net_driver_parse(const char *text, enum sc_net_driver *out, struct sc_err *err);
+/* "mtu=1400", "parent=eth0", into *out, whose driver is known */
+SC_MUST_CHECK int sc_net_option_apply(const char *option, struct sc_arena *arena, struct sc_network *out,
+                                      struct sc_err *err);
+
 /* ---- network.c: pure: from what was asked, without subnet where none was given */
 SC_MUST_CHECK int sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, struct sc_network *out,
                                      struct sc_err *err);
@@ -33,10 +39,17 @@ void sc_link_bridge(const struct sc_network *network, struct sc_buf *out);
 void sc_link_bridge_up(const struct sc_network *network, unsigned index, struct sc_buf *out);
 struct sc_link_offsets {
     size_t pid_at, index_at;
+    size_t route_at; /* of a route by the link itself; 0: there is none */
 };
-void sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX]); /* "eth0" */
 void sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 void sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
+
+/* ---- sublink.c: macvlan and ipvlan */
+void sc_link_sub(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
+void sc_link_sub_shell(const struct sc_endpoint *endpoint, struct sc_buf *out);
+/* Its bridge, or a parent that we have made */
+bool sc_network_owns_link(const struct sc_network *network);
+SC_MUST_CHECK int sc_network_parent_up(const struct sc_network *network, struct sc_err *err);
 
 /* ---- firewall.c: table inet sc */
 extern const char sc_firewall_text[], sc_guard_text[]; /* firewall-text.c: the same table, empty, as nft(8) reads it */

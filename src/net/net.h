@@ -15,7 +15,7 @@
  * address exactly one gets it, and there is no half-made lease. A lease is taken from its owner only when that one is
  * not alive. What is on the host is named after the container (link "scv<id>") or the network (bridge "sc-<id>") before
  * it is made. Nothing outside table `inet sc`, our bridges and their sysctls is changed, but net.ipv4.ip_forward, which
- * is switched on. IPv4 only so far.
+ * is switched on. IPv4 only so far. Networks of macvlan and ipvlan have leases only (driver.c, sublink.c).
  */
 #ifndef SC_NET_H
 #define SC_NET_H
@@ -70,9 +70,17 @@ SC_MUST_CHECK int sc_expose_parse(const char *text, struct sc_arena *arena, stru
 const char *sc_proto_name(uint8_t proto);
 
 /* ---- record.c: networks */
+enum sc_net_driver {
+    SC_NET_BRIDGE,
+    SC_NET_MACVLAN, /* the container's link hangs off a link of the host, its parent; nothing of ours filters or
+                       translates */
+    SC_NET_IPVLAN,
+};
 struct sc_network {
     char *name, *id; /* id: 64 digits */
-    char *bridge;    /* "sc0", "sc-<12 digits of id>" */
+    char *bridge; /* "sc0", "sc-<12 digits of id>"; of macvlan and ipvlan the parent, "sc-<..>" where none was named */
+    enum sc_net_driver driver;
+    unsigned mode; /* of macvlan and ipvlan: an index of their modes (sc_net_mode_name) */
     int64_t created_at;
     struct sc_subnet subnet, range; /* range: where addresses are taken from */
     uint32_t gateway;
@@ -94,11 +102,18 @@ struct sc_net {
     bool (*is_alive)(const char *id, void *data);
     void *data;
 };
-struct sc_network_ask { /* `sc network create` */
-    char *name, *subnet, *gateway, *ip_range;
+struct sc_network_ask {                                /* `sc network create` */
+    char *name, *driver, *subnet, *gateway, *ip_range; /* driver NULL: bridge */
     bool is_internal;
     struct sc_strv labels, options;
 };
+const char *sc_net_driver_name(enum sc_net_driver driver);
+/* "bridge", "l2"; NULL: there is no such mode, or the driver has none. */
+const char *sc_net_mode_name(enum sc_net_driver driver, unsigned mode);
+/* Its way out is a gateway, not just the link. */
+bool sc_network_has_gateway(const struct sc_network *network);
+/* Ports of the host can lead to its containers: a bridge that is not internal. */
+bool sc_network_publishes(const struct sc_network *network);
 /* Chooses a subnet that overlaps no route of the host and no other network; SC_ERR_EXISTS for a name or subnet in use.
  */
 SC_MUST_CHECK int sc_network_create(const struct sc_net *net, const struct sc_network_ask *ask, struct sc_arena *arena,
@@ -144,8 +159,12 @@ void sc_endpoint_link(const char *id, unsigned index, char out[SC_NET_LINK_MAX])
 SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t count,
                                       const char *id, struct sc_arena *arena, struct sc_net_ask *out,
                                       struct sc_err *err);
-/* Pure: the request for a default route by this network's gateway, sent in the container's namespace. */
-void sc_link_route(const struct sc_network *network, struct sc_buf *out);
+/* Pure: the request for a default route by this network, sent in the container's namespace; *index_at: where its link's
+ * index belongs, 0 where a gateway says enough. */
+void sc_link_route(const struct sc_network *network, struct sc_buf *out, size_t *index_at);
+/* Pure: the removal of a link of macvlan or ipvlan, sent there too. */
+void sc_link_sub_remove(const struct sc_endpoint *endpoint, struct sc_buf *out);
+void sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX]); /* "eth0" */
 /* Who has the addresses of a network, by address. */
 struct sc_lease {
     uint32_t address;

@@ -11,8 +11,6 @@
 
 #define RECORD_MAX   65536
 #define FILE_MAX     (SC_NET_NAME_MAX + 8)
-#define MTU_MIN      68
-#define MTU_MAX      65535
 #define ID_SHORT_LEN 12
 
 static const char *const reserved[] = {"bridge", "host", "none", "container", "default", "private"};
@@ -33,32 +31,6 @@ check_name(const char *name, struct sc_err *err)
             return sc_err_set(err, SC_ERR_INVALID, "network name \"%s\" is reserved", name);
     }
     return 0;
-}
-
-static int
-apply_option(const char *option, struct sc_network *out, struct sc_err *err)
-{
-    static const char mtu[] = "mtu=", icc[] = "icc=", driver_mtu[] = "com.docker.network.driver.mtu=",
-                      driver_icc[] = "com.docker.network.bridge.enable_icc=";
-    const char *value = strchr(option, '=');
-    uint32_t number = 0;
-    bool is_on = false;
-
-    if (sc_str_starts(option, mtu) || sc_str_starts(option, driver_mtu)) {
-        if (sc_parse_u32(value + 1, &number, err) < 0)
-            return sc_err_wrap(err, "--opt %s", option);
-        if (number < MTU_MIN || number > MTU_MAX)
-            return sc_err_set(err, SC_ERR_INVALID, "--opt %s: must be %d to %d", option, MTU_MIN, MTU_MAX);
-        out->mtu = (int)number;
-        return 0;
-    }
-    if (sc_str_starts(option, icc) || sc_str_starts(option, driver_icc)) {
-        if (sc_parse_bool(value + 1, &is_on, err) < 0)
-            return sc_err_wrap(err, "--opt %s", option);
-        out->forbids_icc = !is_on;
-        return 0;
-    }
-    return sc_err_set(err, SC_ERR_INVALID, "--opt %.80s: known are mtu=BYTES and icc=true|false", option);
 }
 
 /* Range and gateway, once there is a subnet. */
@@ -95,9 +67,11 @@ sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, str
         return -1;
     if (!ask->subnet && (ask->gateway || ask->ip_range))
         return sc_err_set(err, SC_ERR_INVALID, "--gateway and --ip-range need --subnet");
+    if (sc_net_driver_parse(ask->driver, &out->driver, err) < 0)
+        return -1;
     for (size_t i = 0; i < ask->options.count; i++) {
         sc_strv_add(&out->options, arena, ask->options.items[i]);
-        if (apply_option(ask->options.items[i], out, err) < 0)
+        if (sc_net_option_apply(ask->options.items[i], arena, out, err) < 0)
             return -1;
     }
     for (size_t i = 0; i < ask->labels.count; i++)
@@ -199,7 +173,7 @@ overlaps(const struct sc_subnet *subnet, const struct sc_network_list *networks,
             return networks->items[i].name;
         }
     }
-    for (size_t i = 0; i < routes->count; i++) {
+    for (size_t i = 0; routes && i < routes->count; i++) {
         if (sc_subnets_overlap(subnet, &routes->items[i])) {
             sc_subnet_format(&routes->items[i], text);
             return "";
@@ -218,7 +192,8 @@ choose_subnet(const struct sc_network_ask *ask, const struct sc_network_list *ne
     if (sc_host_routes(arena, &routes, err) < 0)
         return -1;
     if (ask->subnet) {
-        const char *holder = overlaps(&out->subnet, networks, &routes, text);
+        /* A parent's network is one that the host has a route to. */
+        const char *holder = overlaps(&out->subnet, networks, out->driver == SC_NET_BRIDGE ? &routes : NULL, text);
 
         if (!holder)
             return 0;
@@ -257,8 +232,9 @@ create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *as
     if (choose_subnet(ask, &all, arena, out, err) < 0 || sc_id_random(id, err) < 0)
         return -1;
     out->id = sc_arena_strdup(arena, id);
-    out->bridge = strcmp(ask->name, SC_NET_DEFAULT) == 0 ? sc_arena_strdup(arena, SC_NET_DEFAULT)
-                                                         : sc_arena_printf(arena, "sc-%.*s", ID_SHORT_LEN, id);
+    if (!out->bridge) /* macvlan and ipvlan may have a parent */
+        out->bridge = strcmp(ask->name, SC_NET_DEFAULT) == 0 ? sc_arena_strdup(arena, SC_NET_DEFAULT)
+                                                             : sc_arena_printf(arena, "sc-%.*s", ID_SHORT_LEN, id);
     out->created_at = sc_time_now();
     if (sc_arena_check(arena, err) < 0 || sc_network_encode(out, &text, err) < 0)
         return -1;
@@ -352,7 +328,7 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
             return sc_err_set(err, SC_ERR_BUSY, "network \"%s\" has active endpoints: container %.12s is on it",
                               network->name, leases.items[i].id);
     }
-    if (sc_undo_link(network->bridge, err) < 0)
+    if (sc_network_owns_link(network) && sc_undo_link(network->bridge, err) < 0)
         return -1;
     (void)snprintf(file, sizeof(file), "%s.json", network->name);
     if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
@@ -360,5 +336,5 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
     (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, network->name);
     if (sc_tree_remove_at(net->run_fd, path, err) < 0)
         return -1;
-    return sc_firewall_forget(network, err);
+    return network->driver == SC_NET_BRIDGE ? sc_firewall_forget(network, err) : 0;
 }

@@ -21,10 +21,11 @@ sc_network_encode(const struct sc_network *network, struct sc_buf *out, struct s
         (void)json_array_append_new(labels, json_string(network->labels.items[i]));
     for (size_t i = 0; i < network->options.count; i++)
         (void)json_array_append_new(options, json_string(network->options.items[i]));
-    root = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:o, s:o}", "name", network->name, "id",
-                     network->id, "bridge", network->bridge, "created", created, "subnet", subnet, "range", range,
-                     "gateway", gateway, "internal", network->is_internal, "noIcc", network->forbids_icc, "mtu",
-                     network->mtu, "labels", labels, "options", options);
+    root = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:b, s:i, s:o, s:o}", "name", network->name,
+                     "id", network->id, "driver", sc_net_driver_name(network->driver), "bridge", network->bridge,
+                     "mode", (int)network->mode, "created", created, "subnet", subnet, "range", range, "gateway",
+                     gateway, "internal", network->is_internal, "noIcc", network->forbids_icc, "mtu", network->mtu,
+                     "labels", labels, "options", options);
     return root ? sc_json_dump(root, out, err) : sc_err_nomem(err);
 }
 
@@ -32,13 +33,16 @@ int
 sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
 {
     sc_cleanup_json root = NULL;
-    char *subnet = NULL, *range = NULL, *gateway = NULL, *created = NULL;
+    char *subnet = NULL, *range = NULL, *gateway = NULL, *created = NULL, *driver = NULL;
     int64_t mtu = 0;
+    uint32_t mode = 0;
 
     *out = (struct sc_network){.name = NULL};
     if (sc_json_parse(text, len, WHERE, &root, err) < 0 ||
         sc_json_get_str(root, "name", WHERE, arena, &out->name, err) < 0 ||
         sc_json_get_str(root, "id", WHERE, arena, &out->id, err) < 0 ||
+        sc_json_get_str(root, "driver", WHERE, arena, &driver, err) < 0 || /* of older records: there was one only */
+        sc_json_get_u32(root, "mode", WHERE, &mode, err) < 0 || sc_net_driver_parse(driver, &out->driver, err) < 0 ||
         sc_json_get_str(root, "bridge", WHERE, arena, &out->bridge, err) < 0 ||
         sc_json_get_str(root, "created", WHERE, arena, &created, err) < 0 ||
         sc_json_get_str(root, "subnet", WHERE, arena, &subnet, err) < 0 ||
@@ -53,7 +57,9 @@ sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct s
     if (!out->name || !out->id || !out->bridge || !created || !subnet || !range || !gateway)
         return sc_err_set(err, SC_ERR_INVALID, "network: a member is missing");
     out->mtu = (int)mtu;
-    if (strlen(out->id) != SC_ID_LEN || strlen(out->bridge) >= SC_NET_LINK_MAX)
+    out->mode = mode;
+    if ((mode > 0 && !sc_net_mode_name(out->driver, mode)) || strlen(out->id) != SC_ID_LEN ||
+        strlen(out->bridge) >= SC_NET_LINK_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "network: a damaged record");
     if (sc_time_parse(created, &out->created_at, err) < 0 || sc_subnet_parse(subnet, &out->subnet, err) < 0 ||
         sc_subnet_parse(range, &out->range, err) < 0)

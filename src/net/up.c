@@ -118,6 +118,8 @@ encode_guards(const struct sc_net *net, struct sc_buf *out, size_t *count, struc
     for (size_t i = 0; i < networks.count; i++) {
         struct sc_lease_list leases;
 
+        if (networks.items[i].driver != SC_NET_BRIDGE)
+            continue;
         if (sc_network_leases(net, &networks.items[i], &arena, &leases, err) < 0)
             return -1;
         for (size_t k = 0; k < leases.count; k++) {
@@ -206,6 +208,8 @@ sc_network_refill(const struct sc_net *net, struct sc_err *err)
     for (size_t i = 0; i < networks.count; i++) {
         struct sc_lease_list leases;
 
+        if (networks.items[i].driver != SC_NET_BRIDGE)
+            continue;
         if (sc_network_leases(net, &networks.items[i], &arena, &leases, err) < 0)
             return -1;
         if (leases.count > 0)
@@ -313,6 +317,8 @@ make_bridge(const struct sc_network *network, struct sc_err *err)
 int
 sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err)
 {
+    if (network->driver != SC_NET_BRIDGE)
+        return sc_network_parent_up(network, err);
     if (sc_firewall_ensure(net, &network->is_guarded, err) < 0)
         return -1;
     if (is_up(network))

@@ -62,7 +62,10 @@ struct sc_net_packet {
     /* What is known only at the start, as offsets of 32 bits in data; 0: not there. */
     size_t pid_at;        /* of the container's first process */
     size_t index_at;      /* of the interface index_of, in the namespace where the packet is sent */
+    size_t route_at;      /* of the same, once more */
     const char *index_of; /* "sc0", "eth0" */
+    /* The kernel may still be taking down the link of one that had the address before: that is waited for. */
+    bool waits_for_address;
 };
 struct sc_net_ask {
     struct sc_net_packet *publish; /* before the clone; NULL: no port is published */

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kernel/nlmsg.h"
@@ -21,6 +22,8 @@
 
 #define IOPRIO_CLASS_SHIFT 13
 #define PASSWD_MAX         (4 << 20)
+#define ADDRESS_TRIES      400 /* two seconds */
+#define ADDRESS_PAUSE_NS   5000000L
 
 static int
 check(long result)
@@ -130,7 +133,9 @@ step_loopback(struct sc_executor *x, const struct sc_step *step)
 int
 sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
 {
+    const struct timespec pause = {.tv_nsec = ADDRESS_PAUSE_NS};
     uint32_t value = (uint32_t)pid;
+    int result;
 
     if (packet->pid_at != 0)
         memcpy(packet->data + packet->pid_at, &value, sizeof(value));
@@ -139,8 +144,16 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
         if (value == 0)
             return -ENODEV;
         memcpy(packet->data + packet->index_at, &value, sizeof(value));
+        if (packet->route_at != 0)
+            memcpy(packet->data + packet->route_at, &value, sizeof(value));
     }
-    return sc_nl_send(packet->family, packet->data, packet->len, tolerated);
+    result = sc_nl_send(packet->family, packet->data, packet->len, tolerated);
+    for (int i = 0; i < ADDRESS_TRIES && packet->waits_for_address && (result == -EBUSY || result == -EADDRINUSE);
+         i++) {
+        (void)nanosleep(&pause, NULL);
+        result = sc_nl_send(packet->family, packet->data, packet->len, EEXIST);
+    }
+    return result;
 }
 
 static int

@@ -133,12 +133,55 @@ test_networks(void **state)
     assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID, "network name \"host\" is reserved");
 }
 
+static void
+test_drivers(void **state)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_network_ask ask = {.name = (char[]){"web"}, .subnet = (char[]){"10.1.0.0/24"}};
+    struct sc_network made, read;
+
+    (void)state;
+    ask.driver = (char[]){"macvlan"};
+    sc_strv_add(&ask.options, &arena, "parent=ext0");
+    sc_strv_add(&ask.options, &arena, "macvlan_mode=private");
+    assert_ok(sc_network_resolve(&ask, &arena, &made, &err));
+    made.id = (char[]){"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+    assert_ok(sc_network_encode(&made, &text, &err));
+    assert_ok(sc_network_decode(sc_buf_str(&text), text.len, &arena, &read, &err));
+    assert_int_equal(read.driver, SC_NET_MACVLAN);
+    assert_string_equal(sc_net_mode_name(read.driver, read.mode), "private");
+    assert_string_equal(read.bridge, "ext0");
+    assert_true(sc_network_has_gateway(&read));
+    assert_false(sc_network_publishes(&read));
+
+    ask.options.count = 1;
+    sc_strv_add(&ask.options, &arena, "macvlan_mode=l2");
+    assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
+                 "--opt macvlan_mode=l2: must be bridge, private, vepa or passthru");
+    ask.options.count = 1;
+    sc_strv_add(&ask.options, &arena, "icc=false");
+    assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
+                 "--opt icc=false: known are parent=LINK, macvlan_mode=MODE and mtu=BYTES");
+    ask.driver = (char[]){"ipvlan"};
+    ask.options.count = 1;
+    sc_strv_add(&ask.options, &arena, "mode=l3");
+    assert_ok(sc_network_resolve(&ask, &arena, &made, &err));
+    assert_false(sc_network_has_gateway(&made));
+    ask.driver = NULL;
+    assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
+                 "--opt parent=ext0: known are mtu=BYTES and icc=true|false");
+    ask.driver = (char[]){"overlay"};
+    assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_UNSUPPORTED,
+                 "network driver \"overlay\": known are bridge, macvlan and ipvlan");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_subnets), cmocka_unit_test(test_pool),     cmocka_unit_test(test_choice),
-        cmocka_unit_test(test_macs),    cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_macs),    cmocka_unit_test(test_networks), cmocka_unit_test(test_drivers),
     };
 
     return RUN_TESTS(tests);

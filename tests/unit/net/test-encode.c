@@ -10,6 +10,7 @@
 #include "test.h"
 
 static struct sc_err err;
+static const char made_id[] = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
 static struct sc_endpoint
 endpoint(void)
@@ -121,6 +122,49 @@ test_address(void **state)
     assert_int_equal(messages(&data), 2); /* no way out */
 }
 
+/* The kernel wants index and namespace of what the plan cannot know yet; in l3 the way out is the link itself. */
+static void
+test_sublink(void **state)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_endpoint e = endpoint();
+    struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
+    struct sc_net_ask ask;
+    sc_cleanup_buf data = SC_BUF_INIT;
+    struct sc_link_offsets at;
+    const struct nlattr *link, *pid, *info;
+    size_t first = sizeof(struct nlmsghdr) + sizeof(struct ifinfomsg);
+
+    (void)state;
+    e.network.driver = SC_NET_MACVLAN;
+    e.network.id = (char[]){"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"};
+    e.network.bridge = (char[]){"ext0"};
+    sc_link_sub(&e, &data, &at);
+    assert_int_equal(messages(&data), 1);
+    link = find(data.data + first, data.len - first, IFLA_LINK);
+    assert_ptr_equal((const char *)link + NLA_HDRLEN, data.data + at.index_at);
+    pid = find(data.data + first, data.len - first, IFLA_NET_NS_PID);
+    assert_ptr_equal((const char *)pid + NLA_HDRLEN, data.data + at.pid_at);
+    info = find(data.data + first, data.len - first, IFLA_LINKINFO);
+    assert_string_equal((const char *)inside(info, 0, IFLA_INFO_KIND) + NLA_HDRLEN, "macvlan");
+
+    assert_ok(sc_endpoint_packets(&net, &e, 1, made_id, &arena, &ask, &err));
+    assert_null(ask.publish);
+    assert_string_equal(ask.links[0]->shell,
+                        "ip link add link ext0 name eth0 netns $PID address 02:42:0a:00:00:02 mtu 1400"
+                        " type macvlan mode bridge");
+    assert_string_equal(ask.links[0]->index_of, "ext0");
+    assert_null(strstr(ask.undo, "link-remove"));
+    assert_string_equal(ask.shell_up, "");
+
+    e.network.driver = SC_NET_IPVLAN;
+    e.network.mode = 1;
+    assert_ok(sc_endpoint_packets(&net, &e, 1, made_id, &arena, &ask, &err));
+    assert_string_equal(ask.links[0]->shell, "ip link add link ext0 name eth0 netns $PID mtu 1400 type ipvlan mode l3");
+    assert_non_null(strstr(ask.inside[0]->shell, "; ip route add default dev eth0"));
+    assert_true(ask.inside[0]->route_at > ask.inside[0]->index_at);
+}
+
 static void
 test_table(void **state)
 {
@@ -225,8 +269,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_veth), cmocka_unit_test(test_address), cmocka_unit_test(test_table),
-        cmocka_unit_test(test_undo), cmocka_unit_test(test_guard),   cmocka_unit_test(test_second),
+        cmocka_unit_test(test_veth),   cmocka_unit_test(test_address), cmocka_unit_test(test_sublink),
+        cmocka_unit_test(test_table),  cmocka_unit_test(test_undo),    cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_second),
     };
 
     return RUN_TESTS(tests);

@@ -67,12 +67,21 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
                                                                    "Block devices:\n  8 sd\n")};
     char bytes[3][4] = {"pub", "lnk", "adr"};
     struct sc_net_packet packets[] = {
-        {"publish 0.0.0.0:80/tcp", "nft add element inet sc ports '{ tcp . 80 : 10.0.0.2 . 80 }'", NETLINK_NETFILTER,
-         bytes[0], sizeof(bytes[0]), 0, 0, NULL},
-        {"make link scv on bridge sc0", "ip link add scv type veth", NETLINK_ROUTE, bytes[1], sizeof(bytes[1]), 0, 0,
-         NULL},
-        {"give eth0 the address 10.0.0.2/24", "ip address add 10.0.0.2/24 dev eth0", NETLINK_ROUTE, bytes[2],
-         sizeof(bytes[2]), 0, 0, NULL},
+        {.title = "publish 0.0.0.0:80/tcp",
+         .shell = "nft add element inet sc ports '{ tcp . 80 : 10.0.0.2 . 80 }'",
+         .family = NETLINK_NETFILTER,
+         .data = bytes[0],
+         .len = sizeof(bytes[0])},
+        {.title = "make link scv on bridge sc0",
+         .shell = "ip link add scv type veth",
+         .family = NETLINK_ROUTE,
+         .data = bytes[1],
+         .len = sizeof(bytes[1])},
+        {.title = "give eth0 the address 10.0.0.2/24",
+         .shell = "ip address add 10.0.0.2/24 dev eth0",
+         .family = NETLINK_ROUTE,
+         .data = bytes[2],
+         .len = sizeof(bytes[2])},
     };
     struct sc_net_packet *link = &packets[1], *inside = &packets[2];
     const struct sc_net_ask bridge = {
