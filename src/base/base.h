@@ -236,7 +236,7 @@ SC_MUST_CHECK int sc_id_random(char out[SC_ID_LEN + 1], struct sc_err *err);
 
 /* ---- messages over SOCK_SEQPACKET (msg.c) ------------------------------------------- */
 
-#define SC_MSG_FDS_MAX 8
+#define SC_MSG_FDS_MAX 32
 /* Sends one packet with count fds (borrowed). EPIPE is SC_ERR_PEER_DIED. Never raises SIGPIPE. */
 SC_MUST_CHECK int sc_msg_send(int sock, const void *data, size_t len, const int *fds, size_t count, struct sc_err *err);
 /* Receives one packet: returns its length, 0 at end of file, or -1. fds arrive close-on-exec; *count

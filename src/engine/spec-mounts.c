@@ -79,6 +79,14 @@ add_proc_and_sys(const struct sc_inputs *in, struct sc_arena *arena, struct moun
             add(list, arena, "/sys", "sysfs", "sysfs",
                 o->privileged ? "nosuid,noexec,nodev,rw" : "nosuid,noexec,nodev,ro");
     }
+}
+
+/* The last of the defaults: on v1 the launcher makes the cgroups while the container's process mounts the others. */
+static void
+add_cgroup(const struct sc_inputs *in, struct sc_arena *arena, struct mounts *list)
+{
+    const struct sc_create_options *o = &in->container->options;
+
     /* Without root only v2's cgroup, in a cgroup namespace, is the container's to look at. */
     if (!is_taken(in, "/sys/fs/cgroup") && (in->is_root || in->host->cgroups.mode == SC_CGROUP_V2))
         add(list, arena, "/sys/fs/cgroup", "cgroup", "cgroup",
@@ -240,6 +248,7 @@ sc_spec_mounts(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci
         return sc_err_nomem(err);
     add_proc_and_sys(in, arena, &list);
     add_dev(in, arena, &list);
+    add_cgroup(in, arena, &list);
     default_count = list.count;
     for (size_t i = 0; i < o->mount_count; i++)
         add_asked(in, &o->mounts[i], arena, &list);

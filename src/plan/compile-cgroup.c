@@ -23,13 +23,19 @@ asks_for_limits(const struct sc_oci_resources *r)
            r->unified.count > 0;
 }
 
+struct sc_steps *
+sc_compile_cgroup_list(const struct sc_compiler *c, const struct sc_cgroup_hierarchy *h)
+{
+    return c->has_cgroups_beside && !h->is_v2 ? &c->plan->beside : &c->plan->before;
+}
+
 static int
-add_writes(struct sc_compiler *c, const struct sc_cgroup_writes *writes, const int *slots, struct sc_err *err)
+add_writes(struct sc_compiler *c, const struct sc_cgroup_writes *writes, struct sc_err *err)
 {
     for (size_t i = 0; i < writes->count; i++) {
         const struct sc_cgroup_write *w = &writes->items[i];
-        struct sc_step *step =
-            sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_WRITE, slots[w->hierarchy], w->why);
+        struct sc_step *step = sc_steps_add(c->arena, sc_compile_cgroup_list(c, &c->host->cgroups.items[w->hierarchy]),
+                                            SC_OP_CGROUP_WRITE, c->cgroup_slots[w->hierarchy], w->why);
 
         if (step == NULL)
             return sc_err_nomem(err);
@@ -44,7 +50,7 @@ add_writes(struct sc_compiler *c, const struct sc_cgroup_writes *writes, const i
 
 /* v2 has no device files: access is decided by a BPF program on the directory. */
 static int
-add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, const int *slots, struct sc_err *err)
+add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, struct sc_err *err)
 {
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
     struct bpf_insn *insns = NULL;
@@ -56,7 +62,7 @@ add_device_program(struct sc_compiler *c, const struct sc_oci_resources *r, cons
     if (sc_cgroup_device_program(r->devices, r->device_count, c->arena, &insns, &count, err) < 0)
         return -1;
 
-    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_DEVICES, slots[v2],
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_DEVICES, c->cgroup_slots[v2],
                                         "device access is decided by a BPF program on v2");
     if (step == NULL)
         return sc_err_nomem(err);
@@ -88,7 +94,7 @@ has_writable_cgroup_mount(const struct sc_oci_spec *spec)
 /* Delegation (config-linux.md, "Cgroup ownership"): who runs the container's process may make cgroups of its own where
  * that process has a cgroup namespace of its own, and writes to the cgroup file system of v2. */
 static int
-add_owner(struct sc_compiler *c, const int *slots, struct sc_err *err)
+add_owner(struct sc_compiler *c, struct sc_err *err)
 {
     const struct sc_oci_namespace *user = sc_oci_find_namespace(c->spec, SC_NS_USER);
     const struct sc_oci_namespace *cgroup = sc_oci_find_namespace(c->spec, SC_NS_CGROUP);
@@ -108,7 +114,7 @@ add_owner(struct sc_compiler *c, const int *slots, struct sc_err *err)
     /* the maps of a user namespace that is joined are not known here */
     if (!is_mapped || uid == c->host->uid)
         return 0;
-    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_OWNER, slots[0],
+    struct sc_step *step = sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_OWNER, c->cgroup_slots[0],
                                         "its own cgroup namespace, writable: it may divide its limits further");
     if (step == NULL)
         return sc_err_nomem(err);
@@ -161,23 +167,23 @@ add_attach(struct sc_compiler *c, struct sc_unit *unit, struct sc_err *err)
 }
 
 static int
-add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, struct sc_err *err)
+add_directories(struct sc_compiler *c, const struct sc_strv *need, struct sc_err *err)
 {
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
     struct sc_buf undo = SC_BUF_INIT;
 
     for (size_t i = 0; i < layout->count; i++) {
         const struct sc_cgroup_hierarchy *h = &layout->items[i];
-        struct sc_step *step =
-            sc_steps_add(c->arena, &c->plan->before, SC_OP_CGROUP_CREATE, slots[i] = sc_plan_new_slot(c->plan),
-                         c->plan->unit != NULL ? "systemd makes it only where it uses the hierarchy"
-                         : h->is_v2            ? "the v2 cgroup the process is born in"
-                                               : "a cgroup of its own in this v1 hierarchy");
+        struct sc_step *step = sc_steps_add(c->arena, sc_compile_cgroup_list(c, h), SC_OP_CGROUP_CREATE,
+                                            c->cgroup_slots[i] = sc_plan_new_slot(c->plan),
+                                            c->plan->unit != NULL ? "systemd makes it only where it uses the hierarchy"
+                                            : h->is_v2            ? "the v2 cgroup the process is born in"
+                                                                  : "a cgroup of its own in this v1 hierarchy");
         if (step == NULL)
             return sc_err_nomem(err);
         /* the slot after it holds the open `tasks` file of a v1 cgroup */
         if (h->is_v2)
-            c->cgroup_v2_slot = slots[i];
+            c->cgroup_v2_slot = c->cgroup_slots[i];
         else
             sc_plan_new_slot(c->plan);
         step->u.cgroup.mount_point = h->mount_point;
@@ -208,14 +214,14 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, int *slots, s
 }
 
 static int
-add_joins(struct sc_compiler *c, const int *slots, struct sc_err *err)
+add_joins(struct sc_compiler *c, struct sc_err *err)
 {
     for (size_t i = 0; i < c->host->cgroups.count; i++) {
         const struct sc_cgroup_hierarchy *h = &c->host->cgroups.items[i];
 
         if (h->is_v2)
             continue; /* CLONE_INTO_CGROUP */
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_CGROUP_JOIN, slots[i] + 1,
+        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_CGROUP_JOIN, c->cgroup_slots[i] + 1,
                                             "a task that moves itself skips the lock that moving another takes");
         if (step == NULL)
             return sc_err_nomem(err);
@@ -304,6 +310,27 @@ with_default_rules(struct sc_compiler *c)
     return r;
 }
 
+/* Making many v1 cgroups takes as long as most of what the child does before it needs them, and two CPUs do both at
+ * once. Not with another user namespace, in which the child might not write to them, nor where something of the config
+ * names a place among them. */
+static bool
+can_make_beside(const struct sc_compiler *c)
+{
+    const struct sc_cgroup_layout *layout = &c->host->cgroups;
+    size_t v1 = 0;
+
+    for (size_t i = 0; i < layout->count; i++) {
+        v1 += layout->items[i].is_v2 ? 0 : 1;
+        for (size_t k = 0; k < c->spec->mount_count; k++)
+            if (c->spec->mounts[k].source != NULL &&
+                sc_str_starts(c->spec->mounts[k].source, layout->items[i].mount_point))
+                return false;
+    }
+    return v1 > 1 && 2 * v1 <= SC_MSG_FDS_MAX && c->host->cpu_count > 1 && c->ask->systemd == NULL &&
+           !c->is_unprivileged && !c->host->is_in_user_namespace && !c->has_user_ns && c->has_new[SC_NS_MOUNT] &&
+           (c->has_new[SC_NS_CGROUP] || sc_oci_find_namespace(c->spec, SC_NS_CGROUP) == NULL);
+}
+
 static int
 no_cgroup(const struct sc_compiler *c, struct sc_err *err)
 {
@@ -323,7 +350,6 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
     struct sc_oci_resources *r = with_default_rules(c);
     struct sc_cgroup_writes writes = {0};
     struct sc_strv *need = SC_ARENA_NEW(c->arena, struct sc_strv);
-    int slots[SC_CGROUP_HIERARCHIES_MAX] = {0};
     struct sc_unit *unit = SC_ARENA_NEW(c->arena, struct sc_unit);
     /* What a user's own systemd may hand out is v2 alone. */
     bool is_user_v1 = c->ask->systemd != NULL && c->ask->systemd->is_user && c->host->cgroups.mode != SC_CGROUP_V2;
@@ -345,10 +371,23 @@ sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err)
         return -1;
     if (c->ask->systemd != NULL && add_unit(c, r, &writes, unit, err) < 0)
         return -1;
-    if (add_directories(c, need, slots, err) < 0 || add_writes(c, &writes, slots, err) < 0 ||
-        add_device_program(c, r, slots, err) < 0 || add_owner(c, slots, err) < 0)
+    c->has_cgroups_beside = c->enters_cgroups = can_make_beside(c);
+    if (add_directories(c, need, err) < 0 || add_writes(c, &writes, err) < 0 || add_device_program(c, r, err) < 0 ||
+        add_owner(c, err) < 0)
         return -1;
     if (c->is_unprivileged && c->ask->systemd != NULL && add_attach(c, unit, err) < 0)
         return -1;
-    return add_joins(c, slots, err);
+    return c->enters_cgroups ? 0 : add_joins(c, err);
+}
+
+int
+sc_compile_enter_cgroups(struct sc_compiler *c, struct sc_err *err)
+{
+    if (!c->enters_cgroups)
+        return 0;
+    c->enters_cgroups = false;
+    if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_CGROUPS, SC_SLOT_NONE,
+                     "the launcher makes them meanwhile, and hands them over") == NULL)
+        return sc_err_nomem(err);
+    return add_joins(c, err) < 0 ? -1 : sc_compile_cgroup_namespace(c, err);
 }

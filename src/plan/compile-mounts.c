@@ -28,8 +28,10 @@ find_idmap(struct sc_compiler *c, const struct sc_oci_mount *m, int *slot, struc
     return 0;
 }
 
+/* list: where the launcher opens the source */
 static int
-add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_err *err)
+add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mount_options *o, struct sc_steps *list,
+         struct sc_err *err)
 {
     int slot, idmap_slot = SC_SLOT_NONE;
     const char *source = m->source;
@@ -43,7 +45,7 @@ add_bind(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc_mo
         return -1;
 
     slot = sc_plan_new_slot(c->plan);
-    open_step = sc_compile_tree_step(c, slot, "the source is pinned before anything of the container runs");
+    open_step = sc_compile_tree_step(c, list, slot, "the source is pinned before anything of the container runs");
     step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot, "a bind mount the config asks for");
     if (open_step == NULL || step == NULL)
         return sc_err_nomem(err);
@@ -103,8 +105,18 @@ add_controller_links(struct sc_compiler *c, const char *destination, struct sc_e
     return sc_arena_check(c->arena, err);
 }
 
-/* v1 and hybrid: a tmpfs with one directory for each hierarchy, as on the host. With a cgroup namespace a fresh mount
- * shows the container's part; without one its directory is bound. */
+/* The container's directory of a hierarchy is bound. In a cgroup namespace that looks like a fresh mount, and is ten
+ * times as fast, for the kernel compares a fresh one with all there are of its kind; but it is the host's own file
+ * system, whose flags a container that may write to it must not change. */
+static bool
+is_cgroup_bound(const struct sc_compiler *c, unsigned long flags)
+{
+    if (c->plan->cgroup_path == NULL)
+        return false;
+    return !c->has_new[SC_NS_CGROUP] || ((flags & MS_RDONLY) != 0 && !c->has_user_ns && c->has_new[SC_NS_MOUNT]);
+}
+
+/* v1 and hybrid: a tmpfs with one directory for each hierarchy, as on the host. */
 static int
 add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long flags, struct sc_err *err)
 {
@@ -118,7 +130,7 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
         const struct sc_cgroup_hierarchy *h = &layout->items[i];
         char *where = sc_arena_printf(c->arena, "%s/%s", destination, h->name);
 
-        if (c->has_new[SC_NS_CGROUP]) {
+        if (c->has_new[SC_NS_CGROUP] && !is_cgroup_bound(c, flags)) {
             char *data = sc_arena_strdup(c->arena, "");
 
             for (size_t k = 0; k < h->controllers.count && !h->is_v2; k++)
@@ -128,7 +140,7 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
             if (add_mount(c, h->is_v2 ? "cgroup2" : "cgroup", "cgroup", where, flags, h->is_v2 ? NULL : data,
                           "the container's own part of this hierarchy") == NULL)
                 return sc_err_nomem(err);
-        } else if (c->plan->cgroup_path != NULL) {
+        } else if (is_cgroup_bound(c, flags)) {
             struct sc_oci_mount bind = {.destination = where,
                                         .source =
                                             sc_arena_printf(c->arena, "%s%s", h->mount_point, c->plan->cgroup_path)};
@@ -137,7 +149,7 @@ add_cgroup_v1_view(struct sc_compiler *c, const char *destination, unsigned long
             if ((flags & MS_RDONLY) != 0)
                 o.attr_set = MOUNT_ATTR_RDONLY;
             o.attr_set |= MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-            if (add_bind(c, &bind, &o, err) < 0)
+            if (add_bind(c, &bind, &o, sc_compile_cgroup_list(c, h), err) < 0)
                 return -1;
         }
     }
@@ -161,6 +173,8 @@ add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned lo
     bool is_pure = layout->mode == SC_CGROUP_V2, is_v2_asked = strcmp(m->type, "cgroup2") == 0;
     size_t v2 = 0;
 
+    if (sc_compile_enter_cgroups(c, err) < 0)
+        return -1;
     while (v2 < layout->count && !layout->items[v2].is_v2)
         v2++;
     if ((layout->mode == SC_CGROUP_V1 || layout->mode == SC_CGROUP_HYBRID) && !is_v2_asked)
@@ -185,7 +199,7 @@ add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned lo
         c->plan->child.count--;
         if ((flags & MS_RDONLY) != 0)
             o.attr_set |= MOUNT_ATTR_RDONLY;
-        return add_bind(c, &bind, &o, err);
+        return add_bind(c, &bind, &o, &c->plan->before, err);
     }
     return 0;
 }
@@ -235,6 +249,9 @@ add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struc
         return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": needs a type, or the option bind", m->destination);
     if (o->copies_up && strcmp(type, "tmpfs") != 0)
         return sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": tmpcopyup is for a tmpfs", m->destination);
+    /* what is copied is charged to the container */
+    if (o->copies_up && sc_compile_enter_cgroups(c, err) < 0)
+        return -1;
     if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
         return add_cgroup_view(c, m, o->ms_flags, err);
     step = add_mount(c, type, m->source != NULL && m->source[0] != '\0' ? m->source : type, m->destination, o->ms_flags,
@@ -279,7 +296,7 @@ add_init(struct sc_compiler *c, struct sc_err *err)
     struct sc_mount_options o = {
         .is_bind = true, .data = SC_BUF_INIT, .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
 
-    return c->ask->init_path != NULL ? add_bind(c, &bind, &o, err) : 0;
+    return c->ask->init_path != NULL ? add_bind(c, &bind, &o, &c->plan->before, err) : 0;
 }
 
 /* A mount that is there already gets other flags: those of the mount alone with bind, the file system's own without. */
@@ -310,7 +327,7 @@ sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
         } else if (result == 0) {
             bool is_bind = o.is_bind || (m->type != NULL && strcmp(m->type, "bind") == 0);
 
-            result = is_bind ? add_bind(c, m, &o, err) : add_file_system(c, m, &o, err);
+            result = is_bind ? add_bind(c, m, &o, &c->plan->before, err) : add_file_system(c, m, &o, err);
         }
         sc_buf_release(&o.data);
         if (result < 0)

@@ -183,6 +183,34 @@ compile_idmap_source(struct sc_compiler *c, struct sc_err *err)
 }
 
 int
+sc_compile_cgroup_namespace(struct sc_compiler *c, struct sc_err *err)
+{
+    struct sc_step *step;
+
+    if (!c->has_new[SC_NS_CGROUP])
+        return 0;
+    step = sc_steps_add(c->arena, &c->plan->child, SC_OP_UNSHARE, SC_SLOT_NONE,
+                        "its root is the cgroup the process is in now, so it comes after joining");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.ns.kind = SC_NS_CGROUP;
+    step->u.ns.flags = CLONE_NEWCGROUP;
+    return 0;
+}
+
+void
+sc_compile_kinds(struct sc_compiler *c)
+{
+    for (int kind = 0; kind < SC_NS_COUNT; kind++) {
+        const struct sc_oci_namespace *ns = sc_oci_find_namespace(c->spec, (enum sc_ns_kind)kind);
+
+        c->has_new[kind] = ns != NULL && (ns->path == NULL || ns->path[0] == '\0');
+        if (ns != NULL && kind == SC_NS_USER)
+            c->has_user_ns = true;
+    }
+}
+
+int
 sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err)
 {
     const struct sc_oci_linux *l = &c->spec->linux_;
@@ -190,15 +218,9 @@ sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err)
     bool has_offsets = l->time_monotonic.is_set || l->time_boottime.is_set;
     uint64_t flags = 0;
 
-    for (int kind = 0; kind < SC_NS_COUNT; kind++) {
-        const struct sc_oci_namespace *ns = sc_oci_find_namespace(c->spec, (enum sc_ns_kind)kind);
-
-        c->has_new[kind] = ns != NULL && (ns->path == NULL || ns->path[0] == '\0');
+    for (int kind = 0; kind < SC_NS_COUNT; kind++)
         if (c->has_new[kind])
             flags |= sc_ns_table[kind].clone_flag;
-        if (ns != NULL && kind == SC_NS_USER)
-            c->has_user_ns = true;
-    }
     if (c->has_new[SC_NS_TIME] && !c->host->has_time_namespaces)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "time namespace: this kernel has none (Linux 5.6, CONFIG_TIME_NS)");
     if (c->is_unprivileged && !c->has_user_ns)
@@ -219,14 +241,8 @@ sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err)
         return -1;
     if (c->has_new[SC_NS_USER] && compile_id_maps(c, err) < 0)
         return -1;
-    if (c->has_new[SC_NS_CGROUP]) {
-        struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_UNSHARE, SC_SLOT_NONE,
-                                            "its root is the cgroup the process is in now, so it comes after joining");
-        if (step == NULL)
-            return sc_err_nomem(err);
-        step->u.ns.kind = SC_NS_CGROUP;
-        step->u.ns.flags = CLONE_NEWCGROUP;
-    }
+    if (!c->enters_cgroups && sc_compile_cgroup_namespace(c, err) < 0)
+        return -1;
     if (!c->has_user_ns && compile_time_offsets(c, err) < 0)
         return -1;
     if (sc_steps_add(c->arena, &c->plan->child, SC_OP_SETSID, SC_SLOT_NONE,

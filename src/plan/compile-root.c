@@ -10,13 +10,13 @@
 /* A bind source or root becomes a detached mount: by the launcher where it has the right, else by the child, which is
  * root in its own user namespace. */
 struct sc_step *
-sc_compile_tree_step(struct sc_compiler *c, int slot, const char *why)
+sc_compile_tree_step(struct sc_compiler *c, struct sc_steps *list, int slot, const char *why)
 {
     const struct sc_oci_namespace *mount_ns = sc_oci_find_namespace(c->spec, SC_NS_MOUNT);
     /* paths are those of the mount namespace that is joined, where only the child is */
     bool is_childs = c->is_unprivileged || (mount_ns != NULL && !c->has_new[SC_NS_MOUNT]);
 
-    return sc_steps_add(c->arena, is_childs ? &c->plan->child : &c->plan->before, SC_OP_TREE_OPEN, slot, why);
+    return sc_steps_add(c->arena, is_childs ? &c->plan->child : list, SC_OP_TREE_OPEN, slot, why);
 }
 
 static int
@@ -49,8 +49,8 @@ static int
 compile_plain_root(struct sc_compiler *c, struct sc_err *err)
 {
     const char *path = c->spec->root.path;
-    struct sc_step *step =
-        sc_compile_tree_step(c, SC_SLOT_ROOT, "pivot_root needs the new root to be a mount of its own");
+    struct sc_step *step = sc_compile_tree_step(c, &c->plan->before, SC_SLOT_ROOT,
+                                                "pivot_root needs the new root to be a mount of its own");
     const char *propagation = c->spec->linux_.rootfs_propagation;
 
     if (step == NULL)
@@ -131,8 +131,8 @@ static int
 add_bound_device(struct sc_compiler *c, const char *path, struct sc_err *err)
 {
     int slot = sc_plan_new_slot(c->plan);
-    struct sc_step *open_step =
-        sc_compile_tree_step(c, slot, "device nodes cannot be made in a user namespace: the host's is bound");
+    struct sc_step *open_step = sc_compile_tree_step(
+        c, &c->plan->before, slot, "device nodes cannot be made in a user namespace: the host's is bound");
     struct sc_step *step = sc_steps_add(c->arena, &c->plan->child, SC_OP_MOUNT_TREE, slot,
                                         "device nodes cannot be made in a user namespace");
 

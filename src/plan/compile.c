@@ -94,6 +94,8 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
     c->plan->net_shell_down = net->shell_down;
     if (!c->has_new[SC_NS_NET])
         return sc_err_set(err, SC_ERR_INTERNAL, "a link for a network namespace that is not the container's own");
+    if (sc_compile_enter_cgroups(c, err) < 0)
+        return -1;
     if (net->publish != NULL && add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,
                                            "the host's ports lead to the container", err) < 0)
         return -1;
@@ -329,12 +331,13 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
     if (!spec->process.is_set)
         return sc_err_set(err, SC_ERR_INVALID, "process: must be given to start a container");
 
+    sc_compile_kinds(&c);
     if (sc_compile_resctrl(&spec->linux_.intel_rdt, ask->id, host, arena, out, err) < 0 ||
         sc_compile_cgroups(&c, err) < 0 || sc_compile_all_cpus(arena, &out->child, host, err) < 0 ||
         sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 || compile_network(&c, err) < 0 ||
-        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_devices(&c, err) < 0 ||
-        compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 ||
-        sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
+        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_enter_cgroups(&c, err) < 0 ||
+        sc_compile_devices(&c, err) < 0 || compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 ||
+        compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
         sc_compile_personality(arena, &out->child, &spec->linux_, err) < 0 || compile_process_tail(&c, err) < 0 ||
         compile_undo(&c, err) < 0)
         return -1;

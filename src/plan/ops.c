@@ -239,6 +239,7 @@ print_time_offsets(const struct sc_step *s, enum sc_print_what what, struct sc_b
         sc_buf_adds(out, what == SC_PRINT_TITLE ? (title) : (call));                                                   \
     }
 PRINT_FIXED(print_wait_unit, "wait to be in the unit", "recvmsg(launcher)")
+PRINT_FIXED(print_wait_cgroups, "wait for the cgroups", "recvmsg(launcher, SCM_RIGHTS)")
 PRINT_FIXED(print_wait_maps, "wait for the id maps", "recvmsg(launcher)")
 PRINT_FIXED(print_setsid, "start a session", "setsid()")
 PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP})")
@@ -477,6 +478,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_UNIT_START] = {"unit-start", print_unit_start},
     [SC_OP_UNIT_ATTACH] = {"unit-attach", print_unit_attach},
     [SC_OP_WAIT_UNIT] = {"wait-unit", print_wait_unit},
+    [SC_OP_WAIT_CGROUPS] = {"wait-cgroups", print_wait_cgroups},
     [SC_OP_CGROUP_CREATE] = {"cgroup-create", print_cgroup_create},
     [SC_OP_CGROUP_OPEN] = {"cgroup-open", print_cgroup_open},
     [SC_OP_CGROUP_WRITE] = {"cgroup-write", print_cgroup_write},

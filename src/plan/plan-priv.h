@@ -15,11 +15,14 @@ struct sc_compiler {
     bool has_user_ns;          /* new or joined */
     bool is_unprivileged;      /* the launcher is not root in its user namespace's parent: the child must do it all */
     const struct sc_oci_id_maps *uid_maps, *gid_maps;
-    int idmap_slot;       /* user namespace for idmapped mounts, or SC_SLOT_NONE */
-    int user_ns_slot;     /* a user namespace that is joined, or SC_SLOT_NONE */
-    int cgroup_v2_slot;   /* directory for CLONE_INTO_CGROUP */
-    bool dev_is_readonly; /* once its devices are made */
-    bool dev_is_bound;    /* /dev is the host's: no devices are made */
+    int idmap_slot;                              /* user namespace for idmapped mounts, or SC_SLOT_NONE */
+    int user_ns_slot;                            /* a user namespace that is joined, or SC_SLOT_NONE */
+    int cgroup_v2_slot;                          /* directory for CLONE_INTO_CGROUP */
+    int cgroup_slots[SC_CGROUP_HIERARCHIES_MAX]; /* of each hierarchy's directory; v1: the next one is its tasks file */
+    bool has_cgroups_beside;                     /* those of v1 are made while the child works.. */
+    bool enters_cgroups;                         /* ..and it has yet to enter them */
+    bool dev_is_readonly;                        /* once its devices are made */
+    bool dev_is_bound;                           /* /dev is the host's: no devices are made */
 };
 
 /* Appends a step; NULL when memory ran out (sticky in the arena). */
@@ -40,14 +43,21 @@ SC_MUST_CHECK int sc_mount_options_parse(const struct sc_strv *options, struct s
 SC_MUST_CHECK int sc_propagation_parse(const char *text, uint64_t *out, struct sc_err *err);
 
 /* stages */
-/* The step that opens a mount tree: the launcher's, or the child's where only that has the right. */
-struct sc_step *sc_compile_tree_step(struct sc_compiler *c, int slot, const char *why);
+/* The step that opens a mount tree: the launcher's, in list, or the child's where only that has the right. */
+struct sc_step *sc_compile_tree_step(struct sc_compiler *c, struct sc_steps *list, int slot, const char *why);
 /* The group of resctrl: made by a container, entered by an exec. Nothing where linux.intelRdt is not set. */
 SC_MUST_CHECK int sc_compile_resctrl(const struct sc_oci_intel_rdt *rdt, const char *id, const struct sc_host *host,
                                      struct sc_arena *arena, struct sc_plan *plan, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_cgroups(struct sc_compiler *c, struct sc_err *err);
+/* Where the launcher's steps about a hierarchy's cgroup are: the process is born in that of v2. */
+struct sc_steps *sc_compile_cgroup_list(const struct sc_compiler *c, const struct sc_cgroup_hierarchy *h);
+/* The child enters its cgroups, and makes its cgroup namespace, now if it has not yet: before anything that shows them,
+ * is charged to them, or waits for the launcher. */
+SC_MUST_CHECK int sc_compile_enter_cgroups(struct sc_compiler *c, struct sc_err *err);
+SC_MUST_CHECK int sc_compile_cgroup_namespace(struct sc_compiler *c, struct sc_err *err);
 /* Whether the maps name the launcher's own ids alone, which needs no privilege but costs setgroups(2). */
 bool sc_compile_maps_own_id(const struct sc_compiler *c);
+void sc_compile_kinds(struct sc_compiler *c); /* has_new and has_user_ns, which all stages ask */
 SC_MUST_CHECK int sc_compile_namespaces(struct sc_compiler *c, struct sc_err *err);
 /* "0 100000 65536\n", as uid_map takes it; NULL when memory ran out */
 const char *sc_compile_maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps);

@@ -2,12 +2,13 @@
  * plan: OCI config + facts about this host -> a plan, and the plan's printers. Pure: no system call, no file read.
  *
  *     struct sc_oci_spec ─┐
- *     struct sc_host ─────┼─ sc_plan_compile ─► struct sc_plan { before | child | after | undo }
+ *     struct sc_host ─────┼─ sc_plan_compile ─► struct sc_plan { before | beside, child | after | undo }
  *     struct sc_ask ──────┘                        │ executed by runtime/, printed by print.c from the same steps
  *
- * A plan is three ordered lists of typed steps and a text of undo operations (kernel/undo.c):
+ * A plan is four ordered lists of typed steps and a text of undo operations (kernel/undo.c):
  *
  *     before   done by the launcher before the clone   cgroups, namespaces to join, bind sources as detached mounts
+ *     beside   done by the launcher at once after it, while the child works up to wait-cgroups   v1 cgroups
  *     child    done by the new process                  mounts, pivot_root, ids, capabilities, seccomp, execve
  *     after    done by the launcher while the child waits or runs   id maps, hooks
  *
@@ -127,6 +128,7 @@ enum sc_op {
     SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
     SC_OP_WAIT_UNIT,
+    SC_OP_WAIT_CGROUPS,
     SC_OP_RESCTRL_JOIN,
     SC_OP_CGROUP_JOIN,
     SC_OP_NS_JOIN,
@@ -340,7 +342,7 @@ struct sc_steps {
 };
 
 struct sc_plan {
-    struct sc_steps before, child, after;
+    struct sc_steps before, beside, child, after;
     struct sc_step clone;
     char *undo; /* kernel/undo.c text: cgroups to remove */
     int slot_count;
@@ -387,7 +389,8 @@ const char *sc_plan_resctrl_name(const struct sc_oci_intel_rdt *rdt, const char 
 void sc_mount_option_names(struct sc_strv *out, struct sc_arena *arena);
 
 /* ---- printers -------------------------------------------------------------------------------------- */
-enum sc_phase { SC_PHASE_BEFORE, SC_PHASE_CLONE, SC_PHASE_CHILD, SC_PHASE_AFTER };
+enum sc_phase { SC_PHASE_BEFORE, SC_PHASE_CLONE, SC_PHASE_BESIDE, SC_PHASE_CHILD, SC_PHASE_AFTER };
+const struct sc_steps *sc_plan_list(const struct sc_plan *plan, enum sc_phase phase); /* not of CLONE */
 const char *sc_phase_name(enum sc_phase phase);
 const char *sc_op_name(enum sc_op op); /* "cgroup-create" */
 /* "mount proc on /proc": what an error message starts with */

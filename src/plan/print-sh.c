@@ -263,10 +263,10 @@ sh_unshare(const struct sc_plan *plan, struct sc_buf *out)
 }
 
 static void
-sh_host_half(const struct sc_plan *plan, struct sc_buf *out)
+sh_host_half(const struct sc_steps *list, struct sc_buf *out)
 {
-    for (size_t i = 0; i < plan->before.count; i++) {
-        const struct sc_step *s = &plan->before.items[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct sc_step *s = &list->items[i];
 
         if (s->op == SC_OP_RESCTRL) {
             sc_buf_addf(out, "# %s\n", s->why);
@@ -373,7 +373,8 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
     }
     sh_layers(plan, false, out);
     sc_buf_adds(out, "}\ntrap finish EXIT\n\n# --- on the host\n");
-    sh_host_half(plan, out);
+    sh_host_half(&plan->before, out);
+    sh_host_half(&plan->beside, out);
     sh_layers(plan, true, out);
     if (has_link(plan))
         sh_network(plan, out);

@@ -110,7 +110,7 @@ sc_print_caps(uint64_t caps, struct sc_buf *out)
 const char *
 sc_phase_name(enum sc_phase phase)
 {
-    static const char *const names[] = {"before", "clone", "child", "after"};
+    static const char *const names[] = {"before", "clone", "beside", "child", "after"};
 
     return names[phase];
 }
@@ -133,35 +133,55 @@ sc_step_call(const struct sc_step *step, struct sc_buf *out)
     sc_op_table[step->op].print(step, SC_PRINT_CALL, out);
 }
 
-static const struct sc_step *
-step_at(const struct sc_plan *plan, enum sc_phase phase, size_t index)
+const struct sc_steps *
+sc_plan_list(const struct sc_plan *plan, enum sc_phase phase)
 {
     switch (phase) {
     case SC_PHASE_BEFORE:
-        return &plan->before.items[index];
-    case SC_PHASE_CLONE:
-        return &plan->clone;
+        return &plan->before;
+    case SC_PHASE_BESIDE:
+        return &plan->beside;
     case SC_PHASE_CHILD:
-        return &plan->child.items[index];
+        return &plan->child;
     case SC_PHASE_AFTER:
-        return &plan->after.items[index];
+        return &plan->after;
+    case SC_PHASE_CLONE:
+        break;
     }
-    SC_BUG("no such phase");
+    SC_BUG("no such list");
+}
+
+static const struct sc_step *
+step_at(const struct sc_plan *plan, enum sc_phase phase, size_t index)
+{
+    return phase == SC_PHASE_CLONE ? &plan->clone : &sc_plan_list(plan, phase)->items[index];
+}
+
+static size_t
+phase_count(const struct sc_plan *plan, enum sc_phase phase)
+{
+    return phase == SC_PHASE_CLONE ? 1 : sc_plan_list(plan, phase)->count;
 }
 
 size_t
 sc_plan_step_count(const struct sc_plan *plan)
 {
-    return plan->before.count + 1 + plan->child.count + plan->after.count;
+    size_t count = 0;
+
+    for (int phase = SC_PHASE_BEFORE; phase <= SC_PHASE_AFTER; phase++)
+        count += phase_count(plan, (enum sc_phase)phase);
+    return count;
 }
 
-/* Numbers follow the lists as they are printed: before, the clone, child, after. */
+/* Numbers follow the lists as they are printed, in the order of the phases. */
 size_t
 sc_plan_step_number(const struct sc_plan *plan, enum sc_phase phase, size_t index)
 {
-    size_t base = phase == SC_PHASE_BEFORE ? 0 : phase == SC_PHASE_CLONE ? plan->before.count : plan->before.count + 1;
+    size_t number = index + 1;
 
-    return base + (phase == SC_PHASE_AFTER ? plan->child.count : 0) + (phase == SC_PHASE_CLONE ? 0 : index) + 1;
+    for (int earlier = SC_PHASE_BEFORE; earlier < (int)phase; earlier++)
+        number += phase_count(plan, (enum sc_phase)earlier);
+    return number;
 }
 
 void
@@ -208,9 +228,9 @@ sc_step_print_json(const struct sc_plan *plan, enum sc_phase phase, size_t index
 }
 
 static void
-print_list(const struct sc_plan *plan, enum sc_phase phase, size_t count, bool is_json, struct sc_buf *out)
+print_list(const struct sc_plan *plan, enum sc_phase phase, bool is_json, struct sc_buf *out)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < phase_count(plan, phase); i++) {
         if (!is_json) {
             sc_step_print(plan, phase, i, -1, out);
             continue;
@@ -228,10 +248,8 @@ sc_plan_print(const struct sc_plan *plan, enum sc_plan_format format, struct sc_
     if (format == SC_PLAN_SH)
         return sc_plan_print_sh(plan, out, err);
     sc_buf_adds(out, is_json ? "[" : "");
-    print_list(plan, SC_PHASE_BEFORE, plan->before.count, is_json, out);
-    print_list(plan, SC_PHASE_CLONE, 1, is_json, out);
-    print_list(plan, SC_PHASE_CHILD, plan->child.count, is_json, out);
-    print_list(plan, SC_PHASE_AFTER, plan->after.count, is_json, out);
+    for (int phase = SC_PHASE_BEFORE; phase <= SC_PHASE_AFTER; phase++)
+        print_list(plan, (enum sc_phase)phase, is_json, out);
     sc_buf_adds(out, is_json ? "]\n" : "");
     if (!is_json && plan->undo != NULL && plan->undo[0] != '\0')
         sc_buf_addf(out, "undo\n%s", plan->undo);

@@ -96,8 +96,10 @@ fail(struct sc_executor *x, int step, int errnum)
 
     (void)sc_child_send(x->sock, &msg, -1);
     /* the launcher looks at the root through /proc/PID/root, then closes its end */
-    while (recv(x->sock, &byte, 1, 0) < 0 && errno == EINTR)
-        ;
+    ssize_t len;
+    do /* what was on its way to a later step is passed over */
+        len = recv(x->sock, &byte, 1, 0);
+    while (len > 0 || (len < 0 && errno == EINTR));
     _exit(127);
 }
 

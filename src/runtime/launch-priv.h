@@ -4,6 +4,8 @@
  *
  *   message   who sends   body                     answer      meaning
  *   WAIT      child       step                     one byte    the next `after` step may run now (id maps, hooks)
+ *   -         launcher    struct sc_handed, fds       -           what WAIT_CGROUPS waits for; nothing else is waited
+ *                                                              for before it
  *   CONSOLE   child       - (pty master rides)     -           process.terminal
  *   CREATED   child       -                        one byte    everything but execve is done; the child waits at the
  *                                                              gate, after the answer: end of file instead ends it
@@ -31,6 +33,15 @@ enum sc_child_msg_type {
 struct sc_child_msg {
     int32_t type, step, op, errnum; /* op: of the step, for start, which does not have the plan */
     int32_t hook, hook_status;      /* of a step that runs hooks: which one failed, and how it ended (waitpid(2)) */
+};
+
+/* The descriptors that come with it, in this order, are those of the slots. */
+struct sc_handed {
+    uint8_t count;
+    struct {
+        uint8_t slot;
+        bool is_plain;
+    } items[SC_MSG_FDS_MAX];
 };
 
 /* What the executors of steps share. In the child it is a private copy. */

@@ -44,12 +44,9 @@ trace_child(const struct sc_executor *x)
 int
 sc_step_failed(const struct sc_plan *plan, enum sc_phase phase, size_t index, int errnum, struct sc_err *err)
 {
-    const struct sc_steps *list = phase == SC_PHASE_BEFORE  ? &plan->before
-                                  : phase == SC_PHASE_AFTER ? &plan->after
-                                                            : &plan->child;
     sc_cleanup_buf title = SC_BUF_INIT;
 
-    sc_step_title(phase == SC_PHASE_CLONE ? &plan->clone : &list->items[index], &title);
+    sc_step_title(phase == SC_PHASE_CLONE ? &plan->clone : &sc_plan_list(plan, phase)->items[index], &title);
     sc_err_errno(err, errnum, "%s", sc_buf_str(&title));
     size_t len = strlen(err->msg);
     snprintf(err->msg + len, sizeof(err->msg) - len, " (step %zu of %zu)", sc_plan_step_number(plan, phase, index),
@@ -72,9 +69,10 @@ prepare_filter(struct sc_executor *x, struct sc_arena *arena, struct sc_err *err
 }
 
 static int
-run_list(struct sc_executor *x, enum sc_phase phase, const struct sc_steps *list, size_t from, size_t to,
-         struct sc_err *err)
+run_list(struct sc_executor *x, enum sc_phase phase, size_t from, size_t to, struct sc_err *err)
 {
+    const struct sc_steps *list = sc_plan_list(x->plan, phase);
+
     for (size_t i = from; i < to; i++) {
         int64_t start = x->how->explain ? sc_time_monotonic() : 0;
 
@@ -156,6 +154,40 @@ send_listener(const struct sc_executor *x, const struct sc_process *process, int
     return sc_listener_send(profile, process->pid, process->pidfd, number, sc_buf_str(&state), err);
 }
 
+static void
+hand_slot(const struct sc_executor *x, int slot, struct sc_handed *handed, int *fds)
+{
+    if (x->slots[slot] < 0)
+        return;
+    fds[handed->count] = x->slots[slot];
+    handed->items[handed->count].slot = (uint8_t)slot;
+    handed->items[handed->count++].is_plain = x->is_plain[slot];
+}
+
+/* What the child cannot have inherited goes after it. */
+static int
+run_beside(struct sc_executor *x, struct sc_err *err)
+{
+    const struct sc_steps *list = &x->plan->beside;
+    struct sc_handed handed = {0};
+    int fds[SC_MSG_FDS_MAX];
+
+    if (list->count == 0)
+        return 0;
+    if (run_list(x, SC_PHASE_BESIDE, 0, list->count, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        if (list->items[i].op == SC_OP_CGROUP_CREATE)
+            hand_slot(x, list->items[i].slot + 1, &handed, fds);
+        else if (list->items[i].op == SC_OP_TREE_OPEN)
+            hand_slot(x, list->items[i].slot, &handed, fds);
+    }
+    if (sc_msg_send(x->sock, &handed, sizeof(handed), fds, handed.count, err) == 0)
+        return 0;
+    /* a child that has failed meanwhile says why to who listens */
+    return err->kind == SC_ERR_PEER_DIED ? 0 : -1;
+}
+
 /* Listens until the child has become the program, or waits at the gate, or failed. */
 static int
 follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
@@ -179,7 +211,7 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
         case SC_CHILD_WAIT:
             if (next_after >= x->plan->after.count)
                 return sc_err_set(err, SC_ERR_INTERNAL, "the child waits for a step that the plan does not have");
-            if (run_list(x, SC_PHASE_AFTER, &x->plan->after, next_after, next_after + 1, err) < 0)
+            if (run_list(x, SC_PHASE_AFTER, next_after, next_after + 1, err) < 0)
                 return -1;
             next_after++;
             if (sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
@@ -249,10 +281,10 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
 
 /* Where one cgroup of the name belongs to somebody, nothing may be killed; the others were made, or were empty. */
 static void
-remove_own_cgroups(const struct sc_executor *x)
+remove_own_cgroups(const struct sc_executor *x, const struct sc_steps *list)
 {
-    for (size_t i = 0; i < x->plan->before.count; i++) {
-        const struct sc_step *step = &x->plan->before.items[i];
+    for (size_t i = 0; i < list->count; i++) {
+        const struct sc_step *step = &list->items[i];
         struct sc_err ignored = SC_ERR_INIT;
         char dir[PATH_MAX];
 
@@ -291,10 +323,12 @@ take_back(const struct sc_executor *x, struct sc_process *process)
     }
     sc_process_release(process);
     remove_resctrl(x);
-    if (x->is_foreign)
-        remove_own_cgroups(x);
-    else if (x->plan->undo != NULL && !x->plan->is_exec)
+    if (x->is_foreign) {
+        remove_own_cgroups(x, &x->plan->before);
+        remove_own_cgroups(x, &x->plan->beside);
+    } else if (x->plan->undo != NULL && !x->plan->is_exec) {
         (void)!sc_undo_run(x->plan->undo, &ignored);
+    }
 }
 
 int
@@ -319,9 +353,11 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
     }
     result = prepare_filter(&x, &arena, err);
     if (result == 0)
-        result = run_list(&x, SC_PHASE_BEFORE, &plan->before, 0, plan->before.count, err);
+        result = run_list(&x, SC_PHASE_BEFORE, 0, plan->before.count, err);
     if (result == 0)
         result = start_child(&x, out, err);
+    if (result == 0)
+        result = run_beside(&x, err);
     if (result == 0 && how->record != NULL)
         result = how->record(how->record_data, out, err);
     if (result == 0)

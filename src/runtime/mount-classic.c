@@ -101,12 +101,15 @@ sc_classic_readonly(const struct sc_executor *x, int target, const char *path)
 static const struct sc_step *
 opener_of(const struct sc_plan *plan, int slot)
 {
-    for (size_t i = 0; i < plan->before.count; i++)
-        if (plan->before.items[i].op == SC_OP_TREE_OPEN && plan->before.items[i].slot == slot)
-            return &plan->before.items[i];
-    for (size_t i = 0; i < plan->child.count; i++)
-        if (plan->child.items[i].op == SC_OP_TREE_OPEN && plan->child.items[i].slot == slot)
-            return &plan->child.items[i];
+    static const enum sc_phase phases[] = {SC_PHASE_BEFORE, SC_PHASE_BESIDE, SC_PHASE_CHILD};
+
+    for (size_t k = 0; k < SC_ARRAY_LEN(phases); k++) {
+        const struct sc_steps *list = sc_plan_list(plan, phases[k]);
+
+        for (size_t i = 0; i < list->count; i++)
+            if (list->items[i].op == SC_OP_TREE_OPEN && list->items[i].slot == slot)
+                return &list->items[i];
+    }
     return NULL;
 }
 

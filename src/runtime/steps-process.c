@@ -72,6 +72,25 @@ step_wait(struct sc_executor *x, const struct sc_step *step)
 }
 
 static int
+step_wait_cgroups(struct sc_executor *x, const struct sc_step *step)
+{
+    struct sc_handed handed;
+    struct sc_err ignored = SC_ERR_INIT;
+    int fds[SC_MSG_FDS_MAX];
+    size_t count = SC_MSG_FDS_MAX;
+    ssize_t len = sc_msg_recv(x->sock, &handed, sizeof(handed), fds, &count, &ignored);
+
+    (void)step;
+    if (len != (ssize_t)sizeof(handed) || count != handed.count)
+        return -ECONNRESET;
+    for (size_t i = 0; i < count; i++) {
+        x->slots[handed.items[i].slot] = fds[i];
+        x->is_plain[handed.items[i].slot] = handed.items[i].is_plain;
+    }
+    return 0;
+}
+
+static int
 step_become_root(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
@@ -550,6 +569,7 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_CGROUP_JOIN] = step_cgroup_join,
         [SC_OP_NS_JOIN] = step_ns_join,
         [SC_OP_WAIT_UNIT] = step_wait,
+        [SC_OP_WAIT_CGROUPS] = step_wait_cgroups,
         [SC_OP_WAIT_MAPS] = step_wait,
         [SC_OP_WAIT_NET_DEVICES] = step_wait,
         [SC_OP_WAIT_HOOKS] = step_wait,

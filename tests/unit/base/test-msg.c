@@ -122,7 +122,7 @@ test_truncation_is_an_error(void **state)
 
     assert_ok(sc_msg_send(pair->a, "long", 4, &pair->a, 1, &err));
     assert_fails(sc_msg_recv(pair->b, data, sizeof(data), NULL, NULL, &err), SC_ERR_INTERNAL,
-                 "receive message: it is larger than 2 bytes or 8 descriptors");
+                 "receive message: it is larger than 2 bytes or 32 descriptors");
     assert_int_equal(lowest_free_fd(), before);
 }
 
@@ -147,7 +147,7 @@ test_out_of_range(void **state)
     assert_fails(sc_msg_send(pair->a, "", 0, NULL, 0, &err), SC_ERR_INTERNAL,
                  "send message: 0 bytes and 0 descriptors are out of range");
     assert_fails(sc_msg_send(pair->a, "x", 1, fds, SC_MSG_FDS_MAX + 1, &err), SC_ERR_INTERNAL,
-                 "send message: 1 bytes and 9 descriptors are out of range");
+                 "send message: 1 bytes and 33 descriptors are out of range");
 }
 
 #define PAIR_TEST(f) cmocka_unit_test_setup_teardown(f, pair_setup, pair_teardown)

@@ -115,6 +115,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             ask.overlay.is_volatile = true;
         else if (strcmp(word, "bare") == 0)
             sc_strv_add(&host.bare_mounts, arena, "/proc");
+        else if (strcmp(word, "one-cpu") == 0)
+            host.cpu_count = 1;
         else if (strcmp(word, "narrow") == 0)
             host.has_narrow_affinity = true;
         else if (strcmp(word, "systemd") == 0)
