@@ -103,33 +103,7 @@ teardown()
 # Everything on the host that sc could have made, one thing a line, sorted.
 leftovers()
 {
-    {
-        leftover_processes
-        # id and mount point: a mount over another has a new id
-        awk '{ print "mount", $1, $5 }' /proc/self/mountinfo
-        # The engine keeps its empty parent, as any cgroup manager does.
-        # What vanishes while it is looked at is no error.
-        { find /sys/fs/cgroup -type d -not -path '*/sc' -printf 'cgroup %p\n' || true; } 2>/dev/null
-        { readlink /proc/[0-9]*/ns/net || true; } 2>/dev/null | sort -u | sed 's/^/netns /'
-        # The filter cache is meant to stay, and the directories of leases.
-        find "$SC_RUN_ROOT" -mindepth 2 -not \( -type d -path '*/lease/*' \) -not -path '*/seccomp/*' -not -path '*/.seccomp' -not -path '*/.seccomp/*' -printf 'run %P\n' 2>/dev/null || true
-        find "$SC_DATA_ROOT/container" "$SC_DATA_ROOT/name" -mindepth 1 -maxdepth 1 -printf 'data %p\n' 2>/dev/null || true
-    } | LC_ALL=C sort
-}
-
-# Processes of sc's programs and of other pid namespaces, with their start time.
-leftover_processes()
-{
-    local self
-    self=$(readlink /proc/self/ns/pid)
-    {
-        stat -c '%N' /proc/[0-9]*/exe 2>/dev/null | grep -E "/(memfd:)?sc(-[a-z]+)?( \(deleted\))?'\$" || true
-        stat -c '%N' /proc/[0-9]*/ns/pid 2>/dev/null | grep -vF "'$self'" || true
-    } | sed -n "s|^'/proc/\([0-9]*\)/.*|\1|p" | sort -u |
-        while read -r pid; do
-            awk -v pid="$pid" '{ sub(/.*\) /, ""); split($0, f, " ") } f[1] != "Z" { print "process", pid, f[20] }' \
-                "/proc/$pid/stat" 2>/dev/null || true
-        done
+    "$TESTS/leftovers" "$SC_RUN_ROOT" "$SC_DATA_ROOT"
 }
 
 # Fails, and says what, when there is something that was not there before and does not go away.
