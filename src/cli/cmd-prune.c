@@ -42,7 +42,15 @@ struct prune {
     const struct prune_options *options;
     int64_t until; /* CLOCK_REALTIME ns: only what is older; 0: whatever its age */
     int64_t freed;
+    bool has_failed; /* something stayed that should have gone: said, and the exit status is 1 */
 };
+
+static void
+say_failure(struct prune *prune, const struct sc_err *why)
+{
+    sc_print_err(why);
+    prune->has_failed = true;
+}
 
 static int
 read_filters(struct prune *prune, struct sc_err *err)
@@ -130,7 +138,7 @@ prune_containers(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
         if (sc_engine_remove(&cli->engine, c, false, false, &one) < 0) {
             /* Started or removed meanwhile: then it is not ours to remove. */
             if (one.kind != SC_ERR_BUSY && one.kind != SC_ERR_NOT_FOUND)
-                sc_print_err(&one);
+                say_failure(prune, &one);
             continue;
         }
         prune->freed += bytes;
@@ -178,17 +186,22 @@ prune_images(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
         struct sc_image_removed removed = {.deleted = {0}};
         struct sc_err ignored = SC_ERR_INIT, one = SC_ERR_INIT;
         int64_t created = 0;
+        int is_used;
 
         if (image->created)
             (void)!sc_time_parse(image->created, &created, &ignored);
-        if ((image->name && !prune->options->all) || !is_chosen(prune, &image->config.labels, created) ||
-            sc_engine_image_in_use(image->id, &cli->engine))
+        if ((image->name && !prune->options->all) || !is_chosen(prune, &image->config.labels, created))
+            continue;
+        is_used = sc_engine_image_in_use(image->id, &cli->engine, &one);
+        if (is_used < 0)
+            say_failure(prune, &one);
+        if (is_used != 0)
             continue;
         if (sc_image_remove(&cli->engine.store, image->name ? image->name : image->id, false, sc_engine_image_in_use,
                             &cli->engine, &cli->arena, &removed, &one) < 0) {
             /* In use since a moment ago, or gone with another of its names. */
             if (one.kind != SC_ERR_BUSY && one.kind != SC_ERR_NOT_FOUND)
-                sc_print_err(&one);
+                say_failure(prune, &one);
             continue;
         }
         if (!has_title)
@@ -220,7 +233,7 @@ prune_volumes(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
         if (list.items[i].links > 0)
             continue;
         if (sc_volume_remove(&cli->engine, list.items[i].name, &one) < 0) {
-            sc_print_err(&one);
+            say_failure(prune, &one);
             continue;
         }
         prune->freed += list.items[i].bytes;
@@ -254,7 +267,7 @@ prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
             continue;
         if (sc_network_remove(&net, &list.items[i], &one) < 0) {
             if (one.kind != SC_ERR_BUSY)
-                sc_print_err(&one);
+                say_failure(prune, &one);
             continue;
         }
         if (!has_title)
@@ -299,7 +312,7 @@ prune_kind(struct sc_cli *cli, const char *warning, prune_fn fn, struct sc_err *
         return -1;
     if (goes_on)
         print_freed(&prune);
-    return 0;
+    return prune.has_failed;
 }
 
 static int
@@ -331,7 +344,9 @@ run_network(struct sc_cli *cli, struct sc_err *err)
     if (begin(cli, &options, &prune, "WARNING! This will remove all networks that no container is on.", &goes_on, err) <
         0)
         return -1;
-    return goes_on ? prune_networks(cli, &prune, err) : 0;
+    if (goes_on && prune_networks(cli, &prune, err) < 0)
+        return -1;
+    return prune.has_failed;
 }
 
 static int
@@ -352,7 +367,7 @@ run_system(struct sc_cli *cli, struct sc_err *err)
         prune_images(cli, &prune, err) < 0 || (options.volumes && prune_volumes(cli, &prune, err) < 0))
         return -1;
     print_freed(&prune);
-    return 0;
+    return prune.has_failed;
 }
 
 const struct sc_command sc_cmd_image_prune = {

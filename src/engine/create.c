@@ -156,7 +156,7 @@ int
 sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
                  struct sc_container *out, struct sc_err *err)
 {
-    sc_cleanup_fd cid_fd = -1;
+    sc_cleanup_fd cid_fd = -1, hold = -1;
 
     *out = (struct sc_container)SC_CONTAINER_INIT;
     if (options->cidfile) {
@@ -164,7 +164,7 @@ sc_engine_create(struct sc_engine *engine, const struct sc_create_options *optio
         if (cid_fd < 0)
             return -1;
     }
-    if (sc_engine_get_image(engine, options, arena, out, err) < 0 || sc_id_random(out->id, err) < 0 ||
+    if (sc_engine_get_image(engine, options, arena, out, &hold, err) < 0 || sc_id_random(out->id, err) < 0 ||
         make_container(engine, arena, cid_fd, out, err) < 0) {
         if (cid_fd >= 0)
             (void)unlinkat(AT_FDCWD, options->cidfile, 0); /* lint: as above */

@@ -353,8 +353,10 @@ SC_MUST_CHECK int sc_check_platform(const struct sc_create_options *options, str
  * this machine. */
 SC_MUST_CHECK int sc_check_image_platform(const struct sc_create_options *options, const struct sc_image *image,
                                           struct sc_arena *arena, struct sc_err *err);
-/* sc_engine_resolve, after making or pulling an image that is missing. */
+/* sc_engine_resolve, after making or pulling an image that is missing. *hold_fd keeps it (sc_store_hold) until the
+ * container is written down. */
 SC_MUST_CHECK int sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *options,
-                                      struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
+                                      struct sc_arena *arena, struct sc_container *out, int *hold_fd,
+                                      struct sc_err *err);
 
 #endif

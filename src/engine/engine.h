@@ -330,6 +330,6 @@ SC_MUST_CHECK int sc_engine_inspect(struct sc_engine *engine, const struct sc_co
 SC_MUST_CHECK int sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, json_t **out,
                                           struct sc_err *err);
 /* Is an image used by a container: for sc_image_remove */
-bool sc_engine_image_in_use(const char *image_id, void *engine);
+SC_MUST_CHECK int sc_engine_image_in_use(const char *image_id, void *engine, struct sc_err *err);
 
 #endif

@@ -170,19 +170,18 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
     return 0;
 }
 
-bool
-sc_engine_image_in_use(const char *image_id, void *engine)
+int
+sc_engine_image_in_use(const char *image_id, void *engine, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_container_list list = {.items = NULL};
-    struct sc_err ignored = SC_ERR_INIT;
 
-    /* Not knowing, removing would be the greater harm. */
-    if (sc_engine_list(engine, true, &arena, &list, &ignored) < 0)
-        return true;
+    /* Not knowing is an error: removing would be the greater harm. */
+    if (sc_engine_list(engine, true, &arena, &list, err) < 0)
+        return -1;
     for (size_t i = 0; i < list.count; i++) {
         if (sc_str_eq(list.items[i].image_id, image_id))
-            return true;
+            return 1;
     }
-    return false;
+    return 0;
 }

@@ -163,9 +163,21 @@ may_pull(const struct sc_create_options *options)
     return !options->rootfs && !sc_str_eq(options->pull, "never") && !is_base(options->image);
 }
 
+static int
+resolve_held(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
+             struct sc_container *out, int *hold_fd, struct sc_err *err)
+{
+    sc_cleanup_fd hold = sc_store_hold(&engine->store, err);
+
+    if (hold < 0 || sc_engine_resolve(engine, options, arena, out, err) < 0)
+        return -1;
+    *hold_fd = sc_steal_fd(&hold);
+    return 0;
+}
+
 int
 sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
-                    struct sc_container *out, struct sc_err *err)
+                    struct sc_container *out, int *hold_fd, struct sc_err *err)
 {
     struct sc_err first = SC_ERR_INIT;
 
@@ -173,7 +185,7 @@ sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *op
         return -1;
     if (may_pull(options) && sc_str_eq(options->pull, "always") && run_pull(engine, options, arena, err) < 0)
         return -1;
-    if (sc_engine_resolve(engine, options, arena, out, &first) == 0)
+    if (resolve_held(engine, options, arena, out, hold_fd, &first) == 0)
         return 0;
     if (!is_missing_image(&first) || (!is_base(options->image) && !may_pull(options))) {
         *err = first;
@@ -189,5 +201,5 @@ sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *op
     } else if (run_pull(engine, options, arena, err) < 0) {
         return sc_err_wrap(err, "no such image: \"%s\"", options->image);
     }
-    return sc_engine_resolve(engine, options, arena, out, err);
+    return resolve_held(engine, options, arena, out, hold_fd, err);
 }

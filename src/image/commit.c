@@ -177,15 +177,3 @@ sc_image_commit(const struct sc_store *store, const char *config_json, size_t co
         return -1;
     return sc_image_commit_manifest(store, manifest_digest, full_name, arena, image_id, err);
 }
-
-void
-sc_store_collect(const struct sc_store *store)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_fd lock = sc_store_lock(store, &ignored);
-    sc_cleanup_marks marks = {.blobs = NULL};
-    sc_cleanup_json index = NULL;
-
-    if (lock >= 0 && sc_index_read(store, &index, &ignored) == 0 && sc_store_mark(store, index, &marks, &ignored) == 0)
-        sc_store_sweep(store, &marks);
-}

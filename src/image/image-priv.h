@@ -13,6 +13,8 @@
 #ifndef SC_IMAGE_PRIV_H
 #define SC_IMAGE_PRIV_H
 
+#include <limits.h>
+
 #include "base/json.h"
 #include "image/image.h"
 
@@ -94,6 +96,13 @@ bool sc_image_is_damaged(const struct sc_err *err);
 SC_MUST_CHECK int sc_image_id_of(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena,
                                  char **id, struct sc_err *err);
 
+/* ---- mounted.c */
+/* Notes that an image is mounted on a directory of the caller's. */
+SC_MUST_CHECK int sc_image_note_mount(const struct sc_store *store, const char *image_id, const char *place,
+                                      struct sc_err *err);
+/* Whether `sc image mount` has it mounted in this mount namespace, and where. */
+bool sc_image_is_mounted(const struct sc_store *store, const char *image_id, char place[PATH_MAX]);
+
 /* ---- config.c */
 /* How well this machine runs a platform: 2 its own (or not said), 1 also, 0 not at all. */
 int sc_platform_rank(const char *os, const char *arch);
@@ -107,9 +116,9 @@ void sc_marks_release(struct sc_marks *marks);
 #define sc_cleanup_marks __attribute__((cleanup(sc_marks_release))) struct sc_marks
 SC_MUST_CHECK int sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks *out,
                                 struct sc_err *err);
-/* Removes blobs, sidecars, layers and temporary files that are not marked, unless a writer lives (the last of them
- * sweeps). Call with the index lock held and with no session of one's own. What cannot be removed waits for the
- * next sweep. */
-void sc_store_sweep(const struct sc_store *store, const struct sc_marks *marks);
+/* Removes blobs, sidecars, layers and temporary files that no image leads to, unless a writer lives (the last of them
+ * sweeps). Call with neither the lock nor a session of one's own. What cannot be removed, and all of it where an image
+ * is damaged and nobody knows what it needs, waits for the next sweep. */
+void sc_store_collect(const struct sc_store *store);
 
 #endif

@@ -114,6 +114,9 @@ struct sc_image {
  * records, so no hashing here. An image without it (another program wrote it) is an error whose remedy unpacks it. */
 SC_MUST_CHECK int sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_arena *arena,
                                 struct sc_image *out, struct sc_err *err);
+/* While the fd that it returns is open, no image goes: whoever notes a use of an image (a container) finds the image
+ * and writes the note meanwhile, so that is_in_use of sc_image_remove sees it. Never to be held for long. */
+SC_MUST_CHECK int sc_store_hold(const struct sc_store *store, struct sc_err *err);
 struct sc_image_list {
     struct sc_image *items;
     size_t count;
@@ -147,7 +150,7 @@ SC_MUST_CHECK int sc_image_tag(const struct sc_store *store, const char *source,
 struct sc_image_removed {
     struct sc_strv untagged, deleted;
 };
-typedef bool (*sc_image_in_use_fn)(const char *image_id, void *data);
+typedef int (*sc_image_in_use_fn)(const char *image_id, void *data, struct sc_err *err); /* 1, 0 or -1 */
 SC_MUST_CHECK int sc_image_remove(const struct sc_store *store, const char *name_or_id, bool force,
                                   sc_image_in_use_fn in_use, void *data, struct sc_arena *arena,
                                   struct sc_image_removed *out, struct sc_err *err);

@@ -1,4 +1,5 @@
 /* Removing an image's name, and the image with its last one. */
+#include <limits.h>
 #include <string.h>
 
 #include "image/image-priv.h"
@@ -71,21 +72,34 @@ removal_check_names(const struct removal *job, const char *text, struct sc_err *
     return sc_arena_check(job->arena, err);
 }
 
-/* Whether the image must stay without a name, because a container has it. */
+/* Whether the image must stay without a name, because a container has it, or a mount. */
 static int
 removal_check_use(const struct removal *job, const char *text, bool force, sc_image_in_use_fn in_use, void *data,
                   bool *must_keep, struct sc_err *err)
 {
-    bool has_name = false;
+    bool has_name = false, is_mounted;
+    char place[PATH_MAX];
 
     *must_keep = false;
-    if (!job->is_last || !job->image.id || !in_use || !in_use(job->image.id, data))
+    if (!job->is_last || !job->image.id)
         return 0;
+    is_mounted = sc_image_is_mounted(job->store, job->image.id, place);
+    if (!is_mounted) {
+        int is_used = in_use ? in_use(job->image.id, data, err) : 0;
+
+        if (is_used <= 0)
+            return is_used;
+    }
     for (size_t i = 0; i < job->match.count; i++)
         has_name = has_name || sc_index_ref(removal_item(job, i));
     if (force && has_name) {
         *must_keep = true;
         return 0;
+    }
+    if (is_mounted) {
+        sc_err_set(err, SC_ERR_BUSY, "image \"%s\" is mounted on \"%s\"", text, place);
+        return sc_err_remedy(err, has_name ? "unmount it first (`sc image umount`), or take only the name with --force"
+                                           : "unmount it first (`sc image umount`)");
     }
     sc_err_set(err, SC_ERR_BUSY, "image \"%s\" is used by a container", text);
     return sc_err_remedy(err, has_name ? "remove the container first (`sc rm`), or only the name with --force"
@@ -131,7 +145,7 @@ remove_locked(struct removal *job, const char *text, bool force, sc_image_in_use
 {
     sc_cleanup_marks marks = {.blobs = NULL};
     struct sc_err unmarked = SC_ERR_INIT;
-    bool must_keep, can_sweep;
+    bool must_keep;
 
     if (removal_look(job, text, err) < 0)
         return -1;
@@ -142,19 +156,13 @@ remove_locked(struct removal *job, const char *text, bool force, sc_image_in_use
     list_untagged(job, &out->untagged);
     for (size_t i = job->match.count; i-- > 0;)
         sc_index_drop(job->index, job->match.at[i], must_keep && i == 0);
-    /* Where another image is damaged, nobody knows what it needs: nothing is swept until it is removed. */
-    can_sweep = sc_store_mark(job->store, job->index, &marks, &unmarked) == 0;
-    if (!can_sweep && !sc_image_is_damaged(&unmarked)) {
+    if (sc_store_mark(job->store, job->index, &marks, &unmarked) < 0 && !sc_image_is_damaged(&unmarked)) {
         *err = unmarked;
         return -1;
     }
     if (!must_keep)
         list_deleted(job, &marks, &out->deleted);
-    if (sc_arena_check(job->arena, err) < 0 || sc_index_write(job->store, job->index, err) < 0)
-        return -1;
-    if (can_sweep)
-        sc_store_sweep(job->store, &marks);
-    return 0;
+    return sc_arena_check(job->arena, err) < 0 ? -1 : sc_index_write(job->store, job->index, err);
 }
 
 int
@@ -171,6 +179,8 @@ sc_image_remove(const struct sc_store *store, const char *name_or_id, bool force
     job.index = index;
     if (remove_locked(&job, name_or_id, force, in_use, data, &removed, err) < 0)
         return -1;
+    sc_closep(&lock); /* nobody waits for the removal of files */
+    sc_store_collect(store);
     *out = removed;
     return 0;
 }

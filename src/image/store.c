@@ -98,6 +98,12 @@ sc_store_lock(const struct sc_store *store, struct sc_err *err)
 }
 
 int
+sc_store_hold(const struct sc_store *store, struct sc_err *err)
+{
+    return sc_lock_at(store->image_fd, "lock", SC_LOCK_SHARED, true, err);
+}
+
+int
 sc_store_session(const struct sc_store *store, struct sc_err *err)
 {
     return sc_lock_at(store->image_fd, "session", SC_LOCK_SHARED, true, err);

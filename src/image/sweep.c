@@ -177,18 +177,57 @@ sweep_partial(int image_fd)
     }
 }
 
-void
-sc_store_sweep(const struct sc_store *store, const struct sc_marks *marks)
+/* Takes the names of layers that nobody needs away before anything in them goes: who is killed, or loses power, halfway
+ * leaves no half layer under the name of a whole one, which the next load would take for complete. */
+static void
+unname_layers(int data_fd, const json_t *keep)
 {
-    struct sc_err busy = SC_ERR_INIT;
-    sc_cleanup_fd session = sc_lock_at(store->image_fd, "session", SC_LOCK_EXCLUSIVE, false, &busy);
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd fd = sc_dir_open_at(data_fd, "layer", &ignored);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    char gone[sizeof("tmp-") + SC_DIGEST_HEX_LEN];
+    struct dirent *entry;
+    bool has_any = false;
 
-    if (session < 0)
+    if (!dir)
+        return;
+    (void)sc_steal_fd(&fd);
+    while ((entry = readdir(dir))) {
+        if (strlen(entry->d_name) != SC_DIGEST_HEX_LEN || json_object_get(keep, entry->d_name))
+            continue;
+        (void)snprintf(gone, sizeof(gone), "tmp-%.64s", entry->d_name);
+        (void)!sc_tree_remove_at(dirfd(dir), gone, &ignored);
+        has_any = (renameat(dirfd(dir), entry->d_name, dirfd(dir), gone) == 0) || has_any;
+    }
+    if (has_any)
+        (void)fsync(dirfd(dir));
+}
+
+/* What is needed, when no writer lives and none can begin. A name may come and go meanwhile, but only of an image that
+ * is there: the lock need not be held for as long as a sweep takes. */
+static int
+mark_all(const struct sc_store *store, struct sc_marks *marks, struct sc_err *err)
+{
+    sc_cleanup_fd lock = sc_store_lock(store, err);
+    sc_cleanup_json index = NULL;
+
+    return lock < 0 || sc_index_read(store, &index, err) < 0 ? -1 : sc_store_mark(store, index, marks, err);
+}
+
+void
+sc_store_collect(const struct sc_store *store)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd session = sc_lock_at(store->image_fd, "session", SC_LOCK_EXCLUSIVE, false, &ignored);
+    sc_cleanup_marks marks = {.blobs = NULL};
+
+    if (session < 0 || mark_all(store, &marks, &ignored) < 0)
         return;
     sweep_dir(store->image_fd, ".", NULL, true);
     sweep_dir(store->image_fd, "tmp", NULL, false);
     sweep_partial(store->image_fd);
-    sweep_dir(store->image_fd, "sc-chain", marks->configs, false);
-    sweep_dir(store->image_fd, "blobs/sha256", marks->blobs, false);
-    sweep_dir(store->data_fd, "layer", marks->chains, false);
+    sweep_dir(store->image_fd, "sc-chain", marks.configs, false);
+    sweep_dir(store->image_fd, "blobs/sha256", marks.blobs, false);
+    unname_layers(store->data_fd, marks.chains);
+    sweep_dir(store->data_fd, "layer", marks.chains, false);
 }

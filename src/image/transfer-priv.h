@@ -285,9 +285,6 @@ SC_MUST_CHECK int sc_layers_commit(const struct sc_store *store, const struct sc
 SC_MUST_CHECK int sc_image_commit_manifest(const struct sc_store *store, const char *manifest_digest,
                                            const char *full_name, struct sc_arena *arena, char **image_id,
                                            struct sc_err *err);
-/* Removes what no image leads to, unless another writer lives. Failure is not the caller's: the next one tries again.
- */
-void sc_store_collect(const struct sc_store *store);
 /* "sha256:..." of the layers up to each, from their diff ids (image-spec, config.md, "Layer ChainID"). */
 SC_MUST_CHECK int sc_chain_ids(const struct sc_strv *diff_ids, struct sc_arena *arena, struct sc_strv *hex,
                                struct sc_err *err);

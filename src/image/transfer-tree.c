@@ -182,6 +182,12 @@ sc_job_mount(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     status = sc_mount_move(root, target);
     if (status < 0)
         return sc_err_errno(err, -status, "mount \"%s\" on \"%s\"", operands.items[0], place);
+    /* Whoever removes the image from now on sees the mount; who did so a moment ago did not. */
+    if ((operands.count > 1 && sc_image_note_mount(&job->store, image.id, place, err) < 0) ||
+        sc_image_find(&job->store, image.id, &job->arena, &image, err) < 0) {
+        (void)umount2(place, UMOUNT_NOFOLLOW); /* lint: the caller's own path */
+        return -1;
+    }
     (void)printf("%s\n", place);
     return 0;
 }

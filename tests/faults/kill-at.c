@@ -15,7 +15,7 @@
  * nothing. Last line of standard error: "kill-at: killed ROLE at call N (number NR)" and exit status 0, or "kill-at:
  * ROLE made M calls" and exit status 10 when there was no n-th call. 3: something did not end in a minute.
  *
- * With -e the call fails instead: it is not made, and the process sees the error ERRNO (ENOSPC, EIO or ENOMEM) and
+ * With -e the call fails instead: it is not made, and the process sees the error ERRNO (ENOSPC, EIO, EDQUOT or ENOMEM) and
  * lives on. Then only calls are counted that work on files and can fail for want of space, memory or a working disk,
  * and those of sc's own programs only (busybox tells nobody that it could not write its list of applets),
  * and the exit status is the program's own (128 and more: it was killed by a signal), 250 when there was no n-th call.
@@ -277,12 +277,12 @@ role_from_name(const char *name)
 static int
 error_from_name(const char *name)
 {
-    static const int errors[] = {ENOSPC, EIO, ENOMEM};
+    static const int errors[] = {ENOSPC, EIO, EDQUOT, ENOMEM};
 
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
         if (strcmp(name, strerrorname_np(errors[i])) == 0)
             return errors[i];
-    fprintf(stderr, "kill-at: error must be ENOSPC, EIO or ENOMEM, not \"%s\"\n", name);
+    fprintf(stderr, "kill-at: error must be ENOSPC, EIO, EDQUOT or ENOMEM, not \"%s\"\n", name);
     exit(2);
 }
 

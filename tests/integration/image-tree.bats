@@ -113,6 +113,35 @@ END
     is "$(ls here)" ""
 }
 
+@test "rmi: an image that is mounted stays, by force without its name" {
+    local place=$BATS_TEST_TMPDIR/place before=$BATS_TEST_TMPDIR/before-listing id
+    mkdir "$place"
+    stack two:1
+    sc_ok image mount two:1
+    local own=$output
+    sc_fails 1 rmi two:1
+    expect_stderr "image \"two:1\" is mounted on \"$own\"; unmount it first"
+    sc_ok image umount two:1
+    # a place that somebody named
+    sc_ok image mount two:1 "$place"
+    listing "$place" >"$before"
+    sc_fails 1 rmi two:1
+    expect_stderr "is mounted on \"$place\""
+    sc_ok image inspect two:1 --format '{{.Id}}'
+    id=$output
+    sc_ok rmi -f two:1
+    is "$output" "Untagged: two:1"
+    # base goes, and what nobody needs is swept
+    sc_ok image prune -a -f
+    expect_output "untagged: base:latest"
+    is "$(listing "$place")" "$(cat "$before")"
+    # unmounted by others: then it is no longer in use
+    umount "$place"
+    sc_ok rmi "$id"
+    expect_output "Deleted: $id"
+    is "$(ls "$SC_DATA_ROOT/mount")" ""
+}
+
 @test "image diff: added, changed and deleted, from the first to the second" {
     stack two:1
     mkdir "$BATS_TEST_TMPDIR/out"

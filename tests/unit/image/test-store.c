@@ -11,11 +11,12 @@ static const struct tar_item items_a[] = {{.name = "a", .data = "aaaa"}, {NULL}}
 static const struct tar_item items_b[] = {{.name = "b", .data = "bb"}, {NULL}};
 static const struct tar_item items_c[] = {{.name = "c", .data = "c"}, {NULL}};
 
-static bool
-always(const char *image_id, void *data)
+static int
+always(const char *image_id, void *data, struct sc_err *err)
 {
     *(const char **)data = image_id;
-    return true;
+    (void)err;
+    return 1;
 }
 
 /* x has layers a and b, y has a and c. */

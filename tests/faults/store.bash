@@ -1,0 +1,125 @@
+# store: what the scripts have in common that disturb the commands which change the image store. Sourced after points.bash.
+#
+#   command_of SCENARIO   sets `command`          fresh    the store as it was before any of them
+#   store                 what the store holds    is_kept  whether the image that was there is whole
+#   sweep                 another command of a writer, by which garbage goes
+#
+# In the store are the images `kept` and one without a name. `other` is not: it comes by load (other.tar), import or pull.
+
+# What import makes has a time in it.
+export SOURCE_DATE_EPOCH=1700000000
+# A probe that fails is no error: layers are directories then. Asked for by name it is one.
+SC_LAYER_BACKEND=${SC_LAYER_BACKEND:-$("$SC" info --format '{{.LayerBackend}}')}
+export SC_LAYER_BACKEND
+
+start=$scratch/start
+mkdir "$start" "$scratch/root" "$scratch/root/etc" "$scratch/none"
+echo one >"$scratch/root/etc/one"
+ln -s one "$scratch/root/etc/two"
+mkfifo "$scratch/root/pipe"
+echo none >"$scratch/none/file"
+
+# One that only listens on loopback, on a port that is free.
+start_registry()
+{
+    local port
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    registry=localhost:$port
+    cat >"$scratch/registry.yml" <<END_OF_YAML
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $scratch/registry}}
+http: {addr: "127.0.0.1:$port", secret: x}
+END_OF_YAML
+    docker-registry serve "$scratch/registry.yml" >"$scratch/registry.log" 2>&1 </dev/null &
+    registry_pid=$!
+    trap 'kill "$registry_pid"; wait "$registry_pid" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+    wait_until curl -sko /dev/null "http://127.0.0.1:$port/"
+}
+
+start_registry
+"$SC" run --rm base true
+"$SC" import "$scratch/none" x >/dev/null
+"$SC" import "$scratch/root" "$registry/other" >/dev/null
+"$SC" tag "$registry/other" x
+"$SC" tag x other
+"$SC" push -q "$registry/other" >/dev/null
+"$SC" save -o "$scratch/other.tar" other
+"$SC" rmi other x "$registry/other" >/dev/null
+echo spare >"$scratch/none/file"
+"$SC" import "$scratch/none" spare >/dev/null
+"$SC" save -o "$scratch/spare.tar" spare
+"$SC" rmi spare >/dev/null
+"$SC" tag base kept
+"$SC" rmi base >/dev/null
+"$SC" save -o "$scratch/kept.tar" kept
+cp -a "$SC_DATA_ROOT"/{image,layer} "$start/"
+
+# shellcheck disable=SC2034  # for whoever sourced this
+command_of()
+{
+    case $1 in
+    base) command=("$SC" create base true) ;;
+    load) command=("$SC" load -q -i "$scratch/other.tar") ;;
+    import) command=("$SC" import -c 'CMD ["/x"]' "$scratch/root" new) ;;
+    fromhost) command=("$SC" image from-host -t new cat) ;;
+    tag) command=("$SC" tag kept new) ;;
+    rmi) command=("$SC" rmi kept) ;;
+    pull) command=("$SC" pull -q "$registry/other") ;;
+    prune) command=("$SC" image prune -f) ;;
+    sysprune) command=("$SC" system prune -a -f) ;;
+    esac
+}
+
+# Whether the scenario takes the image `kept` away.
+takes_kept()
+{
+    [ "$1" = rmi ] || [ "$1" = sysprune ]
+}
+
+is_removal()
+{
+    [ "$1" = prune ] || takes_kept "$1"
+}
+
+fresh()
+{
+    rm -rf "$SC_DATA_ROOT" "$SC_RUN_ROOT"
+    mkdir "$SC_DATA_ROOT" "$SC_RUN_ROOT"
+    # Links: what is there never changes in place.
+    cp -al "$start"/. "$SC_DATA_ROOT/"
+}
+
+# What the store holds: names, kinds, modes, owners, sizes, and the text of the index. What came of a blob is kept for
+# whoever pulls again.
+store()
+{
+    (cd "$SC_DATA_ROOT" && find image layer -not -type d -printf '%y %m %U:%G %s %p\n' -o -printf '%y %m %U:%G %p\n' |
+        grep -vE ' image/(lock|session|partial.*)$' | LC_ALL=C sort && jq -S '.manifests | sort_by(tostring)' image/index.json)
+}
+
+# What a removal could not delete is garbage, which the next writer deletes (src/image/image.h).
+sweep()
+{
+    "$SC" load -q -i "$scratch/spare.tar" >/dev/null && "$SC" rmi spare >/dev/null
+}
+
+# That what was there is whole: an archive of it is the same bytes.
+is_kept()
+{
+    [ "$("$SC" save kept | sha256sum)" = "$kept" ]
+}
+
+# The scenario, undisturbed: what it makes of the store is in $scratch/good, what it was before in $scratch/before-it.
+prepare()
+{
+    [ "${prepared:-}" != "$1" ] || return 0
+    command_of "$1"
+    fresh
+    store >"$scratch/before-it"
+    kept=$("$SC" save kept | sha256sum)
+    "${command[@]}" >/dev/null
+    "$SC" ps -aq | xargs -r "$SC" rm >/dev/null
+    store >"$scratch/good"
+    prepared=$1
+}
