@@ -83,8 +83,8 @@ SC_MUST_CHECK int sc_platform_host(struct sc_arena *arena, struct sc_platform *o
 /* How well an image of os/arch/variant does where `want` is wanted: 0 not at all, 1 only by running another
  * architecture (386 on amd64), more is better. */
 int sc_platform_fit(const struct sc_platform *want, const char *os, const char *arch, const char *variant);
-/* 1 to 4, from CPU features (x86-64 psABI) */
-int sc_platform_amd64_level(void);
+/* 1 to 4, from the flags that /proc/cpuinfo names (x86-64 psABI) */
+int sc_platform_amd64_level(const char *flags);
 
 struct sc_image_health { /* Docker's Healthcheck; durations in ns */
     bool is_set;

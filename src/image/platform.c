@@ -1,30 +1,66 @@
 /* Platforms: which image of an index is for this machine (image-spec, image-index.md). */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
 #include "image/image.h"
 
-#define LEVEL_MAX 4
+#define LEVEL_MAX   4
+#define CPUINFO_MAX (16 << 20) /* some 1.5 kB for each of the machine's processors */
+
+/* One word of a list that blanks separate. */
+static bool
+has_flag(const char *flags, const char *name, size_t len)
+{
+    for (const char *at = flags; (at = strstr(at, name)) != NULL; at += len)
+        if ((at == flags || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+            return true;
+    return false;
+}
 
 int
-sc_platform_amd64_level(void)
+sc_platform_amd64_level(const char *flags)
 {
-#ifdef __x86_64__
-    /* What tells the levels of the psABI apart on processors that exist: clang 14 does not know the levels by name. */
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("sse4.2") || !__builtin_cpu_supports("ssse3") || !__builtin_cpu_supports("popcnt"))
+    /* x86-64 psABI, "micro-architecture levels", in the kernel's names: pni is SSE3, abm is LZCNT. The kernel's own use
+     * of XSAVE stands for OSXSAVE: it names none of these registers where it does not save them. */
+    static const char *const levels[LEVEL_MAX + 1] = {
+        [2] = "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3",
+        [3] = "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave",
+        [4] = "avx512f avx512bw avx512cd avx512dq avx512vl",
+    };
+
+    for (int level = 2; level <= LEVEL_MAX; level++) {
+        for (const char *at = levels[level]; *at != '\0';) {
+            size_t len = strcspn(at, " ");
+            char name[16];
+
+            (void)snprintf(name, sizeof(name), "%.*s", (int)len, at);
+            if (!has_flag(flags, name, len))
+                return level - 1;
+            at += len + (at[len] == ' ' ? 1 : 0);
+        }
+    }
+    return LEVEL_MAX;
+}
+
+/* From /proc, not by CPUID: what libgcc would ask for __builtin_cpu_supports() it asks at every start of the program,
+ * and on a virtual machine each such question is an exit to the host. */
+static int
+host_level(void)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char *flags, *end;
+
+    if (sc_file_read_at(AT_FDCWD, "/proc/cpuinfo", CPUINFO_MAX, &text, &ignored) < 0 ||
+        (flags = strstr(text.data, "\nflags")) == NULL || (flags = strchr(flags, ':')) == NULL)
         return 1;
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("bmi") || !__builtin_cpu_supports("bmi2") ||
-        !__builtin_cpu_supports("fma"))
-        return 2;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512cd") || !__builtin_cpu_supports("avx512dq") ||
-        !__builtin_cpu_supports("avx512vl"))
-        return 3;
-    return 4;
-#else
-    return 1;
-#endif
+    flags += strspn(flags, ": \t");
+    end = strchr(flags, '\n');
+    if (end != NULL)
+        *end = '\0';
+    return sc_platform_amd64_level(flags);
 }
 
 /* The many names of architectures: what uname(2) and people say, in image-spec's words (GOARCH). */
@@ -100,8 +136,8 @@ sc_platform_host(struct sc_arena *arena, struct sc_platform *out, struct sc_err 
         variant = name.machine[4] == '6' ? "v6" : name.machine[4] == '5' ? "v5" : "v7";
     out->os = sc_arena_strdup(arena, "linux");
     out->arch = sc_arena_strdup(arena, sc_platform_arch(arch));
-    out->variant = strcmp(arch, "amd64") == 0 ? sc_arena_printf(arena, "v%d", sc_platform_amd64_level())
-                                              : sc_arena_strdup(arena, variant);
+    out->variant =
+        strcmp(arch, "amd64") == 0 ? sc_arena_printf(arena, "v%d", host_level()) : sc_arena_strdup(arena, variant);
     return sc_arena_check(arena, err);
 }
 

@@ -292,6 +292,29 @@ test_platform_bad(void **state)
     }
 }
 
+/* A level has all flags of its own and of those below it, and a flag is a whole word. */
+static void
+test_platform_level(void **state)
+{
+    static const char v2[] = "fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3";
+    static const char v3[] =
+        "fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx avx2 bmi1 bmi2 f16c fma abm movbe xsave";
+
+    (void)state;
+    assert_int_equal(sc_platform_amd64_level(""), 1);
+    assert_int_equal(sc_platform_amd64_level("fpu sse sse2"), 1);
+    assert_int_equal(sc_platform_amd64_level(v2), 2);
+    assert_int_equal(sc_platform_amd64_level("cx16 lahf_lm popcnt pni sse4_1 sse4_2 xssse3 ssse3x"), 1);
+    assert_int_equal(sc_platform_amd64_level(v3), 3);
+    assert_int_equal(sc_platform_amd64_level("cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3 avx512f avx512bw avx512cd "
+                                             "avx512dq avx512vl"),
+                     2);
+    assert_int_equal(
+        sc_platform_amd64_level("avx512vl avx512dq avx512cd avx512bw avx512f xsave movbe abm fma f16c bmi2 "
+                                "bmi1 avx2 avx ssse3 sse4_2 sse4_1 pni popcnt lahf_lm cx16"),
+        4);
+}
+
 int
 main(void)
 {
@@ -309,6 +332,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_platform_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_platform_bad, setup, teardown),
+        cmocka_unit_test(test_platform_level),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
