@@ -9,6 +9,7 @@
 #include "engine/engine-priv.h"
 #include "rootfs/rootfs.h"
 
+#define FUSE_DEV      0xae5 /* 10:229 */
 #define CGROUP_PARENT "/sc"
 
 /* ---- joined namespaces ------------------------------------------------------------------------- */
@@ -140,6 +141,14 @@ look_at_seccomp(const struct sc_create_options *o, struct sc_arena *arena, struc
         return sc_err_wrap(err, "--security-opt seccomp=\"%s\"", o->seccomp);
     job->inputs.seccomp.is_set = true;
     return 0;
+}
+
+static bool
+is_fuse(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == FUSE_DEV; /* lint: the host's own */
 }
 
 /* systemd's cgroups, where it is asked to make them; with "auto" where it is there to be asked. */
@@ -289,6 +298,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     in->container = c;
     in->host = &job->host;
     in->is_root = engine->is_root;
+    in->has_fuse = is_fuse("/dev/fuse");
     in->container_dir = in->files_dir = sc_engine_container_path(engine, c->id, arena);
     in->run_dir = sc_engine_run_path(engine, c->id, arena);
     in->volume_dir = sc_arena_printf(arena, "%s/volume", engine->data_path);

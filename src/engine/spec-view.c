@@ -14,10 +14,10 @@ int
 sc_spec_view(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err)
 {
     const struct sc_create_options *o = &in->container->options;
-    bool must = sc_str_eq(o->proc_view, "on");
+    bool must = sc_str_eq(o->proc_view, "on"), is_auto = !o->proc_view || sc_str_eq(o->proc_view, "auto");
     struct sc_oci_hook *hook;
 
-    if (!must && !(sc_str_eq(o->proc_view, "auto") && has_limit(o) && in->is_root))
+    if (!must && !(is_auto && has_limit(o) && in->is_root && in->has_fuse))
         return 0;
     if (!in->is_root)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "--proc-view on: without root it cannot be mounted");
@@ -29,6 +29,7 @@ sc_spec_view(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_s
     sc_strv_add(&hook->args, arena, "sc-view");
     if (must)
         sc_strv_add(&hook->args, arena, "--must");
+    sc_strv_add(&hook->args, arena, in->run_dir);
     /* An overlay lies over the old root; a directory is where it was, as hooks want it. */
     sc_strv_add(&hook->args, arena, o->rootfs ? o->rootfs : "/");
     sc_strv_add(&hook->env, arena, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");

@@ -8,6 +8,7 @@
  *   finish.c   what happens when init has ended
  *   blackbox.c the black box: a sample every few seconds
  *   oom.c      memory that ran out
+ *   view-watch.c  the view of /proc, when it has one
  *
  * A chunk is one packet of output, kept once for all clients that still need it. New output is read only while no
  * chunk waits, so a slow client holds back the container and memory stays at one chunk. At the end everything that is
@@ -60,7 +61,7 @@ struct sc_monitor {
     int64_t started_at, next_sample; /* CLOCK_REALTIME; CLOCK_MONOTONIC, INT64_MAX: none */
     struct sc_accounts accounts;
     uint64_t sample_count, oom_told;
-    int blackbox_fd, oom_fd;
+    int blackbox_fd, oom_fd, view_fd;
 };
 
 /* loop.c: returns when init has ended */
@@ -106,6 +107,11 @@ void sc_blackbox_keep(struct sc_monitor *monitor, int data_dir);
 void sc_oom_watch(struct sc_monitor *monitor);
 void sc_oom_tell(struct sc_monitor *monitor);
 void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out);
+
+/* view-watch.c */
+void sc_view_watch(struct sc_monitor *monitor);
+/* The real files show again, in the container. */
+void sc_view_ended(struct sc_monitor *monitor);
 
 /* A line in run_dir/monitor.err */
 void sc_monitor_complain(const struct sc_monitor *monitor, const struct sc_err *err);

@@ -7,22 +7,6 @@
 
 #define TICK_NSEC 10000000 /* USER_HZ is 100 everywhere */
 
-const struct sc_view_file_info sc_view_files[SC_VIEW_FILE_COUNT] = {
-    [SC_VIEW_MEMINFO] = {"meminfo", "proc/meminfo"},
-    [SC_VIEW_CPUINFO] = {"cpuinfo", "proc/cpuinfo"},
-    [SC_VIEW_STAT] = {"stat", "proc/stat"},
-    [SC_VIEW_UPTIME] = {"uptime", "proc/uptime"},
-    [SC_VIEW_LOADAVG] = {"loadavg", "proc/loadavg"},
-    [SC_VIEW_SWAPS] = {"swaps", "proc/swaps"},
-    [SC_VIEW_DISKSTATS] = {"diskstats", "proc/diskstats"},
-    [SC_VIEW_PRESSURE_CPU] = {"pressure-cpu", "proc/pressure/cpu"},
-    [SC_VIEW_PRESSURE_IO] = {"pressure-io", "proc/pressure/io"},
-    [SC_VIEW_PRESSURE_MEMORY] = {"pressure-memory", "proc/pressure/memory"},
-    [SC_VIEW_CPU_ONLINE] = {"cpu-online", "sys/devices/system/cpu/online"},
-    [SC_VIEW_CPU_POSSIBLE] = {"cpu-possible", "sys/devices/system/cpu/possible"},
-    [SC_VIEW_CPU_PRESENT] = {"cpu-present", "sys/devices/system/cpu/present"},
-};
-
 void
 sc_view_values_init(struct sc_view_values *v)
 {
@@ -179,37 +163,14 @@ render_swaps(const char *host, const struct sc_view_values *v, struct sc_buf *ou
 
 /* ---- CPUs -------------------------------------------------------------------------------------------------------- */
 
-/* The next number of "0-3,7"; state is where it goes on and what range it is in. */
-struct cpu_walk {
-    const char *at;
-    long next, last;
-};
-
-static bool
-cpu_next(struct cpu_walk *walk, long *cpu)
-{
-    if (walk->next > walk->last) {
-        char *end;
-
-        if (!walk->at || *walk->at < '0' || *walk->at > '9')
-            return false;
-        walk->next = walk->last = strtol(walk->at, &end, 10);
-        if (*end == '-')
-            walk->last = strtol(end + 1, &end, 10);
-        walk->at = *end == ',' ? end + 1 : end;
-    }
-    *cpu = walk->next++;
-    return *cpu < SC_VIEW_CPUS_MAX;
-}
-
 int
 sc_view_cpu_count(const struct sc_view_values *v, int host)
 {
-    struct cpu_walk walk = {.at = v->cpu_list, .next = 1, .last = 0};
+    struct sc_view_walk walk = {.at = v->cpu_list, .next = 1, .last = 0};
     int count = 0, quota;
     long cpu;
 
-    while (cpu_next(&walk, &cpu))
+    while (sc_view_walk_next(&walk, &cpu))
         count++;
     if (count == 0 || count > host)
         count = host;
@@ -219,22 +180,6 @@ sc_view_cpu_count(const struct sc_view_values *v, int host)
         count = quota < count ? quota : count;
     }
     return count > 0 ? count : 1;
-}
-
-/* Whether the container may use the host's CPU: it is in its list. */
-static bool
-is_allowed(const struct sc_view_values *v, long cpu)
-{
-    struct cpu_walk walk = {.at = v->cpu_list, .next = 1, .last = 0};
-    long allowed;
-
-    if (!v->cpu_list || !*v->cpu_list)
-        return true;
-    while (cpu_next(&walk, &allowed)) {
-        if (allowed == cpu)
-            return true;
-    }
-    return false;
 }
 
 /* Blocks of lines that begin with "processor : N", renumbered: as many as the container has. */
@@ -250,7 +195,7 @@ render_cpuinfo(const char *host, const struct sc_view_values *v, int count, stru
             const char *colon = strchr(line, ':');
             long cpu = colon ? strtol(colon + 1, NULL, 10) : 0;
 
-            in_block = shown < count && is_allowed(v, cpu);
+            in_block = shown < count && sc_view_has(v->cpu_list, cpu);
             if (in_block)
                 sc_buf_addf(out, "processor\t: %d\n", shown++);
             continue;

@@ -12,6 +12,7 @@
 #include "monitor/view.h"
 
 #define FILE_MAX     ((size_t)16 << 20)
+#define SYS_NSEC     INT64_C(5000000)
 #define V1_UNLIMITED INT64_C(0x7ffffffffffff000)
 
 static bool
@@ -287,11 +288,88 @@ read_io(const struct sc_view_source *s, struct sc_arena *arena, struct sc_view_v
     v->io = sc_arena_strdup(arena, sc_buf_str(&out));
 }
 
+/* ---- where ----------------------------------------------------------------------------------------------------------
+ */
+
+static bool
+has_controller(const struct sc_cgroup_hierarchy *h, const char *name)
+{
+    for (size_t i = 0; i < h->controllers.count; i++) {
+        if (strcmp(h->controllers.items[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* The process's directory in a hierarchy, as this mount shows it. */
+static char *
+directory(const struct sc_cgroup_hierarchy *h, struct sc_arena *arena)
+{
+    size_t root = strcmp(h->mount_root, "/") == 0 ? 0 : strlen(h->mount_root);
+    const char *path = strncmp(h->self_path, h->mount_root, root) == 0 ? h->self_path + root : h->self_path;
+
+    return sc_arena_printf(arena, "%s%s", h->mount_point, strcmp(path, "/") == 0 ? "" : path);
+}
+
+int
+sc_view_source_begin(pid_t pid, struct sc_arena *arena, struct sc_view_source *out, struct sc_err *err)
+{
+    sc_cleanup_buf cgroup = SC_BUF_INIT;
+    char path[64];
+
+    *out = (struct sc_view_source){.pid = pid, .load_at = clock_now(CLOCK_BOOTTIME)};
+    (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+    if (sc_file_read_at(AT_FDCWD, path, FILE_MAX, &cgroup, err) < 0) /* lint: the host's own /proc */
+        return -1;
+    out->cgroup_text = sc_arena_strdup(arena, sc_buf_str(&cgroup));
+    return sc_arena_check(arena, err);
+}
+
+/* The cgroups, on whatever hierarchies there are; kept for the life of the process. Unknown, files are the host's. */
+static void
+find_source(struct sc_view_source *s)
+{
+    static struct sc_arena arena = SC_ARENA_INIT;
+    sc_cleanup_buf mounts = SC_BUF_INIT;
+    struct sc_cgroup_layout layout;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (s->is_found)
+        return;
+    s->is_found = true;
+    s->started_boot = (int64_t)sc_process_start_time(s->pid) * 10000000;
+    /* lint: the host's own /proc */
+    if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", FILE_MAX, &mounts, &ignored) < 0 ||
+        sc_cgroup_parse_layout(sc_buf_str(&mounts), s->cgroup_text, &arena, &layout, &ignored) < 0)
+        return;
+    for (size_t i = 0; i < layout.count; i++) {
+        const struct sc_cgroup_hierarchy *h = &layout.items[i];
+        bool is_only = layout.mode == SC_CGROUP_V2;
+        char *dir = directory(h, &arena);
+
+        if (is_only || has_controller(h, "memory"))
+            s->memory = dir, s->memory_is_v2 = h->is_v2;
+        if (is_only || has_controller(h, "cpu"))
+            s->cpu = dir, s->cpu_is_v2 = h->is_v2;
+        if (is_only || has_controller(h, "cpuacct"))
+            s->cpuacct = dir;
+        if (is_only || has_controller(h, "cpuset"))
+            s->cpuset = dir, s->cpuset_is_v2 = h->is_v2;
+        if (is_only || has_controller(h, "pids"))
+            s->pids = dir;
+        if (is_only || has_controller(h, "blkio"))
+            s->blkio = dir, s->io_is_v2 = h->is_v2;
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
+
 void
 sc_view_values_read(struct sc_view_source *s, enum sc_view_file file, struct sc_arena *arena,
                     struct sc_view_values *out)
 {
     sc_view_values_init(out);
+    find_source(s);
     switch (file) {
     case SC_VIEW_MEMINFO:
     case SC_VIEW_SWAPS:
@@ -320,74 +398,46 @@ sc_view_values_read(struct sc_view_source *s, enum sc_view_file file, struct sc_
     }
 }
 
+void
+sc_view_values_read_sys(struct sc_view_source *s, const char *path, struct sc_arena *arena, struct sc_view_values *out)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_view_values_init(out);
+    find_source(s);
+    /* a directory of many is looked at entry by entry */
+    if (s->sys_at == 0 || clock_now(CLOCK_BOOTTIME) - s->sys_at > SYS_NSEC) {
+        read_cpu_limits(s, arena, out);
+        (void)snprintf(s->sys_cpu_list, sizeof(s->sys_cpu_list), "%s", out->cpu_list ? out->cpu_list : "");
+        s->sys_cpus = out->cpus;
+        s->sys_at = clock_now(CLOCK_BOOTTIME);
+    }
+    out->cpus = s->sys_cpus;
+    out->cpu_list = s->sys_cpu_list;
+    if (strncmp(path, "node", 4) != 0)
+        return;
+    read_memory(s, out);
+    if (read_file(s->cpuset, s->cpuset_is_v2 ? "cpuset.mems.effective" : "cpuset.effective_mems", &text) ||
+        read_file(s->cpuset, "cpuset.mems", &text))
+        out->mem_list = sc_arena_strndup(arena, text.data, strcspn(text.data, "\n"));
+}
+
+/* Pressure is the cgroup's where that is all in v2's hierarchy. */
 bool
-sc_view_host_text(const struct sc_view_source *s, enum sc_view_file file, struct sc_buf *out)
+sc_view_is_served(const struct sc_view_source *s, enum sc_view_file file)
 {
-    if (file == SC_VIEW_PRESSURE_CPU)
-        return s->cpu_is_v2 && read_file(s->cpu, "cpu.pressure", out);
-    if (file == SC_VIEW_PRESSURE_IO)
-        return s->io_is_v2 && read_file(s->blkio, "io.pressure", out);
-    if (file == SC_VIEW_PRESSURE_MEMORY)
-        return s->memory_is_v2 && read_file(s->memory, "memory.pressure", out);
+    bool is_v2 = strncmp(s->cgroup_text, "0::", 3) == 0;
+
+    return is_v2 || (file != SC_VIEW_PRESSURE_CPU && file != SC_VIEW_PRESSURE_IO && file != SC_VIEW_PRESSURE_MEMORY);
+}
+
+bool
+sc_view_host_text(struct sc_view_source *s, enum sc_view_file file, struct sc_buf *out)
+{
+    find_source(s);
+    if ((file == SC_VIEW_PRESSURE_CPU && read_file(s->cpu, "cpu.pressure", out)) ||
+        (file == SC_VIEW_PRESSURE_IO && read_file(s->blkio, "io.pressure", out)) ||
+        (file == SC_VIEW_PRESSURE_MEMORY && read_file(s->memory, "memory.pressure", out)))
+        return true;
     return read_file("", sc_view_files[file].target, out);
-}
-
-/* ---- where ----------------------------------------------------------------------------------------------------------
- */
-
-static bool
-has_controller(const struct sc_cgroup_hierarchy *h, const char *name)
-{
-    for (size_t i = 0; i < h->controllers.count; i++) {
-        if (strcmp(h->controllers.items[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* The process's directory in a hierarchy, as this mount shows it. */
-static char *
-directory(const struct sc_cgroup_hierarchy *h, struct sc_arena *arena)
-{
-    size_t root = strcmp(h->mount_root, "/") == 0 ? 0 : strlen(h->mount_root);
-    const char *path = strncmp(h->self_path, h->mount_root, root) == 0 ? h->self_path + root : h->self_path;
-
-    return sc_arena_printf(arena, "%s%s", h->mount_point, strcmp(path, "/") == 0 ? "" : path);
-}
-
-int
-sc_view_source_find(pid_t pid, struct sc_arena *arena, struct sc_view_source *out, struct sc_err *err)
-{
-    sc_cleanup_buf mounts = SC_BUF_INIT, cgroup = SC_BUF_INIT;
-    struct sc_cgroup_layout layout;
-    char path[64];
-
-    *out = (struct sc_view_source){.load_at = clock_now(CLOCK_BOOTTIME)};
-    out->started_boot = (int64_t)sc_process_start_time(pid) * 10000000;
-    (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-    /* lint: the host's own /proc */
-    if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", FILE_MAX, &mounts, err) < 0 ||
-        /* lint: the host's own /proc */
-        sc_file_read_at(AT_FDCWD, path, FILE_MAX, &cgroup, err) < 0 ||
-        sc_cgroup_parse_layout(sc_buf_str(&mounts), sc_buf_str(&cgroup), arena, &layout, err) < 0)
-        return -1;
-    for (size_t i = 0; i < layout.count; i++) {
-        const struct sc_cgroup_hierarchy *h = &layout.items[i];
-        bool is_only = layout.mode == SC_CGROUP_V2;
-        char *dir = directory(h, arena);
-
-        if (is_only || has_controller(h, "memory"))
-            out->memory = dir, out->memory_is_v2 = h->is_v2;
-        if (is_only || has_controller(h, "cpu"))
-            out->cpu = dir, out->cpu_is_v2 = h->is_v2;
-        if (is_only || has_controller(h, "cpuacct"))
-            out->cpuacct = dir;
-        if (is_only || has_controller(h, "cpuset"))
-            out->cpuset = dir, out->cpuset_is_v2 = h->is_v2;
-        if (is_only || has_controller(h, "pids"))
-            out->pids = dir;
-        if (is_only || has_controller(h, "blkio"))
-            out->blkio = dir, out->io_is_v2 = h->is_v2;
-    }
-    return sc_arena_check(arena, err);
 }

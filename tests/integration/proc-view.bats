@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # --proc-view: what programs in a container read of the machine is what the container has.
-# no-vm: the machine has no fuse module
 load helpers
 
 setup()
@@ -10,10 +9,10 @@ setup()
     [ "$(stat -c %t:%T /dev/fuse 2>/dev/null)" = a:e5 ] || skip "this host has no /dev/fuse"
 }
 
-# The server that was not there when `others` was written.
+# The server of a container.
 server_of()
 {
-    ps -C sc-view -o pid= | tr -d ' ' | grep -vxFf others
+    cat "$SC_RUN_ROOT/container/$("$SC" inspect -f '{{.Id}}' "$1")/view"
 }
 
 @test "proc-view: memory, CPUs and time are the container's" {
@@ -66,14 +65,12 @@ server_of()
 }
 
 @test "proc-view: when its process dies the real files show, and the container goes on" {
-    { ps -C sc-view -o pid= || true; } | tr -d ' ' >others
-    echo none >>others
     sc_ok run -d --name box -m 64m --proc-view on base sleep 1000
     sc_ok exec box head -n 1 /proc/meminfo
     is "$output" 'MemTotal:          65536 kB'
     local server
-    server=$(server_of)
-    [ -n "$server" ]
+    server=$(server_of box)
+    is "$(cat "/proc/$server/comm")" sc-view
     kill -KILL "$server"
     real()
     {
@@ -85,31 +82,54 @@ server_of()
 }
 
 @test "proc-view: its process ends with the container, and is small" {
-    { ps -C sc-view -o pid= || true; } | tr -d ' ' >others
-    echo none >>others
     sc_ok run -d --name box -m 64m --proc-view on base sleep 1000
-    local server guard pss
-    server=$(server_of)
-    guard=$(ps -o ppid= -p "$server" | tr -d ' ')
-    is "$(cat "/proc/$guard/comm")" sc-view-guard
-    pss=$(cat "/proc/$server/smaps_rollup" "/proc/$guard/smaps_rollup" | awk '/^Pss:/ { sum += $2 } END { print sum }')
+    local server pss
+    server=$(server_of box)
+    pss=$(awk '/^Pss:/ { print $2 }' "/proc/$server/smaps_rollup")
     [ "$SC_WHERE" = asan ] || [ "$pss" -le 1024 ]
     sc_ok rm -f box
     wait_until has_ended "$server"
-    wait_until has_ended "$guard"
+    # also when somebody else keeps its mounts
+    sc_ok run -d --name box -m 64m --proc-view on base sleep 1000
+    server=$(server_of box)
+    exec 9<"/proc/$(container_pid box)/ns/mnt"
+    sc_ok rm -f box
+    wait_until has_ended "$server"
+    exec 9<&-
 }
 
-@test "proc-view: auto makes a view where there is a limit, off and the default never" {
+@test "proc-view: the default is a view where there is a limit" {
     in_view()
     {
         "$SC" run --rm "$@" base sh -c 'grep -c fuse /proc/mounts || true'
     }
+    for limit in '-m 64m' '--cpus .5' '--cpu-quota 50000' '--cpuset-cpus 0'; do
+        # shellcheck disable=SC2086  # words
+        [ "$(in_view $limit)" -gt 5 ]
+    done
     [ "$(in_view -m 64m --proc-view auto)" -gt 5 ]
     is "$(in_view --proc-view auto)" 0
+    is "$(in_view --pids-limit 50)" 0
     is "$(in_view -m 64m --proc-view off)" 0
-    is "$(in_view -m 64m)" 0
     run_sc run --rm --proc-view sometimes base true
     expect_error 125 'must be auto, on or off'
+}
+
+@test "proc-view: directories of CPUs and memory nodes" {
+    sc_ok run --rm -m 256m --cpus 1 --proc-view on base sh -c '
+        cd /sys/devices/system
+        ls -d cpu/cpu[0-9]* node/node0/cpu[0-9]*
+        cat cpu/online cpu/possible cpu/present node/node0/cpulist node/online
+        cat cpu/cpu0/topology/core_id cpu/kernel_max
+        readlink cpu/cpu0/subsystem
+        sed -n "s/ kB//;s/^Node 0 MemTotal: *//p" node/node0/meminfo
+        test ! -e cpu/cpu1'
+    is "$(head -n 7 <<<"$output" | xargs)" 'cpu/cpu0 node/node0/cpu0 0 0 0 0 0'
+    is "$(sed -n '8,10p' <<<"$output")" "$(cat /sys/devices/system/cpu/cpu0/topology/core_id /sys/devices/system/cpu/kernel_max; readlink /sys/devices/system/cpu/cpu0/subsystem)"
+    is "$(sed -n 11p <<<"$output")" 262144
+    run_sc run --rm --proc-view on base sh -c 'echo 0 >/sys/devices/system/cpu/cpu0/uevent'
+    expect 1
+    expect_stderr 'Read-only file system'
 }
 
 @test "proc-view: with --rootfs, a user namespace and a read-only root" {

@@ -622,9 +622,9 @@ perl_inside()
 @test "explain=sh: the script builds the same container by hand" {
     need_root
     inside='hostname; echo $$; grep Cap /proc/self/status; ls /dev; ls /sys/class/net; id; cut -d" " -f2-3 /proc/self/mounts | grep -v cgroup | sort; exit 3'
-    sc_fails 3 run --rm -h byhand -m 64m --pids-limit 50 base sh -c "$inside"
+    sc_fails 3 run --rm -h byhand --proc-view off -m 64m --pids-limit 50 base sh -c "$inside"
     ours=$output
-    sc_ok run --explain=sh -h byhand -m 64m --pids-limit 50 base sh -c "$inside"
+    sc_ok run --explain=sh -h byhand --proc-view off -m 64m --pids-limit 50 base sh -c "$inside"
     echo "$output" >"$BATS_TEST_TMPDIR/script"
     run --separate-stderr sh "$BATS_TEST_TMPDIR/script"
     expect 3

@@ -179,13 +179,81 @@ test_swaps_and_disks(void **state)
     assert_string_equal(render(SC_VIEW_DISKSTATS, disks, &v, 2), "   8      16 sdb 3 0 10 0 4 0 2 0 0 0 0\n");
 }
 
+static char *
+render_sys(const char *path, const char *host, const struct sc_view_values *values, int cpus)
+{
+    static struct sc_buf out;
+
+    sc_buf_clear(&out);
+    sc_view_render_sys(path, host, values, cpus, &out);
+    assert_false(out.has_failed);
+    return (char *)(uintptr_t)sc_buf_str(&out);
+}
+
+static void
+test_sys_names(void **state)
+{
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_values_init(&v);
+    v.cpus = 2;
+    v.mem_list = (char *)(uintptr_t) "1";
+    assert_true(sc_view_sys_is_shown("cpu", "cpu0", &v, 8));
+    assert_true(sc_view_sys_is_shown("cpu", "cpu1", &v, 8));
+    assert_false(sc_view_sys_is_shown("cpu", "cpu2", &v, 8));
+    assert_false(sc_view_sys_is_shown("node/node1", "cpu7", &v, 8));
+    assert_true(sc_view_sys_is_shown("cpu", "cpufreq", &v, 8));
+    assert_true(sc_view_sys_is_shown("cpu", "cpu", &v, 8));
+    assert_false(sc_view_sys_is_shown("node", "node0", &v, 8));
+    assert_true(sc_view_sys_is_shown("node", "node1", &v, 8));
+    assert_true(sc_view_sys_is_shown("cpu/cpu0", "node0", &v, 8));
+    assert_false(sc_view_sys_is_shown("cpu/cpu0", "thermal_throttle", &v, 8));
+    assert_false(sc_view_sys_depends("cpufreq"));
+    assert_false(sc_view_sys_depends("cpu0"));
+    assert_true(sc_view_sys_depends("cpu1"));
+    assert_true(sc_view_sys_depends("node0"));
+}
+
+static void
+test_nodes(void **state)
+{
+    static const char meminfo[] = "Node 0 MemTotal:       24684084 kB\nNode 0 MemFree:        20000000 kB\n"
+                                  "Node 0 MemUsed:         4684084 kB\nNode 0 HugePages_Total:     0\n";
+    struct sc_view_values v;
+
+    (void)state;
+    sc_view_values_init(&v);
+    assert_string_equal(render_sys("node/node0/meminfo", meminfo, &v, 8), meminfo);
+    assert_string_equal(render_sys("node/online", "0-1\n", &v, 8), "0-1\n");
+    v.mem_list = (char *)(uintptr_t) "0";
+    v.cpus = 2;
+    v.memory_limit = 256 * MIB;
+    v.memory_usage = 56 * MIB;
+    assert_string_equal(render_sys("node/node0/meminfo", meminfo, &v, 8),
+                        "Node 0 MemTotal:         262144 kB\nNode 0 MemFree:          204800 kB\n"
+                        "Node 0 MemUsed:           57344 kB\nNode 0 HugePages_Total:     0\n");
+    assert_string_equal(render_sys("node/online", "0-1\n", &v, 8), "0\n");
+    assert_string_equal(render_sys("node/has_cpu", "0-1\n", &v, 8), "0\n");
+    assert_string_equal(render_sys("node/node0/cpulist", "4-7\n", &v, 8), "0-1\n");
+    assert_string_equal(render_sys("node/node0/cpumap", "00000000,000000f0\n", &v, 8), "00000000,00000003\n");
+    /* with two nodes each keeps its own */
+    v.mem_list = (char *)(uintptr_t) "0-1";
+    v.cpus = 6;
+    assert_string_equal(render_sys("node/node0/cpulist", "0-3\n", &v, 8), "0-3\n");
+    assert_string_equal(render_sys("node/node1/cpulist", "4,5,6-7\n", &v, 8), "4-5\n");
+    assert_string_equal(render_sys("node/node1/cpumap", "f0\n", &v, 8), "30\n");
+    assert_string_equal(render_sys("cpu/cpu0/topology/core_id", "3\n", &v, 8), "3\n");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_meminfo), cmocka_unit_test(test_cpu_count),
-        cmocka_unit_test(test_cpus),    cmocka_unit_test(test_stat_and_uptime),
-        cmocka_unit_test(test_load),    cmocka_unit_test(test_swaps_and_disks),
+        cmocka_unit_test(test_meminfo),   cmocka_unit_test(test_cpu_count),
+        cmocka_unit_test(test_cpus),      cmocka_unit_test(test_stat_and_uptime),
+        cmocka_unit_test(test_load),      cmocka_unit_test(test_swaps_and_disks),
+        cmocka_unit_test(test_sys_names), cmocka_unit_test(test_nodes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
