@@ -65,15 +65,15 @@ extern const struct sc_spelling sc_spellings[];
 extern const size_t sc_spelling_count;
 extern const struct sc_command sc_cmd_image_unpack, sc_cmd_image_mount, sc_cmd_image_umount, sc_cmd_image_tree,
     sc_cmd_image_diff, sc_cmd_system_fsck;
-extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_stop, sc_cmd_kill, sc_cmd_rm, sc_cmd_ps,
-    sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect, sc_cmd_container_inspect,
-    sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_update, sc_cmd_pause, sc_cmd_unpause, sc_cmd_images, sc_cmd_rmi,
-    sc_cmd_tag, sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info, sc_cmd_version, sc_cmd_help,
-    sc_cmd_pull, sc_cmd_push, sc_cmd_login, sc_cmd_logout, sc_cmd_manifest_inspect, sc_cmd_manifest_create,
-    sc_cmd_manifest_push, sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune, sc_cmd_system_prune,
-    sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create, sc_cmd_volume_rm, sc_cmd_volume_inspect,
-    sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm, sc_cmd_network_inspect,
-    sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
+extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_stop, sc_cmd_restart, sc_cmd_kill,
+    sc_cmd_rm, sc_cmd_ps, sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect,
+    sc_cmd_container_inspect, sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_update, sc_cmd_pause, sc_cmd_unpause,
+    sc_cmd_images, sc_cmd_rmi, sc_cmd_tag, sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info,
+    sc_cmd_version, sc_cmd_help, sc_cmd_pull, sc_cmd_push, sc_cmd_login, sc_cmd_logout, sc_cmd_manifest_inspect,
+    sc_cmd_manifest_create, sc_cmd_manifest_push, sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune,
+    sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create, sc_cmd_volume_rm,
+    sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm,
+    sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
 extern const struct sc_command sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,

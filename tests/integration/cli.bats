@@ -258,6 +258,31 @@ END
     sc_ok rm polite
 }
 
+@test "restart: stopped and started again, a stopped one started; what --rm removes is refused" {
+    local pid
+    sleeper --name again --stop-timeout 0
+    pid=$("$SC" inspect -f '{{.State.Pid}}' again)
+    is "$("$SC" restart -t 0 again)" again
+    if [ -e "/proc/$pid" ]; then false; fi
+    is "$("$SC" inspect -f '{{.State.Running}}' again)" true
+    sc_ok stop -t 0 again
+    is "$("$SC" container restart again)" again
+    is "$("$SC" inspect -f '{{.State.Running}}' again)" true
+    sc_ok pause again
+    sc_ok restart --time 0 --signal KILL again
+    is "$("$SC" inspect -f '{{.State.Status}}' again)" running
+    "$SC" events --since 10m --until 0s --filter event=restart --format '{{.Actor.Attributes.name}}' >"$BATS_TEST_TMPDIR/events"
+    is "$(sort "$BATS_TEST_TMPDIR/events" | uniq -c | tr -s ' ')" " 3 again"
+    sc_ok rm -f again
+    sleeper --rm --name once
+    run_sc restart once
+    expect_error 1 "run it without --rm"
+    is "$("$SC" inspect -f '{{.State.Running}}' once)" true
+    run_sc restart nobody
+    expect_error 1 "no such container"
+    sc_ok rm -f once
+}
+
 @test "kill: a signal by name or number; KILL without" {
     sc_ok run -d --name trapped base sh -c 'trap "echo hup" HUP; echo ready; while :; do sleep 0.05; done'
     wait_until sh -c "\"$SC\" logs trapped | grep ready"
