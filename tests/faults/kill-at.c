@@ -1,7 +1,7 @@
 /*
  * kill-at: runs a program and kills one of the processes it starts at that process's n-th system call.
  *
- *     kill-at [-r] [-e ERRNO] ROLE N PROGRAM [ARGUMENT...]
+ *     kill-at [-r] [-e ERRNO | -p DIR] ROLE N PROGRAM [ARGUMENT...]
  *
  * Roles are told apart by descent and by what is executed:
  *
@@ -19,13 +19,18 @@
  * lives on. Then only calls are counted that work on files and can fail for want of space, memory or a working disk,
  * and those of sc's own programs only (busybox tells nobody that it could not write its list of applets),
  * and the exit status is the program's own (128 and more: it was killed by a signal), 250 when there was no n-th call.
+ *
+ * With -p the power of the disk fails: the file system of DIR (ext4, xfs, f2fs) is shut down, nothing that was not on it
+ * yet comes there any more, and what the program asks of it fails from then on. The exit status is as with -e.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -52,6 +57,7 @@ struct tracer {
     bool root_ended, until_root;
     int root_status;
     int error; /* 0: kill */
+    const char *disk; /* whose power fails, or NULL */
     enum role target;
     unsigned long at;
     bool has_executed; /* the program is the one that was asked for */
@@ -177,6 +183,18 @@ set_failure(pid_t pid, int error)
 #endif
 }
 
+/* FS_IOC_SHUTDOWN with NOLOGFLUSH, as ext4, xfs and f2fs all know it: not even the journal is written. */
+static void
+cut_power(const char *disk)
+{
+    unsigned int without_log = 2;
+    int fd = open(disk, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || ioctl(fd, _IOR('X', 125, unsigned int), &without_log) < 0)
+        die(disk);
+    close(fd);
+}
+
 static void
 on_call(struct tracer *t, pid_t pid)
 {
@@ -199,7 +217,11 @@ on_call(struct tracer *t, pid_t pid)
         !(t->target == ROLE_ANY ? t->calls[ROLE_ANY] == t->at : tracee->role == t->target && tracee->calls == t->at))
         return;
     t->has_killed = true;
-    if (t->error) {
+    if (t->disk) {
+        cut_power(t->disk);
+        fprintf(stderr, "kill-at: no power at call %lu of %s (number %llu)\n", t->at, role_names[t->target],
+                (unsigned long long)info.entry.nr);
+    } else if (t->error) {
         tracee->is_failing = true;
         set_failure(pid, 0);
         fprintf(stderr, "kill-at: failed %s at call %lu (number %llu): %s\n", role_names[t->target], t->at,
@@ -302,8 +324,13 @@ main(int argc, char **argv)
         argv += 2;
         argc -= 2;
     }
+    if (argc > 2 && strcmp(argv[1], "-p") == 0) {
+        tracer.disk = argv[2];
+        argv += 2;
+        argc -= 2;
+    }
     if (argc < 4) {
-        fprintf(stderr, "usage: kill-at [-r] [-e ERRNO] ROLE N PROGRAM [ARGUMENT...]\n");
+        fprintf(stderr, "usage: kill-at [-r] [-e ERRNO | -p DIR] ROLE N PROGRAM [ARGUMENT...]\n");
         return 2;
     }
     tracer.target = role_from_name(argv[1]);
@@ -324,10 +351,10 @@ main(int argc, char **argv)
         else if (pid > 0)
             forget(&tracer, pid, status);
     }
-    if (tracer.has_killed && tracer.error)
+    if (tracer.has_killed && (tracer.error || tracer.disk))
         return WIFEXITED(tracer.root_status) ? WEXITSTATUS(tracer.root_status) : 128 + WTERMSIG(tracer.root_status);
     if (tracer.has_killed)
         return 0;
     fprintf(stderr, "kill-at: %s made %lu calls\n", argv[1], tracer.calls[tracer.target]);
-    return tracer.error ? 250 : 10;
+    return tracer.error || tracer.disk ? 250 : 10;
 }

@@ -40,6 +40,7 @@ END_OF_YAML
 start_registry
 "$SC" run --rm base true
 "$SC" import "$scratch/none" x >/dev/null
+"$SC" save -o "$scratch/none.tar" "$("$SC" image inspect x --format '{{.Id}}')"
 "$SC" import "$scratch/root" "$registry/other" >/dev/null
 "$SC" tag "$registry/other" x
 "$SC" tag x other
