@@ -194,6 +194,7 @@ int sc_value_publish(void *strv, const char *value, struct sc_arena *arena, stru
 int sc_value_expose(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_add_host(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_ip(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_rate(void *bits, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_mac(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_dns_word(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);

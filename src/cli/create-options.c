@@ -160,6 +160,10 @@
         {"mount",        0,   CALL, AT(create), "spec", "Mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]",  \
          sc_value_mount, NULL},                                                                                          \
         {"name", 0, STR, CREATE(name), "name", "Name of the container", NULL, NULL},                                     \
+        {"net-rate-in",       0,      CALL,                                                                              \
+         CREATE(net_rate_in), "rate", "What each of its links receives: 10mbit, 500kbyte a second",                      \
+         sc_value_rate,       NULL},                                                                                     \
+        {"net-rate-out", 0, CALL, CREATE(net_rate_out), "rate", "What each of its links sends", sc_value_rate, NULL},    \
         {"network",                                                                                                      \
          0,                                                                                                              \
          CALL,                                                                                                           \
@@ -253,6 +257,9 @@ const struct sc_option sc_run_table[] = {
 
 const struct sc_option sc_update_table[] = {
     LIMIT_OPTIONS,
+    {"net-rate-in", 0, CALL, CREATE(net_rate_in), "rate",
+     "What it receives: 10mbit, 500kbyte a second; 0: as fast as it goes", sc_value_rate, NULL},
+    {"net-rate-out", 0, CALL, CREATE(net_rate_out), "rate", "What it sends", sc_value_rate, NULL},
     {"runtime", 0, FLAG, AT(only_runtime), NULL, "Until it ends only: the next start has what it had", NULL, NULL},
     {.name = NULL},
 };

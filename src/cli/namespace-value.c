@@ -201,6 +201,13 @@ sc_value_mac(void *text, const char *value, struct sc_arena *arena, struct sc_er
 }
 
 int
+sc_value_rate(void *bits, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    (void)arena;
+    return sc_net_rate_parse(value, bits, err);
+}
+
+int
 sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     unsigned char address[16];

@@ -180,6 +180,9 @@ sc_check_network(const struct sc_create_options *o, struct sc_err *err)
     if (o->mac_address && !is_bridge)
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: --mac-address and a network mode that has no link");
+    if ((o->net_rate_in > 0 || o->net_rate_out > 0) && !is_bridge)
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "conflicting options: --net-rate-in or --net-rate-out and a network mode that has no link");
     if (o->network_aliases.count > 0 && !is_bridge)
         return sc_err_set(
             err, SC_ERR_INVALID,

@@ -314,6 +314,12 @@ SC_MUST_CHECK int sc_network_get(const struct sc_net *net, const char *name, boo
                                  struct sc_network *out, struct sc_err *err);
 const char *sc_network_names(const struct sc_container *container, const struct sc_attachment *attachment,
                              struct sc_arena *arena);
+/* network-rate.c: appends lines to a running container's undo file, or takes them out. Gone: it has just ended. */
+SC_MUST_CHECK int sc_undo_file_edit(int run_fd, const struct sc_container *container, const char *text, bool is_added,
+                                    struct sc_err *err);
+/* From the rates that are recorded to these. */
+SC_MUST_CHECK int sc_network_rates(struct sc_engine *engine, const struct sc_container *now, int64_t rate_in,
+                                   int64_t rate_out, struct sc_arena *arena, struct sc_err *err);
 /* inspect-network.c: NULL with err filled */
 json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
                             struct sc_err *err);

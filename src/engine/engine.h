@@ -112,6 +112,7 @@ struct sc_create_options {
     bool publish_all;
     bool is_default_network; /* nobody asked for the bridge: without one in the kernel it is none */
     char *ip, *mac_address;
+    int64_t net_rate_in, net_rate_out; /* bits a second; 0: not given, SC_NET_RATE_NONE: none */
     struct sc_strv uid_maps, gid_maps; /* "0:100000:65536" */
     struct sc_oci_time_offset time_monotonic, time_boottime;
     /* Limits (limits.c has their table); 0: not set. */

@@ -194,6 +194,8 @@ host_config(const struct sc_container *c)
                         "max-size", json_sprintf("%lld", (long long)o->log.max_size), "max-file",
                         json_sprintf("%d", o->log.max_files)));
     (void)set(out, "NetworkMode", mode_of(&o->network, "none"));
+    (void)set(out, "NetRateIn", json_integer(o->net_rate_in > 0 ? o->net_rate_in : 0)); /* bits a second */
+    (void)set(out, "NetRateOut", json_integer(o->net_rate_out > 0 ? o->net_rate_out : 0));
     (void)set(out, "PortBindings", sc_port_bindings(c));
     (void)set(out, "RestartPolicy", json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
     (void)set(out, "AutoRemove", json_boolean(c->is_rm));

@@ -13,8 +13,6 @@
 #include "engine/engine-priv.h"
 #include "kernel/nlmsg.h"
 
-#define UNDO_FILE_MAX (1U << 20)
-
 struct change {
     struct sc_engine *engine;
     struct sc_container now;
@@ -111,33 +109,6 @@ record(struct change *change, struct sc_err *err)
     return sc_record_write(change->engine, &change->now, err);
 }
 
-/* ---- the undo file ----------------------------------------------------------------------------------------------- */
-
-/* Appends text, or takes its lines out. Gone: the container has just ended. */
-static int
-edit_undo(const struct change *change, const char *text, bool is_added, struct sc_err *err)
-{
-    sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
-
-    if (sc_file_read_at(change->run, "undo", UNDO_FILE_MAX, &before, err) < 0)
-        return err->errnum == ENOENT ? sc_engine_not_running(&change->now, err) : -1;
-    for (const char *line = sc_buf_str(&before); *line;) {
-        size_t len = strcspn(line, "\n") + 1;
-        sc_cleanup_free char *one = strndup(line, len);
-
-        if (!one)
-            return sc_err_nomem(err);
-        if (is_added || !strstr(text, one))
-            sc_buf_adds(&after, one);
-        line += strlen(one);
-    }
-    if (is_added)
-        sc_buf_adds(&after, text);
-    if (sc_buf_check(&after, err) < 0)
-        return -1;
-    return sc_file_replace_at(change->run, "undo", sc_buf_str(&after), after.len, 0600, SC_VOLATILE, err);
-}
-
 /* ---- inside ------------------------------------------------------------------------------------------------------ */
 
 /* Sends a packet in the container's network namespace. */
@@ -216,7 +187,12 @@ free_index(const struct change *change)
 static int
 join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
 {
-    struct sc_endpoint_ask ask = {.id = change->now.id, .index = free_index(change), .ip = a->ip, .mac = a->mac};
+    struct sc_endpoint_ask ask = {.id = change->now.id,
+                                  .index = free_index(change),
+                                  .ip = a->ip,
+                                  .mac = a->mac,
+                                  .rate_in = change->now.options.net_rate_in,
+                                  .rate_out = change->now.options.net_rate_out};
     struct sc_net_ask net = {.undo = NULL};
     struct sc_err ignored = SC_ERR_INIT;
     struct sc_endpoint endpoint;
@@ -232,7 +208,7 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         return -1;
     if (sc_endpoint_packets(&change->net, &endpoint, 1, change->now.id, change->arena, &net, err) < 0)
         return -1;
-    if (edit_undo(change, net.undo, true, err) < 0) {
+    if (sc_undo_file_edit(change->run, &change->now, net.undo, true, err) < 0) {
         (void)!sc_undo_run(net.undo, &ignored);
         return -1;
     }
@@ -241,11 +217,13 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         sc_err_errno(err, -result, "%s", net.publish->title);
     else if ((result = sc_packet_send(net.links[0], change->now.pid, 0)) < 0)
         sc_err_errno(err, -result, "%s", net.links[0]->title);
+    else if (net.rates[0] && (result = sc_packet_send(net.rates[0], change->now.pid, 0)) < 0)
+        sc_err_errno(err, -result, "%s", net.rates[0]->title);
     if (result < 0 || send_inside(change, net.inside[0], 0, err) < 0 || set_route(change, &endpoint, err) < 0 ||
         sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 || record(change, err) < 0) {
         (void)!remove_inside(change, &endpoint, &ignored);
         (void)!sc_undo_run(net.undo, &ignored);
-        (void)!edit_undo(change, net.undo, false, &ignored);
+        (void)!sc_undo_file_edit(change->run, &change->now, net.undo, false, &ignored);
         return -1;
     }
     return 0;
@@ -291,6 +269,7 @@ leave(struct change *change, struct sc_err *err)
     if (!own)
         return record(change, err);
     address = own->address;
+    own->rate_out = change->now.options.net_rate_out; /* so that its undo is whole */
     if (sc_ports_to(&change->net, change->now.id, address, change->arena, &ports, err) < 0)
         return -1;
     own->ports = ports;
@@ -299,7 +278,7 @@ leave(struct change *change, struct sc_err *err)
         remove_inside(change, own, err) < 0 || sc_undo_run(net.undo, err) < 0)
         return -1;
     sc_hosts_disconnect(change->engine, change->now.id, &change->network);
-    if (edit_undo(change, net.undo, false, err) < 0 || record(change, err) < 0)
+    if (sc_undo_file_edit(change->run, &change->now, net.undo, false, err) < 0 || record(change, err) < 0)
         return -1;
     for (size_t i = 0; i < change->count; i++) {
         if (&change->endpoints[i] != own && !change->endpoints[i].network.is_internal)

@@ -49,6 +49,9 @@ is_alive(const char *id, void *data)
         sc_endpoint_link(id, i, link);
         if (sc_nl_link_index(link) != 0)
             (void)!sc_undo_link(link, &err);
+        link[2] = 'r'; /* the ifb of its rate */
+        if (sc_nl_link_index(link) != 0)
+            (void)!sc_undo_link(link, &err);
     }
     return false;
 }
@@ -198,7 +201,12 @@ make_endpoints(const struct sc_net *net, const struct sc_container *c, const str
         return -1;
     for (size_t i = 0; i < all->count; i++) {
         const struct sc_attachment *a = &all->items[i];
-        struct sc_endpoint_ask ask = {.id = c->id, .index = (unsigned)i, .ip = a->ip, .mac = a->mac};
+        struct sc_endpoint_ask ask = {.id = c->id,
+                                      .index = (unsigned)i,
+                                      .ip = a->ip,
+                                      .mac = a->mac,
+                                      .rate_in = c->options.net_rate_in,
+                                      .rate_out = c->options.net_rate_out};
 
         ask.has_route = !has_route && !networks[i].is_internal;
         has_route = has_route || ask.has_route;

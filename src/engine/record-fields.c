@@ -61,6 +61,8 @@ const struct sc_field sc_option_fields[] = {
     OPTION("expose", SC_FIELD_STRV, expose),
     OPTION("ip", SC_FIELD_STR, ip),
     OPTION("macAddress", SC_FIELD_STR, mac_address),
+    OPTION("netRateIn", SC_FIELD_I64, net_rate_in),
+    OPTION("netRateOut", SC_FIELD_I64, net_rate_out),
     OPTION("networkAliases", SC_FIELD_STRV, network_aliases),
     OPTION("addHosts", SC_FIELD_STRV, add_hosts),
     OPTION("dns", SC_FIELD_STRV, dns),

@@ -61,6 +61,10 @@ merge(const struct sc_create_options *asked, struct sc_create_options *to, struc
         else
             sc_limit_copy(limit, asked, to);
     }
+    if (asked->net_rate_in != 0)
+        to->net_rate_in = asked->net_rate_in;
+    if (asked->net_rate_out != 0)
+        to->net_rate_out = asked->net_rate_out;
 }
 
 static const struct sc_limit *
@@ -112,7 +116,7 @@ check(const struct sc_container *container, const struct sc_create_options *merg
 
     if (!resources)
         return sc_err_nomem(err);
-    if (resources_of(container, merged, host, arena, resources, err) < 0)
+    if (sc_check_network(merged, err) < 0 || resources_of(container, merged, host, arena, resources, err) < 0)
         return -1;
     return sc_cgroup_translate(&host->cgroups, resources, true, arena, &ignored, &need, err);
 }
@@ -143,6 +147,24 @@ apply(struct sc_engine *engine, const struct sc_container *container, const stru
     return sc_runtime_update(&state, layout, resources, err);
 }
 
+/* The network's rates first: they are no files of a cgroup, and are taken back by themselves. */
+static int
+apply_all(struct sc_engine *engine, const struct sc_container *now, const struct sc_container *next,
+          const struct sc_create_options *delta, const struct sc_host *host, struct sc_arena *arena, struct sc_err *err)
+{
+    bool has_rates = delta->net_rate_in != 0 || delta->net_rate_out != 0;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (has_rates &&
+        sc_network_rates(engine, now, next->options.net_rate_in, next->options.net_rate_out, arena, err) < 0)
+        return -1;
+    if (!sc_limits_any(delta) || apply(engine, now, delta, host, arena, err) == 0)
+        return 0;
+    if (has_rates)
+        (void)!sc_network_rates(engine, next, now->options.net_rate_in, now->options.net_rate_out, arena, &ignored);
+    return -1;
+}
+
 static int
 update(struct sc_engine *engine, const struct sc_container *now, const struct sc_create_options *asked,
        bool only_runtime, struct sc_arena *arena, struct sc_err *err)
@@ -165,7 +187,7 @@ update(struct sc_engine *engine, const struct sc_container *now, const struct sc
         return -1;
     if (!only_runtime && sc_record_write(engine, &next, err) < 0)
         return -1;
-    if (!is_running || apply(engine, now, &delta, host, arena, err) == 0)
+    if (!is_running || apply_all(engine, now, &next, &delta, host, arena, err) == 0)
         return 0;
     if (!only_runtime)
         (void)!sc_record_write(engine, now, &ignored);

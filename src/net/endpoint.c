@@ -33,8 +33,15 @@ int
 sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, const struct sc_endpoint_ask *ask,
                  bool is_dry, struct sc_arena *arena, struct sc_endpoint *out, struct sc_err *err)
 {
-    *out = (struct sc_endpoint){
-        .network = *network, .index = ask->index, .has_route = ask->has_route && !network->is_internal};
+    *out = (struct sc_endpoint){.network = *network,
+                                .index = ask->index,
+                                .has_route = ask->has_route && !network->is_internal,
+                                .rate_in = ask->rate_in,
+                                .rate_out = ask->rate_out};
+    if (network->driver != SC_NET_BRIDGE && (ask->rate_in > 0 || ask->rate_out > 0))
+        return sc_err_set(err, SC_ERR_UNSUPPORTED,
+                          "--net-rate-in and --net-rate-out: network \"%s\" (%s) has no links on the host",
+                          network->name, sc_net_driver_name(network->driver));
     if (ask->mac && network->driver == SC_NET_IPVLAN)
         return sc_err_set(err, SC_ERR_INVALID, "--mac-address: links of ipvlan have the MAC address of their parent");
     if (ask->mac && sc_mac_parse(ask->mac, out->mac, err) < 0)
@@ -157,6 +164,7 @@ make_sub(const struct sc_endpoint *e, struct sc_arena *arena)
         packet->pid_at = at.pid_at;
         packet->index_at = at.index_at;
         packet->index_of = e->network.bridge;
+        packet->needs = e->network.driver == SC_NET_MACVLAN ? "CONFIG_MACVLAN" : "CONFIG_IPVLAN";
     }
     return packet;
 }
@@ -181,6 +189,13 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
         sc_buf_addf(&shell, "; bridge link set dev %s hairpin on%s", e->link,
                     e->network.forbids_icc ? " isolated on" : "");
     sc_link_veth(e, &data, &at);
+    if (e->rate_out > 0) {
+        char ifb[SC_NET_LINK_MAX];
+
+        sc_net_rate_link(e, ifb);
+        sc_net_rate_make(e, &data);
+        sc_buf_addf(&shell, "; ip link add %s up type ifb", ifb);
+    }
     packet =
         packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s on bridge %s", e->link, e->network.bridge),
                   sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
@@ -190,6 +205,90 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
         packet->index_of = e->network.bridge;
     }
     return packet;
+}
+
+#define RATE_NEEDS                                                                                                     \
+    "CONFIG_NET_SCH_TBF, and for --net-rate-out CONFIG_IFB, CONFIG_NET_SCH_INGRESS, CONFIG_NET_CLS_U32, "              \
+    "CONFIG_NET_ACT_MIRRED"
+
+static struct sc_net_packet *
+rate_packet_of(const struct sc_endpoint *e, const struct sc_net_rate_packet *rate, const struct sc_buf *shell,
+               struct sc_arena *arena)
+{
+    struct sc_net_packet *packet =
+        packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "set the rates of %s", e->link),
+                  sc_arena_strdup(arena, sc_buf_str(shell)), rate->data);
+
+    if (packet) {
+        memcpy(packet->fills, rate->fills, sizeof(packet->fills));
+        packet->fill_count = rate->fill_count;
+        packet->needs = RATE_NEEDS;
+    }
+    return packet;
+}
+
+/* *out NULL: it has none */
+static int
+make_rate(const struct sc_endpoint *e, struct sc_arena *arena, struct sc_net_packet **out, struct sc_err *err)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
+    struct sc_net_rate_packet rate = {.data = &data};
+    char name[SC_NET_LINK_MAX];
+    const char *ifb;
+
+    *out = NULL;
+    if (e->rate_in <= 0 && e->rate_out <= 0)
+        return 0;
+    sc_net_rate_link(e, name);
+    ifb = sc_arena_strdup(arena, name);
+    if (!ifb)
+        return sc_err_nomem(err);
+    sc_net_rate_set(e, ifb, &rate, &shell);
+    if (e->rate_out > 0)
+        sc_net_rate_redirect(e, ifb, &rate, &shell);
+    *out = rate_packet_of(e, &rate, &shell, arena);
+    return *out ? 0 : sc_err_nomem(err);
+}
+
+int
+sc_net_rate_change(const struct sc_endpoint *before, const struct sc_endpoint *after, struct sc_arena *arena,
+                   struct sc_net_packet **make, struct sc_net_packet **set, struct sc_err *err)
+{
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT, link = SC_BUF_INIT;
+    struct sc_net_rate_packet rate = {.data = &data};
+    char name[SC_NET_LINK_MAX];
+    const char *ifb;
+
+    sc_net_rate_link(after, name);
+    ifb = sc_arena_strdup(arena, name);
+    if (!ifb)
+        return sc_err_nomem(err);
+    *make = NULL;
+    if (after->rate_out > 0 && before->rate_out <= 0) {
+        sc_net_rate_make(after, &link);
+        *make = packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s", ifb), "", &link);
+        if (!*make)
+            return sc_err_nomem(err);
+        (*make)->needs = RATE_NEEDS;
+    }
+    sc_net_rate_set(after, ifb, &rate, &shell);
+    if (*make)
+        sc_net_rate_redirect(after, ifb, &rate, &shell);
+    if (after->rate_in <= 0 && before->rate_in > 0)
+        sc_net_rate_clear(&rate, after->link, false);
+    if (after->rate_out <= 0 && before->rate_out > 0)
+        sc_net_rate_clear(&rate, after->link, true);
+    *set = rate_packet_of(after, &rate, &shell, arena);
+    return *set ? 0 : sc_err_nomem(err);
+}
+
+void
+sc_net_rate_undo(const struct sc_endpoint *endpoint, struct sc_buf *out)
+{
+    char name[SC_NET_LINK_MAX];
+
+    sc_net_rate_link(endpoint, name);
+    sc_undo_add(out, SC_UNDO_LINK, name);
 }
 
 static struct sc_net_packet *
@@ -233,6 +332,8 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
     sc_address_format(e->address, address);
     if (e->network.driver == SC_NET_BRIDGE) /* others' end with the container's namespace */
         sc_undo_add(undo, SC_UNDO_LINK, e->link);
+    if (e->rate_out > 0)
+        sc_net_rate_undo(e, undo);
     if (e->network.is_guarded) {
         unsigned char guard[SC_GUARD_KEY_LEN];
 
@@ -322,9 +423,10 @@ sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint
     *out = (struct sc_net_ask){
         .count = count,
         .links = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
+        .rates = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
         .inside = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
     };
-    if (!out->links || !out->inside)
+    if (!out->links || !out->inside || !out->rates)
         return sc_err_nomem(err);
     for (size_t i = 0; i < count; i++) {
         const struct sc_endpoint *e = &endpoints[i];
@@ -333,6 +435,8 @@ sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint
         shell_up(&e->network, &up);
         shell_down(e, &down);
         out->links[i] = make_link(e, arena);
+        if (make_rate(e, arena, &out->rates[i], err) < 0)
+            return -1;
         out->inside[i] = make_inside(e, arena);
         if (!out->links[i] || !out->inside[i])
             return sc_err_nomem(err);

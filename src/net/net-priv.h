@@ -51,6 +51,22 @@ void sc_link_sub_shell(const struct sc_endpoint *endpoint, struct sc_buf *out);
 bool sc_network_owns_link(const struct sc_network *network);
 SC_MUST_CHECK int sc_network_parent_up(const struct sc_network *network, struct sc_err *err);
 
+/* ---- rate.c: pure */
+struct sc_net_rate_packet {
+    struct sc_buf *data;
+    struct sc_net_fill fills[SC_NET_FILLS_MAX];
+    size_t fill_count;
+};
+void sc_net_rate_link(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX]); /* "scr<id>" */
+void sc_net_rate_make(const struct sc_endpoint *endpoint, struct sc_buf *out);
+/* The limits themselves, made or changed; the way of what the container sends to its limit; and either taken away.
+ * Names of links must live as long as the packet. */
+void sc_net_rate_set(const struct sc_endpoint *endpoint, const char *ifb, struct sc_net_rate_packet *out,
+                     struct sc_buf *shell);
+void sc_net_rate_redirect(const struct sc_endpoint *endpoint, const char *ifb, struct sc_net_rate_packet *out,
+                          struct sc_buf *shell);
+void sc_net_rate_clear(struct sc_net_rate_packet *out, const char *link, bool is_ingress);
+
 /* ---- firewall.c: table inet sc */
 extern const char sc_firewall_text[], sc_guard_text[]; /* firewall-text.c: the same table, empty, as nft(8) reads it */
 /* Pure: one transaction that replaces the table, whatever it was. */

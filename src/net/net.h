@@ -126,15 +126,21 @@ SC_MUST_CHECK int sc_network_list(const struct sc_net *net, struct sc_arena *are
 /* Its bridge too. SC_ERR_BUSY while a container has an address of it. */
 SC_MUST_CHECK int sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err);
 
+/* ---- rate.c: "10mbit", "500kbyte": bits a second; "0" is SC_NET_RATE_NONE */
+#define SC_NET_RATE_NONE INT64_C(-1)
+SC_MUST_CHECK int sc_net_rate_parse(const char *text, int64_t *bits, struct sc_err *err);
+void sc_net_rate_format(int64_t bits, char out[SC_NUM_MAX]);
+
 /* ---- lease.c, endpoint.c: a container on a network */
 #define SC_NET_ENDPOINTS_MAX 16 /* of one container */
 struct sc_endpoint_ask {
     const char *id;
-    unsigned index;        /* of its networks, so of its link: eth0, eth1.. */
-    bool has_route;        /* its way out leads here, unless the network is internal */
-    const char *ip, *mac;  /* NULL: chosen */
-    const char *names;     /* what neighbours call it, separated by spaces */
-    struct sc_ports ports; /* as asked */
+    unsigned index;            /* of its networks, so of its link: eth0, eth1.. */
+    bool has_route;            /* its way out leads here, unless the network is internal */
+    const char *ip, *mac;      /* NULL: chosen */
+    int64_t rate_in, rate_out; /* bits a second, as seen from the container; 0, SC_NET_RATE_NONE: as fast as it goes */
+    const char *names;         /* what neighbours call it, separated by spaces */
+    struct sc_ports ports;     /* as asked */
 };
 struct sc_endpoint {
     struct sc_network network;
@@ -143,7 +149,8 @@ struct sc_endpoint {
     uint32_t address;
     unsigned char mac[6];
     char link[SC_NET_LINK_MAX]; /* the host's end */
-    struct sc_ports ports;      /* as they are now: every host port chosen */
+    int64_t rate_in, rate_out;
+    struct sc_ports ports; /* as they are now: every host port chosen */
 };
 /* Bridge, table, forwarding. SC_ERR_UNSUPPORTED names what the kernel lacks. */
 SC_MUST_CHECK int sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err);
@@ -159,6 +166,13 @@ void sc_endpoint_link(const char *id, unsigned index, char out[SC_NET_LINK_MAX])
 SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t count,
                                       const char *id, struct sc_arena *arena, struct sc_net_ask *out,
                                       struct sc_err *err);
+/* Pure: a running container's link gets other rates: *make (NULL: nothing) before *set. If there is *make, the undo
+ * operation that sc_net_rate_undo appends must have been written; it is to be run where there is no rate_out any more.
+ */
+SC_MUST_CHECK int sc_net_rate_change(const struct sc_endpoint *before, const struct sc_endpoint *after,
+                                     struct sc_arena *arena, struct sc_net_packet **make, struct sc_net_packet **set,
+                                     struct sc_err *err);
+void sc_net_rate_undo(const struct sc_endpoint *endpoint, struct sc_buf *out);
 /* Pure: the request for a default route by this network, sent in the container's namespace; *index_at: where its link's
  * index belongs, 0 where a gateway says enough. */
 void sc_link_route(const struct sc_network *network, struct sc_buf *out, size_t *index_at);

@@ -104,6 +104,12 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
                        "one end in the container's namespace, the other a port of the bridge", err) < 0)
             return -1;
     }
+    for (size_t i = 0; i < net->count; i++) {
+        if (net->rates != NULL && net->rates[i] != NULL &&
+            add_packet(c, &c->plan->after, SC_OP_NET_RATE, net->rates[i],
+                       "on the host's end, where the container cannot change it", err) < 0)
+            return -1;
+    }
     /* Each step of the launcher has one of the child that waits for it. */
     for (size_t i = 0; i < net->count; i++) {
         if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)
@@ -111,6 +117,11 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
         if (add_packet(c, &c->plan->child, SC_OP_NET_ADDRESS, net->inside[i], "the container's address and its way out",
                        err) < 0)
             return -1;
+    }
+    for (size_t i = 0; i < net->count; i++) {
+        if (net->rates != NULL && net->rates[i] != NULL &&
+            sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "its rate is set outside") == NULL)
+            return sc_err_nomem(err);
     }
     return 0;
 }

@@ -494,6 +494,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_IDMAP_WRITE] = {"idmap-write", print_idmap_write},
     [SC_OP_NET_DEVICES] = {"net-devices", print_net_devices},
     [SC_OP_NET_LINK] = {"net-link", print_packet},
+    [SC_OP_NET_RATE] = {"net-rate", print_packet},
     [SC_OP_HOOKS_RUNTIME] = {"hooks-runtime", print_hooks},
     [SC_OP_RESCTRL] = {"resctrl", sc_print_resctrl},
     [SC_OP_RESCTRL_JOIN] = {"resctrl-join", sc_print_resctrl_join},

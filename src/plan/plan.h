@@ -53,6 +53,11 @@ struct sc_host {
 };
 
 /* ---- networks: what net/ has made ready ------------------------------------------------------------ */
+#define SC_NET_FILLS_MAX 6
+struct sc_net_fill {
+    size_t at; /* offset of 32 bits: the index of link */
+    const char *link;
+};
 /* One packet of netlink requests (kernel/nlmsg.h): the plan holds the very bytes that the kernel gets. */
 struct sc_net_packet {
     const char *title; /* "make link scv0123456789ab": what an error message starts with */
@@ -67,11 +72,15 @@ struct sc_net_packet {
     const char *index_of; /* "sc0", "eth0" */
     /* The kernel may still be taking down the link of one that had the address before: that is waited for. */
     bool waits_for_address;
+    struct sc_net_fill fills[SC_NET_FILLS_MAX];
+    size_t fill_count;
+    const char *needs; /* what the kernel must have for it: a remedy; NULL: nothing special */
 };
 struct sc_net_ask {
     struct sc_net_packet *publish; /* before the clone; NULL: no port is published */
     size_t count;                  /* of links; 0: no link at all */
     struct sc_net_packet **links;  /* by the launcher, once there is the namespace */
+    struct sc_net_packet **rates;  /* by the launcher, behind the links, as many; NULL where there is none */
     struct sc_net_packet **inside; /* by the new process, as many: addresses and routes */
     const char *undo;              /* text for kernel/undo.c */
     const char *shell_up;          /* for --explain=sh: commands that make bridge and table where they are not there */
@@ -125,6 +134,7 @@ enum sc_op {
     SC_OP_IDMAP_WRITE,
     SC_OP_NET_DEVICES,
     SC_OP_NET_LINK,
+    SC_OP_NET_RATE,
     SC_OP_HOOKS_RUNTIME,
     /* child, roughly in order */
     SC_OP_WAIT_UNIT,
@@ -315,7 +325,7 @@ struct sc_step {
             size_t group_count;
             bool may_keep_groups;
         } ids;
-        struct sc_net_packet *packet; /* NET_PUBLISH NET_LINK NET_ADDRESS */
+        struct sc_net_packet *packet; /* NET_PUBLISH NET_LINK NET_RATE NET_ADDRESS */
         struct {
             const struct sc_oci_seccomp *profile;
         } seccomp;

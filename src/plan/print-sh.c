@@ -228,7 +228,7 @@ sh_network(const struct sc_plan *plan, struct sc_buf *out)
         if (plan->before.items[i].op == SC_OP_NET_PUBLISH)
             sc_buf_addf(out, "# %s\n%s\n", plan->before.items[i].why, plan->before.items[i].u.packet->shell);
     for (size_t i = 0; i < plan->after.count; i++)
-        if (plan->after.items[i].op == SC_OP_NET_LINK)
+        if (plan->after.items[i].op == SC_OP_NET_LINK || plan->after.items[i].op == SC_OP_NET_RATE)
             sc_buf_addf(out, "# %s\n(PID=$NET; %s)\n", plan->after.items[i].why, plan->after.items[i].u.packet->shell);
 }
 

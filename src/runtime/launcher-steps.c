@@ -371,7 +371,12 @@ step_packet(struct sc_executor *x, const struct sc_step *step, struct sc_err *er
 {
     int result = sc_packet_send(step->u.packet, x->pid, 0);
 
-    return result < 0 ? sc_err_errno(err, -result, "%s", step->u.packet->title) : 0;
+    if (result >= 0)
+        return 0;
+    sc_err_errno(err, -result, "%s", step->u.packet->title);
+    return step->u.packet->needs != NULL && (result == -ENOENT || result == -EOPNOTSUPP)
+               ? sc_err_remedy(err, "the kernel must have %s", step->u.packet->needs)
+               : -1;
 }
 
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
@@ -395,6 +400,7 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_NET_DEVICES] = step_net_devices,
     [SC_OP_NET_PUBLISH] = step_packet,
     [SC_OP_NET_LINK] = step_packet,
+    [SC_OP_NET_RATE] = step_packet,
     [SC_OP_HOOKS_RUNTIME] = step_hooks,
 };
 

@@ -166,6 +166,12 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
         if (packet->route_at != 0)
             memcpy(packet->data + packet->route_at, &value, sizeof(value));
     }
+    for (size_t i = 0; i < packet->fill_count; i++) {
+        value = sc_nl_link_index(packet->fills[i].link);
+        if (value == 0)
+            return -ENODEV;
+        memcpy(packet->data + packet->fills[i].at, &value, sizeof(value));
+    }
     result = sc_nl_send(packet->family, packet->data, packet->len, tolerated);
     for (int i = 0; i < ADDRESS_TRIES && packet->waits_for_address && (result == -EBUSY || result == -EADDRINUSE);
          i++) {

@@ -43,7 +43,7 @@ teardown()
 
 left_over()
 {
-    at "$host" ip -o link | grep -o 'scv[0-9a-f]*' || :
+    at "$host" ip -o link | grep -o 'sc[vr][0-9a-f]*' || :
     at "$host" nft list map inet sc ports 2>/dev/null | grep elements || :
     at "$host" nft list set bridge sc owners 2>/dev/null | grep elements || :
     find "$SC_RUN_ROOT/lease" -type l 2>/dev/null || :

@@ -166,6 +166,62 @@ test_sublink(void **state)
 }
 
 static void
+test_rates(void **state)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_endpoint e = endpoint(), other;
+    struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
+    struct sc_net_packet *make, *set;
+    struct sc_net_ask ask;
+    int64_t bits = 0;
+    char text[SC_NUM_MAX];
+
+    (void)state;
+    assert_ok(sc_net_rate_parse("10mbit", &bits, &err));
+    assert_int_equal(bits, 10000000);
+    sc_net_rate_format(bits, text);
+    assert_string_equal(text, "10mbit");
+    assert_ok(sc_net_rate_parse("500kByte", &bits, &err));
+    assert_int_equal(bits, 4000000);
+    assert_ok(sc_net_rate_parse("0", &bits, &err));
+    assert_int_equal(bits, SC_NET_RATE_NONE);
+    assert_fails(sc_net_rate_parse("10", &bits, &err), SC_ERR_INVALID, "\"10\" is not a rate");
+    assert_fails(sc_net_rate_parse("mbit", &bits, &err), SC_ERR_INVALID, "\"mbit\" is not a rate");
+    assert_fails(sc_net_rate_parse("99999999gbit", &bits, &err), SC_ERR_INVALID,
+                 "\"99999999gbit\": must be 8kbit to 1000gbit a second");
+
+    assert_ok(sc_endpoint_packets(&net, &e, 1, made_id, &arena, &ask, &err));
+    assert_null(ask.rates[0]);
+    e.rate_in = 1000000;
+    assert_ok(sc_endpoint_packets(&net, &e, 1, made_id, &arena, &ask, &err));
+    assert_int_equal(ask.rates[0]->fill_count, 1);
+    assert_string_equal(ask.rates[0]->shell,
+                        "tc qdisc replace dev scv0123456789ab root handle 1: tbf rate 1mbit burst 65536 limit 78036");
+    assert_null(strstr(ask.undo, "link-remove scr0123456789ab"));
+    e.rate_out = 1000000;
+    assert_ok(sc_endpoint_packets(&net, &e, 1, made_id, &arena, &ask, &err));
+    assert_int_equal(ask.rates[0]->fill_count, 5); /* two of tbf, ingress, and the filter with where it leads */
+    for (size_t i = 0; i < 5; i++)
+        assert_true(ask.rates[0]->fills[i].at + sizeof(uint32_t) <= ask.rates[0]->len);
+    assert_string_equal(ask.rates[0]->fills[1].link, "scr0123456789ab");
+    assert_non_null(strstr(ask.links[0]->shell, "; ip link add scr0123456789ab up type ifb"));
+    assert_non_null(strstr(ask.undo, "link-remove scr0123456789ab"));
+
+    /* a change of what is limited already makes no link; the end of it takes the redirection away */
+    other = e;
+    other.rate_out = 2000000;
+    assert_ok(sc_net_rate_change(&e, &other, &arena, &make, &set, &err));
+    assert_null(make);
+    assert_int_equal(set->fill_count, 2);
+    other.rate_in = other.rate_out = SC_NET_RATE_NONE;
+    assert_ok(sc_net_rate_change(&e, &other, &arena, &make, &set, &err));
+    assert_int_equal(set->fill_count, 2);
+    assert_ok(sc_net_rate_change(&other, &e, &arena, &make, &set, &err));
+    assert_non_null(make);
+    assert_int_equal(set->fill_count, 5);
+}
+
+static void
 test_table(void **state)
 {
     struct sc_endpoint e = endpoint();
@@ -269,9 +325,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_veth),   cmocka_unit_test(test_address), cmocka_unit_test(test_sublink),
-        cmocka_unit_test(test_table),  cmocka_unit_test(test_undo),    cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_second),
+        cmocka_unit_test(test_veth),  cmocka_unit_test(test_address), cmocka_unit_test(test_sublink),
+        cmocka_unit_test(test_rates), cmocka_unit_test(test_table),   cmocka_unit_test(test_undo),
+        cmocka_unit_test(test_guard), cmocka_unit_test(test_second),
     };
 
     return RUN_TESTS(tests);

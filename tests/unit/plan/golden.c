@@ -65,7 +65,7 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
                                  .control_group = sc_arena_strdup(arena, ""),
                                  .devices = sc_arena_strdup(arena, "Character devices:\n  1 mem\n136 pts\n\n"
                                                                    "Block devices:\n  8 sd\n")};
-    char bytes[3][4] = {"pub", "lnk", "adr"};
+    char bytes[4][4] = {"pub", "lnk", "adr", "rat"};
     struct sc_net_packet packets[] = {
         {.title = "publish 0.0.0.0:80/tcp",
          .shell = "nft add element inet sc ports '{ tcp . 80 : 10.0.0.2 . 80 }'",
@@ -82,9 +82,14 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
          .family = NETLINK_ROUTE,
          .data = bytes[2],
          .len = sizeof(bytes[2])},
+        {.title = "set the rates of scv",
+         .shell = "tc qdisc replace dev scv root handle 1: tbf rate 10mbit burst 65536 limit 190536",
+         .family = NETLINK_ROUTE,
+         .data = bytes[3],
+         .len = sizeof(bytes[3])},
     };
-    struct sc_net_packet *link = &packets[1], *inside = &packets[2];
-    const struct sc_net_ask bridge = {
+    struct sc_net_packet *link = &packets[1], *inside = &packets[2], *rate = &packets[3];
+    struct sc_net_ask bridge = {
         .publish = &packets[0],
         .count = 1,
         .links = &link,
@@ -154,6 +159,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             host.has_time_namespaces = false;
         else if (strcmp(word, "bridge") == 0)
             ask.net = bridge;
+        else if (strcmp(word, "rate") == 0)
+            ask.net.rates = &rate;
         else if (strcmp(word, "apparmor") == 0)
             host.has_apparmor = true;
         else if (strcmp(word, "resctrl") == 0) {
