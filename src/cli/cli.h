@@ -74,6 +74,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create, sc_cmd_volume_rm,
     sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm,
     sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
+extern const struct sc_command sc_cmd_manifest_annotate, sc_cmd_manifest_rm;
 extern const struct sc_command sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
@@ -115,6 +116,8 @@ typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *contain
 SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void *data);
 /* sc_relay_run, until the container ends (its exit code) or the user detaches (0); detach_keys NULL: Docker's. */
 SC_MUST_CHECK int sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err);
+/* The time of a filter "until=": a moment, or an age such as 24h. */
+SC_MUST_CHECK int sc_cli_until(const char *text, int64_t *nsec, struct sc_err *err);
 /* A filter's "name" or "name=value" among "name=value" of labels. */
 bool sc_cli_has_label(const struct sc_strv *labels, const char *wanted);
 
@@ -255,6 +258,10 @@ void sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX]); /* "2 minutes", "A
 void sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf *out);
 /* "2026-11-25 21:07:51 +0000 UTC", in the time zone of the caller */
 void sc_human_time(int64_t nsec, char out[SC_HUMAN_MAX]);
+/* "2026-11-25T21:07:51+01:00" or "..Z", in the time zone of the caller */
+void sc_human_rfc3339(int64_t nsec, char out[SC_HUMAN_MAX]);
+/* "\"sh -c 'sleep 5'\"", at most 20 characters of it unless it is wanted whole (cmd-ps.c) */
+void sc_human_command(const struct sc_container *container, bool no_trunc, struct sc_buf *out);
 /* At most max characters of UTF-8, the last being an ellipsis when something was cut. */
 void sc_human_cut(const char *text, size_t max, struct sc_buf *out);
 

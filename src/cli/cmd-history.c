@@ -35,12 +35,18 @@ set_created(json_t *row, const char *created, const struct history_options *opti
 {
     char since[SC_HUMAN_MAX];
     struct sc_err ignored = SC_ERR_INIT;
+    char at[SC_HUMAN_MAX];
     int64_t when = 0;
+    bool is_known = created && sc_time_parse(created, &when, &ignored) == 0;
 
-    (void)json_object_set_new(row, "CreatedAt", json_string(created ? created : ""));
+    if (is_known)
+        sc_human_rfc3339(when, at);
+    else
+        (void)snprintf(at, sizeof(at), "%.40s", created ? created : "");
+    (void)json_object_set_new(row, "CreatedAt", json_string(at));
     if (!options->human) {
-        (void)json_object_set_new(row, "CreatedSince", json_string(created ? created : ""));
-    } else if (created && sc_time_parse(created, &when, &ignored) == 0) {
+        (void)json_object_set_new(row, "CreatedSince", json_string(at));
+    } else if (is_known) {
         sc_human_duration(sc_time_now() - when, since);
         (void)json_object_set_new(row, "CreatedSince", json_sprintf("%s ago", since));
     } else {

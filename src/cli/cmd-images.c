@@ -17,7 +17,7 @@ static const struct sc_option table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Show all (the default)", NULL, NULL},
     {"digests", 0, SC_OPTION_FLAG, AT(digests), NULL, "Show digests", NULL, NULL},
     {"filter", 'f', SC_OPTION_STRV, AT(filters), "key=value",
-     "Show those with this dangling, reference, label, before or since", NULL, NULL},
+     "Show those with this dangling, reference, label, before, since or until", NULL, NULL},
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show ids whole", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
@@ -32,6 +32,10 @@ static const struct sc_column columns[] = {
     {"CreatedSince", "CREATED"},
     {"CreatedAt", "CREATED AT"},
     {"Size", "SIZE"},
+    {"VirtualSize", "SIZE"},
+    {"SharedSize", "SHARED SIZE"},
+    {"UniqueSize", "UNIQUE SIZE"},
+    {"Containers", "CONTAINERS"},
     {NULL, NULL},
 };
 
@@ -61,7 +65,10 @@ row_of(const struct sc_image *image, const struct sc_reference *ref, const struc
     (void)json_object_set_new(row, "Digest", json_string(image->manifest_digest ? image->manifest_digest : "<none>"));
     (void)json_object_set_new(row, "ID", options->no_trunc ? json_string(id) : json_sprintf("%.12s", id));
     (void)json_object_set_new(row, "Repository", json_string(ref ? sc_reference_familiar(ref, arena) : "<none>"));
+    (void)json_object_set_new(row, "SharedSize", json_string("N/A")); /* `sc system df -v` adds these up */
     (void)json_object_set_new(row, "Size", json_string(size));
+    (void)json_object_set_new(row, "UniqueSize", json_string("N/A"));
+    (void)json_object_set_new(row, "VirtualSize", json_string(size));
     (void)json_object_set_new(row, "Tag", json_string(ref && ref->tag ? ref->tag : "<none>"));
     return row;
 }
@@ -104,16 +111,16 @@ is_like(const struct sc_reference *ref, const char *pattern, struct sc_arena *ar
 
 /* One filter as it was given, read. */
 struct filter {
-    enum { FILTER_DANGLING, FILTER_REFERENCE, FILTER_LABEL, FILTER_BEFORE, FILTER_SINCE } key;
+    enum { FILTER_DANGLING, FILTER_REFERENCE, FILTER_LABEL, FILTER_BEFORE, FILTER_SINCE, FILTER_UNTIL } key;
     const char *value;
     bool is_dangling;
-    int64_t at; /* before, since: when that image was made */
+    int64_t at; /* before, since: when that image was made; until: that time */
 };
 
 static int
 read_filter(struct sc_cli *cli, const char *text, struct filter *out, struct sc_err *err)
 {
-    static const char *const keys[] = {"dangling=", "reference=", "label=", "before=", "since="};
+    static const char *const keys[] = {"dangling=", "reference=", "label=", "before=", "since=", "until="};
     struct sc_image image = {0};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(keys); i++) {
@@ -121,6 +128,8 @@ read_filter(struct sc_cli *cli, const char *text, struct filter *out, struct sc_
             continue;
         *out = (struct filter){.key = (int)i, .value = text + strlen(keys[i])};
         if (out->key == FILTER_DANGLING && sc_parse_bool(out->value, &out->is_dangling, err) < 0)
+            return sc_err_wrap(err, "--filter \"%s\"", text);
+        if (out->key == FILTER_UNTIL && sc_cli_until(out->value, &out->at, err) < 0)
             return sc_err_wrap(err, "--filter \"%s\"", text);
         if (out->key != FILTER_BEFORE && out->key != FILTER_SINCE)
             return 0;
@@ -130,7 +139,9 @@ read_filter(struct sc_cli *cli, const char *text, struct filter *out, struct sc_
         return 0;
     }
     sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": is not known", text);
-    return sc_err_remedy(err, "give dangling= reference= label= before= or since=");
+    if (!strchr(text, '=')) /* not even a filter: Docker refuses the flag itself */
+        err->exit_code = SC_EXIT_ENGINE;
+    return sc_err_remedy(err, "give dangling= reference= label= before= since= or until=");
 }
 
 static int
@@ -157,6 +168,7 @@ passes(const struct filter *f, const struct sc_image *image, const struct sc_ref
     case FILTER_LABEL:
         return sc_cli_has_label(&image->config.labels, f->value);
     case FILTER_BEFORE:
+    case FILTER_UNTIL:
         return created_at(image) < f->at;
     case FILTER_SINCE:
         return created_at(image) > f->at;
@@ -184,6 +196,28 @@ passes_all(const struct filter *filters, size_t count, const struct sc_image *im
     return !has_pattern || is_like_one;
 }
 
+/* Newest first, as Docker and podman list them; of one time in the store's order. */
+static int
+compare_age(const void *a, const void *b)
+{
+    const struct sc_image *first = *(const struct sc_image *const *)a, *second = *(const struct sc_image *const *)b;
+    int64_t at = created_at(first), other = created_at(second);
+
+    return at != other ? (at < other ? 1 : -1) : (first > second) - (first < second);
+}
+
+static int
+sort(const struct sc_image_list *list, struct sc_arena *arena, const struct sc_image ***out, struct sc_err *err)
+{
+    *out = SC_ARENA_ARRAY(arena, const struct sc_image *, list->count + 1);
+    if (!*out)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < list->count; i++)
+        (*out)[i] = &list->items[i];
+    qsort(*out, list->count, sizeof(**out), compare_age);
+    return 0;
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
@@ -191,16 +225,17 @@ run(struct sc_cli *cli, struct sc_err *err)
     struct filter *filters = NULL;
     struct sc_list_format how = {.columns = columns};
     struct sc_image_list list = {.items = NULL};
+    const struct sc_image **sorted = NULL;
     struct sc_strv args = {0};
     sc_cleanup_json rows = json_array();
     int64_t now = sc_time_now();
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         read_filters(cli, &options.filters, &filters, err) < 0 ||
-        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
+        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0 || sort(&list, &cli->arena, &sorted, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
-        const struct sc_image *image = &list.items[i];
+        const struct sc_image *image = sorted[i];
         struct sc_reference ref = {0};
         struct sc_err ignored = SC_ERR_INIT;
         bool has_name = image->name && sc_reference_parse(image->name, &cli->arena, &ref, &ignored) == 0;

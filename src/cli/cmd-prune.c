@@ -52,26 +52,36 @@ say_failure(struct prune *prune, const struct sc_err *why)
     prune->has_failed = true;
 }
 
+int
+sc_cli_until(const char *text, int64_t *out, struct sc_err *err)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t age;
+
+    if (sc_time_parse(text, out, &ignored) == 0)
+        return 0;
+    if (sc_parse_duration(text, &age, err) < 0)
+        return -1;
+    *out = sc_time_now() - age;
+    return 0;
+}
+
 static int
 read_filters(struct prune *prune, struct sc_err *err)
 {
     for (size_t i = 0; i < prune->options->filters.count; i++) {
         const char *filter = prune->options->filters.items[i];
-        struct sc_err ignored = SC_ERR_INIT;
-        int64_t age;
 
         if (sc_str_starts(filter, "label=") || sc_str_starts(filter, "label!="))
             continue;
         if (!sc_str_starts(filter, "until=")) {
             sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
+            if (!strchr(filter, '=')) /* not even a filter: Docker refuses the flag itself */
+                err->exit_code = SC_EXIT_ENGINE;
             return sc_err_remedy(err, "give until=TIME or label=NAME[=VALUE]");
         }
-        filter += strlen("until=");
-        if (sc_time_parse(filter, &prune->until, &ignored) == 0)
-            continue;
-        if (sc_parse_duration(filter, &age, err) < 0)
+        if (sc_cli_until(filter + strlen("until="), &prune->until, err) < 0)
             return sc_err_wrap(err, "--filter until");
-        prune->until = sc_time_now() - age;
     }
     return 0;
 }
@@ -284,8 +294,8 @@ prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
  */
 
 static int
-begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, const char *warning, bool *goes_on,
-      struct sc_err *err)
+begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, const char *warning,
+      const char *all_warning, bool *goes_on, struct sc_err *err)
 {
     struct sc_strv args = {0};
 
@@ -294,7 +304,7 @@ begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, co
     prune->options = options;
     if (read_filters(prune, err) < 0)
         return -1;
-    *goes_on = confirm(options, warning);
+    *goes_on = confirm(options, options->all ? all_warning : warning);
     return *goes_on ? sc_cli_engine(cli, err) : 0;
 }
 
@@ -302,13 +312,13 @@ begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, co
 typedef int (*prune_fn)(struct sc_cli *cli, struct prune *prune, struct sc_err *err);
 
 static int
-prune_kind(struct sc_cli *cli, const char *warning, prune_fn fn, struct sc_err *err)
+prune_kind(struct sc_cli *cli, const char *warning, const char *all_warning, prune_fn fn, struct sc_err *err)
 {
     struct prune_options options = {.all = false};
     struct prune prune = {.freed = 0};
     bool goes_on;
 
-    if (begin(cli, &options, &prune, warning, &goes_on, err) < 0 || (goes_on && fn(cli, &prune, err) < 0))
+    if (begin(cli, &options, &prune, warning, all_warning, &goes_on, err) < 0 || (goes_on && fn(cli, &prune, err) < 0))
         return -1;
     if (goes_on)
         print_freed(&prune);
@@ -318,19 +328,21 @@ prune_kind(struct sc_cli *cli, const char *warning, prune_fn fn, struct sc_err *
 static int
 run_image(struct sc_cli *cli, struct sc_err *err)
 {
-    return prune_kind(cli, "WARNING! This will remove images that no container has.", prune_images, err);
+    return prune_kind(cli, "WARNING! This will remove all dangling images.",
+                      "WARNING! This will remove all images without at least one container associated to them.",
+                      prune_images, err);
 }
 
 static int
 run_container(struct sc_cli *cli, struct sc_err *err)
 {
-    return prune_kind(cli, "WARNING! This will remove all stopped containers.", prune_containers, err);
+    return prune_kind(cli, "WARNING! This will remove all stopped containers.", NULL, prune_containers, err);
 }
 
 static int
 run_volume(struct sc_cli *cli, struct sc_err *err)
 {
-    return prune_kind(cli, "WARNING! This will remove all volumes that no container has.", prune_volumes, err);
+    return prune_kind(cli, "WARNING! This will remove all volumes that no container has.", NULL, prune_volumes, err);
 }
 
 /* Networks take no disk: nothing is said of space. */
@@ -341,8 +353,8 @@ run_network(struct sc_cli *cli, struct sc_err *err)
     struct prune prune = {.freed = 0};
     bool goes_on;
 
-    if (begin(cli, &options, &prune, "WARNING! This will remove all networks that no container is on.", &goes_on, err) <
-        0)
+    if (begin(cli, &options, &prune, "WARNING! This will remove all networks that no container is on.", NULL, &goes_on,
+              err) < 0)
         return -1;
     if (goes_on && prune_networks(cli, &prune, err) < 0)
         return -1;
@@ -357,8 +369,10 @@ run_system(struct sc_cli *cli, struct sc_err *err)
     bool goes_on;
 
     if (begin(cli, &options, &prune,
-              "WARNING! This will remove:\n  - all stopped containers\n  - networks that no container is on\n  - "
-              "images that no container has",
+              "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
+              "container\n  - all dangling images\n",
+              "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
+              "container\n  - all images without at least one container associated to them\n",
               &goes_on, err) < 0)
         return -1;
     if (!goes_on)

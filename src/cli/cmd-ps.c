@@ -150,10 +150,10 @@ text_of(const struct sc_buf *buf)
 }
 
 /* As a Go string literal, cut to twenty characters; an argument with a blank in it in quotes. */
-static json_t *
-command_of(const struct sc_container *c, bool no_trunc)
+void
+sc_human_command(const struct sc_container *c, bool no_trunc, struct sc_buf *out)
 {
-    sc_cleanup_buf whole = SC_BUF_INIT, cut = SC_BUF_INIT, quoted = SC_BUF_INIT;
+    sc_cleanup_buf whole = SC_BUF_INIT, cut = SC_BUF_INIT;
 
     sc_buf_adds(&whole, c->path ? c->path : "");
     for (size_t i = 0; i < c->args.count; i++)
@@ -162,8 +162,16 @@ command_of(const struct sc_container *c, bool no_trunc)
         sc_buf_adds(&cut, sc_buf_str(&whole));
     else
         sc_human_cut(sc_buf_str(&whole), 20, &cut);
-    sc_buf_add_json(&quoted, sc_buf_str(&cut), cut.len);
-    return text_of(&quoted);
+    sc_buf_add_json(out, sc_buf_str(&cut), cut.len);
+}
+
+static json_t *
+command_of(const struct sc_container *c, bool no_trunc)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_human_command(c, no_trunc, &text);
+    return text_of(&text);
 }
 
 static int

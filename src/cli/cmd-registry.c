@@ -3,7 +3,9 @@
 
 struct registry_options {
     char *authfile, *creds, *cert_dir, *platform, *progress, *user, *password;
-    bool all_tags, quiet, tls_verify, from_stdin, amend, purge;
+    char *arch, *os, *os_version, *variant;
+    struct sc_strv os_features;
+    bool all_tags, quiet, tls_verify, from_stdin, amend, purge, insecure, verbose, no_trust;
 };
 
 #define AT(member) offsetof(struct registry_options, member)
@@ -18,8 +20,19 @@ struct registry_options {
         "tls-verify", 0, SC_OPTION_FLAG, AT(tls_verify), NULL, "Demand https and a valid certificate", NULL, NULL      \
     }
 
+#define INSECURE                                                                                                       \
+    {                                                                                                                  \
+        "insecure", 0, SC_OPTION_FLAG, AT(insecure), NULL, "The same as --tls-verify=false", NULL, NULL                \
+    }
+#define NO_TRUST                                                                                                       \
+    {                                                                                                                  \
+        "disable-content-trust", 0, SC_OPTION_FLAG, AT(no_trust), NULL, "Accepted for Docker's sake, without effect",  \
+            NULL, NULL                                                                                                 \
+    }
+
 static const struct sc_option pull_table[] = {
     {"all-tags", 'a', SC_OPTION_FLAG, AT(all_tags), NULL, "Pull every tag of the repository", NULL, NULL},
+    NO_TRUST,
     {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Image for another platform: linux/arm64", NULL, NULL},
     {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, bar, plain, json or none", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Print the image's name only", NULL, NULL},
@@ -28,6 +41,7 @@ static const struct sc_option pull_table[] = {
 };
 static const struct sc_option push_table[] = {
     {"all-tags", 'a', SC_OPTION_FLAG, AT(all_tags), NULL, "Push every tag of the repository", NULL, NULL},
+    NO_TRUST,
     {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, bar, plain, json or none", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Print the image's name only", NULL, NULL},
     REGISTRY_OPTIONS,
@@ -45,13 +59,29 @@ static const struct sc_option logout_table[] = {
      NULL},
     {.name = NULL},
 };
-static const struct sc_option inspect_table[] = {REGISTRY_OPTIONS, {.name = NULL}};
+static const struct sc_option inspect_table[] = {
+    INSECURE,
+    {"verbose", 'v', SC_OPTION_FLAG, AT(verbose), NULL, "Of each image: descriptor, platform, manifest", NULL, NULL},
+    REGISTRY_OPTIONS,
+    {.name = NULL},
+};
+static const struct sc_option annotate_table[] = {
+    {"arch", 0, SC_OPTION_STR, AT(arch), "arch", "Architecture: amd64, arm64", NULL, NULL},
+    {"os", 0, SC_OPTION_STR, AT(os), "os", "Operating system: linux", NULL, NULL},
+    {"os-features", 0, SC_OPTION_STRV, AT(os_features), "feature", "Feature of it that is needed", NULL, NULL},
+    {"os-version", 0, SC_OPTION_STR, AT(os_version), "version", "Version of it", NULL, NULL},
+    {"variant", 0, SC_OPTION_STR, AT(variant), "variant", "Variant of the architecture: v8", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option no_table[] = {{.name = NULL}};
 static const struct sc_option create_table[] = {
     {"amend", 'a', SC_OPTION_FLAG, AT(amend), NULL, "Add to a list that exists", NULL, NULL},
+    INSECURE,
     REGISTRY_OPTIONS,
     {.name = NULL},
 };
 static const struct sc_option list_push_table[] = {
+    INSECURE,
     {"purge", 'p', SC_OPTION_FLAG, AT(purge), NULL, "Forget the list once it is pushed", NULL, NULL},
     REGISTRY_OPTIONS,
     {.name = NULL},
@@ -68,7 +98,9 @@ RUN(run_login, "login")
 RUN(run_logout, "logout")
 RUN(run_inspect, "manifest-inspect")
 RUN(run_create, "manifest-create")
+RUN(run_annotate, "manifest-annotate")
 RUN(run_list_push, "manifest-push")
+RUN(run_list_rm, "manifest-rm")
 
 const struct sc_command sc_cmd_pull = {
     .name = "pull",
@@ -111,7 +143,7 @@ const struct sc_command sc_cmd_logout = {
 const struct sc_command sc_cmd_manifest_inspect = {
     .name = "manifest inspect",
     .synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
-    .help = "Print the manifest or index that a registry has",
+    .help = "Print a list that is being made, or the manifest or index that a registry has",
     .options = inspect_table,
     .args_min = 1,
     .args_max = 1,
@@ -126,6 +158,26 @@ const struct sc_command sc_cmd_manifest_create = {
     .args_min = 2,
     .args_max = -1,
     .run = run_create,
+};
+
+const struct sc_command sc_cmd_manifest_annotate = {
+    .name = "manifest annotate",
+    .synopsis = "[OPTIONS] LIST MANIFEST",
+    .help = "Say for which platform an image of a list is",
+    .options = annotate_table,
+    .args_min = 2,
+    .args_max = 2,
+    .run = run_annotate,
+};
+
+const struct sc_command sc_cmd_manifest_rm = {
+    .name = "manifest rm",
+    .synopsis = "LIST...",
+    .help = "Forget lists that are being made",
+    .options = no_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_list_rm,
 };
 
 const struct sc_command sc_cmd_manifest_push = {

@@ -181,37 +181,80 @@ print_part(const char *title, const char *text)
     (void)printf("%s space usage:\n\n%s\n", title, sc_buf_str(&out));
 }
 
+/* Bytes of the layers that another image has too. */
+static int64_t
+shared_bytes(const struct usage *usage, const struct sc_image *image)
+{
+    int64_t bytes = 0;
+
+    for (size_t i = 0; image->layer_sizes && i < image->chain_ids.count; i++) {
+        bool is_shared = false;
+
+        for (size_t k = 0; k < usage->images.count && !is_shared; k++) {
+            const struct sc_image *other = &usage->images.items[k];
+
+            /* A chain id stands for all layers below it: it is at the same place or nowhere. */
+            is_shared = !sc_str_eq(other->id, image->id) && i < other->chain_ids.count &&
+                        sc_str_eq(other->chain_ids.items[i], image->chain_ids.items[i]);
+        }
+        if (is_shared)
+            bytes += image->layer_sizes[i];
+    }
+    return bytes;
+}
+
+static void
+add_image_line(const struct usage *usage, const struct sc_image *image, struct sc_arena *arena, struct sc_buf *out)
+{
+    char size[SC_HUMAN_MAX], shared_size[SC_HUMAN_MAX], unique[SC_HUMAN_MAX], age[SC_HUMAN_MAX];
+    int64_t shared = shared_bytes(usage, image), created = 0;
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_reference ref = {.tag = NULL};
+    bool has_name = image->name && sc_reference_parse(image->name, arena, &ref, &ignored) == 0;
+    bool has_age;
+    size_t users = 0;
+
+    for (size_t k = 0; k < usage->containers.count; k++)
+        users += sc_str_eq(usage->containers.items[k].image_id, image->id);
+    sc_human_size(image->size, size);
+    sc_human_size(shared, shared_size);
+    sc_human_size(image->size - shared, unique);
+    has_age = image->created && sc_time_parse(image->created, &created, &ignored) == 0;
+    sc_human_duration(sc_time_now() - created, age);
+    sc_buf_addf(out, "%s\t%s\t%.12s\t%s%s\t%s\t%s\t%s\t%zu\n", has_name ? sc_reference_familiar(&ref, arena) : "<none>",
+                has_name && ref.tag ? ref.tag : "<none>", hex_of(image->id), has_age ? age : "N/A",
+                has_age ? " ago" : "", size, shared_size, unique, users);
+}
+
+static void
+add_container_line(const struct sc_container *c, int64_t bytes, struct sc_buf *out)
+{
+    sc_cleanup_buf command = SC_BUF_INIT, status = SC_BUF_INIT;
+    char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
+    size_t volumes = 0;
+
+    for (size_t i = 0; i < c->options.mount_count; i++)
+        volumes += c->options.mounts[i].kind == SC_MOUNT_VOLUME;
+    sc_human_command(c, false, &command);
+    sc_human_size(bytes, size);
+    sc_human_duration(sc_time_now() - c->created_at, since);
+    sc_human_status(c, sc_time_now(), &status);
+    sc_buf_addf(out, "%.12s\t%s\t%s\t%zu\t%s\t%s ago\t%s\t%s\n", c->id, c->image_name ? c->image_name : "",
+                sc_buf_str(&command), volumes, size, since, sc_buf_str(&status), c->name);
+}
+
 static void
 print_verbose(const struct usage *usage, struct sc_arena *arena)
 {
     sc_cleanup_buf images = SC_BUF_INIT, containers = SC_BUF_INIT, volumes = SC_BUF_INIT;
-    char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
+    char size[SC_HUMAN_MAX];
 
-    sc_buf_adds(&images, "IMAGE\tIMAGE ID\tSIZE\tCONTAINERS\n");
-    for (size_t i = 0; i < usage->images.count; i++) {
-        const struct sc_image *image = &usage->images.items[i];
-        struct sc_err ignored = SC_ERR_INIT;
-        struct sc_reference ref;
-        size_t users = 0;
-
-        for (size_t k = 0; k < usage->containers.count; k++)
-            users += sc_str_eq(usage->containers.items[k].image_id, image->id);
-        sc_human_size(image->size, size);
-        sc_buf_addf(&images, "%s\t%.12s\t%s\t%zu\n",
-                    image->name && sc_reference_parse(image->name, arena, &ref, &ignored) == 0
-                        ? sc_reference_shown(&ref, arena)
-                        : "<none>",
-                    hex_of(image->id), size, users);
-    }
-    sc_buf_adds(&containers, "CONTAINER ID\tIMAGE\tSIZE\tCREATED\tNAMES\n");
-    for (size_t i = 0; i < usage->containers.count; i++) {
-        const struct sc_container *c = &usage->containers.items[i];
-
-        sc_human_size(usage->container_bytes[i], size);
-        sc_human_duration(sc_time_now() - c->created_at, since);
-        sc_buf_addf(&containers, "%.12s\t%s\t%s\t%s ago\t%s\n", c->id, c->image_name ? c->image_name : "", size, since,
-                    c->name);
-    }
+    sc_buf_adds(&images, "REPOSITORY\tTAG\tIMAGE ID\tCREATED\tSIZE\tSHARED SIZE\tUNIQUE SIZE\tCONTAINERS\n");
+    for (size_t i = 0; i < usage->images.count; i++)
+        add_image_line(usage, &usage->images.items[i], arena, &images);
+    sc_buf_adds(&containers, "CONTAINER ID\tIMAGE\tCOMMAND\tLOCAL VOLUMES\tSIZE\tCREATED\tSTATUS\tNAMES\n");
+    for (size_t i = 0; i < usage->containers.count; i++)
+        add_container_line(&usage->containers.items[i], usage->container_bytes[i], &containers);
     sc_buf_adds(&volumes, "VOLUME NAME\tLINKS\tSIZE\n");
     for (size_t i = 0; i < usage->volumes.count; i++) {
         sc_human_size(usage->volumes.items[i].bytes, size);

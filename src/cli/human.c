@@ -76,6 +76,22 @@ sc_human_time(int64_t nsec, char out[SC_HUMAN_MAX])
 }
 
 void
+sc_human_rfc3339(int64_t nsec, char out[SC_HUMAN_MAX])
+{
+    time_t seconds = (time_t)(nsec / SECOND);
+    struct tm tm = {0};
+    size_t len;
+
+    (void)localtime_r(&seconds, &tm);
+    len = strftime(out, SC_HUMAN_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (tm.tm_gmtoff == 0)
+        (void)snprintf(out + len, SC_HUMAN_MAX - len, "Z");
+    else
+        (void)snprintf(out + len, SC_HUMAN_MAX - len, "%c%02ld:%02ld", tm.tm_gmtoff < 0 ? '-' : '+',
+                       labs(tm.tm_gmtoff) / 3600, labs(tm.tm_gmtoff) / 60 % 60);
+}
+
+void
 sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf *out)
 {
     char since[SC_HUMAN_MAX];

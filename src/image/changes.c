@@ -201,6 +201,75 @@ change_text(json_t *config, const char *word, const char *rest, struct sc_err *e
     return json_object_set_new(config, key, json_string(rest)) < 0 ? sc_err_nomem(err) : 0;
 }
 
+/* "[--interval=30s ..] CMD command" or "NONE"; times in nanoseconds, as in Docker's config. */
+static int
+change_health(json_t *config, const char *rest, struct sc_err *err)
+{
+    static const struct {
+        const char *flag, *key;
+    } times[] = {{"--interval=", "Interval"},
+                 {"--timeout=", "Timeout"},
+                 {"--start-period=", "StartPeriod"},
+                 {"--start-interval=", "StartInterval"}};
+    sc_cleanup_json health = json_object();
+
+    if (!health)
+        return sc_err_nomem(err);
+    while (sc_str_starts(rest, "--")) {
+        size_t len = strcspn(rest, blanks), flag = strcspn(rest, "=") + 1, at = 0;
+        sc_cleanup_buf value = SC_BUF_INIT;
+        int64_t number = 0;
+
+        sc_buf_add(&value, rest + flag, len > flag ? len - flag : 0);
+        while (at < SC_ARRAY_LEN(times) && strncmp(rest, times[at].flag, flag) != 0)
+            at++;
+        if (at < SC_ARRAY_LEN(times) ? sc_parse_duration(sc_buf_str(&value), &number, err) < 0
+            : strncmp(rest, "--retries=", flag) == 0
+                ? sc_parse_i64(sc_buf_str(&value), &number, err) < 0
+                : sc_err_set(err, SC_ERR_INVALID, "\"%.*s\" is not known", (int)len, rest) < 0)
+            return sc_err_wrap(err, "HEALTHCHECK");
+        (void)json_object_set_new(health, at < SC_ARRAY_LEN(times) ? times[at].key : "Retries", json_integer(number));
+        rest += len + strspn(rest + len, blanks);
+    }
+    if (strcasecmp(rest, "NONE") == 0) {
+        (void)json_object_set_new(health, "Test", json_pack("[s]", "NONE"));
+    } else if (strncasecmp(rest, "CMD", 3) == 0 && strchr(blanks, rest[3]) && rest[3]) {
+        json_t *test = NULL;
+
+        rest += 3 + strspn(rest + 3, blanks);
+        if (change_command(health, "Test", rest, err) < 0)
+            return -1;
+        test = json_object_get(health, "Test");
+        if (rest[0] == '[')
+            (void)json_array_insert_new(test, 0, json_string("CMD"));
+        else
+            (void)json_object_set_new(health, "Test", json_pack("[s, s]", "CMD-SHELL", rest));
+    } else {
+        return change_err(err, "HEALTHCHECK", "must end in CMD and a command, or be NONE");
+    }
+    return json_object_set(config, "Healthcheck", health) < 0 ? sc_err_nomem(err) : 0;
+}
+
+/* Kept for who builds on the image; nothing here runs it. */
+static int
+change_onbuild(json_t *config, const char *rest, struct sc_err *err)
+{
+    json_t *list = json_object_get(config, "OnBuild");
+
+    for (size_t i = 0; i < 3; i++) {
+        static const char *const banned[] = {"ONBUILD", "FROM", "MAINTAINER"};
+
+        if (strncasecmp(rest, banned[i], strlen(banned[i])) == 0 && strchr(blanks, rest[strlen(banned[i])]))
+            return sc_err_set(err, SC_ERR_INVALID, "ONBUILD: %s isn't allowed as an ONBUILD trigger", banned[i]);
+    }
+    if (!list) {
+        list = json_array();
+        if (json_object_set_new(config, "OnBuild", list) < 0)
+            return sc_err_nomem(err);
+    }
+    return json_array_append_new(list, json_string(rest)) < 0 ? sc_err_nomem(err) : 0;
+}
+
 static int
 apply(json_t *config, const char *word, const char *rest, struct sc_err *err)
 {
@@ -214,8 +283,13 @@ apply(json_t *config, const char *word, const char *rest, struct sc_err *err)
         return change_set(config, word, rest, err);
     if (strcmp(word, "USER") == 0 || strcmp(word, "WORKDIR") == 0 || strcmp(word, "STOPSIGNAL") == 0)
         return change_text(config, word, rest, err);
+    if (strcmp(word, "HEALTHCHECK") == 0)
+        return change_health(config, rest, err);
+    if (strcmp(word, "ONBUILD") == 0)
+        return change_onbuild(config, rest, err);
     sc_err_set(err, SC_ERR_INVALID, "\"%s\" cannot be changed", word);
-    return sc_err_remedy(err, "the words are CMD ENTRYPOINT ENV EXPOSE LABEL STOPSIGNAL USER VOLUME WORKDIR");
+    return sc_err_remedy(
+        err, "the words are CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR");
 }
 
 int

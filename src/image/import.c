@@ -1,9 +1,10 @@
-/* A root tree (a tar, compressed or not, or a directory) as an image of one layer. */
+/* A root tree (a tar, compressed or not, from a file or a web server, or a directory) as an image of one layer. */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/registry/registry.h"
 #include "image/transfer-priv.h"
 
 static int
@@ -31,7 +32,9 @@ static int
 import_layer(const struct sc_store *store, const char *path, struct sc_arena *arena, struct sc_store_layer *layer,
              struct sc_err *err)
 {
-    sc_cleanup_fd fd = sc_transfer_open(path, err);
+    bool is_url = sc_str_starts(path, "http://") || sc_str_starts(path, "https://");
+    /* All of it before the first byte is unpacked: one that breaks off must not become an image. */
+    sc_cleanup_fd fd = is_url ? sc_url_download(store, path, err) : sc_transfer_open(path, err);
     struct stat st;
 
     if (fd < 0)

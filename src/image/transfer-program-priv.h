@@ -28,6 +28,8 @@ int sc_job_logout(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 /* ---- transfer-manifest.c */
 int sc_job_manifest_inspect(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_manifest_create(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_manifest_annotate(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_manifest_rm(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_manifest_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 
 /* ---- transfer-tree.c */
@@ -40,7 +42,7 @@ int sc_job_fsck(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 /* ---- the options that all of these have */
 struct sc_registry_flags {
     const char *auth_file, *credentials, *cert_dir, *platform, *progress;
-    bool tls_verify;
+    bool tls_verify, is_insecure; /* is_insecure: Docker's word for no tls_verify, where it has one */
 };
 #define SC_REGISTRY_FLAGS_INIT                                                                                         \
     {                                                                                                                  \

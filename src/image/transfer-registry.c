@@ -20,6 +20,10 @@ sc_registry_flags_apply(const struct sc_registry_flags *flags, int argc, char **
     /* Said or left to the registry's configuration: not the same. */
     for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
         out->has_tls_verify = out->has_tls_verify || sc_str_starts(argv[i], "--tls-verify");
+    if (flags->is_insecure) {
+        out->has_tls_verify = true;
+        out->tls_verify = false;
+    }
 }
 
 static int
@@ -88,10 +92,12 @@ do_verb(struct sc_job *job, const struct verb *verb, int argc, char **argv, stru
 {
     struct sc_registry_flags flags = SC_REGISTRY_FLAGS_INIT;
     struct asked asked = {.all_tags = false};
+    bool no_trust; /* Docker's content trust is not known here: its flag changes nothing */
     const struct sc_transfer_option table[] = {
         {.letter = 'a', .name = "all-tags", .flag = &asked.all_tags},
         {.letter = 'q', .name = "quiet", .flag = &asked.is_quiet},
         {.name = "progress", .value = &flags.progress},
+        {.name = "disable-content-trust", .flag = &no_trust},
         SC_REGISTRY_OPTIONS(&flags),
         {.name = "platform", .value = &flags.platform}, /* the last: not every verb has it */
     };
@@ -115,19 +121,21 @@ do_verb(struct sc_job *job, const struct verb *verb, int argc, char **argv, stru
 
 /* ---- pull -------------------------------------------------------------------------------------------------- */
 
+static void
+say_status(const struct sc_registry_options *options, bool is_new, const char *shown)
+{
+    say(options->progress, "Status: %s for %s", is_new ? "Downloaded newer image" : "Image is up to date", shown);
+    (void)printf("%s\n", shown);
+}
+
 static int
 pull_one(struct sc_job *job, const struct sc_reference *ref, const struct sc_registry_options *options,
-         struct sc_err *err)
+         struct sc_pulled *pulled, struct sc_err *err)
 {
-    struct sc_pulled pulled;
-
-    if (sc_image_pull(&job->store, ref, options, &job->arena, &pulled, err) < 0)
+    if (sc_image_pull(&job->store, ref, options, &job->arena, pulled, err) < 0)
         return -1;
     sc_progress_done(options->progress);
-    say(options->progress, "Digest: %s", pulled.digest);
-    say(options->progress, "Status: %s for %s", pulled.is_new ? "Downloaded newer image" : "Image is up to date",
-        pulled.shown);
-    (void)printf("%s\n", pulled.shown);
+    say(options->progress, "Digest: %s", pulled->digest);
     return 0;
 }
 
@@ -135,6 +143,8 @@ static int
 pull_all(struct sc_job *job, struct sc_reference *ref, const struct sc_registry_options *options, struct sc_err *err)
 {
     struct sc_strv tags = {.items = NULL};
+    struct sc_pulled pulled;
+    bool is_new = false;
 
     if (sc_registry_tags(ref, options, &job->arena, &tags, err) < 0)
         return -1;
@@ -147,9 +157,12 @@ pull_all(struct sc_job *job, struct sc_reference *ref, const struct sc_registry_
         /* Also checks a tag that a registry made up. */
         if (!text)
             return sc_err_nomem(err);
-        if (sc_reference_parse(text, &job->arena, &one, err) < 0 || pull_one(job, &one, options, err) < 0)
+        if (sc_reference_parse(text, &job->arena, &one, err) < 0 || pull_one(job, &one, options, &pulled, err) < 0)
             return -1;
+        is_new = is_new || pulled.is_new;
     }
+    /* As Docker: once, for the repository. */
+    say_status(options, is_new, sc_reference_familiar(ref, &job->arena));
     return 0;
 }
 
@@ -158,6 +171,7 @@ pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
 {
     const struct sc_registry_options *options = &asked->options;
     const char *name = asked->operands.items[0];
+    struct sc_pulled pulled = {.is_new = false};
     struct sc_reference ref;
     int status;
 
@@ -169,7 +183,9 @@ pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
         return -1;
     if (!asked->all_tags && !names_a_tag(name))
         say(options->progress, "Using default tag: latest");
-    status = asked->all_tags ? pull_all(job, &ref, options, err) : pull_one(job, &ref, options, err);
+    status = asked->all_tags ? pull_all(job, &ref, options, err) : pull_one(job, &ref, options, &pulled, err);
+    if (status == 0 && !asked->all_tags)
+        say_status(options, pulled.is_new, pulled.shown);
     sc_store_collect(&job->store);
     return status;
 }
@@ -323,6 +339,16 @@ login(struct sc_job *job, const char *registry, char *user, char *password, bool
         return sc_err_set(err, SC_ERR_INVALID, "must provide --username with --password-stdin");
     if (password)
         (void)fputs("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n", stderr);
+    if (!user && !password) {
+        char *kept = NULL;
+        struct sc_err refused = SC_ERR_INIT;
+
+        /* As Docker: a login that is kept and still good needs no other. */
+        if (sc_registry_login_kept(registry, options, &job->arena, &kept, &refused) == 0 && kept) {
+            (void)printf("Authenticating with existing credentials... [Username: %s]\nLogin Succeeded\n", kept);
+            return 0;
+        }
+    }
     if (!user && ask("Username: ", false, &job->arena, &user, err) < 0)
         return -1;
     if (!password && (from_stdin ? read_line("password", &job->arena, &password, err)

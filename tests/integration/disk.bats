@@ -20,6 +20,9 @@ du_of()
     is "$(jq -r .ID <<<"$output" | head -n 1)" "$("$SC" inspect base --format '{{.Id}}' | cut -c 8-19)"
     sc_ok history -q --no-trunc base
     is "$(head -n 1 <<<"$output")" "$("$SC" inspect base --format '{{.Id}}')"
+    # seconds, in the zone of the reader
+    is "$(TZ=XXX-05:30 "$SC" history --format '{{.CreatedAt}}' base | grep -cE '^[0-9-]{10}T[0-9:]{8}[+]05:30$')" 1
+    is "$(TZ=UTC "$SC" history --format '{{.CreatedAt}}' base | grep -cE '^[0-9-]{10}T[0-9:]{8}Z$')" 1
     sc_fails 1 history nosuch
     expect_error 1 "no such image"
 }
@@ -43,6 +46,11 @@ du_of()
     sc_ok image prune -f --filter until=1h
     sc_fails 1 image prune -f --filter colour=red
     expect_error 1 "invalid filter"
+    sc_fails 125 image prune -f --filter colour
+    run --separate-stderr "$SC" image prune </dev/null
+    expect_output "WARNING! This will remove all dangling images."
+    run --separate-stderr "$SC" prune -a </dev/null
+    expect_output "WARNING! This will remove all images without at least one container associated to them."
 }
 
 @test "prune asks first, and does nothing without a yes" {
@@ -87,9 +95,16 @@ du_of()
     is "$(jq -r 'select(.Type == "Containers") | .TotalCount + "/" + .Active' <<<"$output")" 1/0
     is "$(jq -r 'select(.Type == "Local Volumes") | .Reclaimable' <<<"$output")" "$volumes (100%)"
     [ -n "$images" ]
+    tar -C "$BATS_SUITE_TMPDIR/rootfs" -c bin/busybox | "$SC" import -c "LABEL a=b" - other >/dev/null
+    sc_ok tag base again:v1
     sc_ok system df -v
     expect_output "Containers space usage:"
     expect_output "vol"
+    matches "$output" 'REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS'
+    matches "$output" $'\nagain +v1 +[0-9a-f]{12} .* ago +[0-9.]+[kM]B +0B +[0-9.]+[kM]B +1'
+    matches "$output" $'\nother +latest +[0-9a-f]{12} .* ago +[0-9.]+[kM]B +0B +[0-9.]+[kM]B +0'
+    matches "$output" 'CONTAINER ID +IMAGE +COMMAND +LOCAL VOLUMES +SIZE +CREATED +STATUS +NAMES'
+    matches "$output" '"sh -c .head -c 300.+" +0 +3[0-9.]+MB +.* ago +Exited \(0\) .* ago +one'
 }
 
 @test "system prune takes stopped containers and unused images; volumes when told" {

@@ -174,6 +174,28 @@ END
     is "$output" "from afrom b"
 }
 
+@test "images: newest first, and each filter" {
+    local day
+    for day in 3 1 2; do
+        echo "$day" | SOURCE_DATE_EPOCH=$((day * 86400)) "$SC" import -c "LABEL day=$day" \
+            <(cd "$BATS_TEST_TMPDIR" && echo "$day" >day && tar -c day) "old:$day" >/dev/null
+    done
+    sc_ok images --format '{{.Repository}}:{{.Tag}}' old
+    is "$output" $'old:3\nold:2\nold:1'
+    sc_ok images --format '{{.Tag}}' --filter before=old:3
+    is "$(head -n 2 <<<"$output")" $'2\n1' # and base, which is as old as the epoch
+    sc_ok images --format '{{.Tag}}' --filter since=old:1 --filter reference='old*'
+    is "$output" $'3\n2'
+    sc_ok images --format '{{.Tag}}' --filter until=1970-01-03T12:00:00Z --filter reference=old
+    is "$output" $'2\n1'
+    sc_ok images --format '{{.Tag}} {{.VirtualSize}} {{.SharedSize}} {{.Containers}}' --filter label=day=2
+    is "$output" '2 2B N/A N/A'
+    sc_fails 1 images --filter since=nosuch
+    expect_error 1 'no such image: "nosuch"'
+    sc_fails 1 images --filter colour=red
+    sc_fails 125 images --filter colour
+}
+
 @test "image: owners, modes, times, setuid, devices and attributes are kept" {
     [ "$(id -u)" -eq 0 ] || skip "owners and devices need root"
     layer "$BATS_TEST_TMPDIR/a.tar" <<'END'
@@ -218,6 +240,46 @@ END
     sc_ok run --rm three sh -c 'echo three'
     is "$output" three
     refused '"RUN" cannot be changed' "$SC" image import -c 'RUN rm -rf /' "$root"
+}
+
+@test "image import: from a web server, whole or not at all" {
+    cat >"$BATS_TEST_TMPDIR/web.py" <<'END'
+import http.server, sys
+data = open(sys.argv[1], "rb").read()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *args): pass
+    def do_GET(self):
+        where = {"/moved": "/root.tar", "/loop": "/loop", "/file": "file:///etc/passwd"}.get(self.path)
+        self.send_response(302 if where else 200 if self.path in ("/root.tar", "/cut") else 404)
+        if where: self.send_header("Location", where)
+        self.send_header("Content-Length", "0" if where else str(len(data)))
+        self.end_headers()
+        if not where: self.wfile.write(data[:-512] if self.path == "/cut" else data)
+        self.close_connection = True
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+END
+    tar -C "$BATS_SUITE_TMPDIR/rootfs" -cf "$BATS_TEST_TMPDIR/root.tar" bin
+    python3 "$BATS_TEST_TMPDIR/web.py" "$BATS_TEST_TMPDIR/root.tar" >"$BATS_TEST_TMPDIR/port" 3>&- &
+    local server=$! before
+    wait_until test -s "$BATS_TEST_TMPDIR/port"
+    local web=http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")
+    sc_ok import "$web/moved" web
+    is "$("$SC" image inspect web | jq -r '.[0].Comment')" "Imported from $web/moved"
+    sc_ok run --rm web /bin/busybox echo in
+    is "$output" in
+    before=$("$SC" images -aq | wc -l)
+    sc_fails 1 import "$web/absent" no
+    expect_error 1 "status 404"
+    sc_fails 1 import "$web/cut" no
+    sc_fails 1 import "$web/loop" no
+    expect_error 1 "more than 10 redirects"
+    sc_fails 1 import "$web/file" no
+    expect_error 1 "status 404" # no scheme but http is one
+    is "$("$SC" images -aq | wc -l)" "$before"
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+    kill "$server" && wait "$server" || true
 }
 
 @test "image: metadata never grants anything" {

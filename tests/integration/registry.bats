@@ -105,6 +105,7 @@ nothing_partial()
     is "$output" hello
     sc_ok pull "$registry/a/base:1"
     expect_output "Status: Image is up to date for $registry/a/base:1"
+    is "${#lines[@]}" 4 # nothing is told of layers that are here
     nothing_partial
 }
 
@@ -164,9 +165,12 @@ nothing_partial()
     sc_ok push -a "$registry/many"
     sc_ok rmi "$registry/many:1" "$registry/many:2" "$registry/many:three"
     sc_ok pull -a "$registry/many"
+    expect_output "Status: Downloaded newer image for $registry/many"
     for tag in 1 2 three; do
         sc_ok inspect "$registry/many:$tag" --format '{{.Id}}'
     done
+    sc_ok pull -aq --disable-content-trust "$registry/many"
+    is "$output" "$registry/many"
     sc_fails 1 pull -a "$registry/many:1"
     expect_error 1 "tag can't be used with --all-tags/-a"
 }
@@ -229,6 +233,23 @@ END
     is "$(jq -r '[.manifests[].platform.architecture] | sort | join(",")' <<<"$output")" amd64,arm64
     sc_fails 1 manifest push "$registry/multi:all"
     expect_error 1 "no such manifest list"
+    sc_ok manifest inspect -v "$registry/multi:all"
+    is "$(jq -r '[.[].Descriptor.platform.architecture] | sort | join(",")' <<<"$output")" amd64,arm64
+    is "$(jq -r '.[0].Raw' <<<"$output" | base64 -d | sha256sum | cut -d' ' -f1)" "$(jq -r '.[0].Descriptor.digest[7:]' <<<"$output")"
+    sc_ok manifest create --insecure "$registry/multi:v7" "$registry/multi:amd64" "$registry/multi:arm64"
+    sc_ok manifest annotate --arch arm --variant v7 --os-features sve "$registry/multi:v7" "$registry/multi:arm64"
+    sc_fails 1 manifest annotate --arch arm "$registry/multi:v7" "$registry/multi:none"
+    expect_error 1 "is not in the list"
+    # a list that is being made is looked at before the registry is
+    sc_ok manifest inspect "$registry/multi:v7"
+    is "$(jq -c '[.manifests[] | (.platform | .architecture, .variant, ."os.features"), .ref]' <<<"$output")" \
+        '["amd64",null,null,null,"arm","v7",["sve"],null]'
+    sc_ok manifest push --insecure "$registry/multi:v7"
+    sc_ok manifest rm "$registry/multi:v7"
+    sc_fails 1 manifest rm "$registry/multi:v7"
+    expect_error 1 "no such manifest list"
+    sc_ok manifest inspect "$registry/multi:v7"
+    is "$(jq -r '.manifests[1].platform.variant' <<<"$output")" v7
     sc_ok rmi "$registry/multi:amd64" "$registry/multi:arm64"
 
     sc_ok pull "$registry/multi:all"
@@ -293,6 +314,9 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     expect_stderr "stored unencrypted in '$HOME/.docker/config.json'"
     is "$(jq -r ".auths[\"$registry\"].auth" "$HOME/.docker/config.json" | base64 -d)" user:pass
     is "$(stat -c %a "$HOME/.docker/config.json")" 600
+    run --separate-stderr "$SC" login "$registry" </dev/null
+    expect 0
+    is "${lines[0]}" "Authenticating with existing credentials... [Username: user]"
     sc_ok push "$registry/x"
     sc_ok logout "$registry"
     is "$output" "Removing login credentials for $registry"

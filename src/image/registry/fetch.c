@@ -231,7 +231,7 @@ fetch_verified(struct fetch *f, struct sc_err *err)
 }
 
 static int
-fetch_one(struct sc_channel *channel, const struct sc_fetch *item, struct sc_err *err)
+fetch_one(struct sc_channel *channel, struct sc_fetch *item, struct sc_err *err)
 {
     const struct sc_store *store = channel->client->store;
     struct fetch f = {.item = item,
@@ -247,7 +247,7 @@ fetch_one(struct sc_channel *channel, const struct sc_fetch *item, struct sc_err
         return 0;
     }
     (void)snprintf(f.partial, sizeof(f.partial), "partial/%s", sc_digest_hex(item->digest));
-    sc_progress_item(f.progress, f.id, "Waiting", 0, 0);
+    sc_progress_item(f.progress, f.id, "Pulling fs layer", 0, 0);
     f.fd = sc_lock_at(store->image_fd, f.partial, SC_LOCK_EXCLUSIVE, true, err);
     if (f.fd < 0)
         return -1;
@@ -257,6 +257,7 @@ fetch_one(struct sc_channel *channel, const struct sc_fetch *item, struct sc_err
         sc_progress_item(f.progress, f.id, "Already exists", 0, 0);
     } else {
         status = fetch_verified(&f, err);
+        item->has_come = status == 0;
         if (status == 0)
             sc_progress_item(f.progress, f.id, "Download complete", 0, 0);
     }
@@ -273,7 +274,7 @@ fetch_one(struct sc_channel *channel, const struct sc_fetch *item, struct sc_err
 
 struct pool {
     struct sc_client *client;
-    const struct sc_fetch *items;
+    struct sc_fetch *items; /* each its worker's */
     size_t count, next;
     pthread_mutex_t lock;
     bool has_failed;
@@ -315,7 +316,7 @@ worker(void *data)
 }
 
 int
-sc_fetch_blobs(struct sc_client *client, const struct sc_fetch *items, size_t count, struct sc_err *err)
+sc_fetch_blobs(struct sc_client *client, struct sc_fetch *items, size_t count, struct sc_err *err)
 {
     struct pool pool = {.client = client, .items = items, .count = count, .err = SC_ERR_INIT};
     size_t wanted = client->options->parallel ? client->options->parallel : WORKERS_DEFAULT, started = 0;

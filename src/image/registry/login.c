@@ -51,6 +51,21 @@ sc_registry_login(const char *registry, const char *user, const char *password,
 }
 
 int
+sc_registry_login_kept(const char *registry, const struct sc_registry_options *options, struct sc_arena *arena,
+                       char **user, struct sc_err *err)
+{
+    struct sc_credential kept = {.user = NULL};
+
+    *user = NULL;
+    if (sc_credential_find(registry, options, arena, &kept, err) < 0)
+        return -1;
+    if (!kept.user || !kept.password)
+        return 0;
+    *user = kept.user;
+    return try_login(registry, kept.user, kept.password, options, arena, err);
+}
+
+int
 sc_registry_logout(const char *registry, const struct sc_registry_options *options, struct sc_arena *arena,
                    struct sc_err *err)
 {

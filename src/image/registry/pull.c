@@ -14,6 +14,8 @@ struct pull {
     struct sc_arena *arena;
     struct sc_buf text; /* of the manifest */
     char *digest, *media_type, *top_digest;
+    struct sc_fetch *items; /* config and layers */
+    size_t count;
 };
 
 static bool
@@ -119,8 +121,11 @@ static int
 fetch_all(struct pull *pull, const struct sc_manifest *manifest, struct sc_err *err)
 {
     struct sc_fetch *items = SC_ARENA_ARRAY(pull->arena, struct sc_fetch, manifest->layer_digests.count + 1);
+    /* An image that is here, under whatever name, has nothing to tell of its layers. */
+    const bool is_here = sc_store_has_blob(pull->store, pull->digest);
     size_t count = 0;
 
+    pull->items = items;
     if (!items)
         return sc_err_nomem(err);
     if (manifest->config_size > (int64_t)SC_IMAGE_JSON_MAX)
@@ -129,7 +134,7 @@ fetch_all(struct pull *pull, const struct sc_manifest *manifest, struct sc_err *
         const bool is_config = i == manifest->layer_digests.count;
         const struct sc_fetch item = {.digest = is_config ? manifest->config_digest : manifest->layer_digests.items[i],
                                       .size = is_config ? manifest->config_size : manifest->layer_sizes[i],
-                                      .is_silent = is_config};
+                                      .is_silent = is_config || is_here};
         bool is_known = false;
 
         for (size_t k = 0; k < count; k++)
@@ -137,6 +142,7 @@ fetch_all(struct pull *pull, const struct sc_manifest *manifest, struct sc_err *
         if (!is_known)
             items[count++] = item;
     }
+    pull->count = count;
     return sc_fetch_blobs(pull->channel->client, items, count, err);
 }
 
@@ -151,12 +157,14 @@ say_begin(const struct pull *pull, const struct sc_reference *ref)
 }
 
 static void
-say_complete(const struct pull *pull, const struct sc_manifest *manifest)
+say_complete(const struct pull *pull)
 {
-    for (size_t i = 0; i < manifest->layer_digests.count; i++) {
+    for (size_t i = 0; i < pull->count; i++) {
         char id[13];
 
-        (void)snprintf(id, sizeof(id), "%s", sc_digest_hex(manifest->layer_digests.items[i]));
+        if (!pull->items[i].has_come || pull->items[i].is_silent)
+            continue;
+        (void)snprintf(id, sizeof(id), "%s", sc_digest_hex(pull->items[i].digest));
         sc_progress_item(pull->options->progress, id, "Pull complete", 0, 0);
     }
 }
@@ -186,8 +194,7 @@ store_image(struct pull *pull, const char *full_name, struct sc_pulled *out, str
     if (sc_blob_put(pull->store, pull->text.data, pull->text.len, pull->digest, pull->arena, NULL, NULL, err) < 0 ||
         sc_image_commit_manifest(pull->store, pull->digest, full_name, pull->arena, &out->image_id, err) < 0)
         return -1;
-    if (out->is_new)
-        say_complete(pull, &manifest);
+    say_complete(pull);
     return 0;
 }
 

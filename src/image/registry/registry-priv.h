@@ -161,9 +161,9 @@ struct sc_fetch {
     const char *digest;
     int64_t size;
     bool is_silent; /* no progress is told of it: the config */
+    bool has_come;  /* out: it was not there before */
 };
 /* All of them, several at a time; those in the store already are only reported. The first error stops the rest. */
-SC_MUST_CHECK int sc_fetch_blobs(struct sc_client *client, const struct sc_fetch *items, size_t count,
-                                 struct sc_err *err);
+SC_MUST_CHECK int sc_fetch_blobs(struct sc_client *client, struct sc_fetch *items, size_t count, struct sc_err *err);
 
 #endif

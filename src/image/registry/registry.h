@@ -75,11 +75,16 @@ SC_MUST_CHECK int sc_registry_manifest_put(const struct sc_reference *ref, const
 /* A small blob (of at most SC_IMAGE_JSON_MAX bytes) of the repository, verified: an image's config. */
 SC_MUST_CHECK int sc_registry_blob(const struct sc_reference *ref, const struct sc_registry_options *options,
                                    const char *digest, struct sc_buf *out, struct sc_err *err);
+/* What is at an http or https address, in a file of the store that has no name: its fd, at the beginning. */
+SC_MUST_CHECK int sc_url_download(const struct sc_store *store, const char *url, struct sc_err *err);
 /* Tries user and password at the registry, then keeps them in the authentication file. warning: where the password
  * now lies in clear, a text for the user, or NULL. */
 SC_MUST_CHECK int sc_registry_login(const char *registry, const char *user, const char *password,
                                     const struct sc_registry_options *options, struct sc_arena *arena, char **warning,
                                     struct sc_err *err);
+/* The user of the login that is kept, tried again at the registry; NULL in *user: there is none. */
+SC_MUST_CHECK int sc_registry_login_kept(const char *registry, const struct sc_registry_options *options,
+                                         struct sc_arena *arena, char **user, struct sc_err *err);
 /* SC_ERR_NOT_FOUND when there was nothing to forget. */
 SC_MUST_CHECK int sc_registry_logout(const char *registry, const struct sc_registry_options *options,
                                      struct sc_arena *arena, struct sc_err *err);

@@ -23,6 +23,11 @@ test_changes(void **state)
         {{"WORKDIR /a", "WORKDIR b"}, "{\"WorkingDir\":\"/a/b\"}"},
         {{"WORKDIR b"}, "{\"WorkingDir\":\"/b\"}"},
         {{"STOPSIGNAL SIGINT"}, "{\"StopSignal\":\"SIGINT\"}"},
+        {{"HEALTHCHECK CMD true x"}, "{\"Healthcheck\":{\"Test\":[\"CMD-SHELL\",\"true x\"]}}"},
+        {{"healthcheck --interval=5s --retries=3 cmd [\"a\",\"b\"]"},
+         "{\"Healthcheck\":{\"Interval\":5000000000,\"Retries\":3,\"Test\":[\"CMD\",\"a\",\"b\"]}}"},
+        {{"HEALTHCHECK CMD x", "HEALTHCHECK NONE"}, "{\"Healthcheck\":{\"Test\":[\"NONE\"]}}"},
+        {{"ONBUILD RUN a", "ONBUILD COPY . /"}, "{\"OnBuild\":[\"RUN a\",\"COPY . /\"]}"},
     };
 
     (void)state;
@@ -58,6 +63,10 @@ test_changes_refused(void **state)
         {"EXPOSE http", "EXPOSE: \"http\" is no port"},
         {"EXPOSE 80/http", "EXPOSE: \"80/http\" is of no known protocol (tcp, udp, sctp)"},
         {"VOLUME [7]", "VOLUME: must be a list of paths"},
+        {"HEALTHCHECK true", "HEALTHCHECK: must end in CMD and a command, or be NONE"},
+        {"HEALTHCHECK CMD", "HEALTHCHECK: must end in CMD and a command, or be NONE"},
+        {"HEALTHCHECK --colour=red CMD x", "HEALTHCHECK: \"--colour=red\" is not known"},
+        {"ONBUILD FROM x", "ONBUILD: FROM isn't allowed as an ONBUILD trigger"},
     };
 
     (void)state;
