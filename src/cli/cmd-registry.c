@@ -73,7 +73,6 @@ static const struct sc_option annotate_table[] = {
     {"variant", 0, SC_OPTION_STR, AT(variant), "variant", "Variant of the architecture: v8", NULL, NULL},
     {.name = NULL},
 };
-static const struct sc_option no_table[] = {{.name = NULL}};
 static const struct sc_option create_table[] = {
     {"amend", 'a', SC_OPTION_FLAG, AT(amend), NULL, "Add to a list that exists", NULL, NULL},
     INSECURE,
@@ -174,7 +173,6 @@ const struct sc_command sc_cmd_manifest_rm = {
     .name = "manifest rm",
     .synopsis = "LIST...",
     .help = "Forget lists that are being made",
-    .options = no_table,
     .args_min = 1,
     .args_max = -1,
     .run = run_list_rm,
