@@ -1,6 +1,7 @@
 /* start, the child's half: it launches the container, so that init is its child, and becomes sc-monitor. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -160,6 +161,23 @@ event_attributes(const struct sc_container *container, struct sc_arena *arena)
     return sc_arena_strdup(arena, sc_buf_str(&text));
 }
 
+/* Only who has a bridge's network has anything in our tables. */
+static const char *
+refill_lines(const struct sc_start_child *child, struct sc_arena *arena)
+{
+    const struct sc_inputs *in = &child->job->inputs;
+    struct sc_err ignored = SC_ERR_INIT;
+    char self[PATH_MAX];
+
+    for (size_t i = 0; i < in->endpoint_count; i++) {
+        if (in->endpoints[i].network.driver == SC_NET_BRIDGE)
+            return sc_self_path(self, sizeof(self), &ignored) < 0
+                       ? NULL
+                       : sc_arena_printf(arena, "%s\n%s\n%s", self, child->engine->data_path, child->engine->run_path);
+    }
+    return NULL;
+}
+
 static void
 monitor_config(const struct sc_start_child *child, const struct sc_process *process, const struct stdio *io,
                struct sc_arena *arena, struct sc_monitor_config *out)
@@ -181,6 +199,7 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .watches_oom = o->memory > 0,
         .cgroups = cgroup_lines(&child->job->plan.cgroup_dirs, arena),
         .event = event_attributes(c, arena),
+        .refill = refill_lines(child, arena),
         .pid = process->pid,
         .pidfd = process->pidfd,
         .lock_fd = child->lock_fd,

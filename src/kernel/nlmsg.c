@@ -292,3 +292,29 @@ sc_nl_link_index(const char *name)
     close(sock);
     return result < 0 ? 0 : (unsigned)ask.ifr_ifindex;
 }
+
+static void
+count_rule(const void *message, void *user)
+{
+    (void)message;
+    ++*(size_t *)user;
+}
+
+int
+sc_nft_has_rules(uint8_t family, const char *chain, bool *out)
+{
+    sc_cleanup_buf request = SC_BUF_INIT;
+    size_t count = 0, at = sc_nl_nft(&request, family, NFT_MSG_GETRULE, NLM_F_DUMP);
+    int result;
+
+    sc_nl_attr_str(&request, NFTA_RULE_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(&request, NFTA_RULE_CHAIN, chain);
+    sc_nl_end(&request, at);
+    if (request.has_failed)
+        return -ENOMEM;
+    result = sc_nl_dump(NETLINK_NETFILTER, request.data, request.len, count_rule, &count);
+    if (result < 0 && result != -ENOENT)
+        return result;
+    *out = count > 0;
+    return 0;
+}

@@ -36,6 +36,10 @@ int sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *
 /* The index of an interface in this network namespace, 0 when there is none [child]. */
 unsigned sc_nl_link_index(const char *name);
 
+/* Whether a chain of table `sc` is there and has rules. 0 or -errno: the kernel has no nf_tables, or not of this
+ * family. */
+int sc_nft_has_rules(uint8_t family, const char *chain, bool *out);
+
 /* ---- undo-net.c: what undo.c runs; its targets are documented there */
 int sc_undo_link(const char *name, struct sc_err *err);
 int sc_undo_lease(const char *target, struct sc_err *err);

@@ -32,6 +32,7 @@ static const struct field fields[] = {
     FIELD(watches_oom, FIELD_BOOL, false),
     FIELD(cgroups, FIELD_TEXT, false),
     FIELD(event, FIELD_TEXT, false),
+    FIELD(refill, FIELD_TEXT, false),
     FIELD(pid, FIELD_INT, true),
     FIELD(pidfd, FIELD_INT, true),
     FIELD(lock_fd, FIELD_INT, false),

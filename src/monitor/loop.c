@@ -6,7 +6,7 @@
 
 #define TRIM_AFTER_MS 1000
 
-enum { WAIT_INIT, WAIT_OOM, WAIT_VIEW, WAIT_LISTEN, WAIT_OUT, WAIT_ERR, WAIT_INPUT, WAIT_CLIENTS };
+enum { WAIT_INIT, WAIT_OOM, WAIT_VIEW, WAIT_REFILL, WAIT_LISTEN, WAIT_OUT, WAIT_ERR, WAIT_INPUT, WAIT_CLIENTS };
 
 bool
 sc_monitor_read(struct sc_monitor *monitor, int *fd, enum sc_monitor_msg type)
@@ -62,6 +62,7 @@ fill_polls(struct sc_monitor *monitor, struct pollfd *polls)
     polls[WAIT_OOM] =
         (struct pollfd){.fd = monitor->oom_fd, .events = (short)(config->memory_is_v2 ? POLLPRI : POLLIN)};
     polls[WAIT_VIEW] = (struct pollfd){.fd = monitor->view_fd, .events = POLLIN};
+    polls[WAIT_REFILL] = (struct pollfd){.fd = monitor->refill_fd, .events = POLLIN};
     polls[WAIT_LISTEN] = (struct pollfd){.fd = config->listen_fd, .events = POLLIN};
     polls[WAIT_OUT] = (struct pollfd){.fd = has_room ? out_fd : -1, .events = POLLIN};
     polls[WAIT_ERR] = (struct pollfd){.fd = has_room ? config->err_fd : -1, .events = POLLIN};
@@ -99,13 +100,14 @@ sc_monitor_loop(struct sc_monitor *monitor)
     for (;;) {
         size_t clients = monitor->client_count;
         size_t count = fill_polls(monitor, polls);
-        int wait = sc_blackbox_wait(monitor);
+        int wait = sc_refill_wait(monitor, sc_blackbox_wait(monitor));
         bool trims = monitor->has_scratch && (wait < 0 || wait > TRIM_AFTER_MS);
         int ready = poll(polls, count, trims ? TRIM_AFTER_MS : wait);
 
         if (ready == 0 && trims)
             trim(monitor);
         sc_blackbox_tick(monitor);
+        sc_refill_tick(monitor);
         if (ready <= 0)
             continue;
         for (size_t i = 0; i < clients; i++) {
@@ -124,6 +126,8 @@ sc_monitor_loop(struct sc_monitor *monitor)
         if (polls[WAIT_LISTEN].revents)
             sc_client_accept(monitor);
         sc_client_sweep(monitor);
+        if (polls[WAIT_REFILL].revents)
+            sc_refill_event(monitor);
         if (polls[WAIT_OOM].revents)
             sc_oom_tell(monitor);
         if (polls[WAIT_INIT].revents)

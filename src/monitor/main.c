@@ -131,7 +131,7 @@ main(int argc, char **argv)
     static struct sc_monitor monitor; /* zeroed; only what is used is ever touched */
     struct sc_err err = SC_ERR_INIT;
 
-    monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = -1;
+    monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_fd = -1;
     monitor.started_at = sc_time_now();
     monitor.log = (struct sc_log_writer)SC_LOG_WRITER_INIT;
     if (sc_monitor_config_decode(argc, argv, &monitor.config, &err) < 0) {
@@ -150,6 +150,7 @@ main(int argc, char **argv)
     }
     sc_oom_watch(&monitor);
     sc_view_watch(&monitor);
+    sc_refill_watch(&monitor);
     sc_blackbox_start(&monitor);
     sc_monitor_loop(&monitor);
     sc_monitor_finish(&monitor);

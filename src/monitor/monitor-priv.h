@@ -8,6 +8,7 @@
  *   finish.c   what happens when init has ended
  *   blackbox.c the black box: a sample every few seconds
  *   oom.c      memory that ran out
+ *   refill.c   our tables of nftables, when another program flushes them
  *   view-watch.c  the view of /proc, when it has one
  *
  * A chunk is one packet of output, kept once for all clients that still need it. New output is read only while no
@@ -61,7 +62,8 @@ struct sc_monitor {
     int64_t started_at, next_sample; /* CLOCK_REALTIME; CLOCK_MONOTONIC, INT64_MAX: none */
     struct sc_accounts accounts;
     uint64_t sample_count, oom_told;
-    int blackbox_fd, oom_fd, view_fd;
+    int blackbox_fd, oom_fd, view_fd, refill_fd;
+    bool refill_pending;
 };
 
 /* loop.c: returns when init has ended */
@@ -107,6 +109,12 @@ void sc_blackbox_keep(struct sc_monitor *monitor, int data_dir);
 void sc_oom_watch(struct sc_monitor *monitor);
 void sc_oom_tell(struct sc_monitor *monitor);
 void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out);
+
+/* refill.c */
+void sc_refill_watch(struct sc_monitor *monitor);
+void sc_refill_event(struct sc_monitor *monitor);
+int sc_refill_wait(const struct sc_monitor *monitor, int wait); /* the loop's, or sooner */
+void sc_refill_tick(struct sc_monitor *monitor);
 
 /* view-watch.c */
 void sc_view_watch(struct sc_monitor *monitor);

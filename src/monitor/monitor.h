@@ -80,6 +80,7 @@ struct sc_monitor_config {
     bool memory_is_v2, watches_oom; /* watches_oom: it has a limit of its own */
     const char *cgroups;            /* its directories, one a line; NULL: it has none */
     const char *event;              /* members of the Attributes of its events, as JSON; NULL: no events */
+    const char *refill; /* sc, data root and run root, one a line: to put back our tables; NULL: it needs none */
     pid_t pid;
     int pidfd;
     int lock_fd;               /* flock on run_dir/lock, held for the monitor's life */

@@ -19,35 +19,18 @@
 /* ---- table --------------------------------------------------------------------------------------------------------
  */
 
-static void
-count_rule(const void *message, void *user)
-{
-    (void)message;
-    ++*(size_t *)user;
-}
-
 /* Some program may have deleted the table, or have emptied its chains. */
 static int
 has_rules(uint8_t family, const char *chain, bool *out, struct sc_err *err)
 {
-    sc_cleanup_buf request = SC_BUF_INIT;
-    size_t count = 0, at = sc_nl_nft(&request, family, NFT_MSG_GETRULE, NLM_F_DUMP);
-    int result;
+    int result = sc_nft_has_rules(family, chain, out);
 
-    sc_nl_attr_str(&request, NFTA_RULE_TABLE, SC_NFT_TABLE);
-    sc_nl_attr_str(&request, NFTA_RULE_CHAIN, chain);
-    sc_nl_end(&request, at);
-    if (sc_buf_check(&request, err) < 0)
-        return -1;
-    result = sc_nl_dump(NETLINK_NETFILTER, request.data, request.len, count_rule, &count);
-    if (result < 0 && result != -ENOENT) {
-        if (result != -EPROTONOSUPPORT && result != -EOPNOTSUPP && result != -EINVAL)
-            return sc_err_errno(err, -result, "look at nftables' table inet sc");
-        sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel has no nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET)");
-        return sc_err_remedy(err, "load the module nf_tables, or use --network none or host");
-    }
-    *out = count > 0;
-    return 0;
+    if (result == 0)
+        return 0;
+    if (result != -EPROTONOSUPPORT && result != -EOPNOTSUPP && result != -EINVAL)
+        return sc_err_errno(err, -result, "look at nftables' table inet sc");
+    sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel has no nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET)");
+    return sc_err_remedy(err, "load the module nf_tables, or use --network none or host");
 }
 
 static int

@@ -17,6 +17,7 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_int_equal(a->memory_is_v2, b->memory_is_v2);
     assert_int_equal(a->watches_oom, b->watches_oom);
     assert_true(sc_str_eq(a->cgroups, b->cgroups));
+    assert_true(sc_str_eq(a->refill, b->refill));
     assert_true(sc_str_eq(a->event, b->event));
     assert_int_equal(a->pid, b->pid);
     assert_int_equal(a->pidfd, b->pidfd);
@@ -45,6 +46,7 @@ static const struct sc_monitor_config full = {
     .memory_is_v2 = true,
     .watches_oom = true,
     .cgroups = "/sys/fs/cgroup/memory/sc/abc\n/sys/fs/cgroup/cpu/sc/a b=c",
+    .refill = "/usr/bin/sc\n/var/lib/sc\n/run/s c",
     .event = "\"image\":\"base\",\"name\":\"n\"",
     .pid = 4194304,
     .pidfd = 3,
