@@ -267,7 +267,8 @@ prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
     struct sc_net net;
 
     sc_engine_net(&cli->engine, &net);
-    if (sc_network_list(&net, &cli->arena, &list, err) < 0)
+    /* what dead containers have left has no name to be chosen by */
+    if ((cli->engine.is_root && sc_network_sweep(&net, err) < 0) || sc_network_list(&net, &cli->arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         struct sc_err one = SC_ERR_INIT;

@@ -1,4 +1,5 @@
 /* The container's network: which one, with which address and ports. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,6 +57,27 @@ is_alive(const char *id, void *data)
     return false;
 }
 
+static bool
+find_id(const char *prefix, char id[SC_ID_LEN + 1], void *data)
+{
+    const struct sc_engine *engine = data;
+    struct sc_err ignored = SC_ERR_INIT;
+    int fd = sc_dir_open_at(engine->data_fd, "container", &ignored);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *item;
+    size_t count = 0;
+
+    if (!dir)
+        sc_closep(&fd);
+    while (dir && (item = readdir(dir)) != NULL) {
+        if (!sc_engine_is_id(item->d_name) || !sc_str_starts(item->d_name, prefix))
+            continue;
+        memcpy(id, item->d_name, SC_ID_LEN + 1);
+        count++;
+    }
+    return count == 1;
+}
+
 void
 sc_engine_net(struct sc_engine *engine, struct sc_net *out)
 {
@@ -65,6 +87,7 @@ sc_engine_net(struct sc_engine *engine, struct sc_net *out)
         .run_path = engine->run_path,
         .data_path = engine->data_path,
         .is_alive = is_alive,
+        .find = find_id,
         .data = engine,
     };
 }

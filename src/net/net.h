@@ -100,6 +100,8 @@ struct sc_net {
     bool is_dry; /* the default network is not recorded by being asked for */
     /* Whether the container lives; where not, it is made certain that nothing of it does, and its undo is run. */
     bool (*is_alive)(const char *id, void *data);
+    /* The container of this data root whose id begins so; false: there is none, or more than one. */
+    bool (*find)(const char *prefix, char id[SC_ID_LEN + 1], void *data);
     void *data;
 };
 struct sc_network_ask {                                /* `sc network create` */
@@ -156,6 +158,9 @@ struct sc_endpoint {
 SC_MUST_CHECK int sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err);
 /* Makes the tables again where another program has deleted or emptied them while containers have addresses. */
 SC_MUST_CHECK int sc_network_refill(const struct sc_net *net, struct sc_err *err);
+/* Removes what is left of dead containers: leases with their links and elements, and links and elements whose leases are
+ * gone (sweep.c). */
+SC_MUST_CHECK int sc_network_sweep(const struct sc_net *net, struct sc_err *err);
 /* Takes the leases; on failure none is kept. is_dry: none is taken, and the address is what a container might get. */
 SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
                                    const struct sc_endpoint_ask *ask, bool is_dry, struct sc_arena *arena,

@@ -77,3 +77,67 @@ END
     at "$host" nft delete table bridge sc
     is "$(rules)" "$before"
 }
+
+# 64 digits that begin with the 12 of a number
+made_id()
+{
+    printf '%012x%052x' "$1" 7
+}
+
+links()
+{
+    at "$host" ip -o link | grep -o 'sc[vr][0-9a-f-]*' | sort
+}
+
+@test "network prune removes 200 orphans of dead containers, and none of 200 look-alikes" {
+    local run=$SC_RUN_ROOT/lease dead live n id
+    sc_ok network create --subnet 10.50.0.0/16 front
+    serve web there --network front -p 8080:80
+    sc_ok create --name ended base true
+    dead=$("$SC" inspect -f '{{.Id}}' ended)
+    live=$("$SC" inspect -f '{{.Id}}' web)
+    # 40 of each: lease of an address and of a port, link, elements of both sets
+    for n in $(seq 1 40); do
+        id=$(made_id "$n")
+        ln -s "$id/0//gone$n" "$run/net/front/10.50.1.$n"
+        ln -s "$id/10.50.1.$n/80" "$run/port/tcp,0.0.0.0,$((9000 + n))"
+        echo "link add scv${id:0:12} type ifb" >&3
+        echo "add element bridge sc owners { \"scv${id:0:12}\" . 02:42:0a:32:01:$(printf %02x "$n") . 10.50.1.$n }" >&4
+        echo "add element inet sc ports { tcp . $((9000 + n)) : 10.50.1.$n . 80 }" >&4
+    done 3>"$BATS_TEST_TMPDIR/links" 4>"$BATS_TEST_TMPDIR/elements"
+    # without a lease, by the name of a dead container that there is a record of
+    echo "link add scr${dead:0:12} type ifb" >>"$BATS_TEST_TMPDIR/links"
+    echo "add element bridge sc owners { \"scv${dead:0:12}\" . 02:42:0a:32:01:99 . 10.50.9.9 }" >>"$BATS_TEST_TMPDIR/elements"
+    at "$host" ip -batch "$BATS_TEST_TMPDIR/links"
+    at "$host" nft -f "$BATS_TEST_TMPDIR/elements"
+
+    # another data root's containers on sc0, and what only looks like ours
+    for n in $(seq 1 40); do
+        id=$(made_id $((n + 1000)))
+        echo "link add scv${id:0:12} type ifb" >&3
+        echo "add element bridge sc owners { \"scv${id:0:12}\" . 02:42:ac:11:02:$(printf %02x "$n") . 172.17.2.$n }" >&4
+        echo "add element inet sc ports { tcp . $((9500 + n)) : 172.17.2.$n . 80 }" >&4
+        ln -s "$live/0//web$n" "$run/net/front/10.50.2.$n"
+        echo "not a lease" >"$run/net/front/note$n"
+    done 3>"$BATS_TEST_TMPDIR/links" 4>"$BATS_TEST_TMPDIR/elements"
+    echo "link add scv${dead:0:11} type ifb" >>"$BATS_TEST_TMPDIR/links"
+    at "$host" ip -batch "$BATS_TEST_TMPDIR/links"
+    at "$host" nft -f "$BATS_TEST_TMPDIR/elements"
+
+    sc_ok network prune -f
+    is "$output" ''
+    is "$(links | wc -l)" 42 # 40, the short one, and web's
+    is "$(links | grep -c "scv0000000000\|${dead:0:12}" || :)" 0
+    is "$(at "$host" nft list set bridge sc owners | grep -o 'scv[0-9a-f]*' | wc -l)" 41
+    is "$(at "$host" nft list map inet sc ports | grep -o 'tcp \. [0-9]* :' | wc -l)" 41
+    is "$(find "$run/net/front" -type l | wc -l)" 41
+    is "$(find "$run/net/front" -type f | wc -l)" 40
+    is "$(find "$run/port" -type l)" "$run/port/tcp,0.0.0.0,8080"
+    is "$(ask "$outside" 203.0.113.1 8080)" there
+    # the test's own go by hand
+    links | grep "^scv0000000003\|^scv0000000004\|^scv${dead:0:11}$" | sed 's/^/link delete /' >"$BATS_TEST_TMPDIR/links"
+    at "$host" ip -batch "$BATS_TEST_TMPDIR/links"
+    rm "$run"/net/front/10.50.2.*
+    at "$host" nft flush ruleset
+    wait_until has_port 8080
+}
