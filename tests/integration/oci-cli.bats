@@ -571,3 +571,34 @@ MAINPID=$(init_pid)"
     oci state "$ID"
     expect 1
 }
+
+# A hook outside is a child of the runtime's, and runs before the program does. The program is no first process of a pid
+# namespace, so what it does not handle ends it.
+@test "a signal that a foreground run gets while it makes the container reaches the program, and nothing is left" {
+    local signal code
+    for signal in TERM INT HUP; do
+        make_bundle "$B" "$sleeper | .linux.namespaces |= map(select(.type != \"pid\"))
+            | .hooks.createRuntime = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"kill -$signal \$PPID\"]}]"
+        code=0
+        "$SC_OCI" --root "$OCI_ROOT" run --bundle "$B" "$ID" </dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 || code=$?
+        is "$(cat "$BATS_TEST_TMPDIR/said")" ""
+        is "$code" "$((128 + $(kill -l "$signal")))"
+        oci state "$ID"
+        expect_error 1 "container does not exist"
+    done
+    # where the program never comes to be, the error is what counts
+    make_bundle "$B" '.process.args = ["nosuch"] | .hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "kill $PPID"]}]'
+    oci run --bundle "$B" "$ID"
+    expect_error 255 "executable file not found"
+    oci state "$ID"
+    expect_error 1 "container does not exist"
+}
+
+@test "a signal that exec gets while it makes its process reaches that" {
+    make_bundle "$B" "$sleeper"
+    start_container
+    run --separate-stderr strace -qqq -o /dev/null -e trace=clone3 -e inject=clone3:signal=TERM:when=1 \
+        "$SC_OCI" --root "$OCI_ROOT" exec "$ID" sleep 1000
+    expect 143
+    status_is running
+}

@@ -97,10 +97,10 @@ load_spec(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_err *err)
     return sc_seccomp_recognise(&c->spec.linux_.seccomp, c->spec.process.capabilities.bounding, &cli->arena, err);
 }
 
-static int
-write_state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
+int
+sc_oci_write_state(void *creation, pid_t pid, struct sc_buf *out, struct sc_err *err)
 {
-    struct sc_oci_creation *c = data;
+    struct sc_oci_creation *c = creation;
 
     c->state.pid = pid;
     return sc_state_oci(&c->state, SC_STATUS_CREATING, out, err);
@@ -243,7 +243,7 @@ launch(struct sc_oci_cli *cli, struct sc_oci_creation *c, bool waits, struct sc_
     how.explain = cli->is_debug;
     how.trace = sc_oci_log_step;
     how.trace_data = cli;
-    how.state_with_pid = write_state_for_hook;
+    how.state_with_pid = sc_oci_write_state;
     how.state_data = c;
     how.hook_dir = c->bundle;
     how.record = record_process;
@@ -266,6 +266,8 @@ launch(struct sc_oci_cli *cli, struct sc_oci_creation *c, bool waits, struct sc_
                            err) < 0)
         return -1;
     c->was_launched = true;
+    if (!waits && !cli->is_detached)
+        sc_oci_hold_signals();
     if (sc_launch_run(&c->plan, &how, process, err) < 0)
         return -1;
     c->state.is_creating = false;

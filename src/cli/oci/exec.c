@@ -245,6 +245,8 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
     how.trace_data = cli;
     how.state_with_pid = write_state;
     how.state_data = &state;
+    if (!cli->is_detached)
+        sc_oci_hold_signals();
     if (sc_launch_run(&plan, &how, &process, err) < 0 || sc_oci_publish(cli, &process, err) < 0)
         return -1;
     return cli->is_detached ? 0 : sc_oci_wait(cli, &process, err);

@@ -8,7 +8,9 @@
  *   exec.c       exec                                         verbs.c     state, kill, delete, pause, resume
  *   list.c       list, ps                                     update.c    update
  *   events.c     events                                       spec.c      spec, features
- *   checkpoint.c checkpoint and restore, by criu              notify.c    sd_notify(3) and LISTEN_FDS
+ *   checkpoint.c checkpoint                                   restore.c   restore
+ *   criu.c       what the two have in common                  criu-rpc.c  how criu is talked to
+ *   notify.c     sd_notify(3) and LISTEN_FDS
  */
 #ifndef SC_CLI_OCI_PRIV_H
 #define SC_CLI_OCI_PRIV_H
@@ -113,6 +115,8 @@ SC_MUST_CHECK int sc_oci_lock_state(struct sc_oci_cli *cli, const char *id, stru
 SC_MUST_CHECK int sc_oci_check_id(const char *id, struct sc_err *err);
 /* After a process was made: pid file, console socket, pidfd socket. */
 SC_MUST_CHECK int sc_oci_publish(const struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err);
+/* From before a process in the foreground is made until sc_oci_wait, which forwards them, signals to us wait. */
+void sc_oci_hold_signals(void);
 /* Waits for a process in the foreground, forwarding signals and, with a terminal, relaying it. */
 SC_MUST_CHECK int sc_oci_wait(struct sc_oci_cli *cli, struct sc_process *process, struct sc_err *err);
 /* Whether dir_fd is still what the name of the container leads to: not one that a delete removed meanwhile. */
@@ -170,6 +174,30 @@ SC_MUST_CHECK int sc_oci_make_state_dir(struct sc_oci_cli *cli, const char *id, 
 /* In the foreground: waits for its end, then deletes it (but for --keep). */
 SC_MUST_CHECK int sc_oci_creation_finish(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_process *process,
                                          struct sc_err *err);
+
+/* The state as hooks get it, with this pid. */
+SC_MUST_CHECK int sc_oci_write_state(void *creation, pid_t pid, struct sc_buf *out, struct sc_err *err);
+
+/* ---- criu-rpc.c: criu's protocol (rpc.proto), as a client of `criu swrk` ---------------------------------------- */
+enum sc_criu_type { SC_CRIU_DUMP = 1, SC_CRIU_RESTORE = 2, SC_CRIU_PRE_DUMP = 4, SC_CRIU_NOTIFY = 6 };
+struct sc_criu_answer {
+    int type; /* enum sc_criu_type, or one that was not asked for */
+    bool is_success;
+    int errnum;         /* what criu met, or 0 */
+    const char *script; /* of a notification: its name */
+    pid_t pid;          /* of a notification; what a restore restored */
+};
+/* Members of a message under construction. */
+void sc_criu_add_number(struct sc_buf *buf, unsigned member, uint64_t value);
+void sc_criu_add_text(struct sc_buf *buf, unsigned member, const char *text);
+void sc_criu_add_bytes(struct sc_buf *buf, unsigned member, const void *data, size_t len);
+SC_MUST_CHECK int sc_criu_read_answer(const void *data, size_t len, struct sc_arena *arena, struct sc_criu_answer *out,
+                                      struct sc_err *err);
+/* *fd: came with the notification, or -1; to be stolen by who wants it. An error ends the conversation. */
+typedef int (*sc_criu_notify_fn)(void *data, const struct sc_criu_answer *notification, int *fd, struct sc_err *err);
+/* Sends the request, answers notifications, and returns the answer, be it a success or not. */
+SC_MUST_CHECK int sc_criu_talk(int sock, enum sc_criu_type type, const struct sc_buf *opts, sc_criu_notify_fn notify,
+                               void *data, struct sc_arena *arena, struct sc_criu_answer *answer, struct sc_err *err);
 
 /* ---- notify.c: nothing is done where the caller has no NOTIFY_SOCKET ---------------------------------------- */
 SC_MUST_CHECK int sc_oci_notify_spec(struct sc_oci_cli *cli, const char *id, struct sc_oci_spec *spec,

@@ -21,6 +21,15 @@ fill_forwarded(sigset_t *set)
         (void)sigdelset(set, kept[i]);
 }
 
+void
+sc_oci_hold_signals(void)
+{
+    sigset_t forwarded;
+
+    fill_forwarded(&forwarded);
+    (void)sigprocmask(SIG_BLOCK, &forwarded, NULL);
+}
+
 static int
 wait_status(const struct sc_process *process, int *code, struct sc_err *err)
 {
