@@ -331,6 +331,42 @@ take_back(const struct sc_executor *x, struct sc_process *process)
     }
 }
 
+static int
+make_cgroups(struct sc_executor *x, enum sc_phase phase, struct sc_err *err)
+{
+    const struct sc_steps *list = sc_plan_list(x->plan, phase);
+
+    for (size_t i = 0; i < list->count; i++) {
+        enum sc_op op = list->items[i].op;
+
+        if ((op == SC_OP_UNIT_START || (op >= SC_OP_CGROUP_CREATE && op <= SC_OP_CGROUP_OWNER)) &&
+            run_list(x, phase, i, i + 1, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int
+sc_launch_into_cgroups(const struct sc_plan *plan, const struct sc_launch *how,
+                       int (*with)(void *data, struct sc_err *err), void *data, struct sc_err *err)
+{
+    struct sc_executor x = {.plan = plan, .how = how, .sock = -1, .start_sock = -1};
+    struct sc_process none = SC_PROCESS_INIT;
+
+    for (int i = 0; i < SC_SLOTS_MAX; i++)
+        x.slots[i] = -1;
+    int result = make_cgroups(&x, SC_PHASE_BEFORE, err);
+    if (result == 0)
+        result = make_cgroups(&x, SC_PHASE_BESIDE, err);
+    if (result == 0)
+        result = with(data, err);
+    sc_holder_end(&x);
+    if (result < 0)
+        take_back(&x, &none);
+    executor_release(&x);
+    return result;
+}
+
 int
 sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out, struct sc_err *err)
 {

@@ -88,6 +88,11 @@ void sc_process_release(struct sc_process *process); /* closes; does not kill */
 SC_MUST_CHECK int sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out,
                                 struct sc_err *err);
 
+/* The plan's cgroups with their limits, and its systemd unit, without a process of its own: made, then with() is
+ * called, which puts one there. When either fails all is taken back. */
+SC_MUST_CHECK int sc_launch_into_cgroups(const struct sc_plan *plan, const struct sc_launch *how,
+                                         int (*with)(void *data, struct sc_err *err), void *data, struct sc_err *err);
+
 /* Hooks outside, in order, in directory dir, with the state on standard input; the first that fails ends it. The error
  * says how it ended and what it wrote. name: of the list, "poststart". */
 SC_MUST_CHECK int sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *dir,
@@ -140,6 +145,8 @@ SC_MUST_CHECK int sc_runtime_kill(const struct sc_state *state, int signum, bool
 /* Every process in its cgroups; none when they are gone */
 SC_MUST_CHECK int sc_runtime_pids(const struct sc_state *state, struct sc_arena *arena, struct sc_pid_list *out,
                                   struct sc_err *err);
+/* The cgroup directory that freezes the container, or NULL. */
+const char *sc_runtime_freezer(const struct sc_state *state);
 SC_MUST_CHECK int sc_runtime_freeze(const struct sc_state *state, bool frozen, struct sc_err *err);
 /* Changes limits, all or none; devices in resources are passed over. layout is of this host. */
 SC_MUST_CHECK int sc_runtime_update(const struct sc_state *state, const struct sc_cgroup_layout *layout,

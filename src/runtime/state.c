@@ -333,6 +333,14 @@ sc_state_document(const struct sc_state *state, enum sc_status status, bool is_p
 
 /* ---- verbs ----------------------------------------------------------------------------------------------------- */
 
+const char *
+sc_runtime_freezer(const struct sc_state *state)
+{
+    bool is_v2 = false;
+
+    return find_freezer(state, &is_v2);
+}
+
 int
 sc_runtime_freeze(const struct sc_state *state, bool frozen, struct sc_err *err)
 {
