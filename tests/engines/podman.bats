@@ -359,3 +359,40 @@ END
     ok pm rm one
     ok pm rmi changed
 }
+
+# How far each has got when it is killed is chance; what counts is that nobody is left who cannot be cleaned up after.
+@test "podman: twenty containers at once, engines and monitors killed in the middle: deleting leaves nothing" {
+    local i id pids=()
+    for i in $(seq 20); do
+        "$PM" run -d --name "many-$i" base sleep 1000 </dev/null >"$BATS_TEST_TMPDIR/said-$i" 2>&1 3>&- &
+        pids+=($!)
+    done
+    wait_until has_containers 4
+    for i in $(seq 0 2 19); do
+        kill -KILL "${pids[i]}" 2>/dev/null || true
+    done
+    for i in $(seq 0 19); do
+        wait "${pids[i]}" || [ $((i % 2)) -eq 0 ] || { cat "$BATS_TEST_TMPDIR/said-$((i + 1))" && return 1; }
+    done
+    # those that nobody meddled with run
+    for i in $(seq 2 2 20); do
+        is "$(status_of "many-$i")" running
+    done
+    # a monitor that is gone cannot say how its container ended
+    for i in 2 4 6; do
+        kill -KILL "$(pm inspect -f '{{.State.ConmonPid}}' "many-$i")"
+    done
+    is "$(pm exec many-2 echo alive)" alive
+    pm rm -f -t 0 --all >"$BATS_TEST_TMPDIR/removed" 2>&1 || true
+    # what podman has not come to know of is the runtime's to delete
+    for id in $("$ENGINE_RUNTIME" list -q); do
+        ok "$ENGINE_RUNTIME" delete --force "$id"
+    done
+    pkill -KILL conmon || true
+    is "$(pm ps -aq)" ""
+}
+
+has_containers()
+{
+    [ "$("$ENGINE_RUNTIME" list -q | wc -l)" -ge "$1" ]
+}
