@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,16 @@
 #include "engine/engine-priv.h"
 
 #define EXIT_FILE_MAX 65536
+#define ENDING_MS     2000 /* for a monitor to say how its container ended, before that is taken for running */
+#define RETRY_MS      2
+
+/* What a look at the files finds to do. */
+struct todo {
+    bool recover;
+    bool await_end; /* the program is dead, and nothing says yet how it ended: it was this one */
+    pid_t pid;
+    int64_t started_at;
+};
 
 const char *
 sc_container_state(const struct sc_container *c)
@@ -96,35 +107,35 @@ config_time(int data_fd)
 
 /* Looks at the state file. True: the kernel says that it lives. */
 static bool
-load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_container *out, bool *needs_recovery)
+load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_container *out, struct todo *todo)
 {
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd run = sc_engine_run_dir(engine, out->id, &ignored);
     struct sc_state state = {0};
     enum sc_status status;
 
-    *needs_recovery = false;
+    *todo = (struct todo){.recover = false};
     if (run < 0)
         return false;
     if (faccessat(run, "undo", F_OK, 0) == 0)
-        *needs_recovery = true;
+        todo->recover = true;
     if (faccessat(run, "state.json", F_OK, 0) < 0)
         return false;
     if (sc_state_read(run, arena, &state, &ignored) < 0) {
-        *needs_recovery = true;
+        todo->recover = true;
         return false;
     }
     status = sc_state_status(&state);
     if (status != SC_STATUS_RUNNING && status != SC_STATUS_PAUSED && status != SC_STATUS_CREATED) {
-        *needs_recovery = true;
+        *todo = (struct todo){.recover = true, .await_end = true, .pid = state.pid, .started_at = state.created_at};
         return false;
     }
     /* Its monitor holds the lock. Without one it is dying: PDEATHSIG has been sent. */
     if (!sc_engine_is_locked(engine, out->id)) {
-        *needs_recovery = true;
+        todo->recover = true;
         return false;
     }
-    *needs_recovery = false;
+    todo->recover = false;
     out->status = status == SC_STATUS_PAUSED ? SC_STATUS_PAUSED : SC_STATUS_RUNNING;
     out->pid = state.pid;
     out->started_at = state.created_at;
@@ -134,7 +145,7 @@ load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_c
 /* What is on disk, without repairing anything. */
 static int
 load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
-          bool *needs_recovery, struct sc_err *err)
+          struct todo *todo, struct sc_err *err)
 {
     sc_cleanup_fd data = -1, run = -1;
     struct sc_err absent = SC_ERR_INIT;
@@ -143,7 +154,7 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
     if (sc_record_read(engine, id, arena, out, err) < 0)
         return -1;
     out->status = SC_STATUS_CREATED;
-    if (load_running(engine, arena, out, needs_recovery))
+    if (load_running(engine, arena, out, todo))
         return 0;
     data = sc_engine_data_dir(engine, id, err);
     if (data < 0)
@@ -153,21 +164,24 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
         return -1;
     if (out->status == SC_STATUS_STOPPED)
         out->started_at = config_time(data);
+    if (has_ended)
+        todo->await_end = false;
     if (has_ended ? out->is_rm : (config_time(data) > 0 || (out->is_rm && out->options.starts_now)))
-        *needs_recovery = true;
+        todo->recover = true;
     return 0;
 }
 
-int
-sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
-               struct sc_err *err)
+/* One look, and a repair where nobody else is at it. */
+static int
+load_repaired(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
+              struct todo *todo, struct sc_err *err)
 {
     struct sc_err first = SC_ERR_INIT, lock_err = SC_ERR_INIT;
-    bool needs_recovery = false, is_gone = false;
+    bool is_gone = false;
     sc_cleanup_fd lock = -1;
-    int result = load_once(engine, id, arena, out, &needs_recovery, &first);
+    int result = load_once(engine, id, arena, out, todo, &first);
 
-    if (result == 0 && !needs_recovery)
+    if (result == 0 && !todo->recover)
         return 0;
     if (result < 0 && first.errnum != ENOENT) {
         *err = first;
@@ -186,7 +200,30 @@ sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena,
     if (is_gone)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%.12s\"", id);
     sc_closep(&lock);
-    return load_once(engine, id, arena, out, &needs_recovery, err);
+    return load_once(engine, id, arena, out, todo, err);
+}
+
+int
+sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
+               struct sc_err *err)
+{
+    int64_t until = sc_time_monotonic() + (int64_t)ENDING_MS * 1000000;
+    struct todo todo;
+
+    for (;;) {
+        if (load_repaired(engine, id, arena, out, &todo, err) < 0)
+            return -1;
+        if (!todo.await_end)
+            return 0;
+        if (sc_time_monotonic() >= until)
+            break;
+        (void)poll(NULL, 0, RETRY_MS);
+    }
+    /* Its monitor lives and has not got so far: until it has, the container runs. */
+    out->status = SC_STATUS_RUNNING;
+    out->pid = todo.pid;
+    out->started_at = todo.started_at;
+    return 0;
 }
 
 int

@@ -171,6 +171,24 @@ END
     is "$output" '[]'
 }
 
+@test "a container whose end its monitor has not recorded yet runs, and wait waits for that" {
+    local pid monitor waiter
+    sleeper --name late
+    pid=$("$SC" inspect -f '{{.State.Pid}}' late)
+    monitor=$(awk '{ print $4 }' "/proc/$pid/stat")
+    kill -STOP "$monitor"
+    kill -KILL "$pid"
+    wait_until grep -q '^State:[[:space:]]*Z' "/proc/$pid/status"
+    is "$(status_of late)" running
+    "$SC" wait late >"$BATS_TEST_TMPDIR/code" 3>&- &
+    waiter=$!
+    kill -CONT "$monitor"
+    wait "$waiter"
+    is "$(cat "$BATS_TEST_TMPDIR/code")" 137
+    is "$(status_of late)" exited
+    sc_ok rm late
+}
+
 @test "start -ai carries input to a container made with -i" {
     sc_ok create -i --name catted base cat
     run_sc start -ai catted <<<hello
