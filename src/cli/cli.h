@@ -75,7 +75,8 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm,
     sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
 extern const struct sc_command sc_cmd_manifest_annotate, sc_cmd_manifest_rm;
-extern const struct sc_command sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter, sc_cmd_ns_diff;
+extern const struct sc_command sc_cmd_generate_systemd, sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter,
+    sc_cmd_ns_diff;
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
     sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
@@ -150,6 +151,8 @@ void sc_run_options_init(struct sc_run_options *options);
  * checked. command is for messages: "run". */
 SC_MUST_CHECK int sc_run_options_finish(struct sc_run_options *options, const char *command, const struct sc_strv *args,
                                         struct sc_arena *arena, struct sc_err *err);
+/* Keeps the words of the command, which `sc generate systemd --new` makes a unit of. */
+void sc_run_record_command(struct sc_create_options *options, const struct sc_cli *cli, const struct sc_strv *args);
 /* The SC_ATTACH_* that run's options ask for. */
 SC_MUST_CHECK int sc_run_attach_flags(const struct sc_run_options *options, int *flags, struct sc_err *err);
 /* create --dry-run, run --dry-run, --explain=sh: prints the plan, does nothing */

@@ -45,6 +45,19 @@ open_engine(struct sc_cli *cli, struct sc_err *err)
     return 0;
 }
 
+/* What is made for a service that does not start goes with it, as with a start of our own. */
+static int
+start_service(struct sc_cli *cli, struct sc_container *container, struct sc_err *err)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (sc_engine_service_start(&cli->engine, container, err) == 0)
+        return 0;
+    if (container->is_rm)
+        (void)!sc_engine_remove(&cli->engine, container, true, true, &ignored);
+    return -1;
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
@@ -62,18 +75,24 @@ run(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain == SC_EXPLAIN_SH)
         return sc_run_print_plan(cli, &options, err);
+    options.create.detach = options.create.detach || options.create.as_service;
     if (!options.create.detach) {
         how.client_flags = flags;
         if (check_terminal(&options, flags, err) < 0)
             return -1;
     }
+    if (options.create.as_service && sc_service_check(&options.create, err) < 0)
+        return -1;
     how.explain = options.explain != SC_EXPLAIN_NONE;
-    options.create.starts_now = true;
+    sc_run_record_command(&options.create, cli, &args);
+    options.create.starts_now = !options.create.as_service;
     if (open_engine(cli, err) < 0 ||
         sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0 ||
-        sc_engine_start(&cli->engine, &container, &how, &client, err) < 0)
+        (options.create.as_service ? start_service(cli, &container, err)
+                                   : sc_engine_start(&cli->engine, &container, &how, &client, err)) < 0)
         return -1;
     sc_run_notes(&options); /* what is refused says no more than that */
+    sc_service_ready();
     if (!options.create.detach)
         return stay(&options, flags, client, err);
     (void)printf("%s\n", container.id);
@@ -106,6 +125,7 @@ run_create(struct sc_cli *cli, struct sc_err *err)
         return -1;
     if (options.dry_run || options.explain != SC_EXPLAIN_NONE) /* nothing is executed that could be followed */
         return sc_run_print_plan(cli, &options, err);
+    sc_run_record_command(&options.create, cli, &args);
     if (open_engine(cli, err) < 0 || sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
         return -1;
     sc_run_notes(&options);

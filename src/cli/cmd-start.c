@@ -71,6 +71,19 @@ static const struct sc_option start_table[] = {
     {.name = NULL},
 };
 
+/* A container that is a service is started by systemd, which is then what runs this. */
+static int
+enter_service(struct sc_cli *cli, struct sc_container *container, bool *is_inside, struct sc_err *err)
+{
+    if (sc_engine_service_enter(container, &cli->arena, is_inside, err) < 0)
+        return -1;
+    if (*is_inside)
+        return 0;
+    if (sc_engine_service_start(&cli->engine, container, err) < 0)
+        return -1;
+    return sc_engine_find(&cli->engine, container->id, &cli->arena, container, err);
+}
+
 static int
 start_attached(struct sc_cli *cli, const char *name, struct attach_options *options, struct sc_err *err)
 {
@@ -79,6 +92,7 @@ start_attached(struct sc_cli *cli, const char *name, struct attach_options *opti
         .explain = options->explain != SC_EXPLAIN_NONE, .trace = sc_explain_trace, .trace_data = &options->explain};
     sc_cleanup_fd client = -1;
     int flags = SC_ATTACH_STDOUT | SC_ATTACH_STDERR;
+    bool is_inside = false;
 
     if (sc_engine_find(&cli->engine, name, &cli->arena, &container, err) < 0 ||
         refuse_paused(&container, "start", err) < 0)
@@ -88,11 +102,16 @@ start_attached(struct sc_cli *cli, const char *name, struct attach_options *opti
     if (check_terminal(&container, flags, err) < 0)
         return -1;
     how.client_flags = flags;
+    if (container.options.as_service && !is_up(&container) && enter_service(cli, &container, &is_inside, err) < 0)
+        return -1;
     if (is_up(&container) ? sc_engine_attach(&cli->engine, &container, flags, &client, err) < 0
                           : sc_engine_start(&cli->engine, &container, &how, &client, err) < 0) {
+        if (is_inside)
+            sc_engine_service_failed(&cli->engine, &container, err);
         err->exit_code = 1; /* Docker's, also where a run would say 127 */
         return -1;
     }
+    sc_service_ready();
     return stay(&container, options, flags, client, err);
 }
 
@@ -104,7 +123,10 @@ start_one(struct sc_cli *cli, const struct sc_container *container, const char *
     if (refuse_paused(container, "start", err) < 0)
         return -1;
     /* Starting what runs already changes nothing, as in Docker. */
-    if (!is_up(container) && sc_engine_start(&cli->engine, &copy, data, NULL, err) < 0)
+    if (!is_up(container) && container->options.as_service) {
+        if (sc_engine_service_start(&cli->engine, container, err) < 0)
+            return -1;
+    } else if (!is_up(container) && sc_engine_start(&cli->engine, &copy, data, NULL, err) < 0)
         return -1;
     (void)printf("%s\n", word);
     return 0;

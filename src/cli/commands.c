@@ -79,6 +79,7 @@ const struct sc_spelling sc_spellings[] = {
     {"container", "stats", &sc_cmd_stats},
     {"container", "update", &sc_cmd_update},
     {"container", "prune", &sc_cmd_container_prune},
+    {"generate", "systemd", &sc_cmd_generate_systemd},
     {"image", "ls", &sc_cmd_images},
     {"image", "list", &sc_cmd_images},
     {"image", "rm", &sc_cmd_rmi},

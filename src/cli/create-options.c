@@ -250,6 +250,7 @@ const struct sc_option sc_create_table[] = {
 
 const struct sc_option sc_run_table[] = {
     CREATE_OPTIONS,
+    {"as-service", 0, FLAG, CREATE(as_service), NULL, "Have systemd run it, as service sc-NAME.service", NULL, NULL},
     {"detach", 'd', FLAG, CREATE(detach), NULL, "Run in the background and print the id", NULL, NULL},
     {"sig-proxy", 0, FLAG, AT(sig_proxy), NULL, "Forward signals to the container (default true)", NULL, NULL},
     {.name = NULL},
@@ -410,4 +411,16 @@ sc_run_attach_flags(const struct sc_run_options *options, int *flags, struct sc_
     if (!o->interactive)
         *flags &= ~SC_ATTACH_STDIN;
     return 0;
+}
+
+void
+sc_run_record_command(struct sc_create_options *options, const struct sc_cli *cli, const struct sc_strv *args)
+{
+    size_t words = cli->argc > 0 ? (size_t)cli->argc : 0;
+
+    options->command_line = (struct sc_strv){.items = cli->argv, .count = words};
+    options->command_options = (int)(words - (args->count < words ? args->count : words));
+    /* "--" ends the options and is none */
+    if (options->command_options > 0 && strcmp(cli->argv[options->command_options - 1], "--") == 0)
+        options->command_options--;
 }

@@ -138,6 +138,9 @@ struct sc_create_options {
     bool pull_quiet;
     char *cidfile; /* the engine writes it once the record exists; exists already: error */
     char *detach_keys;
+    bool as_service;             /* its processes are a service of systemd (service.c) */
+    struct sc_strv command_line; /* of run or create, from the first option: for `sc generate systemd --new` */
+    int command_options;         /* how many words of it are before the image */
     bool starts_now; /* run: create keeps the container's lock for the start that follows, and an --rm container whose
                         caller dies in between is garbage (create --rm is not) */
 };
@@ -242,6 +245,25 @@ struct sc_start_options {
  * attached monitor socket. */
 SC_MUST_CHECK int sc_engine_start(struct sc_engine *engine, struct sc_container *container,
                                   const struct sc_start_options *how, int *client_fd, struct sc_err *err);
+/* ---- as a service of systemd (service.c) */
+char *sc_service_unit(const struct sc_container *container, struct sc_arena *arena); /* "sc-NAME.service" */
+/* Before anything is made. */
+SC_MUST_CHECK int sc_service_check(const struct sc_create_options *options, struct sc_err *err);
+/* Has systemd start the container's transient service, whose program is `sc start --attach`; returns when the container
+ * runs. */
+SC_MUST_CHECK int sc_engine_service_start(struct sc_engine *engine, const struct sc_container *container,
+                                          struct sc_err *err);
+/* In that program, before it starts the container: where the cgroup is. False: it is not the service's. */
+SC_MUST_CHECK int sc_engine_service_enter(struct sc_container *container, struct sc_arena *arena, bool *is_inside,
+                                          struct sc_err *err);
+/* There, when it could not be started: what the caller that asked systemd for it will say. */
+void sc_engine_service_failed(const struct sc_engine *engine, const struct sc_container *container,
+                              const struct sc_err *err);
+/* sd_notify(3): tells a service manager that waits for it that the container runs. */
+void sc_service_ready(void);
+/* This program, as a unit file names it. */
+SC_MUST_CHECK int sc_service_program(struct sc_arena *arena, char **out, struct sc_err *err);
+
 /* Compiles without doing: the plan that start would run (--dry-run, needs no root; the image must exist or rootfs be
  * given). */
 SC_MUST_CHECK int sc_engine_plan(struct sc_engine *engine, const struct sc_create_options *options,

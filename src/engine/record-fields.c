@@ -111,6 +111,9 @@ const struct sc_field sc_option_fields[] = {
     OPTION("pullQuiet", SC_FIELD_BOOL, pull_quiet),
     OPTION("cidfile", SC_FIELD_STR, cidfile),
     OPTION("detachKeys", SC_FIELD_STR, detach_keys),
+    OPTION("asService", SC_FIELD_BOOL, as_service),
+    OPTION("commandLine", SC_FIELD_STRV, command_line),
+    OPTION("commandOptions", SC_FIELD_INT, command_options),
     OPTION("startsNow", SC_FIELD_BOOL, starts_now),
 };
 const size_t sc_option_field_count = SC_ARRAY_LEN(sc_option_fields);

@@ -17,7 +17,8 @@ sc_engine_restart(struct sc_engine *engine, const struct sc_container *container
             return -1;
     }
     if (sc_engine_find(engine, container->id, arena, &now, err) < 0 ||
-        sc_engine_start(engine, &now, &how, NULL, err) < 0)
+        (now.options.as_service ? sc_engine_service_start(engine, &now, err)
+                                : sc_engine_start(engine, &now, &how, NULL, err)) < 0)
         return -1;
     sc_engine_event(engine, &now, "restart", NULL);
     return 0;

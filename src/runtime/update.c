@@ -88,7 +88,7 @@ dir_of(const struct sc_state *state, const struct sc_cgroup_hierarchy *hierarchy
 
 static int
 open_dirs(const struct sc_state *state, const struct sc_cgroup_layout *layout, const struct sc_cgroup_writes *writes,
-          int *fds, struct sc_err *err)
+          const struct sc_strv *need, int *fds, struct sc_err *err)
 {
     for (size_t i = 0; i < writes->count; i++) {
         int hierarchy = writes->items[i].hierarchy;
@@ -103,6 +103,9 @@ open_dirs(const struct sc_state *state, const struct sc_cgroup_layout *layout, c
         fds[hierarchy] = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fds[hierarchy] < 0)
             return sc_err_errno(err, errno, "open cgroup \"%s\"", dir);
+        /* It was made with the controllers that its limits wanted then. */
+        if (sc_cgroup_enable(&layout->items[hierarchy], dir, fds[hierarchy], need, err) < 0)
+            return -1;
     }
     return 0;
 }
@@ -227,7 +230,7 @@ sc_runtime_update(const struct sc_state *state, const struct sc_cgroup_layout *l
     if (sc_oci_validate_resources(&asked, err) < 0 ||
         sc_cgroup_translate(layout, &asked, false, &arena, &writes, &need, err) < 0)
         return -1;
-    result = open_dirs(state, layout, &writes, fds, err);
+    result = open_dirs(state, layout, &writes, &need, fds, err);
     if (result == 0)
         result = apply_all(state, layout, &writes, fds, &arena, err);
     for (size_t i = 0; i < SC_ARRAY_LEN(fds); i++)

@@ -724,3 +724,57 @@ END
     is "$(status_of one)" running
     sc_ok rm -f one
 }
+
+@test "cli: sc generate systemd, as words that systemd reads back" {
+    sc_ok create --name web --stop-timeout 4 -e 'A=b $c %d' base sh -c 'echo "1 2"; exit 3'
+    local id
+    id=$("$SC" inspect -f '{{.Id}}' web)
+    sc_ok generate systemd web
+    is "$(grep '^Exec' <<<"$output")" "ExecStart=$SC start --attach $id
+ExecStop=$SC stop --time 4 $id"
+    matches "$output" 'Restart=on-failure'
+    sc_ok generate systemd --new -n --no-header --restart-policy always --restart-sec 3 --start-timeout 5 -t 7 --after a.service --wants b.service --requires c.service -e X=1 web
+    is "$(grep -v '^$' <<<"$output")" "[Unit]
+Description=sc container web
+Documentation=man:sc(1)
+Wants=network-online.target
+After=network-online.target
+After=a.service
+Wants=b.service
+Requires=c.service
+RequiresMountsFor=$SC_DATA_ROOT
+[Service]
+Type=notify
+NotifyAccess=main
+Environment=SC_DATA_ROOT=$SC_DATA_ROOT
+Environment=SC_RUN_ROOT=$SC_RUN_ROOT
+Environment=X=1
+Restart=always
+RestartSec=3
+TimeoutStartSec=5
+TimeoutStopSec=67
+SuccessExitStatus=143
+ExecStartPre=-$SC rm -f web
+ExecStart=$SC run --name web --stop-timeout 4 -e \"A=b \$\$c %%d\" --rm --detach=false --interactive=false --name web base sh -c \"echo \\\"1 2\\\"; exit 3\"
+ExecStop=$SC stop --time 7 web
+[Install]
+WantedBy=default.target"
+    cd "$BATS_TEST_TMPDIR"
+    sc_ok generate systemd --files --name --container-prefix pre --separator _ web
+    is "$output" "$PWD/pre_web.service"
+    matches "$(cat pre_web.service)" '^# pre_web.service'
+    run_sc generate systemd --restart-policy sometimes web
+    expect_error 1 '"sometimes" is no restart policy'
+    run_sc generate systemd --container-prefix a/b web
+    expect_error 1 'is not the name of a unit'
+    run_sc generate systemd none
+    expect_error 1 'no such container: "none"'
+}
+
+@test "cli: --as-service where systemd is not there makes nothing" {
+    [ ! -d /run/systemd/system ] || skip "systemd is there"
+    run_sc run --as-service --name box base true
+    expect_error 125 'systemd is not the init of this machine'
+    sc_ok ps -aq
+    is "$output" ''
+}

@@ -97,6 +97,10 @@ SC_MUST_CHECK int sc_cgroup_path(const char *cgroups_path, const char *default_p
 SC_MUST_CHECK int sc_cgroup_create(const struct sc_cgroup_layout *layout, int hierarchy, const char *path,
                                    const struct sc_strv *need_controllers, bool may_exist, bool *was_created,
                                    struct sc_err *err);
+/* For a live one, dir, open as leaf: what it lacks of the controllers is enabled above it. On v1 there is nothing to
+ * do. */
+SC_MUST_CHECK int sc_cgroup_enable(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, int leaf,
+                                   const struct sc_strv *need_controllers, struct sc_err *err);
 /* Opens an existing one (O_PATH|O_DIRECTORY). */
 SC_MUST_CHECK int sc_cgroup_open(const char *mount_point, const char *path, struct sc_err *err);
 /* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. Where the kernel has BFQ's

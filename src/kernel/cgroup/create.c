@@ -379,6 +379,19 @@ prepare_leaf(const struct sc_cgroup_hierarchy *hierarchy, char *dir, int leaf, b
 }
 
 int
+sc_cgroup_enable(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, int leaf, const struct sc_strv *need,
+                 struct sc_err *err)
+{
+    char path[PATH_MAX];
+
+    if (!hierarchy->is_v2)
+        return 0;
+    if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
+        return sc_err_errno(err, ENAMETOOLONG, "open cgroup \"%s\"", dir);
+    return enable_controllers(hierarchy, path, leaf, need, err);
+}
+
+int
 sc_cgroup_create(const struct sc_cgroup_layout *layout, int hierarchy, const char *path,
                  const struct sc_strv *need_controllers, bool may_exist, bool *was_created, struct sc_err *err)
 {

@@ -246,3 +246,95 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     systemctl stop sc-test.slice sc.slice
     find /sys/fs/cgroup -depth -type d -path '*/sc.slice*' -exec rmdir {} +
 }
+
+@test "systemd: sc run --as-service, where the container and its monitor are in the service" {
+    sc_ok run --as-service --name box --network none --cgroup-parent sc-test.slice -m 64m --rootfs "$BATS_SUITE_TMPDIR/rootfs" \
+        sh -c 'trap "exit 143" TERM; echo "said $((20 + 22))"; while :; do sleep 0.1; done'
+    local pid
+    pid=$(container_pid box)
+    is "$(shown sc-box.service ActiveState)" active
+    is "$(shown sc-box.service Slice)" sc-test.slice
+    is "$(shown sc-box.service Transient)" yes
+    if [ "$(cgroup_mode)" = v2 ]; then
+        matches "$(cat "/proc/$pid/cgroup")" '^0::/sc.slice/sc-test.slice/sc-box.service/'
+        # all of it: sc, the monitor and the container
+        matches "$(systemd-cgls --no-pager -u sc-box.service)" supervisor
+        systemctl set-property --runtime sc-box.service TasksMax=77
+        is "$(cat /sys/fs/cgroup/sc.slice/sc-test.slice/sc-box.service/pids.max)" 77
+    fi
+    is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 67108864
+    sc_ok update -m 32m box
+    is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 33554432
+    sc_ok exec box true
+    journal_says() { journalctl -u sc-box.service -o cat | grep -qx 'said 42'; }
+    wait_until journal_says
+    systemctl stop sc-box.service
+    is "$("$SC" inspect -f '{{.State.Status}} {{.State.ExitCode}}' box)" 'exited 143'
+    wait_until is_gone sc-box.service
+    # started again it is a service again, with the limit that was updated
+    sc_ok start box
+    is "$(shown sc-box.service ActiveState)" active
+    is "$(cgroup_value "$(container_pid box)" memory.max memory memory.limit_in_bytes)" 33554432
+    sc_ok rm -f box
+    wait_until is_gone sc-box.service
+    # what cannot start is an error, with the reason
+    run_sc run --as-service --rm --name bad --network none --rootfs "$BATS_SUITE_TMPDIR/rootfs" /no/such/program
+    [ "$status" -ne 0 ]
+    expect_stderr /no/such/program
+    wait_until is_gone sc-bad.service
+    sc_ok ps -aq
+    is "$output" ''
+    systemctl stop sc-test.slice sc.slice
+    find /sys/fs/cgroup -depth -type d -path '*/sc.slice*' -exec rmdir {} +
+}
+
+@test "systemd: update --runtime lasts until the container ends, without it until it is removed" {
+    sc_ok run -d --name box --network none --cgroup-manager systemd --pids-limit 50 --rootfs "$BATS_SUITE_TMPDIR/rootfs" sleep 1000
+    local unit
+    unit=sc-$("$SC" inspect -f '{{.Id}}' box).scope
+    sc_ok update --runtime --pids-limit 40 box
+    is "$(shown "$unit" TasksMax)" 40
+    sc_ok stop -t 0 box
+    sc_ok start box
+    is "$(shown "$unit" TasksMax)" 50
+    sc_ok update --pids-limit 30 box
+    sc_ok stop -t 0 box
+    sc_ok start box
+    is "$(shown "$unit" TasksMax)" 30
+    # nothing is left for systemd to read when both are gone
+    sc_ok rm -f box
+    [ -z "$(find /etc/systemd /run/systemd -name "$unit*")" ]
+}
+
+@test "systemd: the unit of sc generate starts, restarts and stops the container, also after a boot" {
+    local unit=/run/systemd/system/container-web.service
+    # what a boot leaves of it: nothing below the run directory
+    forget() { find "$SC_RUN_ROOT" -mindepth 1 -delete; }
+    sc_ok create --name web --network none --rootfs "$BATS_SUITE_TMPDIR/rootfs" sh -c 'trap "exit 143" TERM; while :; do sleep 0.1; done'
+    for new in '' --new; do
+        # shellcheck disable=SC2086  # words
+        sc_ok generate systemd $new --name --restart-sec 0 web
+        echo "$output" >$unit
+        systemd-analyze verify --man=no $unit
+        systemctl daemon-reload
+        systemctl start container-web.service
+        is "$("$SC" inspect -f '{{.State.Running}}' web)" true
+        # its end is a failure, and it is started again
+        first=$(container_pid web)
+        kill -KILL "$first"
+        again() { local now; now=$(container_pid web) && [ "$now" != "$first" ] && [ "$now" -gt 0 ]; }
+        wait_until again
+        wait_until systemctl is-active --quiet container-web.service
+        systemctl stop container-web.service
+        is "$(shown container-web.service Result)" success
+        forget
+        systemctl start container-web.service
+        is "$("$SC" inspect -f '{{.State.Running}}' web)" true
+        systemctl stop container-web.service
+    done
+    # --new has removed it
+    sc_ok ps -aq
+    is "$output" ''
+    rm $unit
+    systemctl daemon-reload
+}

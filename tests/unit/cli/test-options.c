@@ -213,7 +213,7 @@ test_tables(void **state)
     }
 }
 
-/* run has what create has, with the same meaning, and its two more. */
+/* run has what create has, with the same meaning, and its three more. */
 static void
 test_run_and_create(void **state)
 {
@@ -224,7 +224,7 @@ test_run_and_create(void **state)
         count++;
     for (const struct sc_option *o = sc_run_table; o->name; o++)
         more++;
-    assert_int_equal(more, count + 2);
+    assert_int_equal(more, count + 3);
     for (size_t i = 0; i < count; i++)
         assert_string_equal(sc_run_table[i].name, sc_create_table[i].name);
 }

@@ -130,7 +130,7 @@ SC_MUST_CHECK int sc_bus_wait_job(struct sc_bus *bus, const struct sc_dbus_messa
 bool sc_systemd_is_running(void);
 SC_MUST_CHECK int sc_systemd_query(bool is_user, struct sc_arena *arena, struct sc_systemd *out, struct sc_err *err);
 /* The words of the call, "sc-ID.scope fail N Slice s system.slice ... 0", for a scope that begins with pid ("$PID" when
- * pid is 0: to be printed). */
+ * pid is 0: to be printed); or for a service (pid is -1), which begins with its ExecStart. */
 #define SC_SYSTEMD_START_SIGNATURE "ssa(sv)a(sa(sv))"
 void sc_systemd_start_words(const char *unit, const struct sc_unit_properties *properties, pid_t pid,
                             struct sc_arena *arena, struct sc_strv *words);

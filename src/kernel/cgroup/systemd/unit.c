@@ -85,12 +85,12 @@ sc_systemd_start_words(const char *unit, const struct sc_unit_properties *proper
 
     sc_strv_add(words, arena, unit);
     sc_strv_add(words, arena, "fail");
-    sc_strv_addf(words, arena, "%zu", properties->count + 1);
-    for (size_t i = 0; i < SC_ARRAY_LEN(head); i++)
+    sc_strv_addf(words, arena, "%zu", properties->count + (pid >= 0));
+    for (size_t i = 0; pid >= 0 && i < SC_ARRAY_LEN(head); i++)
         sc_strv_add(words, arena, head[i]);
     if (pid > 0)
         sc_strv_addf(words, arena, "%" PRIdMAX, (intmax_t)pid);
-    else
+    else if (pid == 0)
         sc_strv_add(words, arena, "$PID");
     add_properties(properties, arena, words);
     sc_strv_add(words, arena, "0"); /* auxiliary units */
