@@ -114,3 +114,25 @@ pid_of()
     fails 1 c_run --rm --read-only "$IMAGE" one touch /no
     expect_stderr 'Read-only file system'
 }
+
+# containerd notices that the shim is gone, and has another call the runtime's delete --force in its place.
+@test "a shim that is killed takes nothing with it that the runtime does not clean up" {
+    local pids=() pid id
+    for id in one two three; do
+        ok c_run -d "$IMAGE" "$id" sleep 1000
+        pids+=("$(pid_of "$id")")
+    done
+    pkill -KILL -f 'containerd-shim-runc-v2 .*-id (one|two|three)'
+    for pid in "${pids[@]}"; do
+        wait_until has_ended "$pid"
+    done
+    wait_until no_tasks
+    ok ctr containers rm one two three
+    # the ids are free, and what is left behind teardown looks at
+    is "$(c_run --rm "$IMAGE" one echo again)" again
+}
+
+no_tasks()
+{
+    [ -z "$(ctr tasks ls -q)" ]
+}
