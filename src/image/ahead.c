@@ -36,14 +36,14 @@ struct sc_ahead {
 static int
 unpack(struct sc_ahead *ahead, struct sc_err *err)
 {
-    sc_cleanup_stream stream = NULL;
+    struct sc_unpacked unpacked;
 
-    if (sc_stream_open_follow(ahead->blob_fd, &ahead->follow, ahead->unpack.limits, &stream, err) < 0)
-        return -1;
     /* The digest of what is not compressed is the blob's own. */
-    ahead->is_compressed = sc_stream_compression(stream) != SC_COMPRESSION_NONE;
-    return sc_layer_unpack_from(sc_steal_ptr(&stream), &ahead->unpack, ahead->is_compressed ? ahead->diff_id : NULL,
-                                err);
+    if (sc_layer_unpack_blob(&ahead->unpack, ahead->blob_fd, &ahead->follow, false, &unpacked, err) < 0)
+        return -1;
+    ahead->is_compressed = unpacked.is_compressed;
+    memcpy(ahead->diff_id, unpacked.diff_id, sizeof(ahead->diff_id));
+    return 0;
 }
 
 static void *

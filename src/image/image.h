@@ -51,6 +51,7 @@ struct sc_store {                  /* opened directories */
     int image_fd;                  /* <data>/image */
     char *data_path;               /* absolute, in the heap */
     enum sc_layer_backend backend; /* of layers that are unpacked from now on; sc_layer_backend_choose sets it */
+    struct sc_jail *jail;          /* where layers are unpacked (jail-priv.h); NULL: here */
     struct sc_ahead_list *ahead;   /* layers unpacked before their image was known; NULL: none (transfer-priv.h) */
 };
 #define SC_STORE_INIT                                                                                                  \

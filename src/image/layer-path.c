@@ -94,6 +94,8 @@ sc_layer_lower_attrs(struct sc_unpack *unpack, const char *dir)
     struct sc_layer_lowers *lowers = &unpack->lowers;
     struct sc_layer_attrs attrs = {.mode = 0755};
 
+    if (unpack->lower_fn)
+        return unpack->lower_fn(unpack->lower_data, dir);
     for (size_t i = lowers->count; i-- > 0;) {
         struct sc_err absent = SC_ERR_INIT;
         sc_cleanup_fd fd = -1;

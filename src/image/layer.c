@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "image/erofs-priv.h"
+#include "image/jail-priv.h"
 #include "kernel/kernel.h"
 
 #define PLAIN_UMASK 022 /* sc-transfer's */
@@ -344,6 +345,8 @@ put_entry(struct item *item, struct sc_err *err)
 void
 sc_layer_unpack_release(struct sc_unpack *unpack)
 {
+    sc_jailed_free(unpack->jailed);
+    unpack->jailed = NULL;
     sc_layer_forget_dir(unpack);
     sc_layer_late_free(unpack->late);
     unpack->late = NULL;
@@ -455,27 +458,58 @@ sc_layer_unpack_from(struct sc_stream *stream_take, struct sc_unpack *unpack, ch
     return sc_tar_in_digest(tar, digest, err);
 }
 
+/* In this process. */
+static int
+unpack_here(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, bool hashes_plain, struct sc_unpacked *out,
+            struct sc_err *err)
+{
+    sc_cleanup_stream stream = NULL;
+
+    if (sc_stream_open_follow(blob_fd, follow, unpack->limits, &stream, err) < 0)
+        return -1;
+    out->is_compressed = sc_stream_compression(stream) != SC_COMPRESSION_NONE;
+    if (sc_layer_unpack_from(sc_steal_ptr(&stream), unpack, out->is_compressed || hashes_plain ? out->diff_id : NULL,
+                             err) < 0)
+        return -1;
+    out->file_bytes = unpack->file_bytes;
+    return 0;
+}
+
+int
+sc_layer_unpack_blob(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, bool hashes_plain,
+                     struct sc_unpacked *out, struct sc_err *err)
+{
+    int status;
+
+    *out = (struct sc_unpacked){.diff_id = ""};
+    status = unpack->jailed ? sc_jailed_unpack(unpack, blob_fd, follow, hashes_plain, out, err)
+                            : unpack_here(unpack, blob_fd, follow, hashes_plain, out, err);
+    if (follow) /* whoever writes need not wait for us */
+        sc_closep(&follow->hear_fd);
+    return status;
+}
+
 int
 sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id, struct sc_unpack *unpack,
                        struct sc_err *err)
 {
     sc_cleanup_fd blob = sc_blob_open(store, digest, err);
-    sc_cleanup_stream stream = NULL;
-    char actual[SC_DIGEST_LEN + 1];
+    struct sc_unpacked unpacked;
 
     if (blob < 0)
         return -1;
-    if (sc_stream_open(blob, unpack->limits, &stream, err) < 0 ||
-        sc_layer_unpack_from(sc_steal_ptr(&stream), unpack, actual, err) < 0) {
+    if (sc_layer_unpack_blob(unpack, blob, NULL, true, &unpacked, err) < 0) {
         sc_err_wrap(err, "unpack layer %s", digest);
         return sc_err_disk(err, store);
     }
-    return strcmp(actual, diff_id) == 0 ? 0 : diff_id_err(err, digest, actual, diff_id);
+    return strcmp(unpacked.diff_id, diff_id) == 0 ? 0 : diff_id_err(err, digest, unpacked.diff_id, diff_id);
 }
 
 int
 sc_layer_unpack_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err)
 {
+    if (unpack->jailed)
+        return sc_jailed_finish(unpack, diff_id, err);
     return unpack->erofs ? sc_layer_erofs_finish(unpack, diff_id, err) : sc_layer_late_apply(unpack, err);
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/transfer-priv.h"
+#include "image/jail-priv.h"
 #include "kernel/kernel.h"
 
 int
@@ -37,7 +37,7 @@ sc_layer_open(int layers_fd, const char *name, struct sc_err *err)
 }
 
 static int
-open_erofs(int layers_fd, const char *name, struct sc_unpack *unpack, struct sc_err *err)
+open_erofs(const struct sc_store *store, int layers_fd, const char *name, struct sc_unpack *unpack, struct sc_err *err)
 {
     char path[PATH_MAX];
     int fd;
@@ -46,6 +46,13 @@ open_erofs(int layers_fd, const char *name, struct sc_unpack *unpack, struct sc_
     fd = openat(layers_fd, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return sc_err_errno(err, errno, "create the image of a layer");
+    if (store->jail) { /* it is another's to fill */
+        unpack->root_fd = fd;
+        unpack->cached_fd = -1;
+        unpack->is_root = true;
+        unpack->limits = &sc_limits_default;
+        return sc_jailed_new(store->jail, true, &unpack->jailed, err);
+    }
     return sc_layer_unpack_init_erofs(unpack, fd, &sc_limits_default, err);
 }
 
@@ -60,9 +67,11 @@ sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, str
     if (sc_dir_make_at(layers_fd, path, 0755, err) < 0)
         return sc_err_disk(err, store);
     if (store->backend == SC_LAYER_EROFS)
-        return open_erofs(layers_fd, name, unpack, err) < 0 ? sc_err_disk(err, store) : 0;
+        return open_erofs(store, layers_fd, name, unpack, err) < 0 ? sc_err_disk(err, store) : 0;
     fd = sc_dir_open_at(layers_fd, path, err);
-    return fd < 0 ? -1 : sc_layer_unpack_init(unpack, fd, &sc_limits_default, err);
+    if (fd < 0 || sc_layer_unpack_init(unpack, fd, &sc_limits_default, err) < 0)
+        return -1;
+    return store->jail ? sc_jailed_new(store->jail, false, &unpack->jailed, err) : 0;
 }
 
 static int

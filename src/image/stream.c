@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "image/transfer-priv.h"
@@ -61,26 +62,57 @@ sc_compression_of(const void *data, size_t len)
 void
 sc_follow_init(struct sc_follow *follow)
 {
-    (void)pthread_mutex_init(&follow->mutex, NULL);
-    (void)pthread_cond_init(&follow->changed, NULL);
+    int pair[2] = {-1, -1};
+
+    *follow = (struct sc_follow){.state = SC_FOLLOW_GROWS};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        follow->state = follow->heard_state = SC_FOLLOW_BROKEN;
+    follow->tell_fd = pair[0];
+    follow->hear_fd = pair[1];
 }
 
 void
 sc_follow_release(struct sc_follow *follow)
 {
-    (void)pthread_cond_destroy(&follow->changed);
-    (void)pthread_mutex_destroy(&follow->mutex);
+    sc_closep(&follow->tell_fd);
+    sc_closep(&follow->hear_fd);
 }
+
+struct follow_word {
+    uint64_t written;
+    enum sc_follow_state state;
+};
 
 void
 sc_follow_tell(struct sc_follow *follow, uint64_t len, enum sc_follow_state state)
 {
-    (void)pthread_mutex_lock(&follow->mutex);
-    follow->written += len;
-    if (follow->state == SC_FOLLOW_GROWS)
-        follow->state = state;
-    (void)pthread_cond_signal(&follow->changed);
-    (void)pthread_mutex_unlock(&follow->mutex);
+    struct follow_word word = {.written = follow->written + len, .state = state};
+
+    if (follow->state != SC_FOLLOW_GROWS)
+        return;
+    follow->written = word.written;
+    follow->state = state;
+    /* A reader that is behind need not hear everything, only the last word. One that has gone hears nothing. */
+    (void)!send(follow->tell_fd, &word, sizeof(word), MSG_NOSIGNAL | (state == SC_FOLLOW_GROWS ? MSG_DONTWAIT : 0));
+}
+
+/* Waits until there is more than `read` bytes, or an end. */
+static void
+follow_hear(struct sc_follow *follow, uint64_t read)
+{
+    while (follow->heard_state == SC_FOLLOW_GROWS && follow->heard <= read) {
+        struct follow_word word;
+        ssize_t len = recv(follow->hear_fd, &word, sizeof(word), 0);
+
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len == (ssize_t)sizeof(word)) {
+            follow->heard = word.written;
+            follow->heard_state = word.state;
+        } else { /* nobody is there any more */
+            follow->heard_state = SC_FOLLOW_BROKEN;
+        }
+    }
 }
 
 /* The next bytes of a file that may still grow; 0 at its end. */
@@ -88,21 +120,14 @@ static ssize_t
 read_file(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
 {
     struct sc_follow *follow = stream->follow;
-    enum sc_follow_state state;
-    uint64_t ahead;
     ssize_t got;
 
     if (follow) {
-        (void)pthread_mutex_lock(&follow->mutex);
-        while (follow->state == SC_FOLLOW_GROWS && follow->written <= stream->in)
-            (void)pthread_cond_wait(&follow->changed, &follow->mutex);
-        ahead = follow->written - stream->in;
-        state = follow->state;
-        (void)pthread_mutex_unlock(&follow->mutex);
-        if (state == SC_FOLLOW_BROKEN)
+        follow_hear(follow, stream->in);
+        if (follow->heard_state == SC_FOLLOW_BROKEN)
             return sc_err_set(err, SC_ERR_PEER_DIED, "read the archive: its writer gave up");
-        if (ahead < size)
-            size = (size_t)ahead;
+        if (follow->heard - stream->in < size)
+            size = (size_t)(follow->heard - stream->in);
     }
     do
         got = follow ? pread(stream->fd, data, size, (off_t)stream->in) : read(stream->fd, data, size);

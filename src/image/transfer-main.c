@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/jail-priv.h"
 #include "image/transfer-program-priv.h"
 
 /* ---- output ------------------------------------------------------------------------ */
@@ -115,6 +116,12 @@ sc_job_open_store(struct sc_job *job, struct sc_err *err)
 }
 
 int
+sc_job_open_writer(struct sc_job *job, struct sc_err *err)
+{
+    return sc_job_open_store(job, err) < 0 ? -1 : sc_jail_start(&job->store, err);
+}
+
+int
 sc_job_usage(struct sc_err *err, const char *usage)
 {
     sc_err_set(err, SC_ERR_INVALID, "wrong number of arguments");
@@ -143,7 +150,7 @@ run_load(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         sc_err_set(err, SC_ERR_INVALID, "load an image: standard input is a terminal");
         return sc_err_remedy(err, "name the archive with -i FILE, or redirect it to standard input");
     }
-    if (sc_job_open_store(job, err) < 0)
+    if (sc_job_open_writer(job, err) < 0)
         return -1;
     status = sc_image_load(&job->store, input ? input : "-", &job->arena, &names, err);
     /* Docker prints these also with --quiet, which is about progress. Images before a bad one are there to stay. */
@@ -258,7 +265,7 @@ run_import(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     if (operands.count < 1 || operands.count > 2)
         return sc_job_usage(err, "sc image import [-c CHANGE]... [-m MESSAGE] FILE|-|DIR [NAME[:TAG]]");
     if (sc_job_full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||
-        sc_job_open_store(job, err) < 0 ||
+        sc_job_open_writer(job, err) < 0 ||
         sc_image_import(&job->store, operands.items[0], name, &changes, message, &job->arena, &id, err) < 0)
         return -1;
     (void)printf("%s\n", id);
@@ -388,6 +395,7 @@ main(int argc, char **argv)
         status = -1;
     if (status < 0)
         print_err(&err);
+    sc_jail_stop(&job.store.jail);
     sc_store_release(&job.store);
     sc_arena_release(&job.arena);
     return status < 0 ? 1 : 0;

@@ -76,10 +76,11 @@ SC_MUST_CHECK ssize_t sc_stream_read(struct sc_stream *stream, void *data, size_
 /* A file that somebody writes to its end while it is read from its beginning. */
 enum sc_follow_state { SC_FOLLOW_GROWS, SC_FOLLOW_WHOLE, SC_FOLLOW_BROKEN };
 struct sc_follow {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    uint64_t written;
+    int tell_fd, hear_fd; /* two ends: the reader may be another process; -1: closed */
+    uint64_t written;     /* as told, and as heard */
     enum sc_follow_state state;
+    uint64_t heard;
+    enum sc_follow_state heard_state;
 };
 void sc_follow_init(struct sc_follow *follow);
 void sc_follow_release(struct sc_follow *follow);
@@ -166,13 +167,23 @@ struct sc_layer_lowers {
 void sc_layer_lowers_release(struct sc_layer_lowers *lowers);
 struct sc_layer_late; /* what is set on directories at the end */
 struct sc_erofs;      /* erofs-priv.h */
+struct sc_layer_attrs {
+    uint32_t uid, gid;
+    mode_t mode; /* 07777 */
+    struct timespec mtime;
+    bool is_implicit; /* a directory not listed: it shall have what it has in the layers below */
+};
 struct sc_unpack {
-    struct sc_erofs *erofs; /* what the layer is written to; NULL: the directory root_fd */
-    int root_fd;            /* owned */
-    bool is_root;           /* uid 0: failures to chown, mknod and set attributes are errors */
-    bool makes_plain;       /* a file is made with root as its owner and the mode that it is asked for */
-    bool can_make_devices;  /* root of the host: in a user namespace nobody makes them, and they are left out */
+    struct sc_jailed *jailed; /* who unpacks it, in a process of its own (jail-priv.h); NULL: we do */
+    struct sc_erofs *erofs;   /* what the layer is written to; NULL: the directory root_fd */
+    int root_fd;              /* owned */
+    bool is_root;             /* uid 0: failures to chown, mknod and set attributes are errors */
+    bool makes_plain;         /* a file is made with root as its owner and the mode that it is asked for */
+    bool can_make_devices;    /* root of the host: in a user namespace nobody makes them, and they are left out */
     struct sc_layer_lowers lowers;
+    /* Instead of lowers: who knows what a directory has there. */
+    struct sc_layer_attrs (*lower_fn)(void *data, const char *dir);
+    void *lower_data;
     const struct sc_limits *limits;
     struct sc_layer_late *late;
     int cached_fd; /* the directory opened last */
@@ -189,12 +200,6 @@ int sc_layer_path_err(struct sc_err *err, int errnum, const char *dir); /* why d
 bool sc_layer_is_whiteout(const struct stat *st);
 SC_MUST_CHECK int sc_layer_set_opaque(struct sc_unpack *unpack, int dir_fd, struct sc_err *err);
 
-struct sc_layer_attrs {
-    uint32_t uid, gid;
-    mode_t mode; /* 07777 */
-    struct timespec mtime;
-    bool is_implicit; /* a directory not listed: it shall have what it has in the layers below */
-};
 /* What a directory that the layer does not list has in the layers below. */
 struct sc_layer_attrs sc_layer_lower_attrs(struct sc_unpack *unpack, const char *dir);
 SC_MUST_CHECK int sc_layer_late_new(struct sc_layer_late **out, struct sc_err *err);
@@ -217,6 +222,15 @@ SC_MUST_CHECK int sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take
                                        struct sc_err *err);
 SC_MUST_CHECK int sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const char *diff_id,
                                          struct sc_unpack *unpack, struct sc_err *err);
+/* What came of unpacking: its digest where the blob is compressed (or it was asked for), "" where it is the blob's. */
+struct sc_unpacked {
+    bool is_compressed;
+    char diff_id[SC_DIGEST_LEN + 1];
+    uint64_t file_bytes;
+};
+/* The same from any file, which may still grow; hashes_plain: also the digest of what is not compressed. */
+SC_MUST_CHECK int sc_layer_unpack_blob(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow,
+                                       bool hashes_plain, struct sc_unpacked *out, struct sc_err *err);
 /* The same from any stream. digest: of what was unpacked, is written there; NULL: it is not asked for. */
 SC_MUST_CHECK int sc_layer_unpack_from(struct sc_stream *stream_take, struct sc_unpack *unpack, char *digest,
                                        struct sc_err *err);

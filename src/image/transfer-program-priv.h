@@ -18,6 +18,8 @@ typedef int (*sc_job_fn)(struct sc_job *job, int argc, char **argv, struct sc_er
 SC_MUST_CHECK int sc_job_full_name(const char *text, struct sc_arena *arena, const char **out, struct sc_err *err);
 /* Opens job->store. */
 SC_MUST_CHECK int sc_job_open_store(struct sc_job *job, struct sc_err *err);
+/* The same, and what strangers wrote is unpacked in a jail: before the first thread. */
+SC_MUST_CHECK int sc_job_open_writer(struct sc_job *job, struct sc_err *err);
 int sc_job_usage(struct sc_err *err, const char *usage);
 
 /* ---- transfer-registry.c */

@@ -179,7 +179,7 @@ pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
         return -1;
     if (asked->all_tags && names_a_tag(name))
         return sc_err_set(err, SC_ERR_INVALID, "tag can't be used with --all-tags/-a");
-    if (sc_job_open_store(job, err) < 0)
+    if (sc_job_open_writer(job, err) < 0)
         return -1;
     if (!asked->all_tags && !names_a_tag(name))
         say(options->progress, "Using default tag: latest");

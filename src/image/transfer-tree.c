@@ -306,7 +306,7 @@ sc_job_fsck(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         return -1;
     if (operands.count > 0)
         return sc_job_usage(err, "sc system fsck [--repair]");
-    if (sc_job_open_store(job, err) < 0 || sc_store_fsck(&job->store, &check, err) < 0)
+    if (sc_job_open_writer(job, err) < 0 || sc_store_fsck(&job->store, &check, err) < 0)
         return -1;
     (void)printf("%zu blobs and %zu layers checked: %zu problems", check.blobs, check.layers, check.problems);
     if (check.repairs)

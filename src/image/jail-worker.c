@@ -1,0 +1,135 @@
+/* The other side of the walls: the jail, which makes workers, and a worker, which unpacks one layer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "image/jail-priv.h"
+#include "kernel/jail.h"
+
+/* capability.h: what files of a layer need to be made as they shall be. SYS_ADMIN is for attributes trusted.*. */
+#define CAP(n)    (UINT64_C(1) << (n))
+#define TREE_CAPS (CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(21) | CAP(27) | CAP(31))
+
+static int
+say(int sock, const struct sc_jail_word *word)
+{
+    return send(sock, word, sizeof(*word), MSG_NOSIGNAL) == (ssize_t)sizeof(*word) ? 0 : -1;
+}
+
+/* Asks our parent what a directory has in the layers below, which it alone can see. */
+static struct sc_layer_attrs
+ask_lower(void *data, const char *dir)
+{
+    const int sock = *(const int *)data;
+    struct sc_jail_word word = {.say = SC_JAIL_LOWER};
+    struct sc_layer_attrs attrs;
+
+    if (strlen(dir) >= sizeof(word.path))
+        _exit(1);
+    memcpy(word.path, dir, strlen(dir) + 1);
+    if (say(sock, &word) < 0 || recv(sock, &attrs, sizeof(attrs), 0) != (ssize_t)sizeof(attrs))
+        _exit(1);
+    return attrs;
+}
+
+static int
+unpack_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_unpack *unpack, struct sc_unpacked *out,
+           struct sc_err *err)
+{
+    struct sc_follow follow = {.tell_fd = -1, .hear_fd = fds[SC_JAIL_FD_FOLLOW]};
+
+    if ((ask->is_erofs ? sc_layer_unpack_init_erofs(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)
+                       : sc_layer_unpack_init(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)) < 0)
+        return -1;
+    unpack->is_root = ask->is_root;
+    unpack->makes_plain = ask->makes_plain;
+    unpack->can_make_devices = ask->can_make_devices;
+    return sc_layer_unpack_blob(unpack, fds[SC_JAIL_FD_BLOB], ask->has_follow ? &follow : NULL, ask->hashes_plain, out,
+                                err);
+}
+
+_Noreturn static void
+work(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
+{
+    struct sc_unpack unpack = {.root_fd = -1, .cached_fd = -1};
+    struct sc_jail_word word = {.say = SC_JAIL_RESULT};
+    struct sc_jail_finish finish;
+    int sock = fds[SC_JAIL_FD_SOCK];
+
+    (void)prctl(PR_SET_NAME, "sc-unpack");
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGCHLD, SIG_DFL);
+    word.has_failed = unpack_ask(ask, fds, &unpack, &word.unpacked, &word.err) < 0;
+    if (say(sock, &word) < 0 || word.has_failed || recv(sock, &finish, sizeof(finish), 0) != (ssize_t)sizeof(finish))
+        _exit(0);
+    finish.diff_id[SC_DIGEST_LEN] = '\0';
+    unpack.lower_fn = ask_lower;
+    unpack.lower_data = &sock;
+    word.has_failed = sc_layer_unpack_finish(&unpack, finish.diff_id, &word.err) < 0;
+    (void)say(sock, &word);
+    _exit(0);
+}
+
+static bool
+receive(int sock, struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(SC_JAIL_FD_COUNT * sizeof(int))];
+    } control = {.space = {0}};
+    struct iovec iov = {.iov_base = ask, .iov_len = sizeof(*ask)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+    const struct cmsghdr *cmsg;
+    ssize_t len;
+
+    for (size_t i = 0; i < SC_JAIL_FD_COUNT; i++)
+        fds[i] = -1;
+    do
+        len = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+    while (len < 0 && errno == EINTR);
+    cmsg = len == (ssize_t)sizeof(*ask) ? CMSG_FIRSTHDR(&msg) : NULL;
+    if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS)
+        return false;
+    memcpy(fds, CMSG_DATA(cmsg), cmsg->cmsg_len - CMSG_LEN(0));
+    return true;
+}
+
+void
+sc_jail_serve(int sock, bool has_tree)
+{
+    struct sc_jail_ask ask;
+    struct sc_err err = SC_ERR_INIT;
+    int fds[SC_JAIL_FD_COUNT];
+    char ready = 'y';
+
+    (void)prctl(PR_SET_NAME, "sc-jail");
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)signal(SIGCHLD, SIG_IGN); /* workers are reaped by themselves */
+    if (sock != 3 && (dup3(sock, 3, O_CLOEXEC) < 0))
+        _exit(1);
+    sock = 3;
+    if (close_range(4, ~0U, 0) < 0 || close_range(0, 2, 0) < 0)
+        _exit(1);
+    if (sc_jail_enter(has_tree, has_tree ? TREE_CAPS : 0, &err) < 0) {
+        (void)send(sock, &err, sizeof(err), MSG_NOSIGNAL);
+        _exit(1);
+    }
+    if (send(sock, &ready, 1, MSG_NOSIGNAL) != 1)
+        _exit(1);
+    while (receive(sock, &ask, fds)) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+            close(sock);
+            work(&ask, fds);
+        }
+        for (size_t i = 0; i < SC_JAIL_FD_COUNT; i++)
+            sc_closep(&fds[i]); /* where there is no worker, this is how the asker knows */
+    }
+    _exit(0);
+}

@@ -1,0 +1,206 @@
+/* Our side of the walls: a jail is started once, and asked for each layer. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "image/jail-priv.h"
+#include "kernel/kernel.h"
+
+struct sc_jailed {
+    struct sc_jail *jail;
+    bool is_erofs;
+    int sock; /* to the worker, -1: not asked yet */
+};
+
+void
+sc_jail_stop(struct sc_jail **jail)
+{
+    if (!*jail)
+        return;
+    sc_closep(&(*jail)->sock);
+    while (waitpid((*jail)->pid, NULL, 0) < 0 && errno == EINTR)
+        continue;
+    sc_freep(jail);
+}
+
+/* The jail says that it is one, or why not. */
+static int
+await(int sock, struct sc_err *err)
+{
+    union {
+        char ready;
+        struct sc_err err;
+    } said;
+    ssize_t len;
+
+    do
+        len = recv(sock, &said, sizeof(said), 0);
+    while (len < 0 && errno == EINTR);
+    if (len == 1)
+        return 0;
+    if (len == (ssize_t)sizeof(said.err)) {
+        *err = said.err;
+        return -1;
+    }
+    return sc_err_set(err, SC_ERR_PEER_DIED, "start the process that unpacks: it ended at once");
+}
+
+int
+sc_jail_start(struct sc_store *store, struct sc_err *err)
+{
+    struct sc_jail *jail;
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return sc_err_errno(err, errno, "start the process that unpacks");
+    jail = calloc(1, sizeof(*jail));
+    pid = jail ? fork() : -1;
+    if (pid == 0) {
+        close(pair[0]);
+        sc_jail_serve(pair[1], store->backend == SC_LAYER_DIRECTORY);
+    }
+    close(pair[1]);
+    if (pid < 0) {
+        sc_err_errno(err, errno, "start the process that unpacks");
+        close(pair[0]);
+        free(jail);
+        return -1;
+    }
+    *jail = (struct sc_jail){.sock = pair[0], .pid = pid};
+    if (await(jail->sock, err) < 0) {
+        sc_jail_stop(&jail);
+        return -1;
+    }
+    store->jail = jail;
+    return 0;
+}
+
+int
+sc_jailed_new(struct sc_jail *jail, bool is_erofs, struct sc_jailed **out, struct sc_err *err)
+{
+    struct sc_jailed *jailed = calloc(1, sizeof(*jailed));
+
+    if (!jailed)
+        return sc_err_nomem(err);
+    *jailed = (struct sc_jailed){.jail = jail, .is_erofs = is_erofs, .sock = -1};
+    *out = jailed;
+    return 0;
+}
+
+void
+sc_jailed_free(struct sc_jailed *jailed)
+{
+    if (!jailed)
+        return;
+    sc_closep(&jailed->sock);
+    free(jailed);
+}
+
+static int
+send_ask(int sock, const struct sc_jail_ask *ask, const int *fds, size_t count, struct sc_err *err)
+{
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(SC_JAIL_FD_COUNT * sizeof(int))];
+    } control = {.space = {0}};
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)ask, .iov_len = sizeof(*ask)};
+    struct msghdr msg = {.msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = control.space,
+                         .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(count * sizeof(int));
+    memcpy(CMSG_DATA(cmsg), fds, count * sizeof(int));
+    if (sendmsg(sock, &msg, MSG_NOSIGNAL) != (ssize_t)sizeof(*ask))
+        return sc_err_errno(err, errno, "ask the process that unpacks");
+    return 0;
+}
+
+/* The worker's word: its last, or a question, which is answered. */
+static int
+hear(struct sc_unpack *unpack, struct sc_jail_word *word, struct sc_err *err)
+{
+    for (;;) {
+        ssize_t len = recv(unpack->jailed->sock, word, sizeof(*word), 0);
+        struct sc_layer_attrs attrs;
+
+        if (len < 0 && errno == EINTR)
+            continue;
+        if (len < 0 && errno != ECONNRESET)
+            return sc_err_errno(err, errno, "hear of the process that unpacks");
+        if (len != (ssize_t)sizeof(*word))
+            return sc_err_set(err, SC_ERR_PEER_DIED, "the process that unpacks it ended: killed, or out of memory");
+        word->path[sizeof(word->path) - 1] = '\0';
+        if (word->say == SC_JAIL_RESULT)
+            break;
+        attrs = sc_layer_lower_attrs(unpack, word->path);
+        if (send(unpack->jailed->sock, &attrs, sizeof(attrs), MSG_NOSIGNAL) < 0)
+            return sc_err_errno(err, errno, "answer the process that unpacks");
+    }
+    if (!word->has_failed)
+        return 0;
+    /* Its strings are a stranger's by now, perhaps. */
+    *err = word->err;
+    err->msg[sizeof(err->msg) - 1] = err->remedy[sizeof(err->remedy) - 1] = '\0';
+    return -1;
+}
+
+int
+sc_jailed_unpack(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, bool hashes_plain,
+                 struct sc_unpacked *out, struct sc_err *err)
+{
+    struct sc_jailed *jailed = unpack->jailed;
+    const struct sc_jail_ask ask = {.is_erofs = jailed->is_erofs,
+                                    .has_follow = follow != NULL,
+                                    .hashes_plain = hashes_plain,
+                                    .is_root = unpack->is_root,
+                                    .makes_plain = unpack->makes_plain,
+                                    .can_make_devices = unpack->can_make_devices,
+                                    .limits = *unpack->limits};
+    sc_cleanup_fd tree = -1, theirs = -1;
+    struct sc_jail_word word;
+    int pair[2], fds[SC_JAIL_FD_COUNT];
+
+    /* A detached mount of the directory: from it, no ".." leads anywhere. Who may not mount is shut in by less. */
+    if (!jailed->is_erofs)
+        tree = sc_mount_tree_open(unpack->root_fd, "", false);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return sc_err_errno(err, errno, "ask the process that unpacks");
+    jailed->sock = pair[0];
+    theirs = pair[1];
+    fds[SC_JAIL_FD_SOCK] = theirs;
+    fds[SC_JAIL_FD_OUT] = tree >= 0 ? tree : unpack->root_fd;
+    fds[SC_JAIL_FD_BLOB] = blob_fd;
+    fds[SC_JAIL_FD_FOLLOW] = follow ? follow->hear_fd : -1;
+    if (send_ask(jailed->jail->sock, &ask, fds, follow ? SC_JAIL_FD_COUNT : SC_JAIL_FD_COUNT - 1, err) < 0)
+        return -1;
+    sc_closep(&theirs);
+    if (follow)
+        sc_closep(&follow->hear_fd);
+    if (hear(unpack, &word, err) < 0)
+        return -1;
+    *out = word.unpacked;
+    out->diff_id[SC_DIGEST_LEN] = '\0';
+    unpack->file_bytes = out->file_bytes;
+    return 0;
+}
+
+int
+sc_jailed_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err)
+{
+    struct sc_jail_finish finish = {.diff_id = ""};
+    struct sc_jail_word word;
+
+    memcpy(finish.diff_id, diff_id, SC_DIGEST_LEN);
+    if (send(unpack->jailed->sock, &finish, sizeof(finish), MSG_NOSIGNAL) < 0)
+        return sc_err_set(err, SC_ERR_PEER_DIED, "the process that unpacks it ended: killed, or out of memory");
+    return hear(unpack, &word, err);
+}

@@ -1,0 +1,187 @@
+/* Each wall of the jail, from the inside: what must not be possible is tried. */
+#include "test.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/jail.h"
+#include "kernel/kernel.h"
+
+#define CAPS_KEPT 9u /* CHOWN and FOWNER */
+
+/* The sanitizer itself needs memory, and calls, that the jail does not have. */
+#ifdef __SANITIZE_ADDRESS__
+#define IS_SANITIZED true
+#else
+#define IS_SANITIZED false
+#endif
+
+/* In the child: says which wall is down, and ends. */
+#define HOLDS(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            (void)dprintf(2, "a wall is down: %s (errno %d)\n", #condition, errno);                                    \
+            _exit(1);                                                                                                  \
+        }                                                                                                              \
+    } while (0)
+#define IS_DENIED(call) HOLDS((call) < 0 && errno == EPERM)
+
+static void
+check_calls(void)
+{
+    char *const argv[] = {(char *)(uintptr_t) "true", NULL};
+
+    IS_DENIED(socket(AF_INET, SOCK_STREAM, 0));
+    IS_DENIED(socket(AF_UNIX, SOCK_STREAM, 0));
+    IS_DENIED(syscall(SYS_execve, "/bin/true", argv, NULL));
+    IS_DENIED(mount("none", "/", "tmpfs", 0, NULL));
+    IS_DENIED(unshare(CLONE_NEWUSER));
+    IS_DENIED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+    IS_DENIED(kill(getppid(), 0));
+    IS_DENIED(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL));
+    IS_DENIED(syscall(SYS_bpf, 0, NULL, 0));
+    IS_DENIED(syscall(SYS_io_uring_setup, 1, NULL));
+    IS_DENIED(syscall(SYS_chroot, "/"));
+    HOLDS(mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED && errno == EPERM);
+    HOLDS(syscall(SYS_clone3, NULL, 0) < 0 && errno == ENOSYS);
+    HOLDS(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+}
+
+static void *
+run_thread(void *data)
+{
+    *(int *)data = 7;
+    return NULL;
+}
+
+static void
+check_work(int out_fd)
+{
+    pthread_t thread;
+    int said = 0;
+    pid_t pid;
+
+    HOLDS(write(out_fd, "x", 1) == 1);
+    HOLDS(pthread_create(&thread, NULL, run_thread, &said) == 0 && pthread_join(thread, NULL) == 0 && said == 7);
+    pid = fork();
+    if (pid == 0)
+        _exit(3);
+    HOLDS(pid > 0 && waitpid(pid, &said, 0) == pid && WEXITSTATUS(said) == 3);
+    if (IS_SANITIZED)
+        return;
+    HOLDS(mmap(NULL, (size_t)SC_JAIL_MEMORY_MAX, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) ==
+              MAP_FAILED &&
+          errno == ENOMEM);
+}
+
+/* A file of the directory: made, and everything outside of it out of reach. */
+static void
+check_tree(int tree_fd, const struct stat *top)
+{
+    struct stat st;
+    int up, fd = openat(tree_fd, "made", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    HOLDS(fd >= 0 && fchown(fd, 12, 34) == 0 && fchmod(fd, 04755) == 0 && close(fd) == 0);
+    HOLDS(openat(AT_FDCWD, "/etc/passwd", O_RDONLY) < 0 && errno == ENOENT);
+    HOLDS(openat(AT_FDCWD, "/new", O_WRONLY | O_CREAT, 0600) < 0 && errno == EROFS);
+    up = openat(tree_fd, "../../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    HOLDS(up >= 0 && fstat(up, &st) == 0 && st.st_ino == top->st_ino && st.st_dev == top->st_dev);
+}
+
+static void
+assert_ends_well(pid_t pid)
+{
+    int status = 0;
+
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* What writes an image file has nothing but the file. */
+static void
+test_file(void **state)
+{
+    int fd = memfd_create("jail", MFD_CLOEXEC);
+    pid_t pid;
+
+    (void)state;
+    assert_true(fd >= 0);
+    pid = fork();
+    if (pid == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        HOLDS(sc_jail_enter(false, 0, &err) == 0);
+        check_work(fd);
+        check_calls();
+        if (!IS_SANITIZED) {
+            IS_DENIED(openat(AT_FDCWD, "/", O_RDONLY));
+            IS_DENIED(mkdirat(AT_FDCWD, "x", 0700));
+            IS_DENIED(unlinkat(AT_FDCWD, "x", 0));
+        }
+        _exit(0);
+    }
+    assert_ends_well(pid);
+    close(fd);
+}
+
+/* What fills a directory has the directory. The rest needs privilege: without it there are only the other walls. */
+static void
+test_tree(void **state)
+{
+    char path[] = "/tmp/sc-test-jail.XXXXXX";
+    int dir_fd, tree_fd, fd = memfd_create("jail", MFD_CLOEXEC);
+    struct stat top;
+    pid_t pid;
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(fstat(dir_fd, &top), 0);
+    tree_fd = geteuid() == 0 ? sc_mount_tree_open(dir_fd, "", false) : -1;
+    pid = fork();
+    if (pid == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        HOLDS(sc_jail_enter(true, CAPS_KEPT, &err) == 0);
+        check_work(fd);
+        check_calls();
+        if (tree_fd >= 0)
+            check_tree(tree_fd, &top);
+        /* of the capabilities, only the one is left */
+        if (tree_fd >= 0)
+            IS_DENIED(mknodat(tree_fd, "null", S_IFCHR | 0600, makedev(1, 3)));
+        _exit(0);
+    }
+    assert_ends_well(pid);
+    (void)unlinkat(dir_fd, "made", 0);
+    assert_int_equal(rmdir(path), 0);
+    close(fd);
+    close(dir_fd);
+    if (tree_fd >= 0)
+        close(tree_fd);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_file), cmocka_unit_test(test_tree)};
+
+    return RUN_TESTS(tests);
+}
