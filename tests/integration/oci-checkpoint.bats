@@ -216,6 +216,24 @@ not_told()
     matches "$(cat "$BATS_TEST_TMPDIR/got")" "from inside"
 }
 
+@test "restore into the cgroup of another container: refused, and that lives on; what fails later ends what was restored" {
+    make_bundle "$B" "$sleeper | .linux.cgroupsPath = \"/$ID\""
+    start_container
+    mkdir "$IMAGES"
+    echo '[]' >"$IMAGES/descriptors.json"
+    oci restore -d --bundle "$B" --image-path "$IMAGES" "$ID-2"
+    expect_error 1 "$ID"
+    [ ! -e "$TOLD" ]
+    status_is running
+    oci state "$ID-2"
+    expect_error 1 "container does not exist"
+    make_bundle "$B" "$sleeper"
+    oci restore -d --bundle "$B" --image-path "$IMAGES" --pid-file "$BATS_TEST_TMPDIR/no/such/dir" "$ID-2"
+    expect_error 1 "no/such/dir"
+    oci state "$ID-2"
+    expect_error 1 "container does not exist"
+}
+
 @test "restore of what is no checkpoint, or without a pid: refused, and nothing is left" {
     make_bundle "$B" "$sleeper"
     oci restore --bundle "$B" --image-path "$BATS_TEST_TMPDIR/nosuch" "$ID"

@@ -1,9 +1,11 @@
 /* restore: a container from criu's images, in cgroups that are made anew with the limits of its config. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -208,11 +210,9 @@ check_restored(const struct restore *r, struct sc_err *err)
     return 0;
 }
 
-/* Called when the cgroups have been made. */
 static int
-restore(void *data, struct sc_err *err)
+restore_process(struct restore *r, struct sc_err *err)
 {
-    struct restore *r = data;
     struct sc_oci_creation *c = r->c;
     struct sc_process *process = r->process;
     struct sc_criu_answer answer = {0};
@@ -235,6 +235,22 @@ restore(void *data, struct sc_err *err)
         return -1;
     sc_state_unlock(c->dir_fd);
     return sc_oci_publish(r->cli, process, err);
+}
+
+/* Called when the cgroups have been made, which are taken back after an error. */
+static int
+restore(void *data, struct sc_err *err)
+{
+    struct restore *r = data;
+
+    if (restore_process(r, err) == 0)
+        return 0;
+    if (r->process->pid > 0) {
+        kill(r->process->pid, SIGKILL);
+        while (waitpid(r->process->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    return -1;
 }
 
 static int
@@ -318,7 +334,6 @@ sc_oci_verb_restore(struct sc_oci_cli *cli, struct sc_err *err)
     if (c.dir_fd < 0)
         return -1;
     if (make(&r, err) < 0) {
-        (void)!sc_runtime_delete(&c.state, &ignored);
         (void)unlinkat(c.dir_fd, ROOT_DIR, AT_REMOVEDIR);
         (void)!sc_oci_remove_state(cli, id, &ignored);
         return sc_err_wrap(err, "restore %s", id);
