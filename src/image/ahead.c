@@ -96,7 +96,7 @@ sc_ahead_release(struct sc_ahead_list *list)
 }
 
 static int
-start(struct sc_ahead *ahead, int blob_fd)
+start(struct sc_ahead *ahead, int blob_fd, int64_t blob_size)
 {
     struct sc_err err = SC_ERR_INIT;
 
@@ -106,7 +106,7 @@ start(struct sc_ahead *ahead, int blob_fd)
         return -1;
     (void)snprintf(ahead->name, sizeof(ahead->name), "tmp-%d-%lld-ahead", (int)getpid(),
                    (long long)sc_time_monotonic());
-    if (sc_stage_open(ahead->store, ahead->layers_fd, ahead->name, &ahead->unpack, &err) < 0)
+    if (sc_stage_open(ahead->store, ahead->layers_fd, ahead->name, blob_size, &ahead->unpack, &err) < 0)
         return -1;
     ahead->is_running = pthread_create(&ahead->thread, NULL, work, ahead) == 0;
     return ahead->is_running ? 0 : -1;
@@ -123,7 +123,7 @@ is_layer(const void *data, size_t len)
 }
 
 struct sc_ahead *
-sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size_t len)
+sc_ahead_start(const struct sc_store *store, int blob_fd, int64_t blob_size, const void *data, size_t len)
 {
     struct sc_ahead *ahead;
 
@@ -135,7 +135,7 @@ sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size
     ahead->store = store;
     ahead->layers_fd = ahead->blob_fd = ahead->unpack.root_fd = ahead->unpack.cached_fd = -1;
     sc_follow_init(&ahead->follow);
-    if (start(ahead, blob_fd) < 0) {
+    if (start(ahead, blob_fd, blob_size) < 0) {
         ahead_free(ahead);
         return NULL;
     }

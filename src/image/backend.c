@@ -61,6 +61,7 @@ sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *are
         return sc_err_remedy(err, "use \"directory\" or \"erofs\", or leave it unset");
     }
     store->backend = SC_LAYER_DIRECTORY;
+    store->is_backend_asked = asked != NULL;
     *why = sc_arena_strdup(arena, "asked for by " VARIABLE);
     if (asked && strcmp(asked, names[SC_LAYER_DIRECTORY]) == 0)
         return sc_arena_check(arena, err);
@@ -72,7 +73,7 @@ sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *are
     if (asked && not &&!can_loop)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, VARIABLE "=erofs: %s", not );
     if (!asked)
-        *why = sc_arena_strdup(arena, not ? not : "this kernel mounts image files");
+        *why = sc_arena_strdup(arena, not ? not : "this kernel mounts image files; small layers stay directories");
     store->backend = asked || !not ? SC_LAYER_EROFS : SC_LAYER_DIRECTORY;
     return sc_arena_check(arena, err);
 }

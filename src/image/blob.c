@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/transfer-priv.h"
@@ -168,4 +169,18 @@ sc_blob_open(const struct sc_store *store, const char *digest, struct sc_err *er
     if (fd < 0)
         return sc_err_errno(err, errno, "open blob %s", digest);
     return fd;
+}
+
+int
+sc_blob_size(const struct sc_store *store, const char *digest, int64_t *size, struct sc_err *err)
+{
+    sc_cleanup_fd fd = sc_blob_open(store, digest, err);
+    struct stat st;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) < 0)
+        return sc_err_errno(err, errno, "look at blob %s", digest);
+    *size = st.st_size;
+    return 0;
 }

@@ -98,7 +98,9 @@ stage(struct job *job, size_t i, struct sc_err *err)
     layer->unpack.lowers.count = i;
     job->names[i] = layer->name;
     layer->is_new = true;
-    return layer->is_unpacked ? 0 : sc_stage_open(job->store, job->layers_fd, layer->name, &layer->unpack, err);
+    return layer->is_unpacked ? 0
+                              : sc_stage_open(job->store, job->layers_fd, layer->name, job->manifest->layer_sizes[i],
+                                              &layer->unpack, err);
 }
 
 /* What a layer needs of nobody else. */

@@ -88,20 +88,6 @@ commit_index(const struct commit *commit, const char *manifest_digest, int64_t s
     return 0;
 }
 
-static int
-blob_size(const struct sc_store *store, const char *digest, int64_t *size, struct sc_err *err)
-{
-    sc_cleanup_fd fd = sc_blob_open(store, digest, err);
-    struct stat st;
-
-    if (fd < 0)
-        return -1;
-    if (fstat(fd, &st) < 0)
-        return sc_err_errno(err, errno, "look at blob %s", digest);
-    *size = st.st_size;
-    return 0;
-}
-
 int
 sc_image_commit_manifest(const struct sc_store *store, const char *manifest_digest, const char *full_name,
                          struct sc_arena *arena, char **image_id, struct sc_err *err)
@@ -112,7 +98,7 @@ sc_image_commit_manifest(const struct sc_store *store, const char *manifest_dige
     int64_t size = 0;
 
     if (session < 0 || commit_decode(&commit, manifest_digest, err) < 0 ||
-        blob_size(store, manifest_digest, &size, err) < 0 ||
+        sc_blob_size(store, manifest_digest, &size, err) < 0 ||
         sc_layers_commit(store, &commit.manifest, &commit.image, arena, &commit.file_bytes, err) < 0 ||
         commit_sidecar(&commit, err) < 0 || commit_index(&commit, manifest_digest, size, full_name, err) < 0)
         return -1;

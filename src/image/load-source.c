@@ -142,7 +142,7 @@ take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int
         if (!hold && end == 0) {
             if (source->store->ahead)
                 sc_ahead_limit(source->store->ahead, AHEAD_MAX);
-            ahead = sc_ahead_start(source->store, sc_blob_fd(writer), data, len);
+            ahead = sc_ahead_start(source->store, sc_blob_fd(writer), size, data, len);
         }
         sc_ahead_wrote(ahead, len);
         end += (int64_t)len;

@@ -48,6 +48,7 @@ SC_MUST_CHECK int sc_blob_put(const struct sc_store *store, const void *data, si
 int sc_blob_fd(const struct sc_blob_writer *writer); /* borrowed */
 /* Opens a blob for reading: the fd. */
 SC_MUST_CHECK int sc_blob_open(const struct sc_store *store, const char *digest, struct sc_err *err);
+SC_MUST_CHECK int sc_blob_size(const struct sc_store *store, const char *digest, int64_t *size, struct sc_err *err);
 /* Puts a remedy on errors that a full disk makes. */
 int sc_err_disk(struct sc_err *err, const struct sc_store *store);
 
@@ -253,9 +254,9 @@ SC_MUST_CHECK int sc_layer_erofs_finish(struct sc_unpack *unpack, const char *di
 /* ---- stage.c: a layer while it is made, under a temporary name */
 /* What layer `name` of <data>/layer holds, whichever way it is kept: an fd of its top directory. */
 SC_MUST_CHECK int sc_layer_open(int layers_fd, const char *name, struct sc_err *err);
-/* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend says. */
-SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, struct sc_unpack *unpack,
-                                struct sc_err *err);
+/* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend and the size of its blob say. */
+SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int64_t blob_size,
+                                struct sc_unpack *unpack, struct sc_err *err);
 /* Records beside it what it is: bytes of files, and the blob that it came from. */
 SC_MUST_CHECK int sc_stage_note(const struct sc_store *store, int layers_fd, const char *name, uint64_t file_bytes,
                                 const char *digest, struct sc_err *err);
@@ -273,7 +274,8 @@ struct sc_ahead_list {
 void sc_ahead_release(struct sc_ahead_list *list); /* ends and removes what nobody took */
 #define sc_cleanup_ahead_list __attribute__((cleanup(sc_ahead_release))) struct sc_ahead_list
 /* Unpacks behind a blob's writer, if its first bytes look like a layer's; NULL: not. It belongs to the store's list. */
-struct sc_ahead *sc_ahead_start(const struct sc_store *store, int blob_fd, const void *data, size_t len);
+struct sc_ahead *sc_ahead_start(const struct sc_store *store, int blob_fd, int64_t blob_size, const void *data,
+                                size_t len);
 /* Waits until fewer than max run, the oldest first: for who starts them all in one thread. */
 void sc_ahead_limit(struct sc_ahead_list *list, size_t max);
 /* Waits for one, which was told that no more bytes come: for threads that have one each. The rest take NULL as well. */

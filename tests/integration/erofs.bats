@@ -1,5 +1,4 @@
 #!/usr/bin/env bats
-# no-vm: Debian's 6.1 kernel mounts image files by loop devices only
 # Layers as EROFS images: the same trees as directories, the same containers, and what says which of the two is used.
 load helpers
 load archives
@@ -122,6 +121,8 @@ END
 file("data/.wh.removed"); file("opaque/.wh..wh..opq"); file("opaque/y", "from b"); file("private/new", "from b")
 END
     archive "$BATS_TEST_TMPDIR/x.tar" stack:1 base "$BATS_TEST_TMPDIR/a.tar" "$BATS_TEST_TMPDIR/b.tar"
+    # with the layer of base, which is small and may be a directory
+    sc_ok rmi base
     sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
     is "$(find "$SC_DATA_ROOT/layer" -name erofs | wc -l)" 3
     sc_ok run --rm stack:1 sh -c 'ls /data /opaque /private; stat -c %a:%u:%g /private'
@@ -174,6 +175,19 @@ END
     [ ! -e "$image" ]
     sc_ok run --rm many:1 head -c 3 /d1/f
     is "$output" BBB
+}
+
+@test "erofs: unasked, small layers stay directories and large ones are images" {
+    [ "$("$SC" info --format '{{.LayerBackend}}')" = erofs ] || skip "this kernel mounts no image files"
+    layer "$BATS_TEST_TMPDIR/small.tar" <<<'file("small", "s" * 4000000)'
+    layer "$BATS_TEST_TMPDIR/large.tar" <<<'file("large", "l" * 5000000)'
+    archive "$BATS_TEST_TMPDIR/x.tar" both:1 base "$BATS_TEST_TMPDIR/small.tar" "$BATS_TEST_TMPDIR/large.tar"
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    is "$(find "$SC_DATA_ROOT/layer" -name erofs -size +4M | wc -l)" 1
+    is "$(find "$SC_DATA_ROOT/layer" -name erofs | wc -l)" 1
+    is "$(find "$SC_DATA_ROOT/layer" -path '*/diff/small' | wc -l)" 1
+    sc_ok run --rm both:1 sh -c 'cat /small /large | wc -c'
+    is "$output" 9000000
 }
 
 @test "erofs: sc info says which is used and why; a word that is none is refused" {

@@ -126,7 +126,7 @@ follow(struct fetch *f)
         return;
     len = pread(fd, head, sizeof(head), 0);
     if (len > 0)
-        f->ahead = sc_ahead_start(store, fd, head, (size_t)len);
+        f->ahead = sc_ahead_start(store, fd, f->item->size, head, (size_t)len);
     sc_ahead_wrote(f->ahead, (size_t)f->done);
 }
 
