@@ -201,6 +201,7 @@ int sc_value_expose(void *strv, const char *value, struct sc_arena *arena, struc
 int sc_value_add_host(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_ip(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_rate(void *bits, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_ip6(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_mac(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_dns(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_dns_word(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);

@@ -13,6 +13,7 @@ struct connect_options {
 static const struct sc_option connect_table[] = {
     {"alias", 0, SC_OPTION_STRV, AT(ask.aliases), "name", "Further name for its neighbours there", NULL, NULL},
     {"ip", 0, SC_OPTION_CALL, AT(ask.ip), "address", "Its address there", sc_value_ip, NULL},
+    {"ip6", 0, SC_OPTION_CALL, AT(ask.ip6), "address", "Its IPv6 address there", sc_value_ip6, NULL},
     {"mac-address", 0, SC_OPTION_CALL, AT(ask.mac), "mac", "MAC address of the link", sc_value_mac, NULL},
     {.name = NULL},
 };

@@ -20,12 +20,15 @@ static const struct sc_option ls_table[] = {
     {.name = NULL},
 };
 static const struct sc_option create_table[] = {
+    {"aux-address", 0, SC_OPTION_STRV, AT(ask.aux), "name=address", "Address that no container gets", NULL, NULL},
     {"driver", 'd', SC_OPTION_STR, AT(ask.driver), "driver", "bridge (the default), macvlan or ipvlan", NULL, NULL},
-    {"gateway", 0, SC_OPTION_STR, AT(ask.gateway), "address", "The host's address on it (default: the first)", NULL,
-     NULL},
+    {"gateway", 0, SC_OPTION_STRV, AT(ask.gateways), "address",
+     "The host's address on it (default: the first); one for each family", NULL, NULL},
     {"internal", 0, SC_OPTION_FLAG, AT(ask.is_internal), NULL, "Reach nothing outside, and be reached by nothing", NULL,
      NULL},
-    {"ip-range", 0, SC_OPTION_STR, AT(ask.ip_range), "subnet", "Part of the subnet that containers get addresses of",
+    {"ip-range", 0, SC_OPTION_STRV, AT(ask.ranges), "subnet", "Part of the subnet that containers get addresses of",
+     NULL, NULL},
+    {"ipv6", 0, SC_OPTION_FLAG, AT(ask.wants_v6), NULL, "IPv6 too; without a --subnet of it in one of our own (ULA)",
      NULL, NULL},
     {"label", 0, SC_OPTION_STRV, AT(ask.labels), "name[=value]", "Label the network", NULL, NULL},
     {"opt", 'o', SC_OPTION_STRV, AT(ask.options), "name=value",
@@ -33,8 +36,8 @@ static const struct sc_option create_table[] = {
      "macvlan_mode=bridge, "
      "private, vepa or passthru, ipvlan_mode=l2, l3 or l3s",
      NULL, NULL},
-    {"subnet", 0, SC_OPTION_STR, AT(ask.subnet), "subnet", "Such as 10.1.2.0/24 (default: one that is free)", NULL,
-     NULL},
+    {"subnet", 0, SC_OPTION_STRV, AT(ask.subnets), "subnet",
+     "Such as 10.1.2.0/24 or fd00:1:2::/64, one of each family (default: one that is free)", NULL, NULL},
     {.name = NULL},
 };
 static const struct sc_option rm_table[] = {
@@ -99,7 +102,8 @@ row_of(const struct network_options *options, const char *id, const char *name, 
     if (network)
         sc_human_time(network->created_at, created);
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "CreatedAt", created, "Driver", driver, "ID",
-                     json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, id), "IPv6", "false", "Internal",
+                     json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, id), "IPv6",
+                     network && sc_network_has(network, SC_V6) ? "true" : "false", "Internal",
                      network && network->is_internal ? "true" : "false", "Name", name, "Scope", "local");
 }
 
@@ -233,19 +237,56 @@ containers_of(struct sc_cli *cli, const struct sc_net *net, const struct sc_netw
     }
     for (size_t i = 0; i < leases.count; i++) {
         const struct sc_lease *lease = &leases.items[i];
-        char hardware[18], address[SC_NET_ADDRESS_MAX];
+        const char *member = sc_address_family(&lease->address) == SC_V6 ? "IPv6Address" : "IPv4Address";
+        json_t *one = json_object_get(out, lease->id);
+        char hardware[18] = "", address[SC_NET_ADDRESS_MAX];
 
-        if (!net->is_alive(lease->id, net->data))
+        if (!one && !net->is_alive(lease->id, net->data))
             continue;
-        hardware[0] = '\0';
         if (network->driver != SC_NET_IPVLAN) /* its parent's */
             sc_mac_format(lease->mac, hardware);
-        sc_address_format(lease->address, address);
-        (void)json_object_set_new(out, lease->id,
-                                  json_pack("{s:o, s:s, s:s, s:o, s:s}", "Name",
-                                            json_stringn(lease->names, strcspn(lease->names, " ")), "EndpointID", "",
-                                            "MacAddress", hardware, "IPv4Address",
-                                            json_sprintf("%s/%u", address, network->subnet.prefix), "IPv6Address", ""));
+        if (!one) {
+            one = json_pack("{s:o, s:s, s:s, s:s, s:s}", "Name", json_stringn(lease->names, strcspn(lease->names, " ")),
+                            "EndpointID", "", "MacAddress", hardware, "IPv4Address", "", "IPv6Address", "");
+            (void)json_object_set_new(out, lease->id, one);
+        }
+        sc_address_format(&lease->address, address);
+        (void)json_object_set_new(
+            one, member,
+            json_sprintf("%s/%u", address, network->pools[sc_address_family(&lease->address)].subnet.prefix));
+    }
+    return out;
+}
+
+static json_t *
+config_of(const struct sc_network *n)
+{
+    json_t *out = json_array();
+
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        const struct sc_pool *pool = &n->pools[f];
+        char subnet[SC_NET_CIDR_MAX], range[SC_NET_CIDR_MAX], gateway[SC_NET_ADDRESS_MAX];
+        json_t *one, *aux;
+
+        if (!sc_network_has(n, f))
+            continue;
+        sc_subnet_format(&pool->subnet, subnet);
+        sc_subnet_format(&pool->range, range);
+        sc_address_format(&pool->gateway, gateway);
+        one = json_pack("{s:s, s:s}", "Subnet", subnet, "Gateway", gateway);
+        if (strcmp(subnet, range) != 0)
+            (void)json_object_set_new(one, "IPRange", json_string(range));
+        aux = json_object();
+        for (size_t i = 0; i < n->aux.count; i++) {
+            size_t len = strcspn(n->aux.items[i], "=");
+
+            if ((strchr(n->aux.items[i], ':') != NULL) == (f == SC_V6))
+                (void)json_object_setn_new(aux, n->aux.items[i], len, json_string(n->aux.items[i] + len + 1));
+        }
+        if (json_object_size(aux) > 0)
+            (void)json_object_set(one, "AuxiliaryAddresses", aux);
+        json_decref(aux);
+        (void)json_array_append_new(out, one);
     }
     return out;
 }
@@ -253,27 +294,22 @@ containers_of(struct sc_cli *cli, const struct sc_net *net, const struct sc_netw
 static json_t *
 inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struct sc_err *err)
 {
-    char subnet[SC_NET_CIDR_MAX], range[SC_NET_CIDR_MAX], gateway[SC_NET_ADDRESS_MAX], created[SC_TIME_MAX];
+    char created[SC_TIME_MAX];
     struct sc_network n;
-    json_t *containers, *config, *out;
+    json_t *containers, *out;
 
     if (sc_network_find(net, name, &cli->arena, &n, err) < 0)
         return NULL;
     containers = containers_of(cli, net, &n, err);
     if (!containers)
         return NULL;
-    sc_subnet_format(&n.subnet, subnet);
-    sc_subnet_format(&n.range, range);
-    sc_address_format(n.gateway, gateway);
     sc_time_format(n.created_at, created);
-    config = json_pack("{s:s, s:s}", "Subnet", subnet, "Gateway", gateway);
-    if (strcmp(subnet, range) != 0)
-        (void)json_object_set_new(config, "IPRange", json_string(range));
-    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:{s:s, s:n, s:[o]}, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
+    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:n, s:o}, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
                     shown_name(&n), "Id", n.id, "Created", created, "Scope", "local", "Driver",
-                    sc_net_driver_name(n.driver), "EnableIPv6", 0, "IPAM", "Driver", "default", "Options", "Config",
-                    config, "Internal", (int)n.is_internal, "Attachable", 0, "Ingress", 0, "Containers", containers,
-                    "Options", map_of(&n.options), "Labels", map_of(&n.labels));
+                    sc_net_driver_name(n.driver), "EnableIPv4", 1, "EnableIPv6", (int)sc_network_has(&n, SC_V6), "IPAM",
+                    "Driver", "default", "Options", "Config", config_of(&n), "Internal", (int)n.is_internal,
+                    "Attachable", 0, "Ingress", 0, "Containers", containers, "Options", map_of(&n.options), "Labels",
+                    map_of(&n.labels));
     if (out)
         (void)json_object_set_new(out, "Bridge", json_string(n.driver == SC_NET_BRIDGE ? n.bridge : ""));
     else
@@ -339,11 +375,11 @@ run_port(struct sc_cli *cli, struct sc_err *err)
         return -1;
     for (size_t i = 0; i < ports.count; i++) {
         const struct sc_port *p = &ports.items[i];
-        char address[SC_NET_ADDRESS_MAX];
+        char address[SC_NET_ADDRESS_MAX + 2];
 
         if (asked.count > 0 && (p->port != asked.items[0].port || p->proto != asked.items[0].proto))
             continue;
-        sc_address_format(p->host_address, address);
+        sc_address_format_host(&p->host_address, address);
         if (asked.count == 0)
             (void)printf("%u/%s -> ", p->port, sc_proto_name(p->proto));
         (void)printf("%s:%u\n", address, p->host_port);

@@ -150,6 +150,7 @@
         {"init", 0, FLAG, CREATE(init), NULL, "Run a small init that reaps zombies and forwards signals", NULL, NULL},   \
         {"interactive", 'i', FLAG, CREATE(interactive), NULL, "Keep standard input open", NULL, NULL},                   \
         {"ip", 0, CALL, CREATE(ip), "address", "Address on a network that a user has made", sc_value_ip, NULL},          \
+        {"ip6", 0, CALL, CREATE(ip6), "address", "IPv6 address on such a network", sc_value_ip6, NULL},                  \
         {"ipc",        0,      CALL,                                                                                     \
          CREATE(ipc),  "mode", "IPC namespace: private, shareable, none, host, container:X or ns:PATH",                  \
          sc_value_ipc, NULL},                                                                                            \

@@ -129,6 +129,7 @@ sc_value_networks(void *create_options, const char *value, struct sc_arena *aren
     if (sc_value_network(&o->network, a.name, arena, err) < 0)
         return -1;
     o->ip = a.ip ? a.ip : o->ip;
+    o->ip6 = a.ip6 ? a.ip6 : o->ip6;
     o->mac_address = a.mac ? a.mac : o->mac_address;
     for (size_t i = 0; i < a.aliases.count; i++)
         sc_strv_add(&o->network_aliases, arena, a.aliases.items[i]);
@@ -160,17 +161,31 @@ sc_value_expose(void *strv, const char *value, struct sc_arena *arena, struct sc
     return 0;
 }
 
+/* "192.0.2.7", "2001:db8::7", "[2001:db8::7]" */
+static bool
+is_address(const char *text)
+{
+    size_t len = strlen(text);
+    bool has_brackets = len > 2 && text[0] == '[' && text[len - 1] == ']';
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_address address;
+    char copy[SC_NET_ADDRESS_MAX];
+
+    if (len >= sizeof(copy))
+        return false;
+    (void)snprintf(copy, sizeof(copy), "%.*s", (int)(has_brackets ? len - 2 : len), text + has_brackets);
+    return sc_address_parse(copy, &address, &ignored) == 0 && (!has_brackets || address.len == 16);
+}
+
 /* NAME:ADDRESS, NAME:host-gateway */
 int
 sc_value_add_host(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     const char *separator = strpbrk(value, ":=");
-    unsigned char address[16];
 
     if (!separator || separator == value)
         return sc_err_set(err, SC_ERR_INVALID, "bad format for add-host: \"%.100s\"", value);
-    if (strcmp(separator + 1, "host-gateway") != 0 && inet_pton(AF_INET, separator + 1, address) != 1 &&
-        inet_pton(AF_INET6, separator + 1, address) != 1)
+    if (strcmp(separator + 1, "host-gateway") != 0 && !is_address(separator + 1))
         return sc_err_set(err, SC_ERR_INVALID, "invalid IP address in add-host: \"%.100s\"", separator + 1);
     if (strcspn(value, " \t\n") < (size_t)(separator - value))
         return sc_err_set(err, SC_ERR_INVALID, "bad format for add-host: \"%.100s\"", value);
@@ -178,15 +193,29 @@ sc_value_add_host(void *strv, const char *value, struct sc_arena *arena, struct 
     return 0;
 }
 
+static int
+value_address(char **out, const char *value, enum sc_family family, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_err why = SC_ERR_INIT;
+    struct sc_address address;
+
+    if (sc_address_parse(value, &address, &why) < 0 || sc_address_family(&address) != family)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%.80s\" is not an %s address", value,
+                          family == SC_V6 ? "IPv6" : "IPv4");
+    *out = sc_arena_strdup(arena, value);
+    return 0;
+}
+
 int
 sc_value_ip(void *text, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    uint32_t ignored;
+    return value_address(text, value, SC_V4, arena, err);
+}
 
-    if (sc_address_parse(value, &ignored, err) < 0)
-        return -1;
-    *(char **)text = sc_arena_strdup(arena, value);
-    return 0;
+int
+sc_value_ip6(void *text, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    return value_address(text, value, SC_V6, arena, err);
 }
 
 int

@@ -10,15 +10,28 @@ is_default(const char *name)
 }
 
 static int
+take_address(const char *word, const char *value, enum sc_family family, struct sc_arena *arena, char **out,
+             struct sc_err *err)
+{
+    struct sc_address address;
+
+    if (sc_address_parse(value, &address, err) < 0)
+        return -1;
+    if (sc_address_family(&address) != family)
+        return sc_err_set(err, SC_ERR_INVALID, "%s=%s: it is an address of the other family", word, value);
+    *out = sc_arena_strdup(arena, value);
+    return sc_arena_check(arena, err);
+}
+
+static int
 apply(const char *key, size_t key_len, const char *value, struct sc_arena *arena, struct sc_attachment *out,
       struct sc_err *err)
 {
     static const struct {
         const char *word;
         char what;
-    } known[] = {{"name", 'n'}, {"alias", 'a'}, {"ip", 'i'}, {"mac", 'm'}, {"mac-address", 'm'}};
+    } known[] = {{"name", 'n'}, {"alias", 'a'}, {"ip", 'i'}, {"ip6", '6'}, {"mac", 'm'}, {"mac-address", 'm'}};
     unsigned char mac[6];
-    uint32_t address;
 
     for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
         if (strlen(known[i].word) != key_len || strncmp(known[i].word, key, key_len) != 0)
@@ -29,18 +42,18 @@ apply(const char *key, size_t key_len, const char *value, struct sc_arena *arena
             sc_strv_add(&out->aliases, arena, value);
         else if (known[i].what == 'n')
             out->name = sc_arena_strdup(arena, value);
-        else if (known[i].what == 'i' && sc_address_parse(value, &address, err) < 0)
-            return -1;
+        else if (known[i].what == 'i')
+            return take_address(known[i].word, value, SC_V4, arena, &out->ip, err);
+        else if (known[i].what == '6')
+            return take_address(known[i].word, value, SC_V6, arena, &out->ip6, err);
         else if (known[i].what == 'm' && sc_mac_parse(value, mac, err) < 0)
             return -1;
-        if (known[i].what == 'i')
-            out->ip = sc_arena_strdup(arena, value);
         if (known[i].what == 'm')
             out->mac = sc_arena_strdup(arena, value);
         return sc_arena_check(arena, err);
     }
-    return sc_err_set(err, SC_ERR_INVALID, "unknown option \"%.*s\": known are alias=, ip= and mac=", (int)key_len,
-                      key);
+    return sc_err_set(err, SC_ERR_INVALID,
+                      "unknown option \"%.*s\": known are alias=, ip=, ip6= and mac=", (int)key_len, key);
 }
 
 /* "KEY=VALUE,KEY=VALUE" */
@@ -86,12 +99,14 @@ sc_attachment_format(const struct sc_attachment *attachment, struct sc_arena *ar
         sc_buf_addf(&out, ",alias=%s", attachment->aliases.items[i]);
     if (attachment->ip)
         sc_buf_addf(&out, ",ip=%s", attachment->ip);
+    if (attachment->ip6)
+        sc_buf_addf(&out, ",ip6=%s", attachment->ip6);
     if (attachment->mac)
         sc_buf_addf(&out, ",mac=%s", attachment->mac);
     return out.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&out));
 }
 
-/* The first is --network with the flags --ip, --mac-address and --network-alias. */
+/* The first is --network with the flags --ip, --ip6, --mac-address and --network-alias. */
 int
 sc_attachments_of(const struct sc_create_options *o, struct sc_arena *arena, struct sc_attachments *out,
                   struct sc_err *err)
@@ -103,7 +118,7 @@ sc_attachments_of(const struct sc_create_options *o, struct sc_arena *arena, str
     if (!out->items)
         return sc_err_nomem(err);
     out->items[out->count++] = (struct sc_attachment){
-        .name = o->network.value, .ip = o->ip, .mac = o->mac_address, .aliases = o->network_aliases};
+        .name = o->network.value, .ip = o->ip, .ip6 = o->ip6, .mac = o->mac_address, .aliases = o->network_aliases};
     for (size_t i = 0; i < o->networks.count; i++) {
         if (sc_attachment_parse(o->networks.items[i], arena, &out->items[out->count++], err) < 0)
             return sc_err_wrap(err, "--network \"%.100s\"", o->networks.items[i]);
@@ -129,7 +144,7 @@ check_names(const struct sc_strv *names, struct sc_err *err)
 int
 sc_attachment_check(const struct sc_attachment *a, struct sc_err *err)
 {
-    if (a->ip && is_default(a->name))
+    if ((a->ip || a->ip6) && is_default(a->name))
         return sc_err_set(err, SC_ERR_INVALID,
                           "--ip: user specified IP address is supported on user defined networks only");
     if (a->aliases.count > 0 && is_default(a->name))
@@ -174,7 +189,7 @@ sc_check_network(const struct sc_create_options *o, struct sc_err *err)
     if (!is_bridge && o->networks.count > 0)
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: --network with a mode that has no link, and another --network");
-    if (!is_bridge && o->ip)
+    if (!is_bridge && (o->ip || o->ip6))
         return sc_err_set(err, SC_ERR_INVALID,
                           "--ip: user specified IP address is supported on user defined networks only");
     if (o->mac_address && !is_bridge)

@@ -111,7 +111,7 @@ struct sc_create_options {
     struct sc_strv publish, expose, network_aliases, add_hosts, dns, dns_search, dns_options; /* as typed, checked */
     bool publish_all;
     bool is_default_network; /* nobody asked for the bridge: without one in the kernel it is none */
-    char *ip, *mac_address;
+    char *ip, *ip6, *mac_address;
     int64_t net_rate_in, net_rate_out; /* bits a second; 0: not given, SC_NET_RATE_NONE: none */
     struct sc_strv uid_maps, gid_maps; /* "0:100000:65536" */
     struct sc_oci_time_offset time_monotonic, time_boottime;
@@ -184,10 +184,11 @@ void sc_engine_net(struct sc_engine *engine, struct sc_net *out);
 SC_MUST_CHECK int sc_engine_endpoints(struct sc_engine *engine, const struct sc_container *container,
                                       struct sc_arena *arena, struct sc_endpoint **out, size_t *count,
                                       struct sc_err *err);
-/* "NAME", "NAME:alias=A,alias=B,ip=ADDRESS,mac=MAC", "name=NAME,alias=A..": a network, and how it is joined. */
+/* "NAME", "NAME:alias=A,alias=B,ip=ADDRESS,ip6=ADDRESS,mac=MAC", "name=NAME,alias=A..": a network, and how it is
+ * joined. */
 struct sc_attachment {
-    char *name;     /* of the network, as typed */
-    char *ip, *mac; /* NULL: chosen */
+    char *name;           /* of the network, as typed */
+    char *ip, *ip6, *mac; /* NULL: chosen */
     struct sc_strv aliases;
 };
 SC_MUST_CHECK int sc_attachment_parse(const char *text, struct sc_arena *arena, struct sc_attachment *out,

@@ -16,7 +16,7 @@ add_port(json_t *ports, const struct sc_port *port)
         list = json_array();
         (void)json_object_set_new(ports, key, list);
     }
-    sc_address_format(port->host_address, address);
+    sc_address_format(&port->host_address, address);
     (void)json_array_append_new(list,
                                 json_pack("{s:s, s:o}", "HostIp", address, "HostPort",
                                           port->host_port ? json_sprintf("%u", port->host_port) : json_string("")));
@@ -53,21 +53,32 @@ ports_of(const struct sc_container *c, bool is_on, const struct sc_ports *ports)
 static json_t *
 one_network(const struct sc_attachment *a, const struct sc_endpoint *e)
 {
-    char address[SC_NET_ADDRESS_MAX] = "", gateway[SC_NET_ADDRESS_MAX] = "", mac[18] = "";
-    json_t *aliases = json_array();
+    char addresses[SC_FAMILIES][SC_NET_ADDRESS_MAX] = {"", ""}, gateways[SC_FAMILIES][SC_NET_ADDRESS_MAX] = {"", ""};
+    int prefixes[SC_FAMILIES] = {0, 0};
+    json_t *aliases = json_array(), *asked;
+    char mac[18] = "";
 
     for (size_t i = 0; i < a->aliases.count; i++)
         (void)json_array_append_new(aliases, json_string(a->aliases.items[i]));
-    if (e) {
-        sc_address_format(e->address, address);
-        if (e->network.driver != SC_NET_IPVLAN) /* its parent's */
-            sc_mac_format(e->mac, mac);
+    if (e && e->network.driver != SC_NET_IPVLAN) /* its parent's */
+        sc_mac_format(e->mac, mac);
+    for (int f = 0; f < SC_FAMILIES && e; f++) {
+        if (e->addresses[f].len == 0)
+            continue;
+        sc_address_format(&e->addresses[f], addresses[f]);
+        prefixes[f] = (int)e->network.pools[f].subnet.prefix;
+        if (!e->network.is_internal)
+            sc_address_format(&e->network.pools[f].gateway, gateways[f]);
     }
-    if (e && !e->network.is_internal)
-        sc_address_format(e->network.gateway, gateway);
-    return json_pack("{s:o, s:s, s:s, s:s, s:i, s:s}", "Aliases", aliases, "NetworkID", e ? e->network.id : "",
-                     "Gateway", gateway, "IPAddress", address, "IPPrefixLen", e ? (int)e->network.subnet.prefix : 0,
-                     "MacAddress", mac);
+    asked = a->ip || a->ip6 ? json_object() : json_null();
+    if (a->ip)
+        (void)json_object_set_new(asked, "IPv4Address", json_string(a->ip));
+    if (a->ip6)
+        (void)json_object_set_new(asked, "IPv6Address", json_string(a->ip6));
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s}", "IPAMConfig", asked, "Aliases", aliases,
+                     "NetworkID", e ? e->network.id : "", "Gateway", gateways[SC_V4], "IPAddress", addresses[SC_V4],
+                     "IPPrefixLen", prefixes[SC_V4], "IPv6Gateway", gateways[SC_V6], "GlobalIPv6Address",
+                     addresses[SC_V6], "GlobalIPv6PrefixLen", prefixes[SC_V6], "MacAddress", mac);
 }
 
 /* By name or by id, as it was asked for. */
@@ -114,7 +125,8 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
     else
         sc_err_nomem(err);
     if (out)
-        (void)(json_object_del(out, "Aliases") + json_object_del(out, "NetworkID"));
+        (void)(json_object_del(out, "Aliases") + json_object_del(out, "NetworkID") +
+               json_object_del(out, "IPAMConfig"));
     json_decref(first);
     return out;
 }
@@ -146,9 +158,9 @@ sc_engine_ports_text(struct sc_engine *engine, const struct sc_container *c, str
     }
     for (size_t i = 0; i < ports.count; i++) {
         const struct sc_port *p = &ports.items[i];
-        char address[SC_NET_ADDRESS_MAX];
+        char address[SC_NET_ADDRESS_MAX + 2];
 
-        sc_address_format(p->host_address, address);
+        sc_address_format_host(&p->host_address, address);
         sc_buf_addf(out, "%s%s:%u->%u/%s", out->len ? ", " : "", address, p->host_port, p->port,
                     sc_proto_name(p->proto));
     }

@@ -91,7 +91,7 @@ record(struct change *change, struct sc_err *err)
     const struct sc_attachment *first = change->all.items;
 
     o->networks = (struct sc_strv){.items = NULL};
-    o->ip = o->mac_address = NULL;
+    o->ip = o->ip6 = o->mac_address = NULL;
     o->network_aliases = (struct sc_strv){.items = NULL};
     o->is_default_network = false;
     if (change->all.count == 0) {
@@ -99,6 +99,7 @@ record(struct change *change, struct sc_err *err)
     } else {
         o->network = (struct sc_ns_choice){SC_NS_BRIDGE, first->name};
         o->ip = first->ip;
+        o->ip6 = first->ip6;
         o->mac_address = first->mac;
         o->network_aliases = first->aliases;
     }
@@ -111,21 +112,26 @@ record(struct change *change, struct sc_err *err)
 
 /* ---- inside ------------------------------------------------------------------------------------------------------ */
 
-/* Sends a packet in the container's network namespace. */
+/* Sends a packet in the container's network namespace; before that the file no_ra below /proc gets a 0 (or NULL). */
 static int
-send_inside(const struct change *change, struct sc_net_packet *packet, int tolerated, struct sc_err *err)
+send_inside(const struct change *change, struct sc_net_packet *packet, const char *no_ra, int tolerated,
+            struct sc_err *err)
 {
     sc_cleanup_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = -1; /* lint: the kernel's own */
+    sc_cleanup_fd proc = sc_proc_open();
+    int result = 0;
     char path[64];
-    int result;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)change->now.pid);
     there = open(path, O_RDONLY | O_CLOEXEC); /* lint: the kernel's own */
-    if (own < 0 || there < 0)
+    if (own < 0 || there < 0 || proc < 0)
         return sc_err_errno(err, errno, "open the container's network namespace");
     if (setns(there, CLONE_NEWNET) < 0)
         return sc_err_errno(err, errno, "enter the container's network namespace");
-    result = sc_packet_send(packet, change->now.pid, tolerated);
+    if (no_ra)
+        result = sc_proc_write(proc, no_ra, "0", 1);
+    if (result == 0)
+        result = sc_packet_send(packet, change->now.pid, tolerated);
     if (setns(own, CLONE_NEWNET) < 0)
         SC_BUG("our own network namespace is closed to us");
     return result < 0 ? sc_err_errno(err, -result, "%s", packet->title) : 0;
@@ -142,13 +148,13 @@ set_route(const struct change *change, const struct sc_endpoint *endpoint, struc
     if (endpoint->network.is_internal)
         return 0;
     sc_link_inside(endpoint, inside);
-    sc_link_route(&endpoint->network, &data, &packet.index_at);
+    sc_link_routes(&endpoint->network, &data, packet.index_at);
     packet.index_of = inside;
     if (sc_buf_check(&data, err) < 0)
         return -1;
     packet.data = data.data;
     packet.len = data.len;
-    return send_inside(change, &packet, EEXIST, err);
+    return send_inside(change, &packet, NULL, EEXIST, err);
 }
 
 /* The link of a bridge's network is taken away by its end on the host; others have none there. */
@@ -165,7 +171,7 @@ remove_inside(const struct change *change, const struct sc_endpoint *endpoint, s
         return -1;
     packet.data = data.data;
     packet.len = data.len;
-    return send_inside(change, &packet, ENODEV, err);
+    return send_inside(change, &packet, NULL, ENODEV, err);
 }
 
 static unsigned
@@ -189,7 +195,7 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
 {
     struct sc_endpoint_ask ask = {.id = change->now.id,
                                   .index = free_index(change),
-                                  .ip = a->ip,
+                                  .ip = {a->ip, a->ip6},
                                   .mac = a->mac,
                                   .rate_in = change->now.options.net_rate_in,
                                   .rate_out = change->now.options.net_rate_out};
@@ -219,8 +225,9 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         sc_err_errno(err, -result, "%s", net.links[0]->title);
     else if (net.rates[0] && (result = sc_packet_send(net.rates[0], change->now.pid, 0)) < 0)
         sc_err_errno(err, -result, "%s", net.rates[0]->title);
-    if (result < 0 || send_inside(change, net.inside[0], 0, err) < 0 || set_route(change, &endpoint, err) < 0 ||
-        sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 || record(change, err) < 0) {
+    if (result < 0 || send_inside(change, net.inside[0], net.no_ra[0], 0, err) < 0 ||
+        set_route(change, &endpoint, err) < 0 || sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 ||
+        record(change, err) < 0) {
         (void)!remove_inside(change, &endpoint, &ignored);
         (void)!sc_undo_run(net.undo, &ignored);
         (void)!sc_undo_file_edit(change->run, &change->now, net.undo, false, &ignored);
@@ -260,7 +267,6 @@ leave(struct change *change, struct sc_err *err)
     struct sc_net_ask net = {.undo = NULL};
     struct sc_endpoint *own = NULL;
     struct sc_ports ports;
-    uint32_t address = 0;
 
     for (size_t i = 0; i < change->count; i++) {
         if (strcmp(change->endpoints[i].network.id, change->network.id) == 0)
@@ -268,9 +274,8 @@ leave(struct change *change, struct sc_err *err)
     }
     if (!own)
         return record(change, err);
-    address = own->address;
     own->rate_out = change->now.options.net_rate_out; /* so that its undo is whole */
-    if (sc_ports_to(&change->net, change->now.id, address, change->arena, &ports, err) < 0)
+    if (sc_ports_to(&change->net, change->now.id, own->addresses, change->arena, &ports, err) < 0)
         return -1;
     own->ports = ports;
     own->network.is_guarded = own->network.driver == SC_NET_BRIDGE; /* if it is not, there is nothing to remove */

@@ -25,7 +25,7 @@ add_neighbour(const struct sc_lease *lease, struct sc_buf *out)
 {
     char address[SC_NET_ADDRESS_MAX];
 
-    sc_address_format(lease->address, address);
+    sc_address_format(&lease->address, address);
     sc_buf_addf(out, "%s\t%s\t# %s\n", address, lease->names, lease->id);
 }
 
@@ -33,22 +33,32 @@ static int
 add_host(const char *entry, const struct sc_inputs *in, struct sc_buf *out, struct sc_err *err)
 {
     const char *separator = strpbrk(entry, ":="), *address = separator ? separator + 1 : "";
-    char gateway[SC_NET_ADDRESS_MAX];
+    size_t len = strlen(address);
+    int name_len;
 
     if (!separator || separator == entry || !*address)
         return sc_err_set(err, SC_ERR_INVALID, "--add-host \"%.100s\": it is not NAME:ADDRESS", entry);
-    if (strcmp(address, "host-gateway") == 0) {
-        if (in->endpoint_count == 0)
-            return sc_err_set(err, SC_ERR_INVALID, "--add-host \"%.100s\": the container has no way to the host",
-                              entry);
-        sc_address_format(in->endpoints[0].network.gateway, gateway);
-        address = gateway;
+    name_len = (int)(separator - entry);
+    if (strcmp(address, "host-gateway") != 0) {
+        bool has_brackets = address[0] == '[' && address[len - 1] == ']';
+
+        sc_buf_addf(out, "%.*s\t%.*s\n", (int)(has_brackets ? len - 2 : len), address + has_brackets, name_len, entry);
+        return 0;
     }
-    sc_buf_addf(out, "%s\t%.*s\n", address, (int)(separator - entry), entry);
+    if (in->endpoint_count == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "--add-host \"%.100s\": the container has no way to the host", entry);
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        const struct sc_network *network = &in->endpoints[0].network;
+        char gateway[SC_NET_ADDRESS_MAX];
+
+        sc_address_format(&network->pools[f].gateway, gateway);
+        if (sc_network_has(network, f))
+            sc_buf_addf(out, "%s\t%.*s\n", gateway, name_len, entry);
+    }
     return 0;
 }
 
-/* The container's own name at its address there, and its neighbours with theirs. */
+/* The container's own name at its addresses there, and its neighbours with theirs. */
 static int
 add_network(const struct sc_net *net, const struct sc_endpoint *e, const char *own, struct sc_buf *hosts,
             struct sc_err *err)
@@ -57,8 +67,11 @@ add_network(const struct sc_net *net, const struct sc_endpoint *e, const char *o
     struct sc_lease_list leases;
     char address[SC_NET_ADDRESS_MAX];
 
-    sc_address_format(e->address, address);
-    sc_buf_addf(hosts, "%s\t%s\n", address, own);
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        sc_address_format(&e->addresses[f], address);
+        if (e->addresses[f].len > 0)
+            sc_buf_addf(hosts, "%s\t%s\n", address, own);
+    }
     if (!sc_network_has_names(&e->network))
         return 0;
     if (sc_network_leases(net, &e->network, &arena, &leases, err) < 0)
@@ -111,6 +124,16 @@ tell(const struct sc_engine *engine, const char *id, const char *line)
     (void)!sc_io_write_all(fd, line, strlen(line), &ignored);
 }
 
+/* Whether it is an address of this network. */
+static bool
+is_of(const struct sc_network *network, const char *text, struct sc_address *out)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return sc_address_parse(text, out, &ignored) == 0 &&
+           sc_subnet_has(&network->pools[sc_address_family(out)].subnet, out);
+}
+
 struct known {
     const struct sc_network *network;
     const struct sc_lease_list *leases;
@@ -123,18 +146,17 @@ is_stale(const char *line, size_t len, const void *data)
     const struct known *known = data;
     char text[SC_NET_ADDRESS_MAX], id[SC_ID_LEN + 1];
     size_t address_len = strcspn(line, "\t\n");
-    struct sc_err ignored = SC_ERR_INIT;
     const struct sc_lease *lease;
-    uint32_t address;
+    struct sc_address address;
 
     if (len < SC_ID_LEN + 2 || memcmp(line + len - SC_ID_LEN - 2, "# ", 2) != 0 || address_len >= sizeof(text))
         return false;
     (void)snprintf(id, sizeof(id), "%s", line + len - SC_ID_LEN);
     (void)snprintf(text, sizeof(text), "%.*s", (int)address_len, line);
-    if (sc_address_parse(text, &address, &ignored) < 0 || !sc_subnet_has(&known->network->subnet, address))
+    if (!is_of(known->network, text, &address))
         return false;
-    lease = sc_lease_find(known->leases, id);
-    return !lease || lease->address != address;
+    lease = sc_lease_find(known->leases, id, sc_address_family(&address));
+    return !lease || sc_address_compare(&lease->address, &address) != 0;
 }
 
 /* Drops the lines of the container's hosts file that `drops` says; a container that is gone has none. */
@@ -169,10 +191,8 @@ static void
 tell_network(const struct sc_engine *engine, const struct sc_network *network, const char *id)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    sc_cleanup_buf line = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
     struct sc_lease_list leases;
-    const struct sc_lease *own;
     struct sc_net net;
 
     sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
@@ -180,12 +200,19 @@ tell_network(const struct sc_engine *engine, const struct sc_network *network, c
         return;
     /* Neighbours whose lease has gone since ours was written: they looked for our file too early. */
     drop_lines(engine, id, is_stale, &(struct known){.network = network, .leases = &leases});
-    own = sc_lease_find(&leases, id);
-    if (own)
-        add_neighbour(own, &line);
-    for (size_t i = 0; i < leases.count && line.len > 0 && !line.has_failed; i++) {
-        if (strcmp(leases.items[i].id, id) != 0 && sc_engine_is_id(leases.items[i].id))
-            tell(engine, leases.items[i].id, line.data);
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        const struct sc_lease *own = sc_lease_find(&leases, id, f);
+        sc_cleanup_buf line = SC_BUF_INIT;
+
+        if (own)
+            add_neighbour(own, &line);
+        for (size_t i = 0; i < leases.count && line.len > 0 && !line.has_failed; i++) {
+            const struct sc_lease *other = &leases.items[i];
+
+            /* once each: every one has an address of IPv4 */
+            if (sc_address_family(&other->address) == SC_V4 && strcmp(other->id, id) != 0 && sc_engine_is_id(other->id))
+                tell(engine, other->id, line.data);
+        }
     }
 }
 
@@ -230,15 +257,14 @@ is_about(const char *line, size_t len, const void *data)
 {
     const struct sc_network *network = data;
     size_t address_len = strcspn(line, "\t\n");
-    struct sc_err ignored = SC_ERR_INIT;
     char text[SC_NET_ADDRESS_MAX];
-    uint32_t address;
+    struct sc_address address;
 
     (void)len;
     if (address_len >= sizeof(text))
         return false;
     (void)snprintf(text, sizeof(text), "%.*s", (int)address_len, line);
-    return sc_address_parse(text, &address, &ignored) == 0 && sc_subnet_has(&network->subnet, address);
+    return is_of(network, text, &address);
 }
 
 void

@@ -226,7 +226,7 @@ make_endpoints(const struct sc_net *net, const struct sc_container *c, const str
         const struct sc_attachment *a = &all->items[i];
         struct sc_endpoint_ask ask = {.id = c->id,
                                       .index = (unsigned)i,
-                                      .ip = a->ip,
+                                      .ip = {a->ip, a->ip6},
                                       .mac = a->mac,
                                       .rate_in = c->options.net_rate_in,
                                       .rate_out = c->options.net_rate_out};
@@ -320,20 +320,26 @@ sc_engine_endpoints(struct sc_engine *engine, const struct sc_container *c, stru
     sc_engine_net(engine, &net);
     for (size_t i = 0; i < all.count; i++) {
         struct sc_endpoint *e = &(*out)[*count];
-        const struct sc_lease *lease;
         struct sc_lease_list leases;
         struct sc_err absent = SC_ERR_INIT;
+        bool is_there = false;
 
         if (sc_network_find(&net, all.items[i].name, arena, &e->network, &absent) < 0)
             continue; /* removed since */
         if (sc_network_leases(&net, &e->network, arena, &leases, err) < 0)
             return -1;
-        lease = sc_lease_find(&leases, c->id);
-        if (!lease)
+        for (int f = 0; f < SC_FAMILIES; f++) {
+            const struct sc_lease *lease = sc_lease_find(&leases, c->id, f);
+
+            e->addresses[f] = lease ? lease->address : (struct sc_address){.len = 0};
+            if (!lease)
+                continue;
+            e->index = lease->index;
+            memcpy(e->mac, lease->mac, sizeof(e->mac));
+            is_there = true;
+        }
+        if (!is_there)
             continue;
-        e->address = lease->address;
-        e->index = lease->index;
-        memcpy(e->mac, lease->mac, sizeof(e->mac));
         sc_endpoint_link(c->id, e->index, e->link);
         ++*count;
     }

@@ -60,6 +60,7 @@ const struct sc_field sc_option_fields[] = {
     OPTION("publishAll", SC_FIELD_BOOL, publish_all),
     OPTION("expose", SC_FIELD_STRV, expose),
     OPTION("ip", SC_FIELD_STR, ip),
+    OPTION("ip6", SC_FIELD_STR, ip6),
     OPTION("macAddress", SC_FIELD_STR, mac_address),
     OPTION("netRateIn", SC_FIELD_I64, net_rate_in),
     OPTION("netRateOut", SC_FIELD_I64, net_rate_out),

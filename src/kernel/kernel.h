@@ -185,7 +185,7 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     link-remove NAME      of this network namespace
  *     lease-release PATH OWNER            where the lease (a symbolic link to OWNER...) is still the owner's
  *     port-release PATH OWNER MAP KEY     the same for a published port: its element of a map of `inet sc` goes first
- *     guard-remove KEY      a link's element of set `owners` of table `bridge sc`
+ *     guard-remove SET KEY  a link's element of a set of table `bridge sc`
  *     hosts-remove LEASES CONTAINERS ID ADDRESS   its names from the hosts files of those that have a lease there
  *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
  * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */

@@ -315,6 +315,6 @@ sc_nft_has_rules(uint8_t family, const char *chain, bool *out)
     result = sc_nl_dump(NETLINK_NETFILTER, request.data, request.len, count_rule, &count);
     if (result < 0 && result != -ENOENT)
         return result;
-    *out = count > 0;
+    *out = count >= (family == NFPROTO_BRIDGE ? SC_NFT_GUARD_RULES : SC_NFT_FORWARD_RULES);
     return 0;
 }

@@ -36,8 +36,11 @@ int sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *
 /* The index of an interface in this network namespace, 0 when there is none [child]. */
 unsigned sc_nl_link_index(const char *name);
 
-/* Whether a chain of table `sc` is there and has rules. 0 or -errno: the kernel has no nf_tables, or not of this
- * family. */
+/* Whether a chain of table `sc` (forward of inet, prerouting of bridge) is there and has its rules, all of them:
+ * another program may have taken some, an older sc have made fewer. 0 or -errno: the kernel has no nf_tables, or not of
+ * this family. */
+#define SC_NFT_FORWARD_RULES 7
+#define SC_NFT_GUARD_RULES   9
 int sc_nft_has_rules(uint8_t family, const char *chain, bool *out);
 
 /* ---- undo-net.c: what undo.c runs; its targets are documented there */
@@ -52,7 +55,7 @@ int sc_undo_hosts(const char *target, struct sc_err *err);
 bool sc_lease_is_owned(int dir_fd, const char *name, const char *owner);
 
 #define SC_NFT_TABLE   "sc"
-#define SC_NFT_KEY_MAX 32
+#define SC_NFT_KEY_MAX 40
 /* Adds a message that makes or deletes one element of a set or map (data) of table `sc` of a family. */
 void sc_nft_element(struct sc_buf *out, uint8_t family, bool is_new, const char *set, const void *key, size_t key_len,
                     const void *data, size_t data_len);

@@ -152,20 +152,23 @@ sc_undo_port(int *nft_sock, const char *target, struct sc_err *err)
     return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? sc_err_errno(err, errno, "release port \"%s\"", name) : 0;
 }
 
-/* "KEY": the element of the set `owners` of table `bridge sc`. Its key begins with the link's name: it is nobody
- * else's. */
+/* "SET KEY": an element of table `bridge sc`. Its key begins with the link's name: it is nobody else's. */
 int
 sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err)
 {
+    sc_cleanup_free char *copy = strdup(target);
     sc_cleanup_buf batch = SC_BUF_INIT;
     unsigned char key[SC_NFT_KEY_MAX];
-    size_t len = from_hex(target, key);
+    char *words[WORDS_MAX];
+    size_t len;
     int result;
 
-    if (len == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "undo guard: \"%s\" is not a key", target);
+    if (!copy)
+        return sc_err_nomem(err);
+    if (!split(copy, words, 2) || (len = from_hex(words[1], key)) == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "undo guard: \"%s\" is not a set and a key", target);
     sc_nl_batch_begin(&batch);
-    sc_nft_element(&batch, NFPROTO_BRIDGE, false, "owners", key, len, NULL, 0);
+    sc_nft_element(&batch, NFPROTO_BRIDGE, false, words[0], key, len, NULL, 0);
     sc_nl_batch_end(&batch);
     if (sc_buf_check(&batch, err) < 0)
         return -1;

@@ -1,5 +1,6 @@
 /* A container's place on a network: leases taken, packets made, undo written. */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,41 @@ sc_endpoint_release(const struct sc_net *net, const struct sc_endpoint *endpoint
         (void)!sc_undo_run(ask.undo, &ignored);
 }
 
+static int
+lease_addresses(const struct sc_net *net, const struct sc_endpoint_ask *ask, bool is_dry, struct sc_endpoint *out,
+                struct sc_err *err)
+{
+    static const char *const words[] = {[SC_V4] = "--ip", [SC_V6] = "--ip6"};
+    char mac[18];
+
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        if (!sc_network_has(&out->network, f) && ask->ip[f])
+            return sc_err_set(err, SC_ERR_INVALID, "%s %s: network \"%s\" has no subnet of that family", words[f],
+                              ask->ip[f], out->network.name);
+        if (!sc_network_has(&out->network, f))
+            continue;
+        sc_mac_format(out->mac, mac);
+        if (sc_lease_address(net, &out->network, f, ask, f == SC_V4 && !ask->mac ? NULL : mac, is_dry,
+                             &out->addresses[f], err) < 0)
+            return -1;
+        if (f == SC_V4 && !ask->mac)
+            sc_mac_of(&out->addresses[f], out->mac);
+    }
+    return 0;
+}
+
+/* Networks that ports cannot lead to have no way in, or need none; Docker leaves them out without a word. */
+static int
+lease_ports(const struct sc_net *net, const struct sc_endpoint_ask *ask, bool is_dry, struct sc_endpoint *out,
+            struct sc_err *err)
+{
+    for (size_t i = 0; i < ask->ports.count && sc_network_publishes(&out->network); i++) {
+        if (sc_lease_port(net, ask->id, out->addresses, &ask->ports.items[i], is_dry, &out->ports, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 int
 sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, const struct sc_endpoint_ask *ask,
                  bool is_dry, struct sc_arena *arena, struct sc_endpoint *out, struct sc_err *err)
@@ -47,24 +83,15 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
     if (ask->mac && sc_mac_parse(ask->mac, out->mac, err) < 0)
         return sc_err_wrap(err, "--mac-address");
     sc_endpoint_link(ask->id, ask->index, out->link);
-    out->ports.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count + 1);
+    out->ignores_ra = faccessat(AT_FDCWD, "/proc/sys/net/ipv6", F_OK, 0) == 0; /* lint: the kernel's own */
+    out->ports.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count * SC_FAMILIES + 1);
     if (!out->ports.items)
         return sc_err_nomem(err);
-    if (sc_lease_address(net, network, ask, is_dry, &out->address, err) < 0)
-        return -1;
-    if (!ask->mac)
-        sc_mac_of(out->address, out->mac);
-    /* The others have no way in, or need none; Docker leaves their ports out without a word. */
-    for (size_t i = 0; i < ask->ports.count && sc_network_publishes(network); i++) {
-        out->ports.items[i] = ask->ports.items[i];
-        if (sc_lease_port(net, ask->id, out->address, &out->ports.items[i], is_dry, err) < 0) {
-            if (!is_dry)
-                sc_endpoint_release(net, out, ask->id);
-            return -1;
-        }
-        out->ports.count++;
-    }
-    return 0;
+    if (lease_addresses(net, ask, is_dry, out, err) == 0 && lease_ports(net, ask, is_dry, out, err) == 0)
+        return 0;
+    if (!is_dry)
+        sc_endpoint_release(net, out, ask->id);
+    return -1;
 }
 
 static struct sc_net_packet *
@@ -85,42 +112,69 @@ static void
 add_element_text(const struct sc_port *p, const char *address, struct sc_buf *out)
 {
     char host[SC_NET_ADDRESS_MAX];
+    bool is_any = sc_address_is_any(&p->host_address);
 
-    sc_address_format(p->host_address, host);
-    sc_buf_addf(out, "%s '{ %s%s%s . %u", p->host_address ? "ports_at" : "ports", p->host_address ? host : "",
-                p->host_address ? " . " : "", sc_proto_name(p->proto), p->host_port);
+    sc_address_format(&p->host_address, host);
+    sc_buf_addf(out, "%s '{ %s%s%s . %u", sc_firewall_map(p), is_any ? "" : host, is_any ? "" : " . ",
+                sc_proto_name(p->proto), p->host_port);
     if (address)
         sc_buf_addf(out, " : %s . %u", address, p->port);
     sc_buf_adds(out, " }'");
 }
 
-static void
-add_guard_text(const struct sc_endpoint *e, struct sc_buf *out)
+/* What it may send as. */
+static size_t
+own_addresses(const struct sc_endpoint *e, struct sc_address out[SC_FAMILIES + 1])
 {
-    char address[SC_NET_ADDRESS_MAX], mac[18];
+    size_t count = 0;
 
-    sc_address_format(e->address, address);
-    sc_mac_format(e->mac, mac);
-    sc_buf_addf(out, "owners '{ \"%s\" . %s . %s }'", e->link, mac, address);
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        if (e->addresses[f].len > 0)
+            out[count++] = e->addresses[f];
+    }
+    if (e->addresses[SC_V6].len > 0)
+        out[count++] = sc_link_local(e->mac);
+    return count;
+}
+
+static void
+add_guards(const struct sc_endpoint *e, struct sc_buf *data, struct sc_buf *title, struct sc_buf *shell)
+{
+    struct sc_address own[SC_FAMILIES + 1];
+    size_t count = own_addresses(e, own);
+    char address[SC_NET_ADDRESS_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        sc_cleanup_buf element = SC_BUF_INIT;
+
+        sc_guard_add(e->link, e->mac, &own[i], data);
+        sc_address_format(&own[i], address);
+        if (i == 0)
+            sc_buf_addf(title, "%slet %s send as %s", title->len ? ", " : "", e->link, address);
+        else
+            sc_buf_addf(title, "%s %s", i + 1 < count ? "," : " and", address);
+        for (size_t n = 0; sc_guard_shell(n, e->link, e->mac, &own[i], &element); n++) {
+            sc_buf_addf(shell, "%snft add element bridge sc %s", shell->len ? "; " : "", sc_buf_str(&element));
+            sc_buf_clear(&element);
+        }
+    }
+    sc_buf_adds(title, " only");
 }
 
 static void
 add_elements(const struct sc_endpoint *e, struct sc_buf *data, struct sc_buf *title, struct sc_buf *shell)
 {
-    char address[SC_NET_ADDRESS_MAX], host[SC_NET_ADDRESS_MAX];
+    char address[SC_NET_ADDRESS_MAX], host[SC_NET_ADDRESS_MAX + 2];
 
-    sc_address_format(e->address, address);
-    if (e->network.is_guarded) {
-        sc_guard_add(e->link, e->mac, e->address, data);
-        sc_buf_addf(title, "%slet %s send as %s only", title->len ? ", " : "", e->link, address);
-        sc_buf_addf(shell, "%snft add element bridge sc ", shell->len ? "; " : "");
-        add_guard_text(e, shell);
-    }
+    if (e->network.is_guarded)
+        add_guards(e, data, title, shell);
     for (size_t i = 0; i < e->ports.count; i++) {
         const struct sc_port *p = &e->ports.items[i];
+        const struct sc_address *to = &e->addresses[sc_address_family(&p->host_address)];
 
-        sc_firewall_add_port(p, e->address, data);
-        sc_address_format(p->host_address, host);
+        sc_firewall_add_port(p, to, data);
+        sc_address_format_host(&p->host_address, host);
+        sc_address_format(to, address);
         sc_buf_addf(title, "%spublish %s:%u/%s", title->len ? ", " : "", host, p->host_port, sc_proto_name(p->proto));
         sc_buf_addf(shell, "%snft add element inet sc ", shell->len ? "; " : "");
         add_element_text(p, address, shell);
@@ -162,7 +216,7 @@ make_sub(const struct sc_endpoint *e, struct sc_arena *arena)
         sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         packet->pid_at = at.pid_at;
-        packet->index_at = at.index_at;
+        memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = e->network.bridge;
         packet->needs = e->network.driver == SC_NET_MACVLAN ? "CONFIG_MACVLAN" : "CONFIG_IPVLAN";
     }
@@ -201,7 +255,7 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
                   sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         packet->pid_at = at.pid_at;
-        packet->index_at = at.index_at;
+        memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = e->network.bridge;
     }
     return packet;
@@ -294,27 +348,37 @@ sc_net_rate_undo(const struct sc_endpoint *endpoint, struct sc_buf *out)
 static struct sc_net_packet *
 make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
 {
-    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT;
-    char address[SC_NET_ADDRESS_MAX], gateway[SC_NET_ADDRESS_MAX], inside[SC_NET_LINK_MAX];
+    sc_cleanup_buf data = SC_BUF_INIT, shell = SC_BUF_INIT, title = SC_BUF_INIT;
+    char address[SC_NET_ADDRESS_MAX], inside[SC_NET_LINK_MAX];
     struct sc_link_offsets at = {.pid_at = 0};
     struct sc_net_packet *packet;
 
     sc_link_inside(e, inside);
-    sc_address_format(e->address, address);
-    sc_address_format(e->network.gateway, gateway);
-    sc_buf_addf(&shell, "ip link set %s up; ip address add %s/%u broadcast + dev %s", inside, address,
-                e->network.subnet.prefix, inside);
-    if (e->has_route && sc_network_has_gateway(&e->network))
-        sc_buf_addf(&shell, "; ip route add default via %s", gateway);
-    else if (e->has_route)
-        sc_buf_addf(&shell, "; ip route add default dev %s", inside);
+    sc_buf_addf(&title, "give %s the address", inside);
+    sc_buf_addf(&shell, "ip link set %s up", inside);
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        unsigned prefix = e->network.pools[f].subnet.prefix;
+
+        if (e->addresses[f].len == 0)
+            continue;
+        sc_address_format(&e->addresses[f], address);
+        sc_buf_addf(&title, "%s %s/%u", f == SC_V6 ? " and" : "", address, prefix);
+        sc_buf_addf(&shell, "; ip address add %s/%u %s dev %s", address, prefix, f == SC_V6 ? "nodad" : "broadcast +",
+                    inside);
+    }
+    for (int f = 0; f < SC_FAMILIES && e->has_route; f++) {
+        if (e->addresses[f].len == 0)
+            continue;
+        sc_address_format(&e->network.pools[f].gateway, address);
+        sc_buf_addf(&shell, "; ip %sroute add default %s %s", f == SC_V6 ? "-6 " : "",
+                    sc_network_has_gateway(&e->network) ? "via" : "dev",
+                    sc_network_has_gateway(&e->network) ? address : inside);
+    }
     sc_link_address(e, &data, &at);
-    packet = packet_of(arena, NETLINK_ROUTE,
-                       sc_arena_printf(arena, "give %s the address %s/%u", inside, address, e->network.subnet.prefix),
+    packet = packet_of(arena, NETLINK_ROUTE, sc_arena_strdup(arena, sc_buf_str(&title)),
                        sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
-        packet->index_at = at.index_at;
-        packet->route_at = at.route_at;
+        memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = sc_arena_strdup(arena, inside);
         packet->waits_for_address = e->network.driver != SC_NET_BRIDGE;
     }
@@ -326,21 +390,21 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
 static void
 add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, struct sc_buf *undo)
 {
+    bool has_names = strcmp(e->network.name, SC_NET_DEFAULT) != 0;
+    struct sc_address own[SC_FAMILIES + 1];
+    size_t count = e->network.is_guarded ? own_addresses(e, own) : 0;
     sc_cleanup_buf target = SC_BUF_INIT;
     char address[SC_NET_ADDRESS_MAX], key[SC_LEASE_KEY_MAX];
 
-    sc_address_format(e->address, address);
     if (e->network.driver == SC_NET_BRIDGE) /* others' end with the container's namespace */
         sc_undo_add(undo, SC_UNDO_LINK, e->link);
     if (e->rate_out > 0)
         sc_net_rate_undo(e, undo);
-    if (e->network.is_guarded) {
-        unsigned char guard[SC_GUARD_KEY_LEN];
-
-        sc_guard_key(e->link, e->mac, e->address, guard);
-        for (size_t i = 0; i < sizeof(guard); i++)
-            sc_buf_addf(&target, "%02x", guard[i]);
-        sc_undo_add(undo, SC_UNDO_GUARD, sc_buf_str(&target));
+    for (size_t i = 0; i < count; i++) {
+        for (size_t n = 0; sc_guard_key(n, e->link, e->mac, &own[i], &target); n++) {
+            sc_undo_add(undo, SC_UNDO_GUARD, sc_buf_str(&target));
+            sc_buf_clear(&target);
+        }
     }
     for (size_t i = 0; i < e->ports.count; i++) {
         sc_port_key(&e->ports.items[i], key);
@@ -349,10 +413,18 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
         sc_firewall_key(&e->ports.items[i], &target);
         sc_undo_add(undo, SC_UNDO_PORT, sc_buf_str(&target));
     }
-    sc_buf_clear(&target);
-    sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
-    sc_undo_add(undo, SC_UNDO_LEASE, sc_buf_str(&target));
-    if (strcmp(e->network.name, SC_NET_DEFAULT) != 0) {
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        if (e->addresses[f].len == 0)
+            continue;
+        sc_address_format(&e->addresses[f], address);
+        sc_buf_clear(&target);
+        sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
+        sc_undo_add(undo, SC_UNDO_LEASE, sc_buf_str(&target));
+    }
+    for (int f = 0; f < SC_FAMILIES && has_names; f++) {
+        if (e->addresses[f].len == 0)
+            continue;
+        sc_address_format(&e->addresses[f], address);
         sc_buf_clear(&target);
         sc_buf_addf(&target, "%s/%s/%s %s/container %s %s", net->run_path, SC_LEASE_NET, e->network.name,
                     net->data_path, id, address);
@@ -361,57 +433,35 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
     undo->has_failed = undo->has_failed || target.has_failed;
 }
 
-/* What ip and nft would be told so that the network is there: sc_network_up in their words. */
-static void
-shell_up(const struct sc_network *n, struct sc_buf *out)
-{
-    char gateway[SC_NET_ADDRESS_MAX], subnet[SC_NET_CIDR_MAX], mac[18], mtu[32] = "";
-    const char *b = n->bridge;
-    unsigned char bytes[6];
-
-    if (n->driver != SC_NET_BRIDGE) {
-        if (sc_network_owns_link(n))
-            sc_buf_addf(out, "ip link show %s >/dev/null 2>&1 || ip link add %s up type dummy\n", b, b);
-        return;
-    }
-    sc_mac_of(n->gateway, bytes);
-    sc_mac_format(bytes, mac);
-    sc_address_format(n->gateway, gateway);
-    sc_subnet_format(&n->subnet, subnet);
-    if (n->mtu > 0)
-        (void)snprintf(mtu, sizeof(mtu), " mtu %d", n->mtu);
-    sc_buf_addf(out, "nft list table inet sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
-                sc_firewall_text);
-    if (n->is_guarded)
-        sc_buf_addf(out, "nft list table bridge sc >/dev/null 2>&1 || nft -f - <<'END_OF_TABLE'\n%sEND_OF_TABLE\n",
-                    sc_guard_text);
-    sc_buf_addf(out, "nft add element inet sc bridges '{ \"%s\" }'\n", b);
-    if (!n->forbids_icc)
-        sc_buf_addf(out, "nft add element inet sc icc '{ \"%s\" . \"%s\" }'\n", b, b);
-    if (n->is_internal)
-        sc_buf_addf(out, "nft add element inet sc internal '{ \"%s\" }'\n", b);
-    else
-        sc_buf_addf(out, "nft add element inet sc sources '{ %s }'\necho 1 > /proc/sys/net/ipv4/ip_forward\n", subnet);
-    sc_buf_addf(out,
-                "ip link show %s >/dev/null 2>&1 || {\n  ip link add %s address %s%s type bridge\n"
-                "  echo 1 > /proc/sys/net/ipv4/conf/%s/route_localnet\n"
-                "  ip address add %s/%u broadcast + dev %s\n  ip link set %s up\n}\n",
-                b, b, mac, mtu, b, gateway, n->subnet.prefix, b, b);
-}
-
 static void
 shell_down(const struct sc_endpoint *e, struct sc_buf *out)
 {
-    if (e->network.is_guarded) {
-        sc_buf_adds(out, "  nft delete element bridge sc ");
-        add_guard_text(e, out);
-        sc_buf_adds(out, " 2>/dev/null || :\n");
+    struct sc_address own[SC_FAMILIES + 1];
+    size_t count = e->network.is_guarded ? own_addresses(e, own) : 0;
+
+    for (size_t i = 0; i < count; i++) {
+        sc_cleanup_buf element = SC_BUF_INIT;
+
+        for (size_t n = 0; sc_guard_shell(n, e->link, e->mac, &own[i], &element); n++) {
+            sc_buf_addf(out, "  nft delete element bridge sc %s 2>/dev/null || :\n", sc_buf_str(&element));
+            sc_buf_clear(&element);
+        }
     }
     for (size_t i = 0; i < e->ports.count; i++) {
         sc_buf_adds(out, "  nft delete element inet sc ");
         add_element_text(&e->ports.items[i], NULL, out);
         sc_buf_adds(out, " 2>/dev/null || :\n");
     }
+}
+
+/* The file below /proc that has it ignore router advertisements. */
+static char *
+ra_switch(const struct sc_endpoint *e, struct sc_arena *arena)
+{
+    char inside[SC_NET_LINK_MAX];
+
+    sc_link_inside(e, inside);
+    return sc_arena_printf(arena, "sys/net/ipv6/conf/%s/accept_ra", inside);
 }
 
 int
@@ -425,19 +475,21 @@ sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint
         .links = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
         .rates = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
         .inside = SC_ARENA_ARRAY(arena, struct sc_net_packet *, count),
+        .no_ra = SC_ARENA_ARRAY(arena, const char *, count),
     };
-    if (!out->links || !out->inside || !out->rates)
+    if (!out->links || !out->inside || !out->rates || !out->no_ra)
         return sc_err_nomem(err);
     for (size_t i = 0; i < count; i++) {
         const struct sc_endpoint *e = &endpoints[i];
 
         add_undo(net, e, id, &undo);
-        shell_up(&e->network, &up);
+        sc_network_shell(&e->network, &up);
         shell_down(e, &down);
         out->links[i] = make_link(e, arena);
         if (make_rate(e, arena, &out->rates[i], err) < 0)
             return -1;
         out->inside[i] = make_inside(e, arena);
+        out->no_ra[i] = e->ignores_ra ? ra_switch(e, arena) : NULL;
         if (!out->links[i] || !out->inside[i])
             return sc_err_nomem(err);
     }

@@ -95,6 +95,22 @@ sc_fw_verdict(struct sc_buf *out, uint32_t code)
     sc_fw_close_expr(out, nest);
 }
 
+void
+sc_fw_load(struct sc_buf *out, uint32_t reg, const void *value, size_t len)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "immediate");
+
+    sc_nl_attr_be32(out, NFTA_IMMEDIATE_DREG, reg);
+    sc_fw_add_value(out, NFTA_IMMEDIATE_DATA, value, len);
+    sc_fw_close_expr(out, nest);
+}
+
+void
+sc_fw_plain(struct sc_buf *out, const char *name)
+{
+    sc_fw_close_expr(out, sc_fw_open_expr(out, name));
+}
+
 struct sc_fw_rule
 sc_fw_open_rule(struct sc_buf *out, uint8_t family, const char *chain)
 {
@@ -137,13 +153,10 @@ sc_fw_add_chain(struct sc_buf *out, uint8_t family, const char *name, const char
     sc_nl_end(out, at);
 }
 
-/* data_len 0: a set, else a map to an address and a port */
-void
-sc_fw_add_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len,
-              uint32_t flags)
+static size_t
+open_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len,
+         uint32_t flags)
 {
-    /* For nft's eyes only: a name is no number in network order. */
-    static const unsigned char host_order[] = {0, 4, 1, 0, 0, 0};
     size_t at = sc_nl_nft(out, family, NFT_MSG_NEWSET, NLM_F_CREATE);
 
     sc_nl_attr_str(out, NFTA_SET_TABLE, SC_NFT_TABLE);
@@ -152,12 +165,51 @@ sc_fw_add_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id,
         sc_nl_attr_be32(out, NFTA_SET_FLAGS, flags);
     sc_nl_attr_be32(out, NFTA_SET_KEY_TYPE, key_type);
     sc_nl_attr_be32(out, NFTA_SET_KEY_LEN, key_len);
-    if (flags & NFT_SET_MAP) {
-        sc_nl_attr_be32(out, NFTA_SET_DATA_TYPE, SC_NFT_TYPES(SC_NFT_TYPE_ADDRESS, SC_NFT_TYPE_PORT));
-        sc_nl_attr_be32(out, NFTA_SET_DATA_LEN, 8);
-    }
     sc_nl_attr_be32(out, NFTA_SET_ID, id);
+    return at;
+}
+
+void
+sc_fw_add_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len,
+              uint32_t flags)
+{
+    /* For nft's eyes only: a name is no number in network order. */
+    static const unsigned char host_order[] = {0, 4, 1, 0, 0, 0};
+    size_t at = open_set(out, family, name, id, key_type, key_len, flags);
+
     if (key_type == SC_NFT_TYPE_IFNAME)
         sc_nl_attr(out, NFTA_SET_USERDATA, host_order, sizeof(host_order));
+    sc_nl_end(out, at);
+}
+
+void
+sc_fw_add_port_map(struct sc_buf *out, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len,
+                   enum sc_family to)
+{
+    const uint32_t address = to == SC_V6 ? SC_NFT_TYPE_ADDRESS6 : SC_NFT_TYPE_ADDRESS;
+    size_t at = open_set(out, NFPROTO_INET, name, id, key_type, key_len, NFT_SET_MAP);
+
+    sc_nl_attr_be32(out, NFTA_SET_DATA_TYPE, SC_NFT_TYPES(address, SC_NFT_TYPE_PORT));
+    sc_nl_attr_be32(out, NFTA_SET_DATA_LEN, to == SC_V6 ? 20 : 8);
+    sc_nl_end(out, at);
+}
+
+void
+sc_fw_add_target_set(struct sc_buf *out, const char *name, uint32_t id, uint32_t key_len)
+{
+    /* For nft's eyes only: "typeof iifname . ether saddr . @th,64,128" in its own attributes, which say of each part
+     * what expression it is of. */
+    static const unsigned char type_of[] = {
+        0x00, 0x04, 0x00, 0x00, 0x00, 0x00, 0x03, 0x56, 0x00, 0x04, 0x0d, 0x00, 0x00, 0x00, 0x01, 0x4e,
+        0x00, 0x0e, 0x00, 0x04, 0x09, 0x00, 0x00, 0x00, 0x01, 0x06, 0x00, 0x04, 0x06, 0x00, 0x00, 0x00,
+        0x01, 0x14, 0x00, 0x04, 0x07, 0x00, 0x00, 0x00, 0x01, 0x0c, 0x00, 0x04, 0x11, 0x00, 0x00, 0x00,
+        0x01, 0x04, 0x02, 0x00, 0x00, 0x00, 0x02, 0x26, 0x00, 0x04, 0x07, 0x00, 0x00, 0x00, 0x01, 0x1e,
+        0x00, 0x04, 0x00, 0x00, 0x00, 0x00, 0x01, 0x04, 0x00, 0x00, 0x00, 0x00, 0x02, 0x04, 0x03, 0x00,
+        0x00, 0x00, 0x03, 0x04, 0x40, 0x00, 0x00, 0x00, 0x04, 0x04, 0x80, 0x00, 0x00, 0x00,
+    };
+    const uint32_t type = SC_NFT_TYPES(SC_NFT_TYPES(SC_NFT_TYPE_IFNAME, SC_NFT_TYPE_ETHER), SC_NFT_TYPE_INTEGER);
+    size_t at = open_set(out, NFPROTO_BRIDGE, name, id, type, key_len, 0);
+
+    sc_nl_attr(out, NFTA_SET_USERDATA, type_of, sizeof(type_of));
     sc_nl_end(out, at);
 }

@@ -8,7 +8,9 @@
 
 /* nft's own numbers of data types, which say how `nft list` prints them; two are six bits each. */
 enum {
+    SC_NFT_TYPE_INTEGER = 4,
     SC_NFT_TYPE_ADDRESS = 7,
+    SC_NFT_TYPE_ADDRESS6 = 8,
     SC_NFT_TYPE_ETHER = 9,
     SC_NFT_TYPE_PROTO = 12,
     SC_NFT_TYPE_PORT = 13,
@@ -22,6 +24,8 @@ enum {
     SC_REG_B = NFT_REG_2,
     SC_REG_A_SECOND = NFT_REG32_01,
     SC_REG_A_THIRD = NFT_REG32_02,
+    SC_REG_A_FIFTH = NFT_REG32_04,
+    SC_REG_A_SIXTH = NFT_REG32_05,
     SC_REG_B_THIRD = NFT_REG32_06
 };
 
@@ -47,5 +51,12 @@ void sc_fw_add_chain(struct sc_buf *out, uint8_t family, const char *name, const
                      int priority);
 void sc_fw_add_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id, uint32_t key_type,
                    uint32_t key_len, uint32_t flags);
+/* A map to an address of the family `to` and a port. */
+void sc_fw_add_port_map(struct sc_buf *out, const char *name, uint32_t id, uint32_t key_type, uint32_t key_len,
+                        enum sc_family to);
+/* The set of table `bridge sc` that holds targets of neighbour advertisements. */
+void sc_fw_add_target_set(struct sc_buf *out, const char *name, uint32_t id, uint32_t key_len);
+void sc_fw_load(struct sc_buf *out, uint32_t reg, const void *value, size_t len); /* a constant */
+void sc_fw_plain(struct sc_buf *out, const char *name);                           /* without anything to say */
 
 #endif

@@ -2,16 +2,21 @@
  *
  *   raw          iifname @bridges ip daddr 127.0.0.0/8 drop
  *                route_localnet opens the host's loopback to us only
- *   prerouting   fib daddr type local dnat to ... map @ports_at, @ports
+ *                iifname @bridges ip6 daddr LOOP notrack
+ *                an answer to the host's ::1 goes round by sclo0 (up.c), where it is translated back
+ *   prerouting   fib daddr type local dnat ip to ... map @ports_at, @ports; dnat ip6 to ... map @ports_at6, @ports6
  *                from outside and from containers
  *   output       the same, from the host itself
  *   postrouting  ip saddr @sources oifname @bridges ct status dnat masquerade
  *                hairpin: the answer must come back this way
  *                ip saddr @sources oifname != @bridges masquerade
- *                out into the world
+ *                out into the world; both for ip6 saddr @sources6 too
  *                ip saddr 127.0.0.0/8 oifname @bridges masquerade
+ *                ip6 saddr ::1 oifname @bridges snat ip6 to LOOP
  *                a port used by the host through its loopback
- *   forward      iifname . oifname @icc accept
+ *   forward      iifname "sclo1" drop
+ *                what comes round is the host's, or nobody's
+ *                iifname . oifname @icc accept
  *                neighbours, where bridged packets come by here
  *                iifname @internal drop, oifname @internal drop
  *                ct state established,related accept, ct status dnat accept
@@ -28,6 +33,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <string.h>
 
 #include "net/firewall-priv.h"
@@ -35,12 +41,6 @@
 #define MARK_RELATED_ESTABLISHED 6 /* NF_CT_STATE_BIT of IP_CT_ESTABLISHED and IP_CT_RELATED */
 
 /* ---- expressions ---------------------------------------------------------------------------------------------- */
-
-static void
-masquerade(struct sc_buf *out)
-{
-    sc_fw_close_expr(out, sc_fw_open_expr(out, "masq"));
-}
 
 /* Any of the bits of a conntrack number. */
 static void
@@ -62,13 +62,33 @@ conntrack(struct sc_buf *out, uint32_t key, uint32_t bits)
     sc_fw_compare(out, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
-static void
-only_ipv4(struct sc_buf *out)
-{
-    const unsigned char family = NFPROTO_IPV4;
+/* What differs between the families. */
+static const struct family {
+    unsigned char protocol; /* NFPROTO_* */
+    unsigned char address_len;
+    unsigned source_at, target_at; /* in the header */
+    uint32_t reg_proto, reg_port;  /* behind an address in SC_REG_A */
+    const char *sources, *ports, *ports_at;
+    uint32_t sources_id, ports_id, ports_at_id, type;
+} families[SC_FAMILIES] = {
+    [SC_V4] = {NFPROTO_IPV4, 4, offsetof(struct iphdr, saddr), offsetof(struct iphdr, daddr), SC_REG_A_SECOND,
+               SC_REG_A_THIRD, "sources", "ports", "ports_at", 5, 6, 7, SC_NFT_TYPE_ADDRESS},
+    [SC_V6] = {NFPROTO_IPV6, 16, offsetof(struct ip6_hdr, ip6_src), offsetof(struct ip6_hdr, ip6_dst), SC_REG_A_FIFTH,
+               SC_REG_A_SIXTH, "sources6", "ports6", "ports_at6", 8, 9, 10, SC_NFT_TYPE_ADDRESS6},
+};
 
+static void
+only(struct sc_buf *out, const struct family *f)
+{
     sc_fw_meta(out, NFT_META_NFPROTO, SC_REG_A);
-    sc_fw_compare(out, NFT_CMP_EQ, &family, sizeof(family));
+    sc_fw_compare(out, NFT_CMP_EQ, &f->protocol, sizeof(f->protocol));
+}
+
+static void
+address(struct sc_buf *out, const struct family *f, unsigned at)
+{
+    only(out, f);
+    sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, at, f->address_len, SC_REG_A);
 }
 
 static void
@@ -76,7 +96,7 @@ in_loopback(struct sc_buf *out, uint32_t offset)
 {
     const unsigned char net = 127;
 
-    only_ipv4(out);
+    only(out, &families[SC_V4]);
     sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, offset, sizeof(net), SC_REG_A);
     sc_fw_compare(out, NFT_CMP_EQ, &net, sizeof(net));
 }
@@ -95,40 +115,39 @@ to_local_address(struct sc_buf *out)
 }
 
 static void
-dnat(struct sc_buf *out)
+dnat(struct sc_buf *out, const struct family *f)
 {
     struct sc_fw_nest nest = sc_fw_open_expr(out, "nat");
 
     sc_nl_attr_be32(out, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-    sc_nl_attr_be32(out, NFTA_NAT_FAMILY, NFPROTO_IPV4);
+    sc_nl_attr_be32(out, NFTA_NAT_FAMILY, f->protocol);
     sc_nl_attr_be32(out, NFTA_NAT_REG_ADDR_MIN, SC_REG_A);
-    sc_nl_attr_be32(out, NFTA_NAT_REG_PROTO_MIN, SC_REG_A_SECOND);
+    sc_nl_attr_be32(out, NFTA_NAT_REG_PROTO_MIN, f->reg_proto);
     sc_fw_close_expr(out, nest);
 }
 
 /* ---- rules ------------------------------------------------------------------------------------------------------ */
 
 static void
-add_dnat_rules(struct sc_buf *out, const char *chain)
+add_dnat_rules(struct sc_buf *out, const char *chain, const struct family *f)
 {
     struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, chain);
 
     to_local_address(out);
-    only_ipv4(out);
-    sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct iphdr, daddr), sizeof(uint32_t), SC_REG_A);
-    sc_fw_meta(out, NFT_META_L4PROTO, SC_REG_A_SECOND);
-    sc_fw_payload(out, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(uint16_t), SC_REG_A_THIRD);
-    sc_fw_lookup(out, "ports_at", SC_REG_A, false);
-    dnat(out);
+    address(out, f, f->target_at);
+    sc_fw_meta(out, NFT_META_L4PROTO, f->reg_proto);
+    sc_fw_payload(out, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(uint16_t), f->reg_port);
+    sc_fw_lookup(out, f->ports_at, SC_REG_A, false);
+    dnat(out, f);
     sc_fw_close_rule(out, rule);
 
     rule = sc_fw_open_rule(out, NFPROTO_INET, chain);
     to_local_address(out);
-    only_ipv4(out);
+    only(out, f);
     sc_fw_meta(out, NFT_META_L4PROTO, SC_REG_A);
     sc_fw_payload(out, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(uint16_t), SC_REG_A_SECOND);
-    sc_fw_lookup(out, "ports", SC_REG_A, false);
-    dnat(out);
+    sc_fw_lookup(out, f->ports, SC_REG_A, false);
+    dnat(out, f);
     sc_fw_close_rule(out, rule);
 }
 
@@ -148,8 +167,9 @@ if_pair(struct sc_buf *out, const char *set)
 }
 
 static void
-add_nat_rules(struct sc_buf *out)
+add_raw_rules(struct sc_buf *out)
 {
+    const struct family *v6 = &families[SC_V6];
     struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, "raw");
 
     if_in(out, NFT_META_IIFNAME, "bridges", false);
@@ -157,38 +177,90 @@ add_nat_rules(struct sc_buf *out)
     sc_fw_verdict(out, NF_DROP);
     sc_fw_close_rule(out, rule);
 
-    add_dnat_rules(out, "prerouting");
-    add_dnat_rules(out, "output");
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "raw");
+    if_in(out, NFT_META_IIFNAME, "bridges", false);
+    address(out, v6, v6->target_at);
+    sc_fw_compare(out, NFT_CMP_EQ, sc_loop_address.bytes, sc_loop_address.len);
+    sc_fw_plain(out, "notrack");
+    sc_fw_close_rule(out, rule);
+}
 
-    rule = sc_fw_open_rule(out, NFPROTO_INET, "postrouting");
-    only_ipv4(out);
-    sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct iphdr, saddr), sizeof(uint32_t), SC_REG_A);
-    sc_fw_lookup(out, "sources", 0, false);
+/* What leaves a network, and what comes back to it by a port of the host. */
+static void
+add_masquerade_rules(struct sc_buf *out, const struct family *f)
+{
+    struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, "postrouting");
+
+    address(out, f, f->source_at);
+    sc_fw_lookup(out, f->sources, 0, false);
     if_in(out, NFT_META_OIFNAME, "bridges", false);
     conntrack(out, NFT_CT_STATUS, IPS_DST_NAT);
-    masquerade(out);
+    sc_fw_plain(out, "masq");
     sc_fw_close_rule(out, rule);
 
     rule = sc_fw_open_rule(out, NFPROTO_INET, "postrouting");
-    only_ipv4(out);
-    sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, offsetof(struct iphdr, saddr), sizeof(uint32_t), SC_REG_A);
-    sc_fw_lookup(out, "sources", 0, false);
+    address(out, f, f->source_at);
+    sc_fw_lookup(out, f->sources, 0, false);
     if_in(out, NFT_META_OIFNAME, "bridges", true);
-    masquerade(out);
+    sc_fw_plain(out, "masq");
     sc_fw_close_rule(out, rule);
+}
 
-    rule = sc_fw_open_rule(out, NFPROTO_INET, "postrouting");
+static void
+add_loopback_rules(struct sc_buf *out)
+{
+    static const unsigned char loopback[16] = {[15] = 1};
+    const struct family *v6 = &families[SC_V6];
+    struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, "postrouting");
+    struct sc_fw_nest nest;
+
     in_loopback(out, offsetof(struct iphdr, saddr));
     if_in(out, NFT_META_OIFNAME, "bridges", false);
-    masquerade(out);
+    sc_fw_plain(out, "masq");
     sc_fw_close_rule(out, rule);
+
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "postrouting");
+    address(out, v6, v6->source_at);
+    sc_fw_compare(out, NFT_CMP_EQ, loopback, sizeof(loopback));
+    if_in(out, NFT_META_OIFNAME, "bridges", false);
+    sc_fw_load(out, SC_REG_A, sc_loop_address.bytes, sc_loop_address.len);
+    nest = sc_fw_open_expr(out, "nat");
+    sc_nl_attr_be32(out, NFTA_NAT_TYPE, NFT_NAT_SNAT);
+    sc_nl_attr_be32(out, NFTA_NAT_FAMILY, NFPROTO_IPV6);
+    sc_nl_attr_be32(out, NFTA_NAT_REG_ADDR_MIN, SC_REG_A);
+    sc_fw_close_expr(out, nest);
+    sc_fw_close_rule(out, rule);
+}
+
+static void
+add_nat_rules(struct sc_buf *out)
+{
+    static const char *const chains[] = {"prerouting", "output"};
+
+    add_raw_rules(out);
+    for (size_t i = 0; i < SC_ARRAY_LEN(chains); i++) {
+        for (int f = 0; f < SC_FAMILIES; f++)
+            add_dnat_rules(out, chains[i], &families[f]);
+    }
+    for (int f = 0; f < SC_FAMILIES; f++)
+        add_masquerade_rules(out, &families[f]);
+    add_loopback_rules(out);
 }
 
 static void
 add_forward_rules(struct sc_buf *out)
 {
+    static const char loop_in[] = SC_LOOP_IN;
+    char name[IFNAMSIZ] = "";
     struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
 
+    memcpy(name, loop_in, sizeof(loop_in));
+    sc_fw_meta(out, NFT_META_IIFNAME, SC_REG_A);
+    sc_fw_compare(out, NFT_CMP_EQ, name, sizeof(name));
+    sc_fw_verdict(out, NF_DROP);
+    sc_fw_close_rule(out, rule);
+
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
     if_pair(out, "icc");
     sc_fw_verdict(out, NF_ACCEPT);
     sc_fw_close_rule(out, rule);
@@ -226,10 +298,14 @@ add_skeleton(struct sc_buf *out)
     sc_fw_add_set(out, NFPROTO_INET, "bridges", 1, SC_NFT_TYPE_IFNAME, IFNAMSIZ, 0);
     sc_fw_add_set(out, NFPROTO_INET, "internal", 2, SC_NFT_TYPE_IFNAME, IFNAMSIZ, 0);
     sc_fw_add_set(out, NFPROTO_INET, "icc", 4, pair, 2 * IFNAMSIZ, 0);
-    sc_fw_add_set(out, NFPROTO_INET, "sources", 5, SC_NFT_TYPE_ADDRESS, sizeof(uint32_t), NFT_SET_INTERVAL);
-    sc_fw_add_set(out, NFPROTO_INET, "ports", 6, port, 8, NFT_SET_MAP);
-    sc_fw_add_set(out, NFPROTO_INET, "ports_at", 7, SC_NFT_TYPE_ADDRESS << 2 * SC_NFT_TYPE_BITS | port, 12,
-                  NFT_SET_MAP);
+    for (int i = 0; i < SC_FAMILIES; i++) {
+        const struct family *f = &families[i];
+
+        sc_fw_add_set(out, NFPROTO_INET, f->sources, f->sources_id, f->type, f->address_len, NFT_SET_INTERVAL);
+        sc_fw_add_port_map(out, f->ports, f->ports_id, port, 8, i);
+        sc_fw_add_port_map(out, f->ports_at, f->ports_at_id, f->type << 2 * SC_NFT_TYPE_BITS | port,
+                           8U + f->address_len, i);
+    }
     sc_fw_add_chain(out, NFPROTO_INET, "raw", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW);
     sc_fw_add_chain(out, NFPROTO_INET, "prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST);
     sc_fw_add_chain(out, NFPROTO_INET, "output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST);
@@ -239,11 +315,20 @@ add_skeleton(struct sc_buf *out)
     add_forward_rules(out);
 }
 
+static void
+add_source(const struct sc_subnet *subnet, bool is_new, struct sc_buf *out)
+{
+    const struct family *f = &families[sc_address_family(&subnet->base)];
+    struct sc_address last = sc_subnet_last(subnet), beyond = sc_address_next(&last);
+
+    sc_nft_element(out, NFPROTO_INET, is_new, f->sources, subnet->base.bytes, f->address_len, NULL, 0);
+    sc_nft_end_element(out, is_new, f->sources, beyond.bytes, f->address_len);
+}
+
 void
 sc_firewall_network(const struct sc_network *network, bool is_new, struct sc_buf *out)
 {
     char names[2 * IFNAMSIZ] = "";
-    uint32_t first = htonl(network->subnet.base), beyond = htonl(sc_subnet_last(&network->subnet) + 1);
 
     memcpy(names, network->bridge, strlen(network->bridge));
     memcpy(names + IFNAMSIZ, network->bridge, strlen(network->bridge));
@@ -254,26 +339,34 @@ sc_firewall_network(const struct sc_network *network, bool is_new, struct sc_buf
         sc_nft_element(out, NFPROTO_INET, is_new, "internal", names, IFNAMSIZ, NULL, 0);
         return;
     }
-    sc_nft_element(out, NFPROTO_INET, is_new, "sources", &first, sizeof(first), NULL, 0);
-    sc_nft_end_element(out, is_new, "sources", &beyond, sizeof(beyond));
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        if (sc_network_has(network, f))
+            add_source(&network->pools[f].subnet, is_new, out);
+    }
 }
 
 struct key {
-    unsigned char bytes[12];
+    unsigned char bytes[24];
     size_t len;
-    const char *map;
 };
+
+const char *
+sc_firewall_map(const struct sc_port *port)
+{
+    const struct family *f = &families[sc_address_family(&port->host_address)];
+
+    return sc_address_is_any(&port->host_address) ? f->ports : f->ports_at;
+}
 
 static struct key
 key_of(const struct sc_port *port)
 {
-    struct key key = {.map = port->host_address ? "ports_at" : "ports"};
-    uint32_t address = htonl(port->host_address);
+    struct key key = {.len = 0};
     uint16_t number = htons(port->host_port);
 
-    if (port->host_address) {
-        memcpy(key.bytes, &address, sizeof(address));
-        key.len = sizeof(address);
+    if (!sc_address_is_any(&port->host_address)) {
+        memcpy(key.bytes, port->host_address.bytes, port->host_address.len);
+        key.len = port->host_address.len;
     }
     key.bytes[key.len] = port->proto;
     memcpy(key.bytes + key.len + 4, &number, sizeof(number));
@@ -282,16 +375,15 @@ key_of(const struct sc_port *port)
 }
 
 void
-sc_firewall_add_port(const struct sc_port *port, uint32_t address, struct sc_buf *out)
+sc_firewall_add_port(const struct sc_port *port, const struct sc_address *address, struct sc_buf *out)
 {
     struct key key = key_of(port);
-    uint32_t to = htonl(address);
     uint16_t number = htons(port->port);
-    unsigned char data[8] = "";
+    unsigned char data[20] = "";
 
-    memcpy(data, &to, sizeof(to));
-    memcpy(data + 4, &number, sizeof(number));
-    sc_nft_element(out, NFPROTO_INET, true, key.map, key.bytes, key.len, data, sizeof(data));
+    memcpy(data, address->bytes, address->len);
+    memcpy(data + address->len, &number, sizeof(number));
+    sc_nft_element(out, NFPROTO_INET, true, sc_firewall_map(port), key.bytes, key.len, data, address->len + 4U);
 }
 
 void
@@ -299,14 +391,14 @@ sc_firewall_key(const struct sc_port *port, struct sc_buf *out)
 {
     struct key key = key_of(port);
 
-    sc_buf_addf(out, "%s ", key.map);
+    sc_buf_addf(out, "%s ", sc_firewall_map(port));
     for (size_t i = 0; i < key.len; i++)
         sc_buf_addf(out, "%02x", key.bytes[i]);
 }
 
 void
-sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports *ports, const uint32_t *targets,
-                   struct sc_buf *out)
+sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports *ports,
+                   const struct sc_address *targets, struct sc_buf *out)
 {
     sc_nl_batch_begin(out);
     sc_fw_add_table(out, NFPROTO_INET, NFT_MSG_NEWTABLE); /* so that there is one to delete */
@@ -317,6 +409,6 @@ sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports
         if (networks->items[i].driver == SC_NET_BRIDGE)
             sc_firewall_network(&networks->items[i], true, out);
     for (size_t i = 0; i < ports->count; i++)
-        sc_firewall_add_port(&ports->items[i], targets[i], out);
+        sc_firewall_add_port(&ports->items[i], &targets[i], out);
     sc_nl_batch_end(out);
 }

@@ -1,5 +1,6 @@
 /* rtnetlink(7) requests of a bridge and of a container's link. Pure. */
 #include <arpa/inet.h>
+#include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/netlink.h>
@@ -26,7 +27,7 @@ sc_link_bridge(const struct sc_network *network, struct sc_buf *out)
     size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body)), info;
     unsigned char mac[6];
 
-    sc_mac_of(network->gateway, mac);
+    sc_mac_of(&network->pools[SC_V4].gateway, mac);
     sc_nl_attr_str(out, IFLA_IFNAME, network->bridge);
     sc_nl_attr(out, IFLA_ADDRESS, mac, sizeof(mac));
     add_mtu(network, out);
@@ -36,23 +37,33 @@ sc_link_bridge(const struct sc_network *network, struct sc_buf *out)
     sc_nl_end(out, at);
 }
 
+static unsigned char
+kernel_family(const struct sc_address *address)
+{
+    return sc_address_family(address) == SC_V6 ? AF_INET6 : AF_INET;
+}
+
+/* Of IPv6 nobody else can have an address that is leased: the kernel is not to look for one, which takes a second. */
 static void
-add_address(uint32_t address, const struct sc_subnet *subnet, unsigned index, struct sc_buf *out, size_t *index_at)
+add_address(const struct sc_address *address, const struct sc_subnet *subnet, unsigned index, struct sc_buf *out,
+            size_t *index_at)
 {
     struct ifaddrmsg body = {
-        .ifa_family = AF_INET,
+        .ifa_family = kernel_family(address),
         .ifa_prefixlen = (unsigned char)subnet->prefix,
+        .ifa_flags = address->len == 16 ? IFA_F_NODAD : 0,
         .ifa_scope = RT_SCOPE_UNIVERSE,
         .ifa_index = index,
     };
     size_t at = sc_nl_begin(out, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
+    struct sc_address last = sc_subnet_last(subnet);
 
     if (index_at)
         *index_at = at + sizeof(struct nlmsghdr) + offsetof(struct ifaddrmsg, ifa_index);
-    sc_nl_attr_be32(out, IFA_LOCAL, address);
-    sc_nl_attr_be32(out, IFA_ADDRESS, address);
-    if (subnet->prefix < 31)
-        sc_nl_attr_be32(out, IFA_BROADCAST, sc_subnet_last(subnet));
+    sc_nl_attr(out, IFA_LOCAL, address->bytes, address->len);
+    sc_nl_attr(out, IFA_ADDRESS, address->bytes, address->len);
+    if (address->len == 4 && subnet->prefix < 31)
+        sc_nl_attr(out, IFA_BROADCAST, last.bytes, last.len);
     sc_nl_end(out, at);
 }
 
@@ -61,7 +72,12 @@ sc_link_bridge_up(const struct sc_network *network, unsigned index, struct sc_bu
 {
     struct ifinfomsg body = {.ifi_index = (int)index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
 
-    add_address(network->gateway, &network->subnet, index, out, NULL);
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        const struct sc_pool *pool = &network->pools[f];
+
+        if (sc_network_has(network, f))
+            add_address(&pool->gateway, &pool->subnet, index, out, NULL);
+    }
     sc_nl_end(out, sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body)));
 }
 
@@ -105,7 +121,7 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
     sc_link_inside(endpoint, name);
     sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
     add_mtu(&endpoint->network, out);
-    offsets->index_at = out->len + NLA_HDRLEN;
+    offsets->index_at[0] = out->len + NLA_HDRLEN;
     sc_nl_attr_u32(out, IFLA_MASTER, 0);
     info = sc_nl_nest(out, IFLA_LINKINFO);
     sc_nl_attr_str(out, IFLA_INFO_KIND, "veth");
@@ -135,30 +151,52 @@ sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct s
     sc_link_inside(endpoint, name);
     sc_nl_attr_str(out, IFLA_IFNAME, name);
     sc_nl_end(out, at);
-    offsets->pid_at = offsets->route_at = 0;
-    add_address(endpoint->address, &endpoint->network.subnet, 0, out, &offsets->index_at);
+    *offsets = (struct sc_link_offsets){.pid_at = 0};
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        if (endpoint->addresses[f].len > 0)
+            add_address(&endpoint->addresses[f], &endpoint->network.pools[f].subnet, 0, out, &offsets->index_at[f]);
+    }
     if (endpoint->has_route)
-        sc_link_route(&endpoint->network, out, &offsets->route_at);
+        sc_link_routes(&endpoint->network, out, &offsets->index_at[SC_FAMILIES]);
 }
 
 void
-sc_link_route(const struct sc_network *network, struct sc_buf *out, size_t *index_at)
+sc_link_routes(const struct sc_network *network, struct sc_buf *out, size_t index_at[SC_FAMILIES])
 {
-    struct rtmsg body = {
-        .rtm_family = AF_INET,
-        .rtm_table = RT_TABLE_MAIN,
-        .rtm_protocol = RTPROT_BOOT,
-        .rtm_scope = sc_network_has_gateway(network) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-        .rtm_type = RTN_UNICAST,
-    };
-    size_t at = sc_nl_begin(out, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        const struct sc_address *gateway = &network->pools[f].gateway;
+        struct rtmsg body = {
+            .rtm_family = kernel_family(gateway),
+            .rtm_table = RT_TABLE_MAIN,
+            .rtm_protocol = RTPROT_BOOT,
+            .rtm_scope = sc_network_has_gateway(network) ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+            .rtm_type = RTN_UNICAST,
+        };
+        size_t at;
 
-    *index_at = 0;
-    if (sc_network_has_gateway(network)) {
-        sc_nl_attr_be32(out, RTA_GATEWAY, network->gateway);
-    } else {
-        *index_at = out->len + NLA_HDRLEN;
-        sc_nl_attr_u32(out, RTA_OIF, 0);
+        index_at[f] = 0;
+        if (!sc_network_has(network, f))
+            continue;
+        at = sc_nl_begin(out, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
+        if (sc_network_has_gateway(network)) {
+            sc_nl_attr(out, RTA_GATEWAY, gateway->bytes, gateway->len);
+        } else {
+            index_at[f] = out->len + NLA_HDRLEN;
+            sc_nl_attr_u32(out, RTA_OIF, 0);
+        }
+        sc_nl_end(out, at);
     }
-    sc_nl_end(out, at);
+}
+
+struct sc_address
+sc_link_local(const unsigned char mac[6])
+{
+    struct sc_address out = {.len = 16, .bytes = {0xfe, 0x80}};
+
+    memcpy(out.bytes + 8, mac, 3);
+    out.bytes[8] ^= 2;
+    out.bytes[11] = 0xff;
+    out.bytes[12] = 0xfe;
+    memcpy(out.bytes + 13, mac + 3, 3);
+    return out;
 }

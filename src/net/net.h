@@ -3,10 +3,12 @@
  * packets for the plan; what a container is, engine knows.
  *
  *     <data>/network/NAME.json      a network: subnet, gateway, bridge, options (record.c)
- *     <run>/lease/net/NAME/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME..."         an address of it is this container's
- * (lease.c) <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"         a port of the host leads there; KEY:
- * "tcp,0.0.0.0,8080" table inet sc                 one nftables table of ours: chains that never change, sets of
- * networks, maps of ports (firewall.c). Records and leases say all that is in it, so it can be made again whole.
+ *     <run>/lease/net/NAME/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME..."   an address of it is this container's (lease.c)
+ *     <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"             a port of the host leads there (port-lease.c)
+ *                                      KEY: "tcp,0.0.0.0,8080", "udp,::,53"
+ *     table inet sc                    one nftables table of ours: chains that never change, sets of networks, maps of
+ *                                      ports (firewall.c). Records and leases say all that is in it, so it can be made
+ *                                      again whole.
  *
  * A container's start:  sc_network_up (bridge, table, sysctls; nothing is done where they are there)
  *                    -> sc_endpoint_make (leases) -> sc_endpoint_packets -> plan -> undo text takes all of it back
@@ -15,7 +17,11 @@
  * address exactly one gets it, and there is no half-made lease. A lease is taken from its owner only when that one is
  * not alive. What is on the host is named after the container (link "scv<id>") or the network (bridge "sc-<id>") before
  * it is made. Nothing outside table `inet sc`, our bridges and their sysctls is changed, but net.ipv4.ip_forward, which
- * is switched on. IPv4 only so far. Networks of macvlan and ipvlan have leases only (driver.c, sublink.c).
+ * is switched on, and for IPv6 conf/all/forwarding and what keeps the host's own router advertisements (up.c).
+ * Networks of macvlan and ipvlan have leases only (driver.c, sublink.c).
+ *
+ * A network has IPv4, and IPv6 where that was asked for: arrays of SC_FAMILIES, where what is not there is an address
+ * of length 0.
  */
 #ifndef SC_NET_H
 #define SC_NET_H
@@ -24,40 +30,58 @@
 #include "plan/plan.h"
 
 #define SC_NET_DEFAULT     "sc0" /* "bridge" is another name for it, as in Docker */
-#define SC_NET_ADDRESS_MAX 16
-#define SC_NET_CIDR_MAX    20
+#define SC_NET_ADDRESS_MAX 46    /* INET6_ADDRSTRLEN */
+#define SC_NET_CIDR_MAX    50
 #define SC_NET_LINK_MAX    16 /* IFNAMSIZ */
 #define SC_NET_NAME_MAX    128
 #define SC_NET_NAMES_MAX   1024
 
-/* ---- address.c: IPv4 arithmetic; addresses are numbers in host order ---- */
+/* ---- address.c: addresses and subnets of both families */
+enum sc_family { SC_V4, SC_V6, SC_FAMILIES };
+struct sc_address {
+    unsigned char len;       /* 4 or 16; 0: none */
+    unsigned char bytes[16]; /* in network order, zeroes behind len */
+};
 struct sc_subnet {
-    uint32_t base; /* no bits below the prefix */
+    struct sc_address base; /* no bits below the prefix */
     unsigned prefix;
 };
-SC_MUST_CHECK int sc_address_parse(const char *text, uint32_t *out, struct sc_err *err);
-void sc_address_format(uint32_t address, char out[SC_NET_ADDRESS_MAX]);
-/* "10.1.2.0/24"; bits below the prefix are an error that names the subnet meant */
+SC_MUST_CHECK int sc_address_parse(const char *text, struct sc_address *out, struct sc_err *err);
+void sc_address_format(const struct sc_address *address, char out[SC_NET_ADDRESS_MAX]); /* none: "" */
+/* "172.17.0.2", "[fd00::2]": as it stands before ":PORT" */
+void sc_address_format_host(const struct sc_address *address, char out[SC_NET_ADDRESS_MAX + 2]);
+/* By number, IPv4 first. */
+int sc_address_compare(const struct sc_address *a, const struct sc_address *b);
+bool sc_address_is_any(const struct sc_address *address); /* 0.0.0.0, ::, none */
+enum sc_family sc_address_family(const struct sc_address *address);
+struct sc_address sc_address_v4(uint32_t number); /* in host order */
+/* The one behind it; the last one's is the first. */
+struct sc_address sc_address_next(const struct sc_address *address);
+/* "10.1.2.0/24", "fd00:1::/64"; bits below the prefix are an error that names the subnet meant */
 SC_MUST_CHECK int sc_subnet_parse(const char *text, struct sc_subnet *out, struct sc_err *err);
 void sc_subnet_format(const struct sc_subnet *subnet, char out[SC_NET_CIDR_MAX]);
-uint32_t sc_subnet_last(const struct sc_subnet *subnet); /* its broadcast address */
-bool sc_subnet_has(const struct sc_subnet *subnet, uint32_t address);
+struct sc_address sc_subnet_last(const struct sc_subnet *subnet); /* IPv4: its broadcast address */
+bool sc_subnet_has(const struct sc_subnet *subnet, const struct sc_address *address);
+/* Whether a container can have the address: not the subnet's own, nor its broadcast address. */
+bool sc_subnet_has_host(const struct sc_subnet *subnet, const struct sc_address *address);
 bool sc_subnets_overlap(const struct sc_subnet *a, const struct sc_subnet *b);
+/* "fdXX:XXXX:XXXX::/64" of 40 random bits (RFC 4193) */
+void sc_subnet_unique_local(const unsigned char random[5], struct sc_subnet *out);
 /* The n-th of the subnets that networks get by default, as Docker: 172.17/16 to 172.31/16, then 192.168.0/20 on. */
 bool sc_subnet_pool(size_t n, struct sc_subnet *out);
 SC_MUST_CHECK int sc_mac_parse(const char *text, unsigned char out[6], struct sc_err *err);
 void sc_mac_format(const unsigned char mac[6], char out[18]);
-/* Of an address: 02:42 and its bytes, as Docker's, so that a neighbour's cache stays right when an address is used
+/* Of an IPv4 address: 02:42 and its bytes, as Docker's, so that a neighbour's cache stays right when an address is used
  * again. */
-void sc_mac_of(uint32_t address, unsigned char out[6]);
+void sc_mac_of(const struct sc_address *address, unsigned char out[6]);
 
 /* ---- port.c: -p [ADDRESS:][HOST[-HOST]:]PORT[-PORT][/PROTO] */
 struct sc_port {
-    uint32_t host_address; /* 0: any */
-    uint16_t host_port;    /* 0: to be chosen */
-    uint16_t host_last;    /* one of host_port..host_last is chosen; equal: that one */
-    uint16_t port;         /* the container's */
-    uint8_t proto;         /* IPPROTO_TCP, _UDP, _SCTP */
+    struct sc_address host_address; /* none: any of each family that the container has */
+    uint16_t host_port;             /* 0: to be chosen */
+    uint16_t host_last;             /* one of host_port..host_last is chosen; equal: that one */
+    uint16_t port;                  /* the container's */
+    uint8_t proto;                  /* IPPROTO_TCP, _UDP, _SCTP */
 };
 struct sc_ports {
     struct sc_port *items;
@@ -76,19 +100,31 @@ enum sc_net_driver {
                        translates */
     SC_NET_IPVLAN,
 };
+struct sc_pool {
+    struct sc_subnet subnet; /* base.len 0: the network has none of this family */
+    struct sc_subnet range;  /* where addresses are taken from */
+    struct sc_address gateway;
+};
 struct sc_network {
     char *name, *id; /* id: 64 digits */
     char *bridge; /* "sc0", "sc-<12 digits of id>"; of macvlan and ipvlan the parent, "sc-<..>" where none was named */
     enum sc_net_driver driver;
     unsigned mode; /* of macvlan and ipvlan: an index of their modes (sc_net_mode_name) */
     int64_t created_at;
-    struct sc_subnet subnet, range; /* range: where addresses are taken from */
-    uint32_t gateway;
+    struct sc_pool pools[SC_FAMILIES];
+    struct sc_address *reserved; /* --aux-address: no container's */
+    size_t reserved_count;
     bool is_internal, forbids_icc;
     bool is_guarded;                /* set by sc_network_up, not recorded: its links must be in the table bridge sc */
     int mtu;                        /* 0: the kernel's 1500 */
     struct sc_strv labels, options; /* "k=v", as given */
+    struct sc_strv aux;             /* "NAME=ADDRESS" */
 };
+static inline bool
+sc_network_has(const struct sc_network *network, enum sc_family family)
+{
+    return network->pools[family].subnet.base.len > 0;
+}
 struct sc_network_list {
     struct sc_network *items; /* by name */
     size_t count;
@@ -104,9 +140,10 @@ struct sc_net {
     bool (*find)(const char *prefix, char id[SC_ID_LEN + 1], void *data);
     void *data;
 };
-struct sc_network_ask {                                /* `sc network create` */
-    char *name, *driver, *subnet, *gateway, *ip_range; /* driver NULL: bridge */
-    bool is_internal;
+struct sc_network_ask {                            /* `sc network create` */
+    char *name, *driver;                           /* driver NULL: bridge */
+    struct sc_strv subnets, gateways, ranges, aux; /* of either family; aux: "NAME=ADDRESS" */
+    bool is_internal, wants_v6;
     struct sc_strv labels, options;
 };
 const char *sc_net_driver_name(enum sc_net_driver driver);
@@ -137,9 +174,9 @@ void sc_net_rate_format(int64_t bits, char out[SC_NUM_MAX]);
 #define SC_NET_ENDPOINTS_MAX 16 /* of one container */
 struct sc_endpoint_ask {
     const char *id;
-    unsigned index;            /* of its networks, so of its link: eth0, eth1.. */
-    bool has_route;            /* its way out leads here, unless the network is internal */
-    const char *ip, *mac;      /* NULL: chosen */
+    unsigned index;                    /* of its networks, so of its link: eth0, eth1.. */
+    bool has_route;                    /* its way out leads here, unless the network is internal */
+    const char *ip[SC_FAMILIES], *mac; /* NULL: chosen */
     int64_t rate_in, rate_out; /* bits a second, as seen from the container; 0, SC_NET_RATE_NONE: as fast as it goes */
     const char *names;         /* what neighbours call it, separated by spaces */
     struct sc_ports ports;     /* as asked */
@@ -148,7 +185,8 @@ struct sc_endpoint {
     struct sc_network network;
     unsigned index;
     bool has_route;
-    uint32_t address;
+    bool ignores_ra; /* router advertisements: the kernel has IPv6 */
+    struct sc_address addresses[SC_FAMILIES];
     unsigned char mac[6];
     char link[SC_NET_LINK_MAX]; /* the host's end */
     int64_t rate_in, rate_out;
@@ -158,8 +196,8 @@ struct sc_endpoint {
 SC_MUST_CHECK int sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err);
 /* Makes the tables again where another program has deleted or emptied them while containers have addresses. */
 SC_MUST_CHECK int sc_network_refill(const struct sc_net *net, struct sc_err *err);
-/* Removes what is left of dead containers: leases with their links and elements, and links and elements whose leases are
- * gone (sweep.c). */
+/* Removes what is left of dead containers: leases with their links and elements, and links and elements whose leases
+ * are gone (sweep.c). */
 SC_MUST_CHECK int sc_network_sweep(const struct sc_net *net, struct sc_err *err);
 /* Takes the leases; on failure none is kept. is_dry: none is taken, and the address is what a container might get. */
 SC_MUST_CHECK int sc_endpoint_make(const struct sc_net *net, const struct sc_network *network,
@@ -178,15 +216,15 @@ SC_MUST_CHECK int sc_net_rate_change(const struct sc_endpoint *before, const str
                                      struct sc_arena *arena, struct sc_net_packet **make, struct sc_net_packet **set,
                                      struct sc_err *err);
 void sc_net_rate_undo(const struct sc_endpoint *endpoint, struct sc_buf *out);
-/* Pure: the request for a default route by this network, sent in the container's namespace; *index_at: where its link's
+/* Pure: the requests for default routes by this network, sent in the container's namespace; index_at: where its link's
  * index belongs, 0 where a gateway says enough. */
-void sc_link_route(const struct sc_network *network, struct sc_buf *out, size_t *index_at);
+void sc_link_routes(const struct sc_network *network, struct sc_buf *out, size_t index_at[SC_FAMILIES]);
 /* Pure: the removal of a link of macvlan or ipvlan, sent there too. */
 void sc_link_sub_remove(const struct sc_endpoint *endpoint, struct sc_buf *out);
 void sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX]); /* "eth0" */
-/* Who has the addresses of a network, by address. */
+/* Who has the addresses of a network, by address: of both families one each for a container. */
 struct sc_lease {
-    uint32_t address;
+    struct sc_address address;
     unsigned char mac[6];
     unsigned index;
     char id[SC_ID_LEN + 1];
@@ -198,12 +236,13 @@ struct sc_lease_list {
 };
 SC_MUST_CHECK int sc_network_leases(const struct sc_net *net, const struct sc_network *network, struct sc_arena *arena,
                                     struct sc_lease_list *out, struct sc_err *err);
-const struct sc_lease *sc_lease_find(const struct sc_lease_list *list, const char *id);
+/* NULL: the container has none of this family. */
+const struct sc_lease *sc_lease_find(const struct sc_lease_list *list, const char *id, enum sc_family family);
 /* The published ports of all containers, read from the leases: those of id only (NULL: all), by host port. */
 SC_MUST_CHECK int sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
                               struct sc_err *err);
-/* Those of id that lead to this address of it. */
-SC_MUST_CHECK int sc_ports_to(const struct sc_net *net, const char *id, uint32_t address, struct sc_arena *arena,
-                              struct sc_ports *out, struct sc_err *err);
+/* Those of id that lead to these addresses of it. */
+SC_MUST_CHECK int sc_ports_to(const struct sc_net *net, const char *id, const struct sc_address addresses[SC_FAMILIES],
+                              struct sc_arena *arena, struct sc_ports *out, struct sc_err *err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "net/net-priv.h"
@@ -33,30 +34,105 @@ check_name(const char *name, struct sc_err *err)
     return 0;
 }
 
-/* Range and gateway, once there is a subnet. */
-static int
-fill_in(const struct sc_network_ask *ask, struct sc_network *out, struct sc_err *err)
+/* The pool of the family that the text is of, once its subnet is known. */
+static struct sc_pool *
+pool_of(const char *text, struct sc_network *network)
 {
-    out->range = out->subnet;
-    if (out->subnet.prefix > 30)
-        return sc_err_set(err, SC_ERR_INVALID, "--subnet %s: it has no room for a gateway and a container",
-                          ask->subnet);
-    if (ask->ip_range) {
-        if (sc_subnet_parse(ask->ip_range, &out->range, err) < 0)
-            return sc_err_wrap(err, "--ip-range");
-        if (!sc_subnet_has(&out->subnet, out->range.base) || out->range.prefix < out->subnet.prefix)
-            return sc_err_set(err, SC_ERR_INVALID, "--ip-range %s is not inside the subnet %s", ask->ip_range,
-                              ask->subnet);
-    }
-    out->gateway = out->subnet.base + 1;
-    if (!ask->gateway)
-        return 0;
-    if (sc_address_parse(ask->gateway, &out->gateway, err) < 0)
-        return sc_err_wrap(err, "--gateway");
-    if (!sc_subnet_has(&out->subnet, out->gateway) || out->gateway == out->subnet.base ||
-        out->gateway == sc_subnet_last(&out->subnet))
-        return sc_err_set(err, SC_ERR_INVALID, "--gateway %s is no host of the subnet %s", ask->gateway, ask->subnet);
+    return &network->pools[strchr(text, ':') ? SC_V6 : SC_V4];
+}
+
+static int
+no_subnet(const char *flag, const char *text, struct sc_err *err)
+{
+    return sc_err_set(err, SC_ERR_INVALID, "%s %.80s: it needs a --subnet of its family", flag, text);
+}
+
+static int
+take_subnet(const char *text, struct sc_network *out, struct sc_err *err)
+{
+    struct sc_pool *pool = pool_of(text, out);
+    struct sc_subnet subnet;
+
+    if (sc_subnet_parse(text, &subnet, err) < 0)
+        return sc_err_wrap(err, "--subnet");
+    if (pool->subnet.base.len > 0)
+        return sc_err_set(err, SC_ERR_INVALID, "--subnet %s: a network has one of each family", text);
+    if (subnet.prefix > 8U * subnet.base.len - 2)
+        return sc_err_set(err, SC_ERR_INVALID, "--subnet %s: it has no room for a gateway and a container", text);
+    *pool = (struct sc_pool){.subnet = subnet, .range = subnet, .gateway = sc_address_next(&subnet.base)};
     return 0;
+}
+
+static int
+take_range(const char *text, struct sc_network *out, struct sc_err *err)
+{
+    struct sc_pool *pool = pool_of(text, out);
+    char subnet[SC_NET_CIDR_MAX];
+
+    if (pool->subnet.base.len == 0)
+        return no_subnet("--ip-range", text, err);
+    if (sc_subnet_parse(text, &pool->range, err) < 0)
+        return sc_err_wrap(err, "--ip-range");
+    sc_subnet_format(&pool->subnet, subnet);
+    return sc_subnet_has(&pool->subnet, &pool->range.base) && pool->range.prefix >= pool->subnet.prefix
+               ? 0
+               : sc_err_set(err, SC_ERR_INVALID, "--ip-range %s is not inside the subnet %s", text, subnet);
+}
+
+static int
+take_host(const char *flag, const char *text, struct sc_network *network, struct sc_address *out, struct sc_err *err)
+{
+    const struct sc_pool *pool = pool_of(text, network);
+    char subnet[SC_NET_CIDR_MAX];
+
+    if (pool->subnet.base.len == 0)
+        return no_subnet(flag, text, err);
+    if (sc_address_parse(text, out, err) < 0)
+        return sc_err_wrap(err, "%s", flag);
+    sc_subnet_format(&pool->subnet, subnet);
+    return sc_subnet_has_host(&pool->subnet, out)
+               ? 0
+               : sc_err_set(err, SC_ERR_INVALID, "%s %s is no host of the subnet %s", flag, text, subnet);
+}
+
+int
+sc_network_reserve(struct sc_network *network, struct sc_arena *arena, struct sc_err *err)
+{
+    network->reserved = SC_ARENA_ARRAY(arena, struct sc_address, network->aux.count + 1);
+    if (!network->reserved)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < network->aux.count; i++) {
+        const char *text = network->aux.items[i], *value = strchr(text, '=');
+
+        if (!value || value == text)
+            return sc_err_set(err, SC_ERR_INVALID, "--aux-address \"%.80s\": it is not NAME=ADDRESS", text);
+        if (take_host("--aux-address", value + 1, network, &network->reserved[network->reserved_count], err) < 0)
+            return -1;
+        network->reserved_count++;
+    }
+    return 0;
+}
+
+static int
+take_pools(const struct sc_network_ask *ask, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
+{
+    for (size_t i = 0; i < ask->subnets.count; i++) {
+        if (take_subnet(ask->subnets.items[i], out, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < ask->ranges.count; i++) {
+        if (take_range(ask->ranges.items[i], out, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < ask->gateways.count; i++) {
+        const char *text = ask->gateways.items[i];
+
+        if (take_host("--gateway", text, out, &pool_of(text, out)->gateway, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < ask->aux.count; i++)
+        sc_strv_add(&out->aux, arena, ask->aux.items[i]);
+    return sc_network_reserve(out, arena, err);
 }
 
 int
@@ -65,8 +141,8 @@ sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, str
     *out = (struct sc_network){.name = sc_arena_strdup(arena, ask->name), .is_internal = ask->is_internal};
     if (check_name(ask->name, err) < 0)
         return -1;
-    if (!ask->subnet && (ask->gateway || ask->ip_range))
-        return sc_err_set(err, SC_ERR_INVALID, "--gateway and --ip-range need --subnet");
+    if (ask->subnets.count == 0 && ask->gateways.count + ask->ranges.count + ask->aux.count > 0)
+        return sc_err_set(err, SC_ERR_INVALID, "--gateway, --ip-range and --aux-address need --subnet");
     if (sc_net_driver_parse(ask->driver, &out->driver, err) < 0)
         return -1;
     for (size_t i = 0; i < ask->options.count; i++) {
@@ -76,11 +152,7 @@ sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, str
     }
     for (size_t i = 0; i < ask->labels.count; i++)
         sc_strv_add(&out->labels, arena, ask->labels.items[i]);
-    if (ask->subnet && sc_subnet_parse(ask->subnet, &out->subnet, err) < 0)
-        return sc_err_wrap(err, "--subnet");
-    if (ask->subnet && fill_in(ask, out, err) < 0)
-        return -1;
-    return sc_arena_check(arena, err);
+    return take_pools(ask, arena, out, err) < 0 ? -1 : sc_arena_check(arena, err);
 }
 
 /* ---- the directory ---------------------------------------------------------------------------------------------- */
@@ -163,13 +235,16 @@ sc_network_list(const struct sc_net *net, struct sc_arena *arena, struct sc_netw
 /* ---- create ---------------------------------------------------------------------------------------------------------
  */
 
+/* Whose subnet it overlaps, "" for the host's own, NULL for nobody's. */
 static const char *
 overlaps(const struct sc_subnet *subnet, const struct sc_network_list *networks, const struct sc_subnets *routes,
          char text[SC_NET_CIDR_MAX])
 {
     for (size_t i = 0; i < networks->count; i++) {
-        if (sc_subnets_overlap(subnet, &networks->items[i].subnet)) {
-            sc_subnet_format(&networks->items[i].subnet, text);
+        const struct sc_pool *pool = &networks->items[i].pools[sc_address_family(&subnet->base)];
+
+        if (pool->subnet.base.len > 0 && sc_subnets_overlap(subnet, &pool->subnet)) {
+            sc_subnet_format(&pool->subnet, text);
             return networks->items[i].name;
         }
     }
@@ -182,25 +257,40 @@ overlaps(const struct sc_subnet *subnet, const struct sc_network_list *networks,
     return NULL;
 }
 
+/* A parent's network is one that the host has a route to: routes is NULL there. */
 static int
-choose_subnet(const struct sc_network_ask *ask, const struct sc_network_list *networks, struct sc_arena *arena,
-              struct sc_network *out, struct sc_err *err)
+check_overlap(const struct sc_network *network, const struct sc_network_list *networks, const struct sc_subnets *routes,
+              struct sc_err *err)
 {
-    struct sc_subnets routes;
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        char text[SC_NET_CIDR_MAX], own[SC_NET_CIDR_MAX];
+        const char *holder;
+
+        if (!sc_network_has(network, f))
+            continue;
+        holder = overlaps(&network->pools[f].subnet, networks, routes, text);
+        sc_subnet_format(&network->pools[f].subnet, own);
+        if (holder && *holder)
+            return sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps %s of network \"%s\"", own, text, holder);
+        if (holder)
+            return sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps the host's route to %s", own, text);
+    }
+    return 0;
+}
+
+static void
+fill_in(struct sc_pool *pool)
+{
+    pool->range = pool->subnet;
+    pool->gateway = sc_address_next(&pool->subnet.base);
+}
+
+static int
+choose_v4(const struct sc_network_ask *ask, const struct sc_network_list *networks, const struct sc_subnets *routes,
+          struct sc_pool *out, struct sc_err *err)
+{
     char text[SC_NET_CIDR_MAX];
 
-    if (sc_host_routes(arena, &routes, err) < 0)
-        return -1;
-    if (ask->subnet) {
-        /* A parent's network is one that the host has a route to. */
-        const char *holder = overlaps(&out->subnet, networks, out->driver == SC_NET_BRIDGE ? &routes : NULL, text);
-
-        if (!holder)
-            return 0;
-        return *holder ? sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps %s of network \"%s\"", ask->subnet, text,
-                                    holder)
-                       : sc_err_set(err, SC_ERR_EXISTS, "subnet %s overlaps the host's route to %s", ask->subnet, text);
-    }
     /* The bridge is there, without its record: another data root's, or this one was lost. The kernel's word counts. */
     if (strcmp(ask->name, SC_NET_DEFAULT) == 0 && sc_host_address(SC_NET_DEFAULT, &out->gateway, &out->subnet) &&
         out->subnet.prefix <= 30) {
@@ -208,11 +298,44 @@ choose_subnet(const struct sc_network_ask *ask, const struct sc_network_list *ne
         return 0;
     }
     for (size_t i = 0; sc_subnet_pool(i, &out->subnet); i++) {
-        if (!overlaps(&out->subnet, networks, &routes, text))
-            return fill_in(ask, out, err);
+        if (overlaps(&out->subnet, networks, routes, text))
+            continue;
+        fill_in(out);
+        return 0;
     }
     sc_err_set(err, SC_ERR_EXISTS, "every subnet that networks get by default overlaps a route or another network");
     return sc_err_remedy(err, "give a --subnet, or remove networks that are not used (sc network prune)");
+}
+
+/* 40 random bits overlap nothing, but for a random number that is no good. */
+static int
+choose_v6(const struct sc_network_list *networks, const struct sc_subnets *routes, struct sc_pool *out,
+          struct sc_err *err)
+{
+    unsigned char random[5];
+    char text[SC_NET_CIDR_MAX];
+
+    do {
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+            return sc_err_errno(err, errno, "choose a subnet");
+        sc_subnet_unique_local(random, &out->subnet);
+    } while (overlaps(&out->subnet, networks, routes, text));
+    fill_in(out);
+    return 0;
+}
+
+static int
+choose_subnets(const struct sc_network_ask *ask, const struct sc_network_list *networks, struct sc_arena *arena,
+               struct sc_network *out, struct sc_err *err)
+{
+    struct sc_subnets routes;
+
+    if (sc_host_routes(arena, &routes, err) < 0 ||
+        check_overlap(out, networks, out->driver == SC_NET_BRIDGE ? &routes : NULL, err) < 0)
+        return -1;
+    if (!sc_network_has(out, SC_V4) && choose_v4(ask, networks, &routes, &out->pools[SC_V4], err) < 0)
+        return -1;
+    return ask->wants_v6 && !sc_network_has(out, SC_V6) ? choose_v6(networks, &routes, &out->pools[SC_V6], err) : 0;
 }
 
 static int
@@ -229,7 +352,7 @@ create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *as
         if (strcmp(all.items[i].name, ask->name) == 0)
             return sc_err_set(err, SC_ERR_EXISTS, "network with name \"%s\" already exists", ask->name);
     }
-    if (choose_subnet(ask, &all, arena, out, err) < 0 || sc_id_random(id, err) < 0)
+    if (choose_subnets(ask, &all, arena, out, err) < 0 || sc_id_random(id, err) < 0)
         return -1;
     out->id = sc_arena_strdup(arena, id);
     if (!out->bridge) /* macvlan and ipvlan may have a parent */
@@ -313,6 +436,22 @@ sc_network_find(const struct sc_net *net, const char *name, struct sc_arena *are
     return sc_err_wrap(err, "make the default network \"%s\"", SC_NET_DEFAULT);
 }
 
+/* Another network needs the way back to ::1. One of another data root makes it again with its next start. */
+static bool
+other_has_v6(int dir, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_network_list all;
+
+    if (list_dir(dir, arena, &all, &ignored) < 0)
+        return true;
+    for (size_t i = 0; i < all.count; i++) {
+        if (all.items[i].driver == SC_NET_BRIDGE && sc_network_has(&all.items[i], SC_V6))
+            return true;
+    }
+    return false;
+}
+
 int
 sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
 {
@@ -336,5 +475,9 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
     (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, network->name);
     if (sc_tree_remove_at(net->run_fd, path, err) < 0)
         return -1;
-    return network->driver == SC_NET_BRIDGE ? sc_firewall_forget(network, err) : 0;
+    if (network->driver != SC_NET_BRIDGE)
+        return 0;
+    if (sc_network_has(network, SC_V6) && !other_has_v6(dir, &arena))
+        sc_loop_down();
+    return sc_firewall_forget(network, err);
 }

@@ -119,10 +119,40 @@ split_proto(const char *text, char part[PART_MAX], uint8_t *proto, struct sc_err
     return text[len] ? parse_proto(text + len + 1, proto, err) : 0;
 }
 
+/* "ADDRESS:PORT", "[ADDRESS]:PORT": splits it, and returns the port. Without an address it is all port. */
+static char *
+split_address(char *text)
+{
+    char *close = text[0] == '[' ? strchr(text, ']') : NULL;
+    char *colon = close ? close + 1 : strrchr(text, ':');
+
+    if (!colon || *colon != ':')
+        return text;
+    *colon = '\0';
+    return colon + 1;
+}
+
+/* Any address of one family is said by 0.0.0.0 and [::]; an IPv6 address is written as in a URL. */
+static int
+parse_address(char *text, struct sc_address *out, struct sc_err *err)
+{
+    size_t len = strlen(text);
+
+    if (text[0] == '[' && text[len - 1] == ']') {
+        text[len - 1] = '\0';
+        if (sc_address_parse(text + 1, out, err) < 0)
+            return -1;
+        return out->len == 16 ? 0 : sc_err_set(err, SC_ERR_INVALID, "\"%s\" is not an IPv6 address", text + 1);
+    }
+    if (text[0] != '[' && strchr(text, ':'))
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": an IPv6 address is written [%s]", text, text);
+    return sc_address_parse(text, out, err);
+}
+
 static int
 parse_publish(const char *text, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
 {
-    struct sc_port port = {.host_address = 0};
+    struct sc_port port = {.host_port = 0};
     char part[PART_MAX], *colon, *target, *host;
     uint16_t last, host_last = 0;
 
@@ -135,17 +165,11 @@ parse_publish(const char *text, struct sc_arena *arena, struct sc_ports *out, st
     if (!colon)
         return expand(port, last, 0, arena, out, err);
     *colon = '\0';
-    colon = strrchr(part, ':');
-    host = colon ? colon + 1 : part;
-    if (part[0] == '[')
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "publishing on an IPv6 address is not supported yet");
-    if (colon) {
-        *colon = '\0';
-        if (sc_address_parse(part, &port.host_address, err) < 0)
-            return -1;
-    } else if (strchr(part, '.')) { /* "127.0.0.1:80": Docker says "invalid hostPort" */
+    host = split_address(part);
+    if (host != part && parse_address(part, &port.host_address, err) < 0)
+        return -1;
+    if (host == part && strchr(part, '.')) /* "127.0.0.1:80": Docker says "invalid hostPort" */
         return sc_err_set(err, SC_ERR_INVALID, "invalid host port \"%s\"", part);
-    }
     if (*host && parse_range(host, strlen(host), &port.host_port, &host_last, err) < 0)
         return -1;
     return expand(port, last, host_last, arena, out, err);
@@ -160,7 +184,7 @@ sc_port_parse(const char *text, struct sc_arena *arena, struct sc_ports *out, st
 int
 sc_expose_parse(const char *text, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
 {
-    struct sc_port port = {.host_address = 0};
+    struct sc_port port = {.host_port = 0};
     char part[PART_MAX];
     uint16_t last;
 

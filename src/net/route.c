@@ -17,16 +17,17 @@ keep(const void *message, void *user)
     struct rtmsg *route = NLMSG_DATA(head);
     struct sc_subnets *out = user;
     int left = (int)RTM_PAYLOAD(head);
+    unsigned char len = route->rtm_family == AF_INET6 ? 16 : 4;
 
-    if (head->nlmsg_type != RTM_NEWROUTE || route->rtm_family != AF_INET || route->rtm_dst_len == 0 ||
-        route->rtm_table == RT_TABLE_LOCAL)
+    if (head->nlmsg_type != RTM_NEWROUTE || (route->rtm_family != AF_INET && route->rtm_family != AF_INET6) ||
+        route->rtm_dst_len == 0 || route->rtm_table == RT_TABLE_LOCAL)
         return;
     for (struct rtattr *a = RTM_RTA(route); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        uint32_t base;
+        struct sc_address base = {.len = len};
 
-        if (a->rta_type != RTA_DST || RTA_PAYLOAD(a) < sizeof(base))
+        if (a->rta_type != RTA_DST || RTA_PAYLOAD(a) < len)
             continue;
-        memcpy(&base, RTA_DATA(a), sizeof(base));
+        memcpy(base.bytes, RTA_DATA(a), len);
         if (out->count == out->capacity) {
             size_t capacity = out->capacity ? out->capacity * 2 : 16;
             struct sc_subnet *items = SC_ARENA_ARRAY(out->arena, struct sc_subnet, capacity);
@@ -38,14 +39,14 @@ keep(const void *message, void *user)
             out->items = items;
             out->capacity = capacity;
         }
-        out->items[out->count++] = (struct sc_subnet){.base = ntohl(base), .prefix = route->rtm_dst_len};
+        out->items[out->count++] = (struct sc_subnet){.base = base, .prefix = route->rtm_dst_len};
     }
 }
 
 int
 sc_host_routes(struct sc_arena *arena, struct sc_subnets *out, struct sc_err *err)
 {
-    struct rtmsg body = {.rtm_family = AF_INET};
+    struct rtmsg body = {.rtm_family = AF_UNSPEC};
     sc_cleanup_buf request = SC_BUF_INIT;
     int result;
 
@@ -60,7 +61,7 @@ sc_host_routes(struct sc_arena *arena, struct sc_subnets *out, struct sc_err *er
 }
 
 static bool
-ask_address(int sock, unsigned long what, const char *link, uint32_t *out)
+ask_address(int sock, unsigned long what, const char *link, struct sc_address *out)
 {
     struct ifreq ask = {.ifr_addr = {.sa_family = AF_INET}};
     struct sockaddr_in address;
@@ -69,18 +70,22 @@ ask_address(int sock, unsigned long what, const char *link, uint32_t *out)
     if (ioctl(sock, what, &ask) < 0)
         return false;
     memcpy(&address, &ask.ifr_addr, sizeof(address));
-    *out = ntohl(address.sin_addr.s_addr);
+    *out = sc_address_v4(ntohl(address.sin_addr.s_addr));
     return true;
 }
 
 bool
-sc_host_address(const char *link, uint32_t *address, struct sc_subnet *subnet)
+sc_host_address(const char *link, struct sc_address *address, struct sc_subnet *subnet)
 {
     sc_cleanup_fd sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    uint32_t mask;
+    struct sc_address mask;
 
     if (sock < 0 || !ask_address(sock, SIOCGIFADDR, link, address) || !ask_address(sock, SIOCGIFNETMASK, link, &mask))
         return false;
-    *subnet = (struct sc_subnet){.base = *address & mask, .prefix = (unsigned)__builtin_popcount(mask)};
+    *subnet = (struct sc_subnet){.base = *address};
+    for (size_t i = 0; i < mask.len; i++) {
+        subnet->base.bytes[i] &= mask.bytes[i];
+        subnet->prefix += (unsigned)__builtin_popcount(mask.bytes[i]);
+    }
     return true;
 }

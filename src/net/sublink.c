@@ -38,7 +38,7 @@ sc_link_sub(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_li
 
     sc_link_inside(endpoint, name);
     sc_nl_attr_str(out, IFLA_IFNAME, name);
-    offsets->index_at = out->len + NLA_HDRLEN;
+    offsets->index_at[0] = out->len + NLA_HDRLEN;
     sc_nl_attr_u32(out, IFLA_LINK, 0);
     offsets->pid_at = out->len + NLA_HDRLEN;
     sc_nl_attr_u32(out, IFLA_NET_NS_PID, 0);

@@ -27,14 +27,15 @@ static int
 sweep_lease(const struct sc_net *net, const struct sc_network *network, const struct sc_lease *lease,
             struct sc_arena *arena, struct sc_err *err)
 {
-    struct sc_endpoint endpoint = {.network = *network, .index = lease->index, .address = lease->address};
+    struct sc_endpoint endpoint = {.network = *network, .index = lease->index};
     struct sc_net_ask ask = {.undo = NULL};
 
+    endpoint.addresses[sc_address_family(&lease->address)] = lease->address;
     endpoint.network.is_guarded = network->driver == SC_NET_BRIDGE;
     endpoint.rate_out = 1; /* perhaps it had an ifb */
     memcpy(endpoint.mac, lease->mac, sizeof(endpoint.mac));
     sc_endpoint_link(lease->id, lease->index, endpoint.link);
-    if (sc_ports_to(net, lease->id, lease->address, arena, &endpoint.ports, err) < 0 ||
+    if (sc_ports_to(net, lease->id, endpoint.addresses, arena, &endpoint.ports, err) < 0 ||
         sc_endpoint_packets(net, &endpoint, 1, lease->id, arena, &ask, err) < 0)
         return -1;
     return sc_undo_run(ask.undo, err);
@@ -100,6 +101,7 @@ sweep_ports(const struct sc_net *net, struct sc_err *err)
 struct names {
     struct sc_strv list;
     struct sc_arena *arena;
+    const char *set; /* of the guard */
 };
 
 /* "scv0123456789ab", "scr0123456789-3" */
@@ -162,7 +164,7 @@ sweep_links(const struct sc_net *net, struct sc_err *err)
     return sc_arena_check(&arena, err);
 }
 
-/* ---- the guard's set
+/* ---- the guard's sets
  * -------------------------------------------------------------------------------------------------- */
 
 static const struct nlattr *
@@ -203,16 +205,18 @@ keep_owner(const void *message, void *user)
     while (list && at + NLA_HDRLEN <= (size_t)list->nla_len - NLA_HDRLEN) {
         const struct nlattr *element = (const void *)((const char *)list + NLA_HDRLEN + at);
         const char *key;
+        size_t len;
 
         value = find_in(find_in(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
-        key = value && value->nla_len == NLA_HDRLEN + SC_GUARD_KEY_LEN ? (const char *)value + NLA_HDRLEN : NULL;
+        len = value ? (size_t)value->nla_len - NLA_HDRLEN : 0;
+        key = len > IFNAMSIZ && len <= SC_NFT_KEY_MAX ? (const char *)value + NLA_HDRLEN : NULL;
         if (key && memchr(key, '\0', IFNAMSIZ) && is_link_name(key)) {
-            char hex[SC_GUARD_KEY_LEN * 2 + 1];
+            char hex[SC_NFT_KEY_MAX * 2 + 1];
 
-            for (size_t i = 0; i < SC_GUARD_KEY_LEN; i++)
+            for (size_t i = 0; i < len; i++)
                 (void)snprintf(hex + i * 2, 3, "%02x", (unsigned char)key[i]);
             sc_strv_add(&names->list, names->arena, key);
-            sc_strv_add(&names->list, names->arena, hex);
+            sc_strv_addf(&names->list, names->arena, "%s %s", names->set, hex);
         }
         if (element->nla_len < NLA_HDRLEN)
             return;
@@ -221,15 +225,15 @@ keep_owner(const void *message, void *user)
 }
 
 static int
-sweep_owners(const struct sc_net *net, struct sc_err *err)
+sweep_set(const struct sc_net *net, const char *set, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     sc_cleanup_buf request = SC_BUF_INIT, undo = SC_BUF_INIT;
-    struct names names = {.arena = &arena};
+    struct names names = {.arena = &arena, .set = set};
     size_t at = sc_nl_nft(&request, NFPROTO_BRIDGE, NFT_MSG_GETSETELEM, NLM_F_DUMP);
 
     sc_nl_attr_str(&request, NFTA_SET_ELEM_LIST_TABLE, SC_NFT_TABLE);
-    sc_nl_attr_str(&request, NFTA_SET_ELEM_LIST_SET, "owners");
+    sc_nl_attr_str(&request, NFTA_SET_ELEM_LIST_SET, set);
     sc_nl_end(&request, at);
     if (sc_buf_check(&request, err) < 0)
         return -1;
@@ -242,6 +246,16 @@ sweep_owners(const struct sc_net *net, struct sc_err *err)
     if (sc_arena_check(&arena, err) < 0 || sc_buf_check(&undo, err) < 0)
         return -1;
     return sc_undo_run(sc_buf_str(&undo), err);
+}
+
+static int
+sweep_owners(const struct sc_net *net, struct sc_err *err)
+{
+    for (size_t i = 0; sc_guard_set(i); i++) {
+        if (sweep_set(net, sc_guard_set(i), err) < 0)
+            return -1;
+    }
+    return 0;
 }
 
 int

@@ -34,7 +34,7 @@ has_rules(uint8_t family, const char *chain, bool *out, struct sc_err *err)
 }
 
 static int
-send_table(const struct sc_network_list *networks, const struct sc_ports *ports, const uint32_t *targets,
+send_table(const struct sc_network_list *networks, const struct sc_ports *ports, const struct sc_address *targets,
            struct sc_err *err)
 {
     sc_cleanup_buf batch = SC_BUF_INIT;
@@ -61,7 +61,7 @@ replace_table(const struct sc_net *net, struct sc_err *err)
     struct sc_network_list networks;
     struct sc_err absent = SC_ERR_INIT;
     struct sc_ports ports, now;
-    uint32_t *targets, *ignored;
+    struct sc_address *targets, *ignored;
     sc_cleanup_fd lock = -1;
 
     if (sc_dir_make_at(net->run_fd, SC_LEASE_PORT, 0700, err) < 0)
@@ -109,7 +109,12 @@ encode_guards(const struct sc_net *net, struct sc_buf *out, size_t *count, struc
             const struct sc_lease *lease = &leases.items[k];
 
             sc_endpoint_link(lease->id, lease->index, link);
-            sc_guard_add(link, lease->mac, lease->address, out);
+            sc_guard_add(link, lease->mac, &lease->address, out);
+            if (sc_address_family(&lease->address) == SC_V6) {
+                const struct sc_address local = sc_link_local(lease->mac);
+
+                sc_guard_add(link, lease->mac, &local, out);
+            }
         }
         *count += leases.count;
     }
@@ -225,78 +230,6 @@ sc_firewall_forget(const struct sc_network *network, struct sc_err *err)
     return change_table(network, false, err);
 }
 
-/* ---- bridge ---------------------------------------------------------------------------------------------------------
- */
-
-/* Up, and with the address that containers know as their gateway: the bridge may be of an earlier record. */
-static bool
-is_up(const struct sc_network *network)
-{
-    struct ifreq ask = {.ifr_ifindex = 0};
-    sc_cleanup_fd sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sc_subnet subnet;
-    uint32_t address;
-
-    (void)snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", network->bridge);
-    return sock >= 0 && ioctl(sock, SIOCGIFFLAGS, &ask) == 0 && (ask.ifr_flags & IFF_UP) != 0 &&
-           sc_host_address(network->bridge, &address, &subnet) && address == network->gateway &&
-           subnet.prefix == network->subnet.prefix;
-}
-
-/* A kernel parameter of this network namespace. */
-static int
-switch_on(const char *path, struct sc_err *err)
-{
-    sc_cleanup_buf now = SC_BUF_INIT;
-
-    if (sc_file_read_at(AT_FDCWD, path, SC_NUM_MAX, &now, err) < 0) /* lint: the kernel's own */
-        return -1;
-    if (sc_buf_str(&now)[0] == '1')
-        return 0;
-    return sc_file_write_at(AT_FDCWD, path, "1", err); /* lint: the kernel's own */
-}
-
-/* Up comes last: a bridge that is up is complete. */
-static int
-complete_bridge(const struct sc_network *network, struct sc_err *err)
-{
-    sc_cleanup_buf up = SC_BUF_INIT;
-    char path[64];
-    int result;
-
-    (void)snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/route_localnet", network->bridge);
-    if (switch_on(path, err) < 0)
-        return -1;
-    sc_link_bridge_up(network, sc_nl_link_index(network->bridge), &up);
-    if (sc_buf_check(&up, err) < 0)
-        return -1;
-    result = sc_nl_send(NETLINK_ROUTE, up.data, up.len, EEXIST);
-    return result < 0 ? sc_err_errno(err, -result, "bring up bridge \"%s\"", network->bridge) : 0;
-}
-
-static int
-make_bridge(const struct sc_network *network, struct sc_err *err)
-{
-    bool was_there = sc_nl_link_index(network->bridge) != 0;
-    sc_cleanup_buf make = SC_BUF_INIT;
-    struct sc_err ignored = SC_ERR_INIT;
-    int result;
-
-    sc_link_bridge(network, &make);
-    if (sc_buf_check(&make, err) < 0)
-        return -1;
-    result = sc_nl_send(NETLINK_ROUTE, make.data, make.len, EEXIST);
-    if (result == -EOPNOTSUPP)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel cannot make bridges (CONFIG_BRIDGE)");
-    if (result < 0)
-        return sc_err_errno(err, -result, "make bridge \"%s\"", network->bridge);
-    if (complete_bridge(network, err) == 0)
-        return 0;
-    if (!was_there)
-        (void)!sc_undo_link(network->bridge, &ignored);
-    return -1;
-}
-
 int
 sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err)
 {
@@ -304,11 +237,11 @@ sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_er
         return sc_network_parent_up(network, err);
     if (sc_firewall_ensure(net, &network->is_guarded, err) < 0)
         return -1;
-    if (is_up(network))
+    if (sc_bridge_is_up(network))
         return 0;
     if (change_table(network, true, err) < 0)
         return -1;
-    if (!network->is_internal && switch_on("/proc/sys/net/ipv4/ip_forward", err) < 0)
+    if (!network->is_internal && sc_forwarding_on(network, err) < 0)
         return sc_err_wrap(err, "forward packets");
-    return make_bridge(network, err);
+    return sc_bridge_make(network, err);
 }

@@ -114,6 +114,10 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
     for (size_t i = 0; i < net->count; i++) {
         if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)
             return sc_err_nomem(err);
+        if (net->no_ra != NULL && net->no_ra[i] != NULL &&
+            add_text_step(c, SC_OP_SYSCTL, net->no_ra[i], "0", "no router but the network's own is to be believed",
+                          err) < 0)
+            return -1;
         if (add_packet(c, &c->plan->child, SC_OP_NET_ADDRESS, net->inside[i], "the container's address and its way out",
                        err) < 0)
             return -1;

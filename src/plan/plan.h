@@ -59,6 +59,7 @@ struct sc_net_fill {
     const char *link;
 };
 /* One packet of netlink requests (kernel/nlmsg.h): the plan holds the very bytes that the kernel gets. */
+#define SC_NET_INDEXES 4 /* an address and a route of each family */
 struct sc_net_packet {
     const char *title; /* "make link scv0123456789ab": what an error message starts with */
     const char *shell; /* what ip(8) or nft(8) would be told for the same */
@@ -66,10 +67,9 @@ struct sc_net_packet {
     char *data;
     size_t len;
     /* What is known only at the start, as offsets of 32 bits in data; 0: not there. */
-    size_t pid_at;        /* of the container's first process */
-    size_t index_at;      /* of the interface index_of, in the namespace where the packet is sent */
-    size_t route_at;      /* of the same, once more */
-    const char *index_of; /* "sc0", "eth0" */
+    size_t pid_at;                   /* of the container's first process */
+    size_t index_at[SC_NET_INDEXES]; /* of the interface index_of, in the namespace where the packet is sent */
+    const char *index_of;            /* "sc0", "eth0" */
     /* The kernel may still be taking down the link of one that had the address before: that is waited for. */
     bool waits_for_address;
     struct sc_net_fill fills[SC_NET_FILLS_MAX];
@@ -82,6 +82,7 @@ struct sc_net_ask {
     struct sc_net_packet **links;  /* by the launcher, once there is the namespace */
     struct sc_net_packet **rates;  /* by the launcher, behind the links, as many; NULL where there is none */
     struct sc_net_packet **inside; /* by the new process, as many: addresses and routes */
+    const char **no_ra;            /* and before: NULL, or the file below /proc where advertisements are switched off */
     const char *undo;              /* text for kernel/undo.c */
     const char *shell_up;          /* for --explain=sh: commands that make bridge and table where they are not there */
     const char *shell_down;        /* and that withdraw the ports */

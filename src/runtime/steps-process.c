@@ -158,13 +158,13 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
 
     if (packet->pid_at != 0)
         memcpy(packet->data + packet->pid_at, &value, sizeof(value));
-    if (packet->index_at != 0) {
+    for (size_t i = 0; i < SC_NET_INDEXES; i++) {
+        if (packet->index_at[i] == 0)
+            continue;
         value = sc_nl_link_index(packet->index_of);
         if (value == 0)
             return -ENODEV;
-        memcpy(packet->data + packet->index_at, &value, sizeof(value));
-        if (packet->route_at != 0)
-            memcpy(packet->data + packet->route_at, &value, sizeof(value));
+        memcpy(packet->data + packet->index_at[i], &value, sizeof(value));
     }
     for (size_t i = 0; i < packet->fill_count; i++) {
         value = sc_nl_link_index(packet->fills[i].link);

@@ -43,9 +43,15 @@ teardown()
 
 left_over()
 {
+    local map set
+
     at "$host" ip -o link | grep -o 'sc[vr][0-9a-f]*' || :
-    at "$host" nft list map inet sc ports 2>/dev/null | grep elements || :
-    at "$host" nft list set bridge sc owners 2>/dev/null | grep elements || :
+    for map in ports ports6 ports_at ports_at6; do
+        at "$host" nft list map inet sc "$map" 2>/dev/null | grep elements || :
+    done
+    for set in owners owners6 targets6; do
+        at "$host" nft list set bridge sc "$set" 2>/dev/null | grep elements || :
+    done
     find "$SC_RUN_ROOT/lease" -type l 2>/dev/null || :
 }
 
@@ -97,6 +103,17 @@ address_of()
 ask()
 {
     at "$1" curl -s --connect-timeout 3 --max-time 5 "http://$2:$3/" || :
+}
+
+# What is dropped is not answered within a second either.
+no_answer()
+{
+    is "$(at "$1" curl -s --connect-timeout 1 --max-time 1 "http://$2:$3/" || :)" ''
+}
+
+no_answer_in()
+{
+    is "$("$SC" exec "$1" sh -c "printf 'GET / HTTP/1.0\r\n\r\n' | nc -w 1 $2 $3" 2>/dev/null || :)" ''
 }
 
 # The same from a container: busybox's wget wants more of libc than a static one has.

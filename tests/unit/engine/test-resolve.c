@@ -332,10 +332,10 @@ test_attachments(void **state)
     } bad[] = {
         {"alias=a", "no network is named"},
         {":ip=10.0.0.1", "no network is named"},
-        {"n:ip=ten", "\"ten\" is not an IPv4 address"},
+        {"n:ip=ten", "\"ten\" is not an IP address"},
         {"n:mac=01:00:00:00:00:01", "MAC address \"01:00:00:00:00:01\" is a multicast address"},
         {"n:alias", "alias= is empty"},
-        {"n:weight=3", "unknown option \"weight\": known are alias=, ip= and mac="},
+        {"n:weight=3", "unknown option \"weight\": known are alias=, ip=, ip6= and mac="},
     };
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_attachment a;
@@ -348,6 +348,8 @@ test_attachments(void **state)
     assert_string_equal(a.aliases.items[1], "two");
     assert_string_equal(a.ip, "10.0.0.7");
     assert_string_equal(sc_attachment_format(&a, &arena), "name=net,alias=one,alias=two,ip=10.0.0.7");
+    assert_ok(sc_attachment_parse("net:ip6=fd00::7", &arena, &a, &err));
+    assert_string_equal(sc_attachment_format(&a, &arena), "name=net,ip6=fd00::7");
     assert_ok(sc_attachment_parse("name=net,mac-address=02:00:00:00:00:01", &arena, &a, &err));
     assert_string_equal(a.name, "net");
     assert_string_equal(a.mac, "02:00:00:00:00:01");

@@ -1,4 +1,5 @@
 /* Requests as the kernel reads them: lengths, nesting, what is filled in later. */
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
@@ -12,19 +13,43 @@
 static struct sc_err err;
 static const char made_id[] = "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210";
 
+static struct sc_address
+address(const char *text)
+{
+    struct sc_address out;
+
+    assert_ok(sc_address_parse(text, &out, &err));
+    return out;
+}
+
 static struct sc_endpoint
 endpoint(void)
 {
     static char name[] = "web", bridge[] = "sc-0123456789ab";
-    struct sc_endpoint e = {.address = 0x0a000002, .link = "scv0123456789ab", .has_route = true};
+    struct sc_endpoint e = {.link = "scv0123456789ab", .has_route = true};
+    struct sc_pool *pool = &e.network.pools[SC_V4];
 
-    assert_ok(sc_subnet_parse("10.0.0.0/24", &e.network.subnet, &err));
-    e.network.range = e.network.subnet;
-    e.network.gateway = 0x0a000001;
+    assert_ok(sc_subnet_parse("10.0.0.0/24", &pool->subnet, &err));
+    pool->range = pool->subnet;
+    pool->gateway = address("10.0.0.1");
+    e.addresses[SC_V4] = address("10.0.0.2");
     e.network.name = name;
     e.network.bridge = bridge;
     e.network.mtu = 1400;
-    sc_mac_of(e.address, e.mac);
+    sc_mac_of(&e.addresses[SC_V4], e.mac);
+    return e;
+}
+
+static struct sc_endpoint
+dual(void)
+{
+    struct sc_endpoint e = endpoint();
+    struct sc_pool *pool = &e.network.pools[SC_V6];
+
+    assert_ok(sc_subnet_parse("fd00:1::/64", &pool->subnet, &err));
+    pool->range = pool->subnet;
+    pool->gateway = address("fd00:1::1");
+    e.addresses[SC_V6] = address("fd00:1::2");
     return e;
 }
 
@@ -83,7 +108,7 @@ test_veth(void **state)
     sc_link_veth(&e, &data, &at);
     assert_int_equal(messages(&data), 1);
     master = find(data.data + first, data.len - first, IFLA_MASTER);
-    assert_ptr_equal((const char *)master + NLA_HDRLEN, data.data + at.index_at);
+    assert_ptr_equal((const char *)master + NLA_HDRLEN, data.data + at.index_at[0]);
     info = find(data.data + first, data.len - first, IFLA_LINKINFO);
     assert_string_equal((const char *)inside(info, 0, IFLA_INFO_KIND) + NLA_HDRLEN, "veth");
     peer = inside(inside(info, 0, IFLA_INFO_DATA), 0, VETH_INFO_PEER);
@@ -111,8 +136,8 @@ test_address(void **state)
     (void)state;
     sc_link_address(&e, &data, &at);
     assert_int_equal(messages(&data), 3); /* up, address, route */
-    memcpy(data.data + at.index_at, &index, sizeof(index));
-    body = (const void *)(data.data + at.index_at - offsetof(struct ifaddrmsg, ifa_index));
+    memcpy(data.data + at.index_at[0], &index, sizeof(index));
+    body = (const void *)(data.data + at.index_at[0] - offsetof(struct ifaddrmsg, ifa_index));
     assert_int_equal(body->ifa_family, AF_INET);
     assert_int_equal(body->ifa_prefixlen, 24);
     assert_int_equal(body->ifa_index, 7);
@@ -142,7 +167,7 @@ test_sublink(void **state)
     sc_link_sub(&e, &data, &at);
     assert_int_equal(messages(&data), 1);
     link = find(data.data + first, data.len - first, IFLA_LINK);
-    assert_ptr_equal((const char *)link + NLA_HDRLEN, data.data + at.index_at);
+    assert_ptr_equal((const char *)link + NLA_HDRLEN, data.data + at.index_at[0]);
     pid = find(data.data + first, data.len - first, IFLA_NET_NS_PID);
     assert_ptr_equal((const char *)pid + NLA_HDRLEN, data.data + at.pid_at);
     info = find(data.data + first, data.len - first, IFLA_LINKINFO);
@@ -162,7 +187,7 @@ test_sublink(void **state)
     assert_ok(sc_endpoint_packets(&net, &e, 1, made_id, &arena, &ask, &err));
     assert_string_equal(ask.links[0]->shell, "ip link add link ext0 name eth0 netns $PID mtu 1400 type ipvlan mode l3");
     assert_non_null(strstr(ask.inside[0]->shell, "; ip route add default dev eth0"));
-    assert_true(ask.inside[0]->route_at > ask.inside[0]->index_at);
+    assert_true(ask.inside[0]->index_at[SC_FAMILIES] > ask.inside[0]->index_at[SC_V4]);
 }
 
 static void
@@ -225,7 +250,7 @@ static void
 test_table(void **state)
 {
     struct sc_endpoint e = endpoint();
-    struct sc_port item = {.host_port = 8080, .port = 80, .proto = IPPROTO_TCP};
+    struct sc_port item = {.host_address = {.len = 4}, .host_port = 8080, .port = 80, .proto = IPPROTO_TCP};
     struct sc_network_list networks = {.items = &e.network, .count = 1}, none = {.items = NULL};
     struct sc_ports ports = {.items = &item, .count = 1}, no_ports = {.items = NULL};
     sc_cleanup_buf whole = SC_BUF_INIT, empty = SC_BUF_INIT, key = SC_BUF_INIT;
@@ -233,7 +258,7 @@ test_table(void **state)
 
     (void)state;
     sc_firewall_encode(&none, &no_ports, NULL, &empty);
-    sc_firewall_encode(&networks, &ports, &e.address, &whole);
+    sc_firewall_encode(&networks, &ports, &e.addresses[SC_V4], &whole);
     /* bridges, icc, both ends of sources; ports */
     assert_int_equal(messages(&whole), messages(&empty) + 5);
     memcpy(&head, whole.data, sizeof(head));
@@ -244,7 +269,7 @@ test_table(void **state)
     sc_firewall_key(&item, &key);
     assert_string_equal(sc_buf_str(&key), "ports 060000001f900000");
     sc_buf_clear(&key);
-    item.host_address = 0x7f000001;
+    item.host_address = address("127.0.0.1");
     sc_firewall_key(&item, &key);
     assert_string_equal(sc_buf_str(&key), "ports_at 7f000001060000001f900000");
 }
@@ -255,7 +280,7 @@ test_undo(void **state)
     static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     const struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_port item = {.host_port = 8080, .port = 80, .proto = IPPROTO_TCP};
+    struct sc_port item = {.host_address = {.len = 4}, .host_port = 8080, .port = 80, .proto = IPPROTO_TCP};
     struct sc_endpoint e = endpoint();
     struct sc_net_ask ask;
 
@@ -292,9 +317,59 @@ test_guard(void **state)
     assert_string_equal(ask.publish->title, "let scv0123456789ab send as 10.0.0.2 only");
     assert_string_equal(ask.publish->shell, "nft add element bridge sc owners "
                                             "'{ \"scv0123456789ab\" . 02:42:0a:00:00:02 . 10.0.0.2 }'");
-    assert_non_null(strstr(ask.undo, "guard-remove 7363763031323334353637383961620002420a00000200000a000002\n"));
+    assert_non_null(
+        strstr(ask.undo, "guard-remove owners%207363763031323334353637383961620002420a00000200000a000002\n"));
     sc_guard_table(&table);
-    assert_int_equal(messages(&table), 9); /* table thrice, set, chain, four rules */
+    assert_int_equal(messages(&table), 16); /* table thrice, three sets, chain, nine rules */
+}
+
+/* IPv6 beside IPv4: both addresses, ports of both, and the link-local address is its own too. */
+static void
+test_dual(void **state)
+{
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    const struct sc_net net = {.run_path = "/run/sc", .data_path = "/var/lib/sc"};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_port items[] = {
+        {.host_address = {.len = 4}, .host_port = 8080, .port = 80, .proto = IPPROTO_TCP},
+        {.host_address = {.len = 16, .bytes = {[15] = 1}}, .host_port = 8080, .port = 80, .proto = IPPROTO_UDP}};
+    struct sc_endpoint e = dual();
+    sc_cleanup_buf data = SC_BUF_INIT;
+    const struct ifaddrmsg *body;
+    struct sc_link_offsets at;
+    struct sc_net_ask ask;
+
+    (void)state;
+    e.ports = (struct sc_ports){.items = items, .count = 2};
+    e.network.is_guarded = e.ignores_ra = true;
+    assert_ok(sc_endpoint_packets(&net, &e, 1, id, &arena, &ask, &err));
+    assert_string_equal(ask.inside[0]->shell,
+                        "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; ip address add "
+                        "fd00:1::2/64 nodad dev eth0; "
+                        "ip route add default via 10.0.0.1; ip -6 route add default via fd00:1::1");
+    assert_string_equal(ask.inside[0]->title, "give eth0 the address 10.0.0.2/24 and fd00:1::2/64");
+    assert_string_equal(ask.no_ra[0], "sys/net/ipv6/conf/eth0/accept_ra");
+    assert_string_equal(ask.publish->title,
+                        "let scv0123456789ab send as 10.0.0.2, fd00:1::2 and fe80::42:aff:fe00:2 only, "
+                        "publish 0.0.0.0:8080/tcp, publish [::1]:8080/udp");
+    assert_non_null(strstr(ask.publish->shell, "nft add element bridge sc owners6 "
+                                               "'{ \"scv0123456789ab\" . 02:42:0a:00:00:02 . fe80::42:aff:fe00:2 }'"));
+    assert_non_null(strstr(ask.publish->shell,
+                           "nft add element bridge sc targets6 '{ \"scv0123456789ab\" . 02:42:0a:00:00:02 . "
+                           "0xfd000001000000000000000000000002 }'"));
+    assert_non_null(
+        strstr(ask.publish->shell, "nft add element inet sc ports_at6 '{ ::1 . udp . 8080 : fd00:1::2 . 80 }'"));
+    assert_non_null(strstr(ask.undo, "%20ports_at6%2000000000000000000000000000000001110000001f900000\n"));
+    assert_non_null(strstr(ask.undo, "guard-remove targets6%20"));
+    assert_non_null(strstr(ask.undo, "lease-release /run/sc/lease/net/web/fd00:1::2%20"));
+    assert_non_null(strstr(ask.undo, "%20fd00:1::2\n"));
+
+    sc_link_address(&e, &data, &at);
+    assert_int_equal(messages(&data), 5); /* up, two addresses, two routes */
+    body = (const void *)(data.data + at.index_at[SC_V6] - offsetof(struct ifaddrmsg, ifa_index));
+    assert_int_equal(body->ifa_family, AF_INET6);
+    assert_int_equal(body->ifa_prefixlen, 64);
+    assert_int_equal(body->ifa_flags, IFA_F_NODAD);
 }
 
 /* The second network: a link of another name, and no second way out. */
@@ -327,7 +402,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_veth),  cmocka_unit_test(test_address), cmocka_unit_test(test_sublink),
         cmocka_unit_test(test_rates), cmocka_unit_test(test_table),   cmocka_unit_test(test_undo),
-        cmocka_unit_test(test_guard), cmocka_unit_test(test_second),
+        cmocka_unit_test(test_dual),  cmocka_unit_test(test_guard),   cmocka_unit_test(test_second),
     };
 
     return RUN_TESTS(tests);

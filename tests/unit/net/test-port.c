@@ -18,10 +18,10 @@ parsed(const char *text)
     assert_ok(sc_port_parse(text, &arena, &ports, &err));
     for (size_t i = 0; i < ports.count; i++) {
         const struct sc_port *p = &ports.items[i];
-        char address[SC_NET_ADDRESS_MAX];
+        char address[SC_NET_ADDRESS_MAX + 2];
 
-        sc_address_format(p->host_address, address);
-        sc_buf_addf(&out, "%s%s:%u", i ? " " : "", address, p->host_port);
+        sc_address_format_host(&p->host_address, address);
+        sc_buf_addf(&out, "%s%s:%u", i ? " " : "", *address ? address : "*", p->host_port);
         if (p->host_last != p->host_port)
             sc_buf_addf(&out, "-%u", p->host_last);
         sc_buf_addf(&out, "->%u/%s", p->port, sc_proto_name(p->proto));
@@ -35,13 +35,25 @@ test_publish(void **state)
     struct sc_ports ports = {.items = NULL};
 
     (void)state;
-    assert_string_equal(parsed("80"), "0.0.0.0:0->80/tcp");
-    assert_string_equal(parsed("8080:80"), "0.0.0.0:8080->80/tcp");
+    assert_string_equal(parsed("80"), "*:0->80/tcp");
+    assert_string_equal(parsed("8080:80"), "*:8080->80/tcp");
     assert_string_equal(parsed("127.0.0.1:8080:80/udp"), "127.0.0.1:8080->80/udp");
     assert_string_equal(parsed("127.0.0.1::80"), "127.0.0.1:0->80/tcp");
-    assert_string_equal(parsed("8000-8002:80-82"), "0.0.0.0:8000->80/tcp 0.0.0.0:8001->81/tcp 0.0.0.0:8002->82/tcp");
-    assert_string_equal(parsed("8000-8002:80/sctp"), "0.0.0.0:8000-8002->80/sctp");
-    assert_string_equal(parsed("80-81"), "0.0.0.0:0->80/tcp 0.0.0.0:0->81/tcp");
+    assert_string_equal(parsed("8000-8002:80-82"), "*:8000->80/tcp *:8001->81/tcp *:8002->82/tcp");
+    assert_string_equal(parsed("8000-8002:80/sctp"), "*:8000-8002->80/sctp");
+    assert_string_equal(parsed("80-81"), "*:0->80/tcp *:0->81/tcp");
+    assert_string_equal(parsed("0.0.0.0:8080:80"), "0.0.0.0:8080->80/tcp");
+    assert_string_equal(parsed("[::1]:8080:80"), "[::1]:8080->80/tcp");
+    assert_string_equal(parsed("[2001:db8::7]::80/udp"), "[2001:db8::7]:0->80/udp");
+    assert_string_equal(parsed("[::]:8000-8001:80-81"), "[::]:8000->80/tcp [::]:8001->81/tcp");
+    assert_fails(sc_port_parse("::1:8080:80", &arena, &ports, &err), SC_ERR_INVALID,
+                 "publish \"::1:8080:80\": \"::1\": an IPv6 address is written [::1]");
+    assert_fails(sc_port_parse("[127.0.0.1]:8080:80", &arena, &ports, &err), SC_ERR_INVALID,
+                 "publish \"[127.0.0.1]:8080:80\": \"127.0.0.1\" is not an IPv6 address");
+    assert_fails(sc_port_parse("[::1]:80", &arena, &ports, &err), SC_ERR_INVALID,
+                 "publish \"[::1]:80\": invalid port \"[::1]\": must be 1 to 65535");
+    assert_fails(sc_port_parse("[::1:80", &arena, &ports, &err), SC_ERR_INVALID,
+                 "publish \"[::1:80\": \"[:\" is not an IP address");
     assert_fails(sc_port_parse("0:80", &arena, &ports, &err), SC_ERR_INVALID,
                  "publish \"0:80\": invalid port \"0\": must be 1 to 65535");
     assert_fails(sc_port_parse("80:65536", &arena, &ports, &err), SC_ERR_INVALID,
@@ -53,7 +65,7 @@ test_publish(void **state)
     assert_fails(sc_port_parse("82-80", &arena, &ports, &err), SC_ERR_INVALID,
                  "publish \"82-80\": invalid range of ports \"82-80\"");
     assert_fails(sc_port_parse("1.2.3:80:80", &arena, &ports, &err), SC_ERR_INVALID,
-                 "publish \"1.2.3:80:80\": \"1.2.3\" is not an IPv4 address");
+                 "publish \"1.2.3:80:80\": \"1.2.3\" is not an IP address");
     assert_fails(sc_port_parse("", &arena, &ports, &err), SC_ERR_INVALID,
                  "publish \"\": it is not [ADDRESS:][HOSTPORT:]PORT[/PROTOCOL]");
 }
@@ -61,16 +73,21 @@ test_publish(void **state)
 static void
 test_keys(void **state)
 {
-    struct sc_port port = {.host_address = 0x7f000001, .host_port = 8080, .proto = IPPROTO_UDP}, read;
+    struct sc_port port = {.host_address = sc_address_v4(0x7f000001), .host_port = 8080, .proto = IPPROTO_UDP}, read;
     char key[SC_LEASE_KEY_MAX];
 
     (void)state;
     sc_port_key(&port, key);
     assert_string_equal(key, "udp,127.0.0.1,8080");
     assert_true(sc_port_key_parse(key, &read));
-    assert_int_equal(read.host_address, port.host_address);
+    assert_int_equal(sc_address_compare(&read.host_address, &port.host_address), 0);
     assert_int_equal(read.host_port, 8080);
     assert_int_equal(read.proto, IPPROTO_UDP);
+    assert_ok(sc_address_parse("fd00::1", &port.host_address, &err));
+    sc_port_key(&port, key);
+    assert_string_equal(key, "udp,fd00::1,8080");
+    assert_true(sc_port_key_parse(key, &read));
+    assert_int_equal(sc_address_compare(&read.host_address, &port.host_address), 0);
     assert_false(sc_port_key_parse("udp,127.0.0.1,0", &read));
     assert_false(sc_port_key_parse("icmp,127.0.0.1,8", &read));
     assert_false(sc_port_key_parse("lock", &read));

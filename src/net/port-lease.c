@@ -1,0 +1,325 @@
+/* Leases of the host's ports: symbolic links <run>/lease/port/PROTO,ADDRESS,PORT. */
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/net-priv.h"
+
+/* Ports that are nobody's to ask for: as the kernel's own choice for a connection begins. */
+#define PORT_FIRST 32768
+#define PORT_LAST  60999
+
+void
+sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX])
+{
+    char address[SC_NET_ADDRESS_MAX];
+
+    sc_address_format(&port->host_address, address);
+    (void)snprintf(out, SC_LEASE_KEY_MAX, "%s,%s,%u", sc_proto_name(port->proto), address, port->host_port);
+}
+
+/* "ADDRESS SEPARATOR PORT" */
+static bool
+parse_place(const char *text, char separator, struct sc_address *address, uint16_t *port)
+{
+    const char *at = strchr(text, separator);
+    struct sc_err ignored = SC_ERR_INIT;
+    char copy[SC_NET_ADDRESS_MAX];
+    uint32_t number;
+
+    if (!at || (size_t)(at - text) >= sizeof(copy) || sc_parse_u32(at + 1, &number, &ignored) < 0 || number == 0 ||
+        number > UINT16_MAX)
+        return false;
+    memcpy(copy, text, (size_t)(at - text));
+    copy[at - text] = '\0';
+    *port = (uint16_t)number;
+    return sc_address_parse(copy, address, &ignored) == 0;
+}
+
+bool
+sc_port_key_parse(const char *key, struct sc_port *out)
+{
+    static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
+    size_t len = strcspn(key, ",");
+
+    *out = (struct sc_port){.host_port = 0};
+    if (!key[len] || !parse_place(key + len + 1, ',', &out->host_address, &out->host_port))
+        return false;
+    out->host_last = out->host_port;
+    for (size_t i = 0; i < SC_ARRAY_LEN(protos); i++) {
+        const char *name = sc_proto_name(protos[i]);
+
+        if (strlen(name) == len && memcmp(key, name, len) == 0)
+            out->proto = protos[i];
+    }
+    return out->proto != 0;
+}
+
+static int
+by_host_port(const void *a, const void *b)
+{
+    const struct sc_port *left = a, *right = b;
+
+    if (left->port != right->port)
+        return left->port < right->port ? -1 : 1;
+    if (left->proto != right->proto)
+        return left->proto < right->proto ? -1 : 1;
+    if (left->host_port != right->host_port)
+        return left->host_port < right->host_port ? -1 : 1;
+    return sc_address_compare(&left->host_address, &right->host_address);
+}
+
+int
+sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
+               struct sc_address **targets, struct sc_err *err)
+{
+    int fd = sc_leases_open(net, SC_LEASE_PORT, err);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct sc_ports found = {.items = NULL};
+    struct sc_address *addresses = NULL;
+    struct dirent *item;
+
+    if (!dir) {
+        sc_closep(&fd);
+        return fd < 0 ? -1 : sc_err_errno(err, errno, "read the leases of ports");
+    }
+    while ((item = readdir(dir)) != NULL) {
+        char target[SC_LEASE_TARGET_MAX];
+        ssize_t len = readlinkat(dirfd(dir), item->d_name, target, sizeof(target) - 1);
+        struct sc_port port;
+        struct sc_address to;
+
+        if (len <= SC_ID_LEN || !sc_port_key_parse(item->d_name, &port))
+            continue;
+        target[len] = '\0';
+        if ((id && memcmp(target, id, SC_ID_LEN) != 0) || !parse_place(target + SC_ID_LEN + 1, '/', &to, &port.port))
+            continue;
+        if (found.count == found.capacity) {
+            size_t capacity = found.capacity ? found.capacity * 2 : 16;
+            struct sc_port *more = SC_ARENA_ARRAY(arena, struct sc_port, capacity);
+            struct sc_address *more_addresses = SC_ARENA_ARRAY(arena, struct sc_address, capacity);
+
+            if (!more || !more_addresses)
+                return sc_err_nomem(err);
+            if (found.count > 0) {
+                memcpy(more, found.items, found.count * sizeof(*more));
+                memcpy(more_addresses, addresses, found.count * sizeof(*more_addresses));
+            }
+            found.items = more;
+            addresses = more_addresses;
+            found.capacity = capacity;
+        }
+        addresses[found.count] = to;
+        found.items[found.count++] = port;
+    }
+    *out = found;
+    *targets = addresses;
+    return 0;
+}
+
+int
+sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
+{
+    struct sc_address *ignored;
+
+    if (sc_port_leases(net, id, arena, out, &ignored, err) < 0)
+        return -1;
+    if (out->count > 0)
+        qsort(out->items, out->count, sizeof(*out->items), by_host_port);
+    return 0;
+}
+
+int
+sc_ports_to(const struct sc_net *net, const char *id, const struct sc_address addresses[SC_FAMILIES],
+            struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
+{
+    struct sc_ports all;
+    struct sc_address *targets;
+
+    if (sc_port_leases(net, id, arena, &all, &targets, err) < 0)
+        return -1;
+    *out = (struct sc_ports){.items = all.items};
+    for (size_t i = 0; i < all.count; i++) {
+        if (sc_address_compare(&targets[i], &addresses[sc_address_family(&targets[i])]) == 0)
+            out->items[out->count++] = all.items[i];
+    }
+    return 0;
+}
+
+/* Whether a program of the host listens there: it would hear nothing more. */
+static bool
+is_used_by_host(const struct sc_port *port)
+{
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port->host_port)};
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port->host_port)};
+    bool is_v6 = sc_address_family(&port->host_address) == SC_V6, is_udp = port->proto == IPPROTO_UDP;
+    const struct sockaddr *address = is_v6 ? (const struct sockaddr *)&v6 : (const struct sockaddr *)&v4;
+    sc_cleanup_fd sock = -1;
+    const int on = 1;
+
+    if (port->proto == IPPROTO_SCTP) /* a socket of it would load a module */
+        return false;
+    memcpy(&v4.sin_addr, port->host_address.bytes, sizeof(v4.sin_addr));
+    memcpy(&v6.sin6_addr, port->host_address.bytes, sizeof(v6.sin6_addr));
+    sock = socket(address->sa_family, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    if (sock < 0)
+        return false;
+    if (is_v6) /* what listens on 0.0.0.0 is no matter of this lease */
+        (void)setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (!is_udp) /* connections that are over do not count */
+        (void)setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    return bind(sock, address, is_v6 ? sizeof(v6) : sizeof(v4)) < 0 && errno == EADDRINUSE;
+}
+
+/* Who else has the port: any address is every address of its family. */
+static bool
+is_covered(int dir_fd, const struct sc_port *port, char owner[SC_ID_LEN + 1])
+{
+    int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *item;
+
+    if (!dir)
+        sc_closep(&copy);
+    while (dir && (item = readdir(dir)) != NULL) {
+        char target[SC_LEASE_TARGET_MAX];
+        struct sc_port other;
+        ssize_t len;
+
+        if (!sc_port_key_parse(item->d_name, &other) || other.proto != port->proto ||
+            other.host_port != port->host_port || other.host_address.len != port->host_address.len ||
+            sc_address_compare(&other.host_address, &port->host_address) == 0 ||
+            (!sc_address_is_any(&other.host_address) && !sc_address_is_any(&port->host_address)))
+            continue;
+        len = readlinkat(dir_fd, item->d_name, target, sizeof(target));
+        if (len < SC_ID_LEN)
+            continue;
+        memcpy(owner, target, SC_ID_LEN);
+        owner[SC_ID_LEN] = '\0';
+        return true;
+    }
+    return false;
+}
+
+/* 1: taken; 0: in use, by owner or (owner "") by a program of the host. */
+static int
+take_one(const struct sc_net *net, int dir, const char *id, const struct sc_address *address,
+         const struct sc_port *port, bool is_dry, char owner[SC_ID_LEN + 1], struct sc_err *err)
+{
+    char key[SC_LEASE_KEY_MAX], to[SC_NET_ADDRESS_MAX], target[SC_LEASE_TARGET_MAX];
+    int result;
+
+    owner[0] = '\0';
+    if (is_covered(dir, port, owner) && net->is_alive(owner, net->data))
+        return 0;
+    owner[0] = '\0';
+    sc_port_key(port, key);
+    sc_address_format(address, to);
+    (void)snprintf(target, sizeof(target), "%s/%s/%u", id, to, port->port);
+    if (is_dry)
+        return 1;
+    result = sc_lease_take(net, dir, key, target, owner, err);
+    if (result <= 0)
+        return result;
+    if (!is_used_by_host(port))
+        return 1;
+    (void)unlinkat(dir, key, 0);
+    owner[0] = '\0';
+    return 0;
+}
+
+struct wish {
+    const char *id;
+    const struct sc_address *addresses; /* the container's */
+    struct sc_port ports[SC_FAMILIES];  /* the same port, at the host's address of each family */
+    size_t count;
+};
+
+/* The number for all of them, or for none. What was refused is left in *refused. */
+static int
+take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned number, bool is_dry,
+            const struct sc_port **refused, char owner[SC_ID_LEN + 1], struct sc_err *err)
+{
+    for (size_t i = 0; i < wish->count; i++) {
+        struct sc_port *port = &wish->ports[i];
+        int result;
+
+        port->host_port = port->host_last = (uint16_t)number;
+        result = take_one(net, dir, wish->id, &wish->addresses[sc_address_family(&port->host_address)], port, is_dry,
+                          owner, err);
+        if (result > 0)
+            continue;
+        *refused = port;
+        for (size_t k = 0; k < i && !is_dry; k++) {
+            char key[SC_LEASE_KEY_MAX];
+
+            sc_port_key(&wish->ports[k], key);
+            (void)unlinkat(dir, key, 0);
+        }
+        return result;
+    }
+    return 1;
+}
+
+/* The host's addresses that are meant, as far as the container has an address of their family. */
+static int
+make_wish(const char *id, const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port, struct wish *out,
+          struct sc_err *err)
+{
+    char host[SC_NET_ADDRESS_MAX + 2];
+
+    *out = (struct wish){.id = id, .addresses = addresses};
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        if (addresses[f].len == 0 || (port->host_address.len > 0 && port->host_address.len != addresses[f].len))
+            continue;
+        out->ports[out->count] = *port;
+        out->ports[out->count++].host_address.len = addresses[f].len;
+    }
+    if (out->count > 0)
+        return 0;
+    sc_address_format_host(&port->host_address, host);
+    sc_err_set(err, SC_ERR_INVALID, "publish port %s:%u/%s: the container has no %s address that it could lead to",
+               host, port->host_port, sc_proto_name(port->proto),
+               sc_address_family(&port->host_address) == SC_V6 ? "IPv6" : "IPv4");
+    return sc_err_remedy(err, "use a network that is made with --ipv6");
+}
+
+int
+sc_lease_port(const struct sc_net *net, const char *id, const struct sc_address addresses[SC_FAMILIES],
+              const struct sc_port *port, bool is_dry, struct sc_ports *out, struct sc_err *err)
+{
+    sc_cleanup_fd dir = sc_leases_open(net, SC_LEASE_PORT, err);
+    const struct sc_port *refused = port;
+    unsigned first = port->host_port ? port->host_port : PORT_FIRST,
+             last = port->host_port ? port->host_last : PORT_LAST;
+    char owner[SC_ID_LEN + 1] = "", host[SC_NET_ADDRESS_MAX + 2];
+    struct wish wish;
+
+    if (dir < 0 || make_wish(id, addresses, port, &wish, err) < 0)
+        return -1;
+    for (unsigned number = first; number <= last; number++) {
+        int result = take_number(net, dir, &wish, number, is_dry, &refused, owner, err);
+
+        if (result < 0)
+            return -1;
+        for (size_t i = 0; i < wish.count && result > 0; i++)
+            out->items[out->count++] = wish.ports[i];
+        if (result > 0)
+            return 0;
+    }
+    sc_address_format_host(&refused->host_address, host);
+    if (first != last)
+        return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u-%u/%s: all of them are already allocated", host,
+                          first, last, sc_proto_name(port->proto));
+    if (owner[0])
+        return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: port is already allocated by container %.12s",
+                          host, first, sc_proto_name(port->proto), owner);
+    return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: address already in use by a program of the host",
+                      host, first, sc_proto_name(port->proto));
+}
