@@ -274,6 +274,31 @@ static const struct sc_option rmi_table[] = {
     {.name = NULL},
 };
 
+/* For sc events. */
+static void
+tell(const struct sc_cli *cli, const char *action, const char *id, const char *name)
+{
+    sc_cleanup_buf attributes = SC_BUF_INIT;
+
+    sc_buf_adds(&attributes, "\"name\":");
+    sc_buf_add_json(&attributes, name, strlen(name));
+    sc_engine_event_of(&cli->engine, "image", action, id, sc_buf_str(&attributes));
+}
+
+/* The lines of one image: "Untagged: NAME" each, "Deleted: ID" and those of its layers. */
+static void
+print_removed(const struct sc_cli *cli, const struct sc_image_removed *removed, const char *id)
+{
+    for (size_t i = 0; i < removed->untagged.count; i++) {
+        (void)printf("%s\n", removed->untagged.items[i]);
+        tell(cli, "untag", id, strchr(removed->untagged.items[i], ' ') + 1);
+    }
+    for (size_t i = 0; i < removed->deleted.count; i++)
+        (void)printf("%s\n", removed->deleted.items[i]);
+    if (removed->deleted.count > 0)
+        tell(cli, "delete", id, id);
+}
+
 static int
 run_rmi(struct sc_cli *cli, struct sc_err *err)
 {
@@ -287,8 +312,11 @@ run_rmi(struct sc_cli *cli, struct sc_err *err)
         return -1;
     for (size_t i = 0; i < args.count; i++) {
         struct sc_image_removed removed = {.deleted = {0}};
-        struct sc_err one = SC_ERR_INIT;
+        struct sc_err one = SC_ERR_INIT, ignored = SC_ERR_INIT;
+        struct sc_image image = {.id = NULL};
 
+        if (sc_image_find(&cli->engine.store, args.items[i], &cli->arena, &image, &ignored) < 0)
+            image.id = args.items[i];
         if (sc_image_remove(&cli->engine.store, args.items[i], options.force, sc_engine_image_in_use, &cli->engine,
                             &cli->arena, &removed, &one) < 0) {
             sc_print_err(&one);
@@ -296,10 +324,7 @@ run_rmi(struct sc_cli *cli, struct sc_err *err)
                 status = 1;
             continue;
         }
-        for (size_t j = 0; j < removed.untagged.count; j++)
-            (void)printf("%s\n", removed.untagged.items[j]);
-        for (size_t j = 0; j < removed.deleted.count; j++)
-            (void)printf("%s\n", removed.deleted.items[j]);
+        print_removed(cli, &removed, image.id);
     }
     return status;
 }
@@ -320,10 +345,15 @@ static int
 run_tag(struct sc_cli *cli, struct sc_err *err)
 {
     struct sc_strv args = {0};
+    struct sc_image image = {.id = NULL};
 
-    if (sc_cli_parse(cli, NULL, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+    if (sc_cli_parse(cli, NULL, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_image_tag(&cli->engine.store, args.items[0], args.items[1], err) < 0)
         return -1;
-    return sc_image_tag(&cli->engine.store, args.items[0], args.items[1], err);
+    if (sc_image_find(&cli->engine.store, args.items[1], &cli->arena, &image, err) < 0)
+        return -1;
+    tell(cli, "tag", image.id, image.name ? image.name : args.items[1]);
+    return 0;
 }
 
 const struct sc_command sc_cmd_tag = {

@@ -77,6 +77,8 @@ sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_e
         sc_strv_add(&argv, &cli->arena, cli->argv[i]);
     if (sc_arena_check(&cli->arena, err) < 0)
         return -1;
+    if (setenv("SC_RUN_ROOT", cli->engine.run_path, 1) < 0) /* where events go */
+        return sc_err_nomem(err);
     (void)execv(program, argv.items);
     return sc_err_errno(err, errno, "execute \"%s\"", program);
 }

@@ -236,6 +236,18 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
     return 0;
 }
 
+/* For `sc events`. */
+static void
+tell(const struct sc_engine *engine, const char *action, const struct change *change)
+{
+    sc_cleanup_buf attributes = SC_BUF_INIT;
+
+    sc_buf_addf(&attributes, "\"container\":\"%s\",\"name\":", change->now.id);
+    sc_buf_add_json(&attributes, change->network.name, strlen(change->network.name));
+    sc_buf_addf(&attributes, ",\"type\":\"%s\"", sc_net_driver_name(change->network.driver));
+    sc_engine_event_of(engine, "network", action, change->network.id, sc_buf_str(&attributes));
+}
+
 int
 sc_engine_connect(struct sc_engine *engine, const struct sc_container *container, const struct sc_attachment *a,
                   struct sc_err *err)
@@ -257,7 +269,10 @@ sc_engine_connect(struct sc_engine *engine, const struct sc_container *container
     items[change.all.count] = *a;
     change.all.items = items;
     change.all.count++;
-    return is_up(&change) ? join(&change, a, err) : record(&change, err);
+    if ((is_up(&change) ? join(&change, a, err) : record(&change, err)) < 0)
+        return -1;
+    tell(engine, "connect", &change);
+    return 0;
 }
 
 /* The published ports go with the network that they lead to. */
@@ -308,5 +323,8 @@ sc_engine_disconnect(struct sc_engine *engine, const struct sc_container *contai
                           change.network.name);
     memmove(&change.all.items[at], &change.all.items[at + 1], (change.all.count - at - 1) * sizeof(*change.all.items));
     change.all.count--;
-    return is_up(&change) ? leave(&change, err) : record(&change, err);
+    if ((is_up(&change) ? leave(&change, err) : record(&change, err)) < 0)
+        return -1;
+    tell(engine, "disconnect", &change);
+    return 0;
 }

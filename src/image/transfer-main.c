@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/event.h"
 #include "image/jail-priv.h"
 #include "image/transfer-program-priv.h"
 
@@ -128,6 +129,25 @@ sc_job_usage(struct sc_err *err, const char *usage)
     return sc_err_remedy(err, "usage: %s", usage);
 }
 
+void
+sc_job_event(const char *action, const char *name)
+{
+    const char *root = getenv("SC_RUN_ROOT"); /* sc itself sets it */
+    sc_cleanup_fd run = -1;
+    sc_cleanup_buf attributes = SC_BUF_INIT;
+    struct sc_event event = {.type = "image", .action = action, .id = name};
+
+    if (!root && geteuid() == 0)
+        root = "/run/sc";
+    run = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1; /* lint: the engine's own */
+    if (run < 0)
+        return;
+    sc_buf_adds(&attributes, "\"name\":");
+    sc_buf_add_json(&attributes, name, strlen(name));
+    event.attributes = sc_buf_str(&attributes);
+    sc_event_add(run, &event);
+}
+
 /* ---- load --------------------------------------------------------------------------------- */
 
 static int
@@ -156,6 +176,8 @@ run_load(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     /* Docker prints these also with --quiet, which is about progress. Images before a bad one are there to stay. */
     for (size_t i = 0; i < names.count; i++)
         (void)printf("Loaded image%s: %s\n", sc_str_starts(names.items[i], "sha256:") ? " ID" : "", names.items[i]);
+    for (size_t i = 0; i < names.count; i++)
+        sc_job_event("load", names.items[i]);
     return status;
 }
 
@@ -221,6 +243,7 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     const char *output = NULL, *format_text = NULL;
     struct sc_strv names = {.items = NULL};
     enum sc_archive_format format;
+    int status;
     const struct sc_transfer_option options[] = {
         {.letter = 'o', .name = "output", .value = &output},
         {.name = "format", .value = &format_text},
@@ -242,9 +265,13 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     if (sc_job_open_store(job, err) < 0)
         return -1;
     if (format == SC_ARCHIVE_OCI_DIR)
-        return sc_image_save(&job->store, &names, format, -1, output, err);
-    return output ? save_to_file(job, &names, format, output, err)
-                  : sc_image_save(&job->store, &names, format, STDOUT_FILENO, NULL, err);
+        status = sc_image_save(&job->store, &names, format, -1, output, err);
+    else
+        status = output ? save_to_file(job, &names, format, output, err)
+                        : sc_image_save(&job->store, &names, format, STDOUT_FILENO, NULL, err);
+    for (size_t i = 0; status == 0 && i < names.count; i++)
+        sc_job_event("save", names.items[i]);
+    return status;
 }
 
 /* ---- import -------------------------------------------------------------------------------------- */
@@ -269,6 +296,7 @@ run_import(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         sc_image_import(&job->store, operands.items[0], name, &changes, message, &job->arena, &id, err) < 0)
         return -1;
     (void)printf("%s\n", id);
+    sc_job_event("import", id);
     return 0;
 }
 

@@ -20,6 +20,8 @@ SC_MUST_CHECK int sc_job_full_name(const char *text, struct sc_arena *arena, con
 SC_MUST_CHECK int sc_job_open_store(struct sc_job *job, struct sc_err *err);
 /* The same, and what strangers wrote is unpacked in a jail: before the first thread. */
 SC_MUST_CHECK int sc_job_open_writer(struct sc_job *job, struct sc_err *err);
+/* For `sc events`: what became of an image, by its name or id as it is shown. Never fails. */
+void sc_job_event(const char *action, const char *name);
 int sc_job_usage(struct sc_err *err, const char *usage);
 
 /* ---- transfer-registry.c */

@@ -126,6 +126,7 @@ say_status(const struct sc_registry_options *options, bool is_new, const char *s
 {
     say(options->progress, "Status: %s for %s", is_new ? "Downloaded newer image" : "Image is up to date", shown);
     (void)printf("%s\n", shown);
+    sc_job_event("pull", shown);
 }
 
 static int
@@ -210,6 +211,7 @@ push_one(struct sc_job *job, const char *source, const struct sc_reference *ref,
     if (sc_image_push(&job->store, source, ref, options, &job->arena, &pushed, err) < 0)
         return -1;
     sc_progress_done(options->progress);
+    sc_job_event("push", sc_reference_shown(ref, &job->arena));
     if (is_quiet)
         (void)printf("%s\n", sc_reference_shown(ref, &job->arena));
     else

@@ -40,6 +40,7 @@
 #define SC_MONITOR_H
 
 #include "base/base.h"
+#include "base/event.h"
 #include "kernel/cgroup/cgroup.h"
 
 enum sc_monitor_msg {
@@ -117,18 +118,6 @@ SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_reco
 SC_MUST_CHECK int sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err);
 /* The code and signal of a process that waitid(2) has reported: its si_code and si_status. */
 void sc_exit_from_wait(int code, int status, struct sc_exit *out);
-
-/* ---- events (event.c): <run root>/events.log, a line of JSON each ------------------------- */
-#define SC_EVENT_FILE     "events.log"
-#define SC_EVENT_FILE_OLD "events.log.1"
-#define SC_EVENT_FILE_MAX (4 << 20)
-struct sc_event {
-    const char *type, *action, *id; /* "container", "die" */
-    const char *attributes;         /* members as JSON: "\"image\":\"base\",\"name\":\"web\""; or NULL */
-    const char *more;               /* further ones, which come first; or NULL */
-};
-/* Never fails for the caller: a full disk costs an event. */
-void sc_event_add(int run_root_fd, const struct sc_event *event);
 
 /* ---- what it used (usage-fields.c, usage-read.c, blackbox.c) ---------------------------------------------------- */
 void sc_usage_encode(const struct sc_usage *usage, struct sc_buf *out);

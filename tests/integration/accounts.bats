@@ -79,6 +79,28 @@ actions()
     sc_ok rm one two three
 }
 
+@test "events: of images and networks" {
+    local id
+    id=$("$SC" image inspect -f '{{.Id}}' base)
+    happened() { "$SC" events --since 1h --until 0s "$@"; }
+    sc_ok tag base other:1
+    sc_ok save -o "$BATS_TEST_TMPDIR/other.tar" other:1
+    sc_ok rmi other:1
+    sc_ok load -i "$BATS_TEST_TMPDIR/other.tar"
+    sc_ok import "$BATS_SUITE_TMPDIR/rootfs" tree
+    sc_ok rmi tree
+    is "$(happened -f type=image --format '{{.Action}}' | xargs)" 'tag save untag load import untag delete'
+    is "$(happened -f type=image -f event=untag --format '{{.Actor.ID}} {{.Actor.Attributes.name}}' | head -n 1)" "$id other:1"
+    is "$(happened -f type=image -f event=load --format '{{.Actor.Attributes.name}}')" other:1
+    sc_ok create --name box --network none base true
+    sc_ok network create inner
+    sc_ok network connect inner box
+    sc_ok network disconnect inner box
+    sc_ok network rm inner
+    is "$(happened -f type=network --format '{{.Action}} {{.Actor.Attributes.name}}' | paste -sd,)" 'create inner,connect inner,disconnect inner,destroy inner'
+    is "$(happened -f type=network -f event=connect --format '{{.Actor.Attributes.container}}')" "$("$SC" inspect -f '{{.Id}}' box)"
+}
+
 @test "events: of volumes" {
     sc_ok volume create data
     sc_ok volume create data

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "monitor/monitor.h"
+#include "base/event.h"
 
 /* Two generations are kept. Who has the old file open still appends to it, and readers finish it first. */
 static void
