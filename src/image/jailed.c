@@ -62,7 +62,8 @@ sc_jail_start(struct sc_store *store, struct sc_err *err)
     pid = jail ? fork() : -1;
     if (pid == 0) {
         close(pair[0]);
-        sc_jail_serve(pair[1], store->backend == SC_LAYER_DIRECTORY);
+        /* Unasked, small layers are directories beside images (stage.c). */
+        sc_jail_serve(pair[1], store->backend == SC_LAYER_DIRECTORY || !store->is_backend_asked);
     }
     close(pair[1]);
     if (pid < 0) {
