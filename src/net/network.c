@@ -438,7 +438,7 @@ sc_network_find(const struct sc_net *net, const char *name, struct sc_arena *are
 
 /* Another network needs the way back to ::1. One of another data root makes it again with its next start. */
 static bool
-other_has_v6(int dir, struct sc_arena *arena)
+other_has_v6(int dir, const struct sc_network *network, struct sc_arena *arena)
 {
     struct sc_err ignored = SC_ERR_INIT;
     struct sc_network_list all;
@@ -446,7 +446,8 @@ other_has_v6(int dir, struct sc_arena *arena)
     if (list_dir(dir, arena, &all, &ignored) < 0)
         return true;
     for (size_t i = 0; i < all.count; i++) {
-        if (all.items[i].driver == SC_NET_BRIDGE && sc_network_has(&all.items[i], SC_V6))
+        if (strcmp(all.items[i].name, network->name) != 0 && all.items[i].driver == SC_NET_BRIDGE &&
+            sc_network_has(&all.items[i], SC_V6))
             return true;
     }
     return false;
@@ -469,15 +470,16 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
     }
     if (sc_network_owns_link(network) && sc_undo_link(network->bridge, err) < 0)
         return -1;
-    (void)snprintf(file, sizeof(file), "%s.json", network->name);
-    if (unlinkat(dir, file, 0) < 0 && errno != ENOENT)
-        return sc_err_errno(err, errno, "remove network \"%s\"", network->name);
+    if (network->driver == SC_NET_BRIDGE && sc_firewall_forget(network, err) < 0)
+        return -1;
+    if (network->driver == SC_NET_BRIDGE && sc_network_has(network, SC_V6) && !other_has_v6(dir, network, &arena))
+        sc_loop_down();
     (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, network->name);
     if (sc_tree_remove_at(net->run_fd, path, err) < 0)
         return -1;
-    if (network->driver != SC_NET_BRIDGE)
-        return 0;
-    if (sc_network_has(network, SC_V6) && !other_has_v6(dir, &arena))
-        sc_loop_down();
-    return sc_firewall_forget(network, err);
+    /* Last: as long as there is a record, whoever was killed here can be followed by another. */
+    (void)snprintf(file, sizeof(file), "%s.json", network->name);
+    return unlinkat(dir, file, 0) < 0 && errno != ENOENT
+               ? sc_err_errno(err, errno, "remove network \"%s\"", network->name)
+               : 0;
 }
