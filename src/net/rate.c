@@ -148,16 +148,15 @@ add_redirect(struct sc_net_rate_packet *p, const char *link, const char *to)
         .tcm_parent = TC_H_MAKE(TC_H_INGRESS, 0),
         .tcm_info = TC_H_MAKE((uint32_t)PRIORITY << 16, htons(ETH_P_ALL)),
     };
-    const struct {
-        struct tc_u32_sel head;
-        struct tc_u32_key key;
-    } match = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+    const struct tc_u32_sel head = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+    unsigned char match[sizeof(head) + sizeof(struct tc_u32_key)] = ""; /* its keys are a flexible array */
     const struct tc_mirred parms = {.action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR};
     size_t at = begin(p, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, link, &body), options, actions, first, inner;
 
     sc_nl_attr_str(p->data, TCA_KIND, "u32");
     options = sc_nl_nest(p->data, TCA_OPTIONS);
-    sc_nl_attr(p->data, TCA_U32_SEL, &match, sizeof(match));
+    memcpy(match, &head, sizeof(head));
+    sc_nl_attr(p->data, TCA_U32_SEL, match, sizeof(match));
     actions = sc_nl_nest(p->data, TCA_U32_ACT);
     first = sc_nl_nest(p->data, 1);
     sc_nl_attr_str(p->data, TCA_ACT_KIND, "mirred");
