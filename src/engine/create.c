@@ -8,6 +8,8 @@
 
 #include "engine/engine-priv.h"
 
+#define CREATE_WAIT_MS 10000
+
 /* `container:NAME` is recorded by id: the name may change hands later. */
 static int
 pin_target(struct sc_engine *engine, const char *flag, struct sc_ns_choice *choice, struct sc_arena *arena,
@@ -136,7 +138,8 @@ static int
 make_container(struct sc_engine *engine, struct sc_arena *arena, int cid_fd, struct sc_container *out,
                struct sc_err *err)
 {
-    sc_cleanup_fd lock = sc_engine_lock(engine, out->id, 0, err);
+    /* A run directory without a container looks like what a crash leaves: somebody who lists may be taking it away. */
+    sc_cleanup_fd lock = sc_engine_lock(engine, out->id, CREATE_WAIT_MS, err);
     struct sc_err ignored = SC_ERR_INIT;
 
     if (lock < 0)
