@@ -317,6 +317,8 @@ check_entry(const struct item *item, struct sc_err *err)
         return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
     if (type == AE_IFLNK && (!archive_entry_symlink(item->entry) || !*archive_entry_symlink(item->entry)))
         return sc_err_set(err, SC_ERR_INVALID, "it is a symbolic link to nothing");
+    if (type == AE_IFLNK && strlen(archive_entry_symlink(item->entry)) >= PATH_MAX) /* symlink(2) makes none */
+        return sc_err_set(err, SC_ERR_INVALID, "it is a symbolic link to a name of more than %d bytes", PATH_MAX - 1);
     return 0;
 }
 

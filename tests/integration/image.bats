@@ -386,12 +386,17 @@ more_than_one_mib()
 @test "hostile layers: each of many is refused with one line, and no trace of it" {
     local tool=$BATS_TEST_DIRNAME/../tools/hostile-layers file before
     mkdir "$BATS_TEST_TMPDIR/layers"
-    is "$(python3 "$tool" "$BATS_TEST_TMPDIR/layers")" 189
+    is "$(python3 "$tool" "$BATS_TEST_TMPDIR/layers")" 196
     before=$(store)
     for file in "$BATS_TEST_TMPDIR"/layers/*.tar; do
         sc_fails 1 import "$file"
         is "$(wc -l <<<"$stderr")" 1
-        matches "$stderr" '^sc: import .*: entry "'
+        case $file in
+        *-bomb-ratio.tar) expect_stderr "more than 1100 times its size: it is taken for a decompression bomb" ;;
+        *-bomb-window.tar) expect_stderr "requires too much memory for decoding" ;;
+        *-bomb-header.tar) expect_stderr "header too large" ;;
+        *) matches "$stderr" '^sc: import .*: entry "' ;;
+        esac
     done
     is "$(store)" "$before"
 }
