@@ -61,7 +61,7 @@ wait_for_ten() { wait_until counts_beyond "$ID" 10; }
     "$SC_OCI" --root "$OCI_ROOT" restore -d --bundle "$B" --image-path "$IMAGES" --work-path "$BATS_TEST_TMPDIR/work" \
         --pid-file "$BATS_TEST_TMPDIR/pid" "$ID-2" </dev/null >>"$BATS_TEST_TMPDIR/out" 2>&1
     ID=$ID-2
-    wait_until counts_beyond "$ID" "$line"
+    wait_until counts_beyond "$ID" "$((line + 3))"
     # not one is missing, and none is said twice
     is "$(cat "$BATS_TEST_TMPDIR/out" | head -n "$((line + 3))")" "$(seq "$((line + 3))")"
     pid=$(init_pid)
