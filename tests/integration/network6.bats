@@ -283,6 +283,40 @@ says_alone()
     [ "$(find "$SC_RUN_ROOT/lease/net" -type l | wc -l)" = 2 ]
 }
 
+@test "an alias of several containers has all their addresses, with musl and with glibc, and addresses have names" {
+    sc_ok network create --subnet 10.71.0.0/24 --subnet fd00:71::/64 n
+    for name in db1 db2; do sc_ok run -d --name $name --network n --network-alias db base sleep 1000; done
+    cat >"$BATS_TEST_TMPDIR/look.c" <<'END'
+#include <netdb.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found;
+    char address[NI_MAXHOST], name[NI_MAXHOST];
+
+    (void)argc;
+    if (getaddrinfo(argv[1], NULL, &hints, &found) != 0)
+        return 1;
+    for (; found; found = found->ai_next) {
+        getnameinfo(found->ai_addr, found->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
+        getnameinfo(found->ai_addr, found->ai_addrlen, name, sizeof(name), NULL, 0, 0);
+        printf("%s %s\n", address, name);
+    }
+    return 0;
+}
+END
+    wanted=$'10.71.0.2 db1\n10.71.0.3 db2\nfd00:71::2 db1\nfd00:71::3 db2'
+    musl-gcc -static -o "$BATS_TEST_TMPDIR/look-musl" "$BATS_TEST_TMPDIR/look.c"
+    sc_ok run --rm --network n -v "$BATS_TEST_TMPDIR/look-musl:/look" base /look db
+    is "$(sort <<<"$output")" "$wanted"
+    # as Debian's images have it
+    echo 'multi on' >"$BATS_TEST_TMPDIR/host.conf"
+    cc -o "$BATS_TEST_TMPDIR/look-glibc" "$BATS_TEST_TMPDIR/look.c"
+    sc_ok run --rm --network n -v "$BATS_TEST_TMPDIR/host.conf:/etc/host.conf:ro" -v /usr/lib:/lib:ro -v /usr/lib:/usr/lib:ro \
+        -v /usr/lib64:/lib64:ro -v "$BATS_TEST_TMPDIR/look-glibc:/look" base /look db
+    is "$(sort <<<"$output")" "$wanted"
+}
+
 @test "tables that another program has emptied are whole again, IPv6 included" {
     sc_ok network create --subnet 10.71.0.0/24 --subnet fd00:71::/64 n
     serve web hello --network n -p 8080:80
