@@ -14,16 +14,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "kernel/nlmsg.h"
 #include "runtime/launch-priv.h"
 
 #define IOPRIO_CLASS_SHIFT 13
 #define PASSWD_MAX         (4 << 20)
-#define ADDRESS_TRIES      400 /* two seconds */
-#define ADDRESS_PAUSE_NS   5000000L
 
 static int
 check(long result)
@@ -147,38 +143,6 @@ step_loopback(struct sc_executor *x, const struct sc_step *step)
     (void)x;
     (void)step;
     return sc_ns_loopback_up();
-}
-
-int
-sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
-{
-    const struct timespec pause = {.tv_nsec = ADDRESS_PAUSE_NS};
-    uint32_t value = (uint32_t)pid;
-    int result;
-
-    if (packet->pid_at != 0)
-        memcpy(packet->data + packet->pid_at, &value, sizeof(value));
-    for (size_t i = 0; i < SC_NET_INDEXES; i++) {
-        if (packet->index_at[i] == 0)
-            continue;
-        value = sc_nl_link_index(packet->index_of);
-        if (value == 0)
-            return -ENODEV;
-        memcpy(packet->data + packet->index_at[i], &value, sizeof(value));
-    }
-    for (size_t i = 0; i < packet->fill_count; i++) {
-        value = sc_nl_link_index(packet->fills[i].link);
-        if (value == 0)
-            return -ENODEV;
-        memcpy(packet->data + packet->fills[i].at, &value, sizeof(value));
-    }
-    result = sc_nl_send(packet->family, packet->data, packet->len, tolerated);
-    for (int i = 0; i < ADDRESS_TRIES && packet->waits_for_address && (result == -EBUSY || result == -EADDRINUSE);
-         i++) {
-        (void)nanosleep(&pause, NULL);
-        result = sc_nl_send(packet->family, packet->data, packet->len, EEXIST);
-    }
-    return result;
 }
 
 static int

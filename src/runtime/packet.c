@@ -1,0 +1,48 @@
+/* A packet of netlink requests that a plan holds: what is known only now is filled in, and it is sent. Called by the
+ * launcher, by the container's first process and for network connect. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernel/nlmsg.h"
+#include "runtime/launch-priv.h"
+
+#define ADDRESS_TRIES    400 /* two seconds */
+#define ADDRESS_PAUSE_NS 5000000L
+
+static int
+fill_index(struct sc_net_packet *packet, size_t at, const char *link)
+{
+    uint32_t index = sc_nl_link_index(link);
+
+    if (index == 0)
+        return -ENODEV;
+    memcpy(packet->data + at, &index, sizeof(index));
+    return 0;
+}
+
+int
+sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
+{
+    const struct timespec pause = {.tv_nsec = ADDRESS_PAUSE_NS};
+    const uint32_t number = (uint32_t)pid;
+    int result = 0;
+
+    if (packet->pid_at != 0)
+        memcpy(packet->data + packet->pid_at, &number, sizeof(number));
+    for (size_t i = 0; i < SC_NET_INDEXES && result == 0; i++) {
+        if (packet->index_at[i] != 0)
+            result = fill_index(packet, packet->index_at[i], packet->index_of);
+    }
+    for (size_t i = 0; i < packet->fill_count && result == 0; i++)
+        result = fill_index(packet, packet->fills[i].at, packet->fills[i].link);
+    if (result < 0)
+        return result;
+    result = sc_nl_send(packet->family, packet->data, packet->len, tolerated);
+    for (int i = 0; i < ADDRESS_TRIES && packet->waits_for_address && (result == -EBUSY || result == -EADDRINUSE);
+         i++) {
+        (void)nanosleep(&pause, NULL);
+        result = sc_nl_send(packet->family, packet->data, packet->len, EEXIST);
+    }
+    return result;
+}
