@@ -173,12 +173,13 @@ character special file"
     make_bundle "$B" "$counter"
     start_container
     wait_for_ten
-    "$SC_OCI" --root "$OCI_ROOT" checkpoint --image-path "$IMAGES" --lazy-pages --page-server 127.0.0.1:1234 --status-fd 5 "$ID" \
+    # each waits for the other; what hangs is ended
+    timeout 200 "$SC_OCI" --root "$OCI_ROOT" checkpoint --image-path "$IMAGES" --lazy-pages --page-server 127.0.0.1:1234 --status-fd 5 "$ID" \
         </dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- 5>"$BATS_TEST_TMPDIR/ready" &
     saver=$!
     wait_until test -s "$BATS_TEST_TMPDIR/ready"
     line=$(tail -n 1 "$BATS_TEST_TMPDIR/out")
-    criu lazy-pages --page-server --address 127.0.0.1 --port 1234 --images-dir "$IMAGES" --work-dir "$IMAGES" \
+    timeout 200 criu lazy-pages --page-server --address 127.0.0.1 --port 1234 --images-dir "$IMAGES" --work-dir "$IMAGES" \
         </dev/null >"$BATS_TEST_TMPDIR/lazy" 2>&1 3>&- &
     server=$!
     wait_until test -S "$IMAGES/lazy-pages.socket"
