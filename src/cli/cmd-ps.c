@@ -241,6 +241,10 @@ network_of(const struct sc_container *c)
         return json_sprintf("container:%s", c->options.network.value);
     case SC_NS_PATH:
         return json_sprintf("ns:%s", c->options.network.value);
+    case SC_NS_CNI:
+        return json_sprintf("cni:%s", c->options.network.value);
+    case SC_NS_USER_NET:
+        return json_string(c->options.network.value);
     case SC_NS_BRIDGE:
         return networks_of(c);
     default:

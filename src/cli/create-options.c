@@ -170,7 +170,8 @@
          CALL,                                                                                                           \
          AT(create),                                                                                                     \
          "mode",                                                                                                         \
-         "Network: bridge (root's default), none, host, one of sc network ls, container:X or ns:PATH",                   \
+         "Network: bridge (root's default), none, host, one of sc network ls, container:X, ns:PATH, cni:NAME, pasta "    \
+         "or slirp4netns",                                                                                               \
          sc_value_networks,                                                                                              \
          "net"},                                                                                                         \
         {"network-alias", 0, STRV, CREATE(network_aliases), "name", "Further name for neighbours on its network", NULL,  \

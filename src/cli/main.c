@@ -48,6 +48,27 @@ print_candidates(int argc, char **argv)
     sc_arena_release(&cli.arena);
 }
 
+/* What a container's hook and its undo run where programs of others make the network; the hook is told the pid. */
+static int
+run_network(const char *verb, const char *file)
+{
+    struct sc_err err = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_json state = NULL;
+    int64_t pid = 0;
+    int result;
+
+    if (strcmp(verb, "down") == 0)
+        result = sc_helper_down(file, &err);
+    else if (sc_file_read_fd(0, 1 << 20, &text, &err) < 0 ||
+             sc_json_parse(text.data, text.len, "the state", &state, &err) < 0 ||
+             sc_json_get_i64(state, "pid", "the state", &pid, &err) < 0)
+        result = -1;
+    else
+        result = sc_helper_up(file, (pid_t)pid, &err);
+    return result < 0 ? report(NULL, &err) : 0;
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -109,5 +130,7 @@ main(int argc, char **argv)
         print_candidates(argc - 2, argv + 2);
         return sc_output_flush(&err) < 0 ? report(NULL, &err) : 0;
     }
+    if (argc == 4 && strcmp(argv[1], "__network") == 0)
+        return run_network(argv[2], argv[3]);
     return run(argc, argv);
 }

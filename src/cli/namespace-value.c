@@ -78,7 +78,10 @@ sc_value_cgroupns(void *ns_choice, const char *value, struct sc_arena *arena, st
 int
 sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    static const char known[] = "none, host, bridge, the name of a network, container:NAME or ns:/PATH";
+    static const char known[] =
+        "none, host, bridge, the name of a network, container:NAME, cni:NAME, ns:/PATH, pasta or "
+        "slirp4netns";
+    static const char cni[] = "cni:";
     struct sc_ns_choice *choice = ns_choice;
     struct sc_err not_a_word = SC_ERR_INIT;
 
@@ -87,6 +90,14 @@ sc_value_network(void *ns_choice, const char *value, struct sc_arena *arena, str
     if (parse(ns_choice, value, TAKES_NONE | TAKES_JOIN, known, arena, &not_a_word) == 0) {
         if (choice->mode == SC_NS_NONE)
             choice->value = sc_arena_strdup(arena, value); /* asked for, not by default */
+        return sc_arena_check(arena, err);
+    }
+    if (sc_str_starts(value, cni) && value[sizeof(cni) - 1] && !strchr(value, '/')) {
+        *choice = (struct sc_ns_choice){SC_NS_CNI, sc_arena_strdup(arena, value + sizeof(cni) - 1)};
+        return sc_arena_check(arena, err);
+    }
+    if (strcmp(value, "pasta") == 0 || strcmp(value, "slirp4netns") == 0) {
+        *choice = (struct sc_ns_choice){SC_NS_USER_NET, sc_arena_strdup(arena, value)};
         return sc_arena_check(arena, err);
     }
     if (strpbrk(value, ":/=,")) {

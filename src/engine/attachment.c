@@ -189,10 +189,10 @@ sc_check_network(const struct sc_create_options *o, struct sc_err *err)
     if (!is_bridge && o->networks.count > 0)
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: --network with a mode that has no link, and another --network");
-    if (!is_bridge && (o->ip || o->ip6))
+    if (!is_bridge && (o->ip6 || (o->ip && o->network.mode != SC_NS_CNI)))
         return sc_err_set(err, SC_ERR_INVALID,
                           "--ip: user specified IP address is supported on user defined networks only");
-    if (o->mac_address && !is_bridge)
+    if (o->mac_address && !is_bridge && o->network.mode != SC_NS_CNI)
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: --mac-address and a network mode that has no link");
     if ((o->net_rate_in > 0 || o->net_rate_out > 0) && !is_bridge)

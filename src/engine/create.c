@@ -48,6 +48,10 @@ choose_network(const struct sc_engine *engine, struct sc_arena *arena, struct sc
 
     if (o->network.mode != SC_NS_NONE || o->network.value || (!engine->is_root && !has_ports))
         return 0;
+    if (!engine->is_root) {
+        o->network = (struct sc_ns_choice){SC_NS_USER_NET, sc_arena_strdup(arena, "auto")};
+        return sc_arena_check(arena, err);
+    }
     o->network = (struct sc_ns_choice){SC_NS_BRIDGE, sc_arena_strdup(arena, "bridge")};
     o->is_default_network = !has_ports;
     return sc_arena_check(arena, err);

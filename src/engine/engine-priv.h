@@ -320,6 +320,16 @@ SC_MUST_CHECK int sc_undo_file_edit(int run_fd, const struct sc_container *conta
 /* From the rates that are recorded to these. */
 SC_MUST_CHECK int sc_network_rates(struct sc_engine *engine, const struct sc_container *now, int64_t rate_in,
                                    int64_t rate_out, struct sc_arena *arena, struct sc_err *err);
+int sc_ports_asked(const struct sc_container *container, struct sc_arena *arena, struct sc_ports *out,
+                   struct sc_err *err); /* network.c: -p, and with -P what is exposed */
+/* network-helper.c: networks that programs of others make; network-slirp.c: one of them */
+bool sc_network_is_helped(const struct sc_create_options *options);
+SC_MUST_CHECK int sc_helper_prepare(struct sc_engine *engine, const struct sc_container *container, bool is_dry,
+                                    struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
+SC_MUST_CHECK int sc_helper_write(const char *file, const json_t *state, struct sc_err *err);
+SC_MUST_CHECK int sc_slirp_run(json_t *state, const char *file, pid_t pid, struct sc_err *err);
+/* What is known of it while it is there; NULL: nothing. */
+json_t *sc_helper_state(const struct sc_engine *engine, const struct sc_container *container);
 /* inspect-network.c: NULL with err filled */
 json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
                             struct sc_err *err);

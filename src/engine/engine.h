@@ -62,7 +62,9 @@ enum sc_ns_mode {
     SC_NS_NONE /* ipc, network */,
     SC_NS_SHAREABLE /* ipc */,
     SC_NS_BRIDGE /* network: value is the name of one, or "bridge" */,
-    SC_NS_KEEP_ID /* user: value is NULL or "uid=1,gid=2" */
+    SC_NS_KEEP_ID /* user: value is NULL or "uid=1,gid=2" */,
+    SC_NS_CNI /* network: value is the name of a configuration */,
+    SC_NS_USER_NET /* network: value is "pasta", "slirp4netns" or "auto" */
 };
 struct sc_ns_choice {
     enum sc_ns_mode mode;
@@ -195,6 +197,10 @@ SC_MUST_CHECK int sc_attachment_parse(const char *text, struct sc_arena *arena, 
                                       struct sc_err *err);
 /* What ports and isolation need is put back where another program has flushed it. Without root nothing is done. */
 void sc_engine_refill(struct sc_engine *engine);
+/* network-helper.c: what the hook and the undo of a network that others' programs make do (`sc __network up|down FILE`)
+ */
+SC_MUST_CHECK int sc_helper_up(const char *file, pid_t pid, struct sc_err *err);
+SC_MUST_CHECK int sc_helper_down(const char *file, struct sc_err *err);
 /* network-connect.c: what is recorded, and for a running container what is. */
 SC_MUST_CHECK int sc_engine_connect(struct sc_engine *engine, const struct sc_container *container,
                                     const struct sc_attachment *attachment, struct sc_err *err);

@@ -1,5 +1,6 @@
 /* Networks and ports in Docker's words: inspect's NetworkSettings and PortBindings, the PORTS of ps. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/engine-priv.h"
@@ -89,6 +90,37 @@ is_named(const struct sc_network *network, const char *name)
            (strcmp(name, "bridge") == 0 && strcmp(network->name, SC_NET_DEFAULT) == 0);
 }
 
+/* Of a network that CNI's plugins or a program without privilege have made. */
+static json_t *
+helped_settings(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_err *err)
+{
+    bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
+    sc_cleanup_json state = is_up ? sc_helper_state(engine, c) : NULL;
+    const char *kind = c->options.network.mode == SC_NS_CNI ? "cni:" : "", *slash;
+    struct sc_ports ports = {.items = NULL};
+    struct sc_cni_address found;
+    json_t *one, *out;
+    struct sc_net net;
+
+    sc_engine_net(engine, &net);
+    if (is_up && sc_ports_of(&net, c->id, arena, &ports, err) < 0)
+        return NULL;
+    sc_cni_result(state, &found);
+    slash = strchr(found.address, '/');
+    one = json_pack("{s:[], s:s, s:s, s:o, s:i, s:s}", "Aliases", "NetworkID", "", "Gateway", found.gateway,
+                    "IPAddress", json_stringn(found.address, strcspn(found.address, "/")), "IPPrefixLen",
+                    slash ? (int)strtol(slash + 1, NULL, 10) : 0, "MacAddress", found.mac);
+    out = json_pack("{s:s, s:s, s:o, s:{}}", "SandboxID", "", "Bridge", "", "Ports", ports_of(c, is_up, &ports),
+                    "Networks");
+    if (!one || !out)
+        return sc_err_nomem(err) < 0 ? NULL : NULL;
+    (void)json_object_update_missing(out, one);
+    (void)(json_object_del(out, "Aliases") + json_object_del(out, "NetworkID"));
+    (void)json_object_set_new(json_object_get(out, "Networks"),
+                              sc_arena_printf(arena, "%s%s", kind, c->options.network.value), one);
+    return out;
+}
+
 json_t *
 sc_network_settings(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_err *err)
 {
@@ -100,6 +132,8 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
     struct sc_net net;
     size_t count;
 
+    if (sc_network_is_helped(&c->options))
+        return helped_settings(engine, c, arena, err);
     sc_engine_net(engine, &net);
     if (sc_engine_endpoints(engine, c, arena, &endpoints, &count, err) < 0 ||
         sc_attachments_of(&c->options, arena, &all, err) < 0 ||
@@ -139,7 +173,7 @@ sc_engine_ports_text(struct sc_engine *engine, const struct sc_container *c, str
     struct sc_ports ports = {.items = NULL};
     struct sc_net net;
 
-    if (c->options.network.mode != SC_NS_BRIDGE || !is_up)
+    if ((c->options.network.mode != SC_NS_BRIDGE && !sc_network_is_helped(&c->options)) || !is_up)
         return 0;
     sc_engine_net(engine, &net);
     if (sc_ports_of(&net, c->id, &arena, &ports, err) < 0)

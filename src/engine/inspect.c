@@ -79,7 +79,9 @@ mode_of(const struct sc_ns_choice *choice, const char *own)
         return json_sprintf("container:%s", choice->value);
     if (choice->mode == SC_NS_PATH)
         return json_sprintf("ns:%s", choice->value);
-    if (choice->mode == SC_NS_BRIDGE)
+    if (choice->mode == SC_NS_CNI)
+        return json_sprintf("cni:%s", choice->value);
+    if (choice->mode == SC_NS_BRIDGE || choice->mode == SC_NS_USER_NET)
         return json_string(choice->value);
     if (choice->mode < SC_ARRAY_LEN(names) && names[choice->mode])
         return json_string(names[choice->mode]);

@@ -93,8 +93,8 @@ sc_engine_net(struct sc_engine *engine, struct sc_net *out)
 }
 
 /* -p, and with -P what is exposed and not published yet. */
-static int
-collect_ports(const struct sc_container *c, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
+int
+sc_ports_asked(const struct sc_container *c, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
 {
     struct sc_ports exposed = {.items = NULL};
 
@@ -141,7 +141,7 @@ sc_network_get(const struct sc_net *net, const char *name, bool is_dry, struct s
 {
     if (geteuid() != 0) {
         sc_err_set(err, SC_ERR_UNSUPPORTED, "--network %s: only root can make links of the host", name);
-        return sc_err_remedy(err, "use --network none or host");
+        return sc_err_remedy(err, "use --network pasta, slirp4netns, none or host");
     }
     if (sc_network_find(net, name, arena, out, err) < 0)
         return err->kind == SC_ERR_NOT_FOUND
@@ -220,7 +220,7 @@ make_endpoints(const struct sc_net *net, const struct sc_container *c, const str
     bool has_route = false, has_ports = false;
     struct sc_ports ports = {.items = NULL};
 
-    if (collect_ports(c, arena, &ports, err) < 0)
+    if (sc_ports_asked(c, arena, &ports, err) < 0)
         return -1;
     for (size_t i = 0; i < all->count; i++) {
         const struct sc_attachment *a = &all->items[i];
@@ -257,6 +257,8 @@ sc_network_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry
     struct sc_network *networks;
     struct sc_net net;
 
+    if (sc_network_is_helped(&c->options))
+        return sc_helper_prepare(engine, c, is_dry, arena, job, err);
     if (sc_attachments_of(&c->options, arena, &all, err) < 0)
         return -1;
     if (all.count == 0)

@@ -120,11 +120,11 @@ get_ns(const json_t *obj, const char *key, const char *where, struct sc_arena *a
         return -1;
     if (!ns)
         return 0;
-    if (get_int(ns, "mode", key, SC_NS_PRIVATE, SC_NS_KEEP_ID, &mode, err) < 0 ||
+    if (get_int(ns, "mode", key, SC_NS_PRIVATE, SC_NS_USER_NET, &mode, err) < 0 ||
         sc_json_get_str(ns, "value", key, arena, &out->value, err) < 0)
         return -1;
     out->mode = (enum sc_ns_mode)mode;
-    if ((out->mode == SC_NS_CONTAINER || out->mode == SC_NS_PATH) && !out->value)
+    if ((out->mode == SC_NS_CONTAINER || out->mode == SC_NS_PATH || out->mode >= SC_NS_CNI) && !out->value)
         return has_run_out(arena, err) ? -1 : sc_err_set(err, SC_ERR_INVALID, "%s.%s.value: is missing", where, key);
     return 0;
 }

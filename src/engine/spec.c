@@ -8,7 +8,7 @@ static bool
 is_new_netns(const struct sc_create_options *options)
 {
     return options->network.mode == SC_NS_PRIVATE || options->network.mode == SC_NS_NONE ||
-           options->network.mode == SC_NS_BRIDGE;
+           options->network.mode == SC_NS_BRIDGE || sc_network_is_helped(options);
 }
 
 /* The path a joined namespace has, or NULL for a new one; false: the host's, nothing is listed. */

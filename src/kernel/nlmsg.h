@@ -48,6 +48,7 @@ int sc_undo_link(const char *name, struct sc_err *err);
 int sc_undo_lease(const char *target, struct sc_err *err);
 int sc_undo_port(int *nft_sock, const char *target, struct sc_err *err);
 int sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err);
+int sc_undo_network(const char *target, struct sc_err *err);
 int sc_undo_hosts(const char *target, struct sc_err *err);
 
 /* ---- leases: symbolic links whose target begins with their owner's id -------- */

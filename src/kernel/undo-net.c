@@ -248,3 +248,26 @@ sc_undo_hosts(const char *target, struct sc_err *err)
     }
     return 0;
 }
+
+/* "PROGRAM FILE": a network that programs of others have made. A file that is gone has been taken back already. */
+int
+sc_undo_network(const char *target, struct sc_err *err)
+{
+    static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+    sc_cleanup_free char *copy = strdup(target);
+    char *words[WORDS_MAX];
+    int status = 0;
+
+    if (!copy)
+        return sc_err_nomem(err);
+    if (!split(copy, words, 2))
+        return sc_err_set(err, SC_ERR_INVALID, "undo network: \"%s\" is not a program and a file", target);
+    if (faccessat(AT_FDCWD, words[1], F_OK, 0) < 0) /* lint: the engine's own */
+        return 0;
+    const char *argv[] = {words[0], "__network", "down", words[1], NULL};
+    if (sc_spawn_wait(argv, env, -1, -1, -1, &status, err) < 0)
+        return -1;
+    return status == 0
+               ? 0
+               : sc_err_set(err, SC_ERR_KERNEL, "take down the network of \"%s\": see sc __network down", words[1]);
+}

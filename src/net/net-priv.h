@@ -138,11 +138,6 @@ bool sc_address_choose(const struct sc_network *network, enum sc_family family, 
                        size_t count, struct sc_address *out);
 
 /* ---- port-lease.c */
-/* Takes a lease for each family that is asked for and that the container has, all of one number. out has room for
- * SC_FAMILIES more. */
-SC_MUST_CHECK int sc_lease_port(const struct sc_net *net, const char *id,
-                                const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port, bool is_dry,
-                                struct sc_ports *out, struct sc_err *err);
 void sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX]);
 bool sc_port_key_parse(const char *key, struct sc_port *out);
 /* As sc_ports_of, with the address that each leads to. */

@@ -222,6 +222,12 @@ void sc_link_routes(const struct sc_network *network, struct sc_buf *out, size_t
 /* Pure: the removal of a link of macvlan or ipvlan, sent there too. */
 void sc_link_sub_remove(const struct sc_endpoint *endpoint, struct sc_buf *out);
 void sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX]); /* "eth0" */
+/* Takes a lease for each family that is asked for and that the container has, all of one number. out has room for
+ * SC_FAMILIES more. Of one whose network others make the address is 0.0.0.0: no element of ours leads there. */
+SC_MUST_CHECK int sc_lease_port(const struct sc_net *net, const char *id,
+                                const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port, bool is_dry,
+                                struct sc_ports *out, struct sc_err *err);
+void sc_lease_port_undo(const struct sc_net *net, const char *id, const struct sc_port *port, struct sc_buf *undo);
 /* Who has the addresses of a network, by address: of both families one each for a container. */
 struct sc_lease {
     struct sc_address address;
@@ -244,5 +250,20 @@ SC_MUST_CHECK int sc_ports_of(const struct sc_net *net, const char *id, struct s
 /* Those of id that lead to these addresses of it. */
 SC_MUST_CHECK int sc_ports_to(const struct sc_net *net, const char *id, const struct sc_address addresses[SC_FAMILIES],
                               struct sc_arena *arena, struct sc_ports *out, struct sc_err *err);
+
+/* ---- cni.c: networks that plugins make. A state is one JSON object, kept by the caller; see cni.c */
+struct json_t;
+/* Found by name, and its plugins too: *state is {"conf", "path"}. */
+SC_MUST_CHECK int sc_cni_load(const char *name, struct json_t **state, struct sc_err *err);
+/* Whether one of its plugins has this capability: "portMappings", "mac", "ips". */
+bool sc_cni_can(const struct json_t *state, const char *capability);
+/* The network namespace of pid gets its link; state gets "result". On failure sc_cni_del is the caller's to call. */
+SC_MUST_CHECK int sc_cni_add(struct json_t *state, pid_t pid, struct sc_err *err);
+SC_MUST_CHECK int sc_cni_check(const struct json_t *state, pid_t pid, struct sc_err *err);
+SC_MUST_CHECK int sc_cni_del(const struct json_t *state, struct sc_err *err);
+struct sc_cni_address {
+    const char *address, *gateway, *mac; /* in state; never NULL */
+};
+void sc_cni_result(const struct json_t *state, struct sc_cni_address *out);
 
 #endif

@@ -14,7 +14,8 @@
 #define FILE_MAX     (SC_NET_NAME_MAX + 8)
 #define ID_SHORT_LEN 12
 
-static const char *const reserved[] = {"bridge", "host", "none", "container", "default", "private"};
+static const char *const reserved[] = {"bridge",  "host",    "none",  "container",
+                                       "default", "private", "pasta", "slirp4netns"};
 
 static int
 check_name(const char *name, struct sc_err *err)

@@ -323,3 +323,15 @@ sc_lease_port(const struct sc_net *net, const char *id, const struct sc_address 
     return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: address already in use by a program of the host",
                       host, first, sc_proto_name(port->proto));
 }
+
+void
+sc_lease_port_undo(const struct sc_net *net, const char *id, const struct sc_port *port, struct sc_buf *undo)
+{
+    sc_cleanup_buf target = SC_BUF_INIT;
+    char key[SC_LEASE_KEY_MAX];
+
+    sc_port_key(port, key);
+    sc_buf_addf(&target, "%s/%s/%s %s", net->run_path, SC_LEASE_PORT, key, id);
+    sc_undo_add(undo, SC_UNDO_LEASE, sc_buf_str(&target));
+    undo->has_failed = undo->has_failed || target.has_failed;
+}

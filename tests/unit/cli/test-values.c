@@ -266,9 +266,12 @@ test_namespaces(void **state)
         {sc_value_pid, {"ns:relative", "\"ns:relative\": must be private, host, container:NAME or ns:/PATH"}},
         {sc_value_pid, {"Host", "\"Host\": must be private, host, container:NAME or ns:/PATH"}},
         {sc_value_uts, {"shareable", "\"shareable\": must be private, host, container:NAME or ns:/PATH"}},
-        {sc_value_network, {"", "\"\": must be none, host, bridge, the name of a network, container:NAME or ns:/PATH"}},
         {sc_value_network,
-         {"a:b", "\"a:b\": must be none, host, bridge, the name of a network, container:NAME or ns:/PATH"}},
+         {"", "\"\": must be none, host, bridge, the name of a network, container:NAME, cni:NAME, ns:/PATH, pasta or "
+              "slirp4netns"}},
+        {sc_value_network,
+         {"a:b", "\"a:b\": must be none, host, bridge, the name of a network, container:NAME, cni:NAME, ns:/PATH, "
+                 "pasta or slirp4netns"}},
         {sc_value_userns, {"private", "\"private\": must be host, auto, keep-id, container:NAME or ns:/PATH"}},
     };
 

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# --network cni:NAME, with Debian's plugins.
+# no-vm: the emulated machine has no modules of bridges and nftables yet
+load helpers
+load network
+
+# Configurations of the test's own; leases of host-local too.
+conf()
+{
+    mkdir -p "$BATS_TEST_TMPDIR/net.d"
+    export NETCONFPATH=$BATS_TEST_TMPDIR/net.d CNI_PATH=/usr/lib/cni
+    cat >"$NETCONFPATH/$1"
+}
+
+bridge_conf()
+{
+    conf 10-lab.conflist <<END
+{ "cniVersion": "0.4.0", "name": "lab", "plugins": [
+  { "type": "bridge", "bridge": "cni9", "isGateway": true, "ipMasq": false, "hairpinMode": true,
+    "ipam": { "type": "host-local", "dataDir": "$BATS_TEST_TMPDIR/ipam", "ranges": [[{ "subnet": "10.88.9.0/24" }]],
+              "routes": [{ "dst": "0.0.0.0/0" }] } },
+  { "type": "tuning", "mtu": 1400 } ] }
+END
+}
+
+leases()
+{
+    find "$BATS_TEST_TMPDIR/ipam/lab" -name '10.88.9.*' -printf '%f\n' 2>/dev/null | sort
+}
+
+no_leases()
+{
+    [ -z "$(leases)" ]
+}
+
+@test "cni: a chain of bridge, host-local and tuning; the address is in inspect and hosts; DEL at the end" {
+    bridge_conf
+    serve web there --network cni:lab --hostname web
+    is "$("$SC" inspect -f '{{.HostConfig.NetworkMode}} {{.NetworkSettings.IPAddress}} {{.NetworkSettings.IPPrefixLen}} {{.NetworkSettings.Gateway}}' web)" \
+        'cni:lab 10.88.9.2 24 10.88.9.1'
+    sc_ok exec web ip -4 -o addr show eth0
+    expect_output '10.88.9.2/24'
+    matches "$("$SC" exec web ip link show eth0)" 'mtu 1400'
+    is "$("$SC" inspect -f '{{.NetworkSettings.MacAddress}}' web)" "$("$SC" exec web cat /sys/class/net/eth0/address)"
+    matches "$("$SC" exec web cat /etc/hosts)" $'10.88.9.2\tweb'
+    is "$(ask "$host" 10.88.9.2 80)" there
+    is "$(leases)" 10.88.9.2
+    sc_ok run -d --name other --network cni:lab base sleep 1000
+    is "$(ask_in other 10.88.9.2 80)" there
+    "$SC" rm -f web other >/dev/null
+    wait_until no_leases
+    sc_ok run --rm --network cni:lab base ip route
+    expect_output 'default via 10.88.9.1 dev eth0'
+    wait_until no_leases
+}
+
+@test "cni: after a kill of the monitor the next command runs DEL; a chain that fails is taken back" {
+    bridge_conf
+    sc_ok run -d --name cc --network cni:lab base sleep 1000
+    pid=$(container_pid cc)
+    monitor=$(awk '/^PPid/{print $2}' "/proc/$pid/status")
+    kill -9 "$monitor"
+    wait_until has_ended "$pid"
+    is "$(leases)" 10.88.9.2
+    # the plugins are found by what was saved, not by what the environment says now
+    unset CNI_PATH NETCONFPATH
+    "$SC" ps -a >/dev/null
+    wait_until no_leases
+    conf 20-bad.conflist <<END
+{ "cniVersion": "0.4.0", "name": "bad", "plugins": [
+  { "type": "bridge", "bridge": "cni9", "ipam": { "type": "host-local", "dataDir": "$BATS_TEST_TMPDIR/ipam",
+    "ranges": [[{ "subnet": "10.88.9.0/24" }]] } },
+  { "type": "tuning", "sysctl": { "net.ipv4.nosuch": "1" } } ] }
+END
+    run_sc run --rm --network cni:bad base true
+    expect_error 125 'CNI plugin "tuning", ADD'
+    is "$(find "$BATS_TEST_TMPDIR/ipam" -name '10.88.9.*')" ''
+}
+
+@test "cni: macvlan from a single .conf; explain; what is wrong is one line" {
+    conf 30-mac.conf <<END
+{ "cniVersion": "0.3.1", "name": "mac", "type": "macvlan", "master": "ext0", "capabilities": { "ips": true },
+  "ipam": { "type": "host-local", "dataDir": "$BATS_TEST_TMPDIR/ipam", "ranges": [[{ "subnet": "203.0.113.0/24" }]] } }
+END
+    sc_ok run --rm --network cni:mac --ip 203.0.113.77 base ip -4 -o addr show eth0
+    expect_output '203.0.113.77/24'
+    bridge_conf
+    sc_ok run --rm --explain --network cni:lab base true
+    expect_stderr 'run hooks: createRuntime'
+    run_sc run --rm --network cni:nosuch base true
+    expect_error 125 'no such CNI network: "nosuch"'
+    run_sc run --rm --network cni:lab -p 8080:80 base true
+    expect_error 125 'none of its plugins publishes ports'
+    CNI_PATH=/nowhere run_sc run --rm --network cni:lab base true
+    expect_error 125 'its plugin "bridge" is in none of "/nowhere"'
+    no_leases
+}
+
+@test "cni: portmap gets the ports, and port, ps and inspect show them" {
+    bridge_conf
+    jq '.plugins += [{ "type": "portmap", "capabilities": { "portMappings": true } }]' "$NETCONFPATH/10-lab.conflist" \
+        >"$BATS_TEST_TMPDIR/list"
+    mv "$BATS_TEST_TMPDIR/list" "$NETCONFPATH/10-lab.conflist"
+    serve web there --network cni:lab -p 8080:80
+    is "$("$SC" port web)" '80/tcp -> 0.0.0.0:8080'
+    matches "$("$SC" ps --format '{{.Ports}}')" '0.0.0.0:8080->80/tcp'
+    is "$(ask "$outside" 203.0.113.1 8080)" there
+    run_sc run --rm -p 8080:80 base true
+    expect_error 125 'port is already allocated by container'
+    "$SC" rm -f web >/dev/null
+    wait_until no_leases
+    is "$(ask "$outside" 203.0.113.1 8080)" ''
+}
