@@ -22,6 +22,7 @@
 struct sc_jail {
     int sock; /* the jail's asks */
     pid_t pid;
+    struct sc_jail *images; /* a narrower one, for layers as images; NULL: this is for both */
 };
 /* Starts the jail of this store: call before the first thread. NULL stays NULL: layers are then unpacked by ourselves.
  */

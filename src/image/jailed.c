@@ -21,6 +21,7 @@ sc_jail_stop(struct sc_jail **jail)
 {
     if (!*jail)
         return;
+    sc_jail_stop(&(*jail)->images);
     sc_closep(&(*jail)->sock);
     while (waitpid((*jail)->pid, NULL, 0) < 0 && errno == EINTR)
         continue;
@@ -49,8 +50,8 @@ await(int sock, struct sc_err *err)
     return sc_err_set(err, SC_ERR_PEER_DIED, "start the process that unpacks: it ended at once");
 }
 
-int
-sc_jail_start(struct sc_store *store, struct sc_err *err)
+static int
+start_one(bool has_tree, struct sc_jail **out, struct sc_err *err)
 {
     struct sc_jail *jail;
     int pair[2];
@@ -62,8 +63,7 @@ sc_jail_start(struct sc_store *store, struct sc_err *err)
     pid = jail ? fork() : -1;
     if (pid == 0) {
         close(pair[0]);
-        /* Unasked, small layers are directories beside images (stage.c). */
-        sc_jail_serve(pair[1], store->backend == SC_LAYER_DIRECTORY || !store->is_backend_asked);
+        sc_jail_serve(pair[1], has_tree);
     }
     close(pair[1]);
     if (pid < 0) {
@@ -74,6 +74,22 @@ sc_jail_start(struct sc_store *store, struct sc_err *err)
     }
     *jail = (struct sc_jail){.sock = pair[0], .pid = pid};
     if (await(jail->sock, err) < 0) {
+        sc_jail_stop(&jail);
+        return -1;
+    }
+    *out = jail;
+    return 0;
+}
+
+int
+sc_jail_start(struct sc_store *store, struct sc_err *err)
+{
+    struct sc_jail *jail = NULL;
+
+    /* Unasked, small layers are directories beside images (stage.c): each kind has the narrowest jail that will do. */
+    if (start_one(store->backend == SC_LAYER_DIRECTORY || !store->is_backend_asked, &jail, err) < 0)
+        return -1;
+    if (store->backend == SC_LAYER_EROFS && !store->is_backend_asked && start_one(false, &jail->images, err) < 0) {
         sc_jail_stop(&jail);
         return -1;
     }
@@ -88,7 +104,8 @@ sc_jailed_new(struct sc_jail *jail, bool is_erofs, struct sc_jailed **out, struc
 
     if (!jailed)
         return sc_err_nomem(err);
-    *jailed = (struct sc_jailed){.jail = jail, .is_erofs = is_erofs, .sock = -1};
+    *jailed =
+        (struct sc_jailed){.jail = is_erofs && jail->images ? jail->images : jail, .is_erofs = is_erofs, .sock = -1};
     *out = jailed;
     return 0;
 }

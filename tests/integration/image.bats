@@ -485,6 +485,9 @@ load_half()
     sc_ok save -o "$BATS_TEST_TMPDIR/base.tar" base
     sc_ok rmi base
     mkfifo "$BATS_TEST_TMPDIR/pipe"
+    # said, it is the way of small layers too, and there is one jail
+    SC_LAYER_BACKEND=$("$SC" info --format '{{.LayerBackend}}')
+    export SC_LAYER_BACKEND
     "$SC" load -q <"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
     loader=$!
     exec 7>"$BATS_TEST_TMPDIR/pipe"
