@@ -304,6 +304,9 @@ check_entry(const struct item *item, struct sc_err *err)
         return 0;
     if (item->name.kind == SC_LAYER_ROOT && (is_link || type != AE_IFDIR))
         return sc_err_set(err, SC_ERR_INVALID, "it would replace the layer's top directory");
+    /* To one tar the content is there to be skipped, to another it is the next entry. */
+    if (is_link && archive_entry_size_is_set(item->entry) && archive_entry_size(item->entry) > 0)
+        return sc_err_set(err, SC_ERR_INVALID, "it is a hard link with content");
     if (is_link)
         return 0;
     if (item->attrs.uid == UINT32_MAX || item->attrs.gid == UINT32_MAX)

@@ -211,6 +211,47 @@ for i in range(40): file("d%d/f" % i, "x" * (i * i + 1))'
     is "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ""
 }
 
+@test "system fsck: a bit in each of 500 files, in both kinds of layers: each is named, and their layer alone is replaced" {
+    local backend image base
+    layer "$BATS_TEST_TMPDIR/many.tar" <<<'for i in range(500): file("d%d/f%d" % (i % 7, i), "<%d>" % i * (i + 1))'
+    archive "$BATS_TEST_TMPDIR/x.tar" many:1 base "$BATS_TEST_TMPDIR/many.tar"
+    for backend in directory "$("$SC" info --format '{{.LayerBackend}}')"; do
+        export SC_LAYER_BACKEND=$backend SC_DATA_ROOT=$BATS_TEST_TMPDIR/$backend
+        sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+        image=$(grep -rlF '<499><499>' "$SC_DATA_ROOT/layer" | head -n 1)
+        image=${image#"$SC_DATA_ROOT/layer/"}
+        image=$SC_DATA_ROOT/layer/${image%%/*}
+        base=$(find "$SC_DATA_ROOT/layer" -name size -not -path "$image/*")
+        base=$(stat -c '%i %n' "$base")
+        # one bit of each file's content, wherever that is
+        python3 - "$image" <<'END'
+import os, sys
+for where, _, files in os.walk(sys.argv[1]):
+    for name in files:
+        if name in ("size", "blob"):
+            continue
+        path = os.path.join(where, name)
+        times = os.stat(path)
+        with open(path, "r+b") as file:
+            data = bytearray(file.read())
+            for i in range(500):
+                at = data.find(b"<%d>" % i * (i + 1)) if name in ("erofs", "f%d" % i) else -1
+                if at >= 0:
+                    data[at + i % 3] ^= 1 << i % 8
+            file.seek(0)
+            file.write(data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+END
+        sc_fails 1 system fsck
+        is "$(grep -c ': its content differs$' <<<"$output")" 500
+        sc_ok system fsck --repair
+        expect_output "500 problems, 500 repaired"
+        sc_ok system fsck
+        expect_output ": 0 problems"
+        is "$(stat -c '%i %n' "${base#* }")" "$base"
+    done
+}
+
 @test "system fsck: owners, modes, links, attributes, what is missing and what is too much" {
     in_directories
     stack two:1
