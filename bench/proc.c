@@ -35,7 +35,7 @@ main(int argc, char **argv)
         double least = 1e12;
 
         for (int round = 0; round < 10; round++) {
-            double now = round_of(argv[i], atoi(argv[1]));
+            double now = round_of(argv[i], (int)strtol(argv[1], NULL, 10));
 
             least = now < least ? now : least;
         }
