@@ -233,10 +233,12 @@ neighbour()
     send_as "$b" echo fd00:71::77 :: fd00:71::1 "$gateway"
     at "$host" busybox ping -6 -c 1 -W 2 fd00:71::3
     is "$(at "$host" ip -6 neigh show fd00:71::77)" ''
-    # without the guard it would have been otherwise
-    at "$host" nft flush chain bridge sc prerouting
+    # it would be heard if the guard did not say whose address that is
+    at "$host" nft add element bridge sc targets6 \
+        "{ \"scv$("$SC" inspect -f '{{.Id}}' bb | cut -c 1-12)\" . 02:42:0a:47:00:03 . 0xfd000071000000000000000000000002 }"
     send_as "$b" advert fd00:71::3 fd00:71::2 fd00:71::1 "$gateway"
     wait_until says 02:42:0a:47:00:03 neighbour fd00:71::2
+    at "$host" nft flush set bridge sc targets6
 }
 
 ls_v6()
