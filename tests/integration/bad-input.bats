@@ -66,6 +66,7 @@ run_table()
 --hostname|@65|longer than 64 bytes
 --io-max|/dev/null:speed=1|is not rbps
 --ip|1.2.3|is not an IPv4 address
+--ip6|10.0.0.1|is not an IPv6 address
 --ipc|ns:/no/such/namespace|no such file or directory
 --ipc|container:nowhere|no such container
 --kernel-memory|8x|must be a size
@@ -84,6 +85,8 @@ run_table()
 --mount|type=other,target=/x|must be bind, volume or tmpfs
 --mount|type=bind,source=/no/such/dir,target=/x|make the directory first
 --name|no/slash|use [a-zA-Z0-9]
+--net-rate-in|x|is not a rate
+--net-rate-out|10q|is not a rate
 --network|other|no such network
 --network-alias|a/b|only for containers in user defined networks
 --oom-score-adj|1001|1001
