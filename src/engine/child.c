@@ -288,6 +288,10 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     sc_closep(&io.out[1]);
     sc_closep(&io.err[1]);
     pid = process.pid;
+    if (sc_helper_start(&child->job->inputs, pid, &err) < 0) {
+        end_container(child, &process);
+        fail(child, &err);
+    }
     if (child->how->client_flags >= 0)
         sc_engine_event(child->engine, child->container, "attach", NULL);
     sc_engine_event(child->engine, child->container, "start", NULL);

@@ -326,6 +326,8 @@ int sc_ports_asked(const struct sc_container *container, struct sc_arena *arena,
 bool sc_network_is_helped(const struct sc_create_options *options);
 SC_MUST_CHECK int sc_helper_prepare(struct sc_engine *engine, const struct sc_container *container, bool is_dry,
                                     struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
+/* Of a container that has just executed its program: pasta or slirp4netns, where its network is made so. */
+SC_MUST_CHECK int sc_helper_start(const struct sc_inputs *in, pid_t pid, struct sc_err *err);
 SC_MUST_CHECK int sc_helper_write(const char *file, const json_t *state, struct sc_err *err);
 SC_MUST_CHECK int sc_slirp_run(json_t *state, const char *file, pid_t pid, struct sc_err *err);
 /* What is known of it while it is there; NULL: nothing. */

@@ -1,6 +1,8 @@
 /* Networks that programs of others make: CNI plugins for root, pasta or slirp4netns without privilege.
  *
- *     start:  <container>/network.json ─ a createRuntime hook: `sc __network up FILE`, told the pid on its stdin
+ *     start:  <container>/network.json ─ CNI: a createRuntime hook, `sc __network up FILE`, told the pid on its stdin
+ *                                      ─ without root: sc_helper_start, as soon as the program is executed, for until
+ *                                        then nobody may look at the process's namespaces
  *     end:    the undo operation network-down: `sc __network down FILE`
  *
  * The file is written before anything is made, so whoever finds it can take back what there may be; down removes it. */
@@ -234,7 +236,8 @@ sc_helper_prepare(struct sc_engine *engine, const struct sc_container *c, bool i
     if (!is_dry)
         (void)!sc_helper_down(file, &ignored);
     if (take_ports(engine, c, is_dry, arena, state, &undo, err) < 0 ||
-        (!is_dry && sc_helper_write(file, state, err) < 0) || add_hook(job, self, file, arena, err) < 0 ||
+        (!is_dry && sc_helper_write(file, state, err) < 0) ||
+        (c->options.network.mode == SC_NS_CNI && add_hook(job, self, file, arena, err) < 0) ||
         sc_buf_check(&undo, err) < 0) {
         if (!is_dry)
             (void)!sc_undo_run(sc_buf_str(&undo), &ignored);
@@ -278,6 +281,24 @@ forwards(const json_t *state, const char *proto, struct sc_arena *arena)
     return sc_arena_strdup(arena, out.len ? sc_buf_str(&out) : "none");
 }
 
+/* Its last line that says why: it complains between them that there is no syslog. */
+static const char *
+last_words(struct sc_buf *said)
+{
+    const char *found = "it failed and said nothing";
+
+    for (char *line = said->len > 0 ? said->data : NULL; line && *line;) {
+        char *next = strchr(line, '\n');
+
+        if (next)
+            *next++ = '\0';
+        if (*line && !strstr(line, "syslog"))
+            found = line;
+        line = next;
+    }
+    return found;
+}
+
 /* pasta goes into the background by itself, once all is set up. Its pid is in a file of its own. */
 static int
 run_pasta(json_t *state, const char *file, pid_t pid, struct sc_err *err)
@@ -315,8 +336,7 @@ run_pasta(json_t *state, const char *file, pid_t pid, struct sc_err *err)
     (void)!sc_file_read_fd(log, STATE_MAX, &said, &ignored);
     (void)unlinkat(AT_FDCWD, errors, 0); /* lint: the engine's own */
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return sc_err_set(err, SC_ERR_KERNEL, "pasta: %.*s", (int)strcspn(sc_buf_str(&said), "\n"),
-                          said.len ? sc_buf_str(&said) : "it failed and said nothing");
+        return sc_err_set(err, SC_ERR_KERNEL, "pasta: %s", last_words(&said));
     if (sc_file_read_at(AT_FDCWD, pid_file, SC_NUM_MAX, &text, err) < 0) /* lint: the engine's own */
         return -1;
     helper = (pid_t)strtol(sc_buf_str(&text), NULL, 10);
@@ -343,6 +363,17 @@ sc_helper_up(const char *file, pid_t pid, struct sc_err *err)
         return -1;
     }
     return sc_helper_write(file, state, err);
+}
+
+int
+sc_helper_start(const struct sc_inputs *in, pid_t pid, struct sc_err *err)
+{
+    char path[PATH_MAX];
+
+    if (in->container->options.network.mode != SC_NS_USER_NET)
+        return 0;
+    (void)snprintf(path, sizeof(path), "%s/" FILE_NAME, in->container_dir);
+    return sc_helper_up(path, pid, err);
 }
 
 /* ---- down -----------------------------------------------------------------------------------------------------------

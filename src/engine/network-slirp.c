@@ -2,6 +2,7 @@
  * for ports by a socket. The address that a container sees of a client is slirp's own (10.0.2.2). */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,23 +17,33 @@
 
 /* Returns the pid; the child has its ready pipe as READY_FD and no descriptor of ours. */
 static pid_t
-start_slirp(const char *program, const char *socket_path, pid_t pid, int ready)
+start_slirp(const char *program, int dir, const char *socket_name, pid_t pid, int ready)
 {
-    char ready_text[32], pid_text[SC_NUM_MAX];
-    char *argv[] = {"slirp4netns",  "--configure",
-                    "--mtu=65520",  "--disable-host-loopback",
-                    "--api-socket", (char *)socket_path,
-                    ready_text,     pid_text,
-                    "eth0",         NULL};
+    char ready_text[32], user[64], net[64];
+    char *argv[] = {"slirp4netns",
+                    "--configure",
+                    "--mtu=65520",
+                    "--disable-host-loopback",
+                    "--api-socket",
+                    (char *)socket_name,
+                    ready_text,
+                    user,
+                    "--netns-type=path",
+                    net,
+                    "eth0",
+                    NULL};
     char *env[] = {"PATH=/usr/bin:/bin", NULL};
     pid_t child;
 
     (void)snprintf(ready_text, sizeof(ready_text), "--ready-fd=%d", READY_FD);
-    (void)snprintf(pid_text, sizeof(pid_text), "%d", (int)pid);
+    (void)snprintf(user, sizeof(user), "--userns-path=/proc/%d/ns/user", (int)pid);
+    (void)snprintf(net, sizeof(net), "/proc/%d/ns/net", (int)pid);
     child = fork();
     if (child != 0)
         return child;
     (void)setsid();
+    if (fchdir(dir) < 0) /* a socket's path is short: it is named from there */
+        _exit(127);
     int null_fd = open("/dev/null", O_RDWR); /* lint: the host's own */
     for (int i = 0; null_fd >= 0 && i <= 2; i++)
         (void)dup2(null_fd, i);
@@ -97,18 +108,25 @@ sc_slirp_run(json_t *state, const char *file, pid_t pid, struct sc_err *err)
 {
     const char *program = json_string_value(json_object_get(state, "program"));
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    char *socket_path = sc_arena_printf(&arena, "%s.pid", file), byte = 0;
-    sc_cleanup_fd reader = -1, writer = -1;
+    const char *slash = strrchr(file, '/');
+    char *dir_path = slash ? sc_arena_strndup(&arena, file, (size_t)(slash - file)) : NULL;
+    char *socket_name = slash ? sc_arena_printf(&arena, "%s.pid", slash + 1) : NULL;
+    sc_cleanup_fd reader = -1, writer = -1, dir = -1;
+    char socket_path[PATH_MAX], byte = 0;
     int ends[2];
     pid_t child;
 
-    if (!socket_path)
+    if (!dir_path || !socket_name)
         return sc_err_nomem(err);
+    dir = open(dir_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
+    if (dir < 0)
+        return sc_err_errno(err, errno, "open \"%s\"", dir_path);
+    (void)snprintf(socket_path, sizeof(socket_path), "/proc/self/fd/%d/%s", dir, socket_name);
     if (pipe2(ends, O_CLOEXEC) < 0)
         return sc_err_errno(err, errno, "make a pipe");
     reader = ends[0];
     writer = ends[1];
-    child = start_slirp(program, socket_path, pid, writer);
+    child = start_slirp(program, dir, socket_name, pid, writer);
     sc_closep(&writer);
     if (child < 0)
         return sc_err_errno(err, errno, "start slirp4netns");
