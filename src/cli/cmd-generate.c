@@ -223,8 +223,8 @@ add_service(const struct unit *u, const struct sc_engine *engine, struct sc_buf 
 static int
 write_unit(const char *name, const struct sc_buf *text, struct sc_cli *cli, struct sc_err *err)
 {
-    char *file = sc_arena_printf(&cli->arena, "%s.service", name), *here = getcwd(NULL, 0);
-    sc_cleanup_free char *owned = here;
+    const char *file = sc_arena_printf(&cli->arena, "%s.service", name);
+    sc_cleanup_free char *here = getcwd(NULL, 0);
 
     if (!file || !here)
         return sc_err_errno(err, here ? ENOMEM : errno, "find out where this is");

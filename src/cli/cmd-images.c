@@ -214,7 +214,7 @@ sort(const struct sc_image_list *list, struct sc_arena *arena, const struct sc_i
         return sc_err_nomem(err);
     for (size_t i = 0; i < list->count; i++)
         (*out)[i] = &list->items[i];
-    qsort(*out, list->count, sizeof(**out), compare_age);
+    qsort(*out, list->count, sizeof(void *), compare_age); /* of pointers */
     return 0;
 }
 

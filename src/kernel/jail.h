@@ -6,8 +6,9 @@
 
 #define SC_JAIL_MEMORY_MAX (UINT64_C(4) << 30) /* of address space */
 
-/* For good, for this process and all that come of it. has_tree: it is to fill a directory that it has open. caps: a mask of
- * the capabilities that it keeps, of those it has. Walls that this kernel or our privileges do not give are left out. */
+/* For good, for this process and all that come of it. has_tree: it is to fill a directory that it has open. caps: a
+ * mask of the capabilities that it keeps, of those it has. Walls that this kernel or our privileges do not give are
+ * left out. */
 SC_MUST_CHECK int sc_jail_enter(bool has_tree, uint64_t caps, struct sc_err *err);
 
 #endif

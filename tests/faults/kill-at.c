@@ -15,13 +15,13 @@
  * nothing. Last line of standard error: "kill-at: killed ROLE at call N (number NR)" and exit status 0, or "kill-at:
  * ROLE made M calls" and exit status 10 when there was no n-th call. 3: something did not end in a minute.
  *
- * With -e the call fails instead: it is not made, and the process sees the error ERRNO (ENOSPC, EIO, EDQUOT or ENOMEM) and
- * lives on. Then only calls are counted that work on files and can fail for want of space, memory or a working disk,
- * and those of sc's own programs only (busybox tells nobody that it could not write its list of applets),
- * and the exit status is the program's own (128 and more: it was killed by a signal), 250 when there was no n-th call.
+ * With -e the call fails instead: it is not made, and the process sees the error ERRNO (ENOSPC, EIO, EDQUOT or ENOMEM)
+ * and lives on. Then only calls are counted that work on files and can fail for want of space, memory or a working
+ * disk, and those of sc's own programs only (busybox tells nobody that it could not write its list of applets), and the
+ * exit status is the program's own (128 and more: it was killed by a signal), 250 when there was no n-th call.
  *
- * With -p the power of the disk fails: the file system of DIR (ext4, xfs, f2fs) is shut down, nothing that was not on it
- * yet comes there any more, and what the program asks of it fails from then on. The exit status is as with -e.
+ * With -p the power of the disk fails: the file system of DIR (ext4, xfs, f2fs) is shut down, nothing that was not on
+ * it yet comes there any more, and what the program asks of it fails from then on. The exit status is as with -e.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,7 @@ struct tracer {
     pid_t root;
     bool root_ended, until_root;
     int root_status;
-    int error; /* 0: kill */
+    int error;        /* 0: kill */
     const char *disk; /* whose power fails, or NULL */
     enum role target;
     unsigned long at;

@@ -264,7 +264,8 @@ END
     python3 "$BATS_TEST_TMPDIR/web.py" "$BATS_TEST_TMPDIR/root.tar" >"$BATS_TEST_TMPDIR/port" 3>&- &
     local server=$! before
     wait_until test -s "$BATS_TEST_TMPDIR/port"
-    local web=http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")
+    local web
+    web=http://127.0.0.1:$(cat "$BATS_TEST_TMPDIR/port")
     sc_ok import "$web/moved" web
     is "$("$SC" image inspect web | jq -r '.[0].Comment')" "Imported from $web/moved"
     sc_ok run --rm web /bin/busybox echo in

@@ -527,7 +527,7 @@ END
     touch "$BATS_TEST_TMPDIR/requests.go"
     wait "$pull"
     has_data "$bad/hold/x:1"
-    is "$(ls "$SC_DATA_ROOT/layer" | grep -c '^tmp-' || true)" 0
+    is "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ""
 }
 
 @test "bad input is one line" {
