@@ -47,6 +47,8 @@ check_calls(void)
 {
     char *const argv[] = {(char *)(uintptr_t) "true", NULL};
 
+    if (IS_SANITIZED)
+        return;
     IS_DENIED(socket(AF_INET, SOCK_STREAM, 0));
     IS_DENIED(socket(AF_UNIX, SOCK_STREAM, 0));
     IS_DENIED(syscall(SYS_execve, "/bin/true", argv, NULL));
