@@ -112,8 +112,12 @@ helped_settings(struct sc_engine *engine, const struct sc_container *c, struct s
                     slash ? (int)strtol(slash + 1, NULL, 10) : 0, "MacAddress", found.mac);
     out = json_pack("{s:s, s:s, s:o, s:{}}", "SandboxID", "", "Bridge", "", "Ports", ports_of(c, is_up, &ports),
                     "Networks");
-    if (!one || !out)
-        return sc_err_nomem(err) < 0 ? NULL : NULL;
+    if (!one || !out) {
+        json_decref(one);
+        json_decref(out);
+        (void)sc_err_nomem(err);
+        return NULL;
+    }
     (void)json_object_update_missing(out, one);
     (void)(json_object_del(out, "Aliases") + json_object_del(out, "NetworkID"));
     (void)json_object_set_new(json_object_get(out, "Networks"),
