@@ -286,7 +286,8 @@ main(void)
         cmocka_unit_test(test_it_is_small),
     };
 
-    /* Whoever runs the tests in the background of a script has made their programs ignore these. */
+    /* Whoever runs the tests in the background of a script, or by nohup, has made their programs ignore these. */
+    (void)signal(SIGHUP, SIG_DFL);
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGQUIT, SIG_DFL);
     return RUN_TESTS(tests);
