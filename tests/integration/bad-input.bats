@@ -191,6 +191,8 @@ logs --until|one|soon|1|must be a time
 ps --filter||frob=x|1|give name=
 ps --format||{{.Nope}}|1|there is no field "Nope"
 ps --last||some|125|must be a whole number
+restart --signal|one|SIGNONE|1|must be a signal name
+restart --timeout|one|soon|125|must be a whole number
 save --format|-o /dev/null base|frob|1|give docker-archive
 save --output|base|/no/such/dir/x.tar|1|no such file or directory
 start --detach-keys|-a one|ctrl-1|125|is not a key
@@ -225,6 +227,8 @@ update --memory-min|one|12x|125|must be a size
 update --memory-reservation|one|12x|125|must be a size
 update --memory-swap|one|64m|1|set --memory too
 update --memory-swappiness|one|101|1|101
+update --net-rate-in|one|x|1|is not a rate
+update --net-rate-out|one|10q|1|is not a rate
 update --pids-limit|one|-5|1|-1 for no limit
 version --format||{{.Nope}}|1|there is no field "Nope"
 END

@@ -65,11 +65,16 @@ rate_of()
         nsenter -t "$host" -n busybox nc "$address" 9001 </dev/zero >/dev/null 3>&- &
         peers+=($!)
     done
-    # so much of it, by what has gone through, so that the bursts at the beginning do not count
-    wait_until has_sent "$fast" 3000000
-    wait_until has_sent "scr${fast#scv}" 3000000
+    # All four flow, and the bursts at the beginning are over; from then on what goes through one while 3 MB go through the
+    # other.
+    for link in "$slow" "$fast" "scr${slow#scv}" "scr${fast#scv}"; do
+        wait_until has_sent "$link" 700000
+    done
     for link in "$slow:$fast" "scr${slow#scv}:scr${fast#scv}"; do
-        ratio=$(($(sent "${link#*:}") * 10 / $(sent "${link%:*}")))
+        slower=$(sent "${link%:*}")
+        faster=$(sent "${link#*:}")
+        wait_until has_sent "${link#*:}" $((faster + 3000000))
+        ratio=$((($(sent "${link#*:}") - faster) * 10 / ($(sent "${link%:*}") - slower)))
         [ "$ratio" -ge 22 ] && [ "$ratio" -le 60 ] || { echo "ratio $ratio tenths, of $link"; return 1; }
     done
     kill "${peers[@]}"

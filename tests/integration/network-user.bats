@@ -41,11 +41,20 @@ for p in /proc/[0-9]*; do
 done
 echo end'
 
+# Copies of the programs, for the tree may be where the user cannot go.
+setup_file()
+{
+    mkdir "$BATS_FILE_TMPDIR/bin"
+    find "$SC_BIN" -maxdepth 1 -type f -perm /111 -exec cp -t "$BATS_FILE_TMPDIR/bin" {} +
+    chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/file "$BATS_FILE_TMPDIR"
+}
+
 setup()
 {
     sc_setup
     [ "$(id -u)" -eq 0 ] || skip "needs root, to become a user"
-    chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test 2>/dev/null || :
+    chmod 711 "$BATS_RUN_TMPDIR"/test
+    SC=$BATS_FILE_TMPDIR/bin/sc
 }
 
 @test "without root: pasta carries a published port, ends with its container, and leaves nothing" {
