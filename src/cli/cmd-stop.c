@@ -1,4 +1,4 @@
-/* Verbs that end a container or hold it: stop, kill, pause, unpause, wait, rm, rename. */
+/* Verbs that end a container or hold it: stop, restart, kill, pause, unpause, wait, rm, rename. */
 #include <signal.h>
 
 #include "cli/cli.h"
@@ -13,7 +13,7 @@ print_word(const char *word)
     return 0;
 }
 
-/* ---- stop ------------------------------------------------------------------------------------------- */
+/* ---- stop, restart ------------------------------------------------------------------------------------------- */
 
 struct stop_options {
     int timeout, signum;
@@ -38,14 +38,36 @@ stop_one(struct sc_cli *cli, const struct sc_container *container, const char *w
 }
 
 static int
-run_stop(struct sc_cli *cli, struct sc_err *err)
+restart_one(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data, struct sc_err *err)
+{
+    const struct stop_options *options = data;
+
+    if (sc_engine_restart(&cli->engine, container, options->timeout, options->signum, &cli->arena, err) < 0)
+        return -1;
+    return print_word(word);
+}
+
+static int
+stop_each(struct sc_cli *cli, sc_each_fn one, struct sc_err *err)
 {
     struct stop_options options = {.timeout = -1};
     struct sc_strv args = {0};
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
         return -1;
-    return sc_cli_each(cli, &args, stop_one, &options);
+    return sc_cli_each(cli, &args, one, &options);
+}
+
+static int
+run_stop(struct sc_cli *cli, struct sc_err *err)
+{
+    return stop_each(cli, stop_one, err);
+}
+
+static int
+run_restart(struct sc_cli *cli, struct sc_err *err)
+{
+    return stop_each(cli, restart_one, err);
 }
 
 const struct sc_command sc_cmd_stop = {
@@ -56,6 +78,16 @@ const struct sc_command sc_cmd_stop = {
     .args_min = 1,
     .args_max = -1,
     .run = run_stop,
+};
+
+const struct sc_command sc_cmd_restart = {
+    .name = "restart",
+    .synopsis = "[OPTIONS] CONTAINER...",
+    .help = "Stop containers that run, and start them again",
+    .options = stop_table,
+    .args_min = 1,
+    .args_max = -1,
+    .run = run_restart,
 };
 
 /* ---- kill ------------------------------------------------------------------------------------------------ */
