@@ -28,7 +28,7 @@ SC_DEADLINE=${SC_DEADLINE:-60}
 SC_NETWORK=none
 export SC SC_OCI SC_BIN SC_WHERE SC_NETWORK
 
-# A machine may stall at the wrong moment: CI grants one more try ($SC_TEST_RETRIES), and says so where it was needed,
+# A machine may stall at the wrong moment: CI grants more tries ($SC_TEST_RETRIES), and says so where it was needed,
 # with what the first one showed.
 # shellcheck disable=SC2034  # read by bats
 BATS_TEST_RETRIES=${SC_TEST_RETRIES:-0}
