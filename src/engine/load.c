@@ -171,6 +171,18 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
     return 0;
 }
 
+/* Whether anything of the container is left to repair: taking its lock would make its run directory anew. */
+static bool
+has_remains(const struct sc_engine *engine, const char *id)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd data = sc_engine_data_dir(engine, id, &ignored), run = -1;
+
+    sc_err_clear(&ignored);
+    run = data < 0 ? sc_engine_run_dir(engine, id, &ignored) : -1;
+    return data >= 0 || run >= 0;
+}
+
 /* One look, and a repair where nobody else is at it. */
 static int
 load_repaired(struct sc_engine *engine, const char *id, struct sc_arena *arena, struct sc_container *out,
@@ -187,6 +199,8 @@ load_repaired(struct sc_engine *engine, const char *id, struct sc_arena *arena, 
         *err = first;
         return -1;
     }
+    if (result < 0 && !has_remains(engine, id))
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%.12s\"", id);
     lock = sc_engine_lock(engine, id, 0, &lock_err);
     if (lock < 0) {
         /* Somebody is at it just now: starting, stopping or removing it. */
