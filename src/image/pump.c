@@ -1,10 +1,12 @@
 /*
- * A stream read ahead: a thread reads, inflates and hashes while the caller makes files of what came before.
+ * A stream read ahead: threads read, inflate and hash while the caller makes files of what came before.
  *
- *     file ─► inflate ─► SHA-256 ─► ring of chunks ─► caller
- *     └──────── the pump's thread ────────┘
+ *     file ─► inflate ─► ring of chunks ─► caller
+ *                              └─────────► SHA-256
  *
- * head and tail only grow; chunk i is in slot i modulo PUMP_SLOTS. The thread owns [head], the caller [tail, head).
+ * Each of the three has a thread, as inflating alone is as much work as one processor can do while a layer comes in.
+ * head, tail and hashed only grow; chunk i is in slot i modulo PUMP_SLOTS. The reader owns [head]; the caller [tail, head)
+ * and the hasher [hashed, head) only read. A slot is free again when both are past it.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -13,21 +15,26 @@
 #include "image/transfer-priv.h"
 
 #define PUMP_SLOTS 8
-#define PUMP_CHUNK ((size_t)128 << 10)
+#define PUMP_CHUNK ((size_t)256 << 10)
+
+struct pump_thread {
+    pthread_t thread;
+    bool is_running; /* to be joined */
+};
 
 struct sc_pump {
-    struct sc_stream *stream; /* owned; the thread's while it runs */
-    struct sc_hash hash;
+    struct sc_stream *stream; /* owned; the reader's while it runs */
+    struct sc_hash hash;      /* the hasher's while it runs */
     bool hashes;
-    bool is_running; /* there is a thread to join */
-    pthread_t thread;
+    struct pump_thread reader, hasher;
     pthread_mutex_t mutex; /* of what follows, and of nothing else */
-    pthread_cond_t changed;
-    size_t head, tail;
+    pthread_cond_t freed;  /* the reader waits for it */
+    pthread_cond_t filled; /* the others do */
+    size_t head, tail, hashed;
     bool is_lent;  /* the caller has chunk [tail] */
     bool is_over;  /* no chunk will follow */
     bool is_asked; /* to end early */
-    struct sc_err err;
+    struct sc_err err, hash_err;
     size_t lens[PUMP_SLOTS];
     char *chunks; /* PUMP_SLOTS of PUMP_CHUNK bytes */
 };
@@ -47,13 +54,17 @@ fill(struct sc_pump *pump, char *chunk, struct sc_err *err)
             break;
         len += (size_t)got;
     }
-    if (len > 0 && pump->hashes && sc_hash_add(&pump->hash, chunk, len, err) < 0)
-        return -1;
     return (ssize_t)len;
 }
 
+static bool
+is_full(const struct sc_pump *pump)
+{
+    return pump->head - pump->tail == PUMP_SLOTS || (pump->hashes && pump->head - pump->hashed == PUMP_SLOTS);
+}
+
 static void *
-pump_main(void *data)
+reader_main(void *data)
 {
     struct sc_pump *pump = data;
     struct sc_err err = SC_ERR_INIT;
@@ -63,8 +74,8 @@ pump_main(void *data)
         ssize_t len;
 
         (void)pthread_mutex_lock(&pump->mutex);
-        while (pump->head - pump->tail == PUMP_SLOTS && !pump->is_asked)
-            (void)pthread_cond_wait(&pump->changed, &pump->mutex);
+        while (is_full(pump) && !pump->is_asked)
+            (void)pthread_cond_wait(&pump->freed, &pump->mutex);
         slot = pump->head % PUMP_SLOTS;
         len = pump->is_asked ? 0 : 1;
         (void)pthread_mutex_unlock(&pump->mutex);
@@ -78,24 +89,63 @@ pump_main(void *data)
             pump->is_over = true;
             pump->err = err;
         }
-        (void)pthread_cond_signal(&pump->changed);
+        (void)pthread_cond_broadcast(&pump->filled);
         (void)pthread_mutex_unlock(&pump->mutex);
         if (len <= 0)
             return NULL;
     }
 }
 
+/* Hashes every chunk that was filled, also those that nobody asks for any more. */
+static void *
+hasher_main(void *data)
+{
+    struct sc_pump *pump = data;
+    struct sc_err err = SC_ERR_INIT;
+    bool has_failed = false;
+
+    for (;;) {
+        const char *chunk;
+        size_t len;
+
+        (void)pthread_mutex_lock(&pump->mutex);
+        while (pump->head == pump->hashed && !pump->is_over)
+            (void)pthread_cond_wait(&pump->filled, &pump->mutex);
+        chunk = pump->chunks + pump->hashed % PUMP_SLOTS * PUMP_CHUNK;
+        len = pump->head == pump->hashed ? 0 : pump->lens[pump->hashed % PUMP_SLOTS];
+        (void)pthread_mutex_unlock(&pump->mutex);
+        if (len > 0 && !has_failed)
+            has_failed = sc_hash_add(&pump->hash, chunk, len, &err) < 0;
+        (void)pthread_mutex_lock(&pump->mutex);
+        pump->hashed += len > 0;
+        if (len == 0)
+            pump->hash_err = err;
+        (void)pthread_cond_signal(&pump->freed);
+        (void)pthread_mutex_unlock(&pump->mutex);
+        if (len == 0)
+            return NULL;
+    }
+}
+
+static void
+thread_join(struct pump_thread *thread)
+{
+    if (thread->is_running)
+        (void)pthread_join(thread->thread, NULL);
+    thread->is_running = false;
+}
+
 static void
 pump_join(struct sc_pump *pump)
 {
-    if (!pump->is_running)
-        return;
     (void)pthread_mutex_lock(&pump->mutex);
     pump->is_asked = true;
-    (void)pthread_cond_signal(&pump->changed);
+    pump->is_over = pump->is_over || !pump->reader.is_running;
+    (void)pthread_cond_broadcast(&pump->filled);
+    (void)pthread_cond_signal(&pump->freed);
     (void)pthread_mutex_unlock(&pump->mutex);
-    (void)pthread_join(pump->thread, NULL);
-    pump->is_running = false;
+    thread_join(&pump->reader);
+    thread_join(&pump->hasher);
 }
 
 void
@@ -104,7 +154,8 @@ sc_pump_closep(struct sc_pump **pump)
     if (!*pump)
         return;
     pump_join(*pump);
-    (void)pthread_cond_destroy(&(*pump)->changed);
+    (void)pthread_cond_destroy(&(*pump)->freed);
+    (void)pthread_cond_destroy(&(*pump)->filled);
     (void)pthread_mutex_destroy(&(*pump)->mutex);
     sc_stream_close((*pump)->stream);
     sc_hash_release(&(*pump)->hash);
@@ -113,28 +164,37 @@ sc_pump_closep(struct sc_pump **pump)
     *pump = NULL;
 }
 
+static int
+thread_start(struct sc_pump *pump, struct pump_thread *thread, void *(*fn)(void *), struct sc_err *err)
+{
+    int status = pthread_create(&thread->thread, NULL, fn, pump);
+
+    if (status != 0)
+        return sc_err_errno(err, status, "start a thread to read the archive");
+    thread->is_running = true;
+    return 0;
+}
+
 int
 sc_pump_open(struct sc_stream *stream_take, bool hashes, struct sc_pump **out, struct sc_err *err)
 {
     sc_cleanup_stream stream = stream_take;
     sc_cleanup_pump pump = calloc(1, sizeof(*pump));
-    int status;
 
     if (!pump)
         return sc_err_nomem(err);
     (void)pthread_mutex_init(&pump->mutex, NULL);
-    (void)pthread_cond_init(&pump->changed, NULL);
+    (void)pthread_cond_init(&pump->freed, NULL);
+    (void)pthread_cond_init(&pump->filled, NULL);
     pump->stream = sc_steal_ptr(&stream);
     pump->hashes = hashes;
     pump->chunks = malloc(PUMP_SLOTS * PUMP_CHUNK);
     if (!pump->chunks)
         return sc_err_nomem(err);
-    if (hashes && sc_hash_start(&pump->hash, err) < 0)
+    if (hashes && (sc_hash_start(&pump->hash, err) < 0 || thread_start(pump, &pump->hasher, hasher_main, err) < 0))
         return -1;
-    status = pthread_create(&pump->thread, NULL, pump_main, pump);
-    if (status != 0)
-        return sc_err_errno(err, status, "start a thread to read the archive");
-    pump->is_running = true;
+    if (thread_start(pump, &pump->reader, reader_main, err) < 0)
+        return -1;
     *out = sc_steal_ptr(&pump);
     return 0;
 }
@@ -148,10 +208,10 @@ sc_pump_next(struct sc_pump *pump, const void **data, struct sc_err *err)
     if (pump->is_lent) { /* and is done with it */
         pump->is_lent = false;
         pump->tail++;
-        (void)pthread_cond_signal(&pump->changed);
+        (void)pthread_cond_signal(&pump->freed);
     }
     while (pump->head == pump->tail && !pump->is_over)
-        (void)pthread_cond_wait(&pump->changed, &pump->mutex);
+        (void)pthread_cond_wait(&pump->filled, &pump->mutex);
     if (pump->head != pump->tail) {
         *data = pump->chunks + pump->tail % PUMP_SLOTS * PUMP_CHUNK;
         len = (ssize_t)pump->lens[pump->tail % PUMP_SLOTS];
@@ -168,5 +228,9 @@ int
 sc_pump_digest(struct sc_pump *pump, char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
 {
     pump_join(pump);
+    if (pump->hash_err.kind != SC_ERR_NONE) {
+        *err = pump->hash_err;
+        return -1;
+    }
     return sc_hash_end(&pump->hash, digest, err);
 }
