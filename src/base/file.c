@@ -15,6 +15,7 @@
 #include "base/base.h"
 
 #define FILE_CHUNK     16384
+#define WRITE_BEHIND   (INT64_C(8) << 20)
 #define REPLACE_TRIES  16
 #define TREE_OPEN_MOST 24 /* directories kept open at once, however deep the tree */
 
@@ -46,6 +47,17 @@ sc_io_write_all(int fd, const void *data, size_t len, struct sc_err *err)
         len -= (size_t)written;
     }
     return 0;
+}
+
+void
+sc_io_write_behind(int fd, int64_t written, int64_t *begun)
+{
+    int64_t whole = written - written % WRITE_BEHIND;
+
+    if (whole <= *begun)
+        return;
+    (void)sync_file_range(fd, *begun, whole - *begun, SYNC_FILE_RANGE_WRITE);
+    *begun = whole;
 }
 
 int

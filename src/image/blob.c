@@ -15,7 +15,7 @@ struct sc_blob_writer {
     int fd;
     char path[64]; /* below image_fd; "" when there is no file to remove */
     struct sc_hash hash;
-    int64_t size;
+    int64_t size, begun; /* written, and on its way to the disk */
 };
 
 int
@@ -89,6 +89,7 @@ sc_blob_write(struct sc_blob_writer *writer, const void *data, size_t len, struc
         return sc_err_disk(err, writer->store);
     }
     writer->size += (int64_t)len;
+    sc_io_write_behind(writer->fd, writer->size, &writer->begun);
     return 0;
 }
 

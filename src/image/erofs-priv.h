@@ -88,6 +88,7 @@ struct sc_erofs {
     uint64_t name_bytes, inodes;
     /* what is written in order: buffer holds [end - used, end) */
     uint64_t end;
+    int64_t begun; /* on its way to the disk */
     size_t used;
     char *buffer;
     /* the piece of metadata at hand */

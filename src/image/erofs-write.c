@@ -2,11 +2,13 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "image/erofs-priv.h"
 
 #define BUFFER      ((size_t)1 << 20)
+#define LONG        ((size_t)64 << 10) /* bytes that are worth a call of their own */
 #define META        ((size_t)64 << 10)
 #define TAIL_MAX    2048 /* a longer tail gets a block of its own */
 #define BLOCKS_MAX  ((uint64_t)UINT32_MAX)
@@ -54,7 +56,34 @@ drain(struct sc_erofs *image, struct sc_err *err)
     if (image->used > 0 && write_at(image, image->buffer, image->used, image->end - image->used, err) < 0)
         return -1;
     image->used = 0;
+    sc_io_write_behind(image->fd, (int64_t)image->end, &image->begun);
     return 0;
+}
+
+/* Whole blocks of the buffer and what comes behind it, in one call and without a copy: the number taken of `data`. */
+static ssize_t
+append_long(struct sc_erofs *image, const char *data, size_t len, struct sc_err *err)
+{
+    size_t taken = len - (image->used + len) % SC_EROFS_BLOCK;
+    struct iovec parts[2] = {{.iov_base = image->buffer, .iov_len = image->used},
+                             {.iov_base = (void *)(uintptr_t)data, .iov_len = taken}};
+    ssize_t put_now;
+
+    do
+        put_now = pwritev(image->fd, parts, SC_ARRAY_LEN(parts), (off_t)(image->end - image->used));
+    while (put_now < 0 && errno == EINTR);
+    if (put_now < 0)
+        return sc_err_errno(err, errno, "write the layer's image");
+    if ((size_t)put_now < image->used) { /* a signal, or the disk is nearly full: the rest as usual */
+        memmove(image->buffer, image->buffer + put_now, image->used - (size_t)put_now);
+        image->used -= (size_t)put_now;
+        return 0;
+    }
+    put_now -= (ssize_t)image->used;
+    image->used = 0;
+    image->end += (uint64_t)put_now;
+    sc_io_write_behind(image->fd, (int64_t)image->end, &image->begun);
+    return put_now;
 }
 
 int
@@ -66,6 +95,14 @@ sc_erofs_append(struct sc_erofs *image, const void *data, size_t len, struct sc_
         image->buffer = malloc(BUFFER);
     if (!image->buffer)
         return sc_err_nomem(err);
+    if (len >= LONG) {
+        ssize_t taken = append_long(image, from, len, err);
+
+        if (taken < 0)
+            return -1;
+        from += taken;
+        len -= (size_t)taken;
+    }
     while (len > 0) {
         size_t part = BUFFER - image->used < len ? BUFFER - image->used : len;
 

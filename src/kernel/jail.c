@@ -55,6 +55,7 @@ static const int plain_calls[] = {
     SYS_newfstatat,    SYS_statx,
     SYS_ftruncate,     SYS_fallocate,
     SYS_fsync,         SYS_fdatasync,
+    SYS_sync_file_range,
     SYS_munmap,        SYS_mremap,
     SYS_madvise,       SYS_brk,
     SYS_futex,         SYS_rseq,

@@ -23,7 +23,7 @@ struct fetch {
     struct sc_progress *progress;
     int fd; /* of the partial file, which it locks */
     struct sc_hash hash;
-    int64_t done;
+    int64_t done, begun; /* here, and on its way to the disk */
     char id[13];
     char partial[sizeof("partial/") + SC_DIGEST_HEX_LEN];
     struct sc_ahead *ahead;
@@ -40,7 +40,7 @@ static int
 hash_restart(struct fetch *f, struct sc_err *err)
 {
     sc_hash_release(&f->hash);
-    f->done = 0;
+    f->done = f->begun = 0;
     sc_ahead_break(f->ahead); /* the commit unpacks it then */
     f->ahead = NULL;
     f->was_followed = true;
@@ -145,6 +145,7 @@ on_bytes(void *data, const void *bytes, size_t len, struct sc_err *err)
         return sc_err_disk(err, store_of(f));
     }
     f->done += (int64_t)len;
+    sc_io_write_behind(f->fd, f->done, &f->begun);
     sc_ahead_wrote(f->ahead, len);
     if (!f->was_followed && (f->done >= HEAD_SIZE || f->done == f->item->size))
         follow(f);
