@@ -178,9 +178,20 @@ refill_lines(const struct sc_start_child *child, struct sc_arena *arena)
     return NULL;
 }
 
+/* "7 9": what a monitor keeps open for others. NULL: nothing. */
+static const char *
+held_list(const struct sc_layers_held *held, struct sc_arena *arena)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    for (size_t i = 0; i < held->count; i++)
+        sc_buf_addf(&text, "%s%d", i ? " " : "", held->fds[i]);
+    return text.len > 0 && !text.has_failed ? sc_arena_strdup(arena, sc_buf_str(&text)) : NULL;
+}
+
 static void
 monitor_config(const struct sc_start_child *child, const struct sc_process *process, const struct stdio *io,
-               struct sc_arena *arena, struct sc_monitor_config *out)
+               const struct sc_layers_held *held, struct sc_arena *arena, struct sc_monitor_config *out)
 {
     const struct sc_container *c = child->container;
     const struct sc_create_options *o = &c->options;
@@ -200,6 +211,7 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .cgroups = cgroup_lines(&child->job->plan.cgroup_dirs, arena),
         .event = event_attributes(c, arena),
         .refill = refill_lines(child, arena),
+        .held = held_list(held, arena),
         .pid = process->pid,
         .pidfd = process->pidfd,
         .lock_fd = child->lock_fd,
@@ -218,8 +230,8 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
 
 /* Becomes sc-monitor; returns only when that failed. */
 static int
-become_monitor(const struct sc_start_child *child, const struct sc_monitor_config *config, struct sc_arena *arena,
-               struct sc_err *err)
+become_monitor(const struct sc_start_child *child, const struct sc_monitor_config *config,
+               const struct sc_layers_held *held, struct sc_arena *arena, struct sc_err *err)
 {
     const int kept[] = {config->pidfd,  config->lock_fd, config->listen_fd, config->client_fd,
                         config->tty_fd, config->in_fd,   config->out_fd,    config->err_fd};
@@ -233,6 +245,8 @@ become_monitor(const struct sc_start_child *child, const struct sc_monitor_confi
         if (kept[i] >= 0 && sc_fd_cloexec(kept[i], false) < 0)
             return sc_err_errno(err, errno, "pass a descriptor on to sc-monitor");
     }
+    for (size_t i = 0; i < held->count; i++)
+        (void)sc_fd_cloexec(held->fds[i], false);
     (void)execve(child->monitor_path, argv.items, no_env);
     return sc_err_errno(err, errno, "execute \"%s\"", child->monitor_path);
 }
@@ -276,12 +290,14 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     struct stdio io = {{-1, -1}, {-1, -1}, {-1, -1}};
     struct sc_process process = SC_PROCESS_INIT;
     struct sc_monitor_config config;
+    struct sc_layers_held held;
     struct sc_err err = SC_ERR_INIT;
     int32_t pid;
 
     /* Away from the caller's terminal and signals: ^C is for the container to get from its client. */
     (void)setsid();
     (void)prctl(PR_SET_NAME, "sc-start");
+    sc_layers_offer(child->engine, child->container, child->job, &held);
     if (make_stdio(child, &io, &err) < 0 || launch(child, &io, &process, &err) < 0)
         fail(child, &err);
     sc_closep(&io.in[0]);
@@ -295,7 +311,7 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     if (child->how->client_flags >= 0)
         sc_engine_event(child->engine, child->container, "attach", NULL);
     sc_engine_event(child->engine, child->container, "start", NULL);
-    monitor_config(child, &process, &io, arena, &config);
+    monitor_config(child, &process, &io, &held, arena, &config);
     if (write_state(child, &process, arena, &err) < 0 ||
         sc_monitor_send(child->sock, SC_MSG_STARTED, &pid, sizeof(pid), &err) < 0) {
         /* A caller that is gone does not end what it asked for. */
@@ -305,7 +321,7 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
         }
         sc_err_clear(&err);
     }
-    (void)!become_monitor(child, &config, arena, &err);
+    (void)!become_monitor(child, &config, &held, arena, &err);
     end_container(child, &process);
     fail(child, &err);
 }

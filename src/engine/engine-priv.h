@@ -277,6 +277,7 @@ struct sc_start_job { /* all of one start; lives in the arena */
     struct sc_systemd systemd; /* ask.systemd, with that cgroup manager */
     struct sc_plan plan;
     struct sc_strv anonymous; /* directories of anonymous volumes, removed with an --rm container */
+    uint32_t layers_taken;    /* bit i: overlay.mounts[i] is a copy of another container's */
 };
 /* is_dry: nothing is written, nothing is made. */
 SC_MUST_CHECK int sc_engine_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry,
@@ -294,6 +295,23 @@ SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struc
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
 SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
+
+/* ---- layer-share.c: layers in images are mounted once for all containers, as far as the kernel lets us */
+#define SC_LAYERS_HELD_MAX                                                                                             \
+    SC_MONITOR_HELD_MAX /* the upper ones of a container; what lies below is mounted for each                          \
+                         */
+struct sc_layers_held { /* descriptors for its monitor to keep open */
+    int fds[SC_LAYERS_HELD_MAX];
+    size_t count;
+};
+/* Copies the mounts that other containers' monitors hold, where there are any. */
+void sc_layers_take(const struct sc_engine *engine, const struct sc_container *container, struct sc_start_job *job);
+/* What takes back the offer that will be made of the others. */
+void sc_layers_undo(const struct sc_engine *engine, const struct sc_container *container,
+                    const struct sc_start_job *job, struct sc_buf *undo);
+/* By the process that becomes the monitor, before the mounts are used. */
+void sc_layers_offer(const struct sc_engine *engine, const struct sc_container *container,
+                     const struct sc_start_job *job, struct sc_layers_held *held);
 
 /* ---- attachment.c */
 struct sc_attachments {

@@ -33,6 +33,7 @@ static const struct field fields[] = {
     FIELD(cgroups, FIELD_TEXT, false),
     FIELD(event, FIELD_TEXT, false),
     FIELD(refill, FIELD_TEXT, false),
+    FIELD(held, FIELD_TEXT, false),
     FIELD(pid, FIELD_INT, true),
     FIELD(pidfd, FIELD_INT, true),
     FIELD(lock_fd, FIELD_INT, false),

@@ -45,19 +45,21 @@ compare_fds(const void *a, const void *b)
 static void
 close_others(const struct sc_monitor_config *config)
 {
-    int keep[] = {2,
-                  config->pidfd,
-                  config->lock_fd,
-                  config->listen_fd,
-                  config->client_fd,
-                  config->tty_fd,
-                  config->in_fd,
-                  config->out_fd,
-                  config->err_fd};
+    const int own[] = {config->pidfd,  config->lock_fd, config->listen_fd, config->client_fd,
+                       config->tty_fd, config->in_fd,   config->out_fd,    config->err_fd};
+    int keep[SC_ARRAY_LEN(own) + SC_MONITOR_HELD_MAX];
+    const char *held = config->held ? config->held : "";
+    size_t count = SC_ARRAY_LEN(own);
     unsigned from = 3;
 
-    qsort(keep, SC_ARRAY_LEN(keep), sizeof(keep[0]), compare_fds);
-    for (size_t i = 0; i < SC_ARRAY_LEN(keep); i++) {
+    memcpy(keep, own, sizeof(own));
+    for (char *end = NULL; *held != '\0' && count < SC_ARRAY_LEN(keep); held = end) {
+        keep[count++] = (int)strtol(held, &end, 10);
+        if (end == held)
+            break;
+    }
+    qsort(keep, count, sizeof(keep[0]), compare_fds);
+    for (size_t i = 0; i < count; i++) {
         if (keep[i] < 3)
             continue;
         if ((unsigned)keep[i] > from)

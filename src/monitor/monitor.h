@@ -68,6 +68,7 @@ struct sc_exit {
     int64_t finished_at; /* CLOCK_REALTIME ns */
 };
 
+#define SC_MONITOR_HELD_MAX 16
 /* What sc-monitor is started with; fds are inherited, -1 where absent. */
 struct sc_monitor_config {
     const char *id;
@@ -81,6 +82,7 @@ struct sc_monitor_config {
     bool memory_is_v2, watches_oom; /* watches_oom: it has a limit of its own */
     const char *cgroups;            /* its directories, one a line; NULL: it has none */
     const char *event;              /* members of the Attributes of its events, as JSON; NULL: no events */
+    const char *held;               /* numbers of descriptors that others take from it, "7 9"; NULL: none */
     const char *refill; /* sc, data root and run root, one a line: to put back our tables; NULL: it needs none */
     pid_t pid;
     int pidfd;

@@ -139,6 +139,36 @@ END
     is "$(cat "$BATS_TEST_TMPDIR/out/data/kept" "$BATS_TEST_TMPDIR/out/opaque/y")" "from afrom b"
 }
 
+# cached NAME: pages of its /bin/busybox that are in memory, which a container of another mount of the image would not share
+cached() { fincore -bno PAGES "/proc/$(with erofs inspect -f '{{.State.Pid}}' "$1")/root/bin/busybox"; }
+
+@test "erofs: containers of one image share its pages, whoever of them ends first" {
+    dpkg --compare-versions "$(uname -r)" ge 6.15 || skip "this kernel copies no detached mount"
+    local links=$SC_RUN_ROOT/layer pid
+    with erofs run -d --name first base sleep 1000
+    with erofs run -d --name second base sleep 1000
+    with erofs exec second cat /bin/busybox >/dev/null
+    local all
+    all=$(cached second)
+    [ "$all" -gt 100 ]
+    is "$(cached first)" "$all"
+    # who took it offers nothing; the first one's end withdraws the offer, and takes nothing from the second
+    is "$(find "$links" -type l | wc -l)" 1
+    with erofs rm -f first
+    is "$(find "$links" -type l | wc -l)" 0
+    is "$(cached second)" "$all"
+    # a monitor that is killed leaves a link that nobody follows, and the next one's in its place
+    with erofs run -d --name third base sleep 1000
+    pid=$(readlink "$links"/*)
+    kill -KILL "${pid%%.*}"
+    with erofs wait third >/dev/null
+    with erofs run -d --name fourth base sleep 1000
+    [ "$pid" != "$(readlink "$links"/*)" ]
+    with erofs run --rm base true
+    with erofs rm -f second third fourth
+    is "$(find "$links" -type l | wc -l)" 0
+}
+
 @test "erofs: system fsck names what differs, and only its layer is replaced" {
     export SC_LAYER_BACKEND=erofs
     layer "$BATS_TEST_TMPDIR/many.tar" <<<'for i in range(30): file("d%d/f" % i, chr(65 + i) * 5000)'
