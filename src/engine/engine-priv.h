@@ -297,11 +297,8 @@ SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
 
 /* ---- layer-share.c: layers in images are mounted once for all containers, as far as the kernel lets us */
-#define SC_LAYERS_HELD_MAX                                                                                             \
-    SC_MONITOR_HELD_MAX /* the upper ones of a container; what lies below is mounted for each                          \
-                         */
-struct sc_layers_held { /* descriptors for its monitor to keep open */
-    int fds[SC_LAYERS_HELD_MAX];
+struct sc_layers_held { /* descriptors for its monitor to keep open: of the upper layers, if there are more */
+    int fds[SC_MONITOR_HELD_MAX];
     size_t count;
 };
 /* Copies the mounts that other containers' monitors hold, where there are any. */

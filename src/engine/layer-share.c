@@ -104,7 +104,7 @@ sc_layers_take(const struct sc_engine *engine, const struct sc_container *c, str
             now.inode != then.inode || now.mtime_ns != then.mtime_ns)
             continue;
         overlay->mounts[i] = copy_from(&then);
-        if (overlay->mounts[i] >= 0 && i < SC_LAYERS_HELD_MAX)
+        if (overlay->mounts[i] >= 0 && i < SC_MONITOR_HELD_MAX)
             job->layers_taken |= 1U << i;
     }
 }
@@ -114,7 +114,7 @@ may_offer(const struct sc_start_job *job, size_t layer)
 {
     const struct sc_overlay *overlay = &job->ask.overlay;
 
-    return overlay->mounts && layer < overlay->images.count && layer < SC_LAYERS_HELD_MAX &&
+    return overlay->mounts && layer < overlay->images.count && layer < SC_MONITOR_HELD_MAX &&
            overlay->mounts[layer] >= 0 && (job->layers_taken & 1U << layer) == 0;
 }
 
@@ -125,7 +125,7 @@ sc_layers_undo(const struct sc_engine *engine, const struct sc_container *c, con
     char path[LINK_MAX];
     sc_cleanup_buf whole = SC_BUF_INIT;
 
-    for (size_t i = 0; i < SC_LAYERS_HELD_MAX; i++) {
+    for (size_t i = 0; i < SC_MONITOR_HELD_MAX; i++) {
         if (!may_offer(job, i))
             continue;
         link_path(c, i, path, sizeof(path));
@@ -163,7 +163,7 @@ sc_layers_offer(const struct sc_engine *engine, const struct sc_container *c, co
     char path[LINK_MAX];
 
     held->count = 0;
-    for (size_t i = 0; i < SC_LAYERS_HELD_MAX; i++) {
+    for (size_t i = 0; i < SC_MONITOR_HELD_MAX; i++) {
         if (!may_offer(job, i) || !look_at_image(job->ask.overlay.images.items[i], &place))
             continue;
         place.fd = sc_mount_tree_open(job->ask.overlay.mounts[i], "", false);
