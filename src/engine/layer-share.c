@@ -135,23 +135,21 @@ sc_layers_undo(const struct sc_engine *engine, const struct sc_container *c, con
     }
 }
 
-/* Replaces what is there: it did not hold, or it would have been taken. */
+/* In the place of what is there: it did not hold, or it would have been taken. */
 static bool
 write_link(int run_fd, const char *path, const struct place *place)
 {
-    char text[LINK_MAX], temporary[LINK_MAX + 16];
+    char text[LINK_MAX];
 
     (void)snprintf(text, sizeof(text), "%d.%" PRIu64 ".%d.%" PRIu64 ".%" PRId64, place->pid, place->start_time,
                    place->fd, place->inode, place->mtime_ns);
-    (void)snprintf(temporary, sizeof(temporary), "%s.%d", path, place->pid);
-    if (symlinkat(text, run_fd, temporary) < 0) {
-        if (errno != ENOENT || (mkdirat(run_fd, "layer", 0700) < 0 && errno != EEXIST) ||
-            symlinkat(text, run_fd, temporary) < 0)
+    for (int i = 0; i < 2; i++) {
+        if (symlinkat(text, run_fd, path) == 0)
+            return true;
+        if (errno == EEXIST ? unlinkat(run_fd, path, 0) < 0
+                            : errno != ENOENT || (mkdirat(run_fd, "layer", 0700) < 0 && errno != EEXIST))
             return false;
     }
-    if (renameat(run_fd, temporary, run_fd, path) == 0)
-        return true;
-    (void)unlinkat(run_fd, temporary, 0);
     return false;
 }
 
