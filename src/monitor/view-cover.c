@@ -19,7 +19,6 @@ const struct sc_view_file_info sc_view_files[SC_VIEW_FILE_COUNT] = {
     [SC_VIEW_PRESSURE_IO] = {"pressure-io", "proc/pressure/io"},
     [SC_VIEW_PRESSURE_MEMORY] = {"pressure-memory", "proc/pressure/memory"},
     [SC_VIEW_CPU_ONLINE] = {NULL, "sys/devices/system/cpu/online"},
-    [SC_VIEW_CPU_POSSIBLE] = {NULL, "sys/devices/system/cpu/possible"},
     [SC_VIEW_CPU_PRESENT] = {NULL, "sys/devices/system/cpu/present"},
 };
 const char *const sc_view_dirs[SC_VIEW_DIR_COUNT] = {"cpu", "node"};

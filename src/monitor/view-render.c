@@ -91,6 +91,9 @@ render_meminfo(const char *host, const struct sc_view_values *v, struct sc_buf *
     int64_t free_bytes = total < 0 || v->memory_usage < 0 ? -1 : total - least(v->memory_usage, total);
     int64_t reclaimable = v->slab_reclaimable < 0 ? 0 : v->slab_reclaimable;
     int64_t files = sum(v->active_file, v->inactive_file);
+    /* of a v1 cgroup nobody knows it; the host's would be more than there is */
+    int64_t slab =
+        v->slab_reclaimable < 0 || v->slab_unreclaimable < 0 ? 0 : v->slab_reclaimable + v->slab_unreclaimable;
     int64_t swap = v->swap_limit < 0 ? host_swap : least(v->swap_limit, host_swap);
     const struct memory_row rows[] = {
         {"MemTotal", total},
@@ -113,10 +116,10 @@ render_meminfo(const char *host, const struct sc_view_values *v, struct sc_buf *
         {"AnonPages", v->anon},
         {"Mapped", v->mapped},
         {"Shmem", v->shmem},
-        {"KReclaimable", v->slab_reclaimable},
-        {"Slab", sum(v->slab_reclaimable, v->slab_unreclaimable)},
-        {"SReclaimable", v->slab_reclaimable},
-        {"SUnreclaim", v->slab_unreclaimable},
+        {"KReclaimable", reclaimable},
+        {"Slab", slab},
+        {"SReclaimable", reclaimable},
+        {"SUnreclaim", slab - reclaimable},
     };
 
     for (const char *line = host; *line; line = next_line(line)) {
@@ -359,7 +362,6 @@ sc_view_render(enum sc_view_file file, const char *host, const struct sc_view_va
         render_diskstats(host, values, out);
         break;
     case SC_VIEW_CPU_ONLINE:
-    case SC_VIEW_CPU_POSSIBLE:
     case SC_VIEW_CPU_PRESENT:
         render_cpu_list(count, out);
         break;

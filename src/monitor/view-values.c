@@ -389,7 +389,6 @@ sc_view_values_read(struct sc_view_source *s, enum sc_view_file file, struct sc_
         break;
     case SC_VIEW_CPUINFO:
     case SC_VIEW_CPU_ONLINE:
-    case SC_VIEW_CPU_POSSIBLE:
     case SC_VIEW_CPU_PRESENT:
         read_cpu_limits(s, arena, out);
         break;
