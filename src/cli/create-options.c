@@ -193,8 +193,8 @@
          0,                                                                                                              \
          CALL,                                                                                                           \
          CREATE(proc_view),                                                                                              \
-         "auto|on|off",                                                                                                  \
-         "Show the limits in /proc; auto: when there are any",                                                           \
+         "auto|on|full|off",                                                                                             \
+         "Show the limits in /proc; auto: when there are any; full: sysinfo(2) and sched_getaffinity(2) too",            \
          sc_value_proc_view,                                                                                             \
          NULL},                                                                                                          \
         {"privileged", 0, FLAG, CREATE(privileged), NULL, "All capabilities and devices, no confinement", NULL, NULL},   \

@@ -152,8 +152,9 @@ sc_value_cgroup_manager(void *str, const char *value, struct sc_arena *arena, st
 int
 sc_value_proc_view(void *str, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    if (strcmp(value, "auto") != 0 && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
-        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be auto, on or off", value);
+    if (strcmp(value, "auto") != 0 && strcmp(value, "on") != 0 && strcmp(value, "full") != 0 &&
+        strcmp(value, "off") != 0)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be auto, on, full or off", value);
     *(char **)str = sc_arena_strdup(arena, value);
     return sc_arena_check(arena, err);
 }

@@ -109,7 +109,18 @@ state_for_hook(void *data, pid_t pid, struct sc_buf *out, struct sc_err *err)
 }
 
 static int
-launch(const struct sc_start_child *child, const struct stdio *io, struct sc_process *process, struct sc_err *err)
+keep_calls(void *data, int listener_take, struct sc_err *err)
+{
+    struct sc_start_child *child = data;
+
+    (void)err;
+    sc_closep(&child->calls_fd);
+    child->calls_fd = listener_take;
+    return 0;
+}
+
+static int
+launch(struct sc_start_child *child, const struct stdio *io, struct sc_process *process, struct sc_err *err)
 {
     struct sc_launch how = SC_LAUNCH_INIT;
 
@@ -124,6 +135,8 @@ launch(const struct sc_start_child *child, const struct stdio *io, struct sc_pro
     how.step_failed = name_flag;
     how.state_with_pid = state_for_hook;
     how.state_data = child->container;
+    how.calls = keep_calls;
+    how.calls_data = child;
     return sc_launch_run(&child->job->plan, &how, process, err);
 }
 
@@ -222,6 +235,8 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .in_fd = io->in[1],
         .out_fd = io->out[0],
         .err_fd = io->err[0],
+        .calls = child->calls_fd >= 0 ? child->job->spec.hooks.create_runtime.items[0].path : NULL,
+        .calls_fd = child->calls_fd,
         .keeps_stdin_open = o->interactive,
         .stdin_once = o->interactive && !o->detach,
         .is_rm = c->is_rm,
@@ -233,8 +248,8 @@ static int
 become_monitor(const struct sc_start_child *child, const struct sc_monitor_config *config,
                const struct sc_layers_held *held, struct sc_arena *arena, struct sc_err *err)
 {
-    const int kept[] = {config->pidfd,  config->lock_fd, config->listen_fd, config->client_fd,
-                        config->tty_fd, config->in_fd,   config->out_fd,    config->err_fd};
+    const int kept[] = {config->pidfd, config->lock_fd, config->listen_fd, config->client_fd, config->tty_fd,
+                        config->in_fd, config->out_fd,  config->err_fd,    config->calls_fd};
     char *const no_env[] = {NULL};
     struct sc_strv argv = {0};
 

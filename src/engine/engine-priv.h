@@ -222,6 +222,8 @@ SC_MUST_CHECK int sc_spec_process(const struct sc_inputs *in, struct sc_arena *a
                                   struct sc_err *err);
 SC_MUST_CHECK int sc_spec_view(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
                                struct sc_err *err);
+/* --proc-view full: system calls are answered too */
+bool sc_spec_has_calls(const struct sc_create_options *options);
 SC_MUST_CHECK int sc_spec_mounts(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
                                  struct sc_err *err);
 SC_MUST_CHECK int sc_spec_resources(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_resources *out,
@@ -373,6 +375,7 @@ struct sc_start_child { /* what start.c hands to the forked child */
     const struct sc_start_options *how;
     const char *monitor_path;
     int lock_fd, listen_fd, sock, data_fd, run_fd, seccomp_fd;
+    int calls_fd; /* the listener of the calls that a view answers */
 };
 _Noreturn void sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena);
 

@@ -127,7 +127,7 @@ struct sc_create_options {
         device_write_iops; /* "/dev/sda:1mb" as typed, checked */
     struct sc_strv io_max; /* "/dev/sda:rbps=1m,wiops=max" */
     struct sc_strv device_cgroup_rules /* "c 1:3 rwm" */, cgroup_conf /* "memory.high=1g" */;
-    char *proc_view;      /* "auto" (default, NULL): where a limit is set, "on", "off": /proc with its limits */
+    char *proc_view;      /* "auto" (default, NULL): where a limit is set, "on", "full", "off": /proc with its limits */
     char *cgroup_manager; /* "cgroupfs" (default, NULL), "systemd", "auto": systemd's where that is PID 1 */
     char *cpuset_cpus, *cpuset_mems;
     int64_t pids_limit; /* 0: not set; -1: unlimited */

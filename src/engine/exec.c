@@ -122,10 +122,27 @@ exec_pipes(const struct sc_exec_options *options, int in[2], int out[2], int err
     return 0;
 }
 
+/* Who hands the listener to the container's monitor. */
+struct exec_owner {
+    const struct sc_engine *engine;
+    const struct sc_container *container;
+};
+
 static int
-exec_launch(const struct sc_engine *engine, const struct sc_host *host, const struct sc_plan *plan,
-            const struct sc_exec_options *options, struct sc_exec_process *out, struct sc_err *err)
+give_calls(void *data, int listener_take, struct sc_err *err)
 {
+    const struct exec_owner *owner = data;
+    sc_cleanup_fd listener = listener_take, run = sc_engine_run_dir(owner->engine, owner->container->id, err);
+
+    return run < 0 ? -1 : sc_monitor_give_listener(run, listener, err);
+}
+
+static int
+exec_launch(const struct sc_engine *engine, const struct sc_container *container, const struct sc_host *host,
+            const struct sc_plan *plan, const struct sc_exec_options *options, struct sc_exec_process *out,
+            struct sc_err *err)
+{
+    struct exec_owner owner = {.engine = engine, .container = container};
     int in[2] = {-1, -1}, std_out[2] = {-1, -1}, std_err[2] = {-1, -1};
     struct sc_launch how = SC_LAUNCH_INIT;
     sc_cleanup_fd cache = openat(engine->run_fd, "seccomp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -139,6 +156,8 @@ exec_launch(const struct sc_engine *engine, const struct sc_host *host, const st
     how.trace = options->trace;
     how.trace_data = options->trace_data;
     how.cgroups = &host->cgroups;
+    how.calls = give_calls;
+    how.calls_data = &owner;
     if (result == 0)
         result = sc_launch_run(plan, &how, &out->process, err);
     sc_closep(&in[0]);
@@ -209,10 +228,11 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
     ask.has_user_namespace = (state.ns_flags & CLONE_NEWUSER) != 0;
     ask.cgroup_dirs = &state.cgroup_dirs;
     ask.seccomp = seccomp->is_set ? seccomp : NULL;
+    ask.has_calls = sc_spec_has_calls(&container->options);
     if (sc_plan_compile_exec(process, host, &ask, &arena, plan, err) < 0)
         return -1;
     tell_of_exec(engine, container, options, "exec_create");
-    if (exec_launch(engine, host, plan, options, out, err) < 0)
+    if (exec_launch(engine, container, host, plan, options, out, err) < 0)
         return -1;
     tell_of_exec(engine, container, options, "exec_start");
     return 0;

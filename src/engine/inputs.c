@@ -185,6 +185,7 @@ fill_ask(const struct sc_container *c, struct sc_arena *arena, struct sc_start_j
     if (job->ask.systemd)
         job->spec.linux_.cgroups_path = sc_arena_printf(arena, "%s:sc:%s", parent ? parent : "", c->id);
     job->ask.dies_with_parent = true;
+    job->ask.has_calls = sc_spec_has_calls(&c->options);
     if (c->options.init && sc_engine_program("sc-init", arena, &init, err) < 0)
         return -1;
     job->ask.init_path = init;

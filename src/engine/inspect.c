@@ -195,6 +195,7 @@ host_config(const struct sc_container *c)
               json_pack("{s:s, s:{s:o, s:o}}", "Type", o->log.driver ? o->log.driver : "json-file", "Config",
                         "max-size", json_sprintf("%lld", (long long)o->log.max_size), "max-file",
                         json_sprintf("%d", o->log.max_files)));
+    (void)set(out, "ProcView", text(o->proc_view ? o->proc_view : "auto"));
     (void)set(out, "NetworkMode", mode_of(&o->network, "none"));
     (void)set(out, "NetRateIn", json_integer(o->net_rate_in > 0 ? o->net_rate_in : 0)); /* bits a second */
     (void)set(out, "NetRateOut", json_integer(o->net_rate_out > 0 ? o->net_rate_out : 0));

@@ -195,6 +195,7 @@ fork_child(struct start *start, const struct sc_start_options *how, pid_t *pid, 
         .data_fd = start->data,
         .run_fd = start->run,
         .seccomp_fd = start->seccomp,
+        .calls_fd = -1,
     };
 
     *pid = fork();

@@ -214,9 +214,18 @@ on_kill(struct sc_monitor *monitor, const char *body, size_t len)
     return true;
 }
 
+static bool
+on_listener(struct sc_monitor *monitor, const struct sc_client *client, int *fd)
+{
+    const uint8_t kept = SC_MSG_LISTENER_KEPT;
+
+    return *fd >= 0 && sc_calls_add_take(monitor, sc_steal_fd(fd)) &&
+           send(client->fd, &kept, sizeof(kept), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
 /* One message. False: the client broke the protocol. */
 static bool
-on_message(struct sc_monitor *monitor, struct sc_client *client, char **packet, size_t len)
+on_message(struct sc_monitor *monitor, struct sc_client *client, char **packet, size_t len, int *fd)
 {
     const char *body = *packet + 1;
     size_t body_len = len - 1;
@@ -236,6 +245,8 @@ on_message(struct sc_monitor *monitor, struct sc_client *client, char **packet, 
         return on_resize(monitor, body, body_len);
     case SC_MSG_KILL:
         return on_kill(monitor, body, body_len);
+    case SC_MSG_LISTENER:
+        return on_listener(monitor, client, fd);
     default:
         return false;
     }
@@ -271,6 +282,9 @@ sc_client_sweep(struct sc_monitor *monitor)
 static bool
 receive(struct sc_monitor *monitor, struct sc_client *client)
 {
+    struct sc_err err = SC_ERR_INIT;
+    sc_cleanup_fd fd = -1;
+    size_t count = 1;
     ssize_t got;
 
     if (!monitor->recv_buf)
@@ -278,12 +292,10 @@ receive(struct sc_monitor *monitor, struct sc_client *client)
     if (!monitor->recv_buf)
         return true; /* poll will say so again */
     monitor->has_scratch = true;
-    got = recv(client->fd, monitor->recv_buf, SC_MONITOR_PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    got = sc_msg_recv(client->fd, monitor->recv_buf, SC_MONITOR_PACKET_MAX, &fd, &count, &err);
     if (got < 0)
-        return errno == EAGAIN || errno == EINTR;
-    if (got == 0 || got > SC_MONITOR_PACKET_MAX)
-        return false;
-    return on_message(monitor, client, &monitor->recv_buf, (size_t)got);
+        return err.errnum == EAGAIN;
+    return got > 0 && on_message(monitor, client, &monitor->recv_buf, (size_t)got, &fd);
 }
 
 void

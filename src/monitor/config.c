@@ -44,6 +44,8 @@ static const struct field fields[] = {
     FIELD(in_fd, FIELD_INT, false),
     FIELD(out_fd, FIELD_INT, false),
     FIELD(err_fd, FIELD_INT, false),
+    FIELD(calls, FIELD_TEXT, false),
+    FIELD(calls_fd, FIELD_INT, false),
     FIELD(keeps_stdin_open, FIELD_BOOL, false),
     FIELD(stdin_once, FIELD_BOOL, false),
     FIELD(is_rm, FIELD_BOOL, false),
@@ -59,6 +61,7 @@ static const struct sc_monitor_config defaults = {
     .in_fd = -1,
     .out_fd = -1,
     .err_fd = -1,
+    .calls_fd = -1,
 };
 
 _Static_assert(sizeof(pid_t) == sizeof(int), "pid is read and written as an int");

@@ -6,7 +6,18 @@
 
 #define TRIM_AFTER_MS 1000
 
-enum { WAIT_INIT, WAIT_OOM, WAIT_VIEW, WAIT_REFILL, WAIT_LISTEN, WAIT_OUT, WAIT_ERR, WAIT_INPUT, WAIT_CLIENTS };
+enum {
+    WAIT_INIT,
+    WAIT_OOM,
+    WAIT_VIEW,
+    WAIT_CALLS,
+    WAIT_REFILL,
+    WAIT_LISTEN,
+    WAIT_OUT,
+    WAIT_ERR,
+    WAIT_INPUT,
+    WAIT_CLIENTS
+};
 
 bool
 sc_monitor_read(struct sc_monitor *monitor, int *fd, enum sc_monitor_msg type)
@@ -62,6 +73,7 @@ fill_polls(struct sc_monitor *monitor, struct pollfd *polls)
     polls[WAIT_OOM] =
         (struct pollfd){.fd = monitor->oom_fd, .events = (short)(config->memory_is_v2 ? POLLPRI : POLLIN)};
     polls[WAIT_VIEW] = (struct pollfd){.fd = monitor->view_fd, .events = POLLIN};
+    polls[WAIT_CALLS] = (struct pollfd){.fd = sc_calls_fd(monitor), .events = POLLIN};
     polls[WAIT_REFILL] = (struct pollfd){.fd = monitor->refill_fd, .events = POLLIN};
     polls[WAIT_LISTEN] = (struct pollfd){.fd = config->listen_fd, .events = POLLIN};
     polls[WAIT_OUT] = (struct pollfd){.fd = has_room ? out_fd : -1, .events = POLLIN};
@@ -134,5 +146,7 @@ sc_monitor_loop(struct sc_monitor *monitor)
             return;
         if (polls[WAIT_VIEW].revents)
             sc_view_ended(monitor);
+        if (polls[WAIT_CALLS].revents)
+            sc_calls_event(monitor);
     }
 }

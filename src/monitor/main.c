@@ -45,8 +45,8 @@ compare_fds(const void *a, const void *b)
 static void
 close_others(const struct sc_monitor_config *config)
 {
-    const int own[] = {config->pidfd,  config->lock_fd, config->listen_fd, config->client_fd,
-                       config->tty_fd, config->in_fd,   config->out_fd,    config->err_fd};
+    const int own[] = {config->pidfd, config->lock_fd, config->listen_fd, config->client_fd, config->tty_fd,
+                       config->in_fd, config->out_fd,  config->err_fd,    config->calls_fd};
     int keep[SC_ARRAY_LEN(own) + SC_MONITOR_HELD_MAX];
     const char *held = config->held ? config->held : "";
     size_t count = SC_ARRAY_LEN(own);
@@ -152,6 +152,7 @@ main(int argc, char **argv)
     }
     sc_oom_watch(&monitor);
     sc_view_watch(&monitor);
+    sc_calls_start(&monitor);
     sc_refill_watch(&monitor);
     sc_blackbox_start(&monitor);
     sc_monitor_loop(&monitor);

@@ -10,6 +10,7 @@
  *   oom.c      memory that ran out
  *   refill.c   our tables of nftables, when another program flushes them
  *   view-watch.c  the view of /proc, when it has one
+ *   calls.c    the system calls that the view answers
  *
  * A chunk is one packet of output, kept once for all clients that still need it. New output is read only while no
  * chunk waits, so a slow client holds back the container and memory stays at one chunk. At the end everything that is
@@ -63,6 +64,7 @@ struct sc_monitor {
     struct sc_accounts accounts;
     uint64_t sample_count, oom_told;
     int blackbox_fd, oom_fd, view_fd, refill_fd;
+    struct sc_calls *calls; /* or NULL */
     bool refill_pending;
 };
 
@@ -120,6 +122,13 @@ void sc_refill_tick(struct sc_monitor *monitor);
 void sc_view_watch(struct sc_monitor *monitor);
 /* The real files show again, in the container. */
 void sc_view_ended(struct sc_monitor *monitor);
+
+/* calls.c */
+void sc_calls_start(struct sc_monitor *monitor);
+/* False: the listener is closed, for lack of room or of a view that answers. */
+bool sc_calls_add_take(struct sc_monitor *monitor, int listener_take);
+int sc_calls_fd(const struct sc_monitor *monitor); /* to wait for, or -1 */
+void sc_calls_event(struct sc_monitor *monitor);
 
 /* A line in run_dir/monitor.err */
 void sc_monitor_complain(const struct sc_monitor *monitor, const struct sc_err *err);

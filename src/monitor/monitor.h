@@ -26,6 +26,7 @@
  * then the client sends no other STDIN (so KILL never queues behind data) STDIN_EOF  client    - - (the container's
  * stdin closes with stdin_once, when no client with SC_ATTACH_STDIN feeds it any more; a terminal gets ^D) RESIZE
  * client    u16 rows, u16 columns        - KILL       client    i32 signal                   - (to init, by pidfd)
+ *   LISTENER   client    - (a seccomp listener rides)  LISTENER_KEPT, or end of file when there is no room for it
  *   STARTED    monitor   i32 pid                      also sent by the engine's forked child when exec succeeded
  *   ERROR      monitor   struct sc_err, whole         sent by the engine's forked child: the start failed, all is
  * undone STDOUT     monitor   bytes                        a terminal's output is STDOUT STDERR     monitor   bytes
@@ -49,12 +50,14 @@ enum sc_monitor_msg {
     SC_MSG_STDIN_EOF,
     SC_MSG_RESIZE,
     SC_MSG_KILL,
+    SC_MSG_LISTENER,
     SC_MSG_STARTED = 32,
     SC_MSG_ERROR,
     SC_MSG_STDOUT,
     SC_MSG_STDERR,
     SC_MSG_EXIT,
     SC_MSG_STDIN_DONE,
+    SC_MSG_LISTENER_KEPT,
 };
 #define SC_MONITOR_DATA_MAX   32000
 #define SC_MONITOR_PACKET_MAX (SC_MONITOR_DATA_MAX + 64)
@@ -92,6 +95,8 @@ struct sc_monitor_config {
     int client_flags;          /* its SC_ATTACH_* */
     int tty_fd;                /* pty master; then in/out/err are -1 */
     int in_fd, out_fd, err_fd; /* our ends of the container's stdio pipes */
+    const char *calls;         /* sc-view, to answer system calls; NULL: nobody does */
+    int calls_fd;              /* the listener of the container's first process */
     bool keeps_stdin_open;     /* -i; without it a stdin pipe is closed at once */
     bool stdin_once;           /* close stdin when no attached client feeds it any more (docker run -i without -d) */
     bool is_rm;
@@ -107,6 +112,8 @@ SC_MUST_CHECK int sc_monitor_config_decode(int argc, char **argv, struct sc_moni
 SC_MUST_CHECK int sc_monitor_listen(int run_dir_fd, struct sc_err *err);
 /* Connects and sends HELLO; SC_ERR_NOT_FOUND when no monitor listens. Returns the socket. */
 SC_MUST_CHECK int sc_monitor_connect(int run_dir_fd, int attach_flags, struct sc_err *err);
+/* Hands the monitor the listener of a further process's calls, and waits until it has it. */
+SC_MUST_CHECK int sc_monitor_give_listener(int run_dir_fd, int listener, struct sc_err *err);
 SC_MUST_CHECK int sc_monitor_send(int sock, enum sc_monitor_msg type, const void *body, size_t len, struct sc_err *err);
 /* One message: *type and its body in data (room SC_MONITOR_PACKET_MAX); returns the body's length; end of file is
  * SC_ERR_PEER_DIED. */

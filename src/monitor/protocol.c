@@ -116,3 +116,22 @@ sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, st
     *type = (enum sc_monitor_msg)head;
     return got - 1;
 }
+
+int
+sc_monitor_give_listener(int run_dir_fd, int listener, struct sc_err *err)
+{
+    sc_cleanup_fd sock = sc_monitor_connect(run_dir_fd, SC_ATTACH_WAIT_ONLY, err);
+    const uint8_t message = SC_MSG_LISTENER;
+    enum sc_monitor_msg type = SC_MSG_LISTENER;
+    char room[SC_MONITOR_PACKET_MAX];
+
+    if (sock < 0 || sc_msg_send(sock, &message, sizeof(message), &listener, 1, err) < 0)
+        return -1;
+    while (type != SC_MSG_LISTENER_KEPT) {
+        if (sc_monitor_recv(sock, &type, room, sizeof(room), err) < 0)
+            return sc_err_wrap(err, "hand over the listener of system calls");
+        if (type == SC_MSG_EXIT)
+            return sc_err_set(err, SC_ERR_NOT_FOUND, "hand over the listener of system calls: the container has ended");
+    }
+    return 0;
+}

@@ -3,6 +3,8 @@
  * makes the view in that container's mount namespace and ends, leaving the server behind. ROOT is where the container's
  * root is in there. Without --must a view that cannot be had is no failure. It is part of every start with a limit, so
  * what can wait until somebody reads does.
+ *
+ * sc-view --calls PID: see view-calls.c. Run by sc-monitor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -253,12 +256,27 @@ run(const char *run_dir, const char *root_path, struct sc_err *err)
     return result < 0 ? sc_err_errno(err, -result, "mount the view of /proc") : 0;
 }
 
+static int
+answer_calls(const char *pid)
+{
+    static struct sc_view_source source;
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    void *at = mmap(NULL, sizeof(struct sc_calls_at), PROT_READ | PROT_WRITE, MAP_SHARED, SC_CALLS_MEM_FD, 0);
+
+    if (at == MAP_FAILED || sc_view_source_begin((pid_t)strtol(pid, NULL, 10), &arena, &source, &ignored) < 0)
+        return 1;
+    return sc_view_calls(SC_CALLS_SOCK_FD, at, &source) < 0;
+}
+
 int
 main(int argc, char **argv)
 {
     bool must = argc > 1 && strcmp(argv[1], "--must") == 0;
     struct sc_err err = SC_ERR_INIT;
 
+    if (argc == 3 && strcmp(argv[1], "--calls") == 0)
+        _exit(answer_calls(argv[2]));
     if (argc != (must ? 4 : 3)) {
         (void)dprintf(STDERR_FILENO, "sc-view: it is started by sc, not by hand\n");
         return 125;

@@ -398,21 +398,39 @@ sc_view_values_read(struct sc_view_source *s, enum sc_view_file file, struct sc_
 }
 
 void
-sc_view_values_read_sys(struct sc_view_source *s, const char *path, struct sc_arena *arena, struct sc_view_values *out)
+sc_view_values_read_sysinfo(struct sc_view_source *s, struct sc_view_values *out)
 {
-    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_view_values_init(out);
+    find_source(s);
+    read_memory(s, out);
+    out->pids = read_number(s->pids, "pids.current");
+    read_cpu_times(s, out);
+}
+
+void
+sc_view_values_read_cpus(struct sc_view_source *s, struct sc_view_values *out)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
 
     sc_view_values_init(out);
     find_source(s);
-    /* a directory of many is looked at entry by entry */
+    /* a directory of many is looked at entry by entry, and each thread of a program may ask for its CPUs */
     if (s->sys_at == 0 || clock_now(CLOCK_BOOTTIME) - s->sys_at > SYS_NSEC) {
-        read_cpu_limits(s, arena, out);
+        read_cpu_limits(s, &arena, out);
         (void)snprintf(s->sys_cpu_list, sizeof(s->sys_cpu_list), "%s", out->cpu_list ? out->cpu_list : "");
         s->sys_cpus = out->cpus;
         s->sys_at = clock_now(CLOCK_BOOTTIME);
     }
     out->cpus = s->sys_cpus;
     out->cpu_list = s->sys_cpu_list;
+}
+
+void
+sc_view_values_read_sys(struct sc_view_source *s, const char *path, struct sc_arena *arena, struct sc_view_values *out)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    sc_view_values_read_cpus(s, out);
     if (strncmp(path, "node", 4) != 0)
         return;
     read_memory(s, out);

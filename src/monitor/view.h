@@ -18,6 +18,8 @@
 #ifndef SC_MONITOR_VIEW_H
 #define SC_MONITOR_VIEW_H
 
+#include <linux/seccomp.h>
+
 #include "base/base.h"
 
 #define SC_VIEW_CPUS_MAX 4096
@@ -121,6 +123,11 @@ bool sc_view_is_served(const struct sc_view_source *source, enum sc_view_file fi
 /* The host's file, or the cgroup's own for pressure; false: there is none. */
 bool sc_view_host_text(struct sc_view_source *source, enum sc_view_file file, struct sc_buf *out);
 
+/* What sysinfo(2) says; strings live in the source. */
+void sc_view_values_read_sysinfo(struct sc_view_source *source, struct sc_view_values *out);
+/* The CPUs alone, as of a few milliseconds ago. */
+void sc_view_values_read_cpus(struct sc_view_source *source, struct sc_view_values *out);
+
 /* ---- view-tree.c: the directories, by numbers that begin with SC_VIEW_FIRST_NODE ---- */
 #define SC_VIEW_FIRST_NODE ((uint64_t)1000)
 struct sc_view_node {
@@ -139,6 +146,38 @@ void sc_view_add_entry(const struct fuse_entry_out *entry, const char *name, uin
 /* All entries of a directory. */
 SC_MUST_CHECK int sc_view_node_list(const char *path, const struct sc_view_values *values, int host_cpus,
                                     struct sc_buf *out);
+
+/* ---- view-answer.c, view-calls.c: `sc-view --calls PID` answers system calls; calls.c is the monitor's part ---- */
+#define SC_CALLS_MAX 256 /* listeners: the container's, and those of execs that run */
+#define SC_CALLS_SOCK_FD                                                                                               \
+    3                       /* to the monitor: a number with a listener; back comes the number when that is not needed \
+                             */
+#define SC_CALLS_MEM_FD 4   /* struct sc_calls_at */
+#define SC_CALLS_ROOM   256 /* the kernel's structure may grow */
+/* The call that is being answered; id 0: none. */
+struct sc_calls_at {
+    int32_t number; /* of its listener */
+    union {
+        struct seccomp_notif call;
+        char room[SC_CALLS_ROOM];
+    };
+};
+/* linux/sysinfo.h as i386 and arm have it */
+struct sc_view_sysinfo32 {
+    int32_t uptime;
+    uint32_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+    uint16_t procs, pad;
+    uint32_t totalhigh, freehigh, mem_unit;
+    char reserved[8];
+};
+struct sysinfo;
+/* The container's values in place of the host's. */
+void sc_view_answer_sysinfo(const struct sc_view_values *values, struct sysinfo *info);
+void sc_view_narrow_sysinfo(const struct sysinfo *info, struct sc_view_sysinfo32 *out);
+/* Of a mask of CPUs the first `count` that are set stay. */
+void sc_view_trim_mask(unsigned char *mask, size_t len, int count);
+/* Until the monitor ends. */
+int sc_view_calls(int monitor_fd, struct sc_calls_at *at, struct sc_view_source *source);
 
 /* ---- view-serve.c ---- */
 /* Answers requests until the file system or the container is gone. */

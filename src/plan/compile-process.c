@@ -204,6 +204,16 @@ grantable(const struct sc_process_ask *ask)
     return ask->has_user_ns ? ~UINT64_C(0) : ask->host_caps;
 }
 
+/* Before the profile, which may forbid the call that loads it. */
+static int
+compile_calls(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
+{
+    if (ask->has_calls &&
+        add(arena, steps, SC_OP_CALLS, "its container's view says how much memory and how many CPUs there are") == NULL)
+        return sc_err_nomem(err);
+    return 0;
+}
+
 static int
 compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
 {
@@ -212,6 +222,8 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
     uint64_t can = grantable(ask);
 
     /* Without no_new_privs a filter needs CAP_SYS_ADMIN, so it is loaded while there is one (seccomp(2)). */
+    if (!ask->process->no_new_privileges && compile_calls(arena, steps, ask, err) < 0)
+        return -1;
     if (ask->seccomp != NULL && !ask->process->no_new_privileges) {
         if ((seccomp = add(
                  arena, steps, SC_OP_SECCOMP,
@@ -240,6 +252,8 @@ compile_privileges(struct sc_arena *arena, struct sc_steps *steps, const struct 
         if (add(arena, steps, SC_OP_NO_NEW_PRIVS,
                 "execve gives no privilege: setuid and file capabilities are ignored") == NULL)
             return sc_err_nomem(err);
+        if (compile_calls(arena, steps, ask, err) < 0)
+            return -1;
         if (ask->seccomp != NULL) {
             if ((seccomp = add(arena, steps, SC_OP_SECCOMP,
                                "system calls outside the profile are refused; as late as can be")) == NULL)
@@ -420,6 +434,7 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
         .host_caps = host->caps,
         .has_apparmor = host->has_apparmor,
         .has_selinux = host->has_selinux,
+        .has_calls = ask->has_calls,
         .is_exec = true,
         .caps_left_out = &out->caps_left_out,
     };

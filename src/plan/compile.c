@@ -272,6 +272,7 @@ compile_process_tail(struct sc_compiler *c, struct sc_err *err)
         .start_hooks = &c->spec->hooks.start_container,
         .init_path = c->ask->init_path,
         .preserve_fds = c->ask->preserve_fds,
+        .has_calls = c->ask->has_calls,
         .host_caps = c->host->caps,
         .caps_left_out = &c->plan->caps_left_out,
         .has_apparmor = c->host->has_apparmor,

@@ -452,6 +452,15 @@ print_caps_set(const struct sc_step *s, enum sc_print_what what, struct sc_buf *
 }
 
 static void
+print_calls(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    (void)s;
+    TITLE("have sysinfo and sched_getaffinity answered");
+    sc_buf_adds(out, "seccomp(SECCOMP_SET_MODE_FILTER, NEW_LISTENER): SECCOMP_RET_USER_NOTIF for sysinfo and "
+                     "sched_getaffinity");
+}
+
+static void
 print_seccomp(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("load the seccomp filter");
@@ -549,6 +558,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_UMASK] = {"umask", print_umask},
     [SC_OP_CAPS] = {"caps", print_caps_set},
     [SC_OP_NO_NEW_PRIVS] = {"no-new-privs", print_no_new_privs},
+    [SC_OP_CALLS] = {"calls", print_calls},
     [SC_OP_SECCOMP] = {"seccomp", print_seccomp},
     [SC_OP_PDEATHSIG] = {"pdeathsig", print_pdeathsig},
     [SC_OP_EXEC] = {"exec", print_exec},

@@ -71,6 +71,7 @@ struct sc_process_ask {
     const struct sc_oci_process *process;
     const struct sc_oci_seccomp *seccomp;
     bool waits_for_start, dies_with_parent, has_user_ns, denies_setgroups, may_keep_groups;
+    bool has_calls;
     bool is_exec; /* execCPUAffinity is for those only */
     const struct sc_oci_hook_list *start_hooks;
     const char *init_path;

@@ -106,6 +106,7 @@ struct sc_ask {
     bool waits_for_start;             /* create: stop before execve until told */
     bool dies_with_parent;            /* PR_SET_PDEATHSIG SIGKILL */
     bool no_pivot, no_new_keyring, without_cgroups;
+    bool has_calls; /* a view answers sysinfo and sched_getaffinity: kernel/calls.h */
     const char
         *init_path; /* --init: host path of sc-init, bound at /run/sc-init (read-only); args are prefixed with it */
     unsigned preserve_fds; /* fds 3..2+n reach the process */
@@ -192,6 +193,7 @@ enum sc_op {
     SC_OP_UMASK,
     SC_OP_CAPS,
     SC_OP_NO_NEW_PRIVS,
+    SC_OP_CALLS,
     SC_OP_SECCOMP,
     SC_OP_PDEATHSIG,
     SC_OP_EXEC,
@@ -388,6 +390,7 @@ struct sc_exec_ask {
     const struct sc_oci_seccomp *seccomp;
     const struct sc_oci_linux *linux_; /* its personality and memoryPolicy; NULL: neither */
     bool no_new_keyring;
+    bool has_calls; /* as struct sc_ask has it */
 };
 SC_MUST_CHECK int sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host *host,
                                        const struct sc_exec_ask *ask, struct sc_arena *arena, struct sc_plan *out,

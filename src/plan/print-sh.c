@@ -159,6 +159,9 @@ sh_exec(const struct sc_plan *plan, struct sc_buf *out)
     const uint64_t chroot_caps = SC_CAP_BIT(18), ids_caps = SC_CAP_BIT(6) | SC_CAP_BIT(7); /* SETGID, SETUID */
     bool is_root = ids->u.ids.uid == 0;
 
+    sc_buf_adds(out, find_step(plan, SC_OP_CALLS) != NULL
+                         ? "# sc has sysinfo and sched_getaffinity answered here; there is no command for that\n"
+                         : "");
     sc_buf_adds(out, find_step(plan, SC_OP_SECCOMP) != NULL
                          ? "# sc loads its seccomp filter here; there is no command for that\n"
                          : "");

@@ -9,7 +9,8 @@
  *   CONSOLE   child       - (pty master rides)     -           process.terminal
  *   CREATED   child       -                        one byte    everything but execve is done; the child waits at the
  *                                                              gate, after the answer: end of file instead ends it
- *   LISTENER  child       number of its descriptor one byte    the seccomp filter is loaded: the agent must get this
+ *   LISTENER  child       number of its descriptor one byte    a seccomp filter is loaded: the agent must get this, or
+ *                                                              with op SC_OP_CALLS the view
  *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
  *   FAILED    child       step, op, errno, hook    -           the child waits to be looked at, then to be killed
  *
@@ -103,6 +104,8 @@ int sc_classic_bind(const struct sc_executor *x, const char *source, int pinned,
 int sc_classic_readonly(const struct sc_executor *x, int target, const char *path);
 int sc_classic_root(struct sc_executor *x); /* binds the root's source over "/" */
 
+/* A copy of that descriptor of the process, or -1 with *err. */
+int sc_listener_fetch(int pidfd, int number, struct sc_err *err);
 /* Fetches descriptor number of the process and sends it to the profile's agent, with the state beside it. */
 SC_MUST_CHECK int sc_listener_send(const struct sc_oci_seccomp *profile, pid_t pid, int pidfd, int number,
                                    const char *state_json, struct sc_err *err);

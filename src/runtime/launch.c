@@ -112,6 +112,8 @@ explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
     if (step->op == SC_OP_MOUNT && (errnum == ELOOP || errnum == ENOTDIR) &&
         (strcmp(step->u.mount.type, "proc") == 0 || strcmp(step->u.mount.type, "sysfs") == 0))
         (void)sc_err_remedy(err, "%s must be mounted on ordinary directory, no link of the image", step->u.mount.type);
+    if (step->op == SC_OP_CALLS && errnum == EBUSY)
+        (void)sc_err_remedy(err, "sc itself runs under a seccomp filter with a listener: the kernel allows one");
     if (step->op == SC_OP_SCHEDULER && errnum == EPERM && step->u.scheduler->policy == SCHED_DEADLINE)
         (void)sc_err_remedy(err, "process scheduler can't be used together with AllowedCPUs: a process with "
                                  "SCHED_DEADLINE must be free to run on every CPU (sched_setattr(2))");
@@ -152,6 +154,19 @@ send_listener(const struct sc_executor *x, const struct sc_process *process, int
     if (x->how->state_with_pid(x->how->state_data, process->pid, &state, err) < 0)
         return -1;
     return sc_listener_send(profile, process->pid, process->pidfd, number, sc_buf_str(&state), err);
+}
+
+static int
+give_calls(const struct sc_executor *x, const struct sc_process *process, int number, struct sc_err *err)
+{
+    int listener = sc_listener_fetch(process->pidfd, number, err);
+
+    if (listener < 0)
+        return -1;
+    if (x->how->calls != NULL)
+        return x->how->calls(x->how->calls_data, listener, err);
+    close(listener);
+    return sc_err_set(err, SC_ERR_INTERNAL, "nobody takes the listener of the calls that a view answers");
 }
 
 static void
@@ -228,7 +243,9 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
             is_execing = true;
             break;
         case SC_CHILD_LISTENER:
-            if (send_listener(x, out, msg.step, err) < 0 || sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
+            if ((msg.op == SC_OP_CALLS ? give_calls(x, out, msg.step, err) : send_listener(x, out, msg.step, err)) <
+                    0 ||
+                sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
                 return -1;
             break;
         case SC_CHILD_FAILED:

@@ -38,14 +38,23 @@ add_process_state(const struct sc_oci_seccomp *profile, pid_t pid, const char *s
 }
 
 int
+sc_listener_fetch(int pidfd, int number, struct sc_err *err)
+{
+    int listener = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+
+    return listener >= 0 ? listener
+                         : sc_err_errno(err, errno, "fetch the seccomp listener from the container's process");
+}
+
+int
 sc_listener_send(const struct sc_oci_seccomp *profile, pid_t pid, int pidfd, int number, const char *state_json,
                  struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
-    sc_cleanup_fd listener = (int)syscall(SYS_pidfd_getfd, pidfd, number, 0), sock = -1;
+    sc_cleanup_fd listener = sc_listener_fetch(pidfd, number, err), sock = -1;
 
     if (listener < 0)
-        return sc_err_errno(err, errno, "fetch the seccomp listener from the container's process");
+        return -1;
     sock = connect_agent(profile->listener_path, err);
     if (sock < 0)
         return -1;

@@ -63,6 +63,10 @@ struct sc_launch {
     const char *hook_dir; /* where hooks outside start: the bundle; NULL: where the caller is */
     /* The state for hooks inside, without pid, which they find out: while creating, and when created. */
     const char *state_json, *created_json;
+    /* Takes the listener of the calls that a view answers, which waits for no answer before the program runs. NULL: the
+     * plan has no such step. */
+    int (*calls)(void *data, int listener_take, struct sc_err *err);
+    void *calls_data;
     /* A step that the kernel refused: says what to do about it in words of the caller's own input. NULL: nothing. */
     void (*step_failed)(const struct sc_step *step, struct sc_err *err);
 };

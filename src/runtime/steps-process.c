@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "kernel/calls.h"
 #include "runtime/launch-priv.h"
 
 #define IOPRIO_CLASS_SHIFT 13
@@ -490,24 +491,37 @@ step_no_new_privs(struct sc_executor *x, const struct sc_step *step)
     return check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
+/* From here on a call may wait for who listens, who has nothing to listen to until the launcher has sent it this: only
+ * write(2) is sure to work. The descriptor is close-on-exec. */
 static int
-step_seccomp(struct sc_executor *x, const struct sc_step *step)
+tell_listener(const struct sc_executor *x, enum sc_op op, int listener)
 {
-    int result;
-
-    (void)step;
-    result = sc_seccomp_load(&x->filter);
-    if (result <= 0 || !x->filter.needs_listener)
-        return result < 0 ? result : 0;
-    /* From here on a call may wait for the agent, who has nothing to listen to until the launcher has sent it this:
-     * only write(2) is sure to work. The descriptor is close-on-exec. */
-    const struct sc_child_msg msg = {.type = SC_CHILD_LISTENER, .step = result};
+    const struct sc_child_msg msg = {.type = SC_CHILD_LISTENER, .step = listener, .op = (int32_t)op};
+    int result = sc_child_send(x->sock, &msg, -1);
     char answer;
 
-    if ((result = sc_child_send(x->sock, &msg, -1)) < 0)
+    if (result < 0)
         return result;
     ssize_t len = read(x->sock, &answer, 1);
     return len == 1 ? 0 : len < 0 ? -errno : -ECONNRESET;
+}
+
+static int
+step_calls(struct sc_executor *x, const struct sc_step *step)
+{
+    int listener = sc_calls_load();
+
+    return listener < 0 ? listener : tell_listener(x, step->op, listener);
+}
+
+static int
+step_seccomp(struct sc_executor *x, const struct sc_step *step)
+{
+    int result = sc_seccomp_load(&x->filter);
+
+    if (result <= 0 || !x->filter.needs_listener)
+        return result < 0 ? result : 0;
+    return tell_listener(x, step->op, result);
 }
 
 static int
@@ -574,6 +588,7 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_CAPS_BOUNDING] = step_caps_bounding,
         [SC_OP_CAPS] = step_caps,
         [SC_OP_NO_NEW_PRIVS] = step_no_new_privs,
+        [SC_OP_CALLS] = step_calls,
         [SC_OP_SECCOMP] = step_seccomp,
         [SC_OP_PDEATHSIG] = step_pdeathsig,
         [SC_OP_EXEC] = step_exec,

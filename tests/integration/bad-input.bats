@@ -94,7 +94,7 @@ run_table()
 --pids-limit|-5|-1 for no limit
 --platform|linux/s390x/v9|this machine cannot run it
 --platform|a/b/c/d|invalid platform
---proc-view|perhaps|must be auto, on or off
+--proc-view|perhaps|must be auto, on, full or off
 --publish|70000:80|must be 1 to 65535
 --pull|sometimes|give missing, always or never
 --rootfs|/no/such/dir|no such file or directory

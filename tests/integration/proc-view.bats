@@ -20,7 +20,7 @@ server_of()
         sed -n "s/ kB//;s/^MemTotal: *//p;s/^SwapTotal: *//p" /proc/meminfo
         grep -c ^processor /proc/cpuinfo
         grep -c "^cpu[0-9]" /proc/stat
-        cat /sys/devices/system/cpu/online /sys/devices/system/cpu/possible
+        cat /sys/devices/system/cpu/online /sys/devices/system/cpu/present
         cut -d. -f1 /proc/uptime
         wc -l </proc/swaps'
     is "$(sed -n '1p;2p;3p;4p;5p;6p;8p' <<<"$output" | xargs)" '262144 0 1 1 0 0 1'
@@ -112,20 +112,21 @@ server_of()
     is "$(in_view --pids-limit 50)" 0
     is "$(in_view -m 64m --proc-view off)" 0
     run_sc run --rm --proc-view sometimes base true
-    expect_error 125 'must be auto, on or off'
+    expect_error 125 'must be auto, on, full or off'
 }
 
 @test "proc-view: directories of CPUs and memory nodes" {
     sc_ok run --rm -m 256m --cpus 1 --proc-view on base sh -c '
         cd /sys/devices/system
         ls -d cpu/cpu[0-9]* node/node0/cpu[0-9]*
-        cat cpu/online cpu/possible cpu/present node/node0/cpulist node/online
-        cat cpu/cpu0/topology/core_id cpu/kernel_max
+        cat cpu/online cpu/present node/node0/cpulist node/online
+        cat cpu/cpu0/topology/core_id cpu/kernel_max cpu/possible
         readlink cpu/cpu0/subsystem
         sed -n "s/ kB//;s/^Node 0 MemTotal: *//p" node/node0/meminfo
         test ! -e cpu/cpu1'
-    is "$(head -n 7 <<<"$output" | xargs)" 'cpu/cpu0 node/node0/cpu0 0 0 0 0 0'
-    is "$(sed -n '8,10p' <<<"$output")" "$(cat /sys/devices/system/cpu/cpu0/topology/core_id /sys/devices/system/cpu/kernel_max; readlink /sys/devices/system/cpu/cpu0/subsystem)"
+    is "$(head -n 6 <<<"$output" | xargs)" 'cpu/cpu0 node/node0/cpu0 0 0 0 0'
+    # a quota keeps no thread from any CPU, so what is indexed by CPU needs them all
+    is "$(sed -n '7,10p' <<<"$output")" "$(cat /sys/devices/system/cpu/{cpu0/topology/core_id,kernel_max,possible}; readlink /sys/devices/system/cpu/cpu0/subsystem)"
     is "$(sed -n 11p <<<"$output")" 262144
     run_sc run --rm --proc-view on base sh -c 'echo 0 >/sys/devices/system/cpu/cpu0/uevent'
     expect 1
@@ -156,4 +157,85 @@ server_of()
     "$SC" cgroup delete "memory,cpu:$group"
     sc_ok run --rm -m 256m --proc-view on base sh -c 'head -n 1 /proc/meminfo; grep -c ^SwapTotal /proc/meminfo; tail -n +2 /proc/swaps | wc -l'
     is "$output" "$theirs"
+}
+
+# ---- full: system calls too --------------------------------------------------------------------------------------
+
+# A program that asks, for containers to run at /calls.
+calls_program()
+{
+    compile "$TESTS/calls.c" "$BATS_TEST_TMPDIR/calls"
+    full=(--proc-view full -m 64m --memory-swap 64m --cpus 1 -v "$BATS_TEST_TMPDIR/calls:/calls:ro")
+}
+
+# The process that answers for a container.
+answerer_of()
+{
+    pgrep -f "^[^ ]*sc-view --calls $(container_pid "$1")\$"
+}
+
+@test "proc-view full: nproc, free and what others ask of the kernel" {
+    calls_program
+    sc_ok run --rm "${full[@]}" base sh -c 'nproc; free | sed -n "s/^Mem: *\([0-9]*\) .*/\1/p"; /calls cpus; /calls memory; /calls pin && echo pinned'
+    is "$(sed -n '1,3p' <<<"$output")" "$(printf '1\n65536\n1 1 1 1 1 1')"
+    matches "$(sed -n 4p <<<"$output")" '^65536 [0-9]+ 0 [1-9]$'
+    is "$(sed -n 5p <<<"$output")" pinned
+    # not without being asked for
+    sc_ok run --rm -m 64m --cpus 1 -v "$BATS_TEST_TMPDIR/calls:/calls:ro" base /calls memory
+    [ "${output%% *}" -gt 65536 ]
+}
+
+@test "proc-view full: whatever the confinement, and for an exec" {
+    calls_program
+    for flags in '--security-opt seccomp=unconfined' --privileged '--security-opt no-new-privileges --user 1000 --cap-drop ALL' \
+        '--uidmap 0:100000:65536 --gidmap 0:100000:65536' --init '--pid host'; do
+        # shellcheck disable=SC2086  # words
+        sc_ok run --rm "${full[@]}" $flags base sh -c '/calls memory; nproc'
+        matches "$(xargs <<<"$output")" '^65536 [0-9]+ 0 [1-9] 1$'
+    done
+    if [ "$(uname -m)" = x86_64 ]; then
+        sc_ok run --rm "${full[@]}" --security-opt seccomp=unconfined base /calls compat
+        is "$output" "0 65536 $("$BATS_TEST_TMPDIR/calls" compat | cut -d" " -f3) 1"
+    fi
+    # a profile that refuses the call still does
+    echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["sysinfo"],"action":"SCMP_ACT_ERRNO","errnoRet":1}]}' >no.json
+    sc_fails 1 run --rm "${full[@]}" --security-opt seccomp=no.json base /calls memory
+    echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_NOTIFY"}],"listenerPath":"/x"}' >notify.json
+    run_sc run --rm "${full[@]}" --security-opt seccomp=notify.json base true
+    expect_error 125 'has a listener of its own'
+    sc_ok run -d --name box "${full[@]}" base sleep 1000
+    is "$("$SC" inspect -f '{{.HostConfig.ProcView}}' box)" full
+    for flags in '' '--user 1000' --privileged; do
+        # shellcheck disable=SC2086  # words
+        sc_ok exec $flags box sh -c '/calls memory; nproc'
+        matches "$(xargs <<<"$output")" '^65536 [0-9]+ 0 [1-9] 1$'
+    done
+    sc_ok update -m 32m --memory-swap 32m box
+    sc_ok exec box /calls memory
+    is "${output%% *}" 32768
+}
+
+@test "proc-view full: wrong arguments and crowds are answered as the kernel answers them" {
+    calls_program
+    sc_ok run --rm "${full[@]}" base /calls faults
+    is "$output" "$("$BATS_TEST_TMPDIR/calls" faults)"
+    sc_ok run --rm "${full[@]}" base /calls crowd 16
+    is "$output" 0
+}
+
+@test "proc-view full: when the process that answers dies the kernel answers" {
+    calls_program
+    sc_ok run -d --name box "${full[@]}" base sh -c "while :; do /calls crowd 4 >/dev/null; done"
+    local answerer
+    answerer=$(answerer_of box)
+    sc_ok exec box /calls memory
+    is "${output%% *}" 65536
+    kill -KILL "$answerer"
+    wait_until has_ended "$answerer"
+    sc_ok exec box sh -c '/calls memory; /calls crowd 4'
+    is "$(sed -n 1p <<<"$output" | cut -d' ' -f1)" "$(awk '/^MemTotal:/ { print $2 }' /proc/meminfo)"
+    is "$(sed -n 2p <<<"$output")" 0
+    # its files are another process's
+    sc_ok exec box head -n 1 /proc/meminfo
+    is "$output" 'MemTotal:          65536 kB'
 }

@@ -113,6 +113,7 @@ supervised_become(const struct supervised *s, const struct how *how, int listen_
                                        .in_fd = -1,
                                        .out_fd = -1,
                                        .err_fd = -1,
+                                       .calls_fd = -1,
                                        .keeps_stdin_open = how->interactive,
                                        .stdin_once = how->once,
                                        .is_rm = how->rm};

@@ -29,6 +29,8 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_int_equal(a->in_fd, b->in_fd);
     assert_int_equal(a->out_fd, b->out_fd);
     assert_int_equal(a->err_fd, b->err_fd);
+    assert_true(sc_str_eq(a->calls, b->calls));
+    assert_int_equal(a->calls_fd, b->calls_fd);
     assert_int_equal(a->keeps_stdin_open, b->keeps_stdin_open);
     assert_int_equal(a->stdin_once, b->stdin_once);
     assert_int_equal(a->is_rm, b->is_rm);
@@ -58,6 +60,8 @@ static const struct sc_monitor_config full = {
     .in_fd = 7,
     .out_fd = 8,
     .err_fd = 9,
+    .calls = "/usr/libexec/sc/sc-view",
+    .calls_fd = 10,
     .keeps_stdin_open = true,
     .stdin_once = true,
     .is_rm = true,
@@ -77,6 +81,7 @@ static const struct sc_monitor_config small = {
     .in_fd = -1,
     .out_fd = -1,
     .err_fd = -1,
+    .calls_fd = -1,
 };
 
 static void

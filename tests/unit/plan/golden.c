@@ -178,6 +178,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             ask.init_path = "/libexec/sc-init";
         else if (strcmp(word, "no-cgroups") == 0)
             ask.without_cgroups = true;
+        else if (strcmp(word, "calls") == 0)
+            ask.has_calls = true;
         else if (strcmp(word, "no-keyring") == 0)
             ask.no_new_keyring = true;
         else if (strcmp(word, "fds") == 0)
