@@ -107,6 +107,18 @@ bool sc_image_is_mounted(const struct sc_store *store, const char *image_id, cha
 /* How well this machine runs a platform: 2 its own (or not said), 1 also, 0 not at all. */
 int sc_platform_rank(const char *os, const char *arch);
 
+/* ---- bulk.c: removing much at once */
+struct sc_bulk {
+    struct sc_bulk_task *tasks;
+    size_t count, capacity;
+};
+void sc_bulk_release(struct sc_bulk *bulk);
+#define sc_cleanup_bulk __attribute__((cleanup(sc_bulk_release))) struct sc_bulk
+/* A file or a whole tree; dir_fd is borrowed until all is removed. */
+SC_MUST_CHECK int sc_bulk_add(struct sc_bulk *bulk, int dir_fd, const char *name, bool is_dir, struct sc_err *err);
+/* By as many processes as it is worth. What cannot be removed stays. */
+void sc_bulk_remove(const struct sc_bulk *bulk);
+
 /* ---- sweep.c */
 /* What the images of an index need: sets of hexadecimal digits, as members of JSON objects. */
 struct sc_marks {

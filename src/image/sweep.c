@@ -156,6 +156,25 @@ sweep_dir(int at_fd, const char *name, const json_t *keep, bool temps_only)
     }
 }
 
+/* Notes what is in a directory and not a member of keep. */
+static void
+sweep_later(struct sc_bulk *bulk, int dir_fd, const json_t *keep)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd fd = dir_fd < 0 ? -1 : sc_dir_open_at(dir_fd, ".", &ignored);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!dir)
+        return;
+    (void)sc_steal_fd(&fd);
+    while ((entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !json_object_get(keep, entry->d_name))
+            (void)!sc_bulk_add(bulk, dir_fd, entry->d_name, entry->d_type == DT_DIR, &ignored);
+    }
+}
+
 /* What is left of blobs that nobody came back for. The exclusive session says that nobody writes them now. */
 static void
 sweep_partial(int image_fd)
@@ -220,6 +239,8 @@ sc_store_collect(const struct sc_store *store)
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd session = sc_lock_at(store->image_fd, "session", SC_LOCK_EXCLUSIVE, false, &ignored);
     sc_cleanup_marks marks = {.blobs = NULL};
+    sc_cleanup_bulk bulk = {.count = 0};
+    sc_cleanup_fd blobs = -1, layers = -1;
 
     if (session < 0 || mark_all(store, &marks, &ignored) < 0)
         return;
@@ -227,7 +248,10 @@ sc_store_collect(const struct sc_store *store)
     sweep_dir(store->image_fd, "tmp", NULL, false);
     sweep_partial(store->image_fd);
     sweep_dir(store->image_fd, "sc-chain", marks.configs, false);
-    sweep_dir(store->image_fd, "blobs/sha256", marks.blobs, false);
     unname_layers(store->data_fd, marks.chains);
-    sweep_dir(store->data_fd, "layer", marks.chains, false);
+    blobs = sc_dir_open_at(store->image_fd, "blobs/sha256", &ignored);
+    layers = sc_dir_open_at(store->data_fd, "layer", &ignored);
+    sweep_later(&bulk, blobs, marks.blobs);
+    sweep_later(&bulk, layers, marks.chains);
+    sc_bulk_remove(&bulk);
 }
