@@ -5,8 +5,8 @@
  *                              └─────────► SHA-256
  *
  * Each of the three has a thread, as inflating alone is as much work as one processor can do while a layer comes in.
- * head, tail and hashed only grow; chunk i is in slot i modulo PUMP_SLOTS. The reader owns [head]; the caller [tail, head)
- * and the hasher [hashed, head) only read. A slot is free again when both are past it.
+ * head, tail and hashed only grow; chunk i is in slot i modulo PUMP_SLOTS. The reader owns [head]; the caller [tail,
+ * head) and the hasher [hashed, head) only read. A slot is free again when both are past it.
  */
 #include <errno.h>
 #include <pthread.h>

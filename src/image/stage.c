@@ -11,8 +11,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "image/jail-priv.h"
@@ -62,6 +64,21 @@ open_erofs(const struct sc_store *store, int layers_fd, const char *name, struct
 
 #define SMALL_MAX ((int64_t)4 << 20) /* bytes of a small layer's blob, as it comes */
 
+/* To ext4 (the "T" of chattr(1)) layers are then trees of their own, which it spreads over the disk. Else it puts all
+ * of them where the last one was, and, where it has no journal, looks for each new file at every one that was removed
+ * there within the last minute or five: a load after a removal took seven times as long. Other file systems do not know
+ * it. */
+static void
+spread(int layers_fd)
+{
+    int flags = 0;
+
+    if (ioctl(layers_fd, FS_IOC_GETFLAGS, &flags) < 0 || (flags & FS_TOPDIR_FL))
+        return;
+    flags |= FS_TOPDIR_FL;
+    (void)ioctl(layers_fd, FS_IOC_SETFLAGS, &flags);
+}
+
 int
 sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int64_t blob_size,
               struct sc_unpack *unpack, struct sc_err *err)
@@ -69,6 +86,7 @@ sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int
     char path[PATH_MAX];
     int fd;
 
+    spread(layers_fd);
     (void)snprintf(path, sizeof(path), "%s/diff", name);
     if (sc_dir_make_at(layers_fd, path, 0755, err) < 0)
         return sc_err_disk(err, store);

@@ -576,3 +576,18 @@ for i in range(500): file("d%d/f" % i, "x" * 10000)'
     sc_ok run --rm many:1 sh -c 'cat /d*/f | wc -c'
     is "$output" 5000000
 }
+
+@test "image: ext4 is told that layers are trees of their own" {
+    local disk=$BATS_TEST_TMPDIR/disk
+    [ "$(id -u)" -eq 0 ] || skip "mounting a small file system needs root"
+    truncate -s 64M "$disk.img"
+    mkfs.ext4 -q "$disk.img"
+    mkdir "$disk"
+    mount -o loop "$disk.img" "$disk"
+    "$SC" save -o "$BATS_TEST_TMPDIR/base.tar" base
+    SC_DATA_ROOT=$disk/data SC_RUN_ROOT=$disk/run run "$SC" load -i "$BATS_TEST_TMPDIR/base.tar"
+    attributes=$(lsattr -d "$disk/data/layer" | cut -d' ' -f1)
+    umount "$disk"
+    is "$status" 0
+    [[ $attributes == *T* ]]
+}
