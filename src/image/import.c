@@ -17,7 +17,8 @@ import_tar(const struct sc_store *store, int fd, struct sc_arena *arena, char **
     ssize_t got;
 
     /* Kept uncompressed, so that the digest is the diff id and unpacking costs nothing. */
-    if (sc_stream_open(fd, &sc_limits_default, &stream, err) < 0 || sc_blob_create(store, &writer, err) < 0)
+    if (sc_stream_open(store->jail, fd, &sc_limits_default, &stream, err) < 0 ||
+        sc_blob_create(store, &writer, err) < 0)
         return -1;
     while ((got = sc_stream_read(stream, chunk, sizeof(chunk), err)) > 0) {
         if (sc_blob_write(writer, chunk, (size_t)got, err) < 0)

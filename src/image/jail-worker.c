@@ -10,6 +10,8 @@
 #include "image/jail-priv.h"
 #include "kernel/jail.h"
 
+#define INFLATE_CHUNK ((size_t)128 << 10)
+
 /* capability.h: what files of a layer need to be made as they shall be. SYS_ADMIN is for attributes trusted.*. */
 #define CAP(n)    (UINT64_C(1) << (n))
 #define TREE_CAPS (CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(21) | CAP(27) | CAP(31))
@@ -36,20 +38,53 @@ ask_lower(void *data, const char *dir)
     return attrs;
 }
 
+static struct sc_follow
+follow_of(const struct sc_jail_ask *ask, const int fds[SC_JAIL_FD_COUNT])
+{
+    return (struct sc_follow){
+        .tell_fd = -1, .hear_fd = fds[SC_JAIL_FD_FOLLOW], .heard = ask->heard, .heard_state = ask->heard_state};
+}
+
 static int
 unpack_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_unpack *unpack, struct sc_unpacked *out,
            struct sc_err *err)
 {
-    struct sc_follow follow = {.tell_fd = -1, .hear_fd = fds[SC_JAIL_FD_FOLLOW]};
+    const bool is_erofs = ask->work == SC_JAIL_EROFS;
+    struct sc_follow follow = follow_of(ask, fds);
+    sc_cleanup_stream stream = NULL;
 
-    if ((ask->is_erofs ? sc_layer_unpack_init_erofs(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)
-                       : sc_layer_unpack_init(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)) < 0)
+    if ((is_erofs ? sc_layer_unpack_init_erofs(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)
+                  : sc_layer_unpack_init(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)) < 0)
         return -1;
     unpack->is_root = ask->is_root;
     unpack->makes_plain = ask->makes_plain;
     unpack->can_make_devices = ask->can_make_devices;
-    return sc_layer_unpack_blob(unpack, fds[SC_JAIL_FD_BLOB], ask->has_follow ? &follow : NULL, ask->hashes_plain, out,
-                                err);
+    if (sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits, &ask->peek, &stream, err) <
+            0 ||
+        sc_layer_unpack_from(sc_steal_ptr(&stream), unpack, ask->hashes_plain ? out->diff_id : NULL, err) < 0)
+        return -1;
+    out->file_bytes = unpack->file_bytes;
+    return 0;
+}
+
+static int
+inflate_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_err *err)
+{
+    struct sc_follow follow = follow_of(ask, fds);
+    sc_cleanup_stream stream = NULL;
+    char *chunk = malloc(INFLATE_CHUNK);
+    ssize_t got;
+
+    if (!chunk)
+        return sc_err_nomem(err);
+    if (sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits, &ask->peek, &stream, err) <
+        0)
+        return -1;
+    while ((got = sc_stream_read(stream, chunk, INFLATE_CHUNK, err)) > 0) {
+        if (sc_io_write_all(fds[SC_JAIL_FD_OUT], chunk, (size_t)got, err) < 0)
+            return -1;
+    }
+    return got < 0 ? -1 : 0;
 }
 
 _Noreturn static void
@@ -63,6 +98,12 @@ work(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
     (void)prctl(PR_SET_NAME, "sc-unpack");
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGCHLD, SIG_DFL);
+    if (ask->work == SC_JAIL_INFLATE) {
+        (void)prctl(PR_SET_NAME, "sc-inflate");
+        word.has_failed = inflate_ask(ask, fds, &word.err) < 0;
+        (void)say(sock, &word);
+        _exit(0); /* and the end of the pipe */
+    }
     word.has_failed = unpack_ask(ask, fds, &unpack, &word.unpacked, &word.err) < 0;
     if (say(sock, &word) < 0 || word.has_failed || recv(sock, &finish, sizeof(finish), 0) != (ssize_t)sizeof(finish))
         _exit(0);

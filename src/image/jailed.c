@@ -142,25 +142,38 @@ send_ask(int sock, const struct sc_jail_ask *ask, const int *fds, size_t count, 
     return 0;
 }
 
+int
+sc_jail_employ(struct sc_jail *jail, const struct sc_jail_ask *ask, int fds[], int *sock, struct sc_err *err)
+{
+    sc_cleanup_fd theirs = -1;
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return sc_err_errno(err, errno, "ask the process that unpacks");
+    *sock = pair[0];
+    fds[SC_JAIL_FD_SOCK] = theirs = pair[1];
+    return send_ask(jail->sock, ask, fds, ask->has_follow ? SC_JAIL_FD_COUNT : SC_JAIL_FD_COUNT - 1, err);
+}
+
 /* The worker's word: its last, or a question, which is answered. */
-static int
-hear(struct sc_unpack *unpack, struct sc_jail_word *word, struct sc_err *err)
+int
+sc_jail_hear(int sock, struct sc_unpack *unpack, struct sc_jail_word *word, struct sc_err *err)
 {
     for (;;) {
-        ssize_t len = recv(unpack->jailed->sock, word, sizeof(*word), 0);
+        ssize_t len = recv(sock, word, sizeof(*word), 0);
         struct sc_layer_attrs attrs;
 
         if (len < 0 && errno == EINTR)
             continue;
         if (len < 0 && errno != ECONNRESET)
             return sc_err_errno(err, errno, "hear of the process that unpacks");
-        if (len != (ssize_t)sizeof(*word))
+        if (len != (ssize_t)sizeof(*word) || (word->say != SC_JAIL_RESULT && !unpack))
             return sc_err_set(err, SC_ERR_PEER_DIED, "the process that unpacks it ended: killed, or out of memory");
         word->path[sizeof(word->path) - 1] = '\0';
         if (word->say == SC_JAIL_RESULT)
             break;
         attrs = sc_layer_lower_attrs(unpack, word->path);
-        if (send(unpack->jailed->sock, &attrs, sizeof(attrs), MSG_NOSIGNAL) < 0)
+        if (send(sock, &attrs, sizeof(attrs), MSG_NOSIGNAL) < 0)
             return sc_err_errno(err, errno, "answer the process that unpacks");
     }
     if (!word->has_failed)
@@ -171,42 +184,82 @@ hear(struct sc_unpack *unpack, struct sc_jail_word *word, struct sc_err *err)
     return -1;
 }
 
+/* Starts the worker that unpacks what it reads from ask's input. */
+static int
+employ(struct sc_unpack *unpack, const struct sc_jail_ask *ask, int in_fd, struct sc_follow *follow, struct sc_err *err)
+{
+    struct sc_jailed *jailed = unpack->jailed;
+    sc_cleanup_fd tree = -1;
+    int fds[SC_JAIL_FD_COUNT];
+
+    /* A detached mount of the directory: from it, no ".." leads anywhere. Who may not mount is shut in by less. */
+    if (!jailed->is_erofs)
+        tree = sc_mount_tree_open(unpack->root_fd, "", false);
+    fds[SC_JAIL_FD_OUT] = tree >= 0 ? tree : unpack->root_fd;
+    fds[SC_JAIL_FD_IN] = in_fd;
+    fds[SC_JAIL_FD_FOLLOW] = follow ? follow->hear_fd : -1;
+    if (sc_jail_employ(jailed->jail, ask, fds, &jailed->sock, err) < 0)
+        return -1;
+    if (follow)
+        sc_closep(&follow->hear_fd);
+    return 0;
+}
+
+/* One worker inflates, another unpacks, and what passes from one to the other is hashed. */
+static int
+unpack_compressed(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, struct sc_jail_ask *ask,
+                  char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
+{
+    sc_cleanup_inflating inflating = NULL;
+    sc_cleanup_fd to = -1, theirs = -1;
+    sc_cleanup_hash hash = SC_HASH_INIT;
+    bool is_whole = false;
+    int ends[2];
+
+    if (sc_inflating_start(unpack->jailed->jail, blob_fd, follow, unpack->limits, &ask->peek, &inflating, err) < 0 ||
+        sc_inflating_pipe(ends, err) < 0)
+        return -1;
+    theirs = ends[0]; /* kept open, so that a worker which has ended is no SIGPIPE to us */
+    to = ends[1];
+    ask->peek = (struct sc_peek){.compression = SC_COMPRESSION_NONE};
+    ask->has_follow = ask->hashes_plain = false;
+    if (employ(unpack, ask, theirs, NULL, err) < 0 || sc_hash_start(&hash, err) < 0 ||
+        sc_inflating_pass(inflating, to, unpack->jailed->sock, &hash, &is_whole, err) < 0)
+        return -1;
+    /* Otherwise the worker has failed, and says so; had it succeeded before the end, the digest would be of something
+     * else. */
+    return is_whole ? sc_hash_end(&hash, digest, err) : 0;
+}
+
 int
 sc_jailed_unpack(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, bool hashes_plain,
                  struct sc_unpacked *out, struct sc_err *err)
 {
     struct sc_jailed *jailed = unpack->jailed;
-    const struct sc_jail_ask ask = {.is_erofs = jailed->is_erofs,
-                                    .has_follow = follow != NULL,
-                                    .hashes_plain = hashes_plain,
-                                    .is_root = unpack->is_root,
-                                    .makes_plain = unpack->makes_plain,
-                                    .can_make_devices = unpack->can_make_devices,
-                                    .limits = *unpack->limits};
-    sc_cleanup_fd tree = -1, theirs = -1;
+    struct sc_jail_ask ask = {.work = jailed->is_erofs ? SC_JAIL_EROFS : SC_JAIL_TREE,
+                              .has_follow = follow != NULL,
+                              .hashes_plain = hashes_plain,
+                              .is_root = unpack->is_root,
+                              .makes_plain = unpack->makes_plain,
+                              .can_make_devices = unpack->can_make_devices,
+                              .limits = *unpack->limits};
+    char digest[SC_DIGEST_LEN + 1] = "";
     struct sc_jail_word word;
-    int pair[2], fds[SC_JAIL_FD_COUNT];
+    bool is_compressed;
 
-    /* A detached mount of the directory: from it, no ".." leads anywhere. Who may not mount is shut in by less. */
-    if (!jailed->is_erofs)
-        tree = sc_mount_tree_open(unpack->root_fd, "", false);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return sc_err_errno(err, errno, "ask the process that unpacks");
-    jailed->sock = pair[0];
-    theirs = pair[1];
-    fds[SC_JAIL_FD_SOCK] = theirs;
-    fds[SC_JAIL_FD_OUT] = tree >= 0 ? tree : unpack->root_fd;
-    fds[SC_JAIL_FD_BLOB] = blob_fd;
-    fds[SC_JAIL_FD_FOLLOW] = follow ? follow->hear_fd : -1;
-    if (send_ask(jailed->jail->sock, &ask, fds, follow ? SC_JAIL_FD_COUNT : SC_JAIL_FD_COUNT - 1, err) < 0)
+    if (sc_stream_peek(blob_fd, follow, &ask.peek, err) < 0)
         return -1;
-    sc_closep(&theirs);
-    if (follow)
-        sc_closep(&follow->hear_fd);
-    if (hear(unpack, &word, err) < 0)
+    is_compressed = ask.peek.compression != SC_COMPRESSION_NONE;
+    if (follow) {
+        ask.heard = follow->heard;
+        ask.heard_state = follow->heard_state;
+    }
+    if ((is_compressed ? unpack_compressed(unpack, blob_fd, follow, &ask, digest, err)
+                       : employ(unpack, &ask, blob_fd, follow, err)) < 0 ||
+        sc_jail_hear(jailed->sock, unpack, &word, err) < 0)
         return -1;
-    *out = word.unpacked;
-    out->diff_id[SC_DIGEST_LEN] = '\0';
+    *out = (struct sc_unpacked){.is_compressed = is_compressed, .file_bytes = word.unpacked.file_bytes};
+    memcpy(out->diff_id, is_compressed ? digest : word.unpacked.diff_id, SC_DIGEST_LEN);
     unpack->file_bytes = out->file_bytes;
     return 0;
 }
@@ -220,5 +273,5 @@ sc_jailed_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *e
     memcpy(finish.diff_id, diff_id, SC_DIGEST_LEN);
     if (send(unpack->jailed->sock, &finish, sizeof(finish), MSG_NOSIGNAL) < 0)
         return sc_err_set(err, SC_ERR_PEER_DIED, "the process that unpacks it ended: killed, or out of memory");
-    return hear(unpack, &word, err);
+    return sc_jail_hear(unpack->jailed->sock, unpack, &word, err);
 }

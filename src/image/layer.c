@@ -440,7 +440,7 @@ sc_layer_verify(const struct sc_store *store, const char *digest, const char *di
         return -1;
     if (strcmp(digest, diff_id) == 0) /* not compressed: the digest was verified when the blob came in */
         return 0;
-    if (sc_stream_open(blob, &sc_limits_default, &stream, err) < 0 || sc_hash_start(&hash, err) < 0)
+    if (sc_stream_open(store->jail, blob, &sc_limits_default, &stream, err) < 0 || sc_hash_start(&hash, err) < 0)
         return sc_err_wrap(err, "check layer %s", digest);
     while ((got = sc_stream_read(stream, chunk, sizeof(chunk), err)) > 0) {
         if (sc_hash_add(&hash, chunk, (size_t)got, err) < 0)
@@ -469,10 +469,12 @@ unpack_here(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, boo
             struct sc_err *err)
 {
     sc_cleanup_stream stream = NULL;
+    struct sc_peek peek;
 
-    if (sc_stream_open_follow(blob_fd, follow, unpack->limits, &stream, err) < 0)
+    if (sc_stream_peek(blob_fd, follow, &peek, err) < 0 ||
+        sc_stream_start(blob_fd, follow, unpack->limits, &peek, &stream, err) < 0)
         return -1;
-    out->is_compressed = sc_stream_compression(stream) != SC_COMPRESSION_NONE;
+    out->is_compressed = peek.compression != SC_COMPRESSION_NONE;
     if (sc_layer_unpack_from(sc_steal_ptr(&stream), unpack, out->is_compressed || hashes_plain ? out->diff_id : NULL,
                              err) < 0)
         return -1;
@@ -500,6 +502,7 @@ sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const c
 {
     sc_cleanup_fd blob = sc_blob_open(store, digest, err);
     struct sc_unpacked unpacked;
+    const char *actual;
 
     if (blob < 0)
         return -1;
@@ -507,7 +510,9 @@ sc_layer_unpack_stream(const struct sc_store *store, const char *digest, const c
         sc_err_wrap(err, "unpack layer %s", digest);
         return sc_err_disk(err, store);
     }
-    return strcmp(unpacked.diff_id, diff_id) == 0 ? 0 : diff_id_err(err, digest, unpacked.diff_id, diff_id);
+    /* Of what is not compressed the blob's digest counts, and a worker's is believed only when it finds damage. */
+    actual = unpacked.is_compressed || strcmp(unpacked.diff_id, diff_id) != 0 ? unpacked.diff_id : digest;
+    return strcmp(actual, diff_id) == 0 ? 0 : diff_id_err(err, digest, actual, diff_id);
 }
 
 int

@@ -203,7 +203,7 @@ source_open_tar(struct sc_source *source, int fd, struct sc_err *err)
     source->members = json_object();
     if (!source->members)
         return sc_err_nomem(err);
-    if (sc_stream_open(fd, &limits, &stream, err) < 0 ||
+    if (sc_stream_open(source->store->jail, fd, &limits, &stream, err) < 0 ||
         sc_tar_in_open(sc_steal_ptr(&stream), &limits, false, &tar, err) < 0)
         return -1;
     for (;;) {

@@ -16,7 +16,8 @@ pour_layer(const struct sc_store *store, const char *digest, const char *diff_id
     ssize_t got;
 
     *size = 0;
-    if (blob < 0 || sc_stream_open(blob, &sc_limits_default, &stream, err) < 0 || sc_hash_start(&hash, err) < 0)
+    if (blob < 0 || sc_stream_open(store->jail, blob, &sc_limits_default, &stream, err) < 0 ||
+        sc_hash_start(&hash, err) < 0)
         return -1;
     while ((got = sc_stream_read(stream, chunk, sizeof(chunk), err)) > 0) {
         *size += (uint64_t)got;

@@ -9,9 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "image/transfer-priv.h"
-
-#define PEEK_MAX 512
+#include "image/jail-priv.h"
 
 const struct sc_limits sc_limits_default = {
     .ratio = 1100,                   /* deflate reaches 1032 on zeros: what is above was made to hurt */
@@ -25,13 +23,13 @@ struct sc_stream {
     int fd;
     struct sc_follow *follow; /* NULL: the file is whole */
     const struct sc_limits *limits;
-    enum sc_compression compression;
-    struct archive *filter;     /* of all but gzip; NULL also when the file is not compressed */
-    struct sc_inflate *inflate; /* of gzip */
+    struct archive *filter;         /* of all but gzip; NULL also when the file is not compressed */
+    struct sc_inflate *inflate;     /* of gzip */
+    struct sc_inflating *inflating; /* instead of both: another process inflates */
     uint64_t in, out;
     struct sc_err err; /* of the read callback */
-    size_t peeked, peek_used;
-    char peek[PEEK_MAX];
+    struct sc_peek peek;
+    size_t peek_used;
     char chunk[65536];
 };
 
@@ -115,43 +113,61 @@ follow_hear(struct sc_follow *follow, uint64_t read)
     }
 }
 
-/* The next bytes of a file that may still grow; 0 at its end. */
+/* The next bytes, behind *in, of a file that may still grow; 0 at its end. */
 static ssize_t
-read_file(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
+read_file(int fd, struct sc_follow *follow, uint64_t *in, void *data, size_t size, struct sc_err *err)
 {
-    struct sc_follow *follow = stream->follow;
     ssize_t got;
 
     if (follow) {
-        follow_hear(follow, stream->in);
+        follow_hear(follow, *in);
         if (follow->heard_state == SC_FOLLOW_BROKEN)
             return sc_err_set(err, SC_ERR_PEER_DIED, "read the archive: its writer gave up");
-        if (follow->heard - stream->in < size)
-            size = (size_t)(follow->heard - stream->in);
+        if (follow->heard - *in < size)
+            size = (size_t)(follow->heard - *in);
     }
     do
-        got = follow ? pread(stream->fd, data, size, (off_t)stream->in) : read(stream->fd, data, size);
+        got = follow ? pread(fd, data, size, (off_t)*in) : read(fd, data, size);
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return sc_err_errno(err, errno, "read the archive");
-    stream->in += (uint64_t)got;
+    *in += (uint64_t)got;
     return got;
+}
+
+int
+sc_stream_peek(int fd, struct sc_follow *follow, struct sc_peek *out, struct sc_err *err)
+{
+    uint64_t in = 0;
+
+    out->len = 0;
+    while (out->len < sizeof(out->data)) {
+        ssize_t got = read_file(fd, follow, &in, out->data + out->len, sizeof(out->data) - out->len, err);
+
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        out->len += (size_t)got;
+    }
+    out->compression = sc_compression_of(out->data, out->len);
+    return 0;
 }
 
 /* Packed bytes: first those that were looked at, then the file's. */
 ssize_t
 sc_stream_read_packed(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
 {
-    size_t ahead = stream->peeked - stream->peek_used;
+    size_t ahead = stream->peek.len - stream->peek_used;
 
     if (ahead > 0) {
         size_t len = ahead < size ? ahead : size;
 
-        memcpy(data, stream->peek + stream->peek_used, len);
+        memcpy(data, stream->peek.data + stream->peek_used, len);
         stream->peek_used += len;
         return (ssize_t)len;
     }
-    return read_file(stream, data, size, err);
+    return read_file(stream->fd, stream->follow, &stream->in, data, size, err);
 }
 
 static la_ssize_t
@@ -192,9 +208,9 @@ stream_open_filter(struct sc_stream *stream, struct sc_err *err)
     if (!stream->filter)
         return sc_err_nomem(err);
     /* Only these: libarchive can also run programs as filters. */
-    if (stream->compression == SC_COMPRESSION_ZSTD)
+    if (stream->peek.compression == SC_COMPRESSION_ZSTD)
         status = archive_read_support_filter_zstd(stream->filter);
-    else if (stream->compression == SC_COMPRESSION_BZIP2)
+    else if (stream->peek.compression == SC_COMPRESSION_BZIP2)
         status = archive_read_support_filter_bzip2(stream->filter);
     else
         status = archive_read_support_filter_xz(stream->filter);
@@ -211,14 +227,8 @@ stream_open_filter(struct sc_stream *stream, struct sc_err *err)
 }
 
 int
-sc_stream_open(int fd, const struct sc_limits *limits, struct sc_stream **out, struct sc_err *err)
-{
-    return sc_stream_open_follow(fd, NULL, limits, out, err);
-}
-
-int
-sc_stream_open_follow(int fd, struct sc_follow *follow, const struct sc_limits *limits, struct sc_stream **out,
-                      struct sc_err *err)
+sc_stream_start(int fd, struct sc_follow *follow, const struct sc_limits *limits, const struct sc_peek *peek,
+                struct sc_stream **out, struct sc_err *err)
 {
     sc_cleanup_stream stream = calloc(1, sizeof(*stream));
 
@@ -227,30 +237,36 @@ sc_stream_open_follow(int fd, struct sc_follow *follow, const struct sc_limits *
     stream->fd = fd;
     stream->follow = follow;
     stream->limits = limits;
-    while (stream->peeked < sizeof(stream->peek)) {
-        ssize_t got = read_file(stream, stream->peek + stream->peeked, sizeof(stream->peek) - stream->peeked, err);
-
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        stream->peeked += (size_t)got;
-    }
-    stream->compression = sc_compression_of(stream->peek, stream->peeked);
-    if (stream->compression == SC_COMPRESSION_GZIP) {
+    stream->peek = *peek;
+    stream->in = peek->len;
+    if (peek->compression == SC_COMPRESSION_GZIP) {
         if (sc_inflate_new(&stream->inflate, err) < 0)
             return -1;
-    } else if (stream->compression != SC_COMPRESSION_NONE && stream_open_filter(stream, err) < 0) {
+    } else if (peek->compression != SC_COMPRESSION_NONE && stream_open_filter(stream, err) < 0) {
         return -1;
     }
     *out = sc_steal_ptr(&stream);
     return 0;
 }
 
-enum sc_compression
-sc_stream_compression(const struct sc_stream *stream)
+int
+sc_stream_open(struct sc_jail *jail, int fd, const struct sc_limits *limits, struct sc_stream **out, struct sc_err *err)
 {
-    return stream->compression;
+    struct sc_peek peek, nothing = {.compression = SC_COMPRESSION_NONE};
+    struct sc_inflating *inflating = NULL;
+
+    if (sc_stream_peek(fd, NULL, &peek, err) < 0)
+        return -1;
+    if (!jail || peek.compression == SC_COMPRESSION_NONE)
+        return sc_stream_start(fd, NULL, limits, &peek, out, err);
+    if (sc_inflating_start(jail, fd, NULL, limits, &peek, &inflating, err) < 0)
+        return -1;
+    if (sc_stream_start(fd, NULL, limits, &nothing, out, err) < 0) {
+        sc_inflating_free(inflating);
+        return -1;
+    }
+    (*out)->inflating = inflating;
+    return 0;
 }
 
 ssize_t
@@ -258,6 +274,8 @@ sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err 
 {
     ssize_t got;
 
+    if (stream->inflating) /* that process counts */
+        return sc_inflating_read(stream->inflating, data, size, err);
     if (!stream->filter && !stream->inflate)
         return sc_stream_read_packed(stream, data, size, err);
     got = stream->inflate ? sc_inflate_read(stream->inflate, stream, data, size, err)
@@ -280,6 +298,7 @@ sc_stream_close(struct sc_stream *stream)
     if (stream->filter)
         (void)archive_read_free(stream->filter);
     sc_inflate_free(stream->inflate);
+    sc_inflating_free(stream->inflating);
     free(stream);
 }
 

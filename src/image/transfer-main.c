@@ -262,7 +262,8 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         sc_err_set(err, SC_ERR_INVALID, "refusing to write an archive to a terminal");
         return sc_err_remedy(err, "name a file with -o FILE, or redirect the output");
     }
-    if (sc_job_open_store(job, err) < 0)
+    /* A docker-archive has layers as they were before they were compressed. */
+    if ((format == SC_ARCHIVE_DOCKER ? sc_job_open_writer(job, err) : sc_job_open_store(job, err)) < 0)
         return -1;
     if (format == SC_ARCHIVE_OCI_DIR)
         status = sc_image_save(&job->store, &names, format, -1, output, err);

@@ -3,6 +3,7 @@
  *
  *   hash.c          SHA-256                        blob.c         verified, synced blobs
  *   inflate.c       gzip                           pump.c         a stream read ahead in a thread
+ *   inflating.c     the same by a jailed process
  *   stream.c        decompression, counted         layer-name.c   what a tar entry's name means (pure)
  *   layer.c         unpacking one layer            layer-path.c   reaching its directories by fd
  *   commit-layers.c its layers, side by side       ahead.c        or while their blobs come in
@@ -69,9 +70,11 @@ enum sc_compression {
     SC_COMPRESSION_XZ
 };
 struct sc_stream;
-/* fd is borrowed, limits too. */
-SC_MUST_CHECK int sc_stream_open(int fd, const struct sc_limits *limits, struct sc_stream **out, struct sc_err *err);
-enum sc_compression sc_stream_compression(const struct sc_stream *stream);
+struct sc_jail;      /* jail-priv.h */
+struct sc_inflating; /* jail-priv.h */
+/* fd is borrowed, limits too. jail: who inflates; NULL: we do. */
+SC_MUST_CHECK int sc_stream_open(struct sc_jail *jail, int fd, const struct sc_limits *limits, struct sc_stream **out,
+                                 struct sc_err *err);
 /* Bytes read into data, 0 at the end. A short read is not the end. */
 SC_MUST_CHECK ssize_t sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err *err);
 /* A file that somebody writes to its end while it is read from its beginning. */
@@ -87,9 +90,18 @@ void sc_follow_init(struct sc_follow *follow);
 void sc_follow_release(struct sc_follow *follow);
 /* len more bytes are there; what is WHOLE or BROKEN stays so. */
 void sc_follow_tell(struct sc_follow *follow, uint64_t len, enum sc_follow_state state);
-/* The same as open, waiting for what is not written yet. */
-SC_MUST_CHECK int sc_stream_open_follow(int fd, struct sc_follow *follow, const struct sc_limits *limits,
-                                        struct sc_stream **out, struct sc_err *err);
+/* The first bytes of a file, which say how it is compressed. */
+#define SC_PEEK_MAX 512
+struct sc_peek {
+    enum sc_compression compression;
+    size_t len;
+    char data[SC_PEEK_MAX];
+};
+/* follow: waits for what is not written yet; NULL: the file is whole. */
+SC_MUST_CHECK int sc_stream_peek(int fd, struct sc_follow *follow, struct sc_peek *out, struct sc_err *err);
+/* The rest of a file whose first bytes were read; inflated here, as they say. */
+SC_MUST_CHECK int sc_stream_start(int fd, struct sc_follow *follow, const struct sc_limits *limits,
+                                  const struct sc_peek *peek, struct sc_stream **out, struct sc_err *err);
 void sc_stream_close(struct sc_stream *stream_take);
 void sc_stream_closep(struct sc_stream **stream);
 #define sc_cleanup_stream __attribute__((cleanup(sc_stream_closep))) struct sc_stream *
