@@ -15,20 +15,6 @@
 #include "monitor/monitor.h"
 
 int
-sc_oci_check_id(const char *id, struct sc_err *err)
-{
-    size_t len = id != NULL ? strlen(id) : 0;
-
-    if (len == 0 || len > 1024 || strcmp(id, ".") == 0 || strcmp(id, "..") == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "invalid container ID format: \"%s\"", id != NULL ? id : "");
-    for (const char *p = id; *p != '\0'; p++)
-        if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
-              strchr("_+-.", *p) != NULL))
-            return sc_err_set(err, SC_ERR_INVALID, "invalid container ID format: \"%s\"", id);
-    return 0;
-}
-
-int
 sc_oci_check_terminal(const struct sc_oci_cli *cli, bool has_terminal, bool is_detached, struct sc_err *err)
 {
     if (is_detached && has_terminal && cli->console_socket == NULL)

@@ -107,6 +107,8 @@ SC_MUST_CHECK int sc_oci_verb_spec(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_checkpoint(struct sc_oci_cli *cli, struct sc_err *err);
 SC_MUST_CHECK int sc_oci_verb_restore(struct sc_oci_cli *cli, struct sc_err *err);
 
+/* ---- state-dir.c. First whether the directory is there, whatever is in it. */
+SC_MUST_CHECK int sc_oci_open_dir(struct sc_oci_cli *cli, const char *id, struct sc_err *err);
 /* The container's state directory (O_PATH is not enough: files are made in it) and state. */
 SC_MUST_CHECK int sc_oci_open_state(struct sc_oci_cli *cli, const char *id, struct sc_state *state,
                                     struct sc_err *err); /* fd or -1 */
