@@ -284,7 +284,10 @@ fail(const struct sc_start_child *child, const struct sc_err *why)
 {
     struct sc_err ignored = SC_ERR_INIT, report;
     int code = why->exit_code ? why->exit_code : SC_CODE_ENGINE;
+    sc_cleanup_buf offers = SC_BUF_INIT;
 
+    sc_layers_undo(child->engine, child->container, child->job, &offers);
+    (void)!sc_undo_run(sc_buf_str(&offers), &ignored);
     if (child->container->is_rm) {
         (void)!sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored);
     } else {
