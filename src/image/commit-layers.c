@@ -17,6 +17,7 @@
 #include "image/transfer-priv.h"
 
 #define WORKERS_MAX 4
+#define SYNC_EACH   4 /* layers that are synced one by one */
 
 /* Where a layer is below <data>/layer: under its chain id, or (ours, not yet named) under a temporary name. */
 struct layer {
@@ -180,6 +181,30 @@ unpack_all(struct job *job, struct sc_err *err)
     return 0;
 }
 
+/* A name must not outlive, in a power loss, what it names. A few images are synced as files: to sync the file system is
+ * to wait for all that others write to it. Of directories there are too many files for that. */
+static int
+sync_new(const struct job *job, struct sc_err *err)
+{
+    size_t images = 0, count = 0;
+    int status = 0;
+
+    for (size_t i = 0; i < job->image->diff_ids.count; i++) {
+        count += job->layers[i].is_new;
+        images += job->layers[i].is_new && sc_stage_is_image(job->layers_fd, job->layers[i].name);
+    }
+    if (images < count || count > SYNC_EACH) {
+        if (syncfs(job->layers_fd) < 0)
+            return sc_err_errno(err, errno, "sync the layers");
+        return 0;
+    }
+    for (size_t i = 0; i < job->image->diff_ids.count && status == 0; i++) {
+        if (job->layers[i].is_new)
+            status = sc_stage_sync(job->layers_fd, job->layers[i].name, err);
+    }
+    return status;
+}
+
 /* Gives what was unpacked its name. Another process may have unpacked the same layer meanwhile: its is as good. */
 static int
 publish(struct job *job, struct sc_err *err)
@@ -190,11 +215,8 @@ publish(struct job *job, struct sc_err *err)
         has_new = has_new || job->layers[i].is_new;
     if (!has_new)
         return 0;
-    /* One sync for all that was unpacked: a name must not outlive, in a power loss, what it names. */
-    if (syncfs(job->layers_fd) < 0) {
-        sc_err_errno(err, errno, "sync the layers");
+    if (sync_new(job, err) < 0)
         return sc_err_disk(err, job->store);
-    }
     for (size_t i = 0; i < job->image->diff_ids.count; i++) {
         struct layer *layer = &job->layers[i];
         const char *chain = job->image->chain_ids.items[i];

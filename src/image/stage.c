@@ -98,6 +98,33 @@ sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int
     return store->jail ? sc_jailed_new(store->jail, false, &unpack->jailed, err) : 0;
 }
 
+bool
+sc_stage_is_image(int layers_fd, const char *name)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", name);
+    return faccessat(layers_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int
+sc_stage_sync(int layers_fd, const char *name, struct sc_err *err)
+{
+    /* The directory comes last: its entries must not outlive, in a power loss, what they name. */
+    static const char *const parts[] = {"erofs", "blob", "size", "diff", "."};
+    sc_cleanup_fd dir = sc_dir_open_at(layers_fd, name, err);
+
+    if (dir < 0)
+        return -1;
+    for (size_t i = 0; i < SC_ARRAY_LEN(parts); i++) {
+        sc_cleanup_fd fd = openat(dir, parts[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+        if (fd < 0 || fsync(fd) < 0)
+            return sc_err_errno(err, errno, "sync \"%s\" of a layer", parts[i]);
+    }
+    return 0;
+}
+
 static int
 write_note(const struct sc_store *store, int layers_fd, const char *name, const char *what, const char *text,
            struct sc_err *err)

@@ -269,6 +269,9 @@ SC_MUST_CHECK int sc_layer_open(int layers_fd, const char *name, struct sc_err *
 /* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend and the size of its blob say. */
 SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int64_t blob_size,
                                 struct sc_unpack *unpack, struct sc_err *err);
+/* Whether it is a file, so that it can be synced alone; then sync does so, with all that is beside it. */
+bool sc_stage_is_image(int layers_fd, const char *name);
+SC_MUST_CHECK int sc_stage_sync(int layers_fd, const char *name, struct sc_err *err);
 /* Records beside it what it is: bytes of files, and the blob that it came from. */
 SC_MUST_CHECK int sc_stage_note(const struct sc_store *store, int layers_fd, const char *name, uint64_t file_bytes,
                                 const char *digest, struct sc_err *err);
