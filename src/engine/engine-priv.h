@@ -51,6 +51,9 @@ SC_MUST_CHECK int sc_record_decode(const char *text, size_t len, struct sc_arena
                                    struct sc_err *err);
 SC_MUST_CHECK int sc_record_write(const struct sc_engine *engine, const struct sc_container *container,
                                   struct sc_err *err);
+/* No more durable than that */
+SC_MUST_CHECK int sc_record_write_as(const struct sc_engine *engine, const struct sc_container *container,
+                                     enum sc_durability most, struct sc_err *err);
 SC_MUST_CHECK int sc_record_read(const struct sc_engine *engine, const char *id, struct sc_arena *arena,
                                  struct sc_container *out, struct sc_err *err);
 enum sc_durability sc_record_durability(const struct sc_container *container);
@@ -246,6 +249,7 @@ enum sc_limit_to {
     SC_LIMIT_U64,     /* struct sc_opt_u64 */
     SC_LIMIT_BOOL,    /* struct sc_opt_bool */
     SC_LIMIT_TEXT,    /* char * */
+    SC_LIMIT_SHARES,  /* a member, or on v2 the file */
     SC_LIMIT_UNIFIED, /* bytes, into the v2 file of that name; v1 has nothing like it */
 };
 struct sc_limit {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/engine-priv.h"
+#include "kernel/cgroup/keys.h"
 
 #define OPTION(member)   offsetof(struct sc_create_options, member)
 #define RESOURCE(member) offsetof(struct sc_oci_resources, member)
@@ -34,8 +35,8 @@ const struct sc_limit sc_limits[] = {
      RESOURCE(cpu.period), true, NULL},
     {"cpu-quota", "cpu", "cpu.quota", "cpu.cfs_quota_us", "cpu.max", SC_FIELD_I64, OPTION(cpu_quota), SC_LIMIT_I64,
      RESOURCE(cpu.quota), true, NULL},
-    {"cpu-shares", "cpu", "cpu.shares", "cpu.shares", "cpu.weight", SC_FIELD_U64, OPTION(cpu_shares), SC_LIMIT_U64,
-     RESOURCE(cpu.shares), true, NULL},
+    {"cpu-shares", "cpu", "cpu.shares, unified", "cpu.shares", "cpu.weight", SC_FIELD_U64, OPTION(cpu_shares),
+     SC_LIMIT_SHARES, RESOURCE(cpu.shares), true, NULL},
     {"cpu-burst", "cpu", "cpu.burst", "cpu.cfs_burst_us", "cpu.max.burst", SC_FIELD_I64, OPTION(cpu_burst),
      SC_LIMIT_U64, RESOURCE(cpu.burst), true, NULL},
     {"cpu-idle", "cpu", "cpu.idle", "cpu.idle", "cpu.idle", SC_FIELD_OPT_I64, OPTION(cpu_idle), SC_LIMIT_I64,
@@ -170,6 +171,20 @@ check_is_v2(const struct sc_limit *limit, const struct sc_cgroup_layout *layout,
     return sc_err_remedy(err, "cgroup.controllers of the v2 hierarchy lists what there is");
 }
 
+/* What is twice as much is so on v2 too. The runtime's translation of cpu.shares, runc's, bends; so the weight is given
+ * itself there. */
+static void
+fill_shares(uint64_t shares, const struct sc_cgroup_layout *layout, struct sc_arena *arena,
+            struct sc_oci_resources *out)
+{
+    int found = sc_cgroup_find(layout, "cpu");
+
+    if (found >= 0 && layout->items[found].is_v2)
+        sc_strv_addf(&out->unified, arena, "cpu.weight=%" PRIu64, sc_cgroup_weight_of_shares(shares));
+    else
+        out->cpu.shares = (struct sc_opt_u64){true, shares};
+}
+
 static int
 fill(const struct sc_limit *limit, const struct sc_create_options *options, const struct sc_cgroup_layout *layout,
      struct sc_arena *arena, struct sc_oci_resources *out, struct sc_err *err)
@@ -190,6 +205,9 @@ fill(const struct sc_limit *limit, const struct sc_create_options *options, cons
         break;
     case SC_LIMIT_TEXT:
         *(char **)to = *(char *const *)(const void *)((const char *)options + limit->option);
+        break;
+    case SC_LIMIT_SHARES:
+        fill_shares(options->cpu_shares, layout, arena, out);
         break;
     case SC_LIMIT_UNIFIED:
         if (check_is_v2(limit, layout, err) < 0)

@@ -134,7 +134,7 @@ status_of()
     is "$(limit "$pid" cpuset.cpus cpuset cpuset.cpus)" 0
     if [ "$(cgroup_mode)" = v2 ]; then
         is "$(limit "$pid" cpu.max - -)" '50000 100000'
-        is "$(limit "$pid" cpu.weight - -)" 20
+        is "$(limit "$pid" cpu.weight - -)" 59
         is "$(limit "$pid" memory.swap.max - -)" 67108864
     else
         is "$(limit "$pid" - cpu cpu.cfs_quota_us)" 50000

@@ -239,7 +239,7 @@ perl_inside()
     pid=$(container_pid limited)
     if [ "$(cgroup_mode)" = v2 ]; then
         is "$(cat "$(cgroup_dir "$pid" cpu)/cpu.max")" '25000 50000'
-        [ "$(cat "$(cgroup_dir "$pid" cpu)/cpu.weight")" -lt 100 ]
+        is "$(cat "$(cgroup_dir "$pid" cpu)/cpu.weight")" 50
     else
         is "$(cat "$(cgroup_dir "$pid" cpu)/cpu.cfs_quota_us")" 25000
         is "$(cat "$(cgroup_dir "$pid" cpu)/cpu.cfs_period_us")" 50000

@@ -20,22 +20,19 @@ static const struct {
 
 /* ---- numbers ------------------------------------------------------------------------------------------------- */
 
+/* The scheduler has one number behind both files, and takes a weight of 100 for 1024 (sched_weight_from_cgroup). */
 uint64_t
-sc_cgroup1_cpu_shares(uint64_t weight)
+sc_cgroup_weight_of_shares(uint64_t shares)
 {
-    uint64_t low = 2, high = 262144;
+    if (shares >= 102400)
+        return 10000;
+    return shares * 100 < 1024 ? 1 : (shares * 100 + 512) / 1024;
+}
 
-    if (weight == 100)
-        return 1024;
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-
-        if (sc_cgroup2_cpu_weight(middle) < weight)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+uint64_t
+sc_cgroup_shares_of_weight(uint64_t weight)
+{
+    return weight >= 10000 ? 102400 : (weight * 1024 + 50) / 100;
 }
 
 static int
@@ -267,8 +264,8 @@ set_translated(const struct set *s, struct sc_err *err)
         add_write(s, s->row->other, number < 0 && !to_v2 ? "-1" : show_limit(s->arena, to_v2, number));
         return 0;
     case SC_KEY_SHARES:
-        return to_v2 ? set_weight(s, 2, 262144, sc_cgroup2_cpu_weight, err)
-                     : set_weight(s, 1, 10000, sc_cgroup1_cpu_shares, err);
+        return to_v2 ? set_weight(s, 2, 262144, sc_cgroup_weight_of_shares, err)
+                     : set_weight(s, 1, 10000, sc_cgroup_shares_of_weight, err);
     case SC_KEY_WEIGHT:
         return to_v2 ? set_weight(s, 10, 1000, sc_cgroup2_io_weight, err)
                      : set_weight(s, 1, 10000, sc_cgroup2_bfq_weight, err);
@@ -416,8 +413,8 @@ get_translated(const struct sc_cgroup_files *files, const struct sc_key_row *row
         return show_limit(arena, !files->is_v2, read_limit(files, row->other, arena));
     case SC_KEY_SHARES:
         return sc_arena_printf(arena, "%" PRIu64,
-                               files->is_v2 ? sc_cgroup1_cpu_shares(strtoull(text, NULL, 10))
-                                            : sc_cgroup2_cpu_weight(strtoull(text, NULL, 10)));
+                               files->is_v2 ? sc_cgroup_shares_of_weight(strtoull(text, NULL, 10))
+                                            : sc_cgroup_weight_of_shares(strtoull(text, NULL, 10)));
     case SC_KEY_WEIGHT: /* "default 100" and a line for each device */
         text = sc_str_starts(text, "default ") ? text + strlen("default ") : text;
         return files->is_v2

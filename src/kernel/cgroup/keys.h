@@ -36,7 +36,9 @@ SC_MUST_CHECK int sc_cgroup_key_get(const struct sc_cgroup_files *files, const c
 /* The table, for documents and tests: false behind its end. counterpart NULL: there is none, and why says why. */
 bool sc_cgroup_key_row(size_t index, bool *is_v1_key, const char **key, const char **counterpart, const char **why);
 
-/* cpu.weight back to cpu.shares: some number that has this weight, 1024 for 100 */
-uint64_t sc_cgroup1_cpu_shares(uint64_t weight);
+/* cpu.shares (v1) and cpu.weight (v2) in the kernel's own proportion, 1024 to 100: twice the shares are twice the
+ * weight. The ends are cut off: 10 shares and less are 1, 102400 and more are 10000. */
+uint64_t sc_cgroup_weight_of_shares(uint64_t shares);
+uint64_t sc_cgroup_shares_of_weight(uint64_t weight);
 
 #endif

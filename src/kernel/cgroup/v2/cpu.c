@@ -42,6 +42,7 @@ pow10_of(double exponent)
  * Shares run from 2 over 1024 (default) to 262144, weights from 1 over 100 to 10000. The old linear map sent the
  * default 1024 to 39, so a container with default shares lost against every other cgroup; the quadratic in log2(shares)
  * below meets all three points. It is the one of opencontainers/cgroups (runc 1.3) and crun 1.23, so that all agree.
+ * What is in proportion stays not so (512 is 59): whoever states a proportion wants sc_cgroup_weight_of_shares.
  */
 uint64_t
 sc_cgroup2_cpu_weight(uint64_t shares)

@@ -166,6 +166,7 @@ test_set_v1_on_v2(void **state)
 {
     static const struct set_case cases[] = {
         {"cpu.shares", "1024", "cpu.weight=100"},
+        {"cpu.shares", "512", "cpu.weight=50"},
         {"cpu.shares", "2", "cpu.weight=1"},
         {"cpu.cfs_quota_us", "20000", "cpu.max=20000 100000"},
         {"cpu.cfs_quota_us", "-1", "cpu.max=max 100000"},
@@ -233,9 +234,11 @@ test_there_and_back(void **state)
 {
     (void)state;
     for (uint64_t weight = 1; weight <= 10000; weight++)
-        assert_true(sc_cgroup2_cpu_weight(sc_cgroup1_cpu_shares(weight)) >= weight &&
-                    sc_cgroup2_cpu_weight(sc_cgroup1_cpu_shares(weight)) <= weight + weight / 100 + 1);
-    assert_int_equal(sc_cgroup1_cpu_shares(100), 1024);
+        assert_int_equal(sc_cgroup_weight_of_shares(sc_cgroup_shares_of_weight(weight)), weight);
+    assert_int_equal(sc_cgroup_shares_of_weight(100), 1024);
+    assert_int_equal(sc_cgroup_weight_of_shares(512), 50);
+    assert_int_equal(sc_cgroup_weight_of_shares(2), 1);
+    assert_int_equal(sc_cgroup_weight_of_shares(UINT64_MAX), 10000);
     for (uint64_t weight = 10; weight <= 1000; weight++)
         assert_int_equal(sc_cgroup2_bfq_weight(sc_cgroup2_io_weight(weight)), weight);
 }
