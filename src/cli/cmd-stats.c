@@ -157,9 +157,9 @@ add(struct stats *stats, const struct sc_container *container, const char *word)
     struct sc_err ignored = SC_ERR_INIT;
 
     *w = (struct watched){.container = *container, .word = word, .tracked = {.net_fd = -1}};
-    w->is_running = sc_engine_track(&stats->cli->engine, container, &w->tracked, &ignored) == 0;
+    w->is_running = sc_engine_track(&stats->cli->engine, container, SC_ACCOUNTS_TABLE, &w->tracked, &ignored) == 0;
     if (w->is_running)
-        w->is_running = sc_tracked_read(&w->tracked, &w->now) || !w->tracked.accounts.is_open;
+        w->is_running = sc_tracked_read(&w->tracked, NULL, &w->now) || !w->tracked.accounts.is_open;
 }
 
 static int
@@ -209,7 +209,7 @@ read_all(struct stats *stats)
         if (!w->is_running)
             continue;
         w->before = w->now;
-        if (!sc_tracked_read(&w->tracked, &w->now) && w->tracked.accounts.is_open)
+        if (!sc_tracked_read(&w->tracked, &w->before, &w->now) && w->tracked.accounts.is_open)
             w->is_running = false;
     }
 }

@@ -288,10 +288,11 @@ struct sc_stats_sample {
 };
 /* Opens the files of a container that runs. */
 SC_MUST_CHECK int sc_engine_track(struct sc_engine *engine, const struct sc_container *container,
-                                  struct sc_tracked *out, struct sc_err *err);
+                                  enum sc_accounts_which which, struct sc_tracked *out, struct sc_err *err);
 void sc_tracked_release(struct sc_tracked *tracked);
-/* False: it has ended, or has no cgroup. */
-bool sc_tracked_read(const struct sc_tracked *tracked, struct sc_stats_sample *out);
+/* False: it has ended, or has no cgroup. before: as of sc_accounts_read. */
+bool sc_tracked_read(const struct sc_tracked *tracked, const struct sc_stats_sample *before,
+                     struct sc_stats_sample *out);
 /* What it has used so far, or used in all. False: nobody knows. */
 bool sc_engine_usage(struct sc_engine *engine, const struct sc_container *container, struct sc_usage *out);
 /* The samples of its monitor, oldest first; none is no error. */

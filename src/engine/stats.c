@@ -8,8 +8,8 @@
 #include "engine/engine-priv.h"
 
 int
-sc_engine_track(struct sc_engine *engine, const struct sc_container *container, struct sc_tracked *out,
-                struct sc_err *err)
+sc_engine_track(struct sc_engine *engine, const struct sc_container *container, enum sc_accounts_which which,
+                struct sc_tracked *out, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     sc_cleanup_buf dirs = SC_BUF_INIT;
@@ -23,7 +23,7 @@ sc_engine_track(struct sc_engine *engine, const struct sc_container *container, 
         sc_buf_addf(&dirs, "%s\n", state.cgroup_dirs.items[i]);
     if (sc_buf_check(&dirs, err) < 0)
         return -1;
-    sc_accounts_open(sc_buf_str(&dirs), &out->accounts);
+    sc_accounts_open(sc_buf_str(&dirs), which, &out->accounts);
     /* The host's own interfaces are not the container's. */
     if (container->options.network.mode != SC_NS_HOST) {
         (void)snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)state.pid);
@@ -69,12 +69,12 @@ read_net(int fd, uint64_t *received, uint64_t *sent)
 }
 
 bool
-sc_tracked_read(const struct sc_tracked *tracked, struct sc_stats_sample *out)
+sc_tracked_read(const struct sc_tracked *tracked, const struct sc_stats_sample *before, struct sc_stats_sample *out)
 {
     bool is_alive;
 
     memset(out, 0, sizeof(*out));
-    is_alive = sc_accounts_read(&tracked->accounts, &out->usage);
+    is_alive = sc_accounts_read(&tracked->accounts, before ? &before->usage : NULL, &out->usage);
     out->when = sc_time_monotonic();
     if (is_alive)
         read_net(tracked->net_fd, &out->received, &out->sent);
@@ -92,9 +92,9 @@ sc_engine_usage(struct sc_engine *engine, const struct sc_container *container, 
         *out = container->usage;
         return container->has_usage;
     }
-    if (sc_engine_track(engine, container, &tracked, &ignored) < 0)
+    if (sc_engine_track(engine, container, SC_ACCOUNTS_ALL, &tracked, &ignored) < 0)
         return false;
-    is_known = sc_accounts_read(&tracked.accounts, out);
+    is_known = sc_accounts_read(&tracked.accounts, NULL, out);
     sc_tracked_release(&tracked);
     return is_known;
 }

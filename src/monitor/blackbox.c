@@ -57,8 +57,8 @@ sc_blackbox_tick(struct sc_monitor *monitor)
     if (monitor->next_sample == INT64_MAX || sc_time_monotonic() < monitor->next_sample)
         return;
     if (!monitor->accounts.is_open)
-        sc_accounts_open(monitor->config.cgroups, &monitor->accounts);
-    if (!sc_accounts_read(&monitor->accounts, &usage)) {
+        sc_accounts_open(monitor->config.cgroups, SC_ACCOUNTS_ALL, &monitor->accounts);
+    if (!sc_accounts_read(&monitor->accounts, NULL, &usage)) {
         monitor->next_sample = INT64_MAX;
         return;
     }
@@ -76,8 +76,8 @@ sc_blackbox_end(struct sc_monitor *monitor, struct sc_usage *usage)
     if (!monitor->config.cgroups)
         return false;
     if (!monitor->accounts.is_open)
-        sc_accounts_open(monitor->config.cgroups, &monitor->accounts);
-    is_known = sc_accounts_read(&monitor->accounts, usage);
+        sc_accounts_open(monitor->config.cgroups, SC_ACCOUNTS_ALL, &monitor->accounts);
+    is_known = sc_accounts_read(&monitor->accounts, NULL, usage);
     sc_accounts_close(&monitor->accounts);
     if (is_known && monitor->blackbox_fd >= 0)
         write_sample(monitor, usage);

@@ -203,40 +203,40 @@ parse_pressure_io(const char *text, struct sc_usage *out)
 
 /* The first of a group tells whether a directory has it: most directories of v1 have one group. */
 static const struct file {
-    bool is_first;
+    bool is_first, is_in_table;
     const char *name;
     void (*parse)(const char *text, struct sc_usage *out);
 } files[] = {
-    {true, "cpuacct.usage", parse_cpu_usage},
-    {false, "cpuacct.usage_user", parse_cpu_user},
-    {false, "cpuacct.usage_sys", parse_cpu_system},
-    {true, "cpu.stat", parse_cpu_stat},
-    {true, "cpu.stat", parse_cpu_stat}, /* hybrid: one in v1, one in v2 */
-    {true, "memory.usage_in_bytes", parse_memory},
-    {false, "memory.limit_in_bytes", parse_memory_limit},
-    {false, "memory.max_usage_in_bytes", parse_memory_peak},
-    {false, "memory.stat", parse_memory_stat1},
-    {false, "memory.oom_control", parse_oom},
-    {true, "memory.current", parse_memory},
-    {false, "memory.max", parse_memory_limit},
-    {false, "memory.peak", parse_memory_peak},
-    {false, "memory.stat", parse_memory_stat2},
-    {false, "memory.swap.current", parse_swap},
-    {false, "memory.events", parse_oom},
-    {true, "pids.current", parse_pids},
-    {false, "pids.max", parse_pids_limit},
-    {false, "pids.events", parse_pids_events},
-    {true, "blkio.throttle.io_service_bytes_recursive", parse_io_bytes1},
-    {false, "blkio.throttle.io_serviced_recursive", parse_io_count1},
-    {true, "io.stat", parse_io2},
-    {true, "cpu.pressure", parse_pressure_cpu},
-    {false, "memory.pressure", parse_pressure_memory},
-    {false, "io.pressure", parse_pressure_io},
+    {true, true, "cpuacct.usage", parse_cpu_usage},
+    {false, false, "cpuacct.usage_user", parse_cpu_user},
+    {false, false, "cpuacct.usage_sys", parse_cpu_system},
+    {true, true, "cpu.stat", parse_cpu_stat},
+    {true, true, "cpu.stat", parse_cpu_stat}, /* hybrid: one in v1, one in v2 */
+    {true, true, "memory.usage_in_bytes", parse_memory},
+    {false, true, "memory.limit_in_bytes", parse_memory_limit},
+    {false, false, "memory.max_usage_in_bytes", parse_memory_peak},
+    {false, true, "memory.stat", parse_memory_stat1},
+    {false, true, "memory.oom_control", parse_oom},
+    {true, true, "memory.current", parse_memory},
+    {false, true, "memory.max", parse_memory_limit},
+    {false, false, "memory.peak", parse_memory_peak},
+    {false, true, "memory.stat", parse_memory_stat2},
+    {false, false, "memory.swap.current", parse_swap},
+    {false, true, "memory.events", parse_oom},
+    {true, true, "pids.current", parse_pids},
+    {false, false, "pids.max", parse_pids_limit},
+    {false, false, "pids.events", parse_pids_events},
+    {true, true, "blkio.throttle.io_service_bytes_recursive", parse_io_bytes1},
+    {false, false, "blkio.throttle.io_serviced_recursive", parse_io_count1},
+    {true, true, "io.stat", parse_io2},
+    {true, true, "cpu.pressure", parse_pressure_cpu},
+    {false, true, "memory.pressure", parse_pressure_memory},
+    {false, true, "io.pressure", parse_pressure_io},
 };
 _Static_assert(SC_ARRAY_LEN(files) == SC_ACCOUNT_FILES, "one descriptor for each file");
 
 static void
-open_dir(const char *dir, struct sc_accounts *out)
+open_dir(const char *dir, enum sc_accounts_which which, struct sc_accounts *out)
 {
     sc_cleanup_fd fd = openat(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     bool has_group = false;
@@ -246,6 +246,8 @@ open_dir(const char *dir, struct sc_accounts *out)
 
         if (is_same && has_group)
             continue; /* this directory's is open */
+        if (which == SC_ACCOUNTS_TABLE && (!files[i].is_in_table || (is_same && out->fds[0] >= 0)))
+            continue; /* the same: v1 has said it */
         if (files[i].is_first)
             has_group = out->fds[i] < 0;
         else if (!has_group)
@@ -258,7 +260,7 @@ open_dir(const char *dir, struct sc_accounts *out)
 }
 
 void
-sc_accounts_open(const char *dirs, struct sc_accounts *out)
+sc_accounts_open(const char *dirs, enum sc_accounts_which which, struct sc_accounts *out)
 {
     char dir[4096];
 
@@ -271,7 +273,7 @@ sc_accounts_open(const char *dirs, struct sc_accounts *out)
         if (len > 0 && len < sizeof(dir)) {
             memcpy(dir, at, len);
             dir[len] = '\0';
-            open_dir(dir, out);
+            open_dir(dir, which, out);
         }
         at += len + (at[len] == '\n');
     }
@@ -287,8 +289,21 @@ sc_accounts_close(struct sc_accounts *accounts)
     accounts->is_open = false;
 }
 
+/* Processor time and memory are read before it. */
+static bool
+is_as_before(const struct file *file, const struct sc_usage *before, struct sc_usage *out)
+{
+    if (file->parse != parse_memory_stat1 && file->parse != parse_memory_stat2)
+        return false;
+    if (!before || before->cpu_ns != out->cpu_ns || before->memory != out->memory)
+        return false;
+    out->inactive_file = before->inactive_file;
+    out->swap = before->swap;
+    return true;
+}
+
 bool
-sc_accounts_read(const struct sc_accounts *accounts, struct sc_usage *out)
+sc_accounts_read(const struct sc_accounts *accounts, const struct sc_usage *before, struct sc_usage *out)
 {
     char text[8192];
     bool is_alive = false;
@@ -297,7 +312,7 @@ sc_accounts_read(const struct sc_accounts *accounts, struct sc_usage *out)
     for (size_t i = 0; accounts->is_open && i < SC_ACCOUNT_FILES; i++) {
         ssize_t got;
 
-        if (accounts->fds[i] < 0)
+        if (accounts->fds[i] < 0 || is_as_before(&files[i], before, out))
             continue;
         got = pread(accounts->fds[i], text, sizeof(text) - 1, 0);
         if (got < 0)

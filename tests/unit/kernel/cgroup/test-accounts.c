@@ -58,12 +58,12 @@ look(const struct fixture *f)
     struct sc_accounts accounts;
     struct sc_usage usage;
 
-    sc_accounts_open(f->dirs, &accounts);
-    assert_true(sc_accounts_read(&accounts, &usage));
+    sc_accounts_open(f->dirs, SC_ACCOUNTS_ALL, &accounts);
+    assert_true(sc_accounts_read(&accounts, NULL, &usage));
     sc_accounts_close(&accounts);
-    assert_false(sc_accounts_read(&accounts, &usage) && usage.cpu_ns > 0);
-    sc_accounts_open(f->dirs, &accounts);
-    assert_true(sc_accounts_read(&accounts, &usage));
+    assert_false(sc_accounts_read(&accounts, NULL, &usage) && usage.cpu_ns > 0);
+    sc_accounts_open(f->dirs, SC_ACCOUNTS_ALL, &accounts);
+    assert_true(sc_accounts_read(&accounts, NULL, &usage));
     sc_accounts_close(&accounts);
     return usage;
 }
@@ -202,6 +202,48 @@ test_hybrid(void **state)
     assert_pressure(&u);
 }
 
+/* What `sc stats` shows is what all the files say, from fewer of them. */
+static void
+test_table(void **state)
+{
+    struct fixture *f = *state;
+    struct sc_accounts all, table;
+    struct sc_usage u, again;
+    size_t count = 0;
+
+    put_v1(f);
+    put(f, "unified", "cpu.stat", "usage_usec 1000\nuser_usec 700\nsystem_usec 300\n");
+    put_pressure(f, "unified");
+    sc_accounts_open(f->dirs, SC_ACCOUNTS_ALL, &all);
+    sc_accounts_open(f->dirs, SC_ACCOUNTS_TABLE, &table);
+    for (size_t i = 0; i < SC_ACCOUNT_FILES; i++)
+        count += (all.fds[i] >= 0) - (table.fds[i] >= 0);
+    assert_int_equal(count, 7);
+    assert_true(sc_accounts_read(&table, NULL, &u));
+    u.user_ns = 700000;
+    u.system_ns = 300000;
+    u.memory_peak = 8192;
+    u.pids_hits = 9;
+    u.reads = 1;
+    u.writes = 2;
+    assert_v1(&u);
+    assert_pressure(&u);
+    /* memory.stat is not looked at again until the container has run or grown */
+    u.inactive_file = 5;
+    assert_true(sc_accounts_read(&table, &u, &again));
+    assert_int_equal(again.inactive_file, 5);
+    assert_int_equal(again.swap, 77);
+    u.cpu_ns--;
+    assert_true(sc_accounts_read(&table, &u, &again));
+    assert_int_equal(again.inactive_file, 1024);
+    u.cpu_ns++;
+    u.memory++;
+    assert_true(sc_accounts_read(&table, &u, &again));
+    assert_int_equal(again.inactive_file, 1024);
+    sc_accounts_close(&all);
+    sc_accounts_close(&table);
+}
+
 static void
 test_nothing_there(void **state)
 {
@@ -209,12 +251,12 @@ test_nothing_there(void **state)
     struct sc_usage usage;
 
     (void)state;
-    sc_accounts_open("/no/such/cgroup\n", &accounts);
+    sc_accounts_open("/no/such/cgroup\n", SC_ACCOUNTS_ALL, &accounts);
     assert_false(accounts.is_open);
-    assert_false(sc_accounts_read(&accounts, &usage));
+    assert_false(sc_accounts_read(&accounts, NULL, &usage));
     sc_accounts_close(&accounts);
-    sc_accounts_open("", &accounts);
-    assert_false(sc_accounts_read(&accounts, &usage));
+    sc_accounts_open("", SC_ACCOUNTS_ALL, &accounts);
+    assert_false(sc_accounts_read(&accounts, NULL, &usage));
 }
 
 int
@@ -224,6 +266,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_v1, setup, teardown),
         cmocka_unit_test_setup_teardown(test_v2, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hybrid, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_table, setup, teardown),
         cmocka_unit_test(test_nothing_there),
     };
 
