@@ -198,6 +198,8 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, struct sc_err
             return sc_err_nomem(err);
         sc_strv_add(&c->plan->cgroup_dirs, c->arena, dir);
         sc_undo_add(&undo, SC_UNDO_CGROUP_KILL, dir);
+        if (h->is_v2 || (int)i == sc_cgroup_find(layout, "freezer"))
+            sc_strv_addf(&c->plan->freezers, c->arena, "%s/%s", dir, h->is_v2 ? "cgroup.freeze" : "freezer.state");
         if ((int)i == sc_cgroup_find(layout, "memory")) {
             c->plan->memory_dir = dir;
             c->plan->memory_is_v2 = h->is_v2;

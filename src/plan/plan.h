@@ -368,6 +368,7 @@ struct sc_plan {
     bool unit_is_user;
     const char *resctrl_dir; /* the directory of resctrl that is taken back; NULL: none is */
     const char *memory_dir;  /* its memory cgroup or NULL */
+    struct sc_strv freezers; /* the files that say whether it is frozen: "DIR/freezer.state", "DIR/cgroup.freeze" */
     bool memory_is_v2;
     uint64_t caps_left_out; /* asked for, and not the launcher's to give: to warn of */
     const struct sc_oci_spec *spec;

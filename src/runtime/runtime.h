@@ -120,7 +120,7 @@ struct sc_state { /* what was recorded when it was created */
     bool is_creating;              /* written by a create that has not finished */
     bool has_creator; /* read with is_creating: that create still runs (it holds the lock of the directory) */
     bool was_started, has_terminal, has_own_pid_ns, memory_is_v2, unit_is_user;
-    struct sc_strv cgroup_dirs, annotations;
+    struct sc_strv cgroup_dirs, freezers, annotations;
 };
 SC_MUST_CHECK int sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability durability,
                                  struct sc_err *err); /* state.json */

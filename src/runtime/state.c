@@ -79,6 +79,7 @@ sc_state_write(int dir_fd, const struct sc_state *state, enum sc_durability dura
     json_object_set_new(json, "hasOwnPidNamespace", json_boolean(state->has_own_pid_ns));
     json_object_set_new(json, "memoryIsV2", json_boolean(state->memory_is_v2));
     json_object_set_new(json, "cgroupDirs", list_to_json(&state->cgroup_dirs));
+    json_object_set_new(json, "freezers", list_to_json(&state->freezers));
     json_object_set_new(json, "annotations", list_to_json(&state->annotations));
     if (sc_json_dump(json, &text, err) < 0)
         return -1;
@@ -114,6 +115,7 @@ sc_state_read(int dir_fd, struct sc_arena *arena, struct sc_state *out, struct s
         sc_json_get_bool(json, "hasOwnPidNamespace", "state", &out->has_own_pid_ns, err) < 0 ||
         sc_json_get_bool(json, "memoryIsV2", "state", &out->memory_is_v2, err) < 0 ||
         sc_json_get_strv(json, "cgroupDirs", "state", arena, &out->cgroup_dirs, err) < 0 ||
+        sc_json_get_strv(json, "freezers", "state", arena, &out->freezers, err) < 0 ||
         sc_json_get_strv(json, "annotations", "state", arena, &out->annotations, err) < 0)
         return -1;
     out->pid = (pid_t)pid;
@@ -179,6 +181,7 @@ sc_state_from_plan(const struct sc_plan *plan, const struct sc_process *process,
     out->unit = sc_arena_strdup(arena, plan->unit);
     out->unit_is_user = plan->unit_is_user;
     out->cgroup_dirs = plan->cgroup_dirs;
+    out->freezers = plan->freezers;
     if (sc_boot_id(boot_id, &ignored) == 0)
         out->boot_id = sc_arena_strdup(arena, boot_id);
     if (plan->spec != NULL) {
@@ -204,37 +207,29 @@ find_freezer(const struct sc_state *state, bool *is_v2)
     return NULL;
 }
 
-/* Whether dir has the file and it begins with the word. One open by path: a hybrid host has ten hierarchies to ask. */
+/* Whether a cgroup's file is there and does not begin with the word. */
 static bool
-says(const char *dir, const char *file, const char *word, bool *is_there)
+says_not(const char *path, const char *word)
 {
-    char path[PATH_MAX], text[FREEZER_TEXT_MAX];
-
-    *is_there = false;
-    if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path))
-        return false;
-    /* lint: a cgroup directory that the engine made */
+    char text[FREEZER_TEXT_MAX];
+    /* lint: of a cgroup directory that the engine made */
     sc_cleanup_fd fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 
-    *is_there = len >= 0;
     if (len < 0)
         return false;
     text[len] = '\0';
-    return sc_str_starts(text, word);
+    return !sc_str_starts(text, word);
 }
 
 static bool
 is_frozen(const struct sc_state *state)
 {
-    /* hybrid hosts have both; either may have been used */
-    for (size_t i = 0; i < state->cgroup_dirs.count; i++) {
-        const char *dir = state->cgroup_dirs.items[i];
-        bool is_v1 = false, is_v2 = false;
+    /* hybrid hosts have two; either may have been used */
+    for (size_t i = 0; i < state->freezers.count; i++) {
+        const char *file = state->freezers.items[i];
 
-        if (!says(dir, "freezer.state", "THAWED", &is_v1) && is_v1)
-            return true;
-        if (!is_v1 && says(dir, "cgroup.freeze", "1", &is_v2))
+        if (says_not(file, sc_str_ends(file, "cgroup.freeze") ? "0" : "THAWED"))
             return true;
     }
     return false;
