@@ -214,7 +214,9 @@ SC_MUST_CHECK int sc_file_read_fd(int fd, size_t max, struct sc_buf *buf, struct
 SC_MUST_CHECK int sc_file_read_at(int dirfd, const char *path, size_t max, struct sc_buf *buf, struct sc_err *err);
 /* One write(2) of text into an existing file: for /proc, /sys and cgroup files. */
 SC_MUST_CHECK int sc_file_write_at(int dirfd, const char *path, const char *text, struct sc_err *err);
-enum sc_durability { SC_VOLATILE, SC_DURABLE }; /* DURABLE: fsync file and directory */
+/* After a power loss: whatever there is; the old or the new, whole (fsync of the file); the new (and of its directory)
+ */
+enum sc_durability { SC_VOLATILE, SC_WHOLE, SC_DURABLE };
 /* Replaces path by write to a temporary name, (fsync,) rename. A reader sees old or new, never half. */
 SC_MUST_CHECK int sc_file_replace_at(int dirfd, const char *path, const void *data, size_t len, mode_t mode,
                                      enum sc_durability durability, struct sc_err *err);

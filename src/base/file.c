@@ -166,7 +166,7 @@ replace_write(int dirfd, int fd, const char *temp, const char *base, const void 
 {
     if (sc_io_write_all(fd, data, len, err) < 0)
         return -1;
-    if (durability == SC_DURABLE && fsync(fd) < 0)
+    if (durability != SC_VOLATILE && fsync(fd) < 0)
         return sc_err_errno(err, errno, "fsync");
     if (renameat(dirfd, temp, dirfd, base) < 0)
         return sc_err_errno(err, errno, "rename");

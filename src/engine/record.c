@@ -175,8 +175,10 @@ sc_record_durability(const struct sc_container *container)
 }
 
 int
-sc_record_write(const struct sc_engine *engine, const struct sc_container *container, struct sc_err *err)
+sc_record_write_as(const struct sc_engine *engine, const struct sc_container *container, enum sc_durability most,
+                   struct sc_err *err)
 {
+    enum sc_durability durability = sc_record_durability(container);
     sc_cleanup_buf text = SC_BUF_INIT;
     sc_cleanup_fd dir = sc_engine_data_dir(engine, container->id, err);
 
@@ -184,7 +186,14 @@ sc_record_write(const struct sc_engine *engine, const struct sc_container *conta
         return -1;
     if (sc_record_encode(container, &text, err) < 0)
         return -1;
-    return sc_file_replace_at(dir, "record.json", text.data, text.len, 0600, sc_record_durability(container), err);
+    return sc_file_replace_at(dir, "record.json", text.data, text.len, 0600, durability < most ? durability : most,
+                              err);
+}
+
+int
+sc_record_write(const struct sc_engine *engine, const struct sc_container *container, struct sc_err *err)
+{
+    return sc_record_write_as(engine, container, SC_DURABLE, err);
 }
 
 int

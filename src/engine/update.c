@@ -185,12 +185,14 @@ update(struct sc_engine *engine, const struct sc_container *now, const struct sc
     complete(&delta, &next.options);
     if (sc_arena_check(arena, err) < 0 || check(now, &next.options, host, arena, err) < 0)
         return -1;
-    if (!only_runtime && sc_record_write(engine, &next, err) < 0)
+    /* What a power loss may take back is an update of the last seconds, as with Docker's; to wait for the new name too
+     * would double the time of all of it. */
+    if (!only_runtime && sc_record_write_as(engine, &next, SC_WHOLE, err) < 0)
         return -1;
     if (!is_running || apply_all(engine, now, &next, &delta, host, arena, err) == 0)
         return 0;
     if (!only_runtime)
-        (void)!sc_record_write(engine, now, &ignored);
+        (void)!sc_record_write_as(engine, now, SC_WHOLE, &ignored);
     return -1;
 }
 
