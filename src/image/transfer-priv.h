@@ -358,7 +358,7 @@ SC_MUST_CHECK int sc_load_oci(const struct sc_source *source, struct sc_strv *na
 /* Opens a file or "-" (standard input) for reading: the fd. */
 SC_MUST_CHECK int sc_transfer_open(const char *path, struct sc_err *err);
 
-/* ---- import-dir.c */
+/* ---- tree-tar.c */
 /* The tree at dir_fd as an uncompressed tar blob, entries sorted by name. */
 SC_MUST_CHECK int sc_import_dir(const struct sc_store *store, int dir_fd, struct sc_arena *arena, char **digest,
                                 int64_t *size, struct sc_err *err);

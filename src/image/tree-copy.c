@@ -1,4 +1,5 @@
-/* Copies a tree of files that somebody else made. */
+/* Copies a tree of files that somebody else made, and may change meanwhile, into a directory of which the same is true:
+ * what is opened is looked at before it is used, and no name is more than one component. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,11 +9,13 @@
 #include <unistd.h>
 
 #include "image/tree-priv.h"
+#include "kernel/kernel.h"
 
 #define DEPTH_MAX 256
 #define CHUNK     ((size_t)128 << 10)
 
 struct copy {
+    struct sc_tree_copy_how how;
     int to_root;
     json_t *links; /* "dev:ino" of files with several names, to the first of them in the copy */
     struct sc_buf path;
@@ -21,7 +24,7 @@ struct copy {
     bool is_told; /* an error names its path already */
 };
 
-static int copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, struct sc_err *err);
+static int copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, bool has_attrs, struct sc_err *err);
 
 static int
 copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
@@ -50,13 +53,72 @@ copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
     return 0;
 }
 
+bool
+sc_tree_id_inside(const struct sc_oci_id_maps *maps, uint32_t *id)
+{
+    for (size_t i = 0; i < maps->count; i++) {
+        const struct sc_oci_id_map *map = &maps->items[i];
+
+        if (*id >= map->host_id && *id - map->host_id < map->size) {
+            *id = map->container_id + (*id - map->host_id);
+            return true;
+        }
+    }
+    return maps->count == 0;
+}
+
+bool
+sc_tree_id_outside(const struct sc_oci_id_maps *maps, uint32_t *id)
+{
+    for (size_t i = 0; i < maps->count; i++) {
+        const struct sc_oci_id_map *map = &maps->items[i];
+
+        if (*id >= map->container_id && *id - map->container_id < map->size) {
+            *id = map->host_id + (*id - map->container_id);
+            return true;
+        }
+    }
+    return maps->count == 0;
+}
+
+/* The owner of the copy. An owner that has no id here was nobody's; in the container it is root's, whose files are
+ * the least wrong. */
+static int
+owner_of(const struct copy *copy, const struct stat *st, uid_t *uid, gid_t *gid, struct sc_err *err)
+{
+    uint32_t u = st->st_uid, g = st->st_gid;
+
+    if (copy->how.is_of_caller) {
+        *uid = geteuid();
+        *gid = getegid();
+        return 0;
+    }
+    if (copy->how.nobody_is_root && u == SC_ID_NOBODY)
+        u = 0;
+    if (copy->how.nobody_is_root && g == SC_ID_NOBODY)
+        g = 0;
+    if (!sc_tree_id_inside(&copy->how.from.uids, &u))
+        u = SC_ID_NOBODY;
+    if (!sc_tree_id_inside(&copy->how.from.gids, &g))
+        g = SC_ID_NOBODY;
+    if (!sc_tree_id_outside(&copy->how.to.uids, &u) || !sc_tree_id_outside(&copy->how.to.gids, &g))
+        return sc_err_set(err, SC_ERR_INVALID, "its owner %u:%u is none of the container's ids", u, g);
+    *uid = u;
+    *gid = g;
+    return 0;
+}
+
 /* Owner first: chown(2) takes setuid bits and file capabilities away. */
 static int
 copy_attrs(const struct copy *copy, int from_fd, int to_fd, const struct stat *st, struct sc_err *err)
 {
     const struct timespec times[2] = {st->st_mtim, st->st_mtim};
+    uid_t uid;
+    gid_t gid;
 
-    if (fchown(to_fd, st->st_uid, st->st_gid) < 0 && (copy->is_root || errno != EPERM))
+    if (owner_of(copy, st, &uid, &gid, err) < 0)
+        return -1;
+    if (fchown(to_fd, uid, gid) < 0 && (copy->is_root || errno != EPERM))
         return sc_err_errno(err, errno, "set its owner");
     if (fchmod(to_fd, st->st_mode & 07777) < 0)
         return sc_err_errno(err, errno, "set its mode");
@@ -65,16 +127,47 @@ copy_attrs(const struct copy *copy, int from_fd, int to_fd, const struct stat *s
     return futimens(to_fd, times) < 0 ? sc_err_errno(err, errno, "set its time") : 0;
 }
 
+/* What is there under the name that the copy shall have: a directory stays for a directory, anything else goes; 1: it
+ * cannot go, as something is mounted on it. */
 static int
-copy_file(const struct copy *copy, int from_dir, int to_dir, const char *name, const struct stat *st,
-          struct sc_err *err)
+make_room(const struct copy *copy, int to_dir, const char *name, bool is_dir, bool *is_there, struct sc_err *err)
 {
-    sc_cleanup_fd from = openat(from_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    sc_cleanup_fd to = from < 0 ? -1 : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct stat st;
+
+    *is_there = false;
+    if (!copy->how.merges || fstatat(to_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return copy->how.merges && errno != ENOENT ? sc_err_errno(err, errno, "look at what is there") : 0;
+    if (S_ISDIR(st.st_mode) != is_dir)
+        return sc_err_set(err, SC_ERR_INVALID, "cannot overwrite %s with %s", is_dir ? "non-directory" : "directory",
+                          is_dir ? "directory" : "non-directory");
+    *is_there = is_dir;
+    if (is_dir || unlinkat(to_dir, name, 0) == 0)
+        return 0;
+    *is_there = errno == EBUSY;
+    return *is_there ? 0 : sc_err_errno(err, errno, "replace what is there");
+}
+
+/* A file on which something is mounted is written as it is. */
+static int
+open_busy(int to_dir, const char *name, struct sc_err *err)
+{
+    sc_cleanup_fd fd = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    int status;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return sc_err_errno(err, errno, "open what is there");
+    if (!S_ISREG(st.st_mode))
+        return sc_err_errno(err, EBUSY, "replace what is there");
+    status = sc_fd_reopen(-1, fd, O_WRONLY | O_TRUNC);
+    return status < 0 ? sc_err_errno(err, -status, "open what is there") : status;
+}
+
+static int
+copy_content(const struct copy *copy, int from, int to, struct sc_err *err)
+{
     ssize_t got;
 
-    if (to < 0)
-        return sc_err_errno(err, errno, from < 0 ? "open it" : "create it");
     while ((got = read(from, copy->chunk, CHUNK)) != 0) {
         if (got < 0 && errno == EINTR)
             continue;
@@ -83,33 +176,82 @@ copy_file(const struct copy *copy, int from_dir, int to_dir, const char *name, c
         if (sc_io_write_all(to, copy->chunk, (size_t)got, err) < 0)
             return -1;
     }
-    return copy_attrs(copy, from, to, st, err);
+    return 0;
 }
 
 static int
-copy_other(const struct copy *copy, int from_dir, int to_dir, const char *name, const struct stat *st,
-           struct sc_err *err)
+copy_file(const struct copy *copy, int from, int to_dir, const char *name, const struct stat *st, struct sc_err *err)
+{
+    sc_cleanup_fd to = -1;
+    bool is_there;
+
+    if (make_room(copy, to_dir, name, false, &is_there, err) < 0)
+        return -1;
+    to = is_there ? open_busy(to_dir, name, err)
+                  : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (to < 0)
+        return is_there ? -1 : sc_err_errno(err, errno, "create it");
+    return copy_content(copy, from, to, err) < 0 ? -1 : copy_attrs(copy, from, to, st, err);
+}
+
+static int
+copy_other(const struct copy *copy, int from_dir, const char *from_name, int to_dir, const char *name,
+           const struct stat *st, struct sc_err *err)
 {
     const struct timespec times[2] = {st->st_mtim, st->st_mtim};
     char target[PATH_MAX];
+    bool is_there;
+    uid_t uid;
+    gid_t gid;
 
+    if (make_room(copy, to_dir, name, false, &is_there, err) < 0 || owner_of(copy, st, &uid, &gid, err) < 0)
+        return -1;
     if (S_ISLNK(st->st_mode)) {
-        ssize_t len = readlinkat(from_dir, name, target, sizeof(target) - 1);
+        ssize_t len = readlinkat(from_dir, from_name, target, sizeof(target) - 1);
 
         if (len < 0)
             return sc_err_errno(err, errno, "read the link");
         target[len] = '\0';
         if (symlinkat(target, to_dir, name) < 0)
             return sc_err_errno(err, errno, "make the link");
-    } else if (mknodat(to_dir, name, st->st_mode, st->st_rdev) < 0) {
+    } else if (mknodat(to_dir, name, st->st_mode & (S_IFMT | 0600), st->st_rdev) < 0) {
         return sc_err_errno(err, errno, "make the device or fifo");
     }
-    if (fchownat(to_dir, name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 && (copy->is_root || errno != EPERM))
+    if (fchownat(to_dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && (copy->is_root || errno != EPERM))
         return sc_err_errno(err, errno, "set its owner");
-    /* Just made: no link can be in its place. */
-    if (!S_ISLNK(st->st_mode) && fchmodat(to_dir, name, st->st_mode & 07777, 0) < 0)
-        return sc_err_errno(err, errno, "set its mode");
+    if (!S_ISLNK(st->st_mode)) {
+        /* Where a container runs, a link may have taken its place: fchmodat(2) would follow it. */
+        sc_cleanup_fd made = openat(to_dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct stat now;
+        int status;
+
+        if (made < 0 || fstat(made, &now) < 0 || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT))
+            return sc_err_errno(err, made < 0 ? errno : ESTALE, "look at what was made");
+        status = sc_fd_chmod(made, st->st_mode & 07777);
+        if (status < 0)
+            return sc_err_errno(err, -status, "set its mode");
+    }
     return utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? sc_err_errno(err, errno, "set its time") : 0;
+}
+
+/* The first copy of the file, in its directory; no link on the way to it is followed. */
+static int
+link_to_twin(const struct copy *copy, const char *twin, int to_dir, const char *name)
+{
+    const char *slash = strrchr(twin, '/');
+    sc_cleanup_fd dir = -1;
+    char above[PATH_MAX];
+    int status;
+
+    if (!slash)
+        return linkat(copy->to_root, twin, to_dir, name, 0) < 0 ? -errno : 0;
+    if ((size_t)snprintf(above, sizeof(above), "%.*s", (int)(slash - twin), twin) >= sizeof(above))
+        return -ENAMETOOLONG;
+    status = sc_path_open_plain(copy->to_root, above, O_PATH | O_DIRECTORY);
+    if (status < 0)
+        return status;
+    dir = status;
+    return linkat(dir, slash + 1, to_dir, name, 0) < 0 ? -errno : 0;
 }
 
 /* Makes the file another name of one that is copied already (1), or remembers it (0). */
@@ -117,7 +259,9 @@ static int
 copy_as_link(struct copy *copy, int to_dir, const char *name, const struct stat *st, struct sc_err *err)
 {
     const char *path = sc_buf_str(&copy->path), *twin;
+    bool is_there;
     char key[64];
+    int status;
 
     if (S_ISDIR(st->st_mode) || st->st_nlink < 2)
         return 0;
@@ -126,46 +270,82 @@ copy_as_link(struct copy *copy, int to_dir, const char *name, const struct stat 
     if (!twin)
         return json_object_set_new(copy->links, key, json_stringn_nocheck(path, strlen(path))) < 0 ? sc_err_nomem(err)
                                                                                                    : 0;
-    if (linkat(copy->to_root, twin, to_dir, name, 0) < 0)
-        return sc_err_errno(err, errno, "link it to \"%.300s\"", twin);
-    return 1;
+    if (make_room(copy, to_dir, name, false, &is_there, err) < 0)
+        return -1;
+    status = is_there ? -EXDEV : link_to_twin(copy, twin, to_dir, name);
+    /* Somebody moved the twin, or something else is mounted here: then it is a file of its own. */
+    if (status < 0 && copy->how.merges && (status == -ENOENT || status == -EXDEV || status == -ELOOP))
+        return 0;
+    return status < 0 ? sc_err_errno(err, -status, "link it to \"%.300s\"", twin) : 1;
 }
 
 static int
-copy_entry(struct copy *copy, int from_dir, int to_dir, const char *name, int depth, struct sc_err *err)
+copy_subdir(struct copy *copy, int from, int to_dir, const char *name, int depth, struct sc_err *err)
 {
+    sc_cleanup_fd to = -1;
+    bool is_there;
+
+    if (make_room(copy, to_dir, name, true, &is_there, err) < 0)
+        return -1;
+    if (!is_there && mkdirat(to_dir, name, 0700) < 0)
+        return sc_err_errno(err, errno, "make it");
+    to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (to < 0)
+        return sc_err_errno(err, errno, "open the copy");
+    return copy_dir(copy, from, to, depth + 1, true, err);
+}
+
+static int
+copy_entry(struct copy *copy, int from_dir, const char *from_name, int to_dir, const char *name, int depth,
+           struct sc_err *err)
+{
+    sc_cleanup_fd from = -1;
     struct stat st;
     int linked;
 
-    if (fstatat(from_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-        return sc_err_errno(err, errno, "look at it");
+    if (sc_tree_open(from_dir, from_name, &st, &from, err) < 0) {
+        if (!copy->how.is_live || err->errnum != ENOENT || depth == 0)
+            return -1;
+        sc_err_clear(err); /* removed meanwhile */
+        return 0;
+    }
     if (S_ISSOCK(st.st_mode) || sc_layer_is_whiteout(&st))
         return 0;
     linked = copy_as_link(copy, to_dir, name, &st, err);
     if (linked != 0)
         return linked < 0 ? -1 : 0;
-    if (S_ISDIR(st.st_mode)) {
-        sc_cleanup_fd from = openat(from_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), to = -1;
+    if (S_ISDIR(st.st_mode))
+        return copy_subdir(copy, from, to_dir, name, depth, err);
+    return S_ISREG(st.st_mode) ? copy_file(copy, from, to_dir, name, &st, err)
+                               : copy_other(copy, from_dir, from_name, to_dir, name, &st, err);
+}
 
-        if (from < 0)
-            return sc_err_errno(err, errno, "open it");
-        if (mkdirat(to_dir, name, 0700) < 0)
-            return sc_err_errno(err, errno, "make it");
-        to = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (to < 0)
-            return sc_err_errno(err, errno, "open the copy");
-        return copy_dir(copy, from, to, depth + 1, err);
+/* One entry, its path being told in what goes wrong. */
+static int
+copy_named(struct copy *copy, int from_dir, const char *from_name, int to_dir, const char *name, int depth,
+           struct sc_err *err)
+{
+    const size_t len = copy->path.len;
+
+    sc_buf_addf(&copy->path, "%s%s", len > 0 ? "/" : "", name);
+    if (sc_buf_check(&copy->path, err) < 0)
+        return -1;
+    if (copy_entry(copy, from_dir, from_name, to_dir, name, depth, err) < 0) {
+        if (!copy->is_told)
+            sc_err_wrap(err, "copy \"/%.300s\"", sc_buf_str(&copy->path));
+        copy->is_told = true;
+        return -1;
     }
-    return S_ISREG(st.st_mode) ? copy_file(copy, from_dir, to_dir, name, &st, err)
-                               : copy_other(copy, from_dir, to_dir, name, &st, err);
+    copy->path.len = len;
+    copy->path.data[len] = '\0';
+    return 0;
 }
 
 static int
-copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, struct sc_err *err)
+copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, bool has_attrs, struct sc_err *err)
 {
     int list_fd = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     sc_cleanup_dir dir = list_fd < 0 ? NULL : fdopendir(list_fd);
-    const size_t len = copy->path.len;
     struct dirent *entry;
     struct stat st;
 
@@ -173,41 +353,61 @@ copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, struct sc_err *er
         return sc_err_errno(err, errno, "read a directory");
     if (depth > DEPTH_MAX)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "directories are nested deeper than %d", DEPTH_MAX);
-    for (;;) {
+    while (!copy->how.is_live || depth <= 1 || !sc_tree_is_virtual(from_fd)) {
         errno = 0;
         entry = readdir(dir);
         if (!entry)
             break;
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        sc_buf_addf(&copy->path, "%s%s", len > 0 ? "/" : "", entry->d_name);
-        if (sc_buf_check(&copy->path, err) < 0)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            copy_named(copy, from_fd, entry->d_name, to_fd, entry->d_name, depth + 1, err) < 0)
             return -1;
-        if (copy_entry(copy, from_fd, to_fd, entry->d_name, depth, err) < 0) {
-            if (!copy->is_told)
-                sc_err_wrap(err, "copy \"/%.300s\"", sc_buf_str(&copy->path));
-            copy->is_told = true;
-            return -1;
-        }
-        copy->path.len = len;
-        copy->path.data[len] = '\0';
     }
     if (errno != 0)
         return sc_err_errno(err, errno, "read a directory");
-    return copy_attrs(copy, from_fd, to_fd, &st, err);
+    return has_attrs ? copy_attrs(copy, from_fd, to_fd, &st, err) : 0;
 }
+
+static int
+copy_init(struct copy *copy, const struct sc_tree_copy_how *how, int to_root, struct sc_err *err)
+{
+    *copy =
+        (struct copy){.to_root = to_root, .links = json_object(), .chunk = malloc(CHUNK), .is_root = geteuid() == 0};
+    if (how)
+        copy->how = *how;
+    return copy->links && copy->chunk ? 0 : sc_err_nomem(err);
+}
+
+static void
+copy_release(struct copy *copy)
+{
+    sc_buf_release(&copy->path);
+    sc_json_decrefp(&copy->links);
+    sc_freep(&copy->chunk);
+}
+
+#define CLEANUP_COPY __attribute__((cleanup(copy_release))) struct copy
 
 int
 sc_tree_copy(int from_fd, int to_fd, struct sc_err *err)
 {
-    sc_cleanup_json links = json_object();
-    sc_cleanup_free char *chunk = malloc(CHUNK);
-    struct copy copy = {.to_root = to_fd, .links = links, .chunk = chunk, .is_root = geteuid() == 0};
-    int status;
+    CLEANUP_COPY copy = {.links = NULL};
 
-    if (!links || !chunk)
-        return sc_err_nomem(err);
-    status = copy_dir(&copy, from_fd, to_fd, 0, err);
-    sc_buf_release(&copy.path);
-    return status;
+    return copy_init(&copy, NULL, to_fd, err) < 0 ? -1 : copy_dir(&copy, from_fd, to_fd, 0, true, err);
+}
+
+int
+sc_tree_copy_children(int from_fd, int to_fd, const struct sc_tree_copy_how *how, struct sc_err *err)
+{
+    CLEANUP_COPY copy = {.links = NULL};
+
+    return copy_init(&copy, how, to_fd, err) < 0 ? -1 : copy_dir(&copy, from_fd, to_fd, 0, false, err);
+}
+
+int
+sc_tree_copy_entry(int from_fd, const char *from_name, int to_fd, const char *name, const struct sc_tree_copy_how *how,
+                   struct sc_err *err)
+{
+    CLEANUP_COPY copy = {.links = NULL};
+
+    return copy_init(&copy, how, to_fd, err) < 0 ? -1 : copy_named(&copy, from_fd, from_name, to_fd, name, 0, err);
 }

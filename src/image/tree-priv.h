@@ -3,6 +3,7 @@
 #define SC_IMAGE_TREE_PRIV_H
 
 #include "image/transfer-priv.h"
+#include "oci/oci.h"
 
 /* ---- image-root.c */
 /* What containers of the image see, as a detached mount that cannot be written: its fd. */
@@ -12,6 +13,30 @@ SC_MUST_CHECK int sc_image_open_root(const struct sc_store *store, const struct 
 /* Everything below from_fd into the empty directory to_fd, which also gets from_fd's own attributes. Hard links, times,
  * owners, devices, user attributes and file capabilities are kept; sockets and whiteouts stay behind. */
 SC_MUST_CHECK int sc_tree_copy(int from_fd, int to_fd, struct sc_err *err);
+#define SC_ID_NOBODY 65534U
+struct sc_tree_ids { /* of a container, to those that its files have here; empty: they are the same */
+    struct sc_oci_id_maps uids, gids;
+};
+/* Id to what it is in the container, and back; false: it is none of the container's. */
+bool sc_tree_id_inside(const struct sc_oci_id_maps *maps, uint32_t *id);
+bool sc_tree_id_outside(const struct sc_oci_id_maps *maps, uint32_t *id);
+struct sc_tree_copy_how {
+    struct sc_tree_ids from, to;
+    bool merges;         /* into what is there: directories stay, other files are replaced by files */
+    bool is_of_caller;   /* whatever the owner was */
+    bool nobody_is_root; /* in a user namespace: ids that are not mapped */
+    bool is_live;        /* somebody may change the tree meanwhile: what has gone is left out */
+};
+/* All that is in directory from_fd; to_fd itself stays as it is. */
+SC_MUST_CHECK int sc_tree_copy_children(int from_fd, int to_fd, const struct sc_tree_copy_how *how, struct sc_err *err);
+/* from_fd's from_name ("": what from_fd itself is), and what is below it, as to_fd's name. */
+SC_MUST_CHECK int sc_tree_copy_entry(int from_fd, const char *from_name, int to_fd, const char *name,
+                                     const struct sc_tree_copy_how *how, struct sc_err *err);
+/* Of procfs, sysfs and the like: a copy of a tree does not go into these, where it is live. */
+bool sc_tree_is_virtual(int fd);
+/* at_fd's name ("": what at_fd itself is): a regular file or a directory is opened for reading; *fd stays -1 for the
+ * rest, as to open a device would do something. */
+SC_MUST_CHECK int sc_tree_open(int at_fd, const char *name, struct stat *st, int *fd, struct sc_err *err);
 
 /* ---- tree-diff.c */
 /* How b differs from a: 'A' only in b, 'D' only in a, 'C' in both. path is absolute within the tree. Not 0: end. */
@@ -26,6 +51,28 @@ struct sc_tree_diff {
 SC_MUST_CHECK int sc_tree_diff(const struct sc_tree_diff *diff, struct sc_err *err);
 /* The attributes of an open file that count, as an object of name and hexadecimal value. */
 SC_MUST_CHECK int sc_tree_xattrs(int fd, bool is_exact, json_t **out, struct sc_err *err);
+
+/* ---- tree-tar.c */
+struct sc_tree_tar_how {
+    struct sc_tree_ids ids;
+    bool is_live; /* somebody may change the tree meanwhile: what has gone is left out */
+};
+typedef int (*sc_tree_tar_fn)(void *sink, const void *data, size_t len, struct sc_err *err);
+struct sc_tree_tar;
+/* how: NULL for none of it. */
+SC_MUST_CHECK int sc_tree_tar_open(sc_tree_tar_fn write, void *sink, const struct sc_tree_tar_how *how,
+                                   struct sc_tree_tar **out, struct sc_err *err);
+void sc_tree_tar_closep(struct sc_tree_tar **tar);
+#define sc_cleanup_tree_tar __attribute__((cleanup(sc_tree_tar_closep))) struct sc_tree_tar *
+/* All that is in directory dir_fd, below path ("": the names alone). */
+SC_MUST_CHECK int sc_tree_tar_children(struct sc_tree_tar *tar, int dir_fd, const char *path, struct sc_err *err);
+/* at_fd's name ("": what at_fd itself is) as path, and what is below it unless is_alone. */
+SC_MUST_CHECK int sc_tree_tar_add(struct sc_tree_tar *tar, int at_fd, const char *name, const char *path, bool is_alone,
+                                  struct sc_err *err);
+/* path of the layers below is gone. */
+SC_MUST_CHECK int sc_tree_tar_whiteout(struct sc_tree_tar *tar, const char *path, struct sc_err *err);
+SC_MUST_CHECK int sc_tree_tar_end(struct sc_tree_tar *tar, struct sc_err *err);
+int sc_tree_tar_blob(void *writer, const void *data, size_t len, struct sc_err *err); /* into a struct sc_blob_writer */
 
 /* ---- fsck.c */
 struct sc_store_check {

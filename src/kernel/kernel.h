@@ -30,6 +30,8 @@
 int sc_path_open(int root_fd, const char *path, int flags, mode_t mode);
 /* The file that fd (O_PATH) is, opened with flags through the procfs proc_fd (-1: /proc). */
 int sc_fd_reopen(int proc_fd, int fd, int flags);
+/* chmod(2) of what fd (O_PATH) is, which must be no link. */
+int sc_fd_chmod(int fd, mode_t mode);
 /* The same as sc_path_open, and -ELOOP when any component is a symlink. */
 int sc_path_open_plain(int root_fd, const char *path, int flags);
 /* Like open(O_PATH) of path, creating missing directories (mode 0755); the last component becomes a directory, or

@@ -23,21 +23,39 @@ sc_proc_is_fs(int fd)
     return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
-int
-sc_fd_reopen(int proc_fd, int fd, int flags)
+/* an O_PATH descriptor is named by procfs */
+static void
+fd_name(int fd, char name[32])
 {
-    /* an O_PATH descriptor is named by procfs */
-    char name[32] = "/proc/self/fd/", digits[12];
-    const size_t prefix = strlen("/proc/");
-    size_t at = strlen(name);
+    char digits[12];
+    size_t at = strlen("/proc/self/fd/");
     int n = 0;
 
+    memcpy(name, "/proc/self/fd/", at);
     do
         digits[n++] = (char)('0' + fd % 10);
     while ((fd /= 10) > 0);
     while (n > 0)
         name[at++] = digits[--n];
     name[at] = '\0';
+}
+
+int
+sc_fd_chmod(int fd, mode_t mode)
+{
+    char name[32];
+
+    fd_name(fd, name);
+    return fchmodat(AT_FDCWD, name, mode, 0) < 0 ? -errno : 0;
+}
+
+int
+sc_fd_reopen(int proc_fd, int fd, int flags)
+{
+    const size_t prefix = strlen("/proc/");
+    char name[32];
+
+    fd_name(fd, name);
     fd = proc_fd >= 0 ? openat(proc_fd, name + prefix, flags | O_CLOEXEC) : open(name, flags | O_CLOEXEC);
     return fd >= 0 ? fd : -errno;
 }
