@@ -77,6 +77,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
 extern const struct sc_command sc_cmd_manifest_annotate, sc_cmd_manifest_rm;
 extern const struct sc_command sc_cmd_generate_systemd, sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter,
     sc_cmd_ns_diff;
+extern const struct sc_command sc_cmd_export, sc_cmd_diff, sc_cmd_commit, sc_cmd_cp;
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
     sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
@@ -110,6 +111,11 @@ SC_MUST_CHECK int sc_cli_engine(struct sc_cli *cli, struct sc_err *err); /* open
 /* Becomes sc-transfer, with the same arguments, for what needs its libraries; only returns when it fails. The arguments
  * are checked by the command's own table first, into options. */
 int sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err);
+/* The same with these words, of a caller that has opened the engine. */
+int sc_cli_become_transfer(struct sc_cli *cli, const char *verb, const struct sc_strv *words, struct sc_err *err);
+SC_MUST_CHECK int sc_transfer_program(struct sc_arena *arena, char **out, struct sc_err *err);
+/* "CONTAINER:PATH" of cp: the length of CONTAINER; 0: a path of this host ("-", "/x", "./x:y", "a/b:c"). */
+size_t sc_cp_container(const char *word);
 /* For each argument: the container, then fn; an error is printed as it occurs and the rest goes on, as in Docker.
  * Returns 0 or 1. */
 typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data,

@@ -39,8 +39,8 @@ static const struct sc_option from_host_table[] = {
     {.name = NULL},
 };
 
-static int
-find_program(struct sc_arena *arena, char **out, struct sc_err *err)
+int
+sc_transfer_program(struct sc_arena *arena, char **out, struct sc_err *err)
 {
     char self[PATH_MAX], *slash;
 
@@ -58,14 +58,14 @@ find_program(struct sc_arena *arena, char **out, struct sc_err *err)
 }
 
 int
-sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err)
+sc_cli_become_transfer(struct sc_cli *cli, const char *verb, const struct sc_strv *words, struct sc_err *err)
 {
-    struct sc_strv args = {0}, argv = {0};
+    struct sc_strv argv = {0};
     const char *note = NULL;
     char *program;
 
-    if (sc_cli_parse(cli, options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
-        find_program(&cli->arena, &program, err) < 0 || sc_rootless_enter(&cli->engine, &cli->arena, &note, err) < 0)
+    if (sc_transfer_program(&cli->arena, &program, err) < 0 ||
+        sc_rootless_enter(&cli->engine, &cli->arena, &note, err) < 0)
         return -1;
     if (note)
         sc_print_note(note);
@@ -73,14 +73,26 @@ sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_e
     sc_strv_add(&argv, &cli->arena, "--data");
     sc_strv_add(&argv, &cli->arena, cli->engine.data_path);
     sc_strv_add(&argv, &cli->arena, verb);
-    for (int i = 0; i < cli->argc; i++)
-        sc_strv_add(&argv, &cli->arena, cli->argv[i]);
+    for (size_t i = 0; i < words->count; i++)
+        sc_strv_add(&argv, &cli->arena, words->items[i]);
     if (sc_arena_check(&cli->arena, err) < 0)
         return -1;
     if (setenv("SC_RUN_ROOT", cli->engine.run_path, 1) < 0) /* where events go */
         return sc_err_nomem(err);
     (void)execv(program, argv.items);
     return sc_err_errno(err, errno, "execute \"%s\"", program);
+}
+
+int
+sc_cli_transfer(struct sc_cli *cli, const char *verb, void *options, struct sc_err *err)
+{
+    struct sc_strv args = {0}, words = {0};
+
+    if (sc_cli_parse(cli, options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    for (int i = 0; i < cli->argc; i++)
+        sc_strv_add(&words, &cli->arena, cli->argv[i]);
+    return sc_cli_become_transfer(cli, verb, &words, err);
 }
 
 static int

@@ -120,6 +120,10 @@ SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const 
 SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out,
                                 struct sc_err *err);
 
+/* ---- exec.c ---- */
+/* The container's root as its first process sees it; SC_ERR_NOT_FOUND: that has just ended. */
+SC_MUST_CHECK int sc_engine_open_root(const struct sc_state *state, struct sc_arena *arena, struct sc_err *err);
+
 /* ---- event.c: what `sc events` shows ---- */
 /* "image":..., "name":..., and the labels: what every event of a container says of it. */
 void sc_event_attributes(const struct sc_container *container, struct sc_buf *out);

@@ -355,6 +355,19 @@ SC_MUST_CHECK int sc_engine_exec(struct sc_engine *engine, const struct sc_conta
 /* For `sc events`: of a volume ("driver" is its attribute) or a network. Never fails for the caller. */
 void sc_engine_event_of(const struct sc_engine *engine, const char *type, const char *action, const char *id,
                         const char *attributes);
+/* ---- its files (container-files.c): sc-transfer reads and writes them */
+/* The words that tell sc-transfer of them. with_mounts: as the container sees them. Then an fd stays open for the
+ * program that the caller becomes: of the root of a running container, else of the container's lock. */
+SC_MUST_CHECK int sc_engine_files_words(struct sc_engine *engine, const struct sc_container *container,
+                                        bool with_mounts, struct sc_arena *arena, struct sc_strv *words,
+                                        struct sc_err *err);
+struct sc_commit_words {
+    char *config /* JSON: image-spec's "config" */, *created_by, *image_id;
+};
+SC_MUST_CHECK int sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *container,
+                                          struct sc_arena *arena, struct sc_commit_words *out, struct sc_err *err);
+/* For `sc events`: "export", "commit", "archive-path", "extract-to-dir". Never fails for the caller. */
+void sc_engine_files_event(const struct sc_engine *engine, const struct sc_container *container, const char *action);
 /* For `sc events`: the caller has reaped it. */
 void sc_engine_exec_ended(const struct sc_engine *engine, const struct sc_container *container, int code);
 /* Docker's inspect object of a container, and of an image (jansson, caller decrefs). */

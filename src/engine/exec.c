@@ -8,8 +8,8 @@
 #include "rootfs/rootfs.h"
 
 /* The container's root as its init sees it. A magic link by pid: the start time is checked after it is open. */
-static int
-open_root(const struct sc_state *state, struct sc_arena *arena, struct sc_err *err)
+int
+sc_engine_open_root(const struct sc_state *state, struct sc_arena *arena, struct sc_err *err)
 {
     char *path = sc_arena_printf(arena, "/proc/%d/root", (int)state->pid);
     sc_cleanup_fd fd =
@@ -46,7 +46,7 @@ exec_process(const struct sc_container *c, const struct sc_exec_options *options
              const struct sc_host *host, struct sc_arena *arena, struct sc_oci_process *out, struct sc_err *err)
 {
     struct sc_inputs inputs = {.container = c, .host = host, .is_root = host->uid == 0};
-    sc_cleanup_fd root = open_root(state, arena, err);
+    sc_cleanup_fd root = sc_engine_open_root(state, arena, err);
     struct sc_create_options caps = c->options;
     struct sc_container as = *c;
     uint64_t set = 0;

@@ -4,7 +4,7 @@
  *
  *     sc-transfer [--data DIR] load | save | import | from-host | make-base | pull | push | login | logout |
  *                              manifest-inspect | manifest-create | manifest-push | unpack | mount | umount | diff |
- *                              fsck ARGUMENT...
+ *                              fsck | container-export | container-diff | container-commit | container-cp ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -200,9 +200,8 @@ save_format(const char *text, enum sc_archive_format *out, struct sc_err *err)
 }
 
 /* The archive appears under its name whole or not at all. */
-static int
-save_to_file(struct sc_job *job, const struct sc_strv *names, enum sc_archive_format format, const char *path,
-             struct sc_err *err)
+int
+sc_job_to_file(struct sc_job *job, const char *path, mode_t mode, sc_job_write_fn write, void *data, struct sc_err *err)
 {
     char *temp = sc_arena_printf(&job->arena, "%s.sc-%d", path, (int)getpid());
     sc_cleanup_fd fd = -1;
@@ -217,13 +216,13 @@ save_to_file(struct sc_job *job, const struct sc_strv *names, enum sc_archive_fo
         fd = openat(AT_FDCWD, path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         if (fd < 0)
             return sc_err_errno(err, errno, "open \"%s\"", path);
-        return sc_image_save(&job->store, names, format, fd, NULL, err);
+        return write(data, fd, err);
     }
     /* lint: the caller's own path */
-    fd = openat(AT_FDCWD, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+    fd = openat(AT_FDCWD, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return sc_err_errno(err, errno, "create \"%s\"", path);
-    if (sc_image_save(&job->store, names, format, fd, NULL, err) == 0) {
+    if (write(data, fd, err) == 0) {
         if (fsync(fd) < 0)
             sc_err_errno(err, errno, "sync \"%s\"", path);
         /* lint: the caller's own path */
@@ -235,6 +234,20 @@ save_to_file(struct sc_job *job, const struct sc_strv *names, enum sc_archive_fo
     /* lint: the caller's own path */
     (void)unlinkat(AT_FDCWD, temp, 0);
     return -1;
+}
+
+struct save_job {
+    const struct sc_store *store;
+    const struct sc_strv *names;
+    enum sc_archive_format format;
+};
+
+static int
+save_to(void *data, int fd, struct sc_err *err)
+{
+    const struct save_job *save = data;
+
+    return sc_image_save(save->store, save->names, save->format, fd, NULL, err);
 }
 
 static int
@@ -268,8 +281,9 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     if (format == SC_ARCHIVE_OCI_DIR)
         status = sc_image_save(&job->store, &names, format, -1, output, err);
     else
-        status = output ? save_to_file(job, &names, format, output, err)
-                        : sc_image_save(&job->store, &names, format, STDOUT_FILENO, NULL, err);
+        status = output
+                     ? sc_job_to_file(job, output, 0644, save_to, &(struct save_job){&job->store, &names, format}, err)
+                     : sc_image_save(&job->store, &names, format, STDOUT_FILENO, NULL, err);
     for (size_t i = 0; status == 0 && i < names.count; i++)
         sc_job_event("save", names.items[i]);
     return status;
@@ -386,6 +400,10 @@ static const struct verb {
     {"umount", sc_job_umount},
     {"diff", sc_job_diff},
     {"fsck", sc_job_fsck},
+    {"container-export", sc_job_container_export},
+    {"container-diff", sc_job_container_diff},
+    {"container-commit", sc_job_container_commit},
+    {"container-cp", sc_job_container_cp},
 };
 
 static int

@@ -2,6 +2,8 @@
 #ifndef SC_IMAGE_TRANSFER_PROGRAM_PRIV_H
 #define SC_IMAGE_TRANSFER_PROGRAM_PRIV_H
 
+#include <sys/stat.h>
+
 #include "image/registry/registry.h"
 #include "image/transfer-options.h"
 #include "image/transfer-priv.h"
@@ -24,6 +26,18 @@ SC_MUST_CHECK int sc_job_open_writer(struct sc_job *job, struct sc_err *err);
 void sc_job_event(const char *action, const char *name);
 int sc_job_usage(struct sc_err *err, const char *usage);
 
+typedef int (*sc_job_write_fn)(void *data, int fd, struct sc_err *err);
+/* What write puts into the file that it is given becomes path when it is whole; a pipe or device is written as it is.
+ */
+SC_MUST_CHECK int sc_job_to_file(struct sc_job *job, const char *path, mode_t mode, sc_job_write_fn write, void *data,
+                                 struct sc_err *err);
+
+/* ---- transfer-container.c, transfer-cp.c: sc alone calls these, which knows of containers */
+int sc_job_container_export(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_container_diff(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_container_commit(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_container_cp(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+
 /* ---- transfer-registry.c */
 int sc_job_pull(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
@@ -37,6 +51,8 @@ int sc_job_manifest_rm(struct sc_job *job, int argc, char **argv, struct sc_err 
 int sc_job_manifest_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 
 /* ---- transfer-tree.c */
+/* A line "K PATH", in which nothing speaks to the terminal. */
+void sc_job_print_change(char kind, const char *path);
 int sc_job_unpack(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_mount(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_umount(struct sc_job *job, int argc, char **argv, struct sc_err *err);

@@ -238,13 +238,9 @@ sc_job_umount(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 
 /* ---- diff ------------------------------------------------------------------------------------------------------- */
 
-/* A name from an image must not speak to the terminal. */
-static int
-print_difference(void *data, char kind, const char *path, const char *why, struct sc_err *err)
+void
+sc_job_print_change(char kind, const char *path)
 {
-    (void)data;
-    (void)why;
-    (void)err;
     (void)printf("%c ", kind);
     for (; *path; path++) {
         unsigned char c = (unsigned char)*path;
@@ -255,6 +251,15 @@ print_difference(void *data, char kind, const char *path, const char *why, struc
             (void)putchar(c);
     }
     (void)putchar('\n');
+}
+
+static int
+print_difference(void *data, char kind, const char *path, const char *why, struct sc_err *err)
+{
+    (void)data;
+    (void)why;
+    (void)err;
+    sc_job_print_change(kind, path);
     return 0;
 }
 

@@ -393,6 +393,22 @@ test_ranges(void **state)
     check_bad(sc_value_swappiness, &number, bad_swappiness, SC_ARRAY_LEN(bad_swappiness));
 }
 
+static void
+test_cp_words(void **state)
+{
+    static const struct {
+        const char *word;
+        size_t len;
+    } cases[] = {
+        {"web:/x", 3}, {"web:x", 3}, {"web:", 3},   {"web:/a:b", 3}, {"-", 0}, {"/x", 0},      {"x", 0},
+        {":/x", 0},    {"./a:b", 0}, {"../a:b", 0}, {"/a:b", 0},     {"", 0},  {"dir/a:b", 0}, {".a:b", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++)
+        assert_int_equal(sc_cp_container(cases[i].word), cases[i].len);
+}
+
 int
 main(void)
 {
@@ -400,7 +416,7 @@ main(void)
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpus),         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_ulimits),  cmocka_unit_test(test_lists),        cmocka_unit_test(test_namespaces),
         cmocka_unit_test(test_security), cmocka_unit_test(test_time_offsets), cmocka_unit_test(test_logging),
-        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_ranges),   cmocka_unit_test(test_cp_words),
     };
 
     return RUN_TESTS(tests);

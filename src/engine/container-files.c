@@ -1,0 +1,263 @@
+/* What sc-transfer must know of a container to reach its files (image/container-options-priv.h reads these words). */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/engine-priv.h"
+
+#define LOCK_MS 2000 /* for a monitor to end after its container has */
+
+static void
+add(struct sc_strv *words, struct sc_arena *arena, const char *option, const char *value)
+{
+    sc_strv_add(words, arena, option);
+    sc_strv_add(words, arena, value);
+}
+
+static void
+add_maps(struct sc_strv *words, struct sc_arena *arena, const char *option, const struct sc_strv *maps)
+{
+    for (size_t i = 0; i < maps->count; i++)
+        add(words, arena, option, maps->items[i]);
+}
+
+/* Without root, files on disk have the ids of a container whose id 0 is the caller; where another id is (--userns
+ * keep-id), those below it are one higher. */
+static void
+add_kept_maps(struct sc_strv *words, struct sc_arena *arena, const char *option, uint32_t kept)
+{
+    if (kept > 0)
+        add(words, arena, option, sc_arena_printf(arena, "0:1:%u", kept));
+    add(words, arena, option, sc_arena_printf(arena, "%u:0:1", kept));
+    add(words, arena, option, sc_arena_printf(arena, "%u:%u:%u", kept + 1, kept + 1, UINT32_MAX - 1 - kept));
+}
+
+static int
+add_ids(const struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_strv *words,
+        struct sc_err *err)
+{
+    struct sc_id_shift shift;
+
+    if (c->options.rootfs)
+        return 0;
+    if (engine->is_root) {
+        add_maps(words, arena, "--uid-map", &c->effective_uid_maps);
+        add_maps(words, arena, "--gid-map", &c->effective_gid_maps);
+        if (c->effective_uid_maps.count > 0)
+            sc_strv_add(words, arena, "--idmapped");
+        return 0;
+    }
+    if (c->options.user_ns.mode != SC_NS_KEEP_ID)
+        return 0;
+    if (sc_id_shift_of(&c->options, arena, &shift, err) < 0)
+        return -1;
+    add_kept_maps(words, arena, "--uid-map", shift.uid);
+    add_kept_maps(words, arena, "--gid-map", shift.gid);
+    return 0;
+}
+
+static void
+add_layers(const struct sc_engine *engine, const struct sc_container *c, const char *dir,
+           const struct sc_overlay *overlay, struct sc_arena *arena, struct sc_strv *words)
+{
+    char *copy = sc_arena_printf(arena, "%s/image", dir);
+
+    /* The copy of the layers that has other owners. */
+    if (copy && !engine->is_root && c->options.user_ns.mode == SC_NS_KEEP_ID &&
+        faccessat(AT_FDCWD, copy, F_OK, 0) == 0) { /* lint: in our data root */
+        add(words, arena, "--lower", copy);
+        add(words, arena, "--layer-image", "");
+        return;
+    }
+    for (size_t i = 0; i < overlay->lowerdirs.count; i++) {
+        add(words, arena, "--lower", overlay->lowerdirs.items[i]);
+        add(words, arena, "--layer-image", overlay->images.items[i]);
+    }
+}
+
+/* Its volumes and directories of the host as a start would mount them; a tmpfs is empty then, and is not. */
+static int
+add_mounts(const struct sc_engine *engine, const struct sc_container *c, const struct sc_overlay *overlay,
+           struct sc_arena *arena, struct sc_strv *words, struct sc_err *err)
+{
+    struct sc_overlay image = *overlay;
+
+    if (c->options.rootfs) {
+        sc_strv_add(&image.lowerdirs, arena, c->options.rootfs);
+        image.upperdir = NULL;
+    }
+    if (sc_volumes_prepare(engine, c, &image, false, err) < 0)
+        return -1;
+    for (size_t i = 0; i < c->options.mount_count; i++) {
+        const struct sc_mount_ask *m = &c->options.mounts[i];
+
+        if (m->kind == SC_MOUNT_TMPFS)
+            continue;
+        add(words, arena, "--bind-source",
+            m->kind == SC_MOUNT_VOLUME ? sc_arena_printf(arena, "%s/volume/%s/_data", engine->data_path, m->source)
+                                       : m->source);
+        add(words, arena, "--bind-target", m->target);
+        add(words, arena, "--bind-mode", m->is_readonly ? "ro" : "rw");
+    }
+    return 0;
+}
+
+/* The root of a container that runs, kept open for the program that follows. */
+static int
+add_root(const struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_strv *words,
+         struct sc_err *err)
+{
+    struct sc_state state = {0};
+    sc_cleanup_fd root = -1;
+    int fd;
+
+    if (sc_engine_running_state(engine, c, arena, &state, err) < 0)
+        return -1;
+    root = sc_engine_open_root(&state, arena, err);
+    if (root < 0)
+        return -1;
+    fd = fcntl(root, F_DUPFD, 3); /* lives on in sc-transfer */
+    if (fd < 0)
+        return sc_err_errno(err, errno, "keep the container's root");
+    add(words, arena, "--root-fd", sc_arena_printf(arena, "%d", fd));
+    return 0;
+}
+
+/* Of a container that does not run: nobody starts or removes it while sc-transfer lives. */
+static int
+add_stopped(const struct sc_engine *engine, const struct sc_container *c, const char *dir,
+            const struct sc_overlay *overlay, struct sc_arena *arena, struct sc_strv *words, struct sc_err *err)
+{
+    sc_cleanup_fd lock = sc_engine_lock(engine, c->id, LOCK_MS, err);
+    struct sc_oci_id_maps uids, gids;
+    uint32_t uid = geteuid(), gid = getegid();
+    struct sc_overlay made;
+
+    if (lock < 0)
+        return sc_err_wrap(err, "container \"%s\"", c->name);
+    if (fcntl(lock, F_DUPFD, 3) < 0)
+        return sc_err_errno(err, errno, "keep the container's lock");
+    if (engine->is_root) {
+        if (sc_id_maps_parse(&c->effective_uid_maps, arena, &uids, err) < 0 ||
+            sc_id_maps_parse(&c->effective_gid_maps, arena, &gids, err) < 0)
+            return -1;
+        (void)sc_id_map_find(&uids, 0, &uid);
+        (void)sc_id_map_find(&gids, 0, &gid);
+    }
+    if (!c->options.rootfs &&
+        sc_rootfs_prepare(engine->data_path, &c->chain_ids, dir, uid, gid, false, arena, &made, err) < 0)
+        return -1;
+    if (c->options.read_only)
+        sc_strv_add(words, arena, "--read-only");
+    return add_mounts(engine, c, overlay, arena, words, err);
+}
+
+int
+sc_engine_files_words(struct sc_engine *engine, const struct sc_container *c, bool with_mounts, struct sc_arena *arena,
+                      struct sc_strv *words, struct sc_err *err)
+{
+    const bool runs = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
+    char *dir = sc_engine_container_path(engine, c->id, arena);
+    struct sc_overlay overlay = {.is_volatile = false};
+
+    if (!dir)
+        return sc_err_nomem(err);
+    add(words, arena, "--container", c->name);
+    add(words, arena, "--dir", dir);
+    if (c->options.rootfs) {
+        add(words, arena, "--rootfs", c->options.rootfs);
+    } else {
+        sc_rootfs_describe(engine->data_path, &c->chain_ids, dir, false, arena, &overlay);
+        add_layers(engine, c, dir, &overlay, arena, words);
+    }
+    if (sc_arena_check(arena, err) < 0 || add_ids(engine, c, arena, words, err) < 0)
+        return -1;
+    if (with_mounts &&
+        (runs ? add_root(engine, c, arena, words, err) : add_stopped(engine, c, dir, &overlay, arena, words, err)) < 0)
+        return -1;
+    return sc_arena_check(arena, err);
+}
+
+/* ---- commit ----------------------------------------------------------------------------------------------------- */
+
+static json_t *
+list_of(const struct sc_strv *list)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        (void)json_array_append_new(out, json_string(list->items[i]));
+    return out;
+}
+
+/* "k=v" as members. */
+static json_t *
+map_of(const struct sc_strv *list)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *equals = strchr(list->items[i], '=');
+        char *key = equals ? strndup(list->items[i], (size_t)(equals - list->items[i])) : strdup(list->items[i]);
+
+        if (key)
+            (void)json_object_set_new(out, key, json_string(equals ? equals + 1 : ""));
+        free(key);
+    }
+    return out;
+}
+
+static json_t *
+keys_of(const struct sc_strv *list)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < list->count; i++)
+        (void)json_object_set_new(out, list->items[i], json_object());
+    return out;
+}
+
+int
+sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena,
+                        struct sc_commit_words *out, struct sc_err *err)
+{
+    const struct sc_create_options *o = &c->options;
+    const struct sc_strv *entrypoint, *cmd;
+    sc_cleanup_json config = json_object();
+    sc_cleanup_buf text = SC_BUF_INIT, said = SC_BUF_INIT;
+    struct sc_image image;
+
+    if (o->rootfs) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" was made of a directory, not of an image", c->name);
+        return sc_err_remedy(err, "make an image of it with: sc import %s", o->rootfs);
+    }
+    if (sc_image_find(&engine->store, c->image_id, arena, &image, err) < 0)
+        return -1;
+    entrypoint = o->has_entrypoint ? &o->entrypoint : &image.config.entrypoint;
+    cmd = o->args.count > 0 || o->has_entrypoint ? &o->args : &image.config.cmd;
+    if (json_object_set_new(config, "User", json_string(c->effective_user ? c->effective_user : "")) < 0 ||
+        json_object_set_new(config, "Env", list_of(&c->effective_env)) < 0 ||
+        json_object_set_new(config, "Entrypoint", entrypoint->count > 0 ? list_of(entrypoint) : json_null()) < 0 ||
+        json_object_set_new(config, "Cmd", cmd->count > 0 ? list_of(cmd) : json_null()) < 0 ||
+        json_object_set_new(config, "WorkingDir", json_string(c->effective_workdir ? c->effective_workdir : "")) < 0 ||
+        json_object_set_new(config, "Labels", map_of(&c->effective_labels)) < 0 ||
+        (c->exposed.count > 0 && json_object_set_new(config, "ExposedPorts", keys_of(&c->exposed)) < 0) ||
+        (o->stop_signal && json_object_set_new(config, "StopSignal", json_string(o->stop_signal)) < 0))
+        return sc_err_set(err, SC_ERR_INVALID, "commit container \"%s\": its configuration is not UTF-8", c->name);
+    if (sc_json_dump(config, &text, err) < 0)
+        return -1;
+    for (size_t i = 0; i < cmd->count; i++)
+        sc_buf_addf(&said, "%s%s", i > 0 ? " " : "", cmd->items[i]);
+    *out = (struct sc_commit_words){.config = sc_arena_strdup(arena, sc_buf_str(&text)),
+                                    .created_by = sc_arena_strdup(arena, sc_buf_str(&said)),
+                                    .image_id = sc_arena_strdup(arena, c->image_id)};
+    return sc_buf_check(&said, err) < 0 ? -1 : sc_arena_check(arena, err);
+}
+
+void
+sc_engine_files_event(const struct sc_engine *engine, const struct sc_container *container, const char *action)
+{
+    sc_engine_event(engine, container, action, NULL);
+}
