@@ -73,9 +73,10 @@ SC_MUST_CHECK int sc_files_commit(const struct sc_store *store, const struct sc_
                                   struct sc_err *err);
 
 /* ---- untar.c */
-/* A tar stream (compressed or not) into directory `dir` (absolute) of root_fd; links on the way lead nowhere else. */
-SC_MUST_CHECK int sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids,
-                           struct sc_err *err);
+/* A tar stream into directory `dir` (absolute) of root_fd; links on the way lead nowhere else. jail: who inflates it
+ * where it is compressed. */
+SC_MUST_CHECK int sc_untar(struct sc_jail *jail, int from_fd, int root_fd, const char *dir,
+                           const struct sc_tree_ids *ids, struct sc_err *err);
 
 /* ---- cp-plan.c: pure */
 struct sc_cp_side {

@@ -279,7 +279,8 @@ put_entry(struct untar *untar, struct archive_entry *entry, struct sc_err *err)
 }
 
 int
-sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids, struct sc_err *err)
+sc_untar(struct sc_jail *jail, int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids,
+         struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct untar untar = {.root_fd = root_fd, .dir = dir, .ids = ids, .is_root = geteuid() == 0, .arena = &arena};
@@ -287,7 +288,7 @@ sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *id
     struct archive_entry *entry;
     struct sc_stream *stream = NULL;
 
-    if (sc_stream_open(from_fd, &sc_limits_default, &stream, err) < 0 ||
+    if (sc_stream_open(jail, from_fd, &sc_limits_default, &stream, err) < 0 ||
         sc_tar_in_open(stream, &sc_limits_default, false, &tar, err) < 0)
         return -1;
     untar.tar = tar;
