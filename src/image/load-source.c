@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "image/transfer-priv.h"
+#include "image/tar-read-priv.h"
 
 #define HOLD_ONE_MAX ((int64_t)1 << 20)   /* smaller members stay in memory until they are asked for ... */
 #define HOLD_ALL_MAX ((uint64_t)64 << 20) /* ... while all of them are no more than this */
@@ -104,20 +104,18 @@ promised_digest(const char *name, struct sc_arena *arena)
 }
 
 static int
-take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int64_t size, struct sc_err *err)
+take_file(struct sc_source *source, struct sc_tar_read *tar, const char *name, int64_t size, struct sc_err *err)
 {
     struct sc_member member = {.size = size};
     const char *promised = promised_digest(name, source->arena);
     bool hold = size <= HOLD_ONE_MAX && source->held + (uint64_t)size <= HOLD_ALL_MAX;
     sc_cleanup_blob writer = NULL;
     struct sc_ahead *ahead = NULL;
-    int64_t at, end = 0;
+    int64_t end = 0;
     const void *data;
     char *held = NULL;
-    size_t len;
+    ssize_t len;
 
-    if (size < 0)
-        return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
     if (!hold && promised && sc_store_has_blob(source->store, promised)) {
         member.digest = sc_arena_strdup(source->arena, promised);
         return member.digest ? source_add(source, name, &member, err) : sc_err_nomem(err);
@@ -128,27 +126,21 @@ take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int
         return sc_err_nomem(err);
     if (!hold && sc_blob_create(source->store, &writer, err) < 0)
         return -1;
-    for (;;) {
-        if (sc_tar_in_data(tar, &data, &len, &at, err) < 0)
-            return -1;
-        if (len == 0)
-            break;
-        if (at != end || (int64_t)len > size - end)
-            return sc_err_set(err, SC_ERR_INVALID, "it has holes or more content than its size says");
+    while ((len = sc_tar_read_data(tar, &data, err)) > 0) {
         if (hold)
-            memcpy(held + at, data, len);
-        else if (sc_blob_write(writer, data, len, err) < 0)
+            memcpy(held + end, data, (size_t)len);
+        else if (sc_blob_write(writer, data, (size_t)len, err) < 0)
             return -1;
         if (!hold && end == 0) {
             if (source->store->ahead)
                 sc_ahead_limit(source->store->ahead, AHEAD_MAX);
-            ahead = sc_ahead_start(source->store, sc_blob_fd(writer), size, data, len);
+            ahead = sc_ahead_start(source->store, sc_blob_fd(writer), size, data, (size_t)len);
         }
-        sc_ahead_wrote(ahead, len);
-        end += (int64_t)len;
+        sc_ahead_wrote(ahead, (size_t)len);
+        end += len;
     }
-    if (end != size)
-        return sc_err_set(err, SC_ERR_INVALID, "it has %lld bytes instead of %lld", (long long)end, (long long)size);
+    if (len < 0)
+        return -1;
     member.data = held;
     source->held += hold ? (uint64_t)size : 0;
     /* Told before the blob is synced: the two go on side by side. */
@@ -160,31 +152,22 @@ take_file(struct sc_source *source, struct sc_tar_in *tar, const char *name, int
 }
 
 static int
-take_entry(struct sc_source *source, struct sc_tar_in *tar, struct archive_entry *entry, struct sc_err *err)
+take_entry(struct sc_source *source, struct sc_tar_read *tar, const struct sc_tar_member *entry, struct sc_err *err)
 {
-    const char *raw = archive_entry_pathname(entry), *hard_link = archive_entry_hardlink(entry);
-    mode_t type = archive_entry_filetype(entry);
     struct sc_member member = {.size = 0};
     char *name;
 
-    if (!hard_link && type == AE_IFDIR)
+    if (entry->kind == SC_MEMBER_DIR)
         return 0;
-    name = clean_name(raw, source->arena, err);
+    name = clean_name(entry->name, source->arena, err);
     if (!name)
         return err->kind == SC_ERR_NONE ? sc_err_nomem(err) : -1;
-    if (hard_link)
-        member.link = clean_name(hard_link, source->arena, err);
-    else if (type == AE_IFLNK && archive_entry_symlink(entry))
-        member.link = link_name(name, archive_entry_symlink(entry), source->arena, err);
-    else if (type == AE_IFREG)
-        return take_file(source, tar, name, archive_entry_size(entry), err) < 0
-                   ? sc_err_wrap(err, "entry \"%.300s\"", raw)
-                   : 0;
-    else
-        return sc_err_set(err, SC_ERR_INVALID,
-                          "entry \"%.300s\": an image archive holds files, directories and links only", raw);
+    if (entry->kind == SC_MEMBER_FILE)
+        return take_file(source, tar, name, entry->size, err) < 0 ? sc_err_wrap(err, "entry \"%.300s\"", name) : 0;
+    member.link = entry->kind == SC_MEMBER_HARD_LINK ? clean_name(entry->link, source->arena, err)
+                                                     : link_name(name, entry->link, source->arena, err);
     if (!member.link)
-        return err->kind == SC_ERR_NONE ? sc_err_nomem(err) : sc_err_wrap(err, "link \"%.300s\"", raw);
+        return err->kind == SC_ERR_NONE ? sc_err_nomem(err) : sc_err_wrap(err, "link \"%.300s\"", name);
     return source_add(source, name, &member, err);
 }
 
@@ -192,30 +175,23 @@ static int
 source_open_tar(struct sc_source *source, int fd, struct sc_err *err)
 {
     /* Entries of an archive of images are few, but each costs memory here. */
-    static const struct sc_limits limits = {.ratio = 1100,
-                                            .ratio_from = UINT64_C(1) << 30,
-                                            .entries = 100000,
-                                            .name_bytes = 64 << 20,
-                                            .xattr_bytes = 65536};
+    static const struct sc_limits limits = {.ratio = 1100, .ratio_from = UINT64_C(1) << 30, .entries = 100000};
     sc_cleanup_stream stream = NULL;
-    sc_cleanup_tar_in tar = NULL;
+    sc_cleanup_tar_read tar = SC_TAR_READ_INIT;
+    struct sc_tar_member entry;
+    int status;
 
     source->members = json_object();
     if (!source->members)
         return sc_err_nomem(err);
     if (sc_stream_open(source->store->jail, fd, &limits, &stream, err) < 0 ||
-        sc_tar_in_open(sc_steal_ptr(&stream), &limits, false, &tar, err) < 0)
+        sc_tar_read_open(sc_steal_ptr(&stream), limits.entries, &tar, err) < 0)
         return -1;
-    for (;;) {
-        struct archive_entry *entry;
-
-        if (sc_tar_in_next(tar, &entry, err) < 0)
-            return -1;
-        if (!entry)
-            return sc_arena_check(source->arena, err);
-        if (take_entry(source, tar, entry, err) < 0)
+    while ((status = sc_tar_read_next(&tar, &entry, err)) > 0) {
+        if (take_entry(source, &tar, &entry, err) < 0)
             return -1;
     }
+    return status < 0 ? -1 : sc_arena_check(source->arena, err);
 }
 
 int

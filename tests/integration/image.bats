@@ -367,7 +367,7 @@ more_than_one_mib()
     is "$(store)" "$before"
     # cut in the middle of the layer
     head -c 2000000 "$BATS_TEST_TMPDIR/x.tar" >"$BATS_TEST_TMPDIR/cut.tar"
-    refused "Truncated tar archive" "$SC" load -i "$BATS_TEST_TMPDIR/cut.tar"
+    refused "truncated tar archive" "$SC" load -i "$BATS_TEST_TMPDIR/cut.tar"
     is "$(store)" "$before"
     # an entry that no layer may have, far behind
     layer "$BATS_TEST_TMPDIR/c.tar" <<<'file("big", "x" * 3000000); file("../out", "x")'
@@ -446,7 +446,7 @@ more_than_one_mib()
     printf 'X' | dd of=changed.tar bs=1 seek=1000000 conv=notrunc status=none
     refused 'the image says sha256:' "$SC" load -i changed.tar
     echo hello >hello
-    refused 'Unrecognized archive format' "$SC" load -i hello
+    refused 'it is no tar archive, or a damaged one' "$SC" load -i hello
     tar -cf other.tar hello
     refused 'neither manifest.json nor index.json' "$SC" load -i other.tar
     refused 'no such file or directory' "$SC" load -i nowhere.tar
