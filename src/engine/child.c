@@ -225,6 +225,9 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .event = event_attributes(c, arena),
         .refill = refill_lines(child, arena),
         .held = held_list(held, arena),
+        .names = process->names_udp >= 0 ? sc_names_lines(child->engine, o, arena) : NULL,
+        .names_udp = process->names_udp,
+        .names_tcp = process->names_tcp,
         .pid = process->pid,
         .pidfd = process->pidfd,
         .lock_fd = child->lock_fd,
@@ -248,8 +251,9 @@ static int
 become_monitor(const struct sc_start_child *child, const struct sc_monitor_config *config,
                const struct sc_layers_held *held, struct sc_arena *arena, struct sc_err *err)
 {
-    const int kept[] = {config->pidfd, config->lock_fd, config->listen_fd, config->client_fd, config->tty_fd,
-                        config->in_fd, config->out_fd,  config->err_fd,    config->calls_fd};
+    const int kept[] = {config->pidfd,    config->lock_fd,   config->listen_fd, config->client_fd,
+                        config->tty_fd,   config->in_fd,     config->out_fd,    config->err_fd,
+                        config->calls_fd, config->names_udp, config->names_tcp};
     char *const no_env[] = {NULL};
     struct sc_strv argv = {0};
 

@@ -364,16 +364,15 @@ json_t *sc_port_bindings(const struct sc_container *container);
 /* Takes the leases back. */
 void sc_network_give_up(const struct sc_start_job *job);
 /* ---- network-names.c: what hosts and resolv.conf say */
-SC_MUST_CHECK int sc_hosts_add(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_buf *hosts,
-                               struct sc_err *err);
+SC_MUST_CHECK int sc_hosts_add(const struct sc_inputs *in, struct sc_buf *hosts, struct sc_err *err);
 SC_MUST_CHECK int sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err *err);
-/* In the files of those that are there already. */
-void sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in);
-/* Of a running container: the lines of one network come, with those that neighbours get, and go. */
+/* sc-monitor's `names`: sc-names, where it reads, whom it asks. NULL: there is no such program. */
+const char *sc_names_lines(const struct sc_engine *engine, const struct sc_create_options *options,
+                           struct sc_arena *arena);
+/* Of a running container: the lines of one network come and go. */
 SC_MUST_CHECK int sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *container,
                                    const struct sc_endpoint *endpoint, struct sc_err *err);
 void sc_hosts_disconnect(const struct sc_engine *engine, const char *id, const struct sc_network *network);
-bool sc_network_has_names(const struct sc_network *network);
 
 /* ---- child.c ---- */
 struct sc_start_child { /* what start.c hands to the forked child */

@@ -1,7 +1,5 @@
-/* Names: what a container's hosts and resolv.conf say beside the usual. On a network that a user has made each
- * container's hosts file has its neighbours, changed in place as they come (here) and go (the undo operation
- * hosts-remove). The leases say who is there and what they are called: a hosts file is the container's to write in, so
- * nothing is ever read back from one. */
+/* Names: what a container's hosts and resolv.conf say beside the usual. Its neighbours on networks that a user has made
+ * are in neither: sc-names (monitor/names.h) tells of them, from the leases. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,22 +10,6 @@
 #include "engine/engine-priv.h"
 
 #define HOSTS_MAX 1048576
-
-bool
-sc_network_has_names(const struct sc_network *network)
-{
-    return strcmp(network->name, SC_NET_DEFAULT) != 0;
-}
-
-/* A line of hosts, marked with its owner. */
-static void
-add_neighbour(const struct sc_lease *lease, struct sc_buf *out)
-{
-    char address[SC_NET_ADDRESS_MAX];
-
-    sc_address_format(&lease->address, address);
-    sc_buf_addf(out, "%s\t%s\t# %s\n", address, lease->names, lease->id);
-}
 
 static int
 add_host(const char *entry, const struct sc_inputs *in, struct sc_buf *out, struct sc_err *err)
@@ -58,13 +40,10 @@ add_host(const char *entry, const struct sc_inputs *in, struct sc_buf *out, stru
     return 0;
 }
 
-/* The container's own name at its addresses there, and its neighbours with theirs. */
-static int
-add_network(const struct sc_net *net, const struct sc_endpoint *e, const char *own, struct sc_buf *hosts,
-            struct sc_err *err)
+/* The container's own name at its addresses there. */
+static void
+add_network(const struct sc_endpoint *e, const char *own, struct sc_buf *hosts)
 {
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_lease_list leases;
     char address[SC_NET_ADDRESS_MAX];
 
     for (int f = 0; f < SC_FAMILIES; f++) {
@@ -72,21 +51,13 @@ add_network(const struct sc_net *net, const struct sc_endpoint *e, const char *o
         if (e->addresses[f].len > 0)
             sc_buf_addf(hosts, "%s\t%s\n", address, own);
     }
-    if (!sc_network_has_names(&e->network))
-        return 0;
-    if (sc_network_leases(net, &e->network, &arena, &leases, err) < 0)
-        return -1;
-    for (size_t i = 0; i < leases.count; i++)
-        add_neighbour(&leases.items[i], hosts);
-    return 0;
 }
 
 int
-sc_hosts_add(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_buf *hosts, struct sc_err *err)
+sc_hosts_add(const struct sc_inputs *in, struct sc_buf *hosts, struct sc_err *err)
 {
     const struct sc_create_options *o = &in->container->options;
     sc_cleanup_buf own = SC_BUF_INIT;
-    struct sc_net net;
 
     for (size_t i = 0; i < o->add_hosts.count; i++) {
         if (add_host(o->add_hosts.items[i], in, hosts, err) < 0)
@@ -97,31 +68,9 @@ sc_hosts_add(const struct sc_engine *engine, const struct sc_inputs *in, struct 
         sc_buf_addf(&own, ".%s %s", o->domainname, in->hostname);
     if (sc_buf_check(&own, err) < 0)
         return -1;
-    sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
-    for (size_t i = 0; i < in->endpoint_count; i++) {
-        if (add_network(&net, &in->endpoints[i], sc_buf_str(&own), hosts, err) < 0)
-            return -1;
-    }
+    for (size_t i = 0; i < in->endpoint_count; i++)
+        add_network(&in->endpoints[i], sc_buf_str(&own), hosts);
     return 0;
-}
-
-/* Appends our line, unless it is there. */
-static void
-tell(const struct sc_engine *engine, const char *id, const char *line)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_fd dir = sc_engine_data_dir(engine, id, &ignored), fd = -1;
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (dir < 0)
-        return;
-    fd = openat(dir, "hosts", O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &text, &ignored) < 0 ||
-        strstr(sc_buf_str(&text), line))
-        return;
-    if (text.len > 0 && text.data[text.len - 1] != '\n')
-        (void)!sc_io_write_all(fd, "\n", 1, &ignored);
-    (void)!sc_io_write_all(fd, line, strlen(line), &ignored);
 }
 
 /* Whether it is an address of this network. */
@@ -132,31 +81,6 @@ is_of(const struct sc_network *network, const char *text, struct sc_address *out
 
     return sc_address_parse(text, out, &ignored) == 0 &&
            sc_subnet_has(&network->pools[sc_address_family(out)].subnet, out);
-}
-
-struct known {
-    const struct sc_network *network;
-    const struct sc_lease_list *leases;
-};
-
-/* A line of hosts that names a neighbour on this network which has no lease there. */
-static bool
-is_stale(const char *line, size_t len, const void *data)
-{
-    const struct known *known = data;
-    char text[SC_NET_ADDRESS_MAX], id[SC_ID_LEN + 1];
-    size_t address_len = strcspn(line, "\t\n");
-    const struct sc_lease *lease;
-    struct sc_address address;
-
-    if (len < SC_ID_LEN + 2 || memcmp(line + len - SC_ID_LEN - 2, "# ", 2) != 0 || address_len >= sizeof(text))
-        return false;
-    (void)snprintf(id, sizeof(id), "%s", line + len - SC_ID_LEN);
-    (void)snprintf(text, sizeof(text), "%.*s", (int)address_len, line);
-    if (!is_of(known->network, text, &address))
-        return false;
-    lease = sc_lease_find(known->leases, id, sc_address_family(&address));
-    return !lease || sc_address_compare(&lease->address, &address) != 0;
 }
 
 /* Drops the lines of the container's hosts file that `drops` says; a container that is gone has none. */
@@ -187,42 +111,6 @@ drop_lines(const struct sc_engine *engine, const char *id,
         (void)!ftruncate(fd, (off_t)after.len);
 }
 
-static void
-tell_network(const struct sc_engine *engine, const struct sc_network *network, const char *id)
-{
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_err ignored = SC_ERR_INIT;
-    struct sc_lease_list leases;
-    struct sc_net net;
-
-    sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
-    if (!sc_network_has_names(network) || sc_network_leases(&net, network, &arena, &leases, &ignored) < 0)
-        return;
-    /* Neighbours whose lease has gone since ours was written: they looked for our file too early. */
-    drop_lines(engine, id, is_stale, &(struct known){.network = network, .leases = &leases});
-    for (int f = 0; f < SC_FAMILIES; f++) {
-        const struct sc_lease *own = sc_lease_find(&leases, id, f);
-        sc_cleanup_buf line = SC_BUF_INIT;
-
-        if (own)
-            add_neighbour(own, &line);
-        for (size_t i = 0; i < leases.count && line.len > 0 && !line.has_failed; i++) {
-            const struct sc_lease *other = &leases.items[i];
-
-            /* once each: every one has an address of IPv4 */
-            if (sc_address_family(&other->address) == SC_V4 && strcmp(other->id, id) != 0 && sc_engine_is_id(other->id))
-                tell(engine, other->id, line.data);
-        }
-    }
-}
-
-void
-sc_hosts_tell(const struct sc_engine *engine, const struct sc_inputs *in)
-{
-    for (size_t i = 0; i < in->endpoint_count; i++)
-        tell_network(engine, &in->endpoints[i].network, in->container->id);
-}
-
 /* ---- connect, disconnect ----------------------------------------------------------------------------------------- */
 
 int
@@ -232,23 +120,17 @@ sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *c, c
     sc_cleanup_fd dir = sc_engine_data_dir(engine, c->id, err), fd = -1;
     sc_cleanup_buf lines = SC_BUF_INIT;
     char short_id[SC_ID_SHORT + 1];
-    struct sc_net net;
 
     if (dir < 0)
         return -1;
     (void)snprintf(short_id, sizeof(short_id), "%.*s", SC_ID_SHORT, c->id);
-    sc_engine_net((struct sc_engine *)(uintptr_t)engine, &net);
-    if (add_network(&net, e, c->options.hostname ? c->options.hostname : short_id, &lines, err) < 0 ||
-        sc_buf_check(&lines, err) < 0)
+    add_network(e, c->options.hostname ? c->options.hostname : short_id, &lines);
+    if (sc_buf_check(&lines, err) < 0)
         return -1;
     fd = openat(dir, "hosts", O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || flock(fd, LOCK_EX) < 0)
         return sc_err_errno(err, errno, "open hosts of container \"%s\"", c->name);
-    if (sc_io_write_all(fd, sc_buf_str(&lines), lines.len, err) < 0)
-        return -1;
-    sc_closep(&fd); /* its lock: the file is looked at again */
-    tell_network(engine, &e->network, c->id);
-    return 0;
+    return sc_io_write_all(fd, sc_buf_str(&lines), lines.len, err);
 }
 
 /* Whether a line of hosts is about an address of this network. */
@@ -275,9 +157,21 @@ sc_hosts_disconnect(const struct sc_engine *engine, const char *id, const struct
 
 /* ---- resolv.conf ------------------------------------------------------------------------------------------------- */
 
-/* The host's lines, but for those that our own options replace and name servers that only the host itself reaches. */
+/* Whether one of the networks has names: then all questions go to who knows them. */
+static bool
+has_names(const struct sc_inputs *in)
+{
+    for (size_t i = 0; i < in->endpoint_count; i++) {
+        if (sc_network_has_names(&in->endpoints[i].network))
+            return true;
+    }
+    return false;
+}
+
+/* The host's lines, but for those that our own options replace and name servers that only the host itself reaches, or
+ * all of them. */
 static void
-filter(const char *text, const struct sc_create_options *o, struct sc_buf *out)
+filter(const char *text, const struct sc_create_options *o, bool is_alone, struct sc_buf *out)
 {
     while (*text) {
         size_t len = strcspn(text, "\n");
@@ -286,7 +180,7 @@ filter(const char *text, const struct sc_create_options *o, struct sc_buf *out)
         bool is_dropped;
 
         value += strspn(value, " \t");
-        is_dropped = (is_server && (o->dns.count > 0 || sc_str_starts(value, "127.") || sc_str_starts(value, "::1"))) ||
+        is_dropped = (is_server && (is_alone || sc_str_starts(value, "127.") || sc_str_starts(value, "::1"))) ||
                      ((sc_str_starts(text, "search") || sc_str_starts(text, "domain")) && o->dns_search.count > 0) ||
                      (sc_str_starts(text, "options") && o->dns_options.count > 0);
         if (!is_dropped) {
@@ -308,11 +202,20 @@ add_list(const char *word, const struct sc_strv *list, struct sc_buf *out)
     sc_buf_addc(out, '\n');
 }
 
+/* Names without a dot are asked as they are, and not only with each domain of a search list behind them. */
+static void
+add_ndots(struct sc_buf *resolv)
+{
+    if (!strstr(sc_buf_str(resolv), "ndots:"))
+        sc_buf_adds(resolv, "options ndots:0\n");
+}
+
 int
 sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err *err)
 {
     static const char behind_stub[] = "/run/systemd/resolve/resolv.conf";
     const struct sc_create_options *o = &in->container->options;
+    bool is_ours = has_names(in), is_alone = is_ours || o->dns.count > 0;
     sc_cleanup_buf host = SC_BUF_INIT;
     struct sc_err absent = SC_ERR_INIT;
 
@@ -320,20 +223,39 @@ sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err 
         return 0;
     sc_buf_add(&host, sc_buf_str(resolv), resolv->len);
     sc_buf_clear(resolv);
-    for (size_t i = 0; i < o->dns.count; i++)
+    if (is_ours)
+        sc_buf_adds(resolv, "nameserver " SC_NAMES_ADDRESS "\n");
+    for (size_t i = 0; i < o->dns.count && !is_ours; i++)
         sc_buf_addf(resolv, "nameserver %s\n", o->dns.items[i]);
     /* "search ." means none */
     if (!(o->dns_search.count == 1 && strcmp(o->dns_search.items[0], ".") == 0))
         add_list("search", &o->dns_search, resolv);
     add_list("options", &o->dns_options, resolv);
-    filter(sc_buf_str(&host), o, resolv);
+    filter(sc_buf_str(&host), o, is_alone, resolv);
     if (!strstr(sc_buf_str(resolv), "nameserver")) {
         /* The host's only server was a stub on its loopback. */
         sc_buf_clear(&host);
         if (sc_file_read_at(AT_FDCWD, behind_stub, HOSTS_MAX, &host, &absent) == 0) /* lint: the host's own */
-            filter(sc_buf_str(&host), o, resolv);
+            filter(sc_buf_str(&host), o, is_alone, resolv);
     }
+    if (is_ours)
+        add_ndots(resolv);
     if (sc_buf_check(&host, err) < 0)
         return -1;
     return sc_buf_check(resolv, err);
+}
+
+const char *
+sc_names_lines(const struct sc_engine *engine, const struct sc_create_options *o, struct sc_arena *arena)
+{
+    sc_cleanup_buf out = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char *program = NULL;
+
+    if (sc_engine_program("sc-names", arena, &program, &ignored) < 0)
+        return NULL;
+    sc_buf_addf(&out, "%s\n%s/lease/net", program, engine->run_path);
+    for (size_t i = 0; i < o->dns.count; i++)
+        sc_buf_addf(&out, "\n%s", o->dns.items[i]);
+    return out.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&out));
 }

@@ -3,10 +3,12 @@
  * that it can do. It keeps the descriptors that it has; what they lead to is its whole world.
  *
  *     mounts      a namespace of its own, whose root is an empty directory
- *     network     a namespace of its own, without a device that is up; no sockets can be made
+ *     network     a namespace of its own, without a device that is up; no sockets can be made. Who needs the network has
+ *                 the one that it is in, for sockets of IPv4 and IPv6
  *     ipc, uts    namespaces of their own
  *     privileges  only the capabilities that it is told to keep; none can come by execve(2), which it cannot call
- *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory
+ *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory, or (for
+ *                 reading only) needs the network
  *     memory      SC_JAIL_MEMORY_MAX, no core dump, nothing executable that was not
  */
 #include <errno.h>
@@ -21,6 +23,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -87,8 +90,14 @@ static const int tree_calls[] = {
     SYS_flistxattr, SYS_fremovexattr, SYS_readlinkat, SYS_faccessat, SYS_getdents64, SYS_umask,     SYS_renameat2,
 };
 
+/* What asking over a network and reading a directory need besides. */
+static const int net_calls[] = {
+    SYS_connect, SYS_accept4, SYS_setsockopt, SYS_getsockopt, SYS_shutdown, SYS_readlinkat, SYS_getdents64,
+};
+
 #define ALLOW        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define DENY         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
+#define NETWORK_CODE 11 /* instructions of allow_network */
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
 #define LOAD_ARG(n)                                                                                                    \
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t)) /* little-endian  \
@@ -104,9 +113,32 @@ allow_each(struct sock_filter *out, const int *calls, size_t count)
     return 2 * count;
 }
 
+/* Sockets of two families, and nothing opened for writing. */
+static size_t
+allow_network(struct sock_filter *out)
+{
+    const struct sock_filter code[] = {
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_socket, 0, 5),
+        LOAD_ARG(0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1),
+        ALLOW,
+        DENY,
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 4),
+        LOAD_ARG(2),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC, 0, 1),
+        DENY,
+        ALLOW,
+    };
+
+    _Static_assert(SC_ARRAY_LEN(code) == NETWORK_CODE, "the filter has room for it");
+    memcpy(out, code, sizeof(code));
+    return SC_ARRAY_LEN(code) + allow_each(out + SC_ARRAY_LEN(code), net_calls, SC_ARRAY_LEN(net_calls));
+}
+
 /* Whatever is not on the lists does not happen, and says EPERM: what a library tries and can do without is no end. */
 static int
-wall_calls(bool has_tree)
+wall_calls(unsigned needs)
 {
 #ifdef NATIVE_ARCH
     const struct sock_filter head[] = {
@@ -130,19 +162,22 @@ wall_calls(bool has_tree)
         DENY,
         ALLOW,
     };
-    struct sock_filter filter[SC_ARRAY_LEN(head) + 2 * (SC_ARRAY_LEN(plain_calls) + SC_ARRAY_LEN(tree_calls)) + 1];
+    struct sock_filter filter[SC_ARRAY_LEN(head) + NETWORK_CODE + 1 +
+                              2 * (SC_ARRAY_LEN(plain_calls) + SC_ARRAY_LEN(tree_calls) + SC_ARRAY_LEN(net_calls))];
     struct sock_fprog program = {.filter = filter};
     size_t count = SC_ARRAY_LEN(head);
 
     memcpy(filter, head, sizeof(head));
     count += allow_each(filter + count, plain_calls, SC_ARRAY_LEN(plain_calls));
-    if (has_tree)
+    if (needs & SC_JAIL_NET)
+        count += allow_network(filter + count);
+    if (needs & SC_JAIL_TREE)
         count += allow_each(filter + count, tree_calls, SC_ARRAY_LEN(tree_calls));
     filter[count++] = (struct sock_filter)DENY;
     program.len = (unsigned short)count;
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 #else
-    (void)has_tree;
+    (void)needs;
     return -ENOSYS;
 #endif
 }
@@ -195,28 +230,28 @@ is_out_of_reach(int errnum)
 }
 
 int
-sc_jail_enter(bool has_tree, uint64_t caps, struct sc_err *err)
+sc_jail_enter(unsigned needs, uint64_t caps, struct sc_err *err)
 {
     uint64_t effective = 0, permitted = 0, inheritable = 0;
     int result = wall_memory();
 
     if (result < 0)
-        return sc_err_errno(err, -result, "limit the process that unpacks");
-    if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) == 0)
+        return sc_err_errno(err, -result, "limit a process");
+    if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (needs & SC_JAIL_NET ? 0 : CLONE_NEWNET)) == 0)
         result = wall_mounts();
     else
         result = -errno;
     if (result < 0 && !is_out_of_reach(-result))
-        return sc_err_errno(err, -result, "shut the process that unpacks in");
+        return sc_err_errno(err, -result, "shut a process in");
     result = sc_caps_get(&effective, &permitted, &inheritable);
     if (result == 0)
         result = sc_caps_set(effective & caps, permitted & caps, 0);
     if (result == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         result = -errno;
     if (result < 0)
-        return sc_err_errno(err, -result, "take privileges from the process that unpacks");
-    result = IS_SANITIZED ? 0 : wall_calls(has_tree);
+        return sc_err_errno(err, -result, "take privileges from a process");
+    result = IS_SANITIZED ? 0 : wall_calls(needs);
     if (result < 0 && !is_out_of_reach(-result))
-        return sc_err_errno(err, -result, "filter the system calls of the process that unpacks");
+        return sc_err_errno(err, -result, "filter the system calls of a process");
     return 0;
 }

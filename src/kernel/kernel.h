@@ -188,7 +188,7 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     lease-release PATH OWNER            where the lease (a symbolic link to OWNER...) is still the owner's
  *     port-release PATH OWNER MAP KEY     the same for a published port: its element of a map of `inet sc` goes first
  *     guard-remove SET KEY  a link's element of a set of table `bridge sc`
- *     hosts-remove LEASES CONTAINERS ID ADDRESS   its names from the hosts files of those that have a lease there
+ *     names-withdraw PATH OWNER           from a lease that is still the owner's the names that it is found by
  *     network-down PROGRAM FILE           run `PROGRAM __network down FILE`
  *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
  * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
@@ -202,7 +202,7 @@ enum sc_undo_op {
     SC_UNDO_LEASE,
     SC_UNDO_PORT,
     SC_UNDO_GUARD,
-    SC_UNDO_HOSTS,
+    SC_UNDO_NAMES,
     SC_UNDO_NETWORK,
     SC_UNDO_SYSTEMD_STOP,
     SC_UNDO_SYSTEMD_USER_STOP

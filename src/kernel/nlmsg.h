@@ -49,7 +49,7 @@ int sc_undo_lease(const char *target, struct sc_err *err);
 int sc_undo_port(int *nft_sock, const char *target, struct sc_err *err);
 int sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err);
 int sc_undo_network(const char *target, struct sc_err *err);
-int sc_undo_hosts(const char *target, struct sc_err *err);
+int sc_undo_names(const char *target, struct sc_err *err);
 
 /* ---- leases: symbolic links whose target begins with their owner's id -------- */
 /* Whether the link `name` below dir_fd is owner's. */

@@ -1,4 +1,4 @@
-/* The undo operations of networks: a link, an address lease, a published port, a name in other containers' hosts.
+/* The undo operations of networks: a link, an address lease, a published port, names.
  * musl-clean. Each checks first that what it takes back is its owner's still: it may be run long after, and twice. */
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,6 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
-#include <dirent.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,7 +17,7 @@
 
 #define WORDS_MAX 4
 #define LINK_MAX  256
-#define HOSTS_MAX 1048576
+#define LEASE_MAX 2048
 
 /* Splits at each space; false unless there are exactly count words. */
 static bool
@@ -176,76 +175,38 @@ sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err)
     return result < 0 ? sc_err_errno(err, -result, "remove the guard of a link") : 0;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------- */
-
-/* Copies all lines but those that begin with an address and end in mark. */
-static bool
-without(const char *text, const char *address, const char *mark, struct sc_buf *out)
-{
-    size_t mark_len = strlen(mark), address_len = strlen(address);
-    bool has_changed = false;
-
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-        bool is_ours = len >= mark_len && memcmp(text + len - mark_len, mark, mark_len) == 0 && len > address_len &&
-                       memcmp(text, address, address_len) == 0 && text[address_len] == '\t';
-
-        has_changed = has_changed || is_ours;
-        len += text[len] == '\n';
-        if (!is_ours)
-            sc_buf_add(out, text, len);
-        text += len;
-    }
-    return has_changed;
-}
-
-/* In place: the file is bound into a running container, by its inode. */
-static void
-clean_hosts(int containers, const char *id, const char *address, const char *mark)
-{
-    sc_cleanup_buf before = SC_BUF_INIT, after = SC_BUF_INIT;
-    struct sc_err ignored = SC_ERR_INIT;
-    char path[LINK_MAX];
-    sc_cleanup_fd fd = -1;
-
-    (void)snprintf(path, sizeof(path), "%.*s/hosts", SC_ID_LEN, id);
-    fd = openat(containers, path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
-        return;
-    if (!without(sc_buf_str(&before), address, mark, &after) || after.has_failed)
-        return;
-    if (pwrite(fd, sc_buf_str(&after), after.len, 0) == (ssize_t)after.len)
-        (void)!ftruncate(fd, (off_t)after.len);
-}
-
-/* "LEASES CONTAINERS ID ADDRESS": from the hosts file of each container that has a lease in the directory LEASES, the
- * line of the container ID with this address. */
+/* "PATH OWNER": a lease keeps its address until there is no link that has it, but who it was answers to no name any more.
+ */
 int
-sc_undo_hosts(const char *target, struct sc_err *err)
+sc_undo_names(const char *target, struct sc_err *err)
 {
     sc_cleanup_free char *copy = strdup(target);
-    char *words[WORDS_MAX], mark[SC_ID_LEN + 8];
-    sc_cleanup_fd containers = -1;
-    sc_cleanup_dir dir = NULL;
-    struct dirent *item;
+    char *words[WORDS_MAX], lease[LEASE_MAX], temporary[LINK_MAX + 8];
+    const char *name = NULL;
+    sc_cleanup_fd dir = -1;
+    ssize_t len;
+    char *names = lease;
 
     if (!copy)
         return sc_err_nomem(err);
-    if (!split(copy, words, 4))
-        return sc_err_set(err, SC_ERR_INVALID, "undo hosts: \"%s\" is not two directories, an id and an address",
-                          target);
-    containers = openat(AT_FDCWD, words[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
-    dir = opendir(words[0]);                                                     /* lint: the engine's own */
-    if (containers < 0 || !dir)
+    if (!split(copy, words, 2))
+        return sc_err_set(err, SC_ERR_INVALID, "undo names: \"%s\" is not a path and an owner", target);
+    dir = lock_lease(words[0], &name);
+    if (dir < 0 || !sc_lease_is_owned(dir, name, words[1]))
         return 0;
-    (void)snprintf(mark, sizeof(mark), "# %s", words[2]);
-    while ((item = readdir(dir)) != NULL) {
-        char owner[LINK_MAX];
-        ssize_t len = readlinkat(dirfd(dir), item->d_name, owner, sizeof(owner));
-
-        if (len >= SC_ID_LEN && memcmp(owner, words[2], SC_ID_LEN) != 0)
-            clean_hosts(containers, owner, words[3], mark);
+    len = readlinkat(dir, name, lease, sizeof(lease) - 1);
+    lease[len > 0 ? len : 0] = '\0';
+    for (int i = 0; i < 3 && names; i++) { /* "ID/INDEX/MAC/NAMES" */
+        names = strchr(names, '/');
+        names = names ? names + 1 : NULL;
     }
+    if (!names || !*names)
+        return 0;
+    *names = '\0';
+    (void)snprintf(temporary, sizeof(temporary), ".%s.new", name);
+    (void)unlinkat(dir, temporary, 0);
+    if (symlinkat(lease, dir, temporary) < 0 || renameat(dir, temporary, dir, name) < 0)
+        return sc_err_errno(err, errno, "withdraw the names of \"%s\"", target);
     return 0;
 }
 

@@ -84,8 +84,7 @@ static const struct {
     [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false, LATER},
     [SC_UNDO_PORT] = {"port-release", NULL, false, NOW, sc_undo_port},
     [SC_UNDO_GUARD] = {"guard-remove", NULL, true, LATER, sc_undo_guard},
-    /* Twice: who began to write its hosts file while the lease was there may have missed the first. */
-    [SC_UNDO_HOSTS] = {"hosts-remove", sc_undo_hosts, false, NOW | LATER},
+    [SC_UNDO_NAMES] = {"names-withdraw", sc_undo_names, false, NOW},
     [SC_UNDO_NETWORK] = {"network-down", sc_undo_network, false},
     [SC_UNDO_SYSTEMD_STOP] = {"systemd-stop", undo_systemd, true},
     [SC_UNDO_SYSTEMD_USER_STOP] = {"systemd-user-stop", undo_systemd_user, true},

@@ -34,6 +34,9 @@ static const struct field fields[] = {
     FIELD(event, FIELD_TEXT, false),
     FIELD(refill, FIELD_TEXT, false),
     FIELD(held, FIELD_TEXT, false),
+    FIELD(names, FIELD_TEXT, false),
+    FIELD(names_udp, FIELD_INT, false),
+    FIELD(names_tcp, FIELD_INT, false),
     FIELD(pid, FIELD_INT, true),
     FIELD(pidfd, FIELD_INT, true),
     FIELD(lock_fd, FIELD_INT, false),
@@ -53,6 +56,8 @@ static const struct field fields[] = {
 
 /* What a word that is not there means; words that say the same are not written. */
 static const struct sc_monitor_config defaults = {
+    .names_udp = -1,
+    .names_tcp = -1,
     .pidfd = -1,
     .lock_fd = -1,
     .listen_fd = -1,

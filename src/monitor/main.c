@@ -45,8 +45,9 @@ compare_fds(const void *a, const void *b)
 static void
 close_others(const struct sc_monitor_config *config)
 {
-    const int own[] = {config->pidfd, config->lock_fd, config->listen_fd, config->client_fd, config->tty_fd,
-                       config->in_fd, config->out_fd,  config->err_fd,    config->calls_fd};
+    const int own[] = {config->pidfd,    config->lock_fd,   config->listen_fd, config->client_fd,
+                       config->tty_fd,   config->in_fd,     config->out_fd,    config->err_fd,
+                       config->calls_fd, config->names_udp, config->names_tcp};
     int keep[SC_ARRAY_LEN(own) + SC_MONITOR_HELD_MAX];
     const char *held = config->held ? config->held : "";
     size_t count = SC_ARRAY_LEN(own);
@@ -133,7 +134,8 @@ main(int argc, char **argv)
     static struct sc_monitor monitor; /* zeroed; only what is used is ever touched */
     struct sc_err err = SC_ERR_INIT;
 
-    monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_fd = -1;
+    monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_fd =
+        monitor.names_fd = -1;
     monitor.started_at = sc_time_now();
     monitor.log = (struct sc_log_writer)SC_LOG_WRITER_INIT;
     if (sc_monitor_config_decode(argc, argv, &monitor.config, &err) < 0) {

@@ -8,6 +8,7 @@
  *   finish.c   what happens when init has ended
  *   blackbox.c the black box: a sample every few seconds
  *   oom.c      memory that ran out
+ *   names-watch.c  sc-names, when its container has a question for it
  *   refill.c   our tables of nftables, when another program flushes them
  *   view-watch.c  the view of /proc, when it has one
  *   calls.c    the system calls that the view answers
@@ -66,6 +67,9 @@ struct sc_monitor {
     int blackbox_fd, oom_fd, view_fd, refill_fd;
     struct sc_calls *calls; /* or NULL */
     bool refill_pending;
+    pid_t names_pid;    /* sc-names; 0: it does not run */
+    int names_fd;       /* its pidfd */
+    int64_t names_next; /* CLOCK_MONOTONIC: not before this is it started again */
 };
 
 /* loop.c: returns when init has ended */
@@ -111,6 +115,13 @@ void sc_blackbox_keep(struct sc_monitor *monitor, int data_dir);
 void sc_oom_watch(struct sc_monitor *monitor);
 void sc_oom_tell(struct sc_monitor *monitor);
 void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out);
+
+/* names-watch.c */
+int sc_names_wait(const struct sc_monitor *monitor, int wait); /* the loop's, or sooner */
+bool sc_names_is_due(const struct sc_monitor *monitor);        /* a question would start it */
+void sc_names_asked(struct sc_monitor *monitor);
+void sc_names_ended(struct sc_monitor *monitor);
+void sc_names_stop(struct sc_monitor *monitor); /* with its container */
 
 /* refill.c */
 void sc_refill_watch(struct sc_monitor *monitor);

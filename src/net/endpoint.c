@@ -94,8 +94,8 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
     return -1;
 }
 
-static struct sc_net_packet *
-packet_of(struct sc_arena *arena, int family, const char *title, const char *shell, const struct sc_buf *data)
+struct sc_net_packet *
+sc_packet_of(struct sc_arena *arena, int family, const char *title, const char *shell, const struct sc_buf *data)
 {
     struct sc_net_packet *packet = SC_ARENA_NEW(arena, struct sc_net_packet);
     char *copy = packet ? sc_arena_alloc(arena, data->len) : NULL;
@@ -195,7 +195,7 @@ make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena
     sc_nl_batch_end(&data);
     if (title.len == 0)
         return 0;
-    *out = packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
+    *out = sc_packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
                      sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     return *out ? 0 : sc_err_nomem(err);
 }
@@ -210,7 +210,7 @@ make_sub(const struct sc_endpoint *e, struct sc_arena *arena)
 
     sc_link_sub(e, &data, &at);
     sc_link_sub_shell(e, &shell);
-    packet = packet_of(
+    packet = sc_packet_of(
         arena, NETLINK_ROUTE,
         sc_arena_printf(arena, "make a link of %s (%s)", e->network.bridge, sc_net_driver_name(e->network.driver)),
         sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
@@ -251,7 +251,7 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
         sc_buf_addf(&shell, "; ip link add %s up type ifb", ifb);
     }
     packet =
-        packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s on bridge %s", e->link, e->network.bridge),
+        sc_packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s on bridge %s", e->link, e->network.bridge),
                   sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         packet->pid_at = at.pid_at;
@@ -270,7 +270,7 @@ rate_packet_of(const struct sc_endpoint *e, const struct sc_net_rate_packet *rat
                struct sc_arena *arena)
 {
     struct sc_net_packet *packet =
-        packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "set the rates of %s", e->link),
+        sc_packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "set the rates of %s", e->link),
                   sc_arena_strdup(arena, sc_buf_str(shell)), rate->data);
 
     if (packet) {
@@ -320,7 +320,7 @@ sc_net_rate_change(const struct sc_endpoint *before, const struct sc_endpoint *a
     *make = NULL;
     if (after->rate_out > 0 && before->rate_out <= 0) {
         sc_net_rate_make(after, &link);
-        *make = packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s", ifb), "", &link);
+        *make = sc_packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s", ifb), "", &link);
         if (!*make)
             return sc_err_nomem(err);
         (*make)->needs = RATE_NEEDS;
@@ -375,7 +375,7 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
                     sc_network_has_gateway(&e->network) ? address : inside);
     }
     sc_link_address(e, &data, &at);
-    packet = packet_of(arena, NETLINK_ROUTE, sc_arena_strdup(arena, sc_buf_str(&title)),
+    packet = sc_packet_of(arena, NETLINK_ROUTE, sc_arena_strdup(arena, sc_buf_str(&title)),
                        sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
@@ -385,12 +385,10 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
     return packet;
 }
 
-/* The link first: what is gone from the bridge can give its address away. Names last: who takes the lease for there has
- * written them, or will look again. */
+/* The link first: what is gone from the bridge can give its address away. */
 static void
 add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, struct sc_buf *undo)
 {
-    bool has_names = strcmp(e->network.name, SC_NET_DEFAULT) != 0;
     struct sc_address own[SC_FAMILIES + 1];
     size_t count = e->network.is_guarded ? own_addresses(e, own) : 0;
     sc_cleanup_buf target = SC_BUF_INIT;
@@ -419,16 +417,9 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
         sc_address_format(&e->addresses[f], address);
         sc_buf_clear(&target);
         sc_buf_addf(&target, "%s/%s/%s/%s %s", net->run_path, SC_LEASE_NET, e->network.name, address, id);
+        if (sc_network_has_names(&e->network))
+            sc_undo_add(undo, SC_UNDO_NAMES, sc_buf_str(&target));
         sc_undo_add(undo, SC_UNDO_LEASE, sc_buf_str(&target));
-    }
-    for (int f = 0; f < SC_FAMILIES && has_names; f++) {
-        if (e->addresses[f].len == 0)
-            continue;
-        sc_address_format(&e->addresses[f], address);
-        sc_buf_clear(&target);
-        sc_buf_addf(&target, "%s/%s/%s %s/container %s %s", net->run_path, SC_LEASE_NET, e->network.name,
-                    net->data_path, id, address);
-        sc_undo_add(undo, SC_UNDO_HOSTS, sc_buf_str(&target));
     }
     undo->has_failed = undo->has_failed || target.has_failed;
 }
@@ -495,6 +486,10 @@ sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoint
     }
     if (make_firewall(endpoints, count, arena, &out->publish, err) < 0)
         return -1;
+    for (size_t i = 0; i < count && !out->names; i++) {
+        if (sc_network_has_names(&endpoints[i].network) && sc_names_packet(arena, &out->names, err) < 0)
+            return -1;
+    }
     if (sc_buf_check(&undo, err) < 0 || sc_buf_check(&up, err) < 0 || sc_buf_check(&down, err) < 0)
         return -1;
     out->undo = sc_arena_strdup(arena, sc_buf_str(&undo));

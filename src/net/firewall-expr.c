@@ -55,6 +55,20 @@ sc_fw_payload(struct sc_buf *out, uint32_t base, uint32_t offset, uint32_t len, 
 }
 
 void
+sc_fw_set_payload(struct sc_buf *out, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg, uint32_t checksum_at)
+{
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "payload");
+
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_SREG, reg);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_BASE, base);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_OFFSET, offset);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_LEN, len);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+    sc_nl_attr_be32(out, NFTA_PAYLOAD_CSUM_OFFSET, checksum_at);
+    sc_fw_close_expr(out, nest);
+}
+
+void
 sc_fw_compare(struct sc_buf *out, enum nft_cmp_ops op, const void *value, size_t len)
 {
     struct sc_fw_nest nest = sc_fw_open_expr(out, "cmp");

@@ -41,6 +41,9 @@ void sc_fw_close_expr(struct sc_buf *out, struct sc_fw_nest nest);
 void sc_fw_add_value(struct sc_buf *out, uint16_t attr, const void *value, size_t len);
 void sc_fw_meta(struct sc_buf *out, uint32_t key, uint32_t reg);
 void sc_fw_payload(struct sc_buf *out, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg);
+/* The bytes at offset become the register's; checksum_at: of the Internet checksum there. */
+void sc_fw_set_payload(struct sc_buf *out, uint32_t base, uint32_t offset, uint32_t len, uint32_t reg,
+                       uint32_t checksum_at);
 void sc_fw_compare(struct sc_buf *out, enum nft_cmp_ops op, const void *value, size_t len);
 void sc_fw_lookup(struct sc_buf *out, const char *set, uint32_t dreg, bool is_inverted); /* dreg 0: of a set */
 void sc_fw_verdict(struct sc_buf *out, uint32_t code);

@@ -229,6 +229,13 @@ sc_lease_address(const struct sc_net *net, const struct sc_network *network, enu
 
     if (dir < 0)
         return -1;
+    /* For who answers about names: from there nothing leads outside. */
+    if (network->is_internal && !is_dry) {
+        sc_cleanup_fd mark = openat(dir, ".internal", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (mark < 0)
+            return sc_err_errno(err, errno, "mark network \"%s\" as internal", network->name);
+    }
     if (ask->names && strlen(ask->names) >= SC_NET_NAMES_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "--network-alias: too many names");
     (void)snprintf(target, sizeof(target), "%s/%u/%s/%s", ask->id, ask->index, mac ? mac : "",

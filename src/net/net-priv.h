@@ -89,6 +89,10 @@ void sc_net_rate_redirect(const struct sc_endpoint *endpoint, const char *ifb, s
                           struct sc_buf *shell);
 void sc_net_rate_clear(struct sc_net_rate_packet *out, const char *link, bool is_ingress);
 
+/* ---- endpoint.c: NULL without memory */
+struct sc_net_packet *sc_packet_of(struct sc_arena *arena, int family, const char *title, const char *shell,
+                                   const struct sc_buf *data);
+
 /* ---- endpoint-shell.c: what ip and nft would be told so that the network is there: sc_network_up in their words */
 void sc_network_shell(const struct sc_network *network, struct sc_buf *out);
 

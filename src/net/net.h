@@ -209,6 +209,10 @@ void sc_endpoint_link(const char *id, unsigned index, char out[SC_NET_LINK_MAX])
 SC_MUST_CHECK int sc_endpoint_packets(const struct sc_net *net, const struct sc_endpoint *endpoints, size_t count,
                                       const char *id, struct sc_arena *arena, struct sc_net_ask *out,
                                       struct sc_err *err);
+/* ---- names.c: who answers a container's questions about names (monitor/names.h) */
+bool sc_network_has_names(const struct sc_network *network); /* all but the default one, as in Docker */
+/* Pure: the rules that lead there, for the container's network namespace. */
+SC_MUST_CHECK int sc_names_packet(struct sc_arena *arena, struct sc_net_packet **out, struct sc_err *err);
 /* Pure: a running container's link gets other rates: *make (NULL: nothing) before *set. If there is *make, the undo
  * operation that sc_net_rate_undo appends must have been written; it is to be run where there is no rate_out any more.
  */

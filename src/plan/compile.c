@@ -110,6 +110,9 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
                        "on the host's end, where the container cannot change it", err) < 0)
             return -1;
     }
+    if (net->names != NULL && add_packet(c, &c->plan->beside, SC_OP_NET_NAMES, net->names,
+                                         "two sockets of the container's, for its monitor to answer on", err) < 0)
+        return -1;
     /* Each step of the launcher has one of the child that waits for it. */
     for (size_t i = 0; i < net->count; i++) {
         if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)

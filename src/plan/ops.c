@@ -76,6 +76,16 @@ print_packet(const struct sc_step *s, enum sc_print_what what, struct sc_buf *ou
 }
 
 static void
+print_names(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    TITLE("%s", s->u.packet->title);
+    sc_buf_addf(out,
+                "setns(CLONE_NEWNET of the child); sendto(NETLINK_NETFILTER, %zu bytes): what goes to %s:%d goes to port %d; "
+                "bind(SOCK_DGRAM, and SOCK_STREAM, %s:%d); setns(back)",
+                s->u.packet->len, SC_NAMES_ADDRESS, SC_NAMES_DNS, SC_NAMES_PORT, SC_NAMES_ADDRESS, SC_NAMES_PORT);
+}
+
+static void
 print_wait_link(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     (void)s;
@@ -502,6 +512,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_CLONE] = {"clone", print_clone},
     [SC_OP_IDMAP_WRITE] = {"idmap-write", print_idmap_write},
     [SC_OP_NET_DEVICES] = {"net-devices", print_net_devices},
+    [SC_OP_NET_NAMES] = {"net-names", print_names},
     [SC_OP_NET_LINK] = {"net-link", print_packet},
     [SC_OP_NET_RATE] = {"net-rate", print_packet},
     [SC_OP_HOOKS_RUNTIME] = {"hooks-runtime", print_hooks},

@@ -76,12 +76,17 @@ struct sc_net_packet {
     size_t fill_count;
     const char *needs; /* what the kernel must have for it: a remedy; NULL: nothing special */
 };
+/* Where a container's questions about names arrive (net/names.c, monitor/names.h). */
+#define SC_NAMES_ADDRESS "127.0.0.11"
+#define SC_NAMES_DNS     53
+#define SC_NAMES_PORT    31053 /* of the sockets, to which rules lead from 53 */
 struct sc_net_ask {
     struct sc_net_packet *publish; /* before the clone; NULL: no port is published */
     size_t count;                  /* of links; 0: no link at all */
     struct sc_net_packet **links;  /* by the launcher, once there is the namespace */
     struct sc_net_packet **rates;  /* by the launcher, behind the links, as many; NULL where there is none */
     struct sc_net_packet **inside; /* by the new process, as many: addresses and routes */
+    struct sc_net_packet *names;   /* by the launcher, there: rules for who answers about names; NULL: nobody does */
     const char **no_ra;            /* and before: NULL, or the file below /proc where advertisements are switched off */
     const char *undo;              /* text for kernel/undo.c */
     const char *shell_up;          /* for --explain=sh: commands that make bridge and table where they are not there */
@@ -131,6 +136,8 @@ enum sc_op {
     SC_OP_NET_PUBLISH,
     /* the clone itself */
     SC_OP_CLONE,
+    /* beside: while the child works */
+    SC_OP_NET_NAMES,
     /* after */
     SC_OP_UNIT_ATTACH,
     SC_OP_IDMAP_WRITE,
@@ -328,7 +335,7 @@ struct sc_step {
             size_t group_count;
             bool may_keep_groups;
         } ids;
-        struct sc_net_packet *packet; /* NET_PUBLISH NET_LINK NET_RATE NET_ADDRESS */
+        struct sc_net_packet *packet; /* NET_PUBLISH NET_LINK NET_RATE NET_ADDRESS NET_NAMES */
         struct {
             const struct sc_oci_seccomp *profile;
         } seccomp;

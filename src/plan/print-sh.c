@@ -233,6 +233,9 @@ sh_network(const struct sc_plan *plan, struct sc_buf *out)
     for (size_t i = 0; i < plan->after.count; i++)
         if (plan->after.items[i].op == SC_OP_NET_LINK || plan->after.items[i].op == SC_OP_NET_RATE)
             sc_buf_addf(out, "# %s\n(PID=$NET; %s)\n", plan->after.items[i].why, plan->after.items[i].u.packet->shell);
+    for (size_t i = 0; i < plan->beside.count; i++)
+        if (plan->beside.items[i].op == SC_OP_NET_NAMES)
+            sc_buf_adds(out, "# sc answers questions about names here; there is no command for that\n");
 }
 
 static void

@@ -66,6 +66,7 @@ struct sc_executor {
     pid_t pid;                   /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
     bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
     struct sc_resctrl_open resctrl; /* launcher: of which only what was made; its files are in slots */
+    int names_udp, names_tcp;       /* launcher: sockets of the container's, or -1 */
     pid_t holder;                   /* launcher: the process with which the systemd unit began; 0: none */
 };
 

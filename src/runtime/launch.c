@@ -186,18 +186,20 @@ run_beside(struct sc_executor *x, struct sc_err *err)
     const struct sc_steps *list = &x->plan->beside;
     struct sc_handed handed = {0};
     int fds[SC_MSG_FDS_MAX];
+    bool has_cgroups = false;
 
     if (list->count == 0)
         return 0;
     if (run_list(x, SC_PHASE_BESIDE, 0, list->count, err) < 0)
         return -1;
     for (size_t i = 0; i < list->count; i++) {
+        has_cgroups = has_cgroups || list->items[i].op == SC_OP_CGROUP_CREATE;
         if (list->items[i].op == SC_OP_CGROUP_CREATE)
             hand_slot(x, list->items[i].slot + 1, &handed, fds);
         else if (list->items[i].op == SC_OP_TREE_OPEN)
             hand_slot(x, list->items[i].slot, &handed, fds);
     }
-    if (sc_msg_send(x->sock, &handed, sizeof(handed), fds, handed.count, err) == 0)
+    if (!has_cgroups || sc_msg_send(x->sock, &handed, sizeof(handed), fds, handed.count, err) == 0)
         return 0;
     /* a child that has failed meanwhile says why to who listens */
     return err->kind == SC_ERR_PEER_DIED ? 0 : -1;
@@ -389,7 +391,7 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_executor x = {
-        .plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .node_dir = -1};
+        .plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .node_dir = -1, .names_udp = -1, .names_tcp = -1};
     int result;
 
     *out = (struct sc_process)SC_PROCESS_INIT;
@@ -417,6 +419,8 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
         result = follow_child(&x, out, err);
     trace_child(&x);
     sc_holder_end(&x);
+    out->names_udp = x.names_udp;
+    out->names_tcp = x.names_tcp;
     if (result < 0)
         take_back(&x, out);
     executor_release(&x);
@@ -428,6 +432,8 @@ sc_process_release(struct sc_process *process)
 {
     sc_closep(&process->pidfd);
     sc_closep(&process->console_fd);
+    sc_closep(&process->names_udp);
+    sc_closep(&process->names_tcp);
     process->pid = 0;
 }
 

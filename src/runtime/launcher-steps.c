@@ -1,6 +1,8 @@
 /* The launcher's steps: cgroups, namespaces to join, bind sources, id maps, hooks outside. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +15,8 @@
 #include <unistd.h>
 
 #include "runtime/launch-priv.h"
+
+#define NAMES_BACKLOG 16
 
 typedef int (*launcher_fn)(struct sc_executor *x, const struct sc_step *step, struct sc_err *err);
 
@@ -379,6 +383,56 @@ step_packet(struct sc_executor *x, const struct sc_step *step, struct sc_err *er
                : -1;
 }
 
+/* The socket on which questions wait; *fd stays -1 where it cannot be made. 0 or -errno. */
+static int
+bind_names(int type, uint16_t port, int *fd)
+{
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(SC_NAMES_ADDRESS)};
+    sc_cleanup_fd sock = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+    if (sock < 0 || bind(sock, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        (type == SOCK_STREAM && listen(sock, NAMES_BACKLOG) < 0))
+        return -errno;
+    sc_closep(fd);
+    *fd = sc_steal_fd(&sock);
+    return 0;
+}
+
+int
+sc_names_open(struct sc_net_packet *packet, int *udp, int *tcp)
+{
+    int result = sc_packet_send(packet, 0, 0);
+    /* A kernel without such rules (nf_tables of inet): then port 53 itself is taken, and the container cannot have it. */
+    bool has_rules = result == 0;
+
+    if (!has_rules && result != -EOPNOTSUPP && result != -EPROTONOSUPPORT && result != -EAFNOSUPPORT &&
+        result != -ENOENT && result != -EINVAL)
+        return result;
+    result = bind_names(SOCK_DGRAM, has_rules ? SC_NAMES_PORT : SC_NAMES_DNS, udp);
+    return result < 0 ? result : bind_names(SOCK_STREAM, has_rules ? SC_NAMES_PORT : SC_NAMES_DNS, tcp);
+}
+
+static int
+step_names(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
+{
+    sc_cleanup_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = -1; /* lint: the kernel's own */
+    char path[64];
+    int result;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)x->pid);
+    there = open(path, O_RDONLY | O_CLOEXEC); /* lint: the kernel's own */
+    if (own < 0 || there < 0 || setns(there, CLONE_NEWNET) < 0)
+        return sc_err_errno(err, errno, "enter the container's network namespace");
+    /* The child does it too, perhaps later than this; the address is there with it. */
+    result = sc_ns_loopback_up();
+    if (result == 0)
+        result = sc_names_open(step->u.packet, &x->names_udp, &x->names_tcp);
+    if (setns(own, CLONE_NEWNET) < 0)
+        SC_BUG("our own network namespace is closed to us");
+    return result < 0 ? sc_err_errno(err, -result, "%s", step->u.packet->title) : 0;
+}
+
 static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_UNIT_START] = step_unit_start,
     [SC_OP_UNIT_ATTACH] = step_unit_attach,
@@ -401,6 +455,7 @@ static const launcher_fn launcher_table[SC_OP_COUNT] = {
     [SC_OP_NET_PUBLISH] = step_packet,
     [SC_OP_NET_LINK] = step_packet,
     [SC_OP_NET_RATE] = step_packet,
+    [SC_OP_NET_NAMES] = step_names,
     [SC_OP_HOOKS_RUNTIME] = step_hooks,
 };
 

@@ -41,6 +41,10 @@ SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
  * [child]. */
 int sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated);
 
+/* In the container's network namespace: sends the rules, and makes the sockets that they lead to. 0 or -errno, with
+ * whatever was made. */
+int sc_names_open(struct sc_net_packet *packet, int *udp, int *tcp);
+
 struct sc_process;
 struct sc_state;
 struct sc_launch {
@@ -80,10 +84,11 @@ struct sc_process {
     int pidfd;           /* close-on-exec */
     uint64_t start_time; /* clock ticks since boot */
     int console_fd;      /* pty master when process.terminal, else -1 */
+    int names_udp, names_tcp; /* the container's sockets for questions about names (monitor/names.h), or -1 */
 };
 #define SC_PROCESS_INIT                                                                                                \
     {                                                                                                                  \
-        .pidfd = -1, .console_fd = -1                                                                                  \
+        .pidfd = -1, .console_fd = -1, .names_udp = -1, .names_tcp = -1                                                                                  \
     }
 void sc_process_release(struct sc_process *process); /* closes; does not kill */
 

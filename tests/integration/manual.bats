@@ -113,6 +113,7 @@ oci_known()
 ./bin/sc-oci
 ./libexec/sc/sc-init
 ./libexec/sc/sc-monitor
+./libexec/sc/sc-names
 ./libexec/sc/sc-transfer
 ./libexec/sc/sc-view
 ./share/bash-completion/completions/sc
@@ -120,6 +121,7 @@ oci_known()
 ./share/man/man1/sc.1
 ./share/man/man8/sc-init.8
 ./share/man/man8/sc-monitor.8
+./share/man/man8/sc-names.8
 ./share/man/man8/sc-oci.8
 ./share/man/man8/sc-transfer.8
 ./share/man/man8/sc-view.8

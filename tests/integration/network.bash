@@ -94,6 +94,12 @@ says_something()
     [ -n "$("$@")" ]
 }
 
+# The addresses that a container's name server tells of NAME, sorted, on one line.
+names_in()
+{
+    "$SC" exec "$1" nslookup "$2" 2>/dev/null | awk '/^Name:/ { n = 1 } n && /^Address/ { print $2 }' | sort | xargs
+}
+
 address_of()
 {
     "$SC" inspect -f '{{.NetworkSettings.IPAddress}}' "$1"

@@ -129,7 +129,7 @@ test_file(void **state)
     if (pid == 0) {
         struct sc_err err = SC_ERR_INIT;
 
-        HOLDS(sc_jail_enter(false, 0, &err) == 0);
+        HOLDS(sc_jail_enter(0, 0, &err) == 0);
         check_work(fd);
         check_calls();
         if (!IS_SANITIZED) {
@@ -161,7 +161,7 @@ test_tree(void **state)
     if (pid == 0) {
         struct sc_err err = SC_ERR_INIT;
 
-        HOLDS(sc_jail_enter(true, CAPS_KEPT, &err) == 0);
+        HOLDS(sc_jail_enter(SC_JAIL_TREE, CAPS_KEPT, &err) == 0);
         check_work(fd);
         check_calls();
         if (tree_fd >= 0)
@@ -180,10 +180,51 @@ test_tree(void **state)
         close(tree_fd);
 }
 
+/* What asks over a network has sockets of it, and reads what it has open. */
+static void
+test_network(void **state)
+{
+    char path[] = "/tmp/sc-test-jail.XXXXXX";
+    int dir_fd;
+    pid_t pid;
+
+    (void)state;
+    assert_non_null(mkdtemp(path));
+    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(symlinkat("target", dir_fd, "link"), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct sc_err err = SC_ERR_INIT;
+        char target[16];
+
+        HOLDS(sc_jail_enter(SC_JAIL_NET, 0, &err) == 0);
+        HOLDS(socket(AF_INET, SOCK_DGRAM, 0) >= 0 && socket(AF_INET, SOCK_STREAM, 0) >= 0);
+        HOLDS(readlinkat(dir_fd, "link", target, sizeof(target)) == 6);
+        HOLDS(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY) >= 0);
+        if (!IS_SANITIZED) {
+            IS_DENIED(socket(AF_UNIX, SOCK_STREAM, 0));
+            IS_DENIED(socket(AF_NETLINK, SOCK_RAW, 0));
+            IS_DENIED(openat(dir_fd, "made", O_RDONLY | O_CREAT, 0600));
+            IS_DENIED(openat(dir_fd, ".", O_RDWR | O_DIRECTORY));
+            IS_DENIED(symlinkat("target", dir_fd, "made"));
+            IS_DENIED(unlinkat(dir_fd, "link", 0));
+            IS_DENIED(kill(getppid(), 0));
+        }
+        if (geteuid() == 0)
+            HOLDS(openat(AT_FDCWD, "/tmp", O_RDONLY) < 0 && errno == ENOENT);
+        _exit(0);
+    }
+    assert_ends_well(pid);
+    assert_int_equal(unlinkat(dir_fd, "link", 0), 0);
+    assert_int_equal(rmdir(path), 0);
+    close(dir_fd);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_file), cmocka_unit_test(test_tree)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_file), cmocka_unit_test(test_tree),
+                                       cmocka_unit_test(test_network)};
 
     return RUN_TESTS(tests);
 }

@@ -291,10 +291,11 @@ test_undo(void **state)
                         "link-remove scv0123456789ab\n"
                         "port-release /run/sc/lease/port/tcp,0.0.0.0,8080%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%20ports%20060000001f900000\n"
-                        "lease-release /run/sc/lease/net/web/10.0.0.2%20"
+                        "names-withdraw /run/sc/lease/net/web/10.0.0.2%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
-                        "hosts-remove /run/sc/lease/net/web%20/var/lib/sc/container%20"
-                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%2010.0.0.2\n");
+                        "lease-release /run/sc/lease/net/web/10.0.0.2%20"
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
+    assert_int_equal(messages(&(struct sc_buf){.data = ask.names->data, .len = ask.names->len}), 8);
     assert_string_equal(ask.publish->shell, "nft add element inet sc ports '{ tcp . 8080 : 10.0.0.2 . 80 }'");
     assert_string_equal(ask.inside[0]->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "
                                               "ip route add default via 10.0.0.1");
@@ -362,7 +363,7 @@ test_dual(void **state)
     assert_non_null(strstr(ask.undo, "%20ports_at6%2000000000000000000000000000000001110000001f900000\n"));
     assert_non_null(strstr(ask.undo, "guard-remove targets6%20"));
     assert_non_null(strstr(ask.undo, "lease-release /run/sc/lease/net/web/fd00:1::2%20"));
-    assert_non_null(strstr(ask.undo, "%20fd00:1::2\n"));
+    assert_non_null(strstr(ask.undo, "names-withdraw /run/sc/lease/net/web/fd00:1::2%20"));
 
     sc_link_address(&e, &data, &at);
     assert_int_equal(messages(&data), 5); /* up, two addresses, two routes */

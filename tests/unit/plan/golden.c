@@ -65,7 +65,7 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
                                  .control_group = sc_arena_strdup(arena, ""),
                                  .devices = sc_arena_strdup(arena, "Character devices:\n  1 mem\n136 pts\n\n"
                                                                    "Block devices:\n  8 sd\n")};
-    char bytes[4][4] = {"pub", "lnk", "adr", "rat"};
+    char bytes[5][4] = {"pub", "lnk", "adr", "rat", "nam"};
     struct sc_net_packet packets[] = {
         {.title = "publish 0.0.0.0:80/tcp",
          .shell = "nft add element inet sc ports '{ tcp . 80 : 10.0.0.2 . 80 }'",
@@ -87,6 +87,11 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
          .family = NETLINK_ROUTE,
          .data = bytes[3],
          .len = sizeof(bytes[3])},
+        {.title = "lead questions about names to 127.0.0.11",
+         .shell = "",
+         .family = NETLINK_NETFILTER,
+         .data = bytes[4],
+         .len = sizeof(bytes[4])},
     };
     struct sc_net_packet *link = &packets[1], *inside = &packets[2], *rate = &packets[3];
     struct sc_net_ask bridge = {
@@ -159,6 +164,8 @@ run(int argc, char **argv, struct sc_arena *arena, struct sc_err *err)
             host.has_time_namespaces = false;
         else if (strcmp(word, "bridge") == 0)
             ask.net = bridge;
+        else if (strcmp(word, "names") == 0)
+            ask.net.names = &packets[4];
         else if (strcmp(word, "rate") == 0)
             ask.net.rates = &rate;
         else if (strcmp(word, "apparmor") == 0)
