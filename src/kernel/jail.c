@@ -3,12 +3,12 @@
  * that it can do. It keeps the descriptors that it has; what they lead to is its whole world.
  *
  *     mounts      a namespace of its own, whose root is an empty directory
- *     network     a namespace of its own, without a device that is up; no sockets can be made. Who needs the network has
- *                 the one that it is in, for sockets of IPv4 and IPv6
+ *     network     a namespace of its own, without a device that is up; no sockets can be made
+ *                 (SC_JAIL_NET: the one that it is in, for sockets of IPv4 and IPv6)
  *     ipc, uts    namespaces of their own
  *     privileges  only the capabilities that it is told to keep; none can come by execve(2), which it cannot call
- *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory, or (for
- *                 reading only) needs the network
+ *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory
+ *                 (SC_JAIL_NET: for reading)
  *     memory      SC_JAIL_MEMORY_MAX, no core dump, nothing executable that was not
  */
 #include <errno.h>
@@ -48,36 +48,65 @@
 
 /* What memory, threads, open files and one's own end need. */
 static const int plain_calls[] = {
-    SYS_read,          SYS_write,
-    SYS_pread64,       SYS_pwrite64,
-    SYS_readv,         SYS_writev,
-    SYS_pwritev,       SYS_lseek,
-    SYS_close,         SYS_close_range,
-    SYS_dup,           SYS_dup3,
-    SYS_fcntl,         SYS_fstat,
-    SYS_newfstatat,    SYS_statx,
-    SYS_ftruncate,     SYS_fallocate,
-    SYS_fsync,         SYS_fdatasync,
+    SYS_read,
+    SYS_write,
+    SYS_pread64,
+    SYS_pwrite64,
+    SYS_readv,
+    SYS_writev,
+    SYS_pwritev,
+    SYS_lseek,
+    SYS_close,
+    SYS_close_range,
+    SYS_dup,
+    SYS_dup3,
+    SYS_fcntl,
+    SYS_fstat,
+    SYS_newfstatat,
+    SYS_statx,
+    SYS_ftruncate,
+    SYS_fallocate,
+    SYS_fsync,
+    SYS_fdatasync,
     SYS_sync_file_range,
-    SYS_munmap,        SYS_mremap,
-    SYS_madvise,       SYS_brk,
-    SYS_futex,         SYS_rseq,
-    SYS_gettid,        SYS_getpid,
-    SYS_getuid,        SYS_geteuid,
-    SYS_getgid,        SYS_getegid,
-    SYS_getppid,       SYS_set_robust_list,
-    SYS_rt_sigaction,  SYS_rt_sigprocmask,
-    SYS_rt_sigreturn,  SYS_sigaltstack,
-    SYS_tgkill,        SYS_exit,
-    SYS_exit_group,    SYS_wait4,
-    SYS_sched_yield,   SYS_sched_getaffinity,
-    SYS_clock_gettime, SYS_clock_nanosleep,
-    SYS_nanosleep,     SYS_gettimeofday,
-    SYS_getrandom,     SYS_restart_syscall,
-    SYS_sendmsg,       SYS_recvmsg,
-    SYS_sendto,        SYS_recvfrom,
-    SYS_ppoll,         SYS_prctl,
-    SYS_uname,         SYS_sysinfo,
+    SYS_munmap,
+    SYS_mremap,
+    SYS_madvise,
+    SYS_brk,
+    SYS_futex,
+    SYS_rseq,
+    SYS_gettid,
+    SYS_getpid,
+    SYS_getuid,
+    SYS_geteuid,
+    SYS_getgid,
+    SYS_getegid,
+    SYS_getppid,
+    SYS_set_robust_list,
+    SYS_rt_sigaction,
+    SYS_rt_sigprocmask,
+    SYS_rt_sigreturn,
+    SYS_sigaltstack,
+    SYS_tgkill,
+    SYS_exit,
+    SYS_exit_group,
+    SYS_wait4,
+    SYS_sched_yield,
+    SYS_sched_getaffinity,
+    SYS_clock_gettime,
+    SYS_clock_nanosleep,
+    SYS_nanosleep,
+    SYS_gettimeofday,
+    SYS_getrandom,
+    SYS_restart_syscall,
+    SYS_sendmsg,
+    SYS_recvmsg,
+    SYS_sendto,
+    SYS_recvfrom,
+    SYS_ppoll,
+    SYS_prctl,
+    SYS_uname,
+    SYS_sysinfo,
 #ifdef SYS_poll
     SYS_poll,
 #endif

@@ -8,8 +8,9 @@
 
 enum {
     SC_JAIL_TREE = 1, /* it is to fill a directory that it has open */
-    SC_JAIL_NET = 2,  /* it asks over the Internet, from the network that it is in, and reads a directory that it has open
-                       */
+    SC_JAIL_NET =
+        2, /* it asks over the Internet, from the network that it is in, and reads a directory that it has open
+            */
 };
 /* For good, for this process and all that come of it. needs: SC_JAIL_*. caps: a mask of the capabilities that it keeps,
  * of those it has. Walls that this kernel or our privileges do not give are left out. */

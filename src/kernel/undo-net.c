@@ -175,7 +175,8 @@ sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err)
     return result < 0 ? sc_err_errno(err, -result, "remove the guard of a link") : 0;
 }
 
-/* "PATH OWNER": a lease keeps its address until there is no link that has it, but who it was answers to no name any more.
+/* "PATH OWNER": a lease keeps its address until there is no link that has it, but who it was answers to no name any
+ * more.
  */
 int
 sc_undo_names(const char *target, struct sc_err *err)

@@ -87,7 +87,8 @@ struct sc_monitor_config {
     const char *event;              /* members of the Attributes of its events, as JSON; NULL: no events */
     const char *held;               /* numbers of descriptors that others take from it, "7 9"; NULL: none */
     const char *refill; /* sc, data root and run root, one a line: to put back our tables; NULL: it needs none */
-    const char *names;  /* sc-names, the directory of leases, and name servers if any are given, one a line; NULL: none */
+    const char
+        *names; /* sc-names, the directory of leases, and name servers if any are given, one a line; NULL: none */
     int names_udp, names_tcp; /* the container's sockets for it */
     pid_t pid;
     int pidfd;

@@ -105,15 +105,15 @@ take_question(struct sc_names *names, struct sc_names_tcp *tcp, int64_t now)
     }
 }
 
-/* A message with its length before it, into *out. 1: it is whole; 0: not yet; -1: the peer has gone, or says nothing. */
+/* A message with its length before it, into *out. 1: it is whole; 0: not yet; -1: the peer has gone, or says nothing.
+ */
 static int
 read_message(int fd, struct sc_names_tcp *tcp, unsigned char **out, size_t *len)
 {
     for (;;) {
         bool is_head = tcp->at < PREFIX;
         size_t end = is_head ? PREFIX : PREFIX + *len;
-        ssize_t got =
-            recv(fd, is_head ? tcp->head + tcp->at : *out + tcp->at, end - tcp->at, MSG_DONTWAIT);
+        ssize_t got = recv(fd, is_head ? tcp->head + tcp->at : *out + tcp->at, end - tcp->at, MSG_DONTWAIT);
 
         if (got < 0 && (errno == EAGAIN || errno == EINTR))
             return 0;

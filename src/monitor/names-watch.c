@@ -10,8 +10,9 @@
 #include "kernel/kernel.h"
 #include "monitor/monitor-priv.h"
 
-#define PAUSE_NS INT64_C(200000000) /* from one start to the next: a program that does not live must not keep us busy */
-#define MS_NS    INT64_C(1000000)
+#define PAUSE_NS INT64_C(200000000) /* from one start to the next: a program that does not live must not keep us busy  \
+                                     */
+#define MS_NS INT64_C(1000000)
 
 enum { UDP_FD = 3, TCP_FD, FIRST_OTHER, ARGS_MAX = 16 };
 
@@ -45,7 +46,8 @@ execute(const struct sc_monitor_config *config, char *names)
     (void)snprintf(udp, sizeof(udp), "%d", UDP_FD);
     (void)snprintf(tcp, sizeof(tcp), "%d", TCP_FD);
     /* neither may be where the other belongs */
-    int high_udp = fcntl(config->names_udp, F_DUPFD, FIRST_OTHER), high_tcp = fcntl(config->names_tcp, F_DUPFD, FIRST_OTHER);
+    int high_udp = fcntl(config->names_udp, F_DUPFD, FIRST_OTHER),
+        high_tcp = fcntl(config->names_tcp, F_DUPFD, FIRST_OTHER);
 
     if (program && high_udp >= 0 && high_tcp >= 0 && dup2(high_udp, UDP_FD) == UDP_FD &&
         dup2(high_tcp, TCP_FD) == TCP_FD && sc_fds_close(-1, FIRST_OTHER, ~0U) == 0)

@@ -2,10 +2,9 @@
  * sc-names: answers a container's questions about names, as Docker does on 127.0.0.11. A container on a network that a
  * user has made has two sockets of its own for them, in its own network namespace:
  *
- *     program ──127.0.0.11:53──► rules (net/names.c) ──► sockets on SC_NAMES_PORT ◄── sc-monitor, until a question comes
- *                                                              │                          │ starts, waits for its end
- *                                                              └──────► sc-names ◄────────┘
- *                                            leases of networks ─────────┘   └──► the host's name servers, or --dns
+ *     program ──127.0.0.11:53──► rules (net/names.c) ──► sockets on SC_NAMES_PORT ◄── sc-monitor, until a question
+ * comes │                          │ starts, waits for its end └──────► sc-names ◄────────┘ leases of networks
+ * ─────────┘   └──► the host's name servers, or --dns
  *
  * The sockets are made before the container's program runs; a question waits in them. sc-monitor reads none: at the
  * first it starts sc-names, which takes what is there and ends when nobody has asked for a while. So an idle container
@@ -45,19 +44,22 @@ enum { SC_DNS_NOERROR = 0, SC_DNS_FORMERR = 1, SC_DNS_SERVFAIL = 2, SC_DNS_NXDOM
 enum sc_dns_kind { SC_DNS_ASKS, SC_DNS_IS_BAD, SC_DNS_IS_NONE };
 
 struct sc_dns_question {
-    char name[SC_DNS_NAME_MAX]; /* in small letters, without a last dot; "" where it has bytes that no name of ours has */
+    char name[SC_DNS_NAME_MAX]; /* in small letters, without a last dot; "" where it has bytes that no name of ours has
+                                 */
     uint16_t type, class;
     size_t end;        /* of the question, in the message */
     size_t answer_max; /* bytes that whoever asks takes over UDP */
     bool has_edns;
     int rcode; /* IS_BAD: what is wrong with it */
 };
-/* IS_NONE: nothing that is to be answered. IS_BAD: `end` is where the header ends, or the question, if that can be read. */
+/* IS_NONE: nothing that is to be answered. IS_BAD: `end` is where the header ends, or the question, if that can be
+ * read. */
 enum sc_dns_kind sc_dns_parse(const unsigned char *data, size_t len, struct sc_dns_question *out);
 /* The address that a name of in-addr.arpa or ip6.arpa stands for: its bytes, 4 or 16; 0: none. */
 size_t sc_dns_reverse(const char *name, unsigned char out[16]);
 /* Whether it answers the question that was sent with this id. */
-bool sc_dns_answers(const unsigned char *reply, size_t len, const unsigned char *query, size_t question_end, uint16_t id);
+bool sc_dns_answers(const unsigned char *reply, size_t len, const unsigned char *query, size_t question_end,
+                    uint16_t id);
 uint16_t sc_dns_id(const unsigned char *message);
 void sc_dns_set_id(unsigned char *message, uint16_t id);
 int sc_dns_rcode(const unsigned char *message);
@@ -69,8 +71,8 @@ struct sc_dns_answer {
     unsigned count;
     bool is_cut;
 };
-void sc_dns_answer_begin(struct sc_dns_answer *answer, const unsigned char *query, const struct sc_dns_question *question,
-                         int rcode);
+void sc_dns_answer_begin(struct sc_dns_answer *answer, const unsigned char *query,
+                         const struct sc_dns_question *question, int rcode);
 void sc_dns_answer_address(struct sc_dns_answer *answer, const unsigned char *bytes, size_t len);
 void sc_dns_answer_name(struct sc_dns_answer *answer, const char *name);
 void sc_dns_answer_end(struct sc_dns_answer *answer, const struct sc_dns_question *question);

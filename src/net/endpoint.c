@@ -196,7 +196,7 @@ make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena
     if (title.len == 0)
         return 0;
     *out = sc_packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
-                     sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+                        sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     return *out ? 0 : sc_err_nomem(err);
 }
 
@@ -250,9 +250,9 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
         sc_net_rate_make(e, &data);
         sc_buf_addf(&shell, "; ip link add %s up type ifb", ifb);
     }
-    packet =
-        sc_packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "make link %s on bridge %s", e->link, e->network.bridge),
-                  sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+    packet = sc_packet_of(arena, NETLINK_ROUTE,
+                          sc_arena_printf(arena, "make link %s on bridge %s", e->link, e->network.bridge),
+                          sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         packet->pid_at = at.pid_at;
         memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
@@ -271,7 +271,7 @@ rate_packet_of(const struct sc_endpoint *e, const struct sc_net_rate_packet *rat
 {
     struct sc_net_packet *packet =
         sc_packet_of(arena, NETLINK_ROUTE, sc_arena_printf(arena, "set the rates of %s", e->link),
-                  sc_arena_strdup(arena, sc_buf_str(shell)), rate->data);
+                     sc_arena_strdup(arena, sc_buf_str(shell)), rate->data);
 
     if (packet) {
         memcpy(packet->fills, rate->fills, sizeof(packet->fills));
@@ -376,7 +376,7 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
     }
     sc_link_address(e, &data, &at);
     packet = sc_packet_of(arena, NETLINK_ROUTE, sc_arena_strdup(arena, sc_buf_str(&title)),
-                       sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
+                          sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (packet) {
         memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = sc_arena_strdup(arena, inside);

@@ -1,6 +1,6 @@
 /* The rules by which a container reaches who answers about names (monitor/names.h): what it sends to port 53 of
- * 127.0.0.11 goes to the port that is ours there, and the answers seem to come from 53. That port itself stays free, for
- * a container that is a name server. They are rules of its own network namespace, without conntrack, and of these
+ * 127.0.0.11 goes to the port that is ours there, and the answers seem to come from 53. That port itself stays free,
+ * for a container that is a name server. They are rules of its own network namespace, without conntrack, and of these
  * packets only. Pure.
  *
  *   names   ip daddr 127.0.0.11 udp dport 53 udp dport set PORT    (output), the same for tcp

@@ -79,10 +79,11 @@ static void
 print_names(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("%s", s->u.packet->title);
-    sc_buf_addf(out,
-                "setns(CLONE_NEWNET of the child); sendto(NETLINK_NETFILTER, %zu bytes): what goes to %s:%d goes to port %d; "
-                "bind(SOCK_DGRAM, and SOCK_STREAM, %s:%d); setns(back)",
-                s->u.packet->len, SC_NAMES_ADDRESS, SC_NAMES_DNS, SC_NAMES_PORT, SC_NAMES_ADDRESS, SC_NAMES_PORT);
+    sc_buf_addf(
+        out,
+        "setns(CLONE_NEWNET of the child); sendto(NETLINK_NETFILTER, %zu bytes): what goes to %s:%d goes to port %d; "
+        "bind(SOCK_DGRAM, and SOCK_STREAM, %s:%d); setns(back)",
+        s->u.packet->len, SC_NAMES_ADDRESS, SC_NAMES_DNS, SC_NAMES_PORT, SC_NAMES_ADDRESS, SC_NAMES_PORT);
 }
 
 static void

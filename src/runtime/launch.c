@@ -390,8 +390,15 @@ int
 sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_executor x = {
-        .plan = plan, .how = how, .sock = -1, .start_sock = -1, .null_fd = -1, .mask_fd = -1, .node_dir = -1, .names_udp = -1, .names_tcp = -1};
+    struct sc_executor x = {.plan = plan,
+                            .how = how,
+                            .sock = -1,
+                            .start_sock = -1,
+                            .null_fd = -1,
+                            .mask_fd = -1,
+                            .node_dir = -1,
+                            .names_udp = -1,
+                            .names_tcp = -1};
     int result;
 
     *out = (struct sc_process)SC_PROCESS_INIT;

@@ -403,7 +403,8 @@ int
 sc_names_open(struct sc_net_packet *packet, int *udp, int *tcp)
 {
     int result = sc_packet_send(packet, 0, 0);
-    /* A kernel without such rules (nf_tables of inet): then port 53 itself is taken, and the container cannot have it. */
+    /* A kernel without such rules (nf_tables of inet): then port 53 itself is taken, and the container cannot have it.
+     */
     bool has_rules = result == 0;
 
     if (!has_rules && result != -EOPNOTSUPP && result != -EPROTONOSUPPORT && result != -EAFNOSUPPORT &&

@@ -81,14 +81,14 @@ struct sc_launch {
 
 struct sc_process {
     pid_t pid;
-    int pidfd;           /* close-on-exec */
-    uint64_t start_time; /* clock ticks since boot */
-    int console_fd;      /* pty master when process.terminal, else -1 */
+    int pidfd;                /* close-on-exec */
+    uint64_t start_time;      /* clock ticks since boot */
+    int console_fd;           /* pty master when process.terminal, else -1 */
     int names_udp, names_tcp; /* the container's sockets for questions about names (monitor/names.h), or -1 */
 };
 #define SC_PROCESS_INIT                                                                                                \
     {                                                                                                                  \
-        .pidfd = -1, .console_fd = -1, .names_udp = -1, .names_tcp = -1                                                                                  \
+        .pidfd = -1, .console_fd = -1, .names_udp = -1, .names_tcp = -1                                                \
     }
 void sc_process_release(struct sc_process *process); /* closes; does not kill */
 

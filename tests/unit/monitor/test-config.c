@@ -18,6 +18,9 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_int_equal(a->watches_oom, b->watches_oom);
     assert_true(sc_str_eq(a->cgroups, b->cgroups));
     assert_true(sc_str_eq(a->refill, b->refill));
+    assert_true(sc_str_eq(a->names, b->names));
+    assert_int_equal(a->names_udp, b->names_udp);
+    assert_int_equal(a->names_tcp, b->names_tcp);
     assert_true(sc_str_eq(a->event, b->event));
     assert_int_equal(a->pid, b->pid);
     assert_int_equal(a->pidfd, b->pidfd);
@@ -48,6 +51,9 @@ static const struct sc_monitor_config full = {
     .memory_is_v2 = true,
     .watches_oom = true,
     .cgroups = "/sys/fs/cgroup/memory/sc/abc\n/sys/fs/cgroup/cpu/sc/a b=c",
+    .names = "/usr/libexec/sc/sc-names\n/run/sc/lease/net\n10.0.0.1",
+    .names_udp = 31,
+    .names_tcp = 32,
     .refill = "/usr/bin/sc\n/var/lib/sc\n/run/s c",
     .event = "\"image\":\"base\",\"name\":\"n\"",
     .pid = 4194304,
@@ -72,6 +78,8 @@ static const struct sc_monitor_config small = {
     .run_dir = "/r",
     .data_dir = "/d",
     .log_max_size = -1,
+    .names_udp = -1,
+    .names_tcp = -1,
     .pid = 1,
     .pidfd = 3,
     .lock_fd = -1,

@@ -35,7 +35,10 @@ test_questions(void **state)
 {
     unsigned char q[600];
     struct sc_dns_question question;
-    size_t len = ask(q, ONE, "\x03WEB\x05" "front", "", 0);
+    size_t len = ask(q, ONE,
+                     "\x03WEB\x05"
+                     "front",
+                     "", 0);
 
     (void)state;
     assert_int_equal(sc_dns_parse(q, len, &question), SC_DNS_ASKS);
@@ -82,9 +85,9 @@ static void
 test_reverse(void **state)
 {
     static const char v6[] = "2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.7.0.0.f.e.d.c.ip6.arpa";
-    static const char *const none[] = {"1.0.0.10.ip6.arpa",         "0.0.10.in-addr.arpa", "256.0.0.10.in-addr.arpa",
-                                       "1.2.0.0.10.in-addr.arpa",   ".in-addr.arpa",       "in-addr.arpa",
-                                       "1..0.10.in-addr.arpa",      "1.0.0.10.",           "0001.0.0.10.in-addr.arpa",
+    static const char *const none[] = {"1.0.0.10.ip6.arpa",       "0.0.10.in-addr.arpa", "256.0.0.10.in-addr.arpa",
+                                       "1.2.0.0.10.in-addr.arpa", ".in-addr.arpa",       "in-addr.arpa",
+                                       "1..0.10.in-addr.arpa",    "1.0.0.10.",           "0001.0.0.10.in-addr.arpa",
                                        "x.0.0.0.0.0.0.0.ip6.arpa"};
     unsigned char out[16];
     char text[INET6_ADDRSTRLEN];
@@ -113,7 +116,10 @@ test_answers(void **state)
     sc_dns_answer_end(&answer, &question);
     /* an answer with authority, recursion asked for and had; one question, one record, EDNS */
     assert_memory_equal(out, "\x12\x34\x85\x80\0\x01\0\x01\0\0\0\x01", 12);
-    assert_memory_equal(out + question.end, "\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x0a\0\0\x02" "\0\0\x29\x04\xd0", 21);
+    assert_memory_equal(out + question.end,
+                        "\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x0a\0\0\x02"
+                        "\0\0\x29\x04\xd0",
+                        21);
     assert_int_equal(answer.len, question.end + 16 + 11);
     assert_true(sc_dns_answers(out, answer.len, q, question.end, 0x1234));
     assert_false(sc_dns_answers(out, answer.len, q, question.end, 0x1235));
@@ -132,7 +138,10 @@ test_answers(void **state)
     sc_dns_answer_begin(&answer, q, &question, SC_DNS_NOERROR);
     sc_dns_answer_name(&answer, "web.front");
     sc_dns_answer_end(&answer, &question);
-    assert_memory_equal(out + question.end + 10, "\0\x0b\x03web\x05" "front", 13);
+    assert_memory_equal(out + question.end + 10,
+                        "\0\x0b\x03web\x05"
+                        "front",
+                        13);
 }
 
 static void
@@ -229,9 +238,10 @@ test_servers(void **state)
     const struct sockaddr_in6 *v6 = (const void *)&servers.items[1].address;
 
     (void)state;
-    sc_names_servers_read("# nameserver 1.1.1.1\nsearch x\nnameserver\nnameserver 127.0.0.53 # stub\nnameservers 2.2.2.2\n"
-                          "nameserver\tfd00::1\nnameserver nonsense\nnameserver 10.0.0.1\nnameserver 10.0.0.2",
-                          &servers);
+    sc_names_servers_read(
+        "# nameserver 1.1.1.1\nsearch x\nnameserver\nnameserver 127.0.0.53 # stub\nnameservers 2.2.2.2\n"
+        "nameserver\tfd00::1\nnameserver nonsense\nnameserver 10.0.0.1\nnameserver 10.0.0.2",
+        &servers);
     assert_int_equal(servers.count, 3);
     assert_int_equal(v4->sin_port, htons(53));
     assert_int_equal(v4->sin_addr.s_addr, inet_addr("127.0.0.53"));
