@@ -156,7 +156,7 @@ sc_jail_serve(int sock, bool has_tree)
     sock = 3;
     if (close_range(4, ~0U, 0) < 0 || close_range(0, 2, 0) < 0)
         _exit(1);
-    if (sc_jail_enter(has_tree ? SC_JAIL_TREE : 0, has_tree ? TREE_CAPS : 0, &err) < 0) {
+    if (sc_jail_enter(has_tree ? SC_JAIL_HAS_TREE : 0, has_tree ? TREE_CAPS : 0, &err) < 0) {
         (void)send(sock, &err, sizeof(err), MSG_NOSIGNAL);
         _exit(1);
     }

@@ -4,11 +4,11 @@
  *
  *     mounts      a namespace of its own, whose root is an empty directory
  *     network     a namespace of its own, without a device that is up; no sockets can be made
- *                 (SC_JAIL_NET: the one that it is in, for sockets of IPv4 and IPv6)
+ *                 (SC_JAIL_HAS_NET: the one that it is in, for sockets of IPv4 and IPv6)
  *     ipc, uts    namespaces of their own
  *     privileges  only the capabilities that it is told to keep; none can come by execve(2), which it cannot call
  *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory
- *                 (SC_JAIL_NET: for reading)
+ *                 (SC_JAIL_HAS_NET: for reading)
  *     memory      SC_JAIL_MEMORY_MAX, no core dump, nothing executable that was not
  */
 #include <errno.h>
@@ -198,9 +198,9 @@ wall_calls(unsigned needs)
 
     memcpy(filter, head, sizeof(head));
     count += allow_each(filter + count, plain_calls, SC_ARRAY_LEN(plain_calls));
-    if (needs & SC_JAIL_NET)
+    if (needs & SC_JAIL_HAS_NET)
         count += allow_network(filter + count);
-    if (needs & SC_JAIL_TREE)
+    if (needs & SC_JAIL_HAS_TREE)
         count += allow_each(filter + count, tree_calls, SC_ARRAY_LEN(tree_calls));
     filter[count++] = (struct sock_filter)DENY;
     program.len = (unsigned short)count;
@@ -266,7 +266,7 @@ sc_jail_enter(unsigned needs, uint64_t caps, struct sc_err *err)
 
     if (result < 0)
         return sc_err_errno(err, -result, "limit a process");
-    if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (needs & SC_JAIL_NET ? 0 : CLONE_NEWNET)) == 0)
+    if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (needs & SC_JAIL_HAS_NET ? 0 : CLONE_NEWNET)) == 0)
         result = wall_mounts();
     else
         result = -errno;

@@ -7,13 +7,11 @@
 #define SC_JAIL_MEMORY_MAX (UINT64_C(4) << 30) /* of address space */
 
 enum {
-    SC_JAIL_TREE = 1, /* it is to fill a directory that it has open */
-    SC_JAIL_NET =
-        2, /* it asks over the Internet, from the network that it is in, and reads a directory that it has open
-            */
+    SC_JAIL_HAS_TREE = 1, /* it is to fill a directory that it has open */
+    SC_JAIL_HAS_NET = 2,  /* it asks over the Internet, and reads a directory that it has open */
 };
-/* For good, for this process and all that come of it. needs: SC_JAIL_*. caps: a mask of the capabilities that it keeps,
- * of those it has. Walls that this kernel or our privileges do not give are left out. */
+/* For good, for this process and all that come of it. needs: SC_JAIL_HAS_*. caps: a mask of the capabilities that it
+ * keeps, of those it has. Walls that this kernel or our privileges do not give are left out. */
 SC_MUST_CHECK int sc_jail_enter(unsigned needs, uint64_t caps, struct sc_err *err);
 
 #endif

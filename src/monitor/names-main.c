@@ -138,7 +138,7 @@ main(int argc, char **argv)
         names.tcp[i].fd = names.tcp[i].server_fd = -1;
     find_servers(argc - 5, argv + 5, &names.servers);
     names.leases = open_leases(argv[4]);
-    if (names.leases < 0 || sc_jail_enter(SC_JAIL_NET, 0, &err) < 0)
+    if (names.leases < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
         return 125;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     serve(&names);

@@ -161,7 +161,7 @@ test_tree(void **state)
     if (pid == 0) {
         struct sc_err err = SC_ERR_INIT;
 
-        HOLDS(sc_jail_enter(SC_JAIL_TREE, CAPS_KEPT, &err) == 0);
+        HOLDS(sc_jail_enter(SC_JAIL_HAS_TREE, CAPS_KEPT, &err) == 0);
         check_work(fd);
         check_calls();
         if (tree_fd >= 0)
@@ -197,7 +197,7 @@ test_network(void **state)
         struct sc_err err = SC_ERR_INIT;
         char target[16];
 
-        HOLDS(sc_jail_enter(SC_JAIL_NET, 0, &err) == 0);
+        HOLDS(sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) == 0);
         HOLDS(socket(AF_INET, SOCK_DGRAM, 0) >= 0 && socket(AF_INET, SOCK_STREAM, 0) >= 0);
         HOLDS(readlinkat(dir_fd, "link", target, sizeof(target)) == 6);
         HOLDS(openat(dir_fd, ".", O_RDONLY | O_DIRECTORY) >= 0);
