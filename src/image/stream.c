@@ -317,6 +317,8 @@ tar_read(struct archive *archive, void *data, const void **buffer)
     struct sc_tar_in *tar = data;
     ssize_t got = sc_pump_next(tar->pump, buffer, &tar->err);
 
+    if (got > 0 && sc_tar_guard(&tar->guard, *buffer, (size_t)got, &tar->err) < 0)
+        got = -1;
     if (got < 0)
         archive_set_error(archive, EIO, "%s", tar->err.msg);
     return got;

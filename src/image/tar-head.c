@@ -16,6 +16,9 @@ enum {
     LINK = 157,
     LINK_SIZE = 100,
     MAGIC = 257,
+    GNU_SPARSE = 386,   /* first number of the map of holes ... */
+    GNU_EXTENDED = 482, /* ... which goes on in the next block */
+    GNU_REAL_SIZE = 483,
     PREFIX = 345,
     PREFIX_SIZE = 155
 };
@@ -172,6 +175,47 @@ sc_tar_records_decode(char *text, size_t len, struct sc_tar_records *out, struct
         }
         text += length;
         len -= length;
+    }
+    return 0;
+}
+
+/* What PAX records say of the size is not understood here. */
+static bool
+has_size_record(const char *data, size_t len, int64_t size)
+{
+    return (uint64_t)size > len || memmem(data, (size_t)size, "size=", 5) != NULL;
+}
+
+int
+sc_tar_guard(struct sc_tar_guard *guard, const char *data, size_t len, struct sc_err *err)
+{
+    while (!guard->is_over && len > 0) {
+        size_t passed = (uint64_t)guard->skip < len ? (size_t)guard->skip : len;
+        struct sc_err unread = SC_ERR_INIT;
+        struct sc_tar_head head;
+
+        guard->skip -= (int64_t)passed;
+        data += passed;
+        len -= passed;
+        if (len == 0)
+            return 0;
+        guard->is_over = len < SC_TAR_READ_BLOCK || sc_tar_head_decode(data, &head, &unread) < 0 ||
+                         head.kind == SC_MEMBER_ZEROS || data[TYPE] == 'S' ||
+                         (data[TYPE] >= '1' && data[TYPE] <= '6' && head.size > 0);
+        if (guard->is_over)
+            return 0;
+        /* Where only an 'S' has a map of holes, libarchive takes what is there for one, whatever the type is, and to
+         * complete it reads the next header. */
+        if (memcmp(data + MAGIC, "ustar  ", sizeof("ustar  ")) == 0 &&
+            (data[GNU_SPARSE] || data[GNU_EXTENDED] || data[GNU_REAL_SIZE]))
+            return sc_err_set(err, SC_ERR_INVALID, "entry \"%.300s\": it has a map of holes, and is no sparse file",
+                              head.name);
+        data += SC_TAR_READ_BLOCK;
+        len -= SC_TAR_READ_BLOCK;
+        guard->is_over = head.kind == SC_MEMBER_RECORDS && has_size_record(data, len, head.size);
+        guard->skip = head.size > INT64_MAX - SC_TAR_READ_BLOCK
+                          ? INT64_MAX
+                          : (head.size + SC_TAR_READ_BLOCK - 1) / SC_TAR_READ_BLOCK * SC_TAR_READ_BLOCK;
     }
     return 0;
 }

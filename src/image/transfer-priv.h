@@ -128,6 +128,14 @@ SC_MUST_CHECK int sc_pump_digest(struct sc_pump *pump, char digest[SC_DIGEST_LEN
 void sc_pump_closep(struct sc_pump **pump);
 #define sc_cleanup_pump __attribute__((cleanup(sc_pump_closep))) struct sc_pump *
 
+/* ---- tar-head.c: pure, fuzzed. Walks over the headers of a tar beside libarchive, as far as it understands them. */
+struct sc_tar_guard {
+    bool is_over; /* the end, or what it does not understand */
+    int64_t skip; /* bytes up to the next header */
+};
+/* The next bytes of the tar. It fails where libarchive would read another tree than GNU tar does. */
+SC_MUST_CHECK int sc_tar_guard(struct sc_tar_guard *guard, const char *data, size_t len, struct sc_err *err);
+
 /* A tar reader over a pumped stream. */
 struct sc_tar_in {
     struct archive *archive;
@@ -136,6 +144,7 @@ struct sc_tar_in {
     uint64_t entries;
     const struct sc_limits *limits;
     int64_t size, end; /* of the entry: what it promises, and where its last piece ended */
+    struct sc_tar_guard guard;
 };
 /* hashes: sc_tar_in_digest will be asked. */
 SC_MUST_CHECK int sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, bool hashes,

@@ -125,7 +125,7 @@ static void
 say_status(const struct sc_registry_options *options, bool is_new, const char *shown)
 {
     say(options->progress, "Status: %s for %s", is_new ? "Downloaded newer image" : "Image is up to date", shown);
-    (void)printf("%s\n", shown);
+    sc_progress_result(options->progress, shown);
     sc_job_event("pull", shown);
 }
 

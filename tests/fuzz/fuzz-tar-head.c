@@ -17,6 +17,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char block[SC_TAR_READ_BLOCK] = {0}, *text = malloc(size + 1);
     struct sc_err err = SC_ERR_INIT;
+    struct sc_tar_guard guard = {.skip = 0};
     struct sc_tar_records records;
     struct sc_tar_head head;
     unsigned sum = 0;
@@ -36,6 +37,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (err.kind != SC_ERR_INVALID) {
         SC_BUG("an error of another kind");
     }
+    err = (struct sc_err)SC_ERR_INIT;
+    if (sc_tar_guard(&guard, block, sizeof(block), &err) == 0 &&
+        (guard.skip < 0 || sc_tar_guard(&guard, (const char *)data, size, &err) < -1))
+        SC_BUG("it goes back");
     err = (struct sc_err)SC_ERR_INIT;
     memcpy(text, data, size);
     if (sc_tar_records_decode(text, size, &records, &err) == 0) {

@@ -194,8 +194,9 @@ nothing_partial()
     start_registry plain
     publish_image
     sc_ok pull --progress json "$registry/x:1"
-    jq -e . >/dev/null <<<"$(head -n -1 <<<"$output")"
-    is "$(head -n -1 <<<"$output" | jq -r 'select(.status == "Pull complete") | .id | length')" 12
+    jq -e . >/dev/null <<<"$output"
+    is "$(jq -r 'select(.status == "Pull complete") | .id | length' <<<"$output")" 12
+    is "$(tail -n 1 <<<"$output" | jq -r .status)" "$registry/x:1"
     sc_fails 1 pull --progress fast "$registry/x:1"
     expect_error 1 "invalid value \"fast\" of --progress"
 }

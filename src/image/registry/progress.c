@@ -148,6 +148,15 @@ sc_progress_line(struct sc_progress *progress, const char *text)
     (void)pthread_mutex_unlock(&progress->lock);
 }
 
+void
+sc_progress_result(struct sc_progress *progress, const char *text)
+{
+    if (progress && progress->kind == SC_PROGRESS_JSON)
+        sc_progress_line(progress, text);
+    else
+        (void)printf("%s\n", text);
+}
+
 static struct item *
 find(struct sc_progress *progress, const char *id)
 {

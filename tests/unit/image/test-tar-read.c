@@ -184,7 +184,8 @@ static void
 test_damage(void **state)
 {
     sc_cleanup_buf text = SC_BUF_INIT, many = SC_BUF_INIT;
-    const char *cut = "truncated tar archive: it ends in the middle of an entry", *no_tar = "it is no tar archive, or a damaged one";
+    const char *cut = "truncated tar archive: it ends in the middle of an entry",
+               *no_tar = "it is no tar archive, or a damaged one";
 
     (void)state;
     sc_buf_adds(&text, "short");
@@ -203,6 +204,17 @@ test_damage(void **state)
     is_refused(&many, "the archive has more than 10 entries");
 }
 
+static void
+put_sum(char *block)
+{
+    unsigned sum = 0;
+
+    memset(block + 148, ' ', 8);
+    for (size_t i = 0; i < 512; i++)
+        sum += (unsigned char)block[i];
+    (void)snprintf(block + 148, 7, "%06o", sum);
+}
+
 /* Sizes as GNU writes what octal digits do not hold. */
 static void
 test_numbers(void **state)
@@ -210,25 +222,61 @@ test_numbers(void **state)
     sc_cleanup_buf text = SC_BUF_INIT;
     struct sc_err err = SC_ERR_INIT;
     struct sc_tar_head head;
-    unsigned sum = 0;
 
     (void)state;
     put(&text, "big", '0', NULL, "", 0);
     memcpy(text.data + 124, "\x80\0\0\0\0\0\0\x03\0\0\0\x01", 12);
-    memset(text.data + 148, ' ', 8);
-    for (size_t i = 0; i < 512; i++)
-        sum += (unsigned char)text.data[i];
-    (void)snprintf(text.data + 148, 7, "%06o", sum);
+    put_sum(text.data);
     assert_ok(sc_tar_head_decode(text.data, &head, &err));
     assert_int_equal(head.size, (INT64_C(3) << 32) + 1);
     memcpy(text.data + 124, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12);
-    sum = 0;
-    memset(text.data + 148, ' ', 8);
-    for (size_t i = 0; i < 512; i++)
-        sum += (unsigned char)text.data[i];
-    (void)snprintf(text.data + 148, 7, "%06o", sum);
+    put_sum(text.data);
     assert_fails(sc_tar_head_decode(text.data, &head, &err), SC_ERR_INVALID,
                  "a number in a header of the archive is damaged or too large");
+}
+
+/* Behind an entry with content: one whose header has something where GNU's format has a map of holes. */
+static void
+test_maps_of_holes(void **state)
+{
+    static const struct {
+        char type;
+        const char *magic;
+        size_t at;
+        bool is_refused;
+    } cases[] = {
+        {'0', "ustar  ", 386, true},
+        {'5', "ustar  ", 482, true},
+        {'6', "ustar  ", 483, true},
+        {'S', "ustar  ", 386, false},
+        {'0',
+         "ustar\0"
+         "00",
+         386, false},
+        {'0', "ustar  ", 345, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+        struct sc_err err = SC_ERR_INIT;
+
+        put(&text, "first", '0', NULL, "content", 7);
+        put(&text, "second", cases[i].type, NULL, "", 0);
+        memcpy(text.data + 1024 + 257, cases[i].magic, 8);
+        text.data[1024 + cases[i].at] = '1';
+        put_sum(text.data + 1024);
+        for (size_t cut = 512; cut <= 1024; cut += 512) {
+            struct sc_tar_guard guard = {.skip = 0};
+
+            assert_int_equal(sc_tar_guard(&guard, text.data, cut, &err), 0);
+            if (!cases[i].is_refused)
+                assert_ok(sc_tar_guard(&guard, text.data + cut, text.len - cut, &err));
+            else
+                assert_fails(sc_tar_guard(&guard, text.data + cut, text.len - cut, &err), SC_ERR_INVALID,
+                             "entry \"second\": it has a map of holes, and is no sparse file");
+        }
+    }
 }
 
 int
@@ -240,6 +288,7 @@ main(void)
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_maps_of_holes),
     };
 
     return RUN_TESTS(tests);
