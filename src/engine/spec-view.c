@@ -55,6 +55,7 @@ sc_spec_view(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_s
     sc_strv_add(&hook->args, arena, in->run_dir);
     /* An overlay lies over the old root; a directory is where it was, as hooks want it. */
     sc_strv_add(&hook->args, arena, o->rootfs ? o->rootfs : "/");
+    hook->begins_early = true;
     sc_strv_add(&hook->env, arena, "PATH=/usr/sbin:/usr/bin:/sbin:/bin");
     out->hooks.create_runtime = (struct sc_oci_hook_list){.items = hook, .count = 1};
     return sc_arena_check(arena, err);

@@ -1,8 +1,10 @@
 /*
  * sc-view [--must] RUN-DIR ROOT: see view.h. Run as a createRuntime hook, with the container's state on standard input:
  * makes the view in that container's mount namespace and ends, leaving the server behind. ROOT is where the container's
- * root is in there. Without --must a view that cannot be had is no failure. It is part of every start with a limit, so
- * what can wait until somebody reads does.
+ * root is in there. Without --must a view that cannot be had is no failure.
+ *
+ * It is part of every start with a limit, so what can wait until somebody reads does, and what needs nothing of the
+ * container but its pid is done while the container mounts: it goes on when standard input ends.
  *
  * sc-view --calls PID: see view-calls.c. Run by sc-monitor.
  */
@@ -24,8 +26,10 @@
 #include "kernel/kernel.h"
 #include "monitor/view.h"
 
-#define STATE_MAX 65536
-#define PLACE     "proc/fs" /* a directory of every procfs, covered for a moment */
+#define STATE_MAX  65536
+#define PLACE      "proc/fs" /* a directory of every procfs, covered for a moment */
+#define TARGET_MAX 64
+#define BIND_COUNT ((size_t)SC_VIEW_FILE_COUNT + SC_VIEW_DIR_COUNT)
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
@@ -35,7 +39,8 @@ struct view {
     pid_t pid;
     int pidfd, fuse_fd, ns_fd;
     struct sc_view_source source;
-    bool is_served[SC_VIEW_FILE_COUNT]; /* pressure only where the cgroup has it */
+    int text_fd;            /* here the server reads in which cgroups the container began */
+    int copies[BIND_COUNT]; /* mounts that are nowhere yet */
 };
 
 /* ---- the mounts: in the container's mount namespace --------------------------------------------------------- */
@@ -87,50 +92,79 @@ open_target(int root, const char *path)
     return fd;
 }
 
-/* name, of the view, over target */
-static int
-bind_one(int root, int view_fd, const char *name, const char *target_path)
+/* What is bound, by its name in the view, and over what; NULL: nothing. */
+static const char *
+bind_of(size_t i, char target[TARGET_MAX])
 {
-    sc_cleanup_fd target = open_target(root, target_path), copy = -1;
-
-    if (target < 0)
-        return 0;
-    copy = (int)syscall(SYS_open_tree, view_fd, name, OPEN_TREE_CLONE | O_CLOEXEC);
-    return copy < 0 ? -errno : move_onto(copy, target);
+    if (i < SC_VIEW_FILE_COUNT) {
+        (void)snprintf(target, TARGET_MAX, "%s", sc_view_files[i].target);
+        return sc_view_files[i].name;
+    }
+    (void)snprintf(target, TARGET_MAX, SC_VIEW_SYS "/%s", sc_view_dirs[i - SC_VIEW_FILE_COUNT]);
+    return sc_view_dirs[i - SC_VIEW_FILE_COUNT];
 }
 
+/* Each of them as a mount that is nowhere yet. One listing makes the names known to the kernel, which would ask for
+ * each; its first part has them all. */
 static int
-bind_each(const struct view *v, int root, int view_fd)
+make_copies(struct view *v, int mount_fd)
+{
+    sc_cleanup_fd dir = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char entries[4096], target[TARGET_MAX];
+
+    if (dir < 0)
+        return -errno;
+    (void)syscall(SYS_getdents64, dir, entries, sizeof(entries));
+    for (size_t i = 0; i < BIND_COUNT; i++) {
+        const char *name = bind_of(i, target);
+
+        v->copies[i] = name ? (int)syscall(SYS_open_tree, dir, name, OPEN_TREE_CLONE | O_CLOEXEC) : -1;
+        if (name && v->copies[i] < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* [in the container's mount namespace] */
+static int
+bind_each(const struct view *v, int root)
 {
     int result = 0;
 
-    for (int i = 0; result == 0 && i < SC_VIEW_FILE_COUNT; i++) {
-        if (sc_view_files[i].name && v->is_served[i])
-            result = bind_one(root, view_fd, sc_view_files[i].name, sc_view_files[i].target);
-    }
-    for (size_t i = 0; result == 0 && i < SC_VIEW_DIR_COUNT; i++) {
-        char target[64];
+    for (size_t i = 0; result == 0 && i < BIND_COUNT; i++) {
+        char target_path[TARGET_MAX];
+        bool is_served = i >= SC_VIEW_FILE_COUNT || sc_view_is_served(&v->source, (enum sc_view_file)i);
+        sc_cleanup_fd target = bind_of(i, target_path) && is_served ? open_target(root, target_path) : -1;
 
-        (void)snprintf(target, sizeof(target), SC_VIEW_SYS "/%s", sc_view_dirs[i]);
-        result = bind_one(root, view_fd, sc_view_dirs[i], target);
+        if (target >= 0)
+            result = move_onto(v->copies[i], target);
     }
     return result;
 }
 
-/* One listing makes all names known to the kernel, which would ask for each alone. */
-static void
-list_once(int dir_fd)
+/* Before Linux 6.15 nothing can be copied from a mount that is nowhere, so it is somewhere for a moment. */
+static int
+bind_from_place(struct view *v, int root, int mount_fd)
 {
-    char entries[4096];
+    sc_cleanup_fd place = open_target(root, PLACE);
+    int result = place < 0 ? place : move_onto(mount_fd, place);
 
-    while (syscall(SYS_getdents64, dir_fd, entries, sizeof(entries)) > 0)
-        ;
+    if (result < 0)
+        return result;
+    result = make_copies(v, mount_fd);
+    if (result == 0)
+        result = bind_each(v, root);
+    if (fchdir(root) < 0)
+        return -errno;
+    /* the files stay where they are bound, the directory is not needed any more */
+    (void)umount2(PLACE, MNT_DETACH | UMOUNT_NOFOLLOW); /* lint: checked above to be of a procfs */
+    return result;
 }
 
 static int
-mount_view(const struct view *v, int mount_fd, const char *root_path)
+mount_view(struct view *v, bool has_copies, int mount_fd, const char *root_path)
 {
-    sc_cleanup_fd root = -1, place = -1, inside = -1;
+    sc_cleanup_fd root = -1;
     int result;
 
     if (setns(v->ns_fd, CLONE_NEWNS) < 0)
@@ -138,21 +172,8 @@ mount_view(const struct view *v, int mount_fd, const char *root_path)
     root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC); /* lint: ours, or where we put it ourselves */
     if (root < 0)
         return -errno;
-    place = open_target(root, PLACE);
-    if (place < 0)
-        return place;
-    result = move_onto(mount_fd, place);
-    if (result < 0)
-        return result;
-    inside = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (inside >= 0)
-        list_once(inside);
-    result = inside < 0 ? -errno : bind_each(v, root, inside);
-    if (fchdir(root) < 0)
-        return -errno;
-    /* the files stay where they are bound, the directory is not needed any more */
-    (void)umount2(PLACE, MNT_DETACH | UMOUNT_NOFOLLOW); /* lint: checked above to be of a procfs */
-    if (result < 0)
+    result = has_copies ? bind_each(v, root) : bind_from_place(v, root, mount_fd);
+    if (result < 0 && fchdir(root) == 0)
         sc_view_uncover();
     return result;
 }
@@ -164,8 +185,6 @@ serve(struct view *v)
 {
     sc_cleanup_fd null_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* lint: the host's own */
 
-    sc_closep(&v->ns_fd); /* it would keep the namespace alive, and with it the mounts */
-    (void)setsid();
     (void)!chdir("/"); /* lint: so that no file system of the caller stays busy */
     for (int i = 0; null_fd >= 0 && i <= 2; i++)
         (void)dup2(null_fd, i);
@@ -208,51 +227,73 @@ read_pid(void)
 }
 
 static int
-prepare(struct view *v, struct sc_arena *arena, struct sc_err *err)
+prepare(struct view *v, struct sc_err *err)
 {
-    char path[64];
-
     v->pid = read_pid();
     if (v->pid <= 0)
         return sc_err_set(err, SC_ERR_INVALID, "no pid in the state on standard input");
     v->pidfd = sc_pidfd_open(v->pid, 0, err);
-    if (v->pidfd < 0 || sc_view_source_begin(v->pid, arena, &v->source, err) < 0)
+    if (v->pidfd < 0)
         return -1;
-    (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)v->pid);
-    v->ns_fd = open(path, O_RDONLY | O_CLOEXEC); /* lint: the host's own /proc */
-    if (v->ns_fd < 0)
-        return sc_err_errno(err, errno, "open %s", path);
-    for (int i = 0; i < SC_VIEW_FILE_COUNT; i++)
-        v->is_served[i] = sc_view_is_served(&v->source, (enum sc_view_file)i);
+    sc_view_source_begin(v->pid, &v->source);
     v->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC); /* lint: the host's own */
     return v->fuse_fd < 0 ? sc_err_errno(err, errno, "open /dev/fuse") : 0;
+}
+
+/* Until the container has its mounts and its cgroups, which is when standard input ends; then what depends on them. */
+static int
+look(struct view *v, struct sc_err *err)
+{
+    char more[64], path[64];
+    ssize_t len;
+
+    do
+        len = read(STDIN_FILENO, more, sizeof(more));
+    while (len > 0 || (len < 0 && errno == EINTR));
+    sc_view_source_look(&v->source);
+    /* a pipe has room for it, and nobody reads before the program begins */
+    if (v->source.cgroup_text)
+        (void)!write(v->text_fd, v->source.cgroup_text, strlen(v->source.cgroup_text));
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)v->pid);
+    v->ns_fd = open(path, O_RDONLY | O_CLOEXEC); /* lint: the host's own /proc */
+    return v->ns_fd < 0 ? sc_err_errno(err, errno, "open %s", path) : 0;
 }
 
 static int
 run(const char *run_dir, const char *root_path, struct sc_err *err)
 {
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct view v = {.pidfd = -1, .fuse_fd = -1, .ns_fd = -1};
+    struct view v = {.pidfd = -1, .fuse_fd = -1, .ns_fd = -1, .text_fd = -1};
+    int text[2];
     sc_cleanup_fd mount_fd = -1;
+    bool has_copies;
     pid_t child;
     int result;
 
-    if (prepare(&v, &arena, err) < 0)
+    if (prepare(&v, err) < 0)
         return -1;
     mount_fd = make_mount(v.fuse_fd);
     if (mount_fd < 0)
         return sc_err_errno(err, -mount_fd, "make the view of /proc");
+    if (pipe2(text, O_CLOEXEC | O_NONBLOCK) < 0)
+        return sc_err_errno(err, errno, "make a pipe");
     child = fork();
+    /* It keeps the mount that is nowhere: to take it down means to wait for all CPUs (RCU), which nobody must then. */
     if (child == 0) {
-        sc_closep(&mount_fd);
+        close(text[1]);
+        v.source.text_fd = text[0];
         serve(&v);
     }
+    close(text[0]);
+    v.text_fd = text[1];
     if (child < 0)
         return sc_err_errno(err, errno, "fork");
     if (write_pid(run_dir, child, err) < 0)
-        return -1; /* with the mount goes the server */
+        return -1; /* with the container goes the server */
     sc_closep(&v.fuse_fd);
-    result = mount_view(&v, mount_fd, root_path);
+    has_copies = make_copies(&v, mount_fd) == 0;
+    if (look(&v, err) < 0)
+        return -1;
+    result = mount_view(&v, has_copies, mount_fd, root_path);
     return result < 0 ? sc_err_errno(err, -result, "mount the view of /proc") : 0;
 }
 
@@ -260,12 +301,12 @@ static int
 answer_calls(const char *pid)
 {
     static struct sc_view_source source;
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_err ignored = SC_ERR_INIT;
     void *at = mmap(NULL, sizeof(struct sc_calls_at), PROT_READ | PROT_WRITE, MAP_SHARED, SC_CALLS_MEM_FD, 0);
 
-    if (at == MAP_FAILED || sc_view_source_begin((pid_t)strtol(pid, NULL, 10), &arena, &source, &ignored) < 0)
+    if (at == MAP_FAILED)
         return 1;
+    sc_view_source_begin((pid_t)strtol(pid, NULL, 10), &source);
+    sc_view_source_look(&source);
     return sc_view_calls(SC_CALLS_SOCK_FD, at, &source) < 0;
 }
 

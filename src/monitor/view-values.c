@@ -311,18 +311,28 @@ directory(const struct sc_cgroup_hierarchy *h, struct sc_arena *arena)
     return sc_arena_printf(arena, "%s%s", h->mount_point, strcmp(path, "/") == 0 ? "" : path);
 }
 
-int
-sc_view_source_begin(pid_t pid, struct sc_arena *arena, struct sc_view_source *out, struct sc_err *err)
+void
+sc_view_source_begin(pid_t pid, struct sc_view_source *out)
+{
+    *out = (struct sc_view_source){.pid = pid, .text_fd = -1, .load_at = clock_now(CLOCK_BOOTTIME)};
+}
+
+void
+sc_view_source_look(struct sc_view_source *s)
 {
     sc_cleanup_buf cgroup = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
     char path[64];
 
-    *out = (struct sc_view_source){.pid = pid, .load_at = clock_now(CLOCK_BOOTTIME)};
-    (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-    if (sc_file_read_at(AT_FDCWD, path, FILE_MAX, &cgroup, err) < 0) /* lint: the host's own /proc */
-        return -1;
-    out->cgroup_text = sc_arena_strdup(arena, sc_buf_str(&cgroup));
-    return sc_arena_check(arena, err);
+    if (s->cgroup_text)
+        return;
+    (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)s->pid);
+    if (s->text_fd >= 0 && sc_file_read_fd(s->text_fd, FILE_MAX, &cgroup, &ignored) < 0)
+        sc_err_clear(&ignored);
+    sc_closep(&s->text_fd);
+    /* lint: the host's own /proc */
+    if (cgroup.len > 0 || sc_file_read_at(AT_FDCWD, path, FILE_MAX, &cgroup, &ignored) == 0)
+        s->cgroup_text = strdup(sc_buf_str(&cgroup));
 }
 
 /* The cgroups, on whatever hierarchies there are; kept for the life of the process. Unknown, files are the host's. */
@@ -337,9 +347,10 @@ find_source(struct sc_view_source *s)
     if (s->is_found)
         return;
     s->is_found = true;
+    sc_view_source_look(s);
     s->started_boot = (int64_t)sc_process_start_time(s->pid) * 10000000;
     /* lint: the host's own /proc */
-    if (sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", FILE_MAX, &mounts, &ignored) < 0 ||
+    if (!s->cgroup_text || sc_file_read_at(AT_FDCWD, "/proc/self/mountinfo", FILE_MAX, &mounts, &ignored) < 0 ||
         sc_cgroup_parse_layout(sc_buf_str(&mounts), s->cgroup_text, &arena, &layout, &ignored) < 0)
         return;
     for (size_t i = 0; i < layout.count; i++) {
@@ -443,7 +454,7 @@ sc_view_values_read_sys(struct sc_view_source *s, const char *path, struct sc_ar
 bool
 sc_view_is_served(const struct sc_view_source *s, enum sc_view_file file)
 {
-    bool is_v2 = strncmp(s->cgroup_text, "0::", 3) == 0;
+    bool is_v2 = s->cgroup_text && strncmp(s->cgroup_text, "0::", 3) == 0;
 
     return is_v2 || (file != SC_VIEW_PRESSURE_CPU && file != SC_VIEW_PRESSURE_IO && file != SC_VIEW_PRESSURE_MEMORY);
 }

@@ -98,7 +98,8 @@ void sc_view_load(double load[3], double used, double elapsed);
 /* ---- view-values.c ---- */
 struct sc_view_source {
     pid_t pid;
-    char *cgroup_text;                                    /* /proc/PID/cgroup as the container began */
+    char *cgroup_text;                                    /* /proc/PID/cgroup when it was looked at, or NULL */
+    int text_fd;                                          /* where it is handed over, or -1 */
     bool is_found;                                        /* what is below is known: it can wait until somebody reads */
     char *memory, *cpu, *cpuacct, *cpuset, *pids, *blkio; /* directories, or NULL; v2: all the same */
     bool memory_is_v2, cpu_is_v2, cpuset_is_v2, io_is_v2;
@@ -110,8 +111,9 @@ struct sc_view_source {
     char sys_cpu_list[256];
 };
 /* Of process pid; it must be there as long as the source is used. */
-SC_MUST_CHECK int sc_view_source_begin(pid_t pid, struct sc_arena *arena, struct sc_view_source *out,
-                                       struct sc_err *err);
+void sc_view_source_begin(pid_t pid, struct sc_view_source *out);
+/* In which cgroups it is, or what was handed over; without this, as of the first reader. */
+void sc_view_source_look(struct sc_view_source *source);
 /* Only what the file shows is read: memory.stat alone takes the kernel longer than all the rest. */
 void sc_view_values_read(struct sc_view_source *source, enum sc_view_file file, struct sc_arena *arena,
                          struct sc_view_values *out);

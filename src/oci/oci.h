@@ -124,6 +124,8 @@ struct sc_oci_hook {
     char *path;
     struct sc_strv args, env;
     struct sc_opt_i64 timeout; /* seconds */
+    bool begins_early; /* the engine's own: it is started while the container's process works, and prepares; what it
+                        * does to the container waits for the end of its standard input. No config says so. */
 };
 struct sc_oci_hook_list {
     struct sc_oci_hook *items;

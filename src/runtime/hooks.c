@@ -31,6 +31,7 @@ struct hook_run {
     pid_t pid;        /* to be said in the state, or 0 */
     char *const *env; /* where the config gives none */
     int output_fd;    /* standard output and error, or -1: the runtime's own */
+    bool is_outside;  /* no filter is loaded, and the runtime's memory need not be copied for it */
     int status;       /* of waitpid(2) */
 };
 
@@ -93,8 +94,9 @@ wait_hook(struct hook_run *run, pid_t pid)
     return WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0 ? 0 : -ECANCELED;
 }
 
-static int
-run_hook(struct hook_run *run)
+/* Its pid, or -errno; in: its standard input, with the state in it, still open. */
+static pid_t
+begin_hook(const struct hook_run *run, int *in)
 {
     int ends[2], result;
     char number[SC_NUM_MAX]; /* the state without a pid, an object, gets one in front */
@@ -102,7 +104,8 @@ run_hook(struct hook_run *run)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
-    pid_t pid = _Fork(); /* the one that takes no locks; and no clone3, which filters refuse */
+    /* _Fork is the one that takes no locks; and no clone3, which filters refuse */
+    pid_t pid = run->is_outside ? vfork() : _Fork();
     if (pid == 0)
         hook_main(run, ends[1]);
     result = pid < 0 ? -errno : 0;
@@ -120,8 +123,19 @@ run_hook(struct hook_run *run)
     } else if (pid > 0 && len > 0) {
         (void)!send(ends[0], run->state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-    close(ends[0]);
-    return result < 0 ? result : wait_hook(run, pid);
+    *in = ends[0];
+    return result < 0 ? result : pid;
+}
+
+static int
+run_hook(struct hook_run *run)
+{
+    int in = -1;
+    pid_t pid = begin_hook(run, &in);
+
+    if (in >= 0)
+        close(in);
+    return pid < 0 ? pid : wait_hook(run, pid);
 }
 
 int
@@ -208,12 +222,62 @@ sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *
 {
     for (size_t i = 0; i < list->count; i++) {
         sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC);
-        struct hook_run run = {
-            .hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output, .env = environ};
+        struct hook_run run = {.hook = &list->items[i],
+                               .dir = dir,
+                               .state_json = state_json,
+                               .output_fd = output,
+                               .env = environ,
+                               .is_outside = true};
         int result = run_hook(&run);
 
         if (result < 0)
             return explain_hook(&run, name, i, result, err);
     }
     return 0;
+}
+
+int
+sc_hook_begin(const struct sc_oci_hook_list *list, const char *name, const char *dir, const char *state_json,
+              struct sc_hook_begun *out, struct sc_err *err)
+{
+    sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC), in = -1;
+    struct hook_run run = {.hook = &list->items[0],
+                           .dir = dir,
+                           .state_json = state_json,
+                           .output_fd = output,
+                           .env = environ,
+                           .is_outside = true};
+    pid_t pid = begin_hook(&run, &in);
+
+    if (pid < 0)
+        return explain_hook(&run, name, 0, pid, err);
+    *out = (struct sc_hook_begun){.pid = pid, .in = sc_steal_fd(&in), .output_fd = sc_steal_fd(&output)};
+    return 0;
+}
+
+int
+sc_hook_finish(const struct sc_oci_hook_list *list, const char *name, struct sc_hook_begun *begun, struct sc_err *err)
+{
+    sc_cleanup_fd output = begun->output_fd;
+    struct hook_run run = {.hook = &list->items[0], .output_fd = output};
+    pid_t pid = begun->pid;
+    int result;
+
+    close(begun->in);
+    *begun = (struct sc_hook_begun){.pid = 0};
+    result = wait_hook(&run, pid);
+    return result < 0 ? explain_hook(&run, name, 0, result, err) : 0;
+}
+
+void
+sc_hook_abandon(struct sc_hook_begun *begun)
+{
+    if (begun->pid <= 0)
+        return;
+    kill(begun->pid, SIGKILL);
+    while (waitpid(begun->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    close(begun->in);
+    sc_closep(&begun->output_fd);
+    begun->pid = 0;
 }

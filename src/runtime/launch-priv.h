@@ -45,6 +45,12 @@ struct sc_handed {
     } items[SC_MSG_FDS_MAX];
 };
 
+/* A hook that was begun early. */
+struct sc_hook_begun {
+    pid_t pid;         /* 0: none */
+    int in, output_fd; /* its standard input, and what it writes */
+};
+
 /* What the executors of steps share. In the child it is a private copy. */
 struct sc_executor {
     const struct sc_plan *plan;
@@ -64,6 +70,7 @@ struct sc_executor {
     int64_t *times;              /* shared with the child: nanoseconds of each child step; NULL without explain */
     int32_t hook, hook_status;   /* child: of the last hook that ran */
     pid_t pid;                   /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
+    struct sc_hook_begun begun;  /* launcher */
     bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
     struct sc_resctrl_open resctrl; /* launcher: of which only what was made; its files are in slots */
     int names_udp, names_tcp;       /* launcher: sockets of the container's, or -1 */
@@ -86,6 +93,12 @@ const char *sc_child_number(int64_t value, char text[SC_NUM_MAX]);
 /* [child] Hooks in order; the first that fails ends it. 0, -errno, or -ECANCELED when the hook itself said no. dir:
  * where they start, or NULL. The executor's pid is added to the state. */
 int sc_child_hooks(struct sc_executor *x, const struct sc_oci_hook_list *list, const char *dir, const char *state_json);
+/* A single hook of ours that begins early is started, and told to go on. */
+SC_MUST_CHECK int sc_hook_begin(const struct sc_oci_hook_list *list, const char *name, const char *dir,
+                                const char *state_json, struct sc_hook_begun *out, struct sc_err *err);
+SC_MUST_CHECK int sc_hook_finish(const struct sc_oci_hook_list *list, const char *name, struct sc_hook_begun *begun,
+                                 struct sc_err *err);
+void sc_hook_abandon(struct sc_hook_begun *begun);
 /* FAILED of such a step in words: "error running startContainer hook #1: "/bin/false": exit status 1". */
 int sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg,
                    struct sc_err *err);

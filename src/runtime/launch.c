@@ -205,6 +205,24 @@ run_beside(struct sc_executor *x, struct sc_err *err)
     return err->kind == SC_ERR_PEER_DIED ? 0 : -1;
 }
 
+/* While the child mounts, a hook of the engine's own prepares. */
+static int
+begin_hook(struct sc_executor *x, struct sc_err *err)
+{
+    for (size_t i = 0; i < x->plan->after.count; i++) {
+        const struct sc_step *step = &x->plan->after.items[i];
+        const struct sc_oci_hook_list *list = step->op == SC_OP_HOOKS_RUNTIME ? step->u.hooks.lists[1] : NULL;
+        sc_cleanup_buf state = SC_BUF_INIT;
+
+        if (list == NULL || list->count != 1 || !list->items[0].begins_early || step->u.hooks.lists[0]->count > 0)
+            continue;
+        if (x->how->state_with_pid != NULL && x->how->state_with_pid(x->how->state_data, x->pid, &state, err) < 0)
+            return -1;
+        return sc_hook_begin(list, step->u.hooks.names[1], x->how->hook_dir, sc_buf_str(&state), &x->begun, err);
+    }
+    return 0;
+}
+
 /* Listens until the child has become the program, or waits at the gate, or failed. */
 static int
 follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
@@ -331,7 +349,7 @@ remove_resctrl(const struct sc_executor *x)
 }
 
 static void
-take_back(const struct sc_executor *x, struct sc_process *process)
+take_back(struct sc_executor *x, struct sc_process *process)
 {
     struct sc_err ignored = SC_ERR_INIT;
 
@@ -341,6 +359,7 @@ take_back(const struct sc_executor *x, struct sc_process *process)
             ;
     }
     sc_process_release(process);
+    sc_hook_abandon(&x->begun);
     remove_resctrl(x);
     if (x->is_foreign) {
         remove_own_cgroups(x, &x->plan->before);
@@ -420,6 +439,8 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
         result = start_child(&x, out, err);
     if (result == 0)
         result = run_beside(&x, err);
+    if (result == 0)
+        result = begin_hook(&x, err);
     if (result == 0 && how->record != NULL)
         result = how->record(how->record_data, out, err);
     if (result == 0)

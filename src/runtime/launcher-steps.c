@@ -331,6 +331,8 @@ step_hooks(struct sc_executor *x, const struct sc_step *step, struct sc_err *err
 {
     sc_cleanup_buf state = SC_BUF_INIT;
 
+    if (x->begun.pid > 0)
+        return sc_hook_finish(step->u.hooks.lists[1], step->u.hooks.names[1], &x->begun, err);
     if (x->how->state_with_pid != NULL && x->how->state_with_pid(x->how->state_data, x->pid, &state, err) < 0)
         return -1;
     for (size_t i = 0; i < SC_ARRAY_LEN(step->u.hooks.lists); i++)
