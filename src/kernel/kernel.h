@@ -213,7 +213,7 @@ SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);
 /* In two goes, for who is waited for: the kernel takes milliseconds to remove a link. What others may ask for at once
  * (a cgroup, a port) is taken back now; links, and the addresses that they hold as long as they are there, later. The
  * kernel also takes its time over deleted elements of nftables when the socket that they were deleted by is closed:
- * *nft_sock (-1 before) is it, the caller's to close. */
+ * *nft_sock (-1 before) is it, the caller's to close, best after the second go. */
 enum sc_undo_part { SC_UNDO_ALL, SC_UNDO_NOW, SC_UNDO_LATER };
 SC_MUST_CHECK int sc_undo_run_part(const char *text, enum sc_undo_part part, int *nft_sock, struct sc_err *err);
 

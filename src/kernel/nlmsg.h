@@ -46,14 +46,24 @@ int sc_nft_has_rules(uint8_t family, const char *chain, bool *out);
 /* ---- undo-net.c: what undo.c runs; its targets are documented there */
 int sc_undo_link(const char *name, struct sc_err *err);
 int sc_undo_lease(const char *target, struct sc_err *err);
-int sc_undo_port(int *nft_sock, const char *target, struct sc_err *err);
-int sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err);
 int sc_undo_network(const char *target, struct sc_err *err);
 int sc_undo_names(const char *target, struct sc_err *err);
+/* Splits at each space; false unless there are exactly count words. */
+bool sc_undo_split(char *text, char **words, size_t count);
+
+/* ---- undo-nft.c: elements of our tables, given as targets of port-release and guard-remove */
+struct sc_undo_element {
+    char *target; /* is taken apart */
+    bool is_port;
+};
+/* All in one transaction; goes on after an error and reports the first. */
+int sc_undo_elements(int *nft_sock, const struct sc_undo_element *elements, size_t count, struct sc_err *err);
 
 /* ---- leases: symbolic links whose target begins with their owner's id -------- */
 /* Whether the link `name` below dir_fd is owner's. */
 bool sc_lease_is_owned(int dir_fd, const char *name, const char *owner);
+/* The directory of the lease at path, which is cut there, locked; -1: there is none, so nothing to take back. */
+int sc_lease_lock(char *path, const char **name);
 
 #define SC_NFT_TABLE   "sc"
 #define SC_NFT_KEY_MAX 40

@@ -1,8 +1,7 @@
-/* The undo operations of networks: a link, an address lease, a published port, names.
- * musl-clean. Each checks first that what it takes back is its owner's still: it may be run long after, and twice. */
+/* The undo operations of networks: a link, an address lease, names. musl-clean.
+ * Each checks first that what it takes back is its owner's still: it may be run long after, and twice. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -19,9 +18,8 @@
 #define LINK_MAX  256
 #define LEASE_MAX 2048
 
-/* Splits at each space; false unless there are exactly count words. */
-static bool
-split(char *text, char *words[WORDS_MAX], size_t count)
+bool
+sc_undo_split(char *text, char **words, size_t count)
 {
     char *save = NULL;
     size_t found = 0;
@@ -59,9 +57,8 @@ sc_undo_link(const char *name, struct sc_err *err)
     return result < 0 ? sc_err_errno(err, -result, "remove link \"%s\"", name) : 0;
 }
 
-/* The directory of a lease, locked; -1 with *err untouched: there is none, so nothing to take back. */
-static int
-lock_lease(char *path, const char **name)
+int
+sc_lease_lock(char *path, const char **name)
 {
     char *slash = strrchr(path, '/');
     int dir;
@@ -87,92 +84,12 @@ sc_undo_lease(const char *target, struct sc_err *err)
 
     if (!copy)
         return sc_err_nomem(err);
-    if (!split(copy, words, 2))
+    if (!sc_undo_split(copy, words, 2))
         return sc_err_set(err, SC_ERR_INVALID, "undo lease: \"%s\" is not a path and an owner", target);
-    dir = lock_lease(words[0], &name);
+    dir = sc_lease_lock(words[0], &name);
     if (dir >= 0 && sc_lease_is_owned(dir, name, words[1]) && unlinkat(dir, name, 0) < 0 && errno != ENOENT)
         return sc_err_errno(err, errno, "release \"%s\"", target);
     return 0;
-}
-
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Bytes of the key; 0: it is none. */
-static size_t
-from_hex(const char *text, unsigned char out[SC_NFT_KEY_MAX])
-{
-    size_t len = 0;
-
-    for (; text[0] && len < SC_NFT_KEY_MAX; text += 2, len++) {
-        int high = hex_digit(text[0]), low = hex_digit(text[1]);
-
-        if (high < 0 || low < 0)
-            return 0;
-        out[len] = (unsigned char)(high << 4 | low);
-    }
-    return text[0] ? 0 : len;
-}
-
-/* "PATH OWNER SET KEY": the element goes before the lease, so that who takes the lease next finds its key free. */
-int
-sc_undo_port(int *nft_sock, const char *target, struct sc_err *err)
-{
-    sc_cleanup_free char *copy = strdup(target);
-    sc_cleanup_buf batch = SC_BUF_INIT;
-    unsigned char key[SC_NFT_KEY_MAX];
-    char *words[WORDS_MAX];
-    const char *name = NULL;
-    sc_cleanup_fd dir = -1;
-    size_t len;
-    int result;
-
-    if (!copy)
-        return sc_err_nomem(err);
-    if (!split(copy, words, 4) || (len = from_hex(words[3], key)) == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "undo port: \"%s\" is not a path, an owner, a map and a key", target);
-    dir = lock_lease(words[0], &name);
-    if (dir < 0 || !sc_lease_is_owned(dir, name, words[1]))
-        return 0;
-    sc_nl_batch_begin(&batch);
-    sc_nft_element(&batch, NFPROTO_INET, false, words[2], key, len, NULL, 0);
-    sc_nl_batch_end(&batch);
-    if (sc_buf_check(&batch, err) < 0)
-        return -1;
-    /* ENOENT: another program has flushed our table, or the start did not come so far */
-    result = sc_nl_send_on(nft_sock, NETLINK_NETFILTER, batch.data, batch.len, ENOENT);
-    if (result < 0)
-        return sc_err_errno(err, -result, "withdraw port \"%s\"", name);
-    return unlinkat(dir, name, 0) < 0 && errno != ENOENT ? sc_err_errno(err, errno, "release port \"%s\"", name) : 0;
-}
-
-/* "SET KEY": an element of table `bridge sc`. Its key begins with the link's name: it is nobody else's. */
-int
-sc_undo_guard(int *nft_sock, const char *target, struct sc_err *err)
-{
-    sc_cleanup_free char *copy = strdup(target);
-    sc_cleanup_buf batch = SC_BUF_INIT;
-    unsigned char key[SC_NFT_KEY_MAX];
-    char *words[WORDS_MAX];
-    size_t len;
-    int result;
-
-    if (!copy)
-        return sc_err_nomem(err);
-    if (!split(copy, words, 2) || (len = from_hex(words[1], key)) == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "undo guard: \"%s\" is not a set and a key", target);
-    sc_nl_batch_begin(&batch);
-    sc_nft_element(&batch, NFPROTO_BRIDGE, false, words[0], key, len, NULL, 0);
-    sc_nl_batch_end(&batch);
-    if (sc_buf_check(&batch, err) < 0)
-        return -1;
-    result = sc_nl_send_on(nft_sock, NETLINK_NETFILTER, batch.data, batch.len, ENOENT);
-    return result < 0 ? sc_err_errno(err, -result, "remove the guard of a link") : 0;
 }
 
 /* "PATH OWNER": a lease keeps its address until there is no link that has it, but who it was answers to no name any
@@ -190,9 +107,9 @@ sc_undo_names(const char *target, struct sc_err *err)
 
     if (!copy)
         return sc_err_nomem(err);
-    if (!split(copy, words, 2))
+    if (!sc_undo_split(copy, words, 2))
         return sc_err_set(err, SC_ERR_INVALID, "undo names: \"%s\" is not a path and an owner", target);
-    dir = lock_lease(words[0], &name);
+    dir = sc_lease_lock(words[0], &name);
     if (dir < 0 || !sc_lease_is_owned(dir, name, words[1]))
         return 0;
     len = readlinkat(dir, name, lease, sizeof(lease) - 1);
@@ -222,7 +139,7 @@ sc_undo_network(const char *target, struct sc_err *err)
 
     if (!copy)
         return sc_err_nomem(err);
-    if (!split(copy, words, 2))
+    if (!sc_undo_split(copy, words, 2))
         return sc_err_set(err, SC_ERR_INVALID, "undo network: \"%s\" is not a program and a file", target);
     if (faccessat(AT_FDCWD, words[1], F_OK, 0) < 0) /* lint: the engine's own */
         return 0;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -73,7 +74,7 @@ static const struct {
     int (*run)(const char *target, struct sc_err *err);
     bool is_unit;  /* the target is a name, not a path */
     unsigned when; /* 0: now */
-    int (*run_nft)(int *nft_sock, const char *target, struct sc_err *err);
+    enum { NO_ELEMENT, PORT, GUARD } element;
 } undo_table[] = {
     [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", undo_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
@@ -82,8 +83,8 @@ static const struct {
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
     [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true, LATER},
     [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false, LATER},
-    [SC_UNDO_PORT] = {"port-release", NULL, false, NOW, sc_undo_port},
-    [SC_UNDO_GUARD] = {"guard-remove", NULL, true, LATER, sc_undo_guard},
+    [SC_UNDO_PORT] = {"port-release", NULL, false, NOW, PORT},
+    [SC_UNDO_GUARD] = {"guard-remove", NULL, true, NOW, GUARD},
     [SC_UNDO_NAMES] = {"names-withdraw", sc_undo_names, false, NOW},
     [SC_UNDO_NETWORK] = {"network-down", sc_undo_network, false},
     [SC_UNDO_SYSTEMD_STOP] = {"systemd-stop", undo_systemd, true},
@@ -141,8 +142,24 @@ is_part(unsigned when, enum sc_undo_part part)
     return part == SC_UNDO_ALL || ((when ? when : NOW) & (part == SC_UNDO_NOW ? NOW : LATER)) != 0;
 }
 
+/* Elements wait for each other until something else is to be done, and go in one transaction. */
+struct elements {
+    struct sc_undo_element *items;
+    size_t count;
+    int *nft_sock;
+};
+
 static int
-undo_line(char *line, enum sc_undo_part part, int *nft_sock, struct sc_err *err)
+undo_elements(struct elements *elements, struct sc_err *err)
+{
+    size_t count = elements->count;
+
+    elements->count = 0;
+    return count == 0 ? 0 : sc_undo_elements(elements->nft_sock, elements->items, count, err);
+}
+
+static int
+undo_line(char *line, enum sc_undo_part part, struct elements *elements, struct sc_err *err)
 {
     char *space = strchr(line, ' '), *target = space ? space + 1 : NULL;
     bool is_text;
@@ -160,7 +177,17 @@ undo_line(char *line, enum sc_undo_part part, int *nft_sock, struct sc_err *err)
             return sc_err_set(err, SC_ERR_INVALID, "undo %s: \"%s\" is not an absolute path", line, target);
         if (!is_part(undo_table[i].when, part))
             return 0;
-        return undo_table[i].run ? undo_table[i].run(target, err) : undo_table[i].run_nft(nft_sock, target, err);
+        if (undo_table[i].element) {
+            elements->items[elements->count++] = (struct sc_undo_element){target, undo_table[i].element == PORT};
+            return 0;
+        }
+        if (undo_elements(elements, err) < 0) {
+            struct sc_err second = SC_ERR_INIT; /* the first cause is the one to report */
+
+            (void)!undo_table[i].run(target, &second);
+            return -1;
+        }
+        return undo_table[i].run(target, err);
     }
     return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation", line);
 }
@@ -173,21 +200,35 @@ sc_undo_run(const char *text, struct sc_err *err)
     return sc_undo_run_part(text, SC_UNDO_ALL, &nft_sock, err);
 }
 
+static size_t
+count_lines(const char *text)
+{
+    size_t count = 1;
+
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
 int
 sc_undo_run_part(const char *text, enum sc_undo_part part, int *nft_sock, struct sc_err *err)
 {
     sc_cleanup_free char *copy = strdup(text);
+    sc_cleanup_free struct sc_undo_element *items = calloc(count_lines(text), sizeof(*items));
+    struct elements elements = {.items = items, .nft_sock = nft_sock};
+    struct sc_err later = SC_ERR_INIT;
     char *save = NULL;
     int result = 0;
 
-    if (!copy)
+    if (!copy || !items)
         return sc_err_nomem(err);
     for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        struct sc_err later = SC_ERR_INIT;
-
         /* What fails must not keep the rest from being taken back; the first cause is the one to report. */
-        if (undo_line(line, part, nft_sock, result == 0 ? err : &later) < 0)
+        if (undo_line(line, part, &elements, result == 0 ? err : &later) < 0)
             result = -1;
+        sc_err_clear(&later);
     }
+    if (undo_elements(&elements, result == 0 ? err : &later) < 0)
+        result = -1;
     return result;
 }
