@@ -86,6 +86,25 @@ check_sysctls(const struct sc_create_options *o, const struct sc_oci_spec *spec,
     return 0;
 }
 
+/* What programs expect of a network namespace that is theirs alone, as Docker has it: ping without CAP_NET_RAW, and
+ * every port for every user. In a user namespace the groups would have to be mapped, and /proc may not be ours to write
+ * to. */
+static void
+set_sysctls(const struct sc_inputs *in, struct sc_arena *arena, struct sc_strv *out)
+{
+    static const char *const defaults[][2] = {{"net.ipv4.ping_group_range", "0 2147483647"},
+                                              {"net.ipv4.ip_unprivileged_port_start", "0"}};
+    const struct sc_strv *asked = &in->container->options.sysctls;
+    bool has_defaults = in->is_root && !in->has_userns && is_new_netns(&in->container->options);
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(defaults) && has_defaults; i++) {
+        if (sc_strv_find_key(asked, defaults[i][0]) < 0)
+            sc_strv_addf(out, arena, "%s=%s", defaults[i][0], defaults[i][1]);
+    }
+    for (size_t i = 0; i < asked->count; i++)
+        sc_strv_add(out, arena, asked->items[i]);
+}
+
 int
 sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out, struct sc_err *err)
 {
@@ -108,6 +127,6 @@ sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_
         sc_spec_devices(in, arena, out, err) < 0 || sc_spec_resources(in, arena, &out->linux_.resources, err) < 0 ||
         sc_spec_security(in, arena, out, err) < 0 || sc_spec_view(in, arena, out, err) < 0)
         return -1;
-    out->linux_.sysctl = o->sysctls;
+    set_sysctls(in, arena, &out->linux_.sysctl);
     return sc_arena_check(arena, err);
 }

@@ -267,6 +267,19 @@ END
     is "$output" ''
 }
 
+@test "a default container may ping, and listen on any port as any user" {
+    sc_ok run -d --name web --user 1000:1000 base httpd -f -p 80 -h /bin
+    wait_until says_something ask "$host" "$(address_of web)" 80
+    # a socket that ping uses where it has no CAP_NET_RAW, which Debian's busybox does not know
+    nsenter -t "$("$SC" inspect -f '{{.State.Pid}}' web)" -n setpriv --reuid 1000 --regid 1000 --clear-groups /usr/bin/python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP)
+s.settimeout(5)
+s.sendto(bytes([8, 0, 0, 0, 0, 0, 0, 1]), ("172.17.0.1", 0))
+assert s.recv(64)[0] == 0'
+    sc_ok run --rm --sysctl net.ipv4.ip_unprivileged_port_start=1024 base cat /proc/sys/net/ipv4/ip_unprivileged_port_start
+    is "$output" 1024
+}
+
 @test "resolv.conf: --dns, --dns-search and --dns-option replace the host's" {
     sc_ok run --rm --network bridge --dns 192.0.2.53 --dns-search example.org --dns-option ndots:3 base cat /etc/resolv.conf
     expect_output 'nameserver 192.0.2.53'
@@ -416,16 +429,6 @@ END
     matches "$(at "$host" nft list set bridge sc owners)" "scv[0-9a-f]{12}\" . 02:42:ac:11:00:02 . 172.17.0.2"
     is "$(ask "$outside" 203.0.113.1 8080)" hello
     at "$host" nft list table inet theirs | sed 's/packets.*bytes [0-9]*//' | diff "$BATS_TEST_TMPDIR/theirs" -
-}
-
-@test "32 starts at once get 32 addresses" {
-    local pids=()
-    for i in $(seq 32); do
-        "$SC" run -d --network bridge --name "p$i" base sleep 1000 >/dev/null 3>&- &
-        pids+=($!)
-    done
-    for pid in "${pids[@]}"; do wait "$pid"; done
-    is "$(for i in $(seq 32); do address_of "p$i"; done | sort -u | wc -l)" 32
 }
 
 @test "bad input: one line, nothing made" {

@@ -544,7 +544,15 @@ test_systempaths_and_sysctl(void **state)
     sc_strv_add(&f->o->sysctls, &f->arena, "net.ipv4.ip_forward=1");
     build(f);
     assert_string_equal(at(f, "linux.maskedPaths"), "");
-    assert_string_equal(at(f, "linux.sysctl"), "{\"net.ipv4.ip_forward\":\"1\"}");
+    assert_string_equal(at(f, "linux.sysctl"),
+                        "{\"net.ipv4.ping_group_range\":\"0 2147483647\","
+                        "\"net.ipv4.ip_unprivileged_port_start\":\"0\",\"net.ipv4.ip_forward\":\"1\"}");
+    sc_strv_add(&f->o->sysctls, &f->arena, "net.ipv4.ip_unprivileged_port_start=80");
+    build(f);
+    assert_string_equal(at(f, "linux.sysctl"),
+                        "{\"net.ipv4.ping_group_range\":\"0 2147483647\",\"net.ipv4.ip_forward\":\"1\","
+                        "\"net.ipv4.ip_unprivileged_port_start\":\"80\"}");
+    f->o->sysctls.count = 1;
     f->o->network.mode = SC_NS_HOST;
     refuses(f, SC_ERR_INVALID, "--sysctl \"net.ipv4.ip_forward=1\": the network namespace is not the container's own");
     f->o->sysctls.count = 0;
