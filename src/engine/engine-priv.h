@@ -208,6 +208,7 @@ struct sc_inputs {
     const struct sc_container *container;
     const struct sc_host *host;
     const char *container_dir, *run_dir, *volume_dir; /* absolute */
+    bool can_set_sysctls;    /* of the network: /proc/sys is not somebody's who keeps us from it */
     bool is_root, has_files; /* has_files: hosts, hostname and resolv.conf exist below container_dir */
     const char *files_dir;   /* where they are: its own container_dir or that of the container whose network it joins */
     struct sc_user_result user;

@@ -299,6 +299,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     in->container = c;
     in->host = &job->host;
     in->is_root = engine->is_root;
+    in->can_set_sysctls = engine->is_root && sc_proc_can_write("sys/net/ipv4/ping_group_range");
     in->has_fuse = is_fuse("/dev/fuse");
     in->container_dir = in->files_dir = sc_engine_container_path(engine, c->id, arena);
     in->run_dir = sc_engine_run_path(engine, c->id, arena);

@@ -95,7 +95,7 @@ set_sysctls(const struct sc_inputs *in, struct sc_arena *arena, struct sc_strv *
     static const char *const defaults[][2] = {{"net.ipv4.ping_group_range", "0 2147483647"},
                                               {"net.ipv4.ip_unprivileged_port_start", "0"}};
     const struct sc_strv *asked = &in->container->options.sysctls;
-    bool has_defaults = in->is_root && !in->has_userns && is_new_netns(&in->container->options);
+    bool has_defaults = in->can_set_sysctls && !in->has_userns && is_new_netns(&in->container->options);
 
     for (size_t i = 0; i < SC_ARRAY_LEN(defaults) && has_defaults; i++) {
         if (sc_strv_find_key(asked, defaults[i][0]) < 0)

@@ -46,6 +46,8 @@ bool sc_proc_is_root(int fd); /* the root of a procfs */
 int sc_proc_open(void);       /* a verified O_PATH handle on /proc (PROC_SUPER_MAGIC, root inode) */
 int sc_proc_write(int proc_fd, const char *path, const char *text,
                   size_t len); /* e.g. "self/oom_score_adj"; RESOLVE_NO_XDEV|NO_SYMLINKS but self */
+/* Whether the file below /proc is there and may be written. */
+bool sc_proc_can_write(const char *path);
 
 /* ---- mount.c [child] --------------------------------------------------------------- */
 /* A detached copy of the mount (or file) at path, recursive or not (open_tree(2)). */

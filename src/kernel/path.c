@@ -450,8 +450,8 @@ sc_proc_open(void)
     return fd;
 }
 
-int
-sc_proc_write(int proc_fd, const char *path, const char *text, size_t len)
+static int
+open_to_write(int proc_fd, const char *path)
 {
     struct open_how how = {.flags = O_WRONLY | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
@@ -459,8 +459,24 @@ sc_proc_write(int proc_fd, const char *path, const char *text, size_t len)
 
     if (fd < 0 && errno == ENOSYS)
         fd = openat(proc_fd, path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+bool
+sc_proc_can_write(const char *path)
+{
+    sc_cleanup_fd proc = sc_proc_open(), fd = proc < 0 ? -1 : open_to_write(proc, path);
+
+    return fd >= 0;
+}
+
+int
+sc_proc_write(int proc_fd, const char *path, const char *text, size_t len)
+{
+    int fd = open_to_write(proc_fd, path);
+
     if (fd < 0)
-        return -errno;
+        return fd;
     int result = write(fd, text, len) == (ssize_t)len ? 0 : -errno;
     close(fd);
     return result;

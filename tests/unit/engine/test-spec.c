@@ -38,6 +38,7 @@ setup(void **state)
                                .run_dir = "/r",
                                .volume_dir = "/v",
                                .is_root = true,
+                               .can_set_sysctls = true,
                                .has_files = true,
                                .hostname = "001122334455"};
     f->in.user.home = sc_arena_strdup(&f->arena, "/root");
@@ -553,6 +554,9 @@ test_systempaths_and_sysctl(void **state)
                         "{\"net.ipv4.ping_group_range\":\"0 2147483647\",\"net.ipv4.ip_forward\":\"1\","
                         "\"net.ipv4.ip_unprivileged_port_start\":\"80\"}");
     f->o->sysctls.count = 1;
+    f->in.can_set_sysctls = false;
+    build(f);
+    assert_string_equal(at(f, "linux.sysctl"), "{\"net.ipv4.ip_forward\":\"1\"}");
     f->o->network.mode = SC_NS_HOST;
     refuses(f, SC_ERR_INVALID, "--sysctl \"net.ipv4.ip_forward=1\": the network namespace is not the container's own");
     f->o->sysctls.count = 0;
