@@ -7,8 +7,7 @@ load network
 # As many as are asked for, 64 at least.
 count=${SC_MANY:-64}
 
-@test "many containers, 64 starts at a time: each has an address of its own, the gateway, its neighbour and all names" {
-    local i
+@test "many containers, 64 starts at a time: each has an address of its own, the gateway, and its neighbour by name" {
     sc_ok network create --subnet 10.60.0.0/23 front
     seq "$count" | xargs -P 64 -I @ "$SC" run -d --cap-add NET_RAW --name c@ --network front base sleep 1000 >/dev/null
     is "$("$SC" network inspect front | jq -r '.[0].Containers[].IPv4Address' | sort -u | wc -l)" "$count"
@@ -17,8 +16,5 @@ count=${SC_MANY:-64}
     seq "$count" | xargs -P 8 -I @ sh -c '"$0" exec c@ sh -c "ping -q -c 1 -W 10 10.60.0.1 && ping -q -c 1 -W 10 c$((@ % $1 + 1))"' \
         "$SC" "$count" >"$BATS_TEST_TMPDIR/pings"
     is "$(grep -c '1 packets received' "$BATS_TEST_TMPDIR/pings")" $((count * 2))
-    for i in 1 $((count / 2)) "$count"; do
-        is "$("$SC" exec "c$i" cat /etc/hosts | grep -cE $'^10\\.60\\.[01]\\.[0-9]+\tc[0-9]+ [0-9a-f]{12}\t')" "$count"
-    done
     seq "$count" | sed 's/^/c/' | xargs -P 4 -n 25 "$SC" rm -f >/dev/null
 }
