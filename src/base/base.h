@@ -206,8 +206,9 @@ const char *sc_signal_name(int signum); /* "SIGTERM", or NULL */
 
 int sc_fd_cloexec(int fd, bool on);
 SC_MUST_CHECK int sc_io_write_all(int fd, const void *data, size_t len, struct sc_err *err);
-/* For who writes a large file front to back and syncs it at its end: has the disk begin with what is there, a good piece at
- * a time, and waits for nothing. written: bytes so far; *begun: 0 at first, then ours. What goes wrong, the sync says. */
+/* For who writes a large file front to back and syncs it at its end: has the disk begin with what is there, a good
+ * piece at a time, and waits for nothing. written: bytes so far; *begun: 0 at first, then ours. What goes wrong, the
+ * sync says. */
 void sc_io_write_behind(int fd, int64_t written, int64_t *begun);
 /* The whole of a file of at most max bytes into buf (appended); larger is an error. */
 SC_MUST_CHECK int sc_file_read_fd(int fd, size_t max, struct sc_buf *buf, struct sc_err *err);

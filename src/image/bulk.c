@@ -57,20 +57,20 @@ sc_bulk_release(struct sc_bulk *bulk)
 int
 sc_bulk_add(struct sc_bulk *bulk, int dir_fd, const char *name, bool is_dir, struct sc_err *err)
 {
-    char *copy = strdup(name);
+    sc_cleanup_free char *copy = strdup(name);
 
-    if (copy && bulk->count == bulk->capacity) {
+    if (!copy)
+        return sc_err_nomem(err);
+    if (bulk->count == bulk->capacity) {
         size_t capacity = bulk->capacity ? bulk->capacity * 2 : 64;
         struct sc_bulk_task *tasks = reallocarray(bulk->tasks, capacity, sizeof(*tasks));
 
         if (!tasks)
-            sc_freep(&copy);
-        bulk->tasks = tasks ? tasks : bulk->tasks;
-        bulk->capacity = tasks ? capacity : bulk->capacity;
+            return sc_err_nomem(err);
+        bulk->tasks = tasks;
+        bulk->capacity = capacity;
     }
-    if (!copy)
-        return sc_err_nomem(err);
-    bulk->tasks[bulk->count++] = (struct sc_bulk_task){.dir_fd = dir_fd, .name = copy, .is_dir = is_dir};
+    bulk->tasks[bulk->count++] = (struct sc_bulk_task){.dir_fd = dir_fd, .name = sc_steal_ptr(&copy), .is_dir = is_dir};
     return 0;
 }
 
