@@ -35,10 +35,13 @@ receive(int sock, struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
     struct iovec iov = {.iov_base = ask, .iov_len = sizeof(*ask)};
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)};
+    const struct cmsghdr *cmsg = NULL;
 
-    if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(*ask))
+    if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) == (ssize_t)sizeof(*ask))
+        cmsg = CMSG_FIRSTHDR(&msg);
+    if (!cmsg)
         return false;
-    memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), CMSG_FIRSTHDR(&msg)->cmsg_len - CMSG_LEN(0));
+    memcpy(fds, CMSG_DATA(cmsg), cmsg->cmsg_len - CMSG_LEN(0));
     return true;
 }
 
