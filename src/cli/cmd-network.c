@@ -13,7 +13,8 @@ struct network_options {
 #define AT(member) offsetof(struct network_options, member)
 
 static const struct sc_option ls_table[] = {
-    {"filter", 'f', SC_OPTION_STRV, AT(filters), "filter", "name=.., driver=.., label=..", NULL, NULL},
+    {"filter", 'f', SC_OPTION_STRV, AT(filters), "filter",
+     "name=.., id=.., driver=.., label=.., scope=local, type=builtin or custom, dangling=true or false", NULL, NULL},
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show whole ids", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
@@ -73,50 +74,107 @@ map_of(const struct sc_strv *list)
     return out;
 }
 
+struct row {
+    const char *id, *name, *driver;
+    const struct sc_network *network; /* NULL: a mode */
+    bool is_used;                     /* by a container that lives, or by being there always */
+};
+
+static bool
+is_builtin(const struct row *row)
+{
+    return !row->network || strcmp(row->network->name, SC_NET_DEFAULT) == 0;
+}
+
+/* As a network of that name is used by its leases; whoever has died has none. */
+static bool
+is_used(const struct sc_net *net, const struct sc_network *network, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_lease_list leases;
+
+    if (sc_network_leases(net, network, arena, &leases, &ignored) < 0)
+        return true;
+    for (size_t i = 0; i < leases.count; i++) {
+        if (net->is_alive(leases.items[i].id, net->data))
+            return true;
+    }
+    return false;
+}
+
+/* 1: shown; 0: not; -1: there is no such filter. */
 static int
-is_shown(const char *name, const char *driver, const struct sc_network *network, const struct sc_strv *filters,
-         bool *out, struct sc_err *err)
+passes(const struct row *row, const char *key, size_t key_len, const char *value, struct sc_err *err)
+{
+    static const char *const keys[] = {"name", "id", "driver", "label", "scope", "type", "dangling"};
+    size_t which = 0;
+    bool wanted = false;
+
+    while (which < SC_ARRAY_LEN(keys) && (strlen(keys[which]) != key_len || strncmp(keys[which], key, key_len) != 0))
+        which++;
+    switch (which) {
+    case 0:
+        return strstr(row->name, value) != NULL;
+    case 1:
+        return sc_str_starts(row->id, value);
+    case 2:
+        return strcmp(row->driver, value) == 0;
+    case 3:
+        return row->network && sc_cli_has_label(&row->network->labels, value);
+    case 4:
+        return strcmp(value, "local") == 0;
+    case 5:
+        if (strcmp(value, "builtin") != 0 && strcmp(value, "custom") != 0)
+            return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"type=%.100s\": it is builtin or custom", value);
+        return (strcmp(value, "builtin") == 0) == is_builtin(row);
+    case 6:
+        if (sc_parse_bool(value, &wanted, err) < 0)
+            return sc_err_wrap(err, "invalid filter \"dangling=%.100s\"", value);
+        return wanted == !row->is_used;
+    default:
+        return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", key);
+    }
+}
+
+static int
+is_shown(const struct row *row, const struct sc_strv *filters, bool *out, struct sc_err *err)
 {
     *out = true;
     for (size_t i = 0; i < filters->count; i++) {
         const char *filter = filters->items[i];
+        size_t key_len = strcspn(filter, "=");
+        int result = passes(row, filter, key_len, filter[key_len] ? filter + key_len + 1 : "", err);
 
-        if (sc_str_starts(filter, "name="))
-            *out = *out && strstr(name, filter + strlen("name="));
-        else if (sc_str_starts(filter, "driver="))
-            *out = *out && strcmp(driver, filter + strlen("driver=")) == 0;
-        else if (sc_str_starts(filter, "label="))
-            *out = *out && network && sc_cli_has_label(&network->labels, filter + strlen("label="));
-        else
-            return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
+        if (result < 0)
+            return -1;
+        *out = *out && result > 0;
     }
     return 0;
 }
 
 static json_t *
-row_of(const struct network_options *options, const char *id, const char *name, const char *driver,
-       const struct sc_network *network)
+row_of(const struct network_options *options, const struct row *row)
 {
+    const struct sc_network *network = row->network;
     char created[SC_HUMAN_MAX] = "";
 
     if (network)
         sc_human_time(network->created_at, created);
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "CreatedAt", created, "Driver", driver, "ID",
-                     json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, id), "IPv6",
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "CreatedAt", created, "Driver", row->driver, "ID",
+                     json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, row->id), "IPv6",
                      network && sc_network_has(network, SC_V6) ? "true" : "false", "Internal",
-                     network && network->is_internal ? "true" : "false", "Name", name, "Scope", "local");
+                     network && network->is_internal ? "true" : "false", "Name", row->name, "Scope", "local");
 }
 
 static int
-add_row(const struct network_options *options, const char *id, const char *name, const char *driver,
-        const struct sc_network *network, json_t *rows, struct sc_err *err)
+add_row(const struct network_options *options, const struct row *row, json_t *rows, struct sc_err *err)
 {
     bool shown;
 
-    if (is_shown(name, driver, network, &options->filters, &shown, err) < 0)
+    if (is_shown(row, &options->filters, &shown, err) < 0)
         return -1;
     if (shown)
-        (void)json_array_append_new(rows, row_of(options, id, name, driver, network));
+        (void)json_array_append_new(rows, row_of(options, row));
     return 0;
 }
 
@@ -124,8 +182,10 @@ static int
 run_ls(struct sc_cli *cli, struct sc_err *err)
 {
     /* Modes, not networks: they have no record, and ids that never change. */
-    static const char host_id[] = "0000000000000000000000000000000000000000000000000000000000000001";
-    static const char none_id[] = "0000000000000000000000000000000000000000000000000000000000000002";
+    static const struct row modes[] = {
+        {"0000000000000000000000000000000000000000000000000000000000000001", "host", "host", NULL, true},
+        {"0000000000000000000000000000000000000000000000000000000000000002", "none", "null", NULL, true},
+    };
     struct network_options options = {.quiet = false};
     struct sc_list_format how = {.columns = columns, .default_table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}"};
     struct sc_network_list list = {.items = NULL};
@@ -141,13 +201,16 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         const struct sc_network *n = &list.items[i];
+        struct row row = {.id = n->id, .name = shown_name(n), .driver = sc_net_driver_name(n->driver), .network = n};
 
-        if (add_row(&options, n->id, shown_name(n), sc_net_driver_name(n->driver), n, rows, err) < 0)
+        row.is_used = is_builtin(&row) || (options.filters.count > 0 && is_used(&net, n, &cli->arena));
+        if (add_row(&options, &row, rows, err) < 0)
             return -1;
     }
-    if (add_row(&options, host_id, "host", "host", NULL, rows, err) < 0 ||
-        add_row(&options, none_id, "none", "null", NULL, rows, err) < 0)
-        return -1;
+    for (size_t i = 0; i < SC_ARRAY_LEN(modes); i++) {
+        if (add_row(&options, &modes[i], rows, err) < 0)
+            return -1;
+    }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     return sc_list_print(&how, rows, err);
 }
