@@ -174,19 +174,26 @@ event_attributes(const struct sc_container *container, struct sc_arena *arena)
     return sc_arena_strdup(arena, sc_buf_str(&text));
 }
 
+const char *
+sc_refill_lines(const struct sc_engine *engine, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    char self[PATH_MAX];
+
+    return sc_self_path(self, sizeof(self), &ignored) < 0
+               ? NULL
+               : sc_arena_printf(arena, "%s\n%s\n%s", self, engine->data_path, engine->run_path);
+}
+
 /* Only who has a bridge's network has anything in our tables. */
 static const char *
 refill_lines(const struct sc_start_child *child, struct sc_arena *arena)
 {
     const struct sc_inputs *in = &child->job->inputs;
-    struct sc_err ignored = SC_ERR_INIT;
-    char self[PATH_MAX];
 
     for (size_t i = 0; i < in->endpoint_count; i++) {
         if (in->endpoints[i].network.driver == SC_NET_BRIDGE)
-            return sc_self_path(self, sizeof(self), &ignored) < 0
-                       ? NULL
-                       : sc_arena_printf(arena, "%s\n%s\n%s", self, child->engine->data_path, child->engine->run_path);
+            return sc_refill_lines(child->engine, arena);
     }
     return NULL;
 }

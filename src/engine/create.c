@@ -39,14 +39,14 @@ pin_targets(struct sc_engine *engine, struct sc_create_options *options, struct 
     return pin_target(engine, "network", &options->network, arena, err);
 }
 
-/* Docker's default, where it can be had: links of the host are root's to make. Ports want a network in any case. A mode
- * that was asked for has a value or another word. */
+/* Docker's default, where it can be had: links of the host are root's to make, and others need a program for it. Ports
+ * want a network in any case. A mode that was asked for has a value or another word. */
 static int
 choose_network(const struct sc_engine *engine, struct sc_arena *arena, struct sc_create_options *o, struct sc_err *err)
 {
     bool has_ports = o->publish.count > 0 || o->publish_all;
 
-    if (o->network.mode != SC_NS_NONE || o->network.value || (!engine->is_root && !has_ports))
+    if (o->network.mode != SC_NS_NONE || o->network.value || (!engine->is_root && !has_ports && !sc_helper_is_there()))
         return 0;
     if (!engine->is_root) {
         o->network = (struct sc_ns_choice){SC_NS_USER_NET, sc_arena_strdup(arena, "auto")};

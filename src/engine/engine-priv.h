@@ -350,6 +350,7 @@ int sc_ports_asked(const struct sc_container *container, struct sc_arena *arena,
                    struct sc_err *err); /* network.c: -p, and with -P what is exposed */
 /* network-helper.c: networks that programs of others make; network-slirp.c: one of them */
 bool sc_network_is_helped(const struct sc_create_options *options);
+bool sc_helper_is_there(void); /* what a network without root needs: a program, and a tun that the caller may open */
 SC_MUST_CHECK int sc_helper_prepare(struct sc_engine *engine, const struct sc_container *container, bool is_dry,
                                     struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
 /* Of a container that has just executed its program: pasta or slirp4netns, where its network is made so. */
@@ -370,6 +371,11 @@ SC_MUST_CHECK int sc_resolv_make(const struct sc_inputs *in, struct sc_buf *reso
 /* sc-monitor's `names`: sc-names, where it reads, whom it asks. NULL: there is no such program. */
 const char *sc_names_lines(const struct sc_engine *engine, const struct sc_create_options *options,
                            struct sc_arena *arena);
+/* sc-monitor's `refill` (child.c). */
+const char *sc_refill_lines(const struct sc_engine *engine, struct sc_arena *arena);
+/* Of a running container: its resolv.conf, where this network is its first with names. */
+SC_MUST_CHECK int sc_resolv_connect(const struct sc_engine *engine, const struct sc_container *container,
+                                    const struct sc_endpoint *endpoint, struct sc_err *err);
 /* Of a running container: the lines of one network come and go. */
 SC_MUST_CHECK int sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *container,
                                    const struct sc_endpoint *endpoint, struct sc_err *err);

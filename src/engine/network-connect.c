@@ -112,28 +112,59 @@ record(struct change *change, struct sc_err *err)
 
 /* ---- inside ------------------------------------------------------------------------------------------------------ */
 
+static int
+enter(const struct change *change, int *own, struct sc_err *err)
+{
+    sc_cleanup_fd there = -1;
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)change->now.pid);
+    there = open(path, O_RDONLY | O_CLOEXEC);               /* lint: the kernel's own */
+    *own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC); /* lint: the kernel's own */
+    if (*own < 0 || there < 0)
+        return sc_err_errno(err, errno, "open the container's network namespace");
+    return setns(there, CLONE_NEWNET) < 0 ? sc_err_errno(err, errno, "enter the container's network namespace") : 0;
+}
+
+static void
+come_back(int own)
+{
+    if (setns(own, CLONE_NEWNET) < 0)
+        SC_BUG("our own network namespace is closed to us");
+}
+
+/* 0 or -errno */
+static int
+open_names(const struct change *change, struct sc_net_packet *rules, int *udp, int *tcp)
+{
+    struct sc_err why = SC_ERR_INIT;
+    sc_cleanup_fd own = -1;
+    int result;
+
+    if (enter(change, &own, &why) < 0)
+        return -why.errnum;
+    result = sc_names_open(rules, udp, tcp);
+    come_back(own);
+    return result;
+}
+
 /* Sends a packet in the container's network namespace; before that the file no_ra below /proc gets a 0 (or NULL). */
 static int
 send_inside(const struct change *change, struct sc_net_packet *packet, const char *no_ra, int tolerated,
             struct sc_err *err)
 {
-    sc_cleanup_fd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), there = -1; /* lint: the kernel's own */
-    sc_cleanup_fd proc = sc_proc_open();
+    sc_cleanup_fd own = -1, proc = sc_proc_open();
     int result = 0;
-    char path[64];
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)change->now.pid);
-    there = open(path, O_RDONLY | O_CLOEXEC); /* lint: the kernel's own */
-    if (own < 0 || there < 0 || proc < 0)
-        return sc_err_errno(err, errno, "open the container's network namespace");
-    if (setns(there, CLONE_NEWNET) < 0)
-        return sc_err_errno(err, errno, "enter the container's network namespace");
+    if (proc < 0)
+        return sc_err_errno(err, errno, "open /proc");
+    if (enter(change, &own, err) < 0)
+        return -1;
     if (no_ra)
         result = sc_proc_write(proc, no_ra, "0", 1);
     if (result == 0)
         result = sc_packet_send(packet, change->now.pid, tolerated);
-    if (setns(own, CLONE_NEWNET) < 0)
-        SC_BUG("our own network namespace is closed to us");
+    come_back(own);
     return result < 0 ? sc_err_errno(err, -result, "%s", packet->title) : 0;
 }
 
@@ -188,7 +219,102 @@ free_index(const struct change *change)
     return SC_NET_ENDPOINTS_MAX;
 }
 
+/* ---- published ports --------------------------------------------------------------------------------------------- */
+
+/* The first of its networks, but for one, that ports can lead to. */
+static struct sc_endpoint *
+publishing(const struct change *change, const struct sc_endpoint *but)
+{
+    for (size_t i = 0; i < change->count; i++) {
+        if (&change->endpoints[i] != but && sc_network_publishes(&change->endpoints[i].network))
+            return &change->endpoints[i];
+    }
+    return NULL;
+}
+
+/* Of an undo text, the operations of ports. */
+static int
+port_lines(const char *undo, struct sc_buf *out, struct sc_err *err)
+{
+    while (*undo) {
+        size_t len = strcspn(undo, "\n");
+
+        len += undo[len] == '\n';
+        if (sc_str_starts(undo, "port-release "))
+            sc_buf_add(out, undo, len);
+        undo += len;
+    }
+    return sc_buf_check(out, err);
+}
+
+/* As in Docker, ports go on to a network that is left: with the numbers that they had, as far as it has addresses of
+ * their families. */
+static int
+move_ports(struct change *change, const struct sc_ports *ports, struct sc_endpoint *to, struct sc_err *err)
+{
+    struct sc_net_ask net = {.undo = NULL};
+    sc_cleanup_buf undo = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    int result = 0;
+
+    to->ports.items = SC_ARENA_ARRAY(change->arena, struct sc_port, ports->count * SC_FAMILIES + 1);
+    if (!to->ports.items)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < ports->count && result == 0; i++) {
+        if (to->addresses[sc_address_family(&ports->items[i].host_address)].len > 0)
+            result =
+                sc_lease_port(&change->net, change->now.id, to->addresses, &ports->items[i], false, &to->ports, err);
+    }
+    to->network.is_guarded = false; /* that it may send is in the table already */
+    if (sc_endpoint_packets(&change->net, to, 1, change->now.id, change->arena, &net, &ignored) < 0 ||
+        port_lines(net.undo, &undo, &ignored) < 0)
+        return result < 0 ? -1 : sc_err_nomem(err);
+    if (result == 0 && net.publish) {
+        result = sc_undo_file_edit(change->run, &change->now, sc_buf_str(&undo), true, err);
+        if (result == 0) {
+            int sent = sc_packet_send(net.publish, 0, 0);
+
+            result = sent < 0 ? sc_err_errno(err, -sent, "%s", net.publish->title) : 0;
+        }
+    }
+    if (result < 0)
+        (void)!sc_undo_run(sc_buf_str(&undo), &ignored);
+    return result;
+}
+
 /* ---- the verbs --------------------------------------------------------------------------------------------------- */
+
+static void
+refused(const struct sc_net_packet *packet, int result, struct sc_err *err)
+{
+    sc_err_errno(err, -result, "%s", packet->title);
+    if (packet->needs && (result == -ENOENT || result == -EOPNOTSUPP))
+        (void)sc_err_remedy(err, "the kernel must have %s", packet->needs);
+}
+
+/* What the monitor of a container learns at its start, told to that of one which is there: how our tables are put back,
+ * and who answers for names. */
+static int
+tell_monitor(const struct change *change, const struct sc_endpoint *endpoint, struct sc_err *err)
+{
+    const struct sc_create_options *o = &change->now.options;
+    bool is_bridge = endpoint->network.driver == SC_NET_BRIDGE, has_names = sc_network_has_names(&endpoint->network);
+    sc_cleanup_fd udp = -1, tcp = -1;
+    struct sc_net_packet *rules = NULL;
+    int result = 0;
+
+    if (has_names) {
+        if (sc_names_packet(change->arena, &rules, err) < 0)
+            return -1;
+        result = open_names(change, rules, &udp, &tcp);
+        if (result < 0 && result != -EADDRINUSE)
+            return sc_err_errno(err, -result, "%s", rules->title);
+    }
+    if (sc_monitor_join(change->run, is_bridge ? sc_refill_lines(change->engine, change->arena) : NULL,
+                        has_names ? sc_names_lines(change->engine, o, change->arena) : NULL, udp, tcp, err) < 0)
+        return -1;
+    return has_names && result == 0 ? sc_resolv_connect(change->engine, &change->now, endpoint, err) : 0;
+}
 
 static int
 join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
@@ -209,6 +335,10 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         return sc_err_nomem(err);
     if (ask.index == SC_NET_ENDPOINTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "a container can be on %d networks", SC_NET_ENDPOINTS_MAX);
+    /* The first network that ports can lead to. */
+    if (!publishing(change, NULL) && sc_network_publishes(&change->network) &&
+        sc_ports_asked(&change->now, change->arena, &ask.ports, err) < 0)
+        return -1;
     if (sc_network_get(&change->net, change->network.name, false, change->arena, &change->network, err) < 0 ||
         sc_endpoint_make(&change->net, &change->network, &ask, false, change->arena, &endpoint, err) < 0)
         return -1;
@@ -222,12 +352,12 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
     if (result < 0)
         sc_err_errno(err, -result, "%s", net.publish->title);
     else if ((result = sc_packet_send(net.links[0], change->now.pid, 0)) < 0)
-        sc_err_errno(err, -result, "%s", net.links[0]->title);
+        refused(net.links[0], result, err);
     else if (net.rates[0] && (result = sc_packet_send(net.rates[0], change->now.pid, 0)) < 0)
-        sc_err_errno(err, -result, "%s", net.rates[0]->title);
+        refused(net.rates[0], result, err);
     if (result < 0 || send_inside(change, net.inside[0], net.no_ra[0], 0, err) < 0 ||
         set_route(change, &endpoint, err) < 0 || sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 ||
-        record(change, err) < 0) {
+        tell_monitor(change, &endpoint, err) < 0 || record(change, err) < 0) {
         (void)!remove_inside(change, &endpoint, &ignored);
         (void)!sc_undo_run(net.undo, &ignored);
         (void)!sc_undo_file_edit(change->run, &change->now, net.undo, false, &ignored);
@@ -275,12 +405,11 @@ sc_engine_connect(struct sc_engine *engine, const struct sc_container *container
     return 0;
 }
 
-/* The published ports go with the network that they lead to. */
 static int
 leave(struct change *change, struct sc_err *err)
 {
     struct sc_net_ask net = {.undo = NULL};
-    struct sc_endpoint *own = NULL;
+    struct sc_endpoint *own = NULL, *next;
     struct sc_ports ports;
 
     for (size_t i = 0; i < change->count; i++) {
@@ -299,6 +428,9 @@ leave(struct change *change, struct sc_err *err)
         return -1;
     sc_hosts_disconnect(change->engine, change->now.id, &change->network);
     if (sc_undo_file_edit(change->run, &change->now, net.undo, false, err) < 0 || record(change, err) < 0)
+        return -1;
+    next = ports.count > 0 ? publishing(change, own) : NULL;
+    if (next && move_ports(change, &ports, next, err) < 0)
         return -1;
     for (size_t i = 0; i < change->count; i++) {
         if (&change->endpoints[i] != own && !change->endpoints[i].network.is_internal)

@@ -78,6 +78,16 @@ check_tun(struct sc_err *err)
     return sc_err_remedy(err, "as root: modprobe tun; chmod 666 /dev/net/tun");
 }
 
+bool
+sc_helper_is_there(void)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char *program = NULL;
+
+    return find_program("auto", &arena, &program, &ignored) == 0 && check_tun(&ignored) == 0;
+}
+
 static int
 check_low_port(const struct sc_port *port, struct sc_err *err)
 {
@@ -316,7 +326,6 @@ run_pasta(json_t *state, const char *file, pid_t pid, struct sc_err *err)
     sc_strv_add(&argv, &arena, text_of(state, "program"));
     sc_strv_add(&argv, &arena, "--config-net");
     sc_strv_add(&argv, &arena, "--quiet");
-    sc_strv_add(&argv, &arena, "--ipv4-only");
     sc_strv_add(&argv, &arena, "--ns-ifname");
     sc_strv_add(&argv, &arena, "eth0");
     sc_strv_addf(&argv, &arena, "--pid=%s", pid_file);

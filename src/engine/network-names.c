@@ -245,6 +245,27 @@ sc_resolv_make(const struct sc_inputs *in, struct sc_buf *resolv, struct sc_err 
     return sc_buf_check(resolv, err);
 }
 
+/* In place: the file is bound into the container, by its inode. */
+int
+sc_resolv_connect(const struct sc_engine *engine, const struct sc_container *c, const struct sc_endpoint *e,
+                  struct sc_err *err)
+{
+    const struct sc_inputs in = {.container = c, .endpoints = e, .endpoint_count = 1};
+    sc_cleanup_fd dir = sc_engine_data_dir(engine, c->id, err), fd = -1;
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err absent = SC_ERR_INIT;
+
+    if (dir < 0)
+        return -1;
+    (void)!sc_file_read_at(AT_FDCWD, "/etc/resolv.conf", HOSTS_MAX, &text, &absent); /* lint: the host's own */
+    if (sc_resolv_make(&in, &text, err) < 0)
+        return -1;
+    fd = openat(dir, "resolv.conf", O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || pwrite(fd, sc_buf_str(&text), text.len, 0) != (ssize_t)text.len || ftruncate(fd, (off_t)text.len) < 0)
+        return sc_err_errno(err, errno, "write resolv.conf of container \"%s\"", c->name);
+    return 0;
+}
+
 const char *
 sc_names_lines(const struct sc_engine *engine, const struct sc_create_options *o, struct sc_arena *arena)
 {

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -15,7 +16,22 @@
 #define READY_FD   3
 #define ANSWER_MAX 4096
 
-/* Returns the pid; the child has its ready pipe as READY_FD and no descriptor of ours. */
+/* [child] Its child goes on, and is nobody's here: when it ends, whoever reaps orphans does so, and not the
+ * monitor that we become. Returns in that one only. */
+static void
+become_orphan(int pid_pipe)
+{
+    pid_t child;
+
+    (void)setsid();
+    child = fork();
+    if (child == 0)
+        return;
+    (void)!write(pid_pipe, &child, sizeof(child));
+    _exit(0);
+}
+
+/* Returns the pid; the process has its ready pipe as READY_FD and no descriptor of ours. */
 static pid_t
 start_slirp(const char *program, int dir, const char *socket_name, pid_t pid, int ready)
 {
@@ -33,15 +49,29 @@ start_slirp(const char *program, int dir, const char *socket_name, pid_t pid, in
                     "eth0",
                     NULL};
     char *env[] = {"PATH=/usr/bin:/bin", NULL};
-    pid_t child;
+    sc_cleanup_fd reader = -1, writer = -1;
+    int ends[2];
+    pid_t child, slirp = -1;
 
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    reader = ends[0];
+    writer = ends[1];
     (void)snprintf(ready_text, sizeof(ready_text), "--ready-fd=%d", READY_FD);
     (void)snprintf(user, sizeof(user), "--userns-path=/proc/%d/ns/user", (int)pid);
     (void)snprintf(net, sizeof(net), "/proc/%d/ns/net", (int)pid);
     child = fork();
-    if (child != 0)
-        return child;
-    (void)setsid();
+    if (child < 0)
+        return -1;
+    if (child > 0) {
+        sc_closep(&writer);
+        if (read(reader, &slirp, sizeof(slirp)) != sizeof(slirp))
+            slirp = -1;
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+            ;
+        return slirp;
+    }
+    become_orphan(writer);
     if (fchdir(dir) < 0) /* a socket's path is short: it is named from there */
         _exit(127);
     int null_fd = open("/dev/null", O_RDWR); /* lint: the host's own */

@@ -223,9 +223,28 @@ on_listener(struct sc_monitor *monitor, const struct sc_client *client, int *fd)
            send(client->fd, &kept, sizeof(kept), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
+/* "REFILL\0NAMES\0", fds: two sockets, or none; taken over. */
+static bool
+on_joined(struct sc_monitor *monitor, const char *body, size_t len, int fds[2])
+{
+    struct sc_monitor_config *config = &monitor->config;
+    const char *names = memchr(body, '\0', len);
+
+    if (!names || ++names == body + len || body[len - 1] != '\0')
+        return false;
+    /* for the rest of the container's life */
+    if (*body && !config->refill && (config->refill = strdup(body)) != NULL)
+        sc_refill_watch(monitor);
+    if (*names && config->names_udp < 0 && fds[1] >= 0 && (config->names = strdup(names)) != NULL) {
+        config->names_udp = sc_steal_fd(&fds[0]);
+        config->names_tcp = sc_steal_fd(&fds[1]);
+    }
+    return true;
+}
+
 /* One message. False: the client broke the protocol. */
 static bool
-on_message(struct sc_monitor *monitor, struct sc_client *client, char **packet, size_t len, int *fd)
+on_message(struct sc_monitor *monitor, struct sc_client *client, char **packet, size_t len, int fds[2])
 {
     const char *body = *packet + 1;
     size_t body_len = len - 1;
@@ -246,7 +265,9 @@ on_message(struct sc_monitor *monitor, struct sc_client *client, char **packet, 
     case SC_MSG_KILL:
         return on_kill(monitor, body, body_len);
     case SC_MSG_LISTENER:
-        return on_listener(monitor, client, fd);
+        return on_listener(monitor, client, &fds[0]);
+    case SC_MSG_JOINED:
+        return on_joined(monitor, body, body_len, fds);
     default:
         return false;
     }
@@ -283,8 +304,9 @@ static bool
 receive(struct sc_monitor *monitor, struct sc_client *client)
 {
     struct sc_err err = SC_ERR_INIT;
-    sc_cleanup_fd fd = -1;
-    size_t count = 1;
+    int fds[2] = {-1, -1};
+    size_t count = SC_ARRAY_LEN(fds);
+    bool is_kept;
     ssize_t got;
 
     if (!monitor->recv_buf)
@@ -292,10 +314,13 @@ receive(struct sc_monitor *monitor, struct sc_client *client)
     if (!monitor->recv_buf)
         return true; /* poll will say so again */
     monitor->has_scratch = true;
-    got = sc_msg_recv(client->fd, monitor->recv_buf, SC_MONITOR_PACKET_MAX, &fd, &count, &err);
+    got = sc_msg_recv(client->fd, monitor->recv_buf, SC_MONITOR_PACKET_MAX, fds, &count, &err);
     if (got < 0)
         return err.errnum == EAGAIN;
-    return got > 0 && on_message(monitor, client, &monitor->recv_buf, (size_t)got, &fd);
+    is_kept = got > 0 && on_message(monitor, client, &monitor->recv_buf, (size_t)got, fds);
+    sc_closep(&fds[0]);
+    sc_closep(&fds[1]);
+    return is_kept;
 }
 
 void

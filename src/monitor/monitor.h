@@ -27,11 +27,13 @@
  * stdin closes with stdin_once, when no client with SC_ATTACH_STDIN feeds it any more; a terminal gets ^D) RESIZE
  * client    u16 rows, u16 columns        - KILL       client    i32 signal                   - (to init, by pidfd)
  *   LISTENER   client    - (a seccomp listener rides)  LISTENER_KEPT, or end of file when there is no room for it
- *   STARTED    monitor   i32 pid                      also sent by the engine's forked child when exec succeeded
- *   ERROR      monitor   struct sc_err, whole         sent by the engine's forked child: the start failed, all is
- * undone STDOUT     monitor   bytes                        a terminal's output is STDOUT STDERR     monitor   bytes
- *   STDIN_DONE monitor   -                            never comes when a container without terminal has closed its
- * stdin EXIT       monitor   struct sc_exit               last message: cleanup is complete
+ *   JOINED     client    refill NUL names NUL, fds    - (it is on a network that its monitor was not started with: as
+ * in struct sc_monitor_config, either may be ""; the sockets for names ride along, udp and tcp) STARTED    monitor i32
+ * pid                      also sent by the engine's forked child when exec succeeded ERROR      monitor   struct
+ * sc_err, whole         sent by the engine's forked child: the start failed, all is undone STDOUT     monitor   bytes
+ * a terminal's output is STDOUT STDERR     monitor   bytes STDIN_DONE monitor   -                            never
+ * comes when a container without terminal has closed its stdin EXIT       monitor   struct sc_exit               last
+ * message: cleanup is complete
  *
  * Output is held back, never dropped: a client that does not read stops the container's writes once the pipe, one
  * packet and its socket are full, as in Docker. The log never holds anything back: what a full disk refuses is counted,
@@ -50,6 +52,7 @@ enum sc_monitor_msg {
     SC_MSG_STDIN_EOF,
     SC_MSG_RESIZE,
     SC_MSG_KILL,
+    SC_MSG_JOINED,
     SC_MSG_LISTENER,
     SC_MSG_STARTED = 32,
     SC_MSG_ERROR,
@@ -118,6 +121,9 @@ SC_MUST_CHECK int sc_monitor_connect(int run_dir_fd, int attach_flags, struct sc
 /* Hands the monitor the listener of a further process's calls, and waits until it has it. */
 SC_MUST_CHECK int sc_monitor_give_listener(int run_dir_fd, int listener, struct sc_err *err);
 SC_MUST_CHECK int sc_monitor_send(int sock, enum sc_monitor_msg type, const void *body, size_t len, struct sc_err *err);
+/* JOINED, without waiting for anything. udp, tcp: borrowed, or -1. */
+SC_MUST_CHECK int sc_monitor_join(int run_dir_fd, const char *refill, const char *names, int udp, int tcp,
+                                  struct sc_err *err);
 /* One message: *type and its body in data (room SC_MONITOR_PACKET_MAX); returns the body's length; end of file is
  * SC_ERR_PEER_DIED. */
 SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err);

@@ -93,6 +93,28 @@ sc_monitor_send(int sock, enum sc_monitor_msg type, const void *body, size_t len
     return 0;
 }
 
+int
+sc_monitor_join(int run_dir_fd, const char *refill, const char *names, int udp, int tcp, struct sc_err *err)
+{
+    sc_cleanup_fd sock = sc_monitor_connect(run_dir_fd, SC_ATTACH_WAIT_ONLY, err);
+    const int fds[] = {udp, tcp};
+    sc_cleanup_buf body = SC_BUF_INIT;
+    enum sc_monitor_msg type = SC_MSG_ERROR;
+    char started[sizeof(int32_t)];
+
+    /* its answer to HELLO: a client that is gone before is not listened to any more */
+    if (sock < 0 || sc_monitor_recv(sock, &type, started, sizeof(started), err) < 0)
+        return -1;
+    if (type != SC_MSG_STARTED)
+        return sc_err_set(err, SC_ERR_PEER_DIED, "the container is ending");
+    sc_buf_addc(&body, SC_MSG_JOINED);
+    sc_buf_add(&body, refill ? refill : "", strlen(refill ? refill : "") + 1);
+    sc_buf_add(&body, names ? names : "", strlen(names ? names : "") + 1);
+    if (sc_buf_check(&body, err) < 0)
+        return -1;
+    return sc_msg_send(sock, body.data, body.len, fds, udp >= 0 && tcp >= 0 ? 2 : 0, err);
+}
+
 ssize_t
 sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err)
 {

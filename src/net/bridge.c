@@ -130,8 +130,10 @@ sc_bridge_make(const struct sc_network *network, struct sc_err *err)
     if (sc_buf_check(&make, err) < 0)
         return -1;
     result = sc_nl_send(NETLINK_ROUTE, make.data, make.len, EEXIST);
-    if (result == -EOPNOTSUPP)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel cannot make bridges (CONFIG_BRIDGE)");
+    if (result == -EOPNOTSUPP) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "this kernel cannot make bridges (CONFIG_BRIDGE)");
+        return sc_err_remedy(err, "load the module bridge, or use --network none or host");
+    }
     if (result < 0)
         return sc_err_errno(err, -result, "make bridge \"%s\"", network->bridge);
     if ((!has_v6 || network->is_internal || sc_loop_up(err) == 0) && complete(network, err) == 0)

@@ -218,7 +218,8 @@ make_sub(const struct sc_endpoint *e, struct sc_arena *arena)
         packet->pid_at = at.pid_at;
         memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = e->network.bridge;
-        packet->needs = e->network.driver == SC_NET_MACVLAN ? "CONFIG_MACVLAN" : "CONFIG_IPVLAN";
+        packet->needs =
+            e->network.driver == SC_NET_MACVLAN ? "CONFIG_MACVLAN (module macvlan)" : "CONFIG_IPVLAN (module ipvlan)";
     }
     return packet;
 }
@@ -257,6 +258,8 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
         packet->pid_at = at.pid_at;
         memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = e->network.bridge;
+        packet->needs =
+            e->rate_out > 0 ? "CONFIG_VETH and CONFIG_IFB (modules veth and ifb)" : "CONFIG_VETH (module veth)";
     }
     return packet;
 }

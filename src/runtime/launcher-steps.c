@@ -404,16 +404,21 @@ bind_names(int type, uint16_t port, int *fd)
 int
 sc_names_open(struct sc_net_packet *packet, int *udp, int *tcp)
 {
-    int result = sc_packet_send(packet, 0, 0);
+    int result = bind_names(SOCK_DGRAM, SC_NAMES_PORT, udp);
+
+    if (result == 0)
+        result = bind_names(SOCK_STREAM, SC_NAMES_PORT, tcp);
+    if (result == 0)
+        result = sc_packet_send(packet, 0, 0);
     /* A kernel without such rules (nf_tables of inet): then port 53 itself is taken, and the container cannot have it.
      */
-    bool has_rules = result == 0;
-
-    if (!has_rules && result != -EOPNOTSUPP && result != -EPROTONOSUPPORT && result != -EAFNOSUPPORT &&
-        result != -ENOENT && result != -EINVAL)
-        return result;
-    result = bind_names(SOCK_DGRAM, has_rules ? SC_NAMES_PORT : SC_NAMES_DNS, udp);
-    return result < 0 ? result : bind_names(SOCK_STREAM, has_rules ? SC_NAMES_PORT : SC_NAMES_DNS, tcp);
+    if (result == -EOPNOTSUPP || result == -EPROTONOSUPPORT || result == -EAFNOSUPPORT || result == -ENOENT ||
+        result == -EINVAL) {
+        result = bind_names(SOCK_DGRAM, SC_NAMES_DNS, udp);
+        if (result == 0)
+            result = bind_names(SOCK_STREAM, SC_NAMES_DNS, tcp);
+    }
+    return result;
 }
 
 static int

@@ -42,7 +42,7 @@ SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 int sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated);
 
 /* In the container's network namespace: sends the rules, and makes the sockets that they lead to. 0 or -errno, with
- * whatever was made. */
+ * whatever was made; -EADDRINUSE: they are there already. */
 int sc_names_open(struct sc_net_packet *packet, int *udp, int *tcp);
 
 struct sc_process;

@@ -105,6 +105,22 @@ names_pid()
     end_name_server
 }
 
+@test "names: a container of no network has them once it is connected to one; its monitor keeps our tables" {
+    sc_ok network create front
+    sc_ok run -d --name web --network front base sleep 1000
+    sc_ok run -d --name late --network none base sleep 1000
+    sc_ok network connect --alias friend front late
+    is "$(names_in late web) $(names_in web friend)" "$(address_of web) $(address_of late)"
+    is "$("$SC" exec late grep nameserver /etc/resolv.conf)" 'nameserver 127.0.0.11'
+    sc_ok network disconnect front late
+    is "$(names_in late web)" ''
+    sc_ok network connect front late
+    is "$(names_in late web)" "$(address_of web)"
+    sc_ok rm -f web
+    at "$host" nft delete table inet sc
+    wait_until at "$host" nft list chain inet sc forward
+}
+
 @test "names: sc-names comes with the first question, again when it is killed, lives through junk, and goes last" {
     sc_ok network create front
     sc_ok run -d --name web --network front base sleep 1000

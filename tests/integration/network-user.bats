@@ -67,6 +67,13 @@ setup()
     matches "$output" $'served there\n.*10.0.2.100/24.*\n80/tcp -> 0.0.0.0:8080\nslirp4netns\nend$'
 }
 
+# Its link may come after its program.
+LOOK='"$1" run --rm base sh -c "n=0; until ip -4 -o addr show eth0 2>/dev/null | grep 203.0.113.1; do n=\$((n + 1)); [ \$n -lt 100 ] || exit; sleep 0.1; done"'
+
+@test "without root: pasta is what a container has that says nothing of networks" {
+    matches "$(as_user "$LOOK" x)" '203.0.113.1/24'
+}
+
 @test "without root: -p alone chooses pasta; low ports and a missing tun are said" {
     output=$(as_user '"$1" run --rm -p 8080:80 base ip -4 -o addr show eth0; "$1" run --rm -p 80:80 base true' x || :)
     matches "$output" "publish port 80/tcp: ports below 1024 are root's"

@@ -254,7 +254,7 @@ END
     expect_stderr 'host network'
 }
 
-@test "published ports go with their network" {
+@test "published ports go on to a network that is left, and come with the first that can have any" {
     sc_ok network create --subnet 10.71.0.0/24 one
     sc_ok network create two
     serve web hello --network one -p 8080:80
@@ -262,9 +262,31 @@ END
     sc_ok network connect two web
     is "$(ask "$outside" 203.0.113.1 8080)" hello
     sc_ok network disconnect one web
+    wait_until says hello ask "$outside" 203.0.113.1 8080
+    sc_ok port web
+    is "$output" '80/tcp -> 0.0.0.0:8080'
+    sc_ok network disconnect two web
     is "$(ask "$outside" 203.0.113.1 8080)" ''
     sc_ok port web
     is "$output" ''
+    sc_ok network connect one web
+    wait_until says hello ask "$outside" 203.0.113.1 8080
+}
+
+@test "network ls: the filters of Docker" {
+    sc_ok network create --label a=b front
+    sc_ok network create back
+    sc_ok run -d --network front base sleep 1000
+    names() { sc_ok network ls --format '{{.Name}}' "$@"; printf '%s' "$output" | sort | xargs; }
+    is "$(names --filter dangling=true)" back
+    is "$(names --filter dangling=false --filter type=custom)" front
+    is "$(names --filter type=custom)" 'back front'
+    is "$(names --filter label=a --filter driver=bridge --filter scope=local --filter name=fro)" front
+    id=$("$SC" network inspect -f '{{.Id}}' back)
+    is "$(names --filter "id=${id:0:8}")" back
+    sc_fails 1 network ls --filter what=ever
+    expect_stderr 'invalid filter "what=ever"'
+    sc_fails 1 network ls --filter dangling=perhaps
 }
 
 @test "a default container may ping, and listen on any port as any user" {

@@ -296,6 +296,7 @@ test_undo(void **state)
                         "lease-release /run/sc/lease/net/web/10.0.0.2%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n");
     assert_int_equal(messages(&(struct sc_buf){.data = ask.names->data, .len = ask.names->len}), 8);
+    assert_string_equal(ask.links[0]->needs, "CONFIG_VETH (module veth)");
     assert_string_equal(ask.publish->shell, "nft add element inet sc ports '{ tcp . 8080 : 10.0.0.2 . 80 }'");
     assert_string_equal(ask.inside[0]->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "
                                               "ip route add default via 10.0.0.1");
