@@ -69,11 +69,12 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
     sc_cmd_rm, sc_cmd_ps, sc_cmd_exec, sc_cmd_attach, sc_cmd_logs, sc_cmd_wait, sc_cmd_inspect,
     sc_cmd_container_inspect, sc_cmd_image_inspect, sc_cmd_rename, sc_cmd_update, sc_cmd_pause, sc_cmd_unpause,
     sc_cmd_images, sc_cmd_rmi, sc_cmd_tag, sc_cmd_load, sc_cmd_save, sc_cmd_import, sc_cmd_from_host, sc_cmd_info,
-    sc_cmd_version, sc_cmd_help, sc_cmd_pull, sc_cmd_push, sc_cmd_login, sc_cmd_logout, sc_cmd_manifest_inspect,
-    sc_cmd_manifest_create, sc_cmd_manifest_push, sc_cmd_history, sc_cmd_image_prune, sc_cmd_container_prune,
-    sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create, sc_cmd_volume_rm,
-    sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create, sc_cmd_network_rm,
-    sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect, sc_cmd_port;
+    sc_cmd_version, sc_cmd_version_line, sc_cmd_help, sc_cmd_pull, sc_cmd_push, sc_cmd_login, sc_cmd_logout,
+    sc_cmd_manifest_inspect, sc_cmd_manifest_create, sc_cmd_manifest_push, sc_cmd_history, sc_cmd_image_prune,
+    sc_cmd_container_prune, sc_cmd_system_prune, sc_cmd_system_df, sc_cmd_volume_ls, sc_cmd_volume_create,
+    sc_cmd_volume_rm, sc_cmd_volume_inspect, sc_cmd_volume_prune, sc_cmd_network_ls, sc_cmd_network_create,
+    sc_cmd_network_rm, sc_cmd_network_inspect, sc_cmd_network_prune, sc_cmd_network_connect, sc_cmd_network_disconnect,
+    sc_cmd_port;
 extern const struct sc_command sc_cmd_manifest_annotate, sc_cmd_manifest_rm;
 extern const struct sc_command sc_cmd_generate_systemd, sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter,
     sc_cmd_ns_diff;
@@ -94,7 +95,8 @@ struct sc_cli {
 };
 
 /* Which command argv (without the program's name) asks for; *used counts its words. A word that is none, and a group
- * without a word, are SC_ERR_INVALID. Nothing at all, --help and -h give sc_cmd_help; --version and -v sc_cmd_version.
+ * without a word, are SC_ERR_INVALID. Nothing at all, --help and -h give sc_cmd_help; --version and -v
+ * sc_cmd_version_line.
  */
 bool sc_cli_is_group(const char *word); /* "container": what `sc container ls` begins with */
 bool sc_cli_is_help(const char *word);
@@ -142,7 +144,7 @@ void sc_cli_complete(struct sc_cli *cli, int argc, char **argv, bool opens_engin
 enum sc_explain { SC_EXPLAIN_NONE, SC_EXPLAIN_TEXT, SC_EXPLAIN_JSON, SC_EXPLAIN_SH };
 struct sc_run_options {
     struct sc_create_options create;
-    struct sc_strv env_files, attach;
+    struct sc_strv env_files, label_files, attach;
     char *entrypoint;
     bool sig_proxy, dry_run;
     enum sc_explain explain;
@@ -175,6 +177,13 @@ SC_MUST_CHECK int sc_env_collect(const struct sc_strv *files, const struct sc_st
 SC_MUST_CHECK int sc_env_parse(const char *text, const char *name, struct sc_strv *env, struct sc_arena *arena,
                                struct sc_err *err);
 
+/* --label-file: files first, then what is in flags. */
+SC_MUST_CHECK int sc_label_collect(const struct sc_strv *files, const struct sc_strv *flags, struct sc_arena *arena,
+                                   struct sc_strv *out, struct sc_err *err);
+/* The text of one; name is for messages. */
+SC_MUST_CHECK int sc_label_parse(const char *text, const char *name, struct sc_strv *labels, struct sc_arena *arena,
+                                 struct sc_err *err);
+
 /* One value each: `to` is the member, typed as named. */
 int sc_value_size(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_memory_swap(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
@@ -194,6 +203,7 @@ int sc_value_sysctl(void *strv, const char *value, struct sc_arena *arena, struc
 int sc_value_cap(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_id_map(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_label(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_volumes_from(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_pid(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_ipc(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_uts(void *ns_choice, const char *value, struct sc_arena *arena, struct sc_err *err);
@@ -308,5 +318,8 @@ struct sc_list_format {
 SC_MUST_CHECK int sc_list_print(const struct sc_list_format *how, const json_t *rows, struct sc_err *err);
 /* One object: "" or NULL indents, "json" is one line, else a template. */
 SC_MUST_CHECK int sc_object_print(const char *format, const json_t *object, struct sc_err *err);
+/* What inspect found, and behind it the messages for what it did not find: 0, or 1 where there are such. */
+SC_MUST_CHECK int sc_objects_print(const char *format, const json_t *objects, const struct sc_strv *failures,
+                                   struct sc_err *err);
 
 #endif

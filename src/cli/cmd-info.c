@@ -47,6 +47,25 @@ run_version(struct sc_cli *cli, struct sc_err *err)
     return object ? sc_object_print(options.format, object, err) : sc_err_nomem(err);
 }
 
+/* --version, as scripts read it; `sc version` says more. */
+static int
+run_version_line(struct sc_cli *cli, struct sc_err *err)
+{
+    struct sc_strv args = {0};
+
+    if (sc_cli_parse(cli, NULL, &args, err) < 0)
+        return -1;
+    (void)printf("sc version %s\n", SC_VERSION);
+    return 0;
+}
+
+const struct sc_command sc_cmd_version_line = {
+    .name = "--version",
+    .synopsis = "",
+    .help = "Print the version of sc in one line",
+    .run = run_version_line,
+};
+
 const struct sc_command sc_cmd_version = {
     .name = "version",
     .synopsis = "[OPTIONS]",

@@ -4,7 +4,7 @@
 #include "cli/cli.h"
 
 struct logs_options {
-    bool follow, timestamps;
+    bool follow, timestamps, details;
     int64_t tail, since, until;
 };
 
@@ -20,6 +20,8 @@ set_tail(void *i64, const char *value, struct sc_arena *arena, struct sc_err *er
 }
 
 static const struct sc_option table[] = {
+    {"details", 0, SC_OPTION_FLAG, offsetof(struct logs_options, details), NULL,
+     "Accepted: no line has any, so that each begins with a space", NULL, NULL},
     {"follow", 'f', SC_OPTION_FLAG, offsetof(struct logs_options, follow), NULL, "Go on until the container ends", NULL,
      NULL},
     {"since", 0, SC_OPTION_CALL, offsetof(struct logs_options, since), "time",
@@ -34,7 +36,8 @@ static const struct sc_option table[] = {
 struct followed {
     struct sc_engine *engine;
     const char *id;
-    bool has_failed;
+    bool has_failed, has_times, has_details;
+    bool is_inside; /* a long line, of which the rest comes */
 };
 
 static bool
@@ -60,7 +63,17 @@ print_line(bool is_stderr, const char *line, size_t len, void *data)
     /* Both may be one terminal: neither overtakes the other. */
     if (is_stderr)
         (void)fflush(stdout);
-    followed->has_failed = fwrite(line, 1, len, to) != len;
+    /* Where Docker has the attributes of a line, of which a container without --log-opt labels or env has none. */
+    if (followed->has_details && !followed->is_inside) {
+        const char *space = followed->has_times ? memchr(line, ' ', len) : NULL;
+        size_t before = space ? (size_t)(space - line) + 1 : 0;
+
+        followed->has_failed = fwrite(line, 1, before, to) != before || fputc(' ', to) == EOF;
+        line += before;
+        len -= before;
+    }
+    followed->is_inside = len > 0 && line[len - 1] != '\n';
+    followed->has_failed = followed->has_failed || fwrite(line, 1, len, to) != len;
     return followed->has_failed;
 }
 
@@ -82,6 +95,8 @@ run(struct sc_cli *cli, struct sc_err *err)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" keeps no log: it was made with --log-driver none",
                           container.name);
     followed.id = container.id;
+    followed.has_times = options.timestamps;
+    followed.has_details = options.details;
     query = (struct sc_log_query){.tail = options.tail < 0 ? -1 : options.tail,
                                   .since = options.since,
                                   .until = options.until,

@@ -385,9 +385,8 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
 {
     struct network_options options = {.quiet = false};
     sc_cleanup_json out = json_array();
-    struct sc_strv args = {0};
+    struct sc_strv args = {0}, failures = {0};
     struct sc_net net;
-    int status = 0;
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
         return -1;
@@ -397,20 +396,12 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
         struct sc_err one = SC_ERR_INIT;
         json_t *json = inspect_one(cli, &net, args.items[i], &one);
 
-        if (json) {
+        if (json)
             (void)json_array_append_new(out, json);
-        } else {
-            sc_print_err(&one);
-            status = 1;
-        }
+        else
+            sc_strv_addf(&failures, &cli->arena, "%s%s%s", one.msg, one.remedy[0] ? "; " : "", one.remedy);
     }
-    if (!options.format || !*options.format)
-        return sc_object_print(NULL, out, err) < 0 ? -1 : status;
-    for (size_t i = 0; i < json_array_size(out); i++) {
-        if (sc_object_print(options.format, json_array_get(out, i), err) < 0)
-            return -1;
-    }
-    return status;
+    return sc_objects_print(options.format, out, &failures, err);
 }
 
 /* ---- port ------------------------------------------------------------------------------------------------------- */

@@ -6,13 +6,14 @@
 #include "cli/cli.h"
 
 struct ps_options {
-    bool all, quiet, latest, no_trunc;
+    bool all, quiet, latest, no_trunc, size;
     int64_t last;
     struct sc_strv filters;
     char *format;
 };
 
 #define AT(member) offsetof(struct ps_options, member)
+#define TABLE      "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
 
 static const struct sc_option table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Show those that do not run, too", NULL, NULL},
@@ -23,6 +24,7 @@ static const struct sc_option table[] = {
     {"latest", 'l', SC_OPTION_FLAG, AT(latest), NULL, "Show the newest, whatever its state", NULL, NULL},
     {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show ids and commands whole", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
+    {"size", 's', SC_OPTION_FLAG, AT(size), NULL, "Show how much each has written", NULL, NULL},
     {.name = NULL},
 };
 
@@ -266,6 +268,21 @@ label_map(const struct sc_strv *labels)
     return map;
 }
 
+/* "0B (virtual 1.98MB)": looked at only where it is shown. */
+static json_t *
+size_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options)
+{
+    char own[SC_HUMAN_MAX], all[SC_HUMAN_MAX];
+    int64_t own_bytes = 0, all_bytes = 0;
+
+    if (!options->size && !(options->format && strstr(options->format, ".Size")))
+        return json_string("0B");
+    sc_engine_size(engine, c, &own_bytes, &all_bytes);
+    sc_human_size(own_bytes, own);
+    sc_human_size(all_bytes, all);
+    return all_bytes > 0 ? json_sprintf("%s (virtual %s)", own, all) : json_string(own);
+}
+
 static json_t *
 row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, int64_t now)
 {
@@ -293,7 +310,7 @@ row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_o
     (void)json_object_set_new(row, "Networks", network_of(c));
     (void)json_object_set_new(row, "Ports", text_of(&ports));
     (void)json_object_set_new(row, "RunningFor", json_sprintf("%s ago", since));
-    (void)json_object_set_new(row, "Size", json_string("0B"));
+    (void)json_object_set_new(row, "Size", size_of(engine, c, options));
     (void)json_object_set_new(row, "State", json_string(sc_container_state(c)));
     (void)json_object_set_new(row, "Status", text_of(&status));
     if (!sc_str_eq(options->format, "json"))
@@ -305,9 +322,7 @@ static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
     struct ps_options options = {.last = -1};
-    struct sc_list_format how = {
-        .default_table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
-        .columns = columns};
+    struct sc_list_format how = {.default_table = TABLE, .columns = columns};
     struct sc_container_list list = {.items = NULL};
     struct sc_strv args = {0};
     sc_cleanup_json rows = json_array();
@@ -328,6 +343,8 @@ run(struct sc_cli *cli, struct sc_err *err)
             (void)json_array_append_new(rows, row_of(&cli->engine, &list.items[i], &options, now));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
+    if (options.size)
+        how.default_table = TABLE "\t{{.Size}}";
     return sc_list_print(&how, rows, err);
 }
 

@@ -126,9 +126,11 @@ run_rm(struct sc_cli *cli, struct sc_err *err)
     for (size_t i = 0; i < args.count; i++) {
         struct sc_err one = SC_ERR_INIT;
 
-        if (sc_volume_remove(&cli->engine, args.items[i], &one) == 0) {
+        /* With -f one that is not there is as wanted, and named like the others. */
+        if (sc_volume_remove(&cli->engine, args.items[i], &one) == 0 ||
+            (options.force && one.kind == SC_ERR_NOT_FOUND)) {
             (void)printf("%s\n", args.items[i]);
-        } else if (!options.force || one.kind != SC_ERR_NOT_FOUND) {
+        } else {
             sc_print_err(&one);
             status = 1;
         }
@@ -142,8 +144,7 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
     struct volume_options options = {.quiet = false};
     struct sc_volume_list list = {.items = NULL};
     sc_cleanup_json out = json_array();
-    struct sc_strv args = {0};
-    int status = 0;
+    struct sc_strv args = {0}, failures = {0};
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         sc_volume_list(&cli->engine, &cli->arena, &list, err) < 0)
@@ -155,11 +156,7 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
         for (size_t k = 0; k < list.count; k++)
             found = strcmp(list.items[k].name, args.items[i]) == 0 ? &list.items[k] : found;
         if (!found) {
-            struct sc_err one = SC_ERR_INIT;
-
-            (void)sc_err_set(&one, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", args.items[i]);
-            sc_print_err(&one);
-            status = 1;
+            sc_strv_addf(&failures, &cli->arena, "no such volume: \"%s\"", args.items[i]);
             continue;
         }
         sc_time_format(found->created_at, created);
@@ -167,13 +164,7 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
                                                    "Driver", "local", "Labels", "Mountpoint", found->mountpoint, "Name",
                                                    found->name, "Options", "Scope", "local"));
     }
-    if (!options.format || !*options.format)
-        return sc_object_print(NULL, out, err) < 0 ? -1 : status;
-    for (size_t i = 0; i < json_array_size(out); i++) {
-        if (sc_object_print(options.format, json_array_get(out, i), err) < 0)
-            return -1;
-    }
-    return status;
+    return sc_objects_print(options.format, out, &failures, err);
 }
 
 const struct sc_command sc_cmd_volume_ls = {

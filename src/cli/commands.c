@@ -197,7 +197,7 @@ sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, str
         return 0;
     }
     if (strcmp(argv[0], "--version") == 0 || strcmp(argv[0], "-v") == 0) {
-        *out = &sc_cmd_version;
+        *out = &sc_cmd_version_line;
         return 0;
     }
     *out = find(NULL, argv[0]);

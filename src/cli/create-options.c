@@ -108,6 +108,8 @@
                     "Name in /etc/hosts; the address may be host-gateway",                                               \
                     sc_value_add_host,                                                                                   \
                     NULL},                                                                                               \
+        {"annotation",   0,   CALL, CREATE(annotations), "name[=value]", "Annotation in the OCI configuration",          \
+         sc_value_label, NULL},                                                                                          \
         {"attach", 'a', STRV, AT(attach), "stream", "Attach to stdin, stdout or stderr", NULL, NULL},                    \
         {"cap-add", 0, CALL, CREATE(cap_add), "name", "Give a capability (ALL: all)", sc_value_cap, NULL},               \
         {"cap-drop", 0, CALL, CREATE(cap_drop), "name", "Take a capability away (ALL: all)", sc_value_cap, NULL},        \
@@ -155,6 +157,7 @@
          CREATE(ipc),  "mode", "IPC namespace: private, shareable, none, host, container:X or ns:PATH",                  \
          sc_value_ipc, NULL},                                                                                            \
         {"label", 'l', CALL, CREATE(labels), "name[=value]", "Label the container", sc_value_label, NULL},               \
+        {"label-file", 0, STRV, AT(label_files), "file", "Read labels from a file, one a line", NULL, NULL},             \
         {"log-driver", 0, CALL, AT(create), "driver", "json-file (default) or none", sc_value_log_driver, NULL},         \
         {"log-opt", 0, CALL, AT(create), "name=value", "max-size=10m, max-file=3", sc_value_log_opt, NULL},              \
         {"mac-address", 0, CALL, CREATE(mac_address), "mac", "MAC address of the container's link", sc_value_mac, NULL}, \
@@ -165,6 +168,7 @@
          CREATE(net_rate_in), "rate", "What each of its links receives: 10mbit, 500kbyte a second",                      \
          sc_value_rate,       NULL},                                                                                     \
         {"net-rate-out", 0, CALL, CREATE(net_rate_out), "rate", "What each of its links sends", sc_value_rate, NULL},    \
+        {"no-healthcheck", 0, FLAG, CREATE(no_healthcheck), NULL, "Do without the image's health check", NULL, NULL},    \
         {"network",                                                                                                      \
          0,                                                                                                              \
          CALL,                                                                                                           \
@@ -239,6 +243,14 @@
          sc_value_userns, NULL},                                                                                         \
         {"uts",        0,   CALL, CREATE(uts), "mode", "UTS namespace: private, host, container:X or ns:PATH",           \
          sc_value_uts, NULL},                                                                                            \
+        {"volumes-from",                                                                                                 \
+         0,                                                                                                              \
+         CALL,                                                                                                           \
+         CREATE(volumes_from),                                                                                           \
+         "container[:ro]",                                                                                               \
+         "Mount what another container has mounted",                                                                     \
+         sc_value_volumes_from,                                                                                          \
+         NULL},                                                                                                          \
         {"volume",        'v', CALL, AT(create), "spec", "Mount [SOURCE:]TARGET[:ro]: a host path or a volume",          \
          sc_value_volume, NULL},                                                                                         \
     {                                                                                                                    \
@@ -355,15 +367,17 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
                       struct sc_arena *arena, struct sc_err *err)
 {
     struct sc_create_options *o = &options->create;
-    struct sc_strv env = {0};
+    struct sc_strv env = {0}, labels = {0};
     int ignored;
 
     drop_empty(o);
     if (take_args(o, command, args, arena, err) < 0 || network_from_env(o, arena, err) < 0 ||
         make_paths_absolute(o, arena, err) < 0 || sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
+        sc_label_collect(&options->label_files, &o->labels, arena, &labels, err) < 0 ||
         sc_run_attach_flags(options, &ignored, err) < 0)
         return -1;
     o->env = env;
+    o->labels = labels;
     if (options->entrypoint) {
         o->has_entrypoint = true;
         if (*options->entrypoint)

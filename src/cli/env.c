@@ -1,4 +1,4 @@
-/* -e and --env-file. */
+/* -e, --env-file and --label-file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -95,4 +95,44 @@ sc_env_collect(const struct sc_strv *files, const struct sc_strv *flags, struct 
             return sc_err_wrap(err, "--env");
     }
     return 0;
+}
+
+int
+sc_label_parse(const char *text, const char *name, struct sc_strv *labels, struct sc_arena *arena, struct sc_err *err)
+{
+    if (sc_str_starts(text, "\xef\xbb\xbf"))
+        text += 3;
+    for (size_t number = 1; *text; number++) {
+        const size_t len = strcspn(text, "\n"), blanks = strspn(text, " \t");
+        char *line = sc_arena_strndup(arena, text + (blanks < len ? blanks : len), blanks < len ? len - blanks : 0);
+
+        if (!line)
+            return sc_err_nomem(err);
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] == '=')
+            return sc_err_set(err, SC_ERR_INVALID, "--label-file \"%s\": line %zu: no name before \"=\"", name, number);
+        if (line[0] != '\0' && line[0] != '#')
+            sc_strv_add(labels, arena, line);
+        text += len + (text[len] == '\n');
+    }
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_label_collect(const struct sc_strv *files, const struct sc_strv *flags, struct sc_arena *arena, struct sc_strv *out,
+                 struct sc_err *err)
+{
+    for (size_t i = 0; i < files->count; i++) {
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        if (sc_file_read_at(AT_FDCWD, files->items[i], ENV_FILE_MAX, &text, err) < 0) /* lint: the caller's own path */
+            return sc_err_wrap(err, "--label-file");
+        if (memchr(sc_buf_str(&text), '\0', text.len))
+            return sc_err_set(err, SC_ERR_INVALID, "--label-file \"%s\": it is not a text file", files->items[i]);
+        if (sc_label_parse(sc_buf_str(&text), files->items[i], out, arena, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < flags->count; i++)
+        sc_strv_add(out, arena, flags->items[i]);
+    return sc_arena_check(arena, err);
 }

@@ -164,3 +164,23 @@ sc_object_print(const char *format, const json_t *object, struct sc_err *err)
     (void)fwrite(sc_buf_str(&out), 1, out.len, stdout);
     return 0;
 }
+
+int
+sc_objects_print(const char *format, const json_t *objects, const struct sc_strv *failures, struct sc_err *err)
+{
+    if ((!format || !*format) && sc_object_print(NULL, objects, err) < 0)
+        return -1;
+    for (size_t i = 0; format && *format && i < json_array_size(objects); i++) {
+        if (sc_object_print(format, json_array_get(objects, i), err) < 0)
+            return -1;
+    }
+    if (sc_output_flush(err) < 0)
+        return -1;
+    for (size_t i = 0; i < failures->count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        (void)sc_err_set(&one, SC_ERR_NOT_FOUND, "%s", failures->items[i]);
+        sc_print_err(&one);
+    }
+    return failures->count > 0;
+}

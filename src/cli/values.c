@@ -281,6 +281,17 @@ sc_value_label(void *strv, const char *value, struct sc_arena *arena, struct sc_
 }
 
 int
+sc_value_volumes_from(void *strv, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    const char *colon = strchr(value, ':');
+
+    if (value[0] == '\0' || value[0] == ':' || (colon && strcmp(colon, ":ro") != 0 && strcmp(colon, ":rw") != 0))
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be CONTAINER, CONTAINER:ro or CONTAINER:rw", value);
+    sc_strv_add(strv, arena, value);
+    return 0;
+}
+
+int
 sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     if (strcmp(value, "missing") != 0 && strcmp(value, "always") != 0 && strcmp(value, "never") != 0) {

@@ -1,8 +1,10 @@
 /* What sc-transfer must know of a container to reach its files (image/container-options-priv.h reads these words). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/engine-priv.h"
@@ -244,6 +246,7 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
         json_object_set_new(config, "WorkingDir", json_string(c->effective_workdir ? c->effective_workdir : "")) < 0 ||
         json_object_set_new(config, "Labels", map_of(&c->effective_labels)) < 0 ||
         (c->exposed.count > 0 && json_object_set_new(config, "ExposedPorts", keys_of(&c->exposed)) < 0) ||
+        (o->no_healthcheck && json_object_set_new(config, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE")) < 0) ||
         (o->stop_signal && json_object_set_new(config, "StopSignal", json_string(o->stop_signal)) < 0))
         return sc_err_set(err, SC_ERR_INVALID, "commit container \"%s\": its configuration is not UTF-8", c->name);
     if (sc_json_dump(config, &text, err) < 0)
@@ -260,4 +263,48 @@ void
 sc_engine_files_event(const struct sc_engine *engine, const struct sc_container *container, const char *action)
 {
     sc_engine_event(engine, container, action, NULL);
+}
+
+/* ---- sizes ------------------------------------------------------------------------------------------------------ */
+
+#define DEPTH_MAX 200
+
+/* Bytes in regular files, as Docker counts; what cannot be read counts nothing. */
+static int64_t
+bytes_below(int at_fd, const char *name, int depth)
+{
+    sc_cleanup_fd fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    sc_cleanup_dir dir = fd < 0 || depth > DEPTH_MAX ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    int64_t bytes = 0;
+
+    if (!dir)
+        return 0;
+    (void)sc_steal_fd(&fd);
+    while ((entry = readdir(dir)) != NULL) {
+        struct stat st;
+
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+            fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        if (S_ISDIR(st.st_mode))
+            bytes += bytes_below(dirfd(dir), entry->d_name, depth + 1);
+        else if (S_ISREG(st.st_mode))
+            bytes += st.st_size;
+    }
+    return bytes;
+}
+
+void
+sc_engine_size(struct sc_engine *engine, const struct sc_container *c, int64_t *own, int64_t *all)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd dir = sc_engine_data_dir(engine, c->id, &ignored);
+    struct sc_image image = {.size = 0};
+
+    *own = dir < 0 ? 0 : bytes_below(dir, "upper", 0);
+    if (c->image_id && sc_image_find(&engine->store, c->image_id, &arena, &image, &ignored) < 0)
+        image.size = 0;
+    *all = *own + image.size;
 }

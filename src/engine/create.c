@@ -57,6 +57,43 @@ choose_network(const struct sc_engine *engine, struct sc_arena *arena, struct sc
     return sc_arena_check(arena, err);
 }
 
+/* --volumes-from: what the other container has of volumes and directories of the host, unless something else of ours is
+ * there. A volume without a name is both's then: the last of them takes it along. */
+static int
+add_volumes_from(struct sc_engine *engine, const char *text, struct sc_arena *arena, struct sc_create_options *o,
+                 struct sc_err *err)
+{
+    const char *colon = strchr(text, ':');
+    char *name = sc_arena_strndup(arena, text, colon ? (size_t)(colon - text) : strlen(text));
+    struct sc_container from = SC_CONTAINER_INIT;
+    struct sc_mount_ask *mounts;
+    size_t count = o->mount_count;
+
+    if (!name)
+        return sc_err_nomem(err);
+    if (sc_engine_find(engine, name, arena, &from, err) < 0)
+        return sc_err_wrap(err, "--volumes-from");
+    mounts = SC_ARENA_ARRAY(arena, struct sc_mount_ask, count + from.options.mount_count + 1);
+    if (!mounts)
+        return sc_err_nomem(err);
+    if (count > 0)
+        memcpy(mounts, o->mounts, count * sizeof(*mounts));
+    for (size_t i = 0; i < from.options.mount_count; i++) {
+        bool is_taken = from.options.mounts[i].kind == SC_MOUNT_TMPFS;
+
+        for (size_t k = 0; k < count && !is_taken; k++)
+            is_taken = sc_str_eq(mounts[k].target, from.options.mounts[i].target);
+        if (is_taken)
+            continue;
+        mounts[count] = from.options.mounts[i];
+        mounts[count].is_readonly = mounts[count].is_readonly || sc_str_eq(colon, ":ro");
+        count++;
+    }
+    o->mounts = mounts;
+    o->mount_count = count;
+    return 0;
+}
+
 int
 sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options, struct sc_arena *arena,
                   struct sc_container *out, struct sc_err *err)
@@ -82,8 +119,12 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     } else if (options->rootfs[0] != '/') {
         return sc_err_set(err, SC_ERR_INVALID, "--rootfs \"%s\": it is not an absolute path", options->rootfs);
     }
+    for (size_t i = 0; i < options->volumes_from.count; i++) {
+        if (add_volumes_from(engine, options->volumes_from.items[i], arena, &out->options, err) < 0)
+            return -1;
+    }
     if (sc_resolve_command(options, &image.config, arena, out, err) < 0 ||
-        sc_resolve_mounts(options, &image.config, arena, &out->options, err) < 0)
+        sc_resolve_mounts(&out->options, &image.config, arena, &out->options, err) < 0)
         return -1;
     return pin_targets(engine, &out->options, arena, err);
 }

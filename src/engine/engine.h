@@ -99,6 +99,10 @@ struct sc_create_options {
     struct sc_strv entrypoint;   /* --entrypoint ""  : has_entrypoint and no items */
     bool has_entrypoint;
     bool interactive, tty, detach, rm, read_only, init, privileged, no_new_privileges, systempaths_unconfined;
+    struct sc_strv annotations; /* "key=value" or "key", into the OCI config */
+    struct sc_strv
+        volumes_from; /* "NAME", "NAME:ro", "NAME:rw": its volumes and directories; create adds them to mounts */
+    bool no_healthcheck;
     struct sc_strv env, labels, cap_add, cap_drop, group_add, sysctls, ulimits /* "nofile=1024:2048" checked */;
     char *workdir, *user, *hostname, *domainname, *stop_signal, *seccomp /* NULL default, "unconfined", or path */,
         *cgroup_parent;
@@ -366,6 +370,8 @@ struct sc_commit_words {
 };
 SC_MUST_CHECK int sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *container,
                                           struct sc_arena *arena, struct sc_commit_words *out, struct sc_err *err);
+/* Bytes of the files that it wrote, and of those with its image's. */
+void sc_engine_size(struct sc_engine *engine, const struct sc_container *container, int64_t *own, int64_t *all);
 /* For `sc events`: "export", "commit", "archive-path", "extract-to-dir". Never fails for the caller. */
 void sc_engine_files_event(const struct sc_engine *engine, const struct sc_container *container, const char *action);
 /* For `sc events`: the caller has reaped it. */

@@ -190,6 +190,9 @@ host_config(const struct sc_container *c)
     json_t *out = json_object();
 
     (void)set(out, "Binds", binds(o));
+    (void)set(out, "VolumesFrom", strings_or_null(&o->volumes_from));
+    if (o->annotations.count > 0)
+        (void)set(out, "Annotations", map(&o->annotations));
     (void)set(out, "ContainerIDFile", text(o->cidfile));
     (void)set(out, "LogConfig",
               json_pack("{s:s, s:{s:o, s:o}}", "Type", o->log.driver ? o->log.driver : "json-file", "Config",
@@ -294,6 +297,8 @@ config_of(const struct sc_container *c)
     (void)set(out, "StopSignal", text(c->effective_stop_signal));
     if (c->exposed.count > 0)
         (void)set(out, "ExposedPorts", set_of(&c->exposed));
+    if (o->no_healthcheck)
+        (void)set(out, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
     if (o->stop_timeout >= 0)
         (void)set(out, "StopTimeout", json_integer(o->stop_timeout));
     return out;

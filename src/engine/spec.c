@@ -128,5 +128,12 @@ sc_spec_build(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_
         sc_spec_security(in, arena, out, err) < 0 || sc_spec_view(in, arena, out, err) < 0)
         return -1;
     set_sysctls(in, arena, &out->linux_.sysctl);
+    for (size_t i = 0; i < o->annotations.count; i++) {
+        const char *text = o->annotations.items[i];
+        const char *entry = strchr(text, '=') ? text : sc_arena_printf(arena, "%s=", text);
+
+        if (entry)
+            sc_strv_set_env(&out->annotations, arena, entry);
+    }
     return sc_arena_check(arena, err);
 }

@@ -145,6 +145,30 @@ sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *co
     return 0;
 }
 
+/* By --volumes-from a volume without a name may be another container's too. */
+static bool
+is_shared(const struct sc_engine *engine, const struct sc_container *container, const char *name)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_strv ids = {0};
+
+    if (sc_engine_ids(engine, &arena, &ids, &ignored) < 0)
+        return true;
+    for (size_t i = 0; i < ids.count; i++) {
+        struct sc_container other = SC_CONTAINER_INIT;
+
+        if (strcmp(ids.items[i], container->id) == 0 ||
+            sc_record_read(engine, ids.items[i], &arena, &other, &ignored) < 0)
+            continue;
+        for (size_t k = 0; k < other.options.mount_count; k++) {
+            if (other.options.mounts[k].kind == SC_MOUNT_VOLUME && sc_str_eq(other.options.mounts[k].source, name))
+                return true;
+        }
+    }
+    return false;
+}
+
 void
 sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container)
 {
@@ -154,7 +178,8 @@ sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_cont
         struct sc_err ignored = SC_ERR_INIT;
         char path[sizeof("volume/") + NAME_LEN];
 
-        if (!o->mounts[i].is_anonymous || !sc_engine_is_id(o->mounts[i].source))
+        if (!o->mounts[i].is_anonymous || !sc_engine_is_id(o->mounts[i].source) ||
+            is_shared(engine, container, o->mounts[i].source))
             continue;
         (void)snprintf(path, sizeof(path), "volume/%s", o->mounts[i].source);
         (void)!sc_engine_tree_remove(engine, engine->data_fd, path, &ignored);

@@ -302,3 +302,49 @@ END
     [ "$("$SC" exec cx ls -A / | grep -c up)" -eq 0 ]
     host_is_whole
 }
+
+@test "run: --volumes-from, and a volume without a name goes with its last container" {
+    sc_ok run --name one -v vol:/vol -v /anon -v "$BATS_TEST_TMPDIR:/dir" --tmpfs /mem base sh -c 'echo v >/vol/f; echo a >/anon/f'
+    sc_ok run --name two --volumes-from one:ro -v other:/dir base sh -c 'cat /vol/f /anon/f; echo x >/vol/g || ls /dir; [ ! -e /mem ]'
+    is "$output" "$(printf 'v\na')"
+    sc_ok rm -v one
+    is "$(ls "$SC_DATA_ROOT/volume" | wc -l)" 3
+    sc_ok start -a two
+    is "$output" "$(printf 'v\na')"
+    sc_ok rm -v two
+    is "$(ls "$SC_DATA_ROOT/volume")" "$(printf 'other\nvol')"
+    sc_fails 125 run --rm --volumes-from nosuch base true
+    expect_stderr 'no such container: "nosuch"'
+    sc_fails 125 run --rm --volumes-from one:rx base true
+}
+
+@test "run: --annotation, --label-file, --no-healthcheck; ps -s; logs --details" {
+    printf '# labels\n\na=1\n  b\nc=from file\n' >"$BATS_TEST_TMPDIR/labels"
+    sc_ok run --name one --annotation k=v --annotation alone --label-file "$BATS_TEST_TMPDIR/labels" -l c=2 --no-healthcheck base sh -c 'echo hi; head -c 1000 /dev/zero >/new'
+    is "$(jq -c .annotations "$SC_DATA_ROOT"/container/*/config.json)" '{"k":"v","alone":""}'
+    sc_ok inspect one
+    is "$(jq -cS '.[0].Config.Labels | {a, b, c}' <<<"$output")" '{"a":"1","b":"","c":"2"}'
+    is "$(jq -c '.[0] | [.Config.Healthcheck.Test, .HostConfig.Annotations.k]' <<<"$output")" '[["NONE"],"v"]'
+    sc_fails 125 run --label-file /no/such base true
+    expect_stderr '--label-file'
+    matches "$("$SC" ps -as --format '{{.Size}}')" '^1kB \(virtual [0-9.]+MB\)$'
+    matches "$("$SC" ps -as | head -1)" 'NAMES +SIZE$'
+    is "$("$SC" logs --details one)" ' hi'
+    matches "$("$SC" logs --details -t one)" '^[0-9T:.-]+Z  hi$'
+}
+
+@test "inspect and rm of what is not there; one line of version; hosts" {
+    for kind in volume network; do
+        sc_fails 1 "$kind" inspect nosuch
+        is "$output" '[]'
+        expect_stderr "no such $kind: \"nosuch\""
+    done
+    sc_ok volume rm -f nosuch
+    is "$output" nosuch
+    for flag in --version -v; do
+        sc_ok "$flag"
+        matches "$output" '^sc version [0-9.]+$'
+    done
+    sc_ok run --rm base grep -c -e '^fe00::0' -e '^ff00::0' /etc/hosts
+    is "$output" 2
+}

@@ -104,14 +104,29 @@ test_missing_file(void **state)
                  "--env-file: open \"/nonexistent/env\": no such file or directory");
 }
 
+static void
+test_label_files(void **state)
+{
+    static const char *const expected[] = {"a=1", "b", "c=x y", "d=e=f"};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_strv labels = {0};
+    struct sc_err err;
+
+    (void)state;
+    assert_ok(sc_label_parse("\xef\xbb\xbf# comment\n\n  a=1\r\n\tb\n \nc=x y\n #\nd=e=f", "f", &labels, &arena, &err));
+    assert_int_equal(labels.count, SC_ARRAY_LEN(expected));
+    for (size_t i = 0; i < labels.count; i++)
+        assert_string_equal(labels.items[i], expected[i]);
+    assert_fails(sc_label_parse("a\n=x\n", "f", &labels, &arena, &err), SC_ERR_INVALID,
+                 "--label-file \"f\": line 2: no name before \"=\"");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_flags),
-        cmocka_unit_test(test_missing_file),
+        cmocka_unit_test(test_files),        cmocka_unit_test(test_bad_files),   cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_missing_file), cmocka_unit_test(test_label_files),
     };
 
     return RUN_TESTS(tests);

@@ -393,6 +393,26 @@ test_ranges(void **state)
     check_bad(sc_value_swappiness, &number, bad_swappiness, SC_ARRAY_LEN(bad_swappiness));
 }
 
+#define FROM ": must be CONTAINER, CONTAINER:ro or CONTAINER:rw"
+
+static void
+test_volumes_from(void **state)
+{
+    static const char *const good[] = {"web", "web:ro", "web:rw"};
+    static const struct bad bad[] = {
+        {"", "\"\"" FROM}, {":ro", "\":ro\"" FROM}, {"web:", "\"web:\"" FROM}, {"web:z", "\"web:z\"" FROM}};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_strv list = {0};
+    struct sc_err err;
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(good); i++) {
+        assert_ok(sc_value_volumes_from(&list, good[i], &arena, &err));
+        assert_string_equal(list.items[i], good[i]);
+    }
+    check_bad(sc_value_volumes_from, &list, bad, SC_ARRAY_LEN(bad));
+}
+
 static void
 test_cp_words(void **state)
 {
@@ -416,7 +436,7 @@ main(void)
         cmocka_unit_test(test_sizes),    cmocka_unit_test(test_cpus),         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_ulimits),  cmocka_unit_test(test_lists),        cmocka_unit_test(test_namespaces),
         cmocka_unit_test(test_security), cmocka_unit_test(test_time_offsets), cmocka_unit_test(test_logging),
-        cmocka_unit_test(test_ranges),   cmocka_unit_test(test_cp_words),
+        cmocka_unit_test(test_ranges),   cmocka_unit_test(test_cp_words),     cmocka_unit_test(test_volumes_from),
     };
 
     return RUN_TESTS(tests);

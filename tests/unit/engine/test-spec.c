@@ -537,6 +537,20 @@ test_device(void **state)
 }
 
 static void
+test_annotations(void **state)
+{
+    struct fixture *f = *state;
+
+    build(f);
+    assert_string_equal(at(f, "annotations"), "");
+    sc_strv_add(&f->o->annotations, &f->arena, "k=1");
+    sc_strv_add(&f->o->annotations, &f->arena, "alone");
+    sc_strv_add(&f->o->annotations, &f->arena, "k=a=b");
+    build(f);
+    assert_string_equal(at(f, "annotations"), "{\"k\":\"a=b\",\"alone\":\"\"}");
+}
+
+static void
 test_systempaths_and_sysctl(void **state)
 {
     struct fixture *f = *state;
@@ -786,6 +800,7 @@ main(void)
         WITH_FIXTURE(test_read_only_and_shm_size),
         WITH_FIXTURE(test_privileged),
         WITH_FIXTURE(test_device),
+        WITH_FIXTURE(test_annotations),
         WITH_FIXTURE(test_systempaths_and_sysctl),
         WITH_FIXTURE(test_domainname),
         WITH_FIXTURE(test_memory),
