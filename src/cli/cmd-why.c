@@ -131,21 +131,31 @@ add_signal(const struct sc_container *c, const struct facts *facts, struct sc_bu
                      "from the kernel.");
 }
 
+/* Of the limits only its own is recorded: who died far below it died of one above, or of the host's end. */
+static bool
+is_own_limit(const struct sc_usage *u)
+{
+    return u->memory_limit != 0 && u->memory_limit != UINT64_MAX &&
+           (u->memory_peak == 0 || u->memory_peak >= u->memory_limit / 16 * 15);
+}
+
 static void
 add_oom(const struct sc_container *c, struct sc_buf *out)
 {
+    bool is_own = c->has_usage && is_own_limit(&c->usage);
+
+    sc_buf_adds(out, is_own ? " Its memory was out" : " The memory of the host, or of a cgroup above, was out");
     if (c->exit.was_oom_killed)
-        sc_buf_adds(out, " Its memory was out, and the kernel killed it");
+        sc_buf_adds(out, ", and the kernel killed it");
     else
-        sc_buf_addf(out, " Its memory was out %" PRIu64 " time%s while it ran", c->usage.oom_kills,
-                    c->usage.oom_kills == 1 ? "" : "s");
+        sc_buf_addf(out, " %" PRIu64 " time%s while it ran", c->usage.oom_kills, c->usage.oom_kills == 1 ? "" : "s");
     if (c->oom_victim)
         sc_buf_addf(out, ": the last that was chosen was %s", c->oom_victim);
-    if (c->has_usage && c->usage.memory_limit != UINT64_MAX && c->usage.memory_limit > 0) {
+    if (is_own) {
         sc_buf_adds(out, ", at the limit of ");
         add_size(out, c->usage.memory_limit);
     }
-    sc_buf_adds(out, " (-m gives more).");
+    sc_buf_adds(out, is_own ? " (-m gives more)." : ".");
 }
 
 static void

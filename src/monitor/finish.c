@@ -315,8 +315,8 @@ sc_monitor_event(const struct sc_monitor *monitor, const char *action, const cha
 static void
 look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
 {
-    uint64_t kills = 0;
     struct sc_err ignored = SC_ERR_INIT;
+    uint64_t kills = 0;
 
     end->record.was_oom_killed = is_oom_killed(monitor, &end->record, err);
     sc_oom_tell(monitor);
@@ -324,9 +324,10 @@ look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
     if (monitor->config.is_rm) /* nobody can ever read it */
         return;
     end->has_usage = sc_blackbox_end(monitor, &end->usage);
-    if (monitor->config.watches_oom && monitor->config.memory_dir &&
-        sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, &ignored) == 0 &&
-        kills > 0)
+    if (monitor->config.watches_oom && monitor->config.memory_dir)
+        (void)!sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, &ignored);
+    /* without a limit of its own it may be a victim of another's */
+    if (kills > 0 || end->record.was_oom_killed)
         sc_oom_victim(monitor, &end->victim);
 }
 

@@ -222,6 +222,18 @@ actions()
     sc_ok rm one
 }
 
+@test "why: a container that had no limit, below a cgroup that had one" {
+    parent=sctest-why-$$
+    sc_ok cgroup create -g "memory:$parent"
+    sc_ok cgroup set -r memory.limit_in_bytes=24M -r memory.memsw.limit_in_bytes=24M "$parent"
+    run_sc run --name one --cgroup-parent "/$parent" base sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'
+    expect 137
+    sc_ok why one
+    matches "$output" 'with code 137, .* The memory of the host, or of a cgroup above, was out, and the kernel killed it: the last that was chosen was sh \(process [0-9]+\)\. It used'
+    sc_ok rm one
+    find /sys/fs/cgroup -depth -type d -path "*/$parent*" -exec rmdir {} +
+}
+
 @test "why: signals and who sent them" {
     for name in killed stopped handled outside; do
         program='sleep 1000'
