@@ -16,13 +16,14 @@ struct ns_ask {
     bool is_asked;
     char *file;
 };
+#define AUTO_RANGE (-1)
 struct unshare_options {
     struct ns_ask ns[SC_NS_COUNT];
     struct sc_ns_unshare ask;
     bool forks, maps_root, maps_current, maps_auto, has_propagation;
     int kill_child;
     struct sc_opt_i64 map_user, map_group;
-    struct sc_ns_range users, groups; /* count 0: none */
+    struct sc_ns_range users, groups; /* count 0: none; AUTO_RANGE: what /etc/subuid or /etc/subgid gives */
 };
 struct enter_options {
     struct ns_ask ns[SC_NS_COUNT];
@@ -114,6 +115,10 @@ static int
 set_range(void *to, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     (void)arena;
+    if (strcmp(value, "auto") == 0) {
+        *(struct sc_ns_range *)to = (struct sc_ns_range){.count = AUTO_RANGE};
+        return 0;
+    }
     return sc_ns_range_parse(value, to, err);
 }
 
@@ -230,10 +235,10 @@ static const struct sc_option unshare_table[] = {
     {"map-current-user", 'c', SC_OPTION_FLAG, AT(maps_current), NULL, "Map the caller's ids to themselves", NULL, NULL},
     {"map-group", 0, SC_OPTION_CALL, AT(map_group), "group", "Map the caller's group to this one", sc_value_group_id,
      NULL},
-    {"map-groups", 0, SC_OPTION_CALL, AT(groups), "outer,inner,count", "Map a range of groups", set_range, NULL},
+    {"map-groups", 0, SC_OPTION_CALL, AT(groups), "outer,inner,count|auto", "Map a range of groups", set_range, NULL},
     {"map-root-user", 'r', SC_OPTION_FLAG, AT(maps_root), NULL, "Map the caller to root", NULL, NULL},
     {"map-user", 0, SC_OPTION_CALL, AT(map_user), "user", "Map the caller to this user", sc_value_user_id, NULL},
-    {"map-users", 0, SC_OPTION_CALL, AT(users), "outer,inner,count", "Map a range of users", set_range, NULL},
+    {"map-users", 0, SC_OPTION_CALL, AT(users), "outer,inner,count|auto", "Map a range of users", set_range, NULL},
     {"monotonic", 0, SC_OPTION_CALL, AT(ask.monotonic), "seconds", "Offset of the monotonic clock, with --time",
      set_seconds, NULL},
     NS("mount", 'm', SC_NS_MOUNT, "A mount namespace"),
@@ -291,8 +296,10 @@ make_maps(struct unshare_options *options, struct sc_arena *arena, struct sc_err
         options->map_user = (struct sc_opt_i64){.is_set = true, .value = uid};
         options->map_group = (struct sc_opt_i64){.is_set = true, .value = gid};
     }
-    if (options->maps_auto && (auto_range(arena, "/etc/subuid", &options->users, err) < 0 ||
-                               auto_range(arena, "/etc/subgid", &options->groups, err) < 0))
+    if (options->maps_auto)
+        options->users.count = options->groups.count = AUTO_RANGE;
+    if ((options->users.count == AUTO_RANGE && auto_range(arena, "/etc/subuid", &options->users, err) < 0) ||
+        (options->groups.count == AUTO_RANGE && auto_range(arena, "/etc/subgid", &options->groups, err) < 0))
         return -1;
     has_ranges = options->users.count > 0 || options->groups.count > 0;
     if (!options->map_user.is_set && !options->map_group.is_set && !has_ranges)

@@ -7,7 +7,7 @@
 enum tree { TREE_NONE, TREE_OWNER, TREE_PARENT, TREE_PROCESS };
 struct ls_options {
     struct sc_ns_form form;
-    bool list;
+    bool list, no_wrap, all_columns;
     char *task;
     enum tree tree;
     struct sc_strv types;
@@ -36,9 +36,11 @@ static const struct sc_option ls_table[] = {
     {"noheadings", 'n', SC_OPTION_FLAG, AT(form.no_headings), NULL, "No line of column names", NULL, NULL},
     {"notruncate", 'u', SC_OPTION_FLAG, AT(form.no_truncate), NULL, "Lines longer than the terminal is wide", NULL,
      NULL},
+    {"nowrap", 'W', SC_OPTION_FLAG, AT(no_wrap), NULL, "Cells of one line, as they always are here", NULL, NULL},
     {"output", 'o', SC_OPTION_STR, AT(form.output), "columns",
      "Of NS,TYPE,PATH,NPROCS,PID,PPID,COMMAND,UID,USER,NSFS,PNS,ONS,CONTAINER; +COLUMNS adds to the default", NULL,
      NULL},
+    {"output-all", 0, SC_OPTION_FLAG, AT(all_columns), NULL, "All columns", NULL, NULL},
     {"raw", 'r', SC_OPTION_FLAG, AT(form.raw), NULL, "Columns with one space between, spaces in them as \\x20", NULL,
      NULL},
     {"task", 'p', SC_OPTION_STR, AT(task), "pid", "Those of this process, or container", NULL, NULL},
@@ -332,6 +334,9 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || check_types(&options.types, err) < 0)
         return -1;
+    if (options.all_columns)
+        options.form.output =
+            sc_arena_strdup(&cli->arena, "NS,TYPE,PATH,NPROCS,PID,PPID,COMMAND,UID,USER,NSFS,PNS,ONS,CONTAINER");
     word = args.count ? args.items[0] : options.task;
     if (args.count && options.task)
         return sc_err_set(err, SC_ERR_INVALID, "--task and a namespace contradict each other");

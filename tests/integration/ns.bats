@@ -64,6 +64,11 @@ facts()
     grep -Fx "$ino 0 $PWD/kept" <<<"$output"
 }
 
+@test "ns ls --output-all, -W: as lsns takes them" {
+    sc_ok ns ls --output-all -W -p $$
+    is "$(head -n 1 <<<"$output" | xargs)" 'NS TYPE PATH NPROCS PID PPID COMMAND UID USER NSFS PNS ONS CONTAINER'
+}
+
 @test "ns ls: bad input" {
     run_sc ns ls -o NS,WHAT
     expect_error 1 'unknown column "WHAT"'

@@ -19,6 +19,8 @@ load ../helpers
     is "$(tail -1 <<<"$output" | tr -s ' ')" " 0 $(id -u) 1"
     sc_ok ns unshare --map-auto -r cat /proc/self/uid_map
     is "$(tr -s ' ' <<<"$output")" "$(unshare --map-auto -r cat /proc/self/uid_map | tr -s ' ')"
+    sc_ok ns unshare --map-users=auto --map-groups=auto cat /proc/self/uid_map /proc/self/gid_map
+    is "$output" "$(unshare --map-users=auto --map-groups=auto cat /proc/self/uid_map /proc/self/gid_map)"
     run_sc ns unshare --net true
     expect_error 1 'operation not permitted; without root a user namespace comes with them'
 }
