@@ -332,6 +332,28 @@ END
     sc_ok rm -f one
 }
 
+@test "update: 142 wrong values are refused in one line each, and change nothing" {
+    sc_ok create --name one base true
+    before=$("$SC" inspect -f '{{json .HostConfig}}' one)
+    known=$("$SC" update --help | grep -o -- '--[a-z-]*' | sort -u)
+    more=$(($(awk '$1 == "MemTotal:" { print $2 }' /proc/meminfo) / 1024 + 1))
+    newline=$'\n' count=0
+    while IFS='|' read -r arguments says; do
+        arguments=${arguments/=Mm/=${more}m}
+        mapfile -t flags <<<"${arguments// --/${newline}--}"
+        # those of run alone are tried above
+        [ -z "$(comm -23 <(printf '%s\n' "${flags[@]%%=*}" | sort -u) <(echo "$known"))" ] || continue
+        count=$((count + 1))
+        run_sc update "${flags[@]}" one
+        # what cannot be understood, and what cannot be
+        [ "$status" -eq 125 ] || expect 1
+        expect_error "$status" "$says"
+        is "$output" ''
+    done < <(bad_table)
+    is "$count" 142
+    is "$("$SC" inspect -f '{{json .HostConfig}}' one)" "$before"
+}
+
 # On v1 the kernel takes the quota and the set of nodes, and then refuses realtime that the cgroup above has not got.
 @test "update: all or nothing" {
     sc_ok run -d --name one -m 64m --pids-limit 50 --cpus 1 base sleep 1000
