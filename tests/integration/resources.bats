@@ -44,7 +44,7 @@ cpu_file()
 # Nanoseconds of it.
 cpu_time()
 {
-    awk '/^usage_usec / { print $2 * 1000 } NF == 1 { print }' "$(cpu_file "$1")"
+    awk '/^usage_usec / { printf "%.0f\n", $2 * 1000 } NF == 1 { print }' "$(cpu_file "$1")"
 }
 
 # measure SECONDS NAME...: ${used[NAME]} and $wall, in nanoseconds, of the same window. One process that nobody delays looks

@@ -2,7 +2,7 @@
  *
  *     resources touch MIB     uses that much memory, and says so
  *     resources huge PAGES    the same of huge pages
- *     resources bomb          forks for ever, and so do its children
+ *     resources bomb          forks for ever, and so do its children; a second after one that was refused
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,7 @@ main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "bomb") == 0) {
         for (;;) {
             if (fork() < 0)
-                usleep(100000);
+                sleep(1);
         }
     }
     fprintf(stderr, "usage: resources touch MIB | huge PAGES | bomb\n");
