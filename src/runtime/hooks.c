@@ -31,7 +31,6 @@ struct hook_run {
     pid_t pid;        /* to be said in the state, or 0 */
     char *const *env; /* where the config gives none */
     int output_fd;    /* standard output and error, or -1: the runtime's own */
-    bool is_outside;  /* no filter is loaded, and the runtime's memory need not be copied for it */
     int status;       /* of waitpid(2) */
 };
 
@@ -104,8 +103,7 @@ begin_hook(const struct hook_run *run, int *in)
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
-    /* _Fork is the one that takes no locks; and no clone3, which filters refuse */
-    pid_t pid = run->is_outside ? vfork() : _Fork();
+    pid_t pid = _Fork(); /* the one that takes no locks; and no clone3, which filters refuse */
     if (pid == 0)
         hook_main(run, ends[1]);
     result = pid < 0 ? -errno : 0;
@@ -222,12 +220,8 @@ sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *
 {
     for (size_t i = 0; i < list->count; i++) {
         sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC);
-        struct hook_run run = {.hook = &list->items[i],
-                               .dir = dir,
-                               .state_json = state_json,
-                               .output_fd = output,
-                               .env = environ,
-                               .is_outside = true};
+        struct hook_run run = {
+            .hook = &list->items[i], .dir = dir, .state_json = state_json, .output_fd = output, .env = environ};
         int result = run_hook(&run);
 
         if (result < 0)
@@ -241,12 +235,8 @@ sc_hook_begin(const struct sc_oci_hook_list *list, const char *name, const char 
               struct sc_hook_begun *out, struct sc_err *err)
 {
     sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC), in = -1;
-    struct hook_run run = {.hook = &list->items[0],
-                           .dir = dir,
-                           .state_json = state_json,
-                           .output_fd = output,
-                           .env = environ,
-                           .is_outside = true};
+    struct hook_run run = {
+        .hook = &list->items[0], .dir = dir, .state_json = state_json, .output_fd = output, .env = environ};
     pid_t pid = begin_hook(&run, &in);
 
     if (pid < 0)
