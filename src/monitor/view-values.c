@@ -133,6 +133,7 @@ parse_memory_stat(const char *text, bool is_v2, struct sc_view_values *v)
         {&v->active_file, "active_file", "total_active_file"},
         {&v->unevictable, "unevictable", "total_unevictable"},
         {&v->shmem, "shmem", "total_shmem"},
+        {&v->anon_huge, "anon_thp", "total_rss_huge"},
         {&v->slab_reclaimable, "slab_reclaimable", "total_slab_reclaimable"},
         {&v->slab_unreclaimable, "slab_unreclaimable", "total_slab_unreclaimable"},
     };

@@ -57,7 +57,7 @@ struct sc_view_values {
     int64_t memory_limit, memory_usage;
     int64_t swap_limit, swap_usage; /* swap alone */
     int64_t anon, file, mapped, dirty, writeback, inactive_anon, active_anon, inactive_file, active_file, unevictable,
-        shmem, slab_reclaimable, slab_unreclaimable;
+        shmem, anon_huge, slab_reclaimable, slab_unreclaimable;
     double cpus;    /* quota / period */
     char *cpu_list; /* "0-3,7" that it may use, or NULL; in the arena of the reader */
     char *mem_list; /* of memory nodes, the same */

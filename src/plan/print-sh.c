@@ -339,6 +339,28 @@ sh_resctrl_join(const struct sc_plan *plan, struct sc_buf *out)
     }
 }
 
+/* What runs outside of the container while it waits, in JSON's words, so that no argument ends the comment. */
+static void
+sh_hooks(const struct sc_plan *plan, struct sc_buf *out)
+{
+    for (size_t i = 0; i < plan->after.count; i++) {
+        const struct sc_step *s = &plan->after.items[i];
+
+        for (size_t k = 0; s->op == SC_OP_HOOKS_RUNTIME && k < SC_ARRAY_LEN(s->u.hooks.lists); k++) {
+            const struct sc_oci_hook_list *list = s->u.hooks.lists[k];
+
+            for (size_t n = 0; list != NULL && n < list->count; n++) {
+                sc_buf_addf(out, "# not here: the %s hook ", s->u.hooks.names[k]);
+                sc_buf_add_json(out, list->items[n].path, strlen(list->items[n].path));
+                sc_buf_adds(out,
+                            list->items[n].begins_early
+                                ? ", which gives files of /proc and /sys the limits; the script leaves the host's\n"
+                                : ", which gets the state of the container\n");
+            }
+        }
+    }
+}
+
 int
 sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *err)
 {
@@ -388,6 +410,8 @@ sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *
     for (size_t i = 0; i < plan->child.count; i++) {
         sc_cleanup_buf lines = SC_BUF_INIT;
 
+        if (plan->child.items[i].op == SC_OP_WAIT_HOOKS)
+            sh_hooks(plan, out);
         if (sc_sh_child_step(plan, &plan->child.items[i], &lines))
             sc_buf_addf(out, "# %s\n%s", plan->child.items[i].why, sc_buf_str(&lines));
     }

@@ -19,7 +19,8 @@ static const char host_meminfo[] = "MemTotal:       24684084 kB\n"
                                    "HugePages_Total:       0\n"
                                    "DirectMap1G:     5000000 kB\n";
 static const char host_slab[] =
-    "MemTotal:       24684084 kB\nKReclaimable:     141196 kB\nSlab:             200000 kB\n"
+    "MemTotal:       24684084 kB\nAnonHugePages:   1284096 kB\nKReclaimable:     141196 kB\n"
+    "Slab:             200000 kB\n"
     "SReclaimable:     141196 kB\nSUnreclaim:        58804 kB\n";
 static const char host_cpuinfo[] = "processor\t: 0\nmodel name\t: a\n\nprocessor\t: 1\nmodel name\t: b\n\n"
                                    "processor\t: 2\nmodel name\t: c\n\nprocessor\t: 3\nmodel name\t: d\n\n";
@@ -62,7 +63,9 @@ test_meminfo(void **state)
                                                                       "HugePages_Total:       0\n"
                                                                       "DirectMap1G:     5000000 kB\n");
     /* of a v1 cgroup the kernel does not say it: the host has more of it than the container may have memory */
+    v.anon_huge = 2 * MIB;
     assert_string_equal(render(SC_VIEW_MEMINFO, host_slab, &v, 4), "MemTotal:         262144 kB\n"
+                                                                   "AnonHugePages:      2048 kB\n"
                                                                    "KReclaimable:          0 kB\n"
                                                                    "Slab:                  0 kB\n"
                                                                    "SReclaimable:          0 kB\n"
