@@ -109,7 +109,7 @@ answers()
     serve sc "$SC" run -d --name web -p 9003:80
     # from the host nothing is forwarded
     wait_until answers env 9003 sc
-    ! answers at_outside 9003 sc
+    run ! answers at_outside 9003 sc
     # as docs/concepts/networks.md has them
     iptables -I DOCKER-USER -i sc0 -j ACCEPT
     iptables -I DOCKER-USER -o sc0 -j ACCEPT
