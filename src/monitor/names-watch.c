@@ -10,8 +10,9 @@
 #include "kernel/kernel.h"
 #include "monitor/monitor-priv.h"
 
-#define PAUSE_NS INT64_C(200000000) /* from one start to the next: a program that does not live must not keep us busy  \
-                                     */
+#define PAUSE_NS                                                                                                       \
+    INT64_C(200000000) /* from one start to the next: a program that does not live must not keep us busy               \
+                        */
 #define MS_NS INT64_C(1000000)
 
 enum { UDP_FD = 3, TCP_FD, FIRST_OTHER, ARGS_MAX = 16 };
