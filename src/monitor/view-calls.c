@@ -62,7 +62,6 @@ static bool
 answer_sysinfo(const struct answerer *a, int listener, const struct seccomp_notif *call, bool is_32,
                struct seccomp_notif_resp *out)
 {
-    sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_view_sysinfo32 narrow;
     struct sc_view_values values;
     struct sysinfo info;
