@@ -135,9 +135,9 @@ names_pid()
     # port 53 of the container is its own
     at "$("$SC" inspect -f '{{.State.Pid}}' web)" python3 -c 'import socket
 for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM: socket.socket(socket.AF_INET, kind).bind(("0.0.0.0", 53))'
-    # what it may do
+    # what it may do; AddressSanitizer does not work behind a filter of calls
     is "$(awk '/^(CapPrm|CapEff|NoNewPrivs|Seccomp):/ { print $2 }' "/proc/$pid/status" | xargs)" \
-        '0000000000000000 0000000000000000 1 2'
+        "0000000000000000 0000000000000000 1 $([ "$SC_WHERE" = asan ] && echo 0 || echo 2)"
     is "$(ls "/proc/$pid/root")" ''
     kill -9 "$pid"
     is "$(ask_names web A web2)" "0 whole $(address_of web2)"
