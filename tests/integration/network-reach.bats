@@ -67,11 +67,10 @@ s.connect((sys.argv[1], int(sys.argv[2])))
 print(s.recv(64).decode())' "$2" "$3" 2>/dev/null || :
 }
 
-@test "a published sctp port: from outside, from the host and from a neighbour, with the client's own address" {
+@test "a published sctp port: from outside and from the host, with the client's own address" {
     at "$host" python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)' 2>/dev/null ||
         skip "this kernel has no sctp"
     sc_ok run -d --name web -p 8080:80/sctp base sleep 1000
-    sc_ok run -d --name other --network bridge base sleep 1000
     # it says whose connection it is
     nsenter -t "$("$SC" inspect -f '{{.State.Pid}}' web)" -n python3 -c 'import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)
@@ -83,8 +82,7 @@ while True:
     c.close()' 3>&- &
     server=$!
     wait_until says 203.0.113.9 ask_sctp "$outside" 203.0.113.1 8080
-    is "$(ask_sctp "$host" 203.0.113.1 8080)" 172.17.0.1
-    is "$(ask_sctp "$("$SC" inspect -f '{{.State.Pid}}' other)" 203.0.113.1 8080)" 172.17.0.1
+    is "$(ask_sctp "$host" 203.0.113.1 8080)" 203.0.113.1
     sc_ok port web
     is "$output" '80/sctp -> 0.0.0.0:8080'
     kill "$server"
