@@ -235,7 +235,7 @@ copy_files(const struct cp *cp, struct end *from, struct end *to, struct sc_err 
         .nobody_is_root = is_in && sc_process_is_in_user_ns(),
         .is_live = !is_in,
     };
-    sc_cleanup_fd parent = -1, source = -1, dest = -1;
+    sc_cleanup_fd parent = -1, source = -1;
     enum sc_cp_how plan;
     const char *name;
     int status;

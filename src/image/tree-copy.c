@@ -113,8 +113,8 @@ static int
 copy_attrs(const struct copy *copy, int from_fd, int to_fd, const struct stat *st, struct sc_err *err)
 {
     const struct timespec times[2] = {st->st_mtim, st->st_mtim};
-    uid_t uid;
-    gid_t gid;
+    uid_t uid = 0;
+    gid_t gid = 0;
 
     if (owner_of(copy, st, &uid, &gid, err) < 0)
         return -1;
@@ -201,8 +201,8 @@ copy_other(const struct copy *copy, int from_dir, const char *from_name, int to_
     const struct timespec times[2] = {st->st_mtim, st->st_mtim};
     char target[PATH_MAX];
     bool is_there;
-    uid_t uid;
-    gid_t gid;
+    uid_t uid = 0;
+    gid_t gid = 0;
 
     if (make_room(copy, to_dir, name, false, &is_there, err) < 0 || owner_of(copy, st, &uid, &gid, err) < 0)
         return -1;

@@ -213,7 +213,7 @@ walk_entry(struct sc_tree_tar *walk, int at_fd, const char *name, int depth, str
     __attribute__((cleanup(entry_freep))) struct archive_entry *entry = archive_entry_new();
     sc_cleanup_fd fd = -1;
     const char *twin;
-    struct stat st;
+    struct stat st = {.st_mode = 0};
 
     if (!entry)
         return sc_err_nomem(err);

@@ -308,7 +308,7 @@ END
     sc_ok run --name two --volumes-from one:ro -v other:/dir base sh -c 'cat /vol/f /anon/f; echo x >/vol/g || ls /dir; [ ! -e /mem ]'
     is "$output" "$(printf 'v\na')"
     sc_ok rm -v one
-    is "$(ls "$SC_DATA_ROOT/volume" | wc -l)" 3
+    is "$(find "$SC_DATA_ROOT/volume" -mindepth 1 -maxdepth 1 | wc -l)" 3
     sc_ok start -a two
     is "$output" "$(printf 'v\na')"
     sc_ok rm -v two
