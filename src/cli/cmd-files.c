@@ -103,6 +103,12 @@ transfer_paused(struct sc_cli *cli, const struct sc_container *container, const 
     sc_sigset_fill(&all);
     (void)sigprocmask(SIG_BLOCK, &all, &old);
     result = sc_engine_pause(&cli->engine, container, true, err);
+    if (result < 0 && err->kind == SC_ERR_UNSUPPORTED) { /* as without root on v1: nothing can freeze it */
+        sc_print_note("the container is not paused meanwhile: it has no cgroup that can freeze it");
+        (void)sigprocmask(SIG_SETMASK, &old, NULL);
+        sc_err_clear(err);
+        return sc_cli_become_transfer(cli, "container-commit", words, err);
+    }
     if (result == 0) {
         pid = fork();
         if (pid == 0) {

@@ -168,6 +168,10 @@ mount_single(const struct layers *layers)
 
     if (*image && file < 0)
         return -errno;
+    /* A user namespace may copy mounts of a mount namespace of its own only. */
+    status = layers->overlay.is_userxattr ? own_namespace() : 0;
+    if (status < 0)
+        return status;
     status = *image ? sc_mount_erofs(file, true) : sc_mount_tree_open(AT_FDCWD, dir, false); /* lint: as above */
     if (status < 0)
         return status;
