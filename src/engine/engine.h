@@ -169,6 +169,7 @@ struct sc_container {
     char *path;                       /* the program and */
     struct sc_strv args;              /* its arguments, resolved with the image */
     char *effective_user, *effective_workdir, *effective_stop_signal;
+    struct sc_strv effective_entrypoint; /* the first words of path and args, as Docker tells them from Cmd */
     struct sc_strv effective_env, effective_labels, exposed /* by image and --expose */;
     int restart_count;
     struct sc_strv chain_ids; /* its image's layers, lowest first: a start reads no image again */

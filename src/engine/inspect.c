@@ -272,13 +272,17 @@ static json_t *
 config_of(const struct sc_container *c)
 {
     const struct sc_create_options *o = &c->options;
-    struct sc_strv cmd = c->args;
-    json_t *out = json_object();
-    json_t *whole = json_array();
+    const size_t entrypoint = c->effective_entrypoint.count;
+    json_t *out = json_object(), *cmd = json_array();
 
-    (void)json_array_append_new(whole, text(c->path));
-    for (size_t i = 0; i < cmd.count; i++)
-        (void)json_array_append_new(whole, json_string(cmd.items[i]));
+    if (entrypoint == 0)
+        (void)json_array_append_new(cmd, text(c->path));
+    for (size_t i = entrypoint > 0 ? entrypoint - 1 : 0; i < c->args.count; i++)
+        (void)json_array_append_new(cmd, json_string(c->args.items[i]));
+    if (json_array_size(cmd) == 0) {
+        json_decref(cmd);
+        cmd = json_null();
+    }
     (void)set(out, "Hostname", o->hostname ? json_string(o->hostname) : json_sprintf("%.12s", c->id));
     (void)set(out, "Domainname", text(o->domainname));
     (void)set(out, "User", text(c->effective_user));
@@ -289,10 +293,10 @@ config_of(const struct sc_container *c)
     (void)set(out, "OpenStdin", json_boolean(o->interactive));
     (void)set(out, "StdinOnce", json_boolean(o->interactive && !o->detach));
     (void)set(out, "Env", strings(&c->effective_env));
-    (void)set(out, "Cmd", whole);
+    (void)set(out, "Cmd", cmd);
     (void)set(out, "Image", text(c->image_name));
     (void)set(out, "WorkingDir", text(c->effective_workdir));
-    (void)set(out, "Entrypoint", o->has_entrypoint ? strings_or_null(&o->entrypoint) : json_null());
+    (void)set(out, "Entrypoint", strings_or_null(&c->effective_entrypoint));
     (void)set(out, "Labels", map(&c->effective_labels));
     (void)set(out, "StopSignal", text(c->effective_stop_signal));
     if (c->exposed.count > 0)

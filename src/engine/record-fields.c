@@ -133,6 +133,7 @@ const struct sc_field sc_container_fields[] = {
     MEMBER("user", SC_FIELD_STR, effective_user),
     MEMBER("workdir", SC_FIELD_STR, effective_workdir),
     MEMBER("stopSignal", SC_FIELD_STR, effective_stop_signal),
+    MEMBER("entrypoint", SC_FIELD_STRV, effective_entrypoint),
     MEMBER("env", SC_FIELD_STRV, effective_env),
     MEMBER("labels", SC_FIELD_STRV, effective_labels),
     MEMBER("exposed", SC_FIELD_STRV, exposed),

@@ -66,7 +66,8 @@ resolve_args(const struct sc_create_options *options, const struct sc_image_conf
 {
     struct sc_strv all = {0};
 
-    add_all(&all, arena, options->has_entrypoint ? &options->entrypoint : &image->entrypoint);
+    add_all(&out->effective_entrypoint, arena, options->has_entrypoint ? &options->entrypoint : &image->entrypoint);
+    add_all(&all, arena, &out->effective_entrypoint);
     if (options->args.count > 0)
         add_all(&all, arena, &options->args);
     else if (!options->has_entrypoint)

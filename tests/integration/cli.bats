@@ -608,6 +608,20 @@ END
     is "$("$SC" images -q)" ''
 }
 
+@test "inspect: the image's entrypoint, or --entrypoint, is told from the command" {
+    tar -C "$BATS_SUITE_TMPDIR/rootfs" -c bin/busybox | "$SC" import -c 'ENTRYPOINT ["/bin/busybox", "echo"]' -c 'CMD ["one"]' - entry >/dev/null
+    local form='{{json .Config.Entrypoint}} {{json .Config.Cmd}} {{.Path}} {{json .Args}}'
+    sc_ok create --name image entry
+    sc_ok create --name words entry two three
+    sc_ok create --name other --entrypoint /bin/busybox entry
+    sc_ok create --name none --entrypoint '' entry /bin/busybox true
+    sc_ok inspect -f "$form" image words other none
+    is "$output" '["/bin/busybox","echo"] ["one"] /bin/busybox ["echo","one"]
+["/bin/busybox","echo"] ["two","three"] /bin/busybox ["echo","two","three"]
+["/bin/busybox"] null /bin/busybox []
+null ["/bin/busybox","true"] /bin/busybox ["true"]'
+}
+
 @test "save and load bring an image back; import makes one of a tree" {
     sc_ok save -o "$BATS_TEST_TMPDIR/base.tar" base
     id=$("$SC" images -q --no-trunc base)
