@@ -104,7 +104,7 @@ sc_layers_take(const struct sc_engine *engine, const struct sc_container *c, str
             now.inode != then.inode || now.mtime_ns != then.mtime_ns)
             continue;
         overlay->mounts[i] = copy_from(&then);
-        if (overlay->mounts[i] >= 0 && i < SC_MONITOR_HELD_MAX)
+        if (i < SC_MONITOR_HELD_MAX && overlay->mounts[i] >= 0)
             job->layers_taken |= 1U << i;
     }
 }

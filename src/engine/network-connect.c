@@ -409,12 +409,12 @@ static int
 leave(struct change *change, struct sc_err *err)
 {
     struct sc_net_ask net = {.undo = NULL};
-    struct sc_endpoint *own = NULL, *next;
+    struct sc_endpoint *const all = change->endpoints, *own = NULL, *next;
     struct sc_ports ports;
 
     for (size_t i = 0; i < change->count; i++) {
-        if (strcmp(change->endpoints[i].network.id, change->network.id) == 0)
-            own = &change->endpoints[i];
+        if (strcmp(all[i].network.id, change->network.id) == 0)
+            own = &all[i];
     }
     if (!own)
         return record(change, err);
@@ -433,8 +433,8 @@ leave(struct change *change, struct sc_err *err)
     if (next && move_ports(change, &ports, next, err) < 0)
         return -1;
     for (size_t i = 0; i < change->count; i++) {
-        if (&change->endpoints[i] != own && !change->endpoints[i].network.is_internal)
-            return set_route(change, &change->endpoints[i], err);
+        if (&all[i] != own && !all[i].network.is_internal)
+            return set_route(change, &all[i], err);
     }
     return 0;
 }

@@ -209,7 +209,7 @@ sc_bulk_remove(const struct sc_bulk *bulk)
     __attribute__((cleanup(parts_release))) struct parts parts = {.fd_count = 0};
     struct sc_err ignored = SC_ERR_INIT;
     size_t wanted, count = 0;
-    pid_t workers[WORKERS_MAX];
+    pid_t workers[WORKERS_MAX] = {0};
     atomic_size_t *next = MAP_FAILED;
 
     parts_make(&parts, bulk);

@@ -76,9 +76,11 @@ serve(struct sc_names *names)
             continue;
         now = sc_time_monotonic();
         for (size_t i = FIXED_MAX; i < wait.count; i++) {
-            if (wait.polls[i].revents && i < wait.udp_end)
+            if (!wait.polls[i].revents)
+                continue;
+            if (i < wait.udp_end)
                 sc_names_udp_event(names, wait.what[i], now);
-            else if (wait.polls[i].revents)
+            else
                 sc_names_tcp_event(names, wait.what[i], now);
         }
         if (wait.polls[0].revents)

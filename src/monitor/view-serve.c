@@ -12,14 +12,15 @@
 
 #include "monitor/view.h"
 
-#define ROOT_INO     FUSE_ROOT_ID
-#define FIRST_INO    2
-#define REQUEST_MAX  (FUSE_MIN_READ_BUFFER + 4096)
-#define FOREVER_SEC  86400
-#define OWN_MINOR    31
-#define FAR_OFFSET   (64 << 20) /* beyond all text */
-#define TEXT_MAX     ((size_t)1 << 20)
-#define REQUESTS_MAX 16 /* in the background, which there are none */
+#define OLD_KERNEL_MS 200 /* between looks at a process that cannot be polled */
+#define ROOT_INO      FUSE_ROOT_ID
+#define FIRST_INO     2
+#define REQUEST_MAX   (FUSE_MIN_READ_BUFFER + 4096)
+#define FOREVER_SEC   86400
+#define OWN_MINOR     31
+#define FAR_OFFSET    (64 << 20) /* beyond all text */
+#define TEXT_MAX      ((size_t)1 << 20)
+#define REQUESTS_MAX  16 /* in the background, which there are none */
 
 /* One open file: its text as of the last read of its beginning; or the entries of a directory. */
 struct handle {
@@ -418,8 +419,11 @@ sc_view_serve(int fuse_fd, int pidfd, struct sc_view_source *source)
 
         if (poll(fds, SC_ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
             return -errno;
-        if (fds[1].revents) /* whoever still holds the mounts */
+        /* Whoever still holds the mounts. Before Linux 5.3 it is a directory, which is always ready. */
+        if (fds[1].revents && sc_pidfd_wait(pidfd, 0))
             return 0;
+        if (fds[1].revents && poll(fds, 1, OLD_KERNEL_MS) == 0)
+            continue;
         len = read(fuse_fd, s.request.bytes, sizeof(s.request.bytes) - 1);
         if (len < 0 && (errno == ENOENT || errno == EINTR || errno == EAGAIN))
             continue;

@@ -70,7 +70,10 @@ run_table()
 --ipc|ns:/no/such/namespace|no such file or directory
 --ipc|container:nowhere|no such container
 --kernel-memory|8x|must be a size
+--annotation|=x|must be NAME or NAME=VALUE
 --label|=x|must be NAME or NAME=VALUE
+--label-file|/nosuch|open "/nosuch"
+--volumes-from|nosuch|no such container
 --log-driver|syslog|must be json-file or none
 --log-opt|max-size=q|must be a size
 --mac-address|zz|is not a MAC address
