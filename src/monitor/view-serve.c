@@ -10,6 +10,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "kernel/kernel.h"
 #include "monitor/view.h"
 
 #define OLD_KERNEL_MS 200 /* between looks at a process that cannot be polled */
