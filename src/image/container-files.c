@@ -116,6 +116,15 @@ own_namespace(void)
     return unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ? -errno : 0;
 }
 
+/* In the namespace of our own: the overlay, as sc_mount_overlay gives it. */
+static int
+mount_layers(struct layers *layers, bool *is_attached)
+{
+    int status = cover_layers(layers);
+
+    return status < 0 ? status : sc_mount_overlay(&layers->overlay, is_attached);
+}
+
 static int
 mount_aside(struct layers *layers)
 {
@@ -123,12 +132,8 @@ mount_aside(struct layers *layers)
     sc_cleanup_fd fd = -1;
     int status = own_namespace();
 
-    if (status < 0)
-        return status;
-    status = cover_layers(layers);
-    if (status < 0)
-        return status;
-    status = sc_mount_overlay(&layers->overlay, &is_attached);
+    if (status == 0)
+        status = mount_layers(layers, &is_attached);
     if (status < 0)
         return status;
     fd = status;
@@ -306,10 +311,7 @@ mount_writable(struct layers *layers, const struct sc_files *files)
     if (status == 0 && files->rootfs)
         return sc_mount_tree_open(AT_FDCWD, files->rootfs, true); /* lint: the caller's own */
     if (status == 0)
-        status = cover_layers(layers);
-    if (status < 0)
-        return status;
-    status = sc_mount_overlay(&layers->overlay, &is_attached);
+        status = mount_layers(layers, &is_attached);
     if (status < 0)
         return status;
     fd = status;
