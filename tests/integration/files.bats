@@ -254,17 +254,17 @@ END
 
 @test "cp: a directory that becomes a link meanwhile leads nowhere either" {
     host_setup
-    mkdir -p "$BATS_TEST_TMPDIR/src/d"
+    mkdir -p "$BATS_TEST_TMPDIR/src/d" "$BATS_TEST_TMPDIR/out"
     echo attack >"$BATS_TEST_TMPDIR/src/d/secret"
     start "mkdir -p /w/d; ln -s $HOST /w/l; (while :; do mv /w/d /w/e; mv /w/l /w/d; mv /w/d /w/l; mv /w/e /w/d; done) &"
     for i in 1 2 3 4 5 6 7 8; do
         # Whether a copy succeeds is a matter of chance; where it goes is not.
         "$SC" cp "$BATS_TEST_TMPDIR/src/." cx:/w 2>/dev/null || true
         "$SC" cp "$BATS_TEST_TMPDIR/src/d/secret" cx:/w/d/secret 2>/dev/null || true
-        "$SC" cp -L cx:/w/d "$BATS_TEST_TMPDIR/out$i" 2>/dev/null || true
+        "$SC" cp -L cx:/w/d "$BATS_TEST_TMPDIR/out/$i" 2>/dev/null || true
     done
     host_is_whole
-    run grep -rl '^secret' "$BATS_TEST_TMPDIR"/out*
+    run grep -rl '^secret' "$BATS_TEST_TMPDIR/out"
     is "$output" ""
 }
 
