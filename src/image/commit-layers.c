@@ -269,3 +269,12 @@ sc_layers_commit(const struct sc_store *store, const struct sc_manifest *manifes
     }
     return unpack_all(&job, err) < 0 ? -1 : publish(&job, err);
 }
+
+int
+sc_layer_make_plain(struct sc_store_layer *layer, struct sc_arena *arena, struct sc_err *err)
+{
+    layer->diff_id = layer->digest;
+    layer->diff_size = layer->size;
+    layer->media_type = sc_arena_strdup(arena, SC_MEDIA_LAYER);
+    return layer->media_type ? 0 : sc_err_nomem(err);
+}

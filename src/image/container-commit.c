@@ -60,10 +60,7 @@ write_layer(const struct sc_store *store, const struct sc_files *files, struct s
     if (sc_tree_tar_end(tar, err) < 0 ||
         sc_blob_commit(sc_steal_ptr(&writer), NULL, arena, &layer->digest, &layer->size, err) < 0)
         return -1;
-    layer->diff_id = layer->digest;
-    layer->diff_size = layer->size;
-    layer->media_type = sc_arena_strdup(arena, SC_MEDIA_LAYER);
-    return layer->media_type ? 0 : sc_err_nomem(err);
+    return sc_layer_make_plain(layer, arena, err);
 }
 
 static int

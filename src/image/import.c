@@ -45,10 +45,7 @@ import_layer(const struct sc_store *store, const char *path, struct sc_arena *ar
     if ((S_ISDIR(st.st_mode) ? sc_import_dir(store, fd, arena, &layer->digest, &layer->size, err)
                              : import_tar(store, fd, arena, &layer->digest, &layer->size, err)) < 0)
         return -1;
-    layer->diff_id = layer->digest;
-    layer->diff_size = layer->size;
-    layer->media_type = sc_arena_strdup(arena, SC_MEDIA_LAYER);
-    return layer->media_type ? 0 : sc_err_nomem(err);
+    return sc_layer_make_plain(layer, arena, err);
 }
 
 /* Now, or what SOURCE_DATE_EPOCH says, for who wants two imports of one tree to be one image

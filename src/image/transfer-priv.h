@@ -367,6 +367,9 @@ SC_MUST_CHECK int sc_load_oci(const struct sc_source *source, struct sc_strv *na
 /* Opens a file or "-" (standard input) for reading: the fd. */
 SC_MUST_CHECK int sc_transfer_open(const char *path, struct sc_err *err);
 
+/* ---- commit-layers.c */
+/* Says of a layer whose blob is a tar as it is, and whose digest and size are filled in, what follows from it. */
+SC_MUST_CHECK int sc_layer_make_plain(struct sc_store_layer *layer, struct sc_arena *arena, struct sc_err *err);
 /* ---- tree-tar.c */
 /* The tree at dir_fd as an uncompressed tar blob, entries sorted by name. */
 SC_MUST_CHECK int sc_import_dir(const struct sc_store *store, int dir_fd, struct sc_arena *arena, char **digest,
