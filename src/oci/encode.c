@@ -288,13 +288,3 @@ encode_members(struct sc_oci_encoder *encoder, const struct sc_oci_object *objec
     }
     return !is_first;
 }
-
-int
-sc_oci_encode(const struct sc_oci_spec *spec, struct sc_buf *out, struct sc_err *err)
-{
-    struct sc_oci_encoder encoder = {.out = out};
-
-    sc_oci_encode_object(&encoder, &sc_oci_spec_object, spec);
-    sc_buf_addc(out, '\n');
-    return sc_buf_check(out, err);
-}

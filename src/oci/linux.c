@@ -5,6 +5,13 @@
 
 #define FIELD(type, name, member) .key = (name), .offset = offsetof(type, member)
 
+static const struct sc_oci_field id_map_fields[] = {
+    {FIELD(struct sc_oci_id_map, "containerID", container_id), .kind = FIELD_U32, .flags = FIELD_REQUIRED},
+    {FIELD(struct sc_oci_id_map, "hostID", host_id), .kind = FIELD_U32, .flags = FIELD_REQUIRED},
+    {FIELD(struct sc_oci_id_map, "size", size), .kind = FIELD_U32, .flags = FIELD_REQUIRED},
+};
+const struct sc_oci_object sc_oci_id_map_object = {SC_OCI_OBJECT(struct sc_oci_id_map, id_map_fields)};
+
 static const struct sc_oci_field namespace_fields[] = {
     {FIELD(struct sc_oci_namespace, "type", kind), .kind = FIELD_ENUM, .names = sc_oci_namespace_names,
      .flags = FIELD_REQUIRED},

@@ -132,6 +132,10 @@ void sc_oci_encode_list_end(struct sc_oci_encoder *encoder);
 /* A FIELD_LIST; nothing when it is empty. */
 void sc_oci_encode_list(struct sc_oci_encoder *encoder, const struct sc_oci_field *field, const void *obj);
 
+/* text.c */
+bool sc_oci_path_is_absolute(const char *path); /* false for NULL */
+bool sc_oci_strv_has(const struct sc_strv *list, const char *text);
+
 /* names.c: tables by the specification's words */
 extern const struct sc_oci_name sc_oci_namespace_names[];
 extern const struct sc_oci_name sc_oci_rlimit_names[];
@@ -160,8 +164,6 @@ struct sc_oci_checks {
 };
 extern const struct sc_oci_checks sc_oci_mount_checks; /* validate-mounts.c */
 extern const struct sc_oci_checks sc_oci_linux_checks; /* validate-linux.c */
-bool sc_oci_path_is_absolute(const char *path);        /* false for NULL */
-bool sc_oci_strv_has(const struct sc_strv *list, const char *text);
 /* Sizes, ranges and overlaps of one list of mappings; where is its path. */
 SC_MUST_CHECK int sc_oci_check_id_maps(const struct sc_oci_id_maps *maps, const char *where, struct sc_err *err);
 

@@ -3,13 +3,6 @@
 
 #define FIELD(type, name, member) .key = (name), .offset = offsetof(type, member)
 
-static const struct sc_oci_field id_map_fields[] = {
-    {FIELD(struct sc_oci_id_map, "containerID", container_id), .kind = FIELD_U32, .flags = FIELD_REQUIRED},
-    {FIELD(struct sc_oci_id_map, "hostID", host_id), .kind = FIELD_U32, .flags = FIELD_REQUIRED},
-    {FIELD(struct sc_oci_id_map, "size", size), .kind = FIELD_U32, .flags = FIELD_REQUIRED},
-};
-const struct sc_oci_object sc_oci_id_map_object = {SC_OCI_OBJECT(struct sc_oci_id_map, id_map_fields)};
-
 static const struct sc_oci_field root_fields[] = {
     {FIELD(struct sc_oci_root, "path", path), .kind = FIELD_STR},
     {FIELD(struct sc_oci_root, "readonly", readonly), .kind = FIELD_BOOL},

@@ -8,22 +8,6 @@
 
 #define HOSTNAME_MOST 64 /* __NEW_UTS_LEN, sethostname(2) */
 
-bool
-sc_oci_path_is_absolute(const char *path)
-{
-    return path && path[0] == '/';
-}
-
-bool
-sc_oci_strv_has(const struct sc_strv *list, const char *text)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        if (strcmp(list->items[i], text) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* SemVer 2.0.0: three numbers, then nothing or a pre-release or build suffix. */
 static bool
 version_is_valid(const char *at)
