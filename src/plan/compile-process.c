@@ -1,5 +1,4 @@
 /* From limits to execve: what becomes of the process itself, the same for a container's first and for an exec. */
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -487,5 +486,42 @@ sc_plan_compile_exec(const struct sc_oci_process *process, const struct sc_host 
     }
     if (sc_compile_process(arena, &out->child, &tail, err) < 0)
         return -1;
+    return sc_arena_check(arena, err);
+}
+
+int
+sc_compile_personality(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l, struct sc_err *err)
+{
+    if (l->personality.is_set) {
+        struct sc_step *step =
+            sc_steps_add(arena, steps, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.number.value = (int64_t)l->personality.value;
+    }
+    if (l->memory_policy.is_set) {
+        struct sc_step *step =
+            sc_steps_add(arena, steps, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
+
+        if (step == NULL)
+            return sc_err_nomem(err);
+        step->u.memory_policy = &l->memory_policy;
+    }
+    return 0;
+}
+
+int
+sc_compile_all_cpus(struct sc_arena *arena, struct sc_steps *steps, const struct sc_host *host, struct sc_err *err)
+{
+    struct sc_step *step;
+
+    if (!host->has_narrow_affinity)
+        return 0;
+    step = sc_steps_add(arena, steps, SC_OP_AFFINITY, SC_SLOT_NONE,
+                        "where the launcher may run is its own affair; the cgroup's CPUs still hold");
+    if (step == NULL)
+        return sc_err_nomem(err);
+    step->u.text.text = sc_arena_printf(arena, "0-%u", host->cpu_count > 0 ? host->cpu_count - 1 : 0);
     return sc_arena_check(arena, err);
 }

@@ -1,40 +1,8 @@
 /* The compiler: the order of a container's start, one stage after the other. Each stage is in a file of its own. */
-#include <linux/sched.h>
 #include <string.h>
-#include <sys/mount.h>
 
 #include "kernel/kernel.h"
 #include "plan/plan-priv.h"
-
-#define STEPS_INITIAL 64
-
-struct sc_step *
-sc_steps_add(struct sc_arena *arena, struct sc_steps *list, enum sc_op op, int slot, const char *why)
-{
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity != 0 ? list->capacity * 2 : STEPS_INITIAL;
-        struct sc_step *items = SC_ARENA_ARRAY(arena, struct sc_step, capacity);
-
-        if (items == NULL)
-            return NULL;
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
-
-    struct sc_step *step = &list->items[list->count++];
-    step->op = op;
-    step->slot = slot;
-    step->why = why;
-    return step;
-}
-
-int
-sc_plan_new_slot(struct sc_plan *plan)
-{
-    return plan->slot_count < SC_SLOTS_MAX ? plan->slot_count++ : SC_SLOT_NONE;
-}
 
 static int
 add_text_step(struct sc_compiler *c, enum sc_op op, const char *text, const char *value, const char *why,
@@ -283,43 +251,6 @@ compile_process_tail(struct sc_compiler *c, struct sc_err *err)
     };
 
     return sc_compile_process(c->arena, &c->plan->child, &ask, err);
-}
-
-int
-sc_compile_personality(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l, struct sc_err *err)
-{
-    if (l->personality.is_set) {
-        struct sc_step *step =
-            sc_steps_add(arena, steps, SC_OP_PERSONALITY, SC_SLOT_NONE, "the execution domain asked for");
-
-        if (step == NULL)
-            return sc_err_nomem(err);
-        step->u.number.value = (int64_t)l->personality.value;
-    }
-    if (l->memory_policy.is_set) {
-        struct sc_step *step =
-            sc_steps_add(arena, steps, SC_OP_MEMORY_POLICY, SC_SLOT_NONE, "the NUMA policy asked for");
-
-        if (step == NULL)
-            return sc_err_nomem(err);
-        step->u.memory_policy = &l->memory_policy;
-    }
-    return 0;
-}
-
-int
-sc_compile_all_cpus(struct sc_arena *arena, struct sc_steps *steps, const struct sc_host *host, struct sc_err *err)
-{
-    struct sc_step *step;
-
-    if (!host->has_narrow_affinity)
-        return 0;
-    step = sc_steps_add(arena, steps, SC_OP_AFFINITY, SC_SLOT_NONE,
-                        "where the launcher may run is its own affair; the cgroup's CPUs still hold");
-    if (step == NULL)
-        return sc_err_nomem(err);
-    step->u.text.text = sc_arena_printf(arena, "0-%u", host->cpu_count > 0 ? host->cpu_count - 1 : 0);
-    return sc_arena_check(arena, err);
 }
 
 int

@@ -25,9 +25,9 @@ struct sc_compiler {
     bool dev_is_bound;                           /* /dev is the host's: no devices are made */
 };
 
-/* Appends a step; NULL when memory ran out (sticky in the arena). */
+/* steps.c. Appends a step; NULL when memory ran out (sticky in the arena). */
 struct sc_step *sc_steps_add(struct sc_arena *arena, struct sc_steps *list, enum sc_op op, int slot, const char *why);
-int sc_plan_new_slot(struct sc_plan *plan);
+int sc_plan_new_slot(struct sc_plan *plan); /* SC_SLOT_NONE: there are too many */
 
 /* options.c: mount options of the specification and mount(8) */
 struct sc_mount_options {
@@ -108,10 +108,14 @@ struct sc_op_row {
     sc_print_fn print;
 };
 extern const struct sc_op_row sc_op_table[SC_OP_COUNT];
+
+/* print-flags.c */
 void sc_print_ms_flags(unsigned long flags, struct sc_buf *out);
 void sc_print_attr(uint64_t attr, struct sc_buf *out);
 void sc_print_clone_flags(uint64_t flags, struct sc_buf *out);
 void sc_print_caps(uint64_t caps, struct sc_buf *out);
+
+/* print-sh*.c */
 int sc_plan_print_sh(const struct sc_plan *plan, struct sc_buf *out, struct sc_err *err);
 /* One step of the child's half of that script; false: it needs no line. */
 bool sc_sh_child_step(const struct sc_plan *plan, const struct sc_step *step, struct sc_buf *out);
