@@ -3,7 +3,6 @@
  * string and go on, it cannot tell a missing byte of memory from one of the text, and it refuses
  * numbers above INT64_MAX.
  */
-#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -427,4 +426,14 @@ sc_json_parse(const char *text, size_t len, const char *what, json_t **out, stru
     }
     *out = sc_steal_ptr(&json);
     return 0;
+}
+
+int
+sc_json_read_at(int dirfd, const char *path, size_t max, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_file_read_at(dirfd, path, max, &text, err) < 0)
+        return -1;
+    return sc_json_parse(sc_buf_str(&text), text.len, path, out, err);
 }

@@ -29,16 +29,6 @@ sc_json_big_value(const json_t *json, uint64_t *out)
     return sc_parse_u64(text + 1, out, &ignored) == 0 && *out > INT64_MAX;
 }
 
-int
-sc_json_read_at(int dirfd, const char *path, size_t max, json_t **out, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (sc_file_read_at(dirfd, path, max, &text, err) < 0)
-        return -1;
-    return sc_json_parse(sc_buf_str(&text), text.len, path, out, err);
-}
-
 /* ---- dumping --------------------------------------------------------------------- */
 
 static void
