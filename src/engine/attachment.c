@@ -1,4 +1,5 @@
 /* Which networks a container is on: --network, as often as it was given, and what belongs to each of them. Pure. */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/engine-priv.h"
@@ -203,4 +204,32 @@ sc_check_network(const struct sc_create_options *o, struct sc_err *err)
             err, SC_ERR_INVALID,
             "--network-alias: network-scoped alias is supported only for containers in user defined networks");
     return check_attachments(o, err);
+}
+
+int
+sc_ports_asked(const struct sc_container *c, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
+{
+    struct sc_ports exposed = {.items = NULL};
+
+    for (size_t i = 0; i < c->options.publish.count; i++) {
+        if (sc_port_parse(c->options.publish.items[i], arena, out, err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < c->exposed.count && c->options.publish_all; i++) {
+        if (sc_expose_parse(c->exposed.items[i], arena, &exposed, err) < 0)
+            return -1;
+    }
+    size_t published = out->count;
+    for (size_t i = 0; i < exposed.count; i++) {
+        char text[32];
+        bool is_there = false;
+
+        for (size_t k = 0; k < published; k++)
+            is_there = is_there ||
+                       (out->items[k].port == exposed.items[i].port && out->items[k].proto == exposed.items[i].proto);
+        (void)snprintf(text, sizeof(text), "%u/%s", exposed.items[i].port, sc_proto_name(exposed.items[i].proto));
+        if (!is_there && sc_port_parse(text, arena, out, err) < 0)
+            return -1;
+    }
+    return 0;
 }

@@ -83,8 +83,14 @@ extern const size_t sc_option_field_count;
 extern const struct sc_field sc_container_fields[];
 extern const size_t sc_container_field_count;
 
-/* ---- name.c ---- */
+/* ---- options.c: what may be said; pure ---- */
+#define SC_NAME_LEN 200 /* of a container or volume, in bytes: a file name, with room for what is put around it */
 SC_MUST_CHECK int sc_name_check(const char *name, struct sc_err *err);
+SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
+/* "/a/../b//c" -> "/b/c"; NULL when not absolute */
+char *sc_path_clean(const char *path, struct sc_arena *arena);
+
+/* ---- name.c ---- */
 #define SC_CLAIM_MAX 44
 /* An id as a claim's target, and back (false: it is no id's). Inverses, tested so. */
 void sc_claim_encode(const char *id, char out[SC_CLAIM_MAX]);
@@ -113,10 +119,16 @@ SC_MUST_CHECK int sc_engine_load(struct sc_engine *engine, const char *id, struc
 SC_MUST_CHECK int sc_engine_running_state(const struct sc_engine *engine, const struct sc_container *container,
                                           struct sc_arena *arena, struct sc_state *out, struct sc_err *err);
 SC_MUST_CHECK int sc_engine_not_running(const struct sc_container *container, struct sc_err *err);
+
+/* ---- exit-file.c ---- */
 /* exit.json with why a start failed, or what ended it while nobody watched */
 SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error,
                                        bool is_start_failure, enum sc_durability durability, struct sc_err *err);
-/* Every directory name below <data>/container that is an id. */
+/* exit.json as out's end and status; *has_ended: there is one. */
+SC_MUST_CHECK int sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *has_ended,
+                               struct sc_err *err);
+
+/* open.c: every directory name below <data>/container that is an id */
 SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out,
                                 struct sc_err *err);
 
@@ -134,7 +146,7 @@ void sc_engine_event(const struct sc_engine *engine, const struct sc_container *
 /* ---- recover.c ---- */
 /* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it. */
 SC_MUST_CHECK int sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struct sc_err *err);
-/* remove.c, with the lock held: all of it. container may be NULL when there is no record. */
+/* erase.c, with the lock held: all of it. container may be NULL when there is no record. */
 SC_MUST_CHECK int sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container,
                                        bool volumes, struct sc_err *err);
 
@@ -144,8 +156,6 @@ SC_MUST_CHECK int sc_resolve_command(const struct sc_create_options *options, co
 SC_MUST_CHECK int sc_resolve_mounts(const struct sc_create_options *options, const struct sc_image_config *image,
                                     struct sc_arena *arena, struct sc_create_options *out, struct sc_err *err);
 SC_MUST_CHECK int sc_check_options(const struct sc_create_options *options, struct sc_err *err);
-/* "/a/../b//c" -> "/b/c"; NULL when not absolute */
-char *sc_path_clean(const char *path, struct sc_arena *arena);
 /* "0:100000:65536" */
 SC_MUST_CHECK int sc_id_map_parse(const char *text, struct sc_oci_id_map *out, struct sc_err *err);
 SC_MUST_CHECK int sc_id_maps_parse(const struct sc_strv *texts, struct sc_arena *arena, struct sc_oci_id_maps *out,
@@ -164,7 +174,7 @@ SC_MUST_CHECK int sc_keep_id_parse(const char *text, struct sc_arena *arena, str
 SC_MUST_CHECK int sc_id_shift_of(const struct sc_create_options *options, struct sc_arena *arena,
                                  struct sc_id_shift *out, struct sc_err *err);
 void sc_userns_release(const struct sc_engine *engine, const struct sc_container *container);
-/* The ranges that a subuid(5) file gives user (name or uid), numbered from 0; none: count 0. */
+/* subid.c: the ranges that a subuid(5) file gives user (name or uid), numbered from 0; none: count 0. */
 SC_MUST_CHECK int sc_subid_read(const char *file, const char *user, uint32_t uid, struct sc_arena *arena,
                                 struct sc_oci_id_maps *out, struct sc_err *err);
 
@@ -185,7 +195,8 @@ SC_MUST_CHECK int sc_rootless_spawn(const struct sc_engine *engine, const char *
 SC_MUST_CHECK int sc_engine_tree_remove(const struct sc_engine *engine, int dir_fd, const char *name,
                                         struct sc_err *err);
 SC_MUST_CHECK int sc_engine_undo(const struct sc_engine *engine, const char *text, struct sc_err *err);
-/* create.c: the record without making anything (dry) or claiming all it needs. The image is found, not made. */
+/* resolve-container.c: the record without making anything (dry) or claiming all it needs. The image is found, not made.
+ */
 SC_MUST_CHECK int sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *options,
                                     struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 
@@ -304,7 +315,6 @@ SC_MUST_CHECK int sc_block_io_look(const struct sc_create_options *options, stru
 /* Makes missing volumes and -v directories, copies up; is_dry only checks. */
 SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
-SC_MUST_CHECK int sc_volume_name_check(const char *name, struct sc_err *err);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
 
 /* ---- layer-share.c: layers in images are mounted once for all containers, as far as the kernel lets us */
@@ -331,6 +341,9 @@ SC_MUST_CHECK int sc_attachments_of(const struct sc_create_options *options, str
 SC_MUST_CHECK int sc_attachment_check(const struct sc_attachment *attachment, struct sc_err *err);
 char *sc_attachment_format(const struct sc_attachment *attachment, struct sc_arena *arena);
 SC_MUST_CHECK int sc_check_network(const struct sc_create_options *options, struct sc_err *err);
+/* -p, and with -P what is exposed and not published yet */
+SC_MUST_CHECK int sc_ports_asked(const struct sc_container *container, struct sc_arena *arena, struct sc_ports *out,
+                                 struct sc_err *err);
 /* ---- network.c: the container's places on its networks, for the plan: takes leases unless is_dry. Nothing for none,
  * host and joined ones. */
 SC_MUST_CHECK int sc_network_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry,
@@ -346,8 +359,6 @@ SC_MUST_CHECK int sc_undo_file_edit(int run_fd, const struct sc_container *conta
 /* From the rates that are recorded to these. */
 SC_MUST_CHECK int sc_network_rates(struct sc_engine *engine, const struct sc_container *now, int64_t rate_in,
                                    int64_t rate_out, struct sc_arena *arena, struct sc_err *err);
-int sc_ports_asked(const struct sc_container *container, struct sc_arena *arena, struct sc_ports *out,
-                   struct sc_err *err); /* network.c: -p, and with -P what is exposed */
 /* network-helper.c: networks that programs of others make; network-slirp.c: one of them */
 bool sc_network_is_helped(const struct sc_create_options *options);
 bool sc_helper_is_there(void); /* what a network without root needs: a program, and a tun that the caller may open */
@@ -355,8 +366,8 @@ SC_MUST_CHECK int sc_helper_prepare(struct sc_engine *engine, const struct sc_co
                                     struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
 /* Of a container that has just executed its program: pasta or slirp4netns, where its network is made so. */
 SC_MUST_CHECK int sc_helper_start(const struct sc_inputs *in, pid_t pid, struct sc_err *err);
-SC_MUST_CHECK int sc_helper_write(const char *file, const json_t *state, struct sc_err *err);
 SC_MUST_CHECK int sc_slirp_run(json_t *state, const char *file, pid_t pid, struct sc_err *err);
+SC_MUST_CHECK int sc_helper_write(const char *file, const json_t *state, struct sc_err *err); /* its state */
 /* What is known of it while it is there; NULL: nothing. */
 json_t *sc_helper_state(const struct sc_engine *engine, const struct sc_container *container);
 /* inspect-network.c: NULL with err filled */
@@ -396,7 +407,7 @@ _Noreturn void sc_start_child_run(struct sc_start_child *child, struct sc_arena 
 /* A terminal begins with the size of the caller's: a program may ask before the first resize arrives. */
 void sc_terminal_of_caller(bool tty, struct sc_oci_process *out);
 
-/* ---- get-image.c */
+/* ---- platform.c */
 /* Whether --platform is one that this machine can run: said before anything is pulled. */
 SC_MUST_CHECK int sc_check_platform(const struct sc_create_options *options, struct sc_arena *arena,
                                     struct sc_err *err);
@@ -404,6 +415,8 @@ SC_MUST_CHECK int sc_check_platform(const struct sc_create_options *options, str
  * this machine. */
 SC_MUST_CHECK int sc_check_image_platform(const struct sc_create_options *options, const struct sc_image *image,
                                           struct sc_arena *arena, struct sc_err *err);
+
+/* ---- get-image.c */
 /* sc_engine_resolve, after making or pulling an image that is missing. *hold_fd keeps it (sc_store_hold) until the
  * container is written down. */
 SC_MUST_CHECK int sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *options,

@@ -8,12 +8,6 @@
 #include "engine/engine-priv.h"
 
 static bool
-asks_platform(const struct sc_create_options *options)
-{
-    return options->platform && *options->platform;
-}
-
-static bool
 is_base(const char *image)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
@@ -100,7 +94,8 @@ run_pull(const struct sc_engine *engine, const struct sc_create_options *options
         return -1;
     argv[0] = program;
     argv[5] = options->pull_quiet ? "none" : isatty(STDERR_FILENO) ? "bar" : "plain";
-    argv[6] = asks_platform(options) ? sc_arena_printf(arena, "--platform=%s", options->platform) : "--";
+    argv[6] =
+        options->platform && *options->platform ? sc_arena_printf(arena, "--platform=%s", options->platform) : "--";
     /* with its tag, so that nothing needs to be said of a default */
     argv[7] = shown_name(options->image, arena);
     if (sc_arena_check(arena, err) < 0 ||
@@ -110,43 +105,6 @@ run_pull(const struct sc_engine *engine, const struct sc_create_options *options
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
     return fail_as(said, SC_ERR_NOT_FOUND, sc_arena_printf(arena, "pull \"%s\"", options->image), err);
-}
-
-int
-sc_check_platform(const struct sc_create_options *options, struct sc_arena *arena, struct sc_err *err)
-{
-    struct sc_platform want = {.os = NULL}, host = {.os = NULL};
-
-    if (!asks_platform(options))
-        return 0;
-    if (sc_platform_parse(options->platform, arena, &want, err) < 0)
-        return sc_err_wrap(err, "--platform");
-    if (sc_platform_host(arena, &host, err) < 0)
-        return -1;
-    if (sc_platform_fit(&host, want.os, want.arch, want.variant) > 0)
-        return 0;
-    sc_err_set(err, SC_ERR_UNSUPPORTED, "--platform \"%s\": this machine cannot run it, it is %s/%s%s%s",
-               options->platform, host.os, host.arch, *host.variant ? "/" : "", host.variant);
-    return sc_err_remedy(err, "to have the image all the same: sc pull --platform %s %s", options->platform,
-                         options->image);
-}
-
-int
-sc_check_image_platform(const struct sc_create_options *options, const struct sc_image *image, struct sc_arena *arena,
-                        struct sc_err *err)
-{
-    const char *variant = image->variant ? image->variant : "";
-    struct sc_platform want = {.os = NULL};
-
-    if (!asks_platform(options))
-        return sc_image_check_platform(image, err);
-    if (sc_platform_parse(options->platform, arena, &want, err) < 0)
-        return -1;
-    if (sc_platform_fit(&want, image->os, image->architecture, variant) > 1)
-        return 0;
-    return sc_err_set(err, SC_ERR_NOT_FOUND, "image \"%s\" is for %s/%s%s%s, wanted is %s", options->image,
-                      image->os && *image->os ? image->os : "linux", image->architecture ? image->architecture : "?",
-                      *variant ? "/" : "", variant, options->platform);
 }
 
 /* Missing, or there for another platform only. */

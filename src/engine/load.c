@@ -1,19 +1,15 @@
 /* A container as it is now: what its record says, and what the kernel says of it. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/json.h"
 #include "engine/engine-priv.h"
 
-#define EXIT_FILE_MAX 65536
-#define ENDING_MS     2000 /* for a monitor to say how its container ended, before that is taken for running */
-#define RETRY_MS      2
+#define ENDING_MS 2000 /* for a monitor to say how its container ended, before that is taken for running */
+#define RETRY_MS  2
 
 /* What a look at the files finds to do. */
 struct todo {
@@ -42,56 +38,6 @@ void
 sc_container_release(struct sc_container *container)
 {
     sc_closep(&container->lock_fd);
-}
-
-int
-sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error, bool is_start_failure,
-                     enum sc_durability durability, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-    char time[SC_TIME_MAX];
-
-    sc_time_format(sc_time_now(), time);
-    sc_buf_addf(
-        &text,
-        "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":false,\"finishedAt\":\"%s\",\"startFailed\":%s,\"error\":", code,
-        signum, time, is_start_failure ? "true" : "false");
-    sc_buf_add_json(&text, start_error, strlen(start_error));
-    sc_buf_adds(&text, "}\n");
-    if (sc_buf_check(&text, err) < 0)
-        return -1;
-    return sc_file_replace_at(data_fd, "exit.json", text.data, text.len, 0600, durability, err);
-}
-
-/* exit.json, of the monitor's making or ours. Absent: the container never ended. */
-static int
-load_exit(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *has_ended, struct sc_err *err)
-{
-    sc_cleanup_json json = NULL;
-    json_t *usage = NULL;
-    struct sc_err read_err = SC_ERR_INIT;
-    bool is_start_failure = false;
-
-    *has_ended = false;
-    if (sc_exit_read(data_fd, &out->exit, &read_err) < 0) {
-        if (read_err.errnum == ENOENT)
-            return 0;
-        *err = read_err;
-        return -1;
-    }
-    if (sc_json_read_at(data_fd, "exit.json", EXIT_FILE_MAX, &json, err) < 0 ||
-        sc_json_get_str(json, "error", "exit.json", arena, &out->start_error, err) < 0 ||
-        sc_json_get_bool(json, "startFailed", "exit.json", &is_start_failure, err) < 0 ||
-        sc_json_get_str(json, "oomVictim", "exit.json", arena, &out->oom_victim, err) < 0 ||
-        sc_json_get_obj(json, "usage", "exit.json", &usage, err) < 0)
-        return -1;
-    if (usage && sc_usage_decode(usage, &out->usage, err) < 0)
-        return -1;
-    out->has_usage = usage != NULL;
-    out->finished_at = is_start_failure ? 0 : out->exit.finished_at;
-    out->status = is_start_failure ? SC_STATUS_CREATED : SC_STATUS_STOPPED;
-    *has_ended = true;
-    return 0;
 }
 
 /* config.json is written at each start that is to be remembered: its time is the start's. */
@@ -160,7 +106,8 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
     if (data < 0)
         return -1;
     run = faccessat(data, "exit.json", F_OK, 0) < 0 ? sc_engine_run_dir(engine, id, &absent) : -1;
-    if (load_exit(run >= 0 && faccessat(run, "exit.json", F_OK, 0) == 0 ? run : data, arena, out, &has_ended, err) < 0)
+    if (sc_exit_load(run >= 0 && faccessat(run, "exit.json", F_OK, 0) == 0 ? run : data, arena, out, &has_ended, err) <
+        0)
         return -1;
     if (out->status == SC_STATUS_STOPPED)
         out->started_at = config_time(data);
@@ -261,22 +208,4 @@ sc_engine_running_state(const struct sc_engine *engine, const struct sc_containe
         return -1;
     }
     return sc_state_has_program(out) ? 0 : sc_engine_not_running(container, err);
-}
-
-int
-sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err)
-{
-    int fd = sc_dir_open_at(engine->data_fd, "container", err);
-    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *item;
-
-    if (!dir)
-        return fd < 0 ? -1 : sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
-    for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
-        if (sc_engine_is_id(item->d_name))
-            sc_strv_add(out, arena, item->d_name);
-    }
-    if (errno != 0)
-        return sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
-    return sc_arena_check(arena, err);
 }

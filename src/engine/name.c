@@ -13,27 +13,6 @@
 #define CLAIM_LEN   43 /* an id in base64url */
 #define CLAIM_TRIES 100
 #define NAME_TRIES  20
-#define NAME_LEN    200 /* a file name, with room for what is put around it */
-
-static bool
-is_alnum(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
-int
-sc_name_check(const char *name, struct sc_err *err)
-{
-    size_t len = strlen(name);
-    bool is_good = len >= 2 && len <= NAME_LEN && is_alnum(name[0]);
-
-    for (size_t i = 1; i < len && is_good; i++)
-        is_good = is_alnum(name[i]) || name[i] == '_' || name[i] == '.' || name[i] == '-';
-    if (is_good)
-        return 0;
-    sc_err_set(err, SC_ERR_INVALID, "invalid container name \"%.80s\"", name);
-    return sc_err_remedy(err, "use [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most %d characters", NAME_LEN);
-}
 
 static int
 open_kind(const struct sc_engine *engine, const char *kind, struct sc_err *err)

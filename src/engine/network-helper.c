@@ -212,16 +212,6 @@ add_hook(struct sc_start_job *job, const char *self, const char *file, struct sc
 }
 
 int
-sc_helper_write(const char *file, const json_t *state, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (sc_json_dump(state, &text, err) < 0)
-        return -1;
-    return sc_file_replace_at(AT_FDCWD, file, text.data, text.len, 0600, SC_DURABLE, err); /* lint: the engine's own */
-}
-
-int
 sc_helper_prepare(struct sc_engine *engine, const struct sc_container *c, bool is_dry, struct sc_arena *arena,
                   struct sc_start_job *job, struct sc_err *err)
 {

@@ -168,3 +168,13 @@ sc_slirp_run(json_t *state, const char *file, pid_t pid, struct sc_err *err)
         return sc_err_set(err, SC_ERR_KERNEL, "slirp4netns has ended before its network was there");
     return add_ports(state, socket_path, err);
 }
+
+int
+sc_helper_write(const char *file, const json_t *state, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_json_dump(state, &text, err) < 0)
+        return -1;
+    return sc_file_replace_at(AT_FDCWD, file, text.data, text.len, 0600, SC_DURABLE, err); /* lint: the engine's own */
+}

@@ -1,4 +1,5 @@
 /* Where everything is: the data root and the run root. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -213,4 +214,22 @@ sc_engine_program(const char *name, struct sc_arena *arena, char **out, struct s
     }
     *out = installed;
     return 0;
+}
+
+int
+sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err)
+{
+    int fd = sc_dir_open_at(engine->data_fd, "container", err);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *item;
+
+    if (!dir)
+        return fd < 0 ? -1 : sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
+    for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
+        if (sc_engine_is_id(item->d_name))
+            sc_strv_add(out, arena, item->d_name);
+    }
+    if (errno != 0)
+        return sc_err_errno(err, errno, "read \"%s/container\"", engine->data_path);
+    return sc_arena_check(arena, err);
 }

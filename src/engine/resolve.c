@@ -1,54 +1,10 @@
 /* Options and image to what is recorded: Docker's rules for command, environment, mounts. Pure. */
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "engine/engine-priv.h"
 
 #define PATH_DEFAULT "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-void
-sc_create_options_init(struct sc_create_options *options)
-{
-    *options = (struct sc_create_options){
-        .stop_timeout = -1,
-        .user_ns = {.mode = SC_NS_HOST},
-        .network = {.mode = SC_NS_NONE},
-        .log = {.max_size = 10 << 20, .max_files = 3},
-    };
-}
-
-char *
-sc_path_clean(const char *path, struct sc_arena *arena)
-{
-    char *out;
-    size_t len = 0;
-
-    if (path[0] != '/')
-        return NULL;
-    out = sc_arena_alloc(arena, strlen(path) + 2);
-    if (!out)
-        return NULL;
-    for (const char *at = path; *at;) {
-        size_t part;
-
-        at += strspn(at, "/");
-        part = strcspn(at, "/");
-        if (part == 2 && at[0] == '.' && at[1] == '.') {
-            while (len > 0 && out[--len] != '/')
-                ;
-        } else if (part > 0 && !(part == 1 && at[0] == '.')) {
-            out[len++] = '/';
-            memcpy(out + len, at, part);
-            len += part;
-        }
-        at += part;
-    }
-    if (len == 0)
-        out[len++] = '/';
-    out[len] = '\0';
-    return out;
-}
 
 /* ---- the command ---------------------------------------------------------------------------- */
 

@@ -1,7 +1,5 @@
 /* Id maps of a user namespace: explicit, the caller alone (rootless), or a range of /etc/subuid that nobody else has.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,27 +83,6 @@ check_maps(const struct sc_strv *texts, const char *flag, struct sc_arena *arena
     if (!sc_id_map_find(&maps, 0, &ignored))
         return sc_err_set(err, SC_ERR_INVALID, "%s: id 0 of the container must be mapped", flag);
     return 0;
-}
-
-/* The ranges that the file gives user; none is no error. */
-int
-sc_subid_read(const char *file, const char *user, uint32_t uid, struct sc_arena *arena, struct sc_oci_id_maps *out,
-              struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-    struct sc_err missing = SC_ERR_INIT, none = SC_ERR_INIT;
-
-    *out = (struct sc_oci_id_maps){.items = NULL};
-    if (sc_file_read_at(AT_FDCWD, file, SC_SMALL_FILE_MAX, &text, &missing) < 0) { /* lint: the host's own */
-        if (missing.errnum == ENOENT)
-            return 0;
-        *err = missing;
-        return -1;
-    }
-    if (sc_subid_find(sc_buf_str(&text), user, uid, arena, out, &none) == 0 || none.kind == SC_ERR_NOT_FOUND)
-        return 0;
-    *err = none;
-    return -1;
 }
 
 /* The ranges of the first user that has some in both files: podman's, then ours, then root's. */

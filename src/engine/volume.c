@@ -5,26 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "engine/engine-priv.h"
 #include "rootfs/rootfs.h"
-
-#define NAME_LEN 200
-
-int
-sc_volume_name_check(const char *name, struct sc_err *err)
-{
-    size_t len = strlen(name);
-    bool is_good = len >= 1 && len <= NAME_LEN &&
-                   strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len &&
-                   !strchr("_.-", name[0]);
-
-    if (is_good)
-        return 0;
-    sc_err_set(err, SC_ERR_INVALID, "invalid volume name \"%.80s\"", name);
-    return sc_err_remedy(err, "use [a-zA-Z0-9][a-zA-Z0-9_.-]*, or an absolute path for a directory of the host");
-}
 
 static bool
 is_empty(int dir_fd)
@@ -81,7 +64,7 @@ static int
 prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, const struct sc_overlay *overlay,
                struct sc_err *err)
 {
-    char path[sizeof("volume/") + NAME_LEN];
+    char path[sizeof("volume/") + SC_NAME_LEN];
     sc_cleanup_fd volume = -1, data = -1, lock = -1;
 
     (void)snprintf(path, sizeof(path), "volume/%s", m->source);
@@ -176,7 +159,7 @@ sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_cont
 
     for (size_t i = 0; i < o->mount_count; i++) {
         struct sc_err ignored = SC_ERR_INIT;
-        char path[sizeof("volume/") + NAME_LEN];
+        char path[sizeof("volume/") + SC_NAME_LEN];
 
         if (!o->mounts[i].is_anonymous || !sc_engine_is_id(o->mounts[i].source) ||
             is_shared(engine, container, o->mounts[i].source))
