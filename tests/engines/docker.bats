@@ -72,7 +72,7 @@ state_of()
 }
 
 @test "docker run -it: a terminal of the user's size, resized, with its modes given back" {
-    run terminal wait:'# ' type:'tty; stty size\r' wait:'24 80' size:30x100 type:'until stty size | grep ^30; do sleep 0.1; done\r' wait:'30 100' type:'exit 4\r' -- \
+    run terminal wait:'# ' type:'tty; stty size\r' wait:'24 80' drag:30x100 type:'until stty size | grep ^30; do sleep 0.1; done\r' wait:'30 100' type:'exit 4\r' -- \
         "$DOCKER" run -it --rm base sh
     expect_output /dev/pts/0
     expect_output 'exit 4'
