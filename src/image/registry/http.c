@@ -11,6 +11,7 @@
 #define CONNECT_TIMEOUT 30L /* seconds */
 #define STALL_TIME      30L /* seconds below STALL_RATE bytes each: the peer is gone */
 #define STALL_RATE      1L
+#define BATCH           ((size_t)512 << 10) /* what curl receives at once, and hands over by 16 KiB */
 
 struct exchange {
     const struct sc_http_ask *ask;
@@ -20,6 +21,8 @@ struct exchange {
     CURL *curl;
     int64_t body_sent;
     bool has_failed, has_started, is_short_body;
+    char *held; /* for the sink; NULL until there is something */
+    size_t held_len;
 };
 
 const char *
@@ -88,6 +91,53 @@ on_header(char *data, size_t size, size_t count, void *user)
     return size * count;
 }
 
+static int
+pass_on(struct exchange *x)
+{
+    size_t len = x->held_len;
+
+    x->held_len = 0;
+    if (len == 0 || x->ask->sink(x->ask->data, x->held, len, x->err) == 0)
+        return 0;
+    x->has_failed = true;
+    return -1;
+}
+
+/* Keeps what comes until there is much of it, or no more at hand: a sink hashes, writes and tells others, and each of
+ * them has its price. */
+static int
+hold(struct exchange *x, const char *data, size_t len)
+{
+    if (!x->held)
+        x->held = malloc(BATCH);
+    if (!x->held) {
+        x->has_failed = true;
+        return sc_err_nomem(x->err);
+    }
+    while (len > 0) {
+        size_t part = BATCH - x->held_len < len ? BATCH - x->held_len : len;
+
+        memcpy(x->held + x->held_len, data, part);
+        x->held_len += part;
+        data += part;
+        len -= part;
+        if (x->held_len == BATCH && pass_on(x) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* curl's progress callback: it comes after each piece that was received, and when there is none for a while. */
+static int
+on_turn(void *user, curl_off_t unused1, curl_off_t unused2, curl_off_t unused3, curl_off_t unused4)
+{
+    (void)unused1;
+    (void)unused2;
+    (void)unused3;
+    (void)unused4;
+    return pass_on(user) < 0 ? 1 : 0;
+}
+
 /* curl's write callback: any return that is not the length ends the transfer. */
 static size_t
 on_body(char *data, size_t size, size_t count, void *user)
@@ -107,12 +157,8 @@ on_body(char *data, size_t size, size_t count, void *user)
         return 0;
     }
     x->has_started = true;
-    if (x->ask->sink) {
-        if (x->ask->sink(x->ask->data, data, len, x->err) == 0)
-            return len;
-        x->has_failed = true;
-        return 0;
-    }
+    if (x->ask->sink)
+        return hold(x, data, len) < 0 ? 0 : len;
     if (x->answer->body.len + len > SC_IMAGE_JSON_MAX) {
         x->has_failed = true;
         (void)sc_err_set(x->err, SC_ERR_INVALID, "the answer is larger than %zu bytes", SC_IMAGE_JSON_MAX);
@@ -225,6 +271,11 @@ set_options(CURL *curl, struct exchange *x, struct curl_slist *headers, char *te
     (void)curl_easy_setopt(curl, CURLOPT_HEADERDATA, x);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, x);
+    if (ask->sink) {
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_turn);
+        (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
+    }
     set_body(curl, x);
     if (strcmp(ask->method, "HEAD") == 0)
         (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
@@ -298,6 +349,9 @@ sc_http_exchange(void *curl, const struct sc_http_ask *ask, struct sc_arena *are
     code = curl_easy_perform(curl);
     (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer->status);
     curl_slist_free_all(headers);
+    if (!x.has_failed) /* also of what broke off: the next try goes on behind it */
+        (void)pass_on(&x);
+    free(x.held);
     if (x.has_failed)
         return -1;
     if (code != CURLE_OK) {
