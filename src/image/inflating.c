@@ -1,17 +1,17 @@
-/* Our side of a process that inflates: its output is a pipe, its last word whether the input was whole. */
+/* Our side of a process that inflates: its output is a ring, its last word whether the input was whole. */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "image/jail-priv.h"
 
-#define PIPE_ROOM (1 << 20) /* as much as whoever is not root may have */
-#define PASS_MAX  ((size_t)256 << 10)
+#define PASS_PIECE ((size_t)32 << 10) /* what is copied is still in the nearest cache when it is hashed */
 
 struct sc_inflating {
-    int sock, from;
+    int sock;
+    struct sc_ring from;
+    const char *data; /* of the slot at hand, not read yet */
+    size_t left;
     bool is_over;
 };
 
@@ -21,7 +21,7 @@ sc_inflating_free(struct sc_inflating *inflating)
     if (!inflating)
         return;
     sc_closep(&inflating->sock);
-    sc_closep(&inflating->from);
+    sc_ring_release(&inflating->from);
     free(inflating);
 }
 
@@ -33,30 +33,20 @@ sc_inflating_freep(struct sc_inflating **inflating)
 }
 
 int
-sc_inflating_pipe(int ends[2], struct sc_err *err)
-{
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return sc_err_errno(err, errno, "make a pipe to the process that unpacks");
-    (void)fcntl(ends[1], F_SETPIPE_SZ, PIPE_ROOM); /* with less it is slower */
-    return 0;
-}
-
-int
 sc_inflating_start(struct sc_jail *jail, int fd, struct sc_follow *follow, const struct sc_limits *limits,
                    const struct sc_peek *peek, struct sc_inflating **out, struct sc_err *err)
 {
     sc_cleanup_inflating inflating = calloc(1, sizeof(*inflating));
     struct sc_jail_ask ask = {.work = SC_JAIL_INFLATE, .has_follow = follow != NULL, .limits = *limits, .peek = *peek};
     sc_cleanup_fd theirs = -1;
-    int ends[2], fds[SC_JAIL_FD_COUNT];
+    int fds[SC_JAIL_FD_COUNT];
 
     if (!inflating)
         return sc_err_nomem(err);
-    inflating->sock = inflating->from = -1;
-    if (sc_inflating_pipe(ends, err) < 0)
+    inflating->sock = -1;
+    inflating->from = (struct sc_ring)SC_RING_INIT;
+    if (sc_ring_make(&inflating->from, false, &theirs, err) < 0)
         return -1;
-    inflating->from = ends[0];
-    theirs = ends[1];
     fds[SC_JAIL_FD_OUT] = theirs;
     fds[SC_JAIL_FD_IN] = fd;
     fds[SC_JAIL_FD_FOLLOW] = -1;
@@ -65,7 +55,7 @@ sc_inflating_start(struct sc_jail *jail, int fd, struct sc_follow *follow, const
         ask.heard = follow->heard;
         ask.heard_state = follow->heard_state;
     }
-    /* It writes to a pipe only: the narrowest jail will do. */
+    /* It writes to memory only: the narrowest jail will do. */
     if (sc_jail_employ(jail->images ? jail->images : jail, &ask, fds, &inflating->sock, err) < 0)
         return -1;
     if (follow)
@@ -87,88 +77,68 @@ end(struct sc_inflating *inflating, struct sc_err *err)
 ssize_t
 sc_inflating_read(struct sc_inflating *inflating, void *data, size_t size, struct sc_err *err)
 {
-    ssize_t got;
+    enum sc_ring_state state;
 
     if (inflating->is_over)
         return 0;
-    do
-        got = read(inflating->from, data, size);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return sc_err_errno(err, errno, "read from the process that unpacks");
-    return got == 0 ? end(inflating, err) : got;
+    if (inflating->left == 0) {
+        if (sc_ring_next(&inflating->from, -1, &inflating->data, &inflating->left, &state, err) < 0)
+            return -1;
+        if (state != SC_RING_READY)
+            return end(inflating, err);
+    }
+    size = size < inflating->left ? size : inflating->left;
+    memcpy(data, inflating->data, size);
+    inflating->data += size;
+    inflating->left -= size;
+    if (inflating->left == 0)
+        sc_ring_give_back(&inflating->from);
+    return (ssize_t)size;
 }
 
-/* Takes as much from the pipe as was passed on, for the hash. */
+/* Copies once, from memory that another may change, to memory that only we can change; and hashes what is there. */
 static int
-hash_passed(struct sc_inflating *inflating, char *chunk, size_t len, struct sc_hash *hash, struct sc_err *err)
+copy_hashed(char *to, const char *from, size_t len, struct sc_hash *hash, struct sc_err *err)
 {
     while (len > 0) {
-        ssize_t got = read(inflating->from, chunk, len);
+        size_t piece = len < PASS_PIECE ? len : PASS_PIECE;
 
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return sc_err_errno(err, got < 0 ? errno : EIO, "read from the process that unpacks");
-        if (sc_hash_add(hash, chunk, (size_t)got, err) < 0)
+        memcpy(to, from, piece);
+        if (sc_hash_add(hash, to, piece, err) < 0)
             return -1;
-        len -= (size_t)got;
+        to += piece;
+        from += piece;
+        len -= piece;
     }
     return 0;
 }
 
-/* Waits until fd can be used, or sock has something to be heard (1). */
-static int
-await(int fd, short events, int sock, struct sc_err *err)
+int
+sc_inflating_pass(struct sc_inflating *inflating, struct sc_ring *to, int sock, struct sc_hash *hash, bool *is_whole,
+                  struct sc_err *err)
 {
-    struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = sock, .events = POLLIN}};
-
-    while (poll(fds, SC_ARRAY_LEN(fds), -1) < 0) {
-        if (errno != EINTR)
-            return sc_err_errno(err, errno, "wait for the process that unpacks");
-    }
-    return fds[1].revents != 0;
-}
-
-static int
-pass(struct sc_inflating *inflating, int to_fd, int sock, char *chunk, struct sc_hash *hash, bool *is_whole,
-     struct sc_err *err)
-{
+    *is_whole = false;
     for (;;) {
-        int is_heard = await(inflating->from, POLLIN, sock, err);
-        ssize_t len;
+        enum sc_ring_state state;
+        const char *data;
+        char *slot;
+        size_t len;
 
-        if (is_heard != 0)
-            return is_heard < 0 ? -1 : 0;
-        len = tee(inflating->from, to_fd, PASS_MAX, SPLICE_F_NONBLOCK);
-        if (len == 0) {
+        if (sc_ring_next(&inflating->from, sock, &data, &len, &state, err) < 0)
+            return -1;
+        if (state == SC_RING_GONE) {
             *is_whole = true;
             return end(inflating, err);
         }
-        if (len > 0) {
-            if (hash_passed(inflating, chunk, (size_t)len, hash, err) < 0)
-                return -1;
-        } else if (errno == EAGAIN) {
-            is_heard = await(to_fd, POLLOUT, sock, err);
-            if (is_heard != 0)
-                return is_heard < 0 ? -1 : 0;
-        } else if (errno != EINTR) {
-            return sc_err_errno(err, errno, "pass on what was inflated");
-        }
+        if (state == SC_RING_HEARD)
+            return 0;
+        if (sc_ring_room(to, sock, &slot, &state, err) < 0)
+            return -1;
+        if (state != SC_RING_READY)
+            return 0;
+        if (copy_hashed(slot, data, len, hash, err) < 0)
+            return -1;
+        sc_ring_give_back(&inflating->from);
+        sc_ring_pass(to, len);
     }
-}
-
-int
-sc_inflating_pass(struct sc_inflating *inflating, int to_fd, int sock, struct sc_hash *hash, bool *is_whole,
-                  struct sc_err *err)
-{
-    char *chunk = malloc(PASS_MAX);
-    int status;
-
-    *is_whole = false;
-    if (!chunk)
-        return sc_err_nomem(err);
-    status = pass(inflating, to_fd, sock, chunk, hash, is_whole, err);
-    free(chunk);
-    return status;
 }

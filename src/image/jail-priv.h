@@ -18,14 +18,15 @@
  * layer would get what it made. Of what is not compressed, the blob's own digest is the diff id. What is compressed is
  * inflated by one worker and unpacked by another, and we hash what passes from the one to the other:
  *
- *     blob ─► worker: inflate ─► pipe ──tee(2)──► pipe ─► worker: tar ─► layer
- *                                  └─► we: SHA-256
+ *     blob ─► worker: inflate ─► ring ─► we: copy, SHA-256 of the copy ─► ring ─► worker: tar ─► layer
  *
- * tee(2) passes pages on, which nobody can change any more: what is hashed is what is unpacked, whoever wrote it.
+ * The second ring is memory that only we can write to (ring-priv.h): what is hashed is what is unpacked, whoever wrote
+ * to the first one, and whenever.
  */
 #ifndef SC_IMAGE_JAIL_PRIV_H
 #define SC_IMAGE_JAIL_PRIV_H
 
+#include "image/ring-priv.h"
 #include "image/transfer-priv.h"
 
 struct sc_jail {
@@ -43,6 +44,7 @@ enum sc_jail_work { SC_JAIL_TREE, SC_JAIL_EROFS, SC_JAIL_INFLATE };
 struct sc_jail_ask {
     enum sc_jail_work work;
     bool has_follow, hashes_plain;
+    bool reads_ring;                             /* the input is a ring: TREE and EROFS, without follow */
     bool is_root, makes_plain, can_make_devices; /* of sc_unpack */
     struct sc_limits limits;
     struct sc_peek peek; /* of the input: these bytes were read from it; TREE and EROFS inflate nothing */
@@ -75,12 +77,10 @@ void sc_inflating_freep(struct sc_inflating **inflating);
 #define sc_cleanup_inflating __attribute__((cleanup(sc_inflating_freep))) struct sc_inflating *
 /* Inflated bytes; 0 at the end, once the worker has said that nothing was wrong. */
 SC_MUST_CHECK ssize_t sc_inflating_read(struct sc_inflating *inflating, void *data, size_t size, struct sc_err *err);
-/* All inflated bytes go into the pipe to_fd, and into the hash; to the end, or until there is something to hear from
+/* All inflated bytes go into the ring `to`, and into the hash; to the end, or until there is something to hear from
  * sock, whose process then read less: *is_whole. */
-SC_MUST_CHECK int sc_inflating_pass(struct sc_inflating *inflating, int to_fd, int sock, struct sc_hash *hash,
+SC_MUST_CHECK int sc_inflating_pass(struct sc_inflating *inflating, struct sc_ring *to, int sock, struct sc_hash *hash,
                                     bool *is_whole, struct sc_err *err);
-/* A pipe with much room. */
-SC_MUST_CHECK int sc_inflating_pipe(int ends[2], struct sc_err *err);
 
 /* ---- jail-worker.c */
 enum sc_jail_say { SC_JAIL_RESULT, SC_JAIL_LOWER };

@@ -10,8 +10,6 @@
 #include "image/jail-priv.h"
 #include "kernel/jail.h"
 
-#define INFLATE_CHUNK ((size_t)128 << 10)
-
 /* capability.h: what files of a layer need to be made as they shall be. SYS_ADMIN is for attributes trusted.*. */
 #define CAP(n)    (UINT64_C(1) << (n))
 #define TREE_CAPS (CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(21) | CAP(27) | CAP(31))
@@ -52,6 +50,7 @@ unpack_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_u
     const bool is_erofs = ask->work == SC_JAIL_EROFS;
     struct sc_follow follow = follow_of(ask, fds);
     sc_cleanup_stream stream = NULL;
+    int status;
 
     if ((is_erofs ? sc_layer_unpack_init_erofs(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)
                   : sc_layer_unpack_init(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)) < 0)
@@ -59,8 +58,10 @@ unpack_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_u
     unpack->is_root = ask->is_root;
     unpack->makes_plain = ask->makes_plain;
     unpack->can_make_devices = ask->can_make_devices;
-    if (sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits, &ask->peek, &stream, err) <
-            0 ||
+    status = ask->reads_ring ? sc_stream_start_ring(fds[SC_JAIL_FD_IN], &stream, err)
+                             : sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits,
+                                               &ask->peek, &stream, err);
+    if (status < 0 ||
         sc_layer_unpack_from(sc_steal_ptr(&stream), unpack, ask->hashes_plain ? out->diff_id : NULL, err) < 0)
         return -1;
     out->file_bytes = unpack->file_bytes;
@@ -71,18 +72,27 @@ static int
 inflate_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_err *err)
 {
     struct sc_follow follow = follow_of(ask, fds);
+    sc_cleanup_ring ring = SC_RING_INIT;
     sc_cleanup_stream stream = NULL;
-    char *chunk = malloc(INFLATE_CHUNK);
-    ssize_t got;
+    ssize_t got = 1;
 
-    if (!chunk)
-        return sc_err_nomem(err);
-    if (sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits, &ask->peek, &stream, err) <
-        0)
+    if (sc_ring_open(&ring, fds[SC_JAIL_FD_OUT], true, err) < 0 ||
+        sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits, &ask->peek, &stream, err) <
+            0)
         return -1;
-    while ((got = sc_stream_read(stream, chunk, INFLATE_CHUNK, err)) > 0) {
-        if (sc_io_write_all(fds[SC_JAIL_FD_OUT], chunk, (size_t)got, err) < 0)
+    while (got > 0) {
+        enum sc_ring_state state;
+        size_t len = 0;
+        char *slot;
+
+        if (sc_ring_room(&ring, -1, &slot, &state, err) < 0)
             return -1;
+        if (state == SC_RING_GONE) /* nobody wants more */
+            return sc_err_set(err, SC_ERR_PEER_DIED, "pass on what was inflated: nobody reads it");
+        while (len < SC_RING_SLOT && (got = sc_stream_read(stream, slot + len, SC_RING_SLOT - len, err)) > 0)
+            len += (size_t)got;
+        if (len > 0)
+            sc_ring_pass(&ring, len);
     }
     return got < 0 ? -1 : 0;
 }
@@ -102,7 +112,7 @@ work(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
         (void)prctl(PR_SET_NAME, "sc-inflate");
         word.has_failed = inflate_ask(ask, fds, &word.err) < 0;
         (void)say(sock, &word);
-        _exit(0); /* and the end of the pipe */
+        _exit(0); /* and the end of the ring */
     }
     word.has_failed = unpack_ask(ask, fds, &unpack, &word.unpacked, &word.err) < 0;
     if (say(sock, &word) < 0 || word.has_failed || recv(sock, &finish, sizeof(finish), 0) != (ssize_t)sizeof(finish))

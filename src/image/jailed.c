@@ -211,20 +211,21 @@ unpack_compressed(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follo
                   char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
 {
     sc_cleanup_inflating inflating = NULL;
-    sc_cleanup_fd to = -1, theirs = -1;
+    sc_cleanup_ring to = SC_RING_INIT;
+    sc_cleanup_fd theirs = -1;
     sc_cleanup_hash hash = SC_HASH_INIT;
     bool is_whole = false;
-    int ends[2];
 
     if (sc_inflating_start(unpack->jailed->jail, blob_fd, follow, unpack->limits, &ask->peek, &inflating, err) < 0 ||
-        sc_inflating_pipe(ends, err) < 0)
+        sc_ring_make(&to, true, &theirs, err) < 0)
         return -1;
-    theirs = ends[0]; /* kept open, so that a worker which has ended is no SIGPIPE to us */
-    to = ends[1];
     ask->peek = (struct sc_peek){.compression = SC_COMPRESSION_NONE};
     ask->has_follow = ask->hashes_plain = false;
-    if (employ(unpack, ask, theirs, NULL, err) < 0 || sc_hash_start(&hash, err) < 0 ||
-        sc_inflating_pass(inflating, to, unpack->jailed->sock, &hash, &is_whole, err) < 0)
+    ask->reads_ring = true;
+    if (employ(unpack, ask, theirs, NULL, err) < 0 || sc_hash_start(&hash, err) < 0)
+        return -1;
+    sc_closep(&theirs); /* the worker's end is then the last one */
+    if (sc_inflating_pass(inflating, &to, unpack->jailed->sock, &hash, &is_whole, err) < 0)
         return -1;
     /* Otherwise the worker has failed, and says so; had it succeeded before the end, the digest would be of something
      * else. */

@@ -5,6 +5,8 @@
  *                              └─────────► SHA-256
  *
  * Each of the three has a thread, as inflating alone is as much work as one processor can do while a layer comes in.
+ * What another process inflates, and a third one hashes, comes in memory of its own (ring-priv.h): then there is no
+ * thread, and the caller reads there.
  * head, tail and hashed only grow; chunk i is in slot i modulo PUMP_SLOTS. The reader owns [head]; the caller [tail,
  * head) and the hasher [hashed, head) only read. A slot is free again when both are past it.
  */
@@ -27,6 +29,7 @@ struct sc_pump {
     struct sc_hash hash;      /* the hasher's while it runs */
     bool hashes;
     struct pump_thread reader, hasher;
+    bool is_lent_all;      /* no threads: the stream's own memory is what the caller gets */
     pthread_mutex_t mutex; /* of what follows, and of nothing else */
     pthread_cond_t freed;  /* the reader waits for it */
     pthread_cond_t filled; /* the others do */
@@ -188,6 +191,11 @@ sc_pump_open(struct sc_stream *stream_take, bool hashes, struct sc_pump **out, s
     (void)pthread_cond_init(&pump->filled, NULL);
     pump->stream = sc_steal_ptr(&stream);
     pump->hashes = hashes;
+    pump->is_lent_all = !hashes && sc_stream_is_lent(pump->stream);
+    if (pump->is_lent_all) {
+        *out = sc_steal_ptr(&pump);
+        return 0;
+    }
     pump->chunks = malloc(PUMP_SLOTS * PUMP_CHUNK);
     if (!pump->chunks)
         return sc_err_nomem(err);
@@ -204,6 +212,8 @@ sc_pump_next(struct sc_pump *pump, const void **data, struct sc_err *err)
 {
     ssize_t len = 0;
 
+    if (pump->is_lent_all)
+        return sc_stream_lend(pump->stream, data, err);
     (void)pthread_mutex_lock(&pump->mutex);
     if (pump->is_lent) { /* and is done with it */
         pump->is_lent = false;

@@ -26,6 +26,10 @@ struct sc_stream {
     struct archive *filter;         /* of all but gzip; NULL also when the file is not compressed */
     struct sc_inflate *inflate;     /* of gzip */
     struct sc_inflating *inflating; /* instead of both: another process inflates */
+    struct sc_ring ring;            /* instead of a file: what only our parent writes to */
+    const char *slot;               /* of it, not read yet */
+    size_t slot_left;
+    bool has_slot;
     uint64_t in, out;
     struct sc_err err; /* of the read callback */
     struct sc_peek peek;
@@ -235,6 +239,7 @@ sc_stream_start(int fd, struct sc_follow *follow, const struct sc_limits *limits
     if (!stream)
         return sc_err_nomem(err);
     stream->fd = fd;
+    stream->ring = (struct sc_ring)SC_RING_INIT;
     stream->follow = follow;
     stream->limits = limits;
     stream->peek = *peek;
@@ -269,11 +274,73 @@ sc_stream_open(struct sc_jail *jail, int fd, const struct sc_limits *limits, str
     return 0;
 }
 
+int
+sc_stream_start_ring(int sock_take, struct sc_stream **out, struct sc_err *err)
+{
+    sc_cleanup_stream stream = calloc(1, sizeof(*stream));
+
+    if (!stream) {
+        sc_closep(&sock_take);
+        return sc_err_nomem(err);
+    }
+    stream->fd = -1;
+    if (sc_ring_open(&stream->ring, sock_take, false, err) < 0)
+        return -1;
+    *out = sc_steal_ptr(&stream);
+    return 0;
+}
+
+bool
+sc_stream_is_lent(const struct sc_stream *stream)
+{
+    return stream->ring.memory != NULL;
+}
+
+ssize_t
+sc_stream_lend(struct sc_stream *stream, const void **data, struct sc_err *err)
+{
+    enum sc_ring_state state;
+    size_t len;
+
+    if (stream->has_slot)
+        sc_ring_give_back(&stream->ring);
+    stream->has_slot = false;
+    if (sc_ring_next(&stream->ring, -1, &stream->slot, &len, &state, err) < 0)
+        return -1;
+    if (state != SC_RING_READY)
+        return 0;
+    stream->has_slot = true;
+    *data = stream->slot;
+    return (ssize_t)len;
+}
+
+/* The same with a copy, in pieces. */
+static ssize_t
+read_slots(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
+{
+    const void *slot;
+
+    if (stream->slot_left == 0) {
+        ssize_t got = sc_stream_lend(stream, &slot, err);
+
+        if (got <= 0)
+            return got;
+        stream->slot_left = (size_t)got;
+    }
+    size = size < stream->slot_left ? size : stream->slot_left;
+    memcpy(data, stream->slot, size);
+    stream->slot += size;
+    stream->slot_left -= size;
+    return (ssize_t)size;
+}
+
 ssize_t
 sc_stream_read(struct sc_stream *stream, void *data, size_t size, struct sc_err *err)
 {
     ssize_t got;
 
+    if (stream->ring.memory)
+        return read_slots(stream, data, size, err);
     if (stream->inflating) /* that process counts */
         return sc_inflating_read(stream->inflating, data, size, err);
     if (!stream->filter && !stream->inflate)
@@ -299,6 +366,7 @@ sc_stream_close(struct sc_stream *stream)
         (void)archive_read_free(stream->filter);
     sc_inflate_free(stream->inflate);
     sc_inflating_free(stream->inflating);
+    sc_ring_release(&stream->ring);
     free(stream);
 }
 

@@ -3,7 +3,7 @@
  *
  *   hash.c          SHA-256                        blob.c         verified, synced blobs
  *   inflate.c       gzip                           pump.c         a stream read ahead in a thread
- *   inflating.c     the same by a jailed process
+ *   inflating.c     the same by a jailed process   ring.c         memory between two processes
  *   stream.c        decompression, counted         layer-name.c   what a tar entry's name means (pure)
  *   layer.c         unpacking one layer            layer-path.c   reaching its directories by fd
  *   commit-layers.c its layers, side by side       ahead.c        or while their blobs come in
@@ -102,6 +102,12 @@ SC_MUST_CHECK int sc_stream_peek(int fd, struct sc_follow *follow, struct sc_pee
 /* The rest of a file whose first bytes were read; inflated here, as they say. */
 SC_MUST_CHECK int sc_stream_start(int fd, struct sc_follow *follow, const struct sc_limits *limits,
                                   const struct sc_peek *peek, struct sc_stream **out, struct sc_err *err);
+/* What comes in a ring (ring-priv.h), as it is. */
+SC_MUST_CHECK int sc_stream_start_ring(int sock_take, struct sc_stream **out, struct sc_err *err);
+/* Whether the stream's bytes need not be copied to be looked at: then the next ones, good until the next call; 0 at the
+ * end. Nobody reads from it besides. */
+bool sc_stream_is_lent(const struct sc_stream *stream);
+SC_MUST_CHECK ssize_t sc_stream_lend(struct sc_stream *stream, const void **data, struct sc_err *err);
 void sc_stream_close(struct sc_stream *stream_take);
 void sc_stream_closep(struct sc_stream **stream);
 #define sc_cleanup_stream __attribute__((cleanup(sc_stream_closep))) struct sc_stream *

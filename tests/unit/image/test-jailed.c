@@ -14,7 +14,7 @@
 #include "image/jail-priv.h"
 
 #define LIE  "sha256:1111111111111111111111111111111111111111111111111111111111111111"
-#define LONG ((size_t)5 << 20) /* more than pipes hold */
+#define LONG ((size_t)5 << 20) /* more than a ring holds */
 
 enum lie {
     TRUE_WORKERS, /* whatever comes is read and counted; what was read has the digest that is said */
@@ -53,16 +53,38 @@ fill(char *data, size_t len)
         data[i] = (char)(i * 7 + i / 4096);
 }
 
+static bool
+pass(int ring_sock, const char *data, size_t len)
+{
+    struct sc_ring ring = SC_RING_INIT;
+    struct sc_err err = SC_ERR_INIT;
+    enum sc_ring_state state;
+    char *slot;
+
+    if (sc_ring_open(&ring, ring_sock, true, &err) < 0)
+        return false;
+    while (len > 0) {
+        size_t part = len < SC_RING_SLOT ? len : SC_RING_SLOT;
+
+        if (sc_ring_room(&ring, -1, &slot, &state, &err) < 0 || state != SC_RING_READY)
+            return false;
+        memcpy(slot, data, part);
+        sc_ring_pass(&ring, part);
+        data += part;
+        len -= part;
+    }
+    return true;
+}
+
 static void
 inflate(enum lie lie, int out_fd, struct sc_jail_word *word)
 {
-    struct sc_err err = SC_ERR_INIT;
     char *data = malloc(LONG);
 
     if (!data)
         _exit(1);
     fill(data, LONG);
-    if (sc_io_write_all(out_fd, data, lie == INFLATER_FAILS ? LONG / 2 : LONG, &err) < 0 || lie == INFLATER_DIES)
+    if (!pass(out_fd, data, lie == INFLATER_FAILS ? LONG / 2 : LONG) || lie == INFLATER_DIES)
         _exit(1);
     if (lie == INFLATER_ASKS)
         word->say = SC_JAIL_LOWER;
@@ -73,17 +95,26 @@ inflate(enum lie lie, int out_fd, struct sc_jail_word *word)
 }
 
 static void
-unpack(enum lie lie, const struct sc_peek *peek, int in_fd, struct sc_jail_word *word)
+unpack(enum lie lie, const struct sc_jail_ask *ask, int in_fd, struct sc_jail_word *word)
 {
+    const struct sc_peek *peek = &ask->peek;
+    struct sc_stream *stream = NULL;
     sc_cleanup_hash hash = SC_HASH_INIT;
     struct sc_err err = SC_ERR_INIT;
-    char chunk[65536];
+    const void *chunk;
+    char plain[65536];
     ssize_t got;
 
     if (sc_hash_start(&hash, &err) < 0 || sc_hash_add(&hash, peek->data, peek->len, &err) < 0)
         _exit(1);
     word->unpacked.file_bytes = peek->len;
-    while (lie != DONE_AT_ONCE && (got = read(in_fd, chunk, sizeof(chunk))) > 0) {
+    if (ask->reads_ring && sc_stream_start_ring(in_fd, &stream, &err) < 0)
+        _exit(1);
+    while (lie != DONE_AT_ONCE) {
+        chunk = plain;
+        got = stream ? sc_stream_lend(stream, &chunk, &err) : read(in_fd, plain, sizeof(plain));
+        if (got <= 0)
+            break;
         if (sc_hash_add(&hash, chunk, (size_t)got, &err) < 0)
             _exit(1);
         word->unpacked.file_bytes += (uint64_t)got;
@@ -110,7 +141,7 @@ serve(enum lie lie, int sock)
             if (ask.work == SC_JAIL_INFLATE)
                 inflate(lie, fds[SC_JAIL_FD_OUT], &word);
             else
-                unpack(lie, &ask.peek, fds[SC_JAIL_FD_IN], &word);
+                unpack(lie, &ask, fds[SC_JAIL_FD_IN], &word);
             (void)!send(fds[SC_JAIL_FD_SOCK], &word, sizeof(word), MSG_NOSIGNAL);
             _exit(0);
         }
