@@ -1,11 +1,12 @@
 /* sc network: ls, create, rm, inspect; sc port. */
+#include <regex.h>
 #include <string.h>
 
 #include "cli/cli.h"
 
 struct network_options {
-    bool quiet, force, no_trunc;
-    char *format;
+    bool quiet, force, no_trunc, attachable, verbose;
+    char *format, *scope, *ipam_driver;
     struct sc_strv filters;
     struct sc_network_ask ask;
 };
@@ -21,22 +22,27 @@ static const struct sc_option ls_table[] = {
     {.name = NULL},
 };
 static const struct sc_option create_table[] = {
+    {"attachable", 0, SC_OPTION_FLAG, AT(attachable), NULL, "Every network is: accepted for Docker's command lines", NULL,
+     NULL},
     {"aux-address", 0, SC_OPTION_STRV, AT(ask.aux), "name=address", "Address that no container gets", NULL, NULL},
     {"driver", 'd', SC_OPTION_STR, AT(ask.driver), "driver", "bridge (the default), macvlan or ipvlan", NULL, NULL},
     {"gateway", 0, SC_OPTION_STRV, AT(ask.gateways), "address",
      "The host's address on it (default: the first); one for each family", NULL, NULL},
     {"internal", 0, SC_OPTION_FLAG, AT(ask.is_internal), NULL, "Reach nothing outside, and be reached by nothing", NULL,
      NULL},
+    {"ipam-driver", 0, SC_OPTION_STR, AT(ipam_driver), "driver", "default: leases of our own", NULL, NULL},
     {"ip-range", 0, SC_OPTION_STRV, AT(ask.ranges), "subnet", "Part of the subnet that containers get addresses of",
      NULL, NULL},
     {"ipv6", 0, SC_OPTION_FLAG, AT(ask.wants_v6), NULL, "IPv6 too; without a --subnet of it in one of our own (ULA)",
      NULL, NULL},
     {"label", 0, SC_OPTION_STRV, AT(ask.labels), "name[=value]", "Label the network", NULL, NULL},
     {"opt", 'o', SC_OPTION_STRV, AT(ask.options), "name=value",
-     "mtu=BYTES; icc=false: its containers do not reach each other; of macvlan and ipvlan: parent=LINK, "
+     "mtu=BYTES; icc=false: its containers do not reach each other; Docker's com.docker.network.bridge.name, "
+     ".enable_ip_masquerade and .host_binding_ipv4; of macvlan and ipvlan: parent=LINK, "
      "macvlan_mode=bridge, "
      "private, vepa or passthru, ipvlan_mode=l2, l3 or l3s",
      NULL, NULL},
+    {"scope", 0, SC_OPTION_STR, AT(scope), "scope", "local: this host", NULL, NULL},
     {"subnet", 0, SC_OPTION_STRV, AT(ask.subnets), "subnet",
      "Such as 10.1.2.0/24 or fd00:1:2::/64, one of each family (default: one that is free)", NULL, NULL},
     {.name = NULL},
@@ -47,10 +53,14 @@ static const struct sc_option rm_table[] = {
 };
 static const struct sc_option inspect_table[] = {
     {"format", 'f', SC_OPTION_STR, AT(format), "how", "json, or a Go template", NULL, NULL},
+    {"verbose", 'v', SC_OPTION_FLAG, AT(verbose), NULL, "Accepted: all is printed anyway", NULL, NULL},
     {.name = NULL},
 };
 static const struct sc_column columns[] = {
-    {"ID", "NETWORK ID"}, {"Name", "NAME"}, {"Driver", "DRIVER"}, {"Scope", "SCOPE"}, {NULL, NULL},
+    {"ID", "NETWORK ID"},  {"Name", "NAME"},         {"Driver", "DRIVER"},
+    {"Scope", "SCOPE"},    {"IPv6", "IPV6"},         {"Internal", "INTERNAL"},
+    {"Labels", "LABELS"},  {"Label", "LABEL", true}, {"CreatedAt", "CREATED AT"},
+    {NULL, NULL},
 };
 
 /* "bridge" in Docker's listing. */
@@ -102,6 +112,20 @@ is_used(const struct sc_net *net, const struct sc_network *network, struct sc_ar
     return false;
 }
 
+/* A regular expression, as Docker's: "^web$". */
+static bool
+has_name(const struct row *row, const char *wanted)
+{
+    bool is_match;
+    regex_t regex;
+
+    if (regcomp(&regex, wanted, REG_EXTENDED | REG_NOSUB) != 0)
+        return strcmp(row->name, wanted) == 0;
+    is_match = regexec(&regex, row->name, 0, NULL, 0) == 0;
+    regfree(&regex);
+    return is_match;
+}
+
 /* 1: shown; 0: not; -1: there is no such filter. */
 static int
 passes(const struct row *row, const char *key, size_t key_len, const char *value, struct sc_err *err)
@@ -114,7 +138,7 @@ passes(const struct row *row, const char *key, size_t key_len, const char *value
         which++;
     switch (which) {
     case 0:
-        return strstr(row->name, value) != NULL;
+        return has_name(row, value);
     case 1:
         return sc_str_starts(row->id, value);
     case 2:
@@ -156,14 +180,21 @@ static json_t *
 row_of(const struct network_options *options, const struct row *row)
 {
     const struct sc_network *network = row->network;
+    sc_cleanup_buf labels = SC_BUF_INIT;
     char created[SC_HUMAN_MAX] = "";
 
     if (network)
         sc_human_time(network->created_at, created);
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "CreatedAt", created, "Driver", row->driver, "ID",
+    for (size_t i = 0; network && i < network->labels.count; i++) {
+        const char *label = network->labels.items[i];
+
+        sc_buf_addf(&labels, "%s%s%s", i > 0 ? "," : "", label, strchr(label, '=') ? "" : "=");
+    }
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s}", "CreatedAt", created, "Driver", row->driver, "ID",
                      json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, row->id), "IPv6",
                      network && sc_network_has(network, SC_V6) ? "true" : "false", "Internal",
-                     network && network->is_internal ? "true" : "false", "Name", row->name, "Scope", "local");
+                     network && network->is_internal ? "true" : "false", "Labels", sc_buf_str(&labels), "Label",
+                     network ? map_of(&network->labels) : json_object(), "Name", row->name, "Scope", "local");
 }
 
 static int
@@ -178,14 +209,15 @@ add_row(const struct network_options *options, const struct row *row, json_t *ro
     return 0;
 }
 
+/* Modes, not networks: they have no record, and ids that never change. */
+static const struct row modes[] = {
+    {"0000000000000000000000000000000000000000000000000000000000000001", "host", "host", NULL, true},
+    {"0000000000000000000000000000000000000000000000000000000000000002", "none", "null", NULL, true},
+};
+
 static int
 run_ls(struct sc_cli *cli, struct sc_err *err)
 {
-    /* Modes, not networks: they have no record, and ids that never change. */
-    static const struct row modes[] = {
-        {"0000000000000000000000000000000000000000000000000000000000000001", "host", "host", NULL, true},
-        {"0000000000000000000000000000000000000000000000000000000000000002", "none", "null", NULL, true},
-    };
     struct network_options options = {.quiet = false};
     struct sc_list_format how = {.columns = columns, .default_table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}"};
     struct sc_network_list list = {.items = NULL};
@@ -238,6 +270,12 @@ run_create(struct sc_cli *cli, struct sc_err *err)
     if (sc_cli_parse(cli, &options, &args, err) < 0)
         return -1;
     options.ask.name = args.items[0];
+    if (options.scope && strcmp(options.scope, "local") != 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "create network: --scope %.40s: a network is of this host: local",
+                          options.scope);
+    if (options.ipam_driver && strcmp(options.ipam_driver, "default") != 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "create network: --ipam-driver %.40s: the only one is \"default\"",
+                          options.ipam_driver);
     if (sc_cli_engine(cli, err) < 0)
         return -1;
     sc_engine_net(&cli->engine, &net);
@@ -354,6 +392,18 @@ config_of(const struct sc_network *n)
     return out;
 }
 
+/* The containers of a mode have no address of it. */
+static json_t *
+inspect_mode(const struct row *mode)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:n, s:[]}, s:b, s:b, s:b, s:{s:s}, s:b, s:{}, s:{}, "
+                     "s:{}}",
+                     "Name", mode->name, "Id", mode->id, "Created", "0001-01-01T00:00:00Z", "Scope", "local", "Driver",
+                     mode->driver, "EnableIPv4", 1, "EnableIPv6", 0, "IPAM", "Driver", "default", "Options", "Config",
+                     "Internal", 0, "Attachable", 0, "Ingress", 0, "ConfigFrom", "Network", "", "ConfigOnly", 0,
+                     "Containers", "Options", "Labels");
+}
+
 static json_t *
 inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struct sc_err *err)
 {
@@ -361,18 +411,23 @@ inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, stru
     struct sc_network n;
     json_t *containers, *out;
 
+    for (size_t i = 0; i < SC_ARRAY_LEN(modes); i++) {
+        if (strcmp(name, modes[i].name) == 0 || strcmp(name, modes[i].id) == 0)
+            return inspect_mode(&modes[i]);
+    }
     if (sc_network_find(net, name, &cli->arena, &n, err) < 0)
         return NULL;
     containers = containers_of(cli, net, &n, err);
     if (!containers)
         return NULL;
     sc_time_format(n.created_at, created);
-    out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:n, s:o}, s:b, s:b, s:b, s:o, s:o, s:o}", "Name",
-                    shown_name(&n), "Id", n.id, "Created", created, "Scope", "local", "Driver",
-                    sc_net_driver_name(n.driver), "EnableIPv4", 1, "EnableIPv6", (int)sc_network_has(&n, SC_V6), "IPAM",
-                    "Driver", "default", "Options", "Config", config_of(&n), "Internal", (int)n.is_internal,
-                    "Attachable", 0, "Ingress", 0, "Containers", containers, "Options", map_of(&n.options), "Labels",
-                    map_of(&n.labels));
+    out = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:{s:s, s:o, s:o}, s:b, s:b, s:b, s:{s:s}, s:b, s:o, s:o, s:o}", "Name",
+        shown_name(&n), "Id", n.id, "Created", created, "Scope", "local", "Driver", sc_net_driver_name(n.driver),
+        "EnableIPv4", 1, "EnableIPv6", (int)sc_network_has(&n, SC_V6), "IPAM", "Driver", "default", "Options",
+        strcmp(n.name, SC_NET_DEFAULT) == 0 ? json_null() : json_object(), "Config", config_of(&n), "Internal",
+        (int)n.is_internal, "Attachable", 0, "Ingress", 0, "ConfigFrom", "Network", "", "ConfigOnly", 0, "Containers",
+        containers, "Options", map_of(&n.options), "Labels", map_of(&n.labels));
     if (out)
         (void)json_object_set_new(out, "Bridge", json_string(n.driver == SC_NET_BRIDGE ? n.bridge : ""));
     else
@@ -440,8 +495,8 @@ run_port(struct sc_cli *cli, struct sc_err *err)
         has_any = true;
     }
     if (asked.count > 0 && !has_any)
-        return sc_err_set(err, SC_ERR_NOT_FOUND, "no public port \"%s\" published for %s", args.items[1],
-                          args.items[0]);
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "no public port '%u/%s' published for %s", asked.items[0].port,
+                          sc_proto_name(asked.items[0].proto), args.items[0]);
     return 0;
 }
 

@@ -247,12 +247,45 @@ run_item(struct sc_template *t, struct sc_template body, const struct range_item
 }
 
 static int
+by_key(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Go visits a map by its keys' order. */
+static enum stop
+range_map(struct sc_template *t, struct sc_template body, const json_t *map, char names[2][SC_TEMPLATE_NAME_MAX],
+          struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_free const char **keys = calloc(json_object_size(map) + 1, sizeof(*keys));
+    enum stop stop = STOP_ERROR;
+    json_t *member;
+    const char *key;
+    size_t count = 0;
+
+    if (!keys) {
+        sc_err_nomem(err);
+        return STOP_ERROR;
+    }
+    json_object_foreach ((json_t *)(uintptr_t)map, key, member)
+        keys[count++] = key;
+    qsort(keys, count, sizeof(*keys), by_key);
+    for (size_t i = 0; i < count; i++) {
+        sc_cleanup_json name = json_string(keys[i]);
+        struct range_item item = {name, json_object_get(map, keys[i])};
+
+        stop = run_item(t, body, &item, names, out, err);
+        if (stop == STOP_ERROR)
+            break;
+    }
+    return stop;
+}
+
+static int
 range_over(struct sc_template *t, const json_t *value, char names[2][SC_TEMPLATE_NAME_MAX], struct sc_buf *out,
            enum stop *stop, struct sc_err *err)
 {
     const struct sc_template body = *t;
-    const char *key;
-    json_t *member;
 
     *stop = STOP_ERROR;
     if (json_is_array(value)) {
@@ -268,15 +301,8 @@ range_over(struct sc_template *t, const json_t *value, char names[2][SC_TEMPLATE
     }
     if (!json_is_object(value))
         return sc_err_set(err, SC_ERR_INVALID, "template: range needs a list or a map");
-    json_object_foreach ((json_t *)(uintptr_t)value, key, member) {
-        sc_cleanup_json name = json_string(key);
-        struct range_item item = {name, member};
-
-        *stop = run_item(t, body, &item, names, out, err);
-        if (*stop == STOP_ERROR)
-            return -1;
-    }
-    return 0;
+    *stop = range_map(t, body, value, names, out, err);
+    return *stop == STOP_ERROR ? -1 : 0;
 }
 
 static int

@@ -184,6 +184,9 @@ sc_check_network(const struct sc_create_options *o, struct sc_err *err)
     if (o->network.mode == SC_NS_CONTAINER && (o->publish.count > 0 || o->publish_all))
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: port publishing and the container type network mode");
+    if (o->network.mode == SC_NS_CONTAINER && o->expose.count > 0)
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "conflicting options: port exposing and the container type network mode");
     if (o->network.mode == SC_NS_CONTAINER && (o->add_hosts.count > 0 || o->dns.count > 0))
         return sc_err_set(err, SC_ERR_INVALID,
                           "conflicting options: custom hosts or dns and the network mode container");

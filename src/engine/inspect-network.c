@@ -50,9 +50,38 @@ ports_of(const struct sc_container *c, bool is_on, const struct sc_ports *ports)
     return out;
 }
 
+/* Of a container's place on a network: one id of both theirs. */
+static json_t *
+endpoint_id(const struct sc_container *c, const struct sc_endpoint *e)
+{
+    static const char digits[] = "0123456789abcdef";
+    char id[SC_ID_LEN + 1] = "";
+
+    for (size_t i = 0; e && i < SC_ID_LEN; i++) {
+        const char *own = strchr(digits, c->id[i]), *network = strchr(digits, e->network.id[i]);
+
+        id[i] = digits[(own ? own - digits : 0) ^ (network ? network - digits : 0)];
+    }
+    return json_string(id);
+}
+
+/* What its neighbours call it there. */
+static json_t *
+dns_names(const struct sc_container *c, const struct sc_attachment *a, const struct sc_endpoint *e)
+{
+    json_t *out;
+
+    if (!e || !sc_network_has_names(&e->network))
+        return json_null();
+    out = json_pack("[s, s%]", c->name, c->id, (size_t)SC_ID_SHORT);
+    for (size_t i = 0; i < a->aliases.count; i++)
+        (void)json_array_append_new(out, json_string(a->aliases.items[i]));
+    return out;
+}
+
 /* e NULL: the container does not run. */
 static json_t *
-one_network(const struct sc_attachment *a, const struct sc_endpoint *e)
+one_network(const struct sc_container *c, const struct sc_attachment *a, const struct sc_endpoint *e)
 {
     char addresses[SC_FAMILIES][SC_NET_ADDRESS_MAX] = {"", ""}, gateways[SC_FAMILIES][SC_NET_ADDRESS_MAX] = {"", ""};
     int prefixes[SC_FAMILIES] = {0, 0};
@@ -76,10 +105,11 @@ one_network(const struct sc_attachment *a, const struct sc_endpoint *e)
         (void)json_object_set_new(asked, "IPv4Address", json_string(a->ip));
     if (a->ip6)
         (void)json_object_set_new(asked, "IPv6Address", json_string(a->ip6));
-    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:i, s:s, s:s, s:i, s:s}", "IPAMConfig", asked, "Aliases", aliases,
-                     "NetworkID", e ? e->network.id : "", "Gateway", gateways[SC_V4], "IPAddress", addresses[SC_V4],
-                     "IPPrefixLen", prefixes[SC_V4], "IPv6Gateway", gateways[SC_V6], "GlobalIPv6Address",
-                     addresses[SC_V6], "GlobalIPv6PrefixLen", prefixes[SC_V6], "MacAddress", mac);
+    return json_pack("{s:o, s:n, s:o, s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:n, s:o}", "IPAMConfig", asked,
+                     "Links", "Aliases", aliases, "NetworkID", e ? e->network.id : "", "EndpointID", endpoint_id(c, e),
+                     "Gateway", gateways[SC_V4], "IPAddress", addresses[SC_V4], "IPPrefixLen", prefixes[SC_V4],
+                     "IPv6Gateway", gateways[SC_V6], "GlobalIPv6Address", addresses[SC_V6], "GlobalIPv6PrefixLen",
+                     prefixes[SC_V6], "MacAddress", mac, "DriverOpts", "DNSNames", dns_names(c, a, e));
 }
 
 /* By name or by id, as it was asked for. */
@@ -88,6 +118,35 @@ is_named(const struct sc_network *network, const char *name)
 {
     return strcmp(network->name, name) == 0 || sc_str_starts(network->id, name) ||
            (strcmp(name, "bridge") == 0 && strcmp(network->name, SC_NET_DEFAULT) == 0);
+}
+
+/* Its network namespace, for nsenter --net=: "" where it does not run. */
+static const char *
+sandbox_of(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_state state = {0};
+    const char *path = NULL;
+
+    if (sc_engine_running_state(engine, c, arena, &state, &ignored) == 0)
+        path = sc_arena_printf(arena, "/proc/%d/ns/net", (int)state.pid);
+    return path ? path : "";
+}
+
+/* What is there whatever the networks are; ports and networks are taken. */
+static json_t *
+settings(struct sc_engine *engine, const struct sc_container *c, const char *bridge, json_t *ports, json_t *networks,
+         struct sc_arena *arena, struct sc_err *err)
+{
+    const char *key = sandbox_of(engine, c, arena);
+    json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:n, s:n, s:o, s:o}", "SandboxID", *key ? c->id : "",
+                            "SandboxKey", key, "Bridge", bridge, "HairpinMode", 0, "LinkLocalIPv6Address", "",
+                            "LinkLocalIPv6PrefixLen", 0, "SecondaryIPAddresses", "SecondaryIPv6Addresses", "Ports",
+                            ports, "Networks", networks);
+
+    if (!out)
+        sc_err_nomem(err);
+    return out;
 }
 
 /* Of a network that CNI's plugins or a program without privilege have made. */
@@ -110,8 +169,7 @@ helped_settings(struct sc_engine *engine, const struct sc_container *c, struct s
     one = json_pack("{s:[], s:s, s:s, s:o, s:i, s:s}", "Aliases", "NetworkID", "", "Gateway", found.gateway,
                     "IPAddress", json_stringn(found.address, strcspn(found.address, "/")), "IPPrefixLen",
                     slash ? (int)strtol(slash + 1, NULL, 10) : 0, "MacAddress", found.mac);
-    out = json_pack("{s:s, s:s, s:o, s:{}}", "SandboxID", "", "Bridge", "", "Ports", ports_of(c, is_up, &ports),
-                    "Networks");
+    out = settings(engine, c, "", ports_of(c, is_up, &ports), json_object(), arena, err);
     if (!one || !out) {
         json_decref(one);
         json_decref(out);
@@ -128,6 +186,8 @@ helped_settings(struct sc_engine *engine, const struct sc_container *c, struct s
 json_t *
 sc_network_settings(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_err *err)
 {
+    /* members of each of its networks, which are none of the container's */
+    static const char *const only_there[] = {"Aliases", "NetworkID", "IPAMConfig", "Links", "DriverOpts", "DNSNames"};
     struct sc_ports ports = {.items = NULL};
     struct sc_endpoint *endpoints;
     struct sc_attachments all;
@@ -146,7 +206,7 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
     if (count > 0 && endpoints[0].network.driver == SC_NET_BRIDGE)
         bridge = endpoints[0].network.bridge;
     networks = json_object();
-    first = one_network(&(struct sc_attachment){.name = NULL}, count > 0 ? &endpoints[0] : NULL);
+    first = one_network(c, &(struct sc_attachment){.name = NULL}, count > 0 ? &endpoints[0] : NULL);
     for (size_t i = 0; i < all.count; i++) {
         const struct sc_endpoint *e = NULL;
 
@@ -154,17 +214,13 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
             if (is_named(&endpoints[k].network, all.items[i].name))
                 e = &endpoints[k];
         }
-        (void)json_object_set_new(networks, all.items[i].name, one_network(&all.items[i], e));
+        (void)json_object_set_new(networks, all.items[i].name, one_network(c, &all.items[i], e));
     }
-    out = json_pack("{s:s, s:s, s:o, s:o}", "SandboxID", "", "Bridge", bridge, "Ports", ports_of(c, count > 0, &ports),
-                    "Networks", networks);
+    out = settings(engine, c, bridge, ports_of(c, count > 0, &ports), networks, arena, err);
     if (out)
         (void)json_object_update_missing(out, first);
-    else
-        sc_err_nomem(err);
-    if (out)
-        (void)(json_object_del(out, "Aliases") + json_object_del(out, "NetworkID") +
-               json_object_del(out, "IPAMConfig"));
+    for (size_t i = 0; i < SC_ARRAY_LEN(only_there) && out; i++)
+        (void)json_object_del(out, only_there[i]);
     json_decref(first);
     return out;
 }

@@ -203,6 +203,12 @@ host_config(const struct sc_container *c)
     (void)set(out, "NetRateIn", json_integer(o->net_rate_in > 0 ? o->net_rate_in : 0)); /* bits a second */
     (void)set(out, "NetRateOut", json_integer(o->net_rate_out > 0 ? o->net_rate_out : 0));
     (void)set(out, "PortBindings", sc_port_bindings(c));
+    (void)set(out, "PublishAllPorts", json_boolean(o->publish_all));
+    (void)set(out, "Dns", strings(&o->dns));
+    (void)set(out, "DnsOptions", strings(&o->dns_options));
+    (void)set(out, "DnsSearch", strings(&o->dns_search));
+    (void)set(out, "ExtraHosts", strings_or_null(&o->add_hosts));
+    (void)set(out, "Links", json_null());
     (void)set(out, "RestartPolicy", json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
     (void)set(out, "AutoRemove", json_boolean(c->is_rm));
     (void)set(out, "CapAdd", strings_or_null(&o->cap_add));

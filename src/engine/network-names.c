@@ -40,6 +40,19 @@ add_host(const char *entry, const struct sc_inputs *in, struct sc_buf *out, stru
     return 0;
 }
 
+/* "web.example.org web": as a host name may have its domain in it. */
+static void
+add_own_names(const char *hostname, const char *domainname, struct sc_buf *out)
+{
+    size_t label = strcspn(hostname, ".");
+
+    sc_buf_adds(out, hostname);
+    if (domainname)
+        sc_buf_addf(out, ".%s %s", domainname, hostname);
+    else if (hostname[label] && label > 0)
+        sc_buf_addf(out, " %.*s", (int)label, hostname);
+}
+
 /* The container's own name at its addresses there. */
 static void
 add_network(const struct sc_endpoint *e, const char *own, struct sc_buf *hosts)
@@ -63,9 +76,7 @@ sc_hosts_add(const struct sc_inputs *in, struct sc_buf *hosts, struct sc_err *er
         if (add_host(o->add_hosts.items[i], in, hosts, err) < 0)
             return -1;
     }
-    sc_buf_adds(&own, in->hostname ? in->hostname : in->container->name);
-    if (in->hostname && o->domainname)
-        sc_buf_addf(&own, ".%s %s", o->domainname, in->hostname);
+    add_own_names(in->hostname ? in->hostname : in->container->name, in->hostname ? o->domainname : NULL, &own);
     if (sc_buf_check(&own, err) < 0)
         return -1;
     for (size_t i = 0; i < in->endpoint_count; i++)
@@ -118,14 +129,16 @@ sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *c, c
                  struct sc_err *err)
 {
     sc_cleanup_fd dir = sc_engine_data_dir(engine, c->id, err), fd = -1;
-    sc_cleanup_buf lines = SC_BUF_INIT;
+    sc_cleanup_buf lines = SC_BUF_INIT, own = SC_BUF_INIT;
     char short_id[SC_ID_SHORT + 1];
 
     if (dir < 0)
         return -1;
     (void)snprintf(short_id, sizeof(short_id), "%.*s", SC_ID_SHORT, c->id);
-    add_network(e, c->options.hostname ? c->options.hostname : short_id, &lines);
-    if (sc_buf_check(&lines, err) < 0)
+    add_own_names(c->options.hostname ? c->options.hostname : short_id, c->options.hostname ? c->options.domainname : NULL,
+                  &own);
+    add_network(e, sc_buf_str(&own), &lines);
+    if (sc_buf_check(&own, err) < 0 || sc_buf_check(&lines, err) < 0)
         return -1;
     fd = openat(dir, "hosts", O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || flock(fd, LOCK_EX) < 0)

@@ -91,6 +91,37 @@ parse_mtu(const char *option, const char *value, struct sc_network *out, struct 
     return 0;
 }
 
+/* The bridge's own name. Those that we make up ourselves are no user's. */
+static int
+parse_bridge(const char *option, const char *value, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
+{
+    if (sc_str_starts(value, "sc"))
+        return sc_err_set(err, SC_ERR_INVALID, "--opt %.80s: names of links that begin with \"sc\" are made by sc itself",
+                          option);
+    return parse_parent(option, value, arena, out, err);
+}
+
+static int
+parse_binding(const char *option, const char *value, struct sc_network *out, struct sc_err *err)
+{
+    if (sc_address_parse(value, &out->binding, err) < 0)
+        return sc_err_wrap(err, "--opt %.80s", option);
+    if (sc_address_is_any(&out->binding))
+        out->binding.len = 0;
+    return 0;
+}
+
+static int
+parse_masquerade(const char *option, const char *value, struct sc_network *out, struct sc_err *err)
+{
+    bool is_on = false;
+
+    if (sc_parse_bool(value, &is_on, err) < 0)
+        return sc_err_wrap(err, "--opt %.80s", option);
+    out->keeps_source = !is_on;
+    return 0;
+}
+
 static int
 parse_icc(const char *option, const char *value, struct sc_network *out, struct sc_err *err)
 {
@@ -107,17 +138,29 @@ int
 sc_net_option_apply(const char *option, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
 {
     static const char *const known[] = {
-        [SC_NET_BRIDGE] = "mtu=BYTES and icc=true|false",
+        [SC_NET_BRIDGE] = "mtu=BYTES, icc=true|false, and Docker's com.docker.network.driver.mtu, .bridge.enable_icc, "
+                          ".bridge.name, .bridge.enable_ip_masquerade and .bridge.host_binding_ipv4",
         [SC_NET_MACVLAN] = "parent=LINK, macvlan_mode=MODE and mtu=BYTES",
         [SC_NET_IPVLAN] = "parent=LINK, ipvlan_mode=MODE and mtu=BYTES",
     };
-    const char *value = strchr(option, '=');
+    static const char docker[] = "com.docker.network.bridge.";
+    const char *value = strchr(option, '='), *word = option + sizeof(docker) - 1;
     bool is_bridge = out->driver == SC_NET_BRIDGE;
 
     if (sc_str_starts(option, "mtu=") || sc_str_starts(option, "com.docker.network.driver.mtu="))
         return parse_mtu(option, value + 1, out, err);
-    if (is_bridge && (sc_str_starts(option, "icc=") || sc_str_starts(option, "com.docker.network.bridge.enable_icc=")))
+    if (is_bridge && sc_str_starts(option, "icc="))
         return parse_icc(option, value + 1, out, err);
+    if (is_bridge && sc_str_starts(option, docker)) {
+        if (sc_str_starts(word, "enable_icc="))
+            return parse_icc(option, value + 1, out, err);
+        if (sc_str_starts(word, "name="))
+            return parse_bridge(option, value + 1, arena, out, err);
+        if (sc_str_starts(word, "host_binding_ipv4="))
+            return parse_binding(option, value + 1, out, err);
+        if (sc_str_starts(word, "enable_ip_masquerade="))
+            return parse_masquerade(option, value + 1, out, err);
+    }
     if (!is_bridge && sc_str_starts(option, "parent="))
         return parse_parent(option, value + 1, arena, out, err);
     if (!is_bridge && (sc_str_starts(option, "mode=") ||

@@ -26,8 +26,9 @@ add_table(const struct sc_network *n, struct sc_buf *out)
         if (!sc_network_has(n, f))
             continue;
         sc_subnet_format(&n->pools[f].subnet, subnet);
-        sc_buf_addf(out, "nft add element inet sc %s '{ %s }'\necho 1 > /proc/sys/net/%s\n", sets[f], subnet,
-                    forward[f]);
+        if (!n->keeps_source)
+            sc_buf_addf(out, "nft add element inet sc %s '{ %s }'\n", sets[f], subnet);
+        sc_buf_addf(out, "echo 1 > /proc/sys/net/%s\n", forward[f]);
     }
 }
 

@@ -59,7 +59,11 @@ lease_ports(const struct sc_net *net, const struct sc_endpoint_ask *ask, bool is
             struct sc_err *err)
 {
     for (size_t i = 0; i < ask->ports.count && sc_network_publishes(&out->network); i++) {
-        if (sc_lease_port(net, ask->id, out->addresses, &ask->ports.items[i], is_dry, &out->ports, err) < 0)
+        struct sc_port port = ask->ports.items[i];
+
+        if (port.host_address.len == 0)
+            port.host_address = out->network.binding;
+        if (sc_lease_port(net, ask->id, out->addresses, &port, is_dry, &out->ports, err) < 0)
             return -1;
     }
     return 0;

@@ -339,6 +339,8 @@ sc_firewall_network(const struct sc_network *network, bool is_new, struct sc_buf
         sc_nft_element(out, NFPROTO_INET, is_new, "internal", names, IFNAMSIZ, NULL, 0);
         return;
     }
+    if (network->keeps_source)
+        return;
     for (int f = 0; f < SC_FAMILIES; f++) {
         if (sc_network_has(network, f))
             add_source(&network->pools[f].subnet, is_new, out);

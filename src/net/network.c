@@ -339,6 +339,20 @@ choose_subnets(const struct sc_network_ask *ask, const struct sc_network_list *n
     return ask->wants_v6 && !sc_network_has(out, SC_V6) ? choose_v6(networks, &routes, &out->pools[SC_V6], err) : 0;
 }
 
+/* A bridge of this name is to be ours, from its making to its removal. */
+static int
+check_bridge(const char *bridge, const struct sc_network_list *all, struct sc_err *err)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (strcmp(all->items[i].bridge, bridge) == 0)
+            return sc_err_set(err, SC_ERR_EXISTS, "bridge \"%s\" is that of network \"%s\"", bridge,
+                              all->items[i].name);
+    }
+    return sc_nl_link_index(bridge) == 0
+               ? 0
+               : sc_err_set(err, SC_ERR_EXISTS, "bridge \"%s\": the host has a link of that name", bridge);
+}
+
 static int
 create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *ask, struct sc_arena *arena,
               struct sc_network *out, struct sc_err *err)
@@ -353,6 +367,8 @@ create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *as
         if (strcmp(all.items[i].name, ask->name) == 0)
             return sc_err_set(err, SC_ERR_EXISTS, "network with name \"%s\" already exists", ask->name);
     }
+    if (out->driver == SC_NET_BRIDGE && out->bridge && check_bridge(out->bridge, &all, err) < 0)
+        return -1;
     if (choose_subnets(ask, &all, arena, out, err) < 0 || sc_id_random(id, err) < 0)
         return -1;
     out->id = sc_arena_strdup(arena, id);

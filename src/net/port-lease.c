@@ -152,9 +152,10 @@ sc_ports_to(const struct sc_net *net, const char *id, const struct sc_address ad
     return 0;
 }
 
-/* Whether a program of the host listens there: it would hear nothing more. */
-static bool
-is_used_by_host(const struct sc_port *port)
+/* EADDRINUSE: a program of the host listens there, and would hear nothing more; EADDRNOTAVAIL: the host has no such
+ * address; 0. */
+static int
+why_host_refuses(const struct sc_port *port)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port->host_port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port->host_port)};
@@ -164,17 +165,19 @@ is_used_by_host(const struct sc_port *port)
     const int on = 1;
 
     if (port->proto == IPPROTO_SCTP) /* a socket of it would load a module */
-        return false;
+        return 0;
     memcpy(&v4.sin_addr, port->host_address.bytes, sizeof(v4.sin_addr));
     memcpy(&v6.sin6_addr, port->host_address.bytes, sizeof(v6.sin6_addr));
     sock = socket(address->sa_family, (is_udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
     if (sock < 0)
-        return false;
+        return 0;
     if (is_v6) /* what listens on 0.0.0.0 is no matter of this lease */
         (void)setsockopt(sock, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
     if (!is_udp) /* connections that are over do not count */
         (void)setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    return bind(sock, address, is_v6 ? sizeof(v6) : sizeof(v4)) < 0 && errno == EADDRINUSE;
+    if (bind(sock, address, is_v6 ? sizeof(v6) : sizeof(v4)) == 0)
+        return 0;
+    return errno == EADDRINUSE || errno == EADDRNOTAVAIL ? errno : 0;
 }
 
 /* Who else has the port: any address is every address of its family. */
@@ -207,12 +210,35 @@ is_covered(int dir_fd, const struct sc_port *port, char owner[SC_ID_LEN + 1])
     return false;
 }
 
-/* 1: taken; 0: in use, by owner or (owner "") by a program of the host. */
+/* Why a port is not to be had. */
+struct refusal {
+    const struct sc_port *port;
+    char owner[SC_ID_LEN + 1]; /* whose it is; "": no container's */
+    int host_errno;            /* then */
+};
+
+/* Whether the container itself has it by another -p: any address is every address of its family. */
+static bool
+is_own(const struct sc_ports *own, const struct sc_port *port)
+{
+    for (size_t i = 0; i < own->count; i++) {
+        const struct sc_port *other = &own->items[i];
+
+        if (other->proto == port->proto && other->host_port == port->host_port &&
+            other->host_address.len == port->host_address.len &&
+            (sc_address_is_any(&other->host_address) || sc_address_is_any(&port->host_address) ||
+             sc_address_compare(&other->host_address, &port->host_address) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* 1: taken; 0: in use. */
 static int
 take_one(const struct sc_net *net, int dir, const char *id, const struct sc_address *address,
-         const struct sc_port *port, bool is_dry, char owner[SC_ID_LEN + 1], struct sc_err *err)
+         const struct sc_port *port, bool is_dry, struct refusal *why, struct sc_err *err)
 {
-    char key[SC_LEASE_KEY_MAX], to[SC_NET_ADDRESS_MAX], target[SC_LEASE_TARGET_MAX];
+    char key[SC_LEASE_KEY_MAX], to[SC_NET_ADDRESS_MAX], target[SC_LEASE_TARGET_MAX], *owner = why->owner;
     int result;
 
     owner[0] = '\0';
@@ -227,7 +253,8 @@ take_one(const struct sc_net *net, int dir, const char *id, const struct sc_addr
     result = sc_lease_take(net, dir, key, target, owner, err);
     if (result <= 0)
         return result;
-    if (!is_used_by_host(port))
+    why->host_errno = why_host_refuses(port);
+    if (why->host_errno == 0)
         return 1;
     (void)unlinkat(dir, key, 0);
     owner[0] = '\0';
@@ -237,25 +264,29 @@ take_one(const struct sc_net *net, int dir, const char *id, const struct sc_addr
 struct wish {
     const char *id;
     const struct sc_address *addresses; /* the container's */
+    const struct sc_ports *own;         /* that it has already */
     struct sc_port ports[SC_FAMILIES];  /* the same port, at the host's address of each family */
     size_t count;
 };
 
-/* The number for all of them, or for none. What was refused is left in *refused. */
+/* The number for all of them, or for none. */
 static int
-take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned number, bool is_dry,
-            const struct sc_port **refused, char owner[SC_ID_LEN + 1], struct sc_err *err)
+take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned number, bool is_dry, struct refusal *why,
+            struct sc_err *err)
 {
     for (size_t i = 0; i < wish->count; i++) {
         struct sc_port *port = &wish->ports[i];
-        int result;
+        int result = 0;
 
         port->host_port = port->host_last = (uint16_t)number;
-        result = take_one(net, dir, wish->id, &wish->addresses[sc_address_family(&port->host_address)], port, is_dry,
-                          owner, err);
+        if (is_own(wish->own, port))
+            (void)snprintf(why->owner, sizeof(why->owner), "%s", wish->id);
+        else
+            result = take_one(net, dir, wish->id, &wish->addresses[sc_address_family(&port->host_address)], port,
+                              is_dry, why, err);
         if (result > 0)
             continue;
-        *refused = port;
+        why->port = port;
         for (size_t k = 0; k < i && !is_dry; k++) {
             char key[SC_LEASE_KEY_MAX];
 
@@ -295,16 +326,17 @@ sc_lease_port(const struct sc_net *net, const char *id, const struct sc_address 
               const struct sc_port *port, bool is_dry, struct sc_ports *out, struct sc_err *err)
 {
     sc_cleanup_fd dir = sc_leases_open(net, SC_LEASE_PORT, err);
-    const struct sc_port *refused = port;
+    struct refusal why = {.port = port};
     unsigned first = port->host_port ? port->host_port : PORT_FIRST,
              last = port->host_port ? port->host_last : PORT_LAST;
-    char owner[SC_ID_LEN + 1] = "", host[SC_NET_ADDRESS_MAX + 2];
+    char host[SC_NET_ADDRESS_MAX + 2];
     struct wish wish;
 
     if (dir < 0 || make_wish(id, addresses, port, &wish, err) < 0)
         return -1;
+    wish.own = out;
     for (unsigned number = first; number <= last; number++) {
-        int result = take_number(net, dir, &wish, number, is_dry, &refused, owner, err);
+        int result = take_number(net, dir, &wish, number, is_dry, &why, err);
 
         if (result < 0)
             return -1;
@@ -313,13 +345,19 @@ sc_lease_port(const struct sc_net *net, const char *id, const struct sc_address 
         if (result > 0)
             return 0;
     }
-    sc_address_format_host(&refused->host_address, host);
+    sc_address_format_host(&why.port->host_address, host);
     if (first != last)
         return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u-%u/%s: all of them are already allocated", host,
                           first, last, sc_proto_name(port->proto));
-    if (owner[0])
+    if (strcmp(why.owner, id) == 0)
+        return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: port is already allocated: it is published twice",
+                          host, first, sc_proto_name(port->proto));
+    if (why.owner[0])
         return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: port is already allocated by container %.12s",
-                          host, first, sc_proto_name(port->proto), owner);
+                          host, first, sc_proto_name(port->proto), why.owner);
+    if (why.host_errno == EADDRNOTAVAIL)
+        return sc_err_set(err, SC_ERR_INVALID, "publish port %s:%u/%s: cannot assign requested address: no link of the "
+                          "host has it", host, first, sc_proto_name(port->proto));
     return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: address already in use by a program of the host",
                       host, first, sc_proto_name(port->proto));
 }

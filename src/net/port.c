@@ -1,6 +1,7 @@
 /* -p and --expose. Pure. */
 #include <netinet/in.h>
 #include <string.h>
+#include <strings.h>
 
 #include "net/net.h"
 
@@ -25,7 +26,7 @@ static int
 parse_proto(const char *text, uint8_t *out, struct sc_err *err)
 {
     for (size_t i = 0; i < SC_ARRAY_LEN(protos); i++) {
-        if (strcmp(protos[i].name, text) == 0) {
+        if (strcasecmp(protos[i].name, text) == 0) {
             *out = protos[i].proto;
             return 0;
         }
@@ -170,6 +171,8 @@ parse_publish(const char *text, struct sc_arena *arena, struct sc_ports *out, st
         return -1;
     if (host == part && strchr(part, '.')) /* "127.0.0.1:80": Docker says "invalid hostPort" */
         return sc_err_set(err, SC_ERR_INVALID, "invalid host port \"%s\"", part);
+    if (strcmp(host, "0") == 0) /* any that is free, as for bind(2) */
+        return expand(port, last, 0, arena, out, err);
     if (*host && parse_range(host, strlen(host), &port.host_port, &host_last, err) < 0)
         return -1;
     return expand(port, last, host_last, arena, out, err);

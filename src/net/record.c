@@ -47,7 +47,7 @@ get_pool(const json_t *root, enum sc_family family, struct sc_arena *arena, stru
 int
 sc_network_encode(const struct sc_network *network, struct sc_buf *out, struct sc_err *err)
 {
-    char created[SC_TIME_MAX];
+    char created[SC_TIME_MAX], binding[SC_NET_ADDRESS_MAX];
     sc_cleanup_json root = NULL;
     json_t *labels = json_array(), *options = json_array(), *aux = json_array();
 
@@ -62,6 +62,11 @@ sc_network_encode(const struct sc_network *network, struct sc_buf *out, struct s
                      network->id, "driver", sc_net_driver_name(network->driver), "bridge", network->bridge, "mode",
                      (int)network->mode, "created", created, "internal", network->is_internal, "noIcc",
                      network->forbids_icc, "mtu", network->mtu, "labels", labels, "options", options, "aux", aux);
+    sc_address_format(&network->binding, binding);
+    if (root && network->binding.len > 0)
+        (void)json_object_set_new(root, "binding", json_string(binding));
+    if (root && network->keeps_source)
+        (void)json_object_set_new(root, "keepsSource", json_true());
     for (int f = 0; f < SC_FAMILIES && root; f++) {
         if (sc_network_has(network, f))
             set_pool(root, f, &network->pools[f]);
@@ -73,7 +78,7 @@ int
 sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
 {
     sc_cleanup_json root = NULL;
-    char *created = NULL, *driver = NULL;
+    char *created = NULL, *driver = NULL, *binding = NULL;
     int64_t mtu = 0;
     uint32_t mode = 0;
 
@@ -89,6 +94,8 @@ sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct s
         get_pool(root, SC_V6, arena, &out->pools[SC_V6], err) < 0 ||
         sc_json_get_bool(root, "internal", WHERE, &out->is_internal, err) < 0 ||
         sc_json_get_bool(root, "noIcc", WHERE, &out->forbids_icc, err) < 0 ||
+        sc_json_get_bool(root, "keepsSource", WHERE, &out->keeps_source, err) < 0 ||
+        sc_json_get_str(root, "binding", WHERE, arena, &binding, err) < 0 ||
         sc_json_get_i64(root, "mtu", WHERE, &mtu, err) < 0 ||
         sc_json_get_strv(root, "labels", WHERE, arena, &out->labels, err) < 0 ||
         sc_json_get_strv(root, "options", WHERE, arena, &out->options, err) < 0 ||
@@ -96,6 +103,8 @@ sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct s
         return -1;
     if (!out->name || !out->id || !out->bridge || !created)
         return sc_err_set(err, SC_ERR_INVALID, "network: a member is missing");
+    if (binding && sc_address_parse(binding, &out->binding, err) < 0)
+        return -1;
     out->mtu = (int)mtu;
     out->mode = mode;
     if ((mode > 0 && !sc_net_mode_name(out->driver, mode)) || strlen(out->id) != SC_ID_LEN ||

@@ -289,6 +289,45 @@ END
     sc_fails 1 network ls --filter dangling=perhaps
 }
 
+@test "what Docker's users write: options, filters by pattern, templates, host names, and their errors" {
+    sc_ok network create --subnet 10.80.0.0/24 -o com.docker.network.bridge.name=br77 -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 \
+        --label a --label b=c --attachable --scope local --ipam-driver default front
+    sc_ok network create -o com.docker.network.bridge.enable_ip_masquerade=false back
+    is "$("$SC" network ls --filter 'name=^front$' --format '{{.Name}} {{.Labels}} {{.Label "b"}}')" 'front a=,b=c c'
+    is "$("$SC" network ls --filter 'name=^fron$' -q)" ''
+    is "$("$SC" network inspect -v host none --format '{{.Name}} {{.Driver}} {{json .ConfigFrom}}' | paste -sd,)" \
+        'host host {"Network":""},none null {"Network":""}'
+    serve web hello --network front -p 8080:80 --hostname web.example.org
+    wait_until says hello ask "$host" 127.0.0.1 8080
+    is "$("$SC" port web)" '80/tcp -> 127.0.0.1:8080'
+    is "$(at "$host" ip -o link show br77 | grep -c UP)" 1
+    is "$("$SC" exec web grep example /etc/hosts)" $'10.80.0.2\tweb.example.org web'
+    # what leaves `back` has its own address: the outside knows no way to answer
+    at "$host" nft list set inet sc sources | grep -q 10.80.0.0/24
+    is "$(at "$host" nft list set inet sc sources | grep -c 172.17)" 0
+    sc_ok network connect bridge web
+    is "$("$SC" inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{len $v.EndpointID}} {{end}}' web)" 'bridge 64 front 64 '
+    is "$("$SC" inspect -f '{{json .NetworkSettings.Networks.front.DNSNames}}' web | jq -r '.[0]')" web
+    is "$(nsenter --net="$("$SC" inspect -f '{{.NetworkSettings.SandboxKey}}' web)" ip -4 -o addr show eth0 | awk '{ print $4 }')" 10.80.0.2/24
+    sc_fails 1 port web 99
+    expect_stderr "no public port '99/tcp' published for web"
+    for name in host none; do
+        sc_fails 1 network connect $name web
+        expect_stderr 'container cannot be'
+    done
+    sc_fails 125 run --rm -p 8091:80 -p 127.0.0.1:8091:81 base true
+    expect_stderr 'port is already allocated: it is published twice'
+    sc_fails 125 run --rm -p 192.0.2.1:8091:80 base true
+    expect_stderr 'publish port 192.0.2.1:8091/tcp: cannot assign requested address'
+    sc_fails 1 network create -o com.docker.network.bridge.name=br77 third
+    expect_stderr 'bridge "br77" is that of network "front"'
+    sc_fails 1 network create -o com.docker.network.bridge.name=ext0 third
+    expect_stderr 'the host has a link of that name'
+    sc_ok rm -f web
+    sc_ok network rm front back
+    is "$(at "$host" ip -o link | grep -c br77)" 0
+}
+
 @test "a default container may ping, and listen on any port as any user" {
     sc_ok run -d --name web --user 1000:1000 base httpd -f -p 80 -h /bin
     wait_until says_something ask "$host" "$(address_of web)" 80

@@ -38,7 +38,7 @@ test_values(void **state)
         {"{{join .Args \", \"}}", "a, b"},
         {"{{range .Args}}<{{.}}>{{end}}", "<a><b>"},
         {"{{range $i, $a := .Args}}{{$i}}{{$a}}{{$.Pid}} {{end}}", "0a7 1b7 "},
-        {"{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}", "k=v;a.b=c;"},
+        {"{{range $k, $v := .Labels}}{{$k}}={{$v}};{{end}}", "a.b=c;k=v;"},
         {"{{range .No}}x{{else}}none{{end}}", "none"},
         {"{{with .State}}{{.Code}}{{end}}", "3"},
         {"{{with .Empty}}x{{else}}y{{end}}", "y"},

@@ -271,6 +271,7 @@ test_drivers(void **state)
     sc_cleanup_arena arena = SC_ARENA_INIT;
     sc_cleanup_buf text = SC_BUF_INIT;
     struct sc_network_ask ask = {.name = (char[]){"web"}};
+    char address[SC_NET_ADDRESS_MAX];
     struct sc_network made, read;
 
     (void)state;
@@ -303,7 +304,24 @@ test_drivers(void **state)
     assert_false(sc_network_has_gateway(&made));
     ask.driver = NULL;
     assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
-                 "--opt parent=ext0: known are mtu=BYTES and icc=true|false");
+                 "--opt parent=ext0: known are mtu=BYTES, icc=true|false, and Docker's com.docker.network.driver.mtu, "
+                 ".bridge.enable_icc, .bridge.name, .bridge.enable_ip_masquerade and .bridge.host_binding_ipv4");
+    ask.options.count = 0;
+    sc_strv_add(&ask.options, &arena, "com.docker.network.bridge.name=br7");
+    sc_strv_add(&ask.options, &arena, "com.docker.network.bridge.host_binding_ipv4=127.0.0.1");
+    sc_strv_add(&ask.options, &arena, "com.docker.network.bridge.enable_ip_masquerade=false");
+    assert_ok(sc_network_resolve(&ask, &arena, &made, &err));
+    made.id = read.id;
+    sc_buf_clear(&text);
+    assert_ok(sc_network_encode(&made, &text, &err));
+    assert_ok(sc_network_decode(sc_buf_str(&text), text.len, &arena, &read, &err));
+    assert_string_equal(read.bridge, "br7");
+    assert_true(read.keeps_source);
+    sc_address_format(&read.binding, address);
+    assert_string_equal(address, "127.0.0.1");
+    sc_strv_add(&ask.options, &arena, "com.docker.network.bridge.name=sc0");
+    assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
+                 "--opt com.docker.network.bridge.name=sc0: names of links that begin with \"sc\" are made by sc itself");
     ask.driver = (char[]){"overlay"};
     assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_UNSUPPORTED,
                  "network driver \"overlay\": known are bridge, macvlan and ipvlan");

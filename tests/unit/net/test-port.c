@@ -54,8 +54,9 @@ test_publish(void **state)
                  "publish \"[::1]:80\": invalid port \"[::1]\": must be 1 to 65535");
     assert_fails(sc_port_parse("[::1:80", &arena, &ports, &err), SC_ERR_INVALID,
                  "publish \"[::1:80\": \"[:\" is not an IP address");
-    assert_fails(sc_port_parse("0:80", &arena, &ports, &err), SC_ERR_INVALID,
-                 "publish \"0:80\": invalid port \"0\": must be 1 to 65535");
+    assert_string_equal(parsed("0:80/TCP"), "*:0->80/tcp");
+    assert_fails(sc_port_parse("0-1:80", &arena, &ports, &err), SC_ERR_INVALID,
+                 "publish \"0-1:80\": invalid port \"0\": must be 1 to 65535");
     assert_fails(sc_port_parse("80:65536", &arena, &ports, &err), SC_ERR_INVALID,
                  "publish \"80:65536\": invalid port \"65536\": must be 1 to 65535");
     assert_fails(sc_port_parse("80:80/icmp", &arena, &ports, &err), SC_ERR_INVALID,
