@@ -22,8 +22,8 @@ static const struct sc_option ls_table[] = {
     {.name = NULL},
 };
 static const struct sc_option create_table[] = {
-    {"attachable", 0, SC_OPTION_FLAG, AT(attachable), NULL, "Every network is: accepted for Docker's command lines", NULL,
-     NULL},
+    {"attachable", 0, SC_OPTION_FLAG, AT(attachable), NULL, "Every network is: accepted for Docker's command lines",
+     NULL, NULL},
     {"aux-address", 0, SC_OPTION_STRV, AT(ask.aux), "name=address", "Address that no container gets", NULL, NULL},
     {"driver", 'd', SC_OPTION_STR, AT(ask.driver), "driver", "bridge (the default), macvlan or ipvlan", NULL, NULL},
     {"gateway", 0, SC_OPTION_STRV, AT(ask.gateways), "address",
@@ -57,9 +57,9 @@ static const struct sc_option inspect_table[] = {
     {.name = NULL},
 };
 static const struct sc_column columns[] = {
-    {"ID", "NETWORK ID"},  {"Name", "NAME"},         {"Driver", "DRIVER"},
-    {"Scope", "SCOPE"},    {"IPv6", "IPV6"},         {"Internal", "INTERNAL"},
-    {"Labels", "LABELS"},  {"Label", "LABEL", true}, {"CreatedAt", "CREATED AT"},
+    {"ID", "NETWORK ID"}, {"Name", "NAME"},         {"Driver", "DRIVER"},
+    {"Scope", "SCOPE"},   {"IPv6", "IPV6"},         {"Internal", "INTERNAL"},
+    {"Labels", "LABELS"}, {"Label", "LABEL", true}, {"CreatedAt", "CREATED AT"},
     {NULL, NULL},
 };
 

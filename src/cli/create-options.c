@@ -393,6 +393,9 @@ sc_run_notes(const struct sc_run_options *options)
 {
     struct sysinfo host;
 
+    if (options->create.network.mode == SC_NS_HOST &&
+        (options->create.publish.count > 0 || options->create.publish_all))
+        sc_print_note("published ports are discarded when using host network mode");
     if (options->kernel_memory != 0)
         sc_print_note("--kernel-memory is ignored: kernels have no such limit any more; --memory counts the kernel's "
                       "memory too");

@@ -139,10 +139,10 @@ settings(struct sc_engine *engine, const struct sc_container *c, const char *bri
          struct sc_arena *arena, struct sc_err *err)
 {
     const char *key = sandbox_of(engine, c, arena);
-    json_t *out = json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:n, s:n, s:o, s:o}", "SandboxID", *key ? c->id : "",
-                            "SandboxKey", key, "Bridge", bridge, "HairpinMode", 0, "LinkLocalIPv6Address", "",
-                            "LinkLocalIPv6PrefixLen", 0, "SecondaryIPAddresses", "SecondaryIPv6Addresses", "Ports",
-                            ports, "Networks", networks);
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:n, s:n, s:o, s:o}", "SandboxID", *key ? c->id : "", "SandboxKey",
+                  key, "Bridge", bridge, "HairpinMode", 0, "LinkLocalIPv6Address", "", "LinkLocalIPv6PrefixLen", 0,
+                  "SecondaryIPAddresses", "SecondaryIPv6Addresses", "Ports", ports, "Networks", networks);
 
     if (!out)
         sc_err_nomem(err);

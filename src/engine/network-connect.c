@@ -47,8 +47,9 @@ begin(struct sc_engine *engine, const char *id, const char *network, struct chan
         return sc_err_set(err, SC_ERR_INVALID,
                           "container cannot be disconnected from host network or connected to host network");
     if (strcmp(network, "none") == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "container cannot be connected to or disconnected from \"none\", which is "
-                                               "no network");
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "container cannot be connected to or disconnected from \"none\", which is "
+                          "no network");
     change->engine = engine;
     change->guard = sc_engine_data_dir(engine, id, err);
     if (change->guard < 0)

@@ -135,8 +135,8 @@ sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *c, c
     if (dir < 0)
         return -1;
     (void)snprintf(short_id, sizeof(short_id), "%.*s", SC_ID_SHORT, c->id);
-    add_own_names(c->options.hostname ? c->options.hostname : short_id, c->options.hostname ? c->options.domainname : NULL,
-                  &own);
+    add_own_names(c->options.hostname ? c->options.hostname : short_id,
+                  c->options.hostname ? c->options.domainname : NULL, &own);
     add_network(e, sc_buf_str(&own), &lines);
     if (sc_buf_check(&own, err) < 0 || sc_buf_check(&lines, err) < 0)
         return -1;

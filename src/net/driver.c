@@ -96,8 +96,8 @@ static int
 parse_bridge(const char *option, const char *value, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
 {
     if (sc_str_starts(value, "sc"))
-        return sc_err_set(err, SC_ERR_INVALID, "--opt %.80s: names of links that begin with \"sc\" are made by sc itself",
-                          option);
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "--opt %.80s: names of links that begin with \"sc\" are made by sc itself", option);
     return parse_parent(option, value, arena, out, err);
 }
 

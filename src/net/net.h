@@ -115,8 +115,8 @@ struct sc_network {
     struct sc_address *reserved; /* --aux-address: no container's */
     size_t reserved_count;
     bool is_internal, forbids_icc;
-    bool keeps_source;          /* what leaves it is not masqueraded: whoever is outside knows the way back */
-    struct sc_address binding;  /* of the host, where -p names none; none: any */
+    bool keeps_source;              /* what leaves it is not masqueraded: whoever is outside knows the way back */
+    struct sc_address binding;      /* of the host, where -p names none; none: any */
     bool is_guarded;                /* set by sc_network_up, not recorded: its links must be in the table bridge sc */
     int mtu;                        /* 0: the kernel's 1500 */
     struct sc_strv labels, options; /* "k=v", as given */

@@ -356,8 +356,10 @@ sc_lease_port(const struct sc_net *net, const char *id, const struct sc_address 
         return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: port is already allocated by container %.12s",
                           host, first, sc_proto_name(port->proto), why.owner);
     if (why.host_errno == EADDRNOTAVAIL)
-        return sc_err_set(err, SC_ERR_INVALID, "publish port %s:%u/%s: cannot assign requested address: no link of the "
-                          "host has it", host, first, sc_proto_name(port->proto));
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "publish port %s:%u/%s: cannot assign requested address: no link of the "
+                          "host has it",
+                          host, first, sc_proto_name(port->proto));
     return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: address already in use by a program of the host",
                       host, first, sc_proto_name(port->proto));
 }

@@ -320,8 +320,9 @@ test_drivers(void **state)
     sc_address_format(&read.binding, address);
     assert_string_equal(address, "127.0.0.1");
     sc_strv_add(&ask.options, &arena, "com.docker.network.bridge.name=sc0");
-    assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
-                 "--opt com.docker.network.bridge.name=sc0: names of links that begin with \"sc\" are made by sc itself");
+    assert_fails(
+        sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_INVALID,
+        "--opt com.docker.network.bridge.name=sc0: names of links that begin with \"sc\" are made by sc itself");
     ask.driver = (char[]){"overlay"};
     assert_fails(sc_network_resolve(&ask, &arena, &made, &err), SC_ERR_UNSUPPORTED,
                  "network driver \"overlay\": known are bridge, macvlan and ipvlan");
