@@ -27,8 +27,9 @@ static const struct sc_option table[] = {
 
 /* ---- filters ----------------------------------------------------------------------------------------- */
 
-static const char *const keys[] = {
-    "container=", "daemon=", "event=", "image=", "label=", "network=", "scope=", "type=", "volume="};
+/* Docker's; of some of them there is nothing here, so nothing is shown. */
+static const char *const keys[] = {"config=", "container=", "daemon=", "event=",  "image=",   "label=", "network=",
+                                   "node=",   "plugin=",    "scope=",  "secret=", "service=", "type=",  "volume="};
 
 static int
 check_filters(const struct sc_strv *filters, struct sc_err *err)
@@ -36,6 +37,11 @@ check_filters(const struct sc_strv *filters, struct sc_err *err)
     for (size_t i = 0; i < filters->count; i++) {
         bool is_known = false;
 
+        if (!strchr(filters->items[i], '=')) {
+            sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": must be name=value", filters->items[i]);
+            err->exit_code = SC_EXIT_ENGINE;
+            return -1;
+        }
         for (size_t k = 0; k < SC_ARRAY_LEN(keys); k++)
             is_known = is_known || sc_str_starts(filters->items[i], keys[k]);
         if (!is_known) {
@@ -116,7 +122,7 @@ matches(const json_t *event, const char *filter)
         return has_label(json_object_get(event, "Attributes"), value);
     if (sc_str_starts(filter, "scope="))
         return strcmp(value, "local") == 0;
-    return false; /* there is no daemon */
+    return false; /* there is no daemon, and no cluster */
 }
 
 /* Docker: filters of one kind are alternatives (labels are not), of different kinds conditions. */

@@ -6,7 +6,13 @@
 
 struct inspect_options {
     char *format, *type;
+    bool size;
 };
+#define SIZE                                                                                                           \
+    {                                                                                                                  \
+        "size", 's', SC_OPTION_FLAG, offsetof(struct inspect_options, size), NULL,                                     \
+            "Show what a container has written (SizeRw), and with its image (SizeRootFs)", NULL, NULL                  \
+    }
 
 static const struct sc_option typed_table[] = {
     {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
@@ -14,9 +20,17 @@ static const struct sc_option typed_table[] = {
     {.name = NULL},
 };
 
+static const struct sc_option container_table[] = {
+    {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
+     NULL},
+    SIZE,
+    {.name = NULL},
+};
+
 static const struct sc_option table[] = {
     {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
      NULL},
+    SIZE,
     {"type", 0, SC_OPTION_STR, offsetof(struct inspect_options, type), "type", "container or image", NULL, NULL},
     {.name = NULL},
 };
@@ -32,25 +46,34 @@ inspect_image(struct sc_cli *cli, const char *name, json_t **out, struct sc_err 
 }
 
 static int
-inspect_container(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err)
+inspect_container(struct sc_cli *cli, const char *name, bool with_size, json_t **out, struct sc_err *err)
 {
     struct sc_container container = SC_CONTAINER_INIT;
+    int64_t own = 0, all = 0;
 
     if (sc_engine_find(&cli->engine, name, &cli->arena, &container, err) < 0)
         return -1;
-    return sc_engine_inspect(&cli->engine, &container, out, err);
+    if (sc_engine_inspect(&cli->engine, &container, out, err) < 0)
+        return -1;
+    if (with_size) {
+        sc_engine_size(&cli->engine, &container, &own, &all);
+        (void)json_object_set_new(*out, "SizeRw", json_integer(own));
+        (void)json_object_set_new(*out, "SizeRootFs", json_integer(all));
+    }
+    return 0;
 }
 
 static int
-inspect_one(struct sc_cli *cli, const char *name, const char *type, json_t **out, struct sc_err *err)
+inspect_one(struct sc_cli *cli, const char *name, const struct inspect_options *options, json_t **out,
+            struct sc_err *err)
 {
     struct sc_err container_err = SC_ERR_INIT, image_err = SC_ERR_INIT;
 
-    if (sc_str_eq(type, "image"))
+    if (sc_str_eq(options->type, "image"))
         return inspect_image(cli, name, out, err);
-    if (sc_str_eq(type, "container"))
-        return inspect_container(cli, name, out, err);
-    if (inspect_container(cli, name, out, &container_err) == 0)
+    if (sc_str_eq(options->type, "container"))
+        return inspect_container(cli, name, options->size, out, err);
+    if (inspect_container(cli, name, options->size, out, &container_err) == 0)
         return 0;
     if (container_err.kind != SC_ERR_NOT_FOUND) {
         *err = container_err;
@@ -90,7 +113,7 @@ inspect_all(struct sc_cli *cli, const struct sc_strv *names, const struct inspec
         struct sc_err one = SC_ERR_INIT;
         json_t *object = NULL;
 
-        if (inspect_one(cli, names->items[i], options->type, &object, &one) == 0)
+        if (inspect_one(cli, names->items[i], options, &object, &one) == 0)
             (void)json_array_append_new(all, object);
         else if (failure_count < SC_ARRAY_LEN(failures))
             failures[failure_count++] = one;
@@ -149,7 +172,7 @@ const struct sc_command sc_cmd_container_inspect = {
     .name = "container inspect",
     .synopsis = "[OPTIONS] CONTAINER...",
     .help = "Print all that is known of containers",
-    .options = typed_table,
+    .options = container_table,
     .args_min = 1,
     .args_max = -1,
     .run = run_container,

@@ -43,7 +43,9 @@ run_ps(const struct sc_strv *words, struct sc_buf *out, struct sc_err *err)
         return -1;
     if (lseek(file, 0, SEEK_SET) < 0 || sc_file_read_fd(file, OUTPUT_MAX, out, err) < 0)
         return sc_err_wrap(err, "read the output of ps");
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    /* 1 and no complaint: the choice is empty */
+    if (WIFEXITED(status) &&
+        (WEXITSTATUS(status) == 0 || (WEXITSTATUS(status) == 1 && !sc_str_starts(sc_buf_str(out), "error"))))
         return 0;
     return sc_err_set(err, SC_ERR_INVALID, "ps: %.*s", (int)strcspn(sc_buf_str(out), "\n"), sc_buf_str(out));
 }
@@ -101,16 +103,31 @@ inner_pid(const char *pid, char out[SC_NUM_MAX])
     (void)snprintf(out, SC_NUM_MAX, "%.*s", (int)(line + 1 + len - last), last);
 }
 
+/* last: NULL where there is none */
 static void
 add_row(char *const words[], size_t count, const char *last, struct sc_buf *out)
 {
     for (size_t i = 0; i < count; i++)
-        sc_buf_addf(out, "%s\t", words[i]);
-    sc_buf_addf(out, "%s\n", last);
+        sc_buf_addf(out, "%s%s", i ? "\t" : "", words[i]);
+    sc_buf_addf(out, "%s%s\n", last ? "\t" : "", last ? last : "");
+}
+
+/* Whether ps was told its columns ("-o pid", "-eo pid", "axo pid", "--format pid"): then these are printed and no
+ * other, as scripts that were written for Docker count on. */
+static bool
+has_chosen(const struct sc_strv *words)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        const char *word = words->items[i], *flags = word + (*word == '-');
+
+        if (sc_str_starts(word, "--format") || flags[strspn(flags, "AacdeFfHjLlMmTwxyZ")] == 'o')
+            return true;
+    }
+    return false;
 }
 
 static int
-filter(char *output, const struct sc_pid_list *pids, struct sc_buf *out, struct sc_err *err)
+filter(char *output, const struct sc_pid_list *pids, bool has_inner, struct sc_buf *out, struct sc_err *err)
 {
     char *words[COLUMN_MAX], *line = strsep(&output, "\n");
     size_t columns = split(line, words, COLUMN_MAX), pid_column = columns;
@@ -123,7 +140,7 @@ filter(char *output, const struct sc_pid_list *pids, struct sc_buf *out, struct 
         sc_err_set(err, SC_ERR_INVALID, "the output of ps has no column PID");
         return sc_err_remedy(err, "let ps print it: sc top NAME -o pid,cmd");
     }
-    add_row(words, columns, "CPID", out);
+    add_row(words, columns, has_inner ? "CPID" : NULL, out);
     while ((line = strsep(&output, "\n")) != NULL) {
         char inner[SC_NUM_MAX];
         size_t count = split(line, words, columns);
@@ -132,8 +149,9 @@ filter(char *output, const struct sc_pid_list *pids, struct sc_buf *out, struct 
             continue;
         while (count < columns)
             words[count++] = line + strlen(line);
-        inner_pid(words[pid_column], inner);
-        add_row(words, columns, inner, out);
+        if (has_inner)
+            inner_pid(words[pid_column], inner);
+        add_row(words, columns, has_inner ? inner : NULL, out);
     }
     return 0;
 }
@@ -155,12 +173,14 @@ run(struct sc_cli *cli, struct sc_err *err)
     if (sc_engine_pids(&cli->engine, &container, &cli->arena, &pids, err) < 0 || run_ps(&words, &output, err) < 0)
         return -1;
     sc_buf_addc(&output, '\n');
-    if (sc_buf_check(&output, err) < 0 || filter(output.data, &pids, &rows, err) < 0 || sc_buf_check(&rows, err) < 0)
+    if (sc_buf_check(&output, err) < 0 || filter(output.data, &pids, !has_chosen(&words), &rows, err) < 0 ||
+        sc_buf_check(&rows, err) < 0)
         return -1;
     sc_table_align(sc_buf_str(&rows), &table);
     if (sc_buf_check(&table, err) < 0)
         return -1;
     (void)fputs(sc_buf_str(&table), stdout);
+    sc_engine_event(&cli->engine, &container, "top", NULL);
     return 0;
 }
 

@@ -139,9 +139,9 @@ SC_MUST_CHECK int sc_engine_open_root(const struct sc_state *state, struct sc_ar
 /* ---- event.c: what `sc events` shows ---- */
 /* "image":..., "name":..., and the labels: what every event of a container says of it. */
 void sc_event_attributes(const struct sc_container *container, struct sc_buf *out);
-/* more: further attributes as JSON members, or NULL. Never fails for the caller. */
-void sc_engine_event(const struct sc_engine *engine, const struct sc_container *container, const char *action,
-                     const char *more);
+/* As sc_engine_stop, without its event; *has_run is set where there was something to be ended. */
+SC_MUST_CHECK int sc_engine_end(struct sc_engine *engine, const struct sc_container *container, int timeout_sec,
+                                int signum, bool *has_run, struct sc_err *err);
 
 /* ---- recover.c ---- */
 /* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it. */
@@ -251,6 +251,9 @@ SC_MUST_CHECK int sc_spec_devices(const struct sc_inputs *in, struct sc_arena *a
                                   struct sc_err *err);
 SC_MUST_CHECK int sc_spec_namespaces(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
                                      struct sc_err *err);
+/* What is hidden and what is read-only in a container that is asked for like this. */
+void sc_spec_paths(const struct sc_create_options *o, struct sc_arena *arena, struct sc_strv *hidden,
+                   struct sc_strv *unwritable);
 SC_MUST_CHECK int sc_spec_security(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_spec *out,
                                    struct sc_err *err);
 SC_MUST_CHECK int sc_spec_caps(const struct sc_create_options *options, uint64_t host_caps, uint64_t *out,

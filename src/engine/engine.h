@@ -357,6 +357,9 @@ struct sc_exec_process {
 SC_MUST_CHECK int sc_engine_exec(struct sc_engine *engine, const struct sc_container *container,
                                  const struct sc_exec_options *options, struct sc_exec_process *out,
                                  struct sc_err *err);
+/* For `sc events`, of a container. more: further attributes as JSON members, or NULL. Never fails for the caller. */
+void sc_engine_event(const struct sc_engine *engine, const struct sc_container *container, const char *action,
+                     const char *more);
 /* For `sc events`: of a volume ("driver" is its attribute) or a network. Never fails for the caller. */
 void sc_engine_event_of(const struct sc_engine *engine, const char *type, const char *action, const char *id,
                         const char *attributes);

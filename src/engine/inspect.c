@@ -182,6 +182,44 @@ set(json_t *obj, const char *key, json_t *value)
     return json_object_set_new(obj, key, value);
 }
 
+/* Docker: twice the memory where it was not given. */
+static int64_t
+memory_swap(const struct sc_create_options *o)
+{
+    if (o->memory_swap != 0 || o->memory <= 0)
+        return o->memory_swap;
+    return o->memory > INT64_MAX / 2 ? -1 : o->memory * 2;
+}
+
+/* What Docker's object has beside what sc was asked; programs that decode it expect these too. */
+static void
+set_host_rest(json_t *out, const struct sc_create_options *o)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_strv masked = {0}, readonly = {0};
+
+    sc_spec_paths(o, &arena, &masked, &readonly);
+    (void)set(out, "Cgroup", json_string(""));
+    (void)set(out, "ConsoleSize", json_pack("[i, i]", 0, 0));
+    (void)set(out, "CpuCount", json_integer(0));
+    (void)set(out, "CpuPercent", json_integer(0));
+    (void)set(out, "DeviceRequests", json_null());
+    (void)set(out, "Dns", strings(&o->dns));
+    (void)set(out, "DnsOptions", strings(&o->dns_options));
+    (void)set(out, "DnsSearch", strings(&o->dns_search));
+    (void)set(out, "ExtraHosts", strings_or_null(&o->add_hosts));
+    (void)set(out, "IOMaximumBandwidth", json_integer(0));
+    (void)set(out, "IOMaximumIOps", json_integer(0));
+    (void)set(out, "Isolation", json_string(""));
+    (void)set(out, "KernelMemory", json_integer(0)); /* no kernel has that limit any more */
+    (void)set(out, "Links", json_null());
+    (void)set(out, "MaskedPaths", strings_or_null(&masked));
+    (void)set(out, "PublishAllPorts", json_boolean(o->publish_all));
+    (void)set(out, "ReadonlyPaths", strings_or_null(&readonly));
+    (void)set(out, "Runtime", json_string("sc"));
+    (void)set(out, "VolumeDriver", json_string(""));
+}
+
 static json_t *
 host_config(const struct sc_container *c)
 {
@@ -252,7 +290,7 @@ host_config(const struct sc_container *c)
     (void)set(out, "CpusetMems", text(o->cpuset_mems));
     (void)set(out, "Devices", devices(o));
     (void)set(out, "MemoryReservation", json_integer(o->memory_reservation));
-    (void)set(out, "MemorySwap", json_integer(o->memory_swap));
+    (void)set(out, "MemorySwap", json_integer(memory_swap(o)));
     (void)set(out, "MemorySwappiness",
               o->memory_swappiness.is_set ? json_integer(o->memory_swappiness.value) : json_null());
     (void)set(out, "OomKillDisable", json_boolean(o->oom_kill_disable));
@@ -261,6 +299,7 @@ host_config(const struct sc_container *c)
     (void)set(out, "Init", json_boolean(o->init));
     (void)set(out, "UidMappings", strings_or_null(&c->effective_uid_maps));
     (void)set(out, "GidMappings", strings_or_null(&c->effective_gid_maps));
+    set_host_rest(out, o);
     return out;
 }
 
@@ -343,6 +382,19 @@ mounts_of(const struct sc_engine *engine, const struct sc_container *c)
     return out;
 }
 
+/* The root is mounted inside the container alone: the host sees it by way of its first process. */
+static json_t *
+graph_driver(const struct sc_container *c, const char *dir)
+{
+    bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
+    json_t *data = json_object();
+
+    (void)set(data, "MergedDir", is_up ? json_sprintf("/proc/%d/root", (int)c->pid) : json_string(""));
+    (void)set(data, "UpperDir", json_sprintf("%s/upper", dir));
+    (void)set(data, "WorkDir", json_sprintf("%s/work", dir));
+    return json_pack("{s:s, s:o}", "Name", "overlay", "Data", data);
+}
+
 /* What it used, for bills: kept when it has ended. Docker has nothing like it. */
 static json_t *
 usage_of(struct sc_engine *engine, const struct sc_container *c)
@@ -385,6 +437,11 @@ sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t
     (void)set(json, "RestartCount", json_integer(c->restart_count));
     (void)set(json, "Driver", json_string("overlay"));
     (void)set(json, "Platform", json_string("linux"));
+    (void)set(json, "MountLabel", json_string(""));
+    (void)set(json, "ProcessLabel", json_string(""));
+    (void)set(json, "AppArmorProfile", json_string(""));
+    (void)set(json, "ExecIDs", json_null());
+    (void)set(json, "GraphDriver", graph_driver(c, dir));
     (void)set(json, "HostConfig", host_config(c));
     (void)set(json, "Usage", usage_of(engine, c));
     (void)set(json, "Mounts", mounts_of(engine, c));

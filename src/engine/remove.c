@@ -24,7 +24,7 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
     struct sc_container now = SC_CONTAINER_INIT;
     struct sc_err load_err = SC_ERR_INIT;
     sc_cleanup_fd lock = -1;
-    bool is_gone = false;
+    bool is_gone = false, has_run = false;
 
     if (sc_engine_load(engine, container->id, &arena, &now, &load_err) < 0) {
         if (load_err.kind == SC_ERR_NOT_FOUND && force)
@@ -35,7 +35,7 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
     if (now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED) {
         if (!force)
             return refuse_running(&now, err);
-        if (sc_engine_stop(engine, &now, 0, SIGKILL, err) < 0)
+        if (sc_engine_end(engine, &now, 0, SIGKILL, &has_run, err) < 0)
             return sc_err_wrap(err, "remove container \"%s\"", now.name);
     }
     lock = sc_engine_lock(engine, now.id, SETTLE_MS, err);
@@ -49,6 +49,25 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
         return -1;
     sc_engine_event(engine, &now, "destroy", NULL);
     return 0;
+}
+
+/* The monitor says of its container's end what it was told at the start: the name is another now. Of a container that
+ * does not run there is nothing to be said until the next start. */
+static void
+tell_monitor(struct sc_engine *engine, const struct sc_container *now, bool is_running)
+{
+    sc_cleanup_buf attributes = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT; /* an event with the old name is no reason to fail */
+    sc_cleanup_fd dir = sc_engine_run_dir(engine, now->id, &ignored);
+
+    if (dir < 0)
+        return;
+    sc_event_attributes(now, &attributes);
+    if (!is_running || sc_buf_check(&attributes, &ignored) < 0)
+        (void)unlinkat(dir, SC_MONITOR_EVENT_FILE, 0);
+    else
+        (void)!sc_file_replace_at(dir, SC_MONITOR_EVENT_FILE, attributes.data, attributes.len, 0600, SC_VOLATILE,
+                                  &ignored);
 }
 
 int
@@ -85,6 +104,7 @@ sc_engine_rename(struct sc_engine *engine, const struct sc_container *container,
         return now.name ? -1 : sc_err_nomem(err);
     }
     sc_claim_release(engine, "name", old, now.id);
+    tell_monitor(engine, &now, is_running);
     more = sc_arena_printf(&arena, "\"oldName\":\"/%s\"", old);
     sc_engine_event(engine, &now, "rename", more);
     return 0;

@@ -10,6 +10,18 @@ static const char *const masked[] = {
 };
 static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
 
+void
+sc_spec_paths(const struct sc_create_options *o, struct sc_arena *arena, struct sc_strv *hidden,
+              struct sc_strv *unwritable)
+{
+    if (o->privileged || o->systempaths_unconfined)
+        return;
+    for (size_t i = 0; i < SC_ARRAY_LEN(masked); i++)
+        sc_strv_add(hidden, arena, masked[i]);
+    for (size_t i = 0; i < SC_ARRAY_LEN(read_only); i++)
+        sc_strv_add(unwritable, arena, read_only[i]);
+}
+
 static void
 fill_paths(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_linux *out)
 {
@@ -17,13 +29,10 @@ fill_paths(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_lin
 
     if (o->privileged || o->systempaths_unconfined)
         return;
-    for (size_t i = 0; i < SC_ARRAY_LEN(masked); i++)
-        sc_strv_add(&out->masked_paths, arena, masked[i]);
+    sc_spec_paths(o, arena, &out->masked_paths, &out->readonly_paths);
     /* Counters of the host's CPUs tell of others' load and can be used to signal. */
     for (unsigned cpu = 0; cpu < in->host->cpu_count; cpu++)
         sc_strv_addf(&out->masked_paths, arena, "/sys/devices/system/cpu/cpu%u/thermal_throttle", cpu);
-    for (size_t i = 0; i < SC_ARRAY_LEN(read_only); i++)
-        sc_strv_add(&out->readonly_paths, arena, read_only[i]);
 }
 
 int

@@ -186,8 +186,8 @@ stop_running(struct sc_engine *engine, const struct sc_container *container, con
 }
 
 int
-sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum,
-               struct sc_err *err)
+sc_engine_end(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum,
+              bool *has_run, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_state state = {0};
@@ -205,7 +205,20 @@ sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, i
         return -1;
     if (stop_running(engine, container, &state, timeout_sec, signum, err) < 0)
         return sc_err_wrap(err, "stop container \"%s\"", container->name);
-    sc_engine_event(engine, container, "stop", NULL);
+    *has_run = true;
+    return 0;
+}
+
+int
+sc_engine_stop(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum,
+               struct sc_err *err)
+{
+    bool has_run = false;
+
+    if (sc_engine_end(engine, container, timeout_sec, signum, &has_run, err) < 0)
+        return -1;
+    if (has_run)
+        sc_engine_event(engine, container, "stop", NULL);
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "monitor/monitor-priv.h"
 
 #define DRAIN_ROUNDS_MAX 128 /* packets: a process that init leaves behind may write for ever */
+#define EVENT_FILE_MAX   ((size_t)1 << 20)
 #define UNDO_FILE_MAX    1048576
 #define CODE_UNKNOWN     255 /* init was not our child: nobody can say how it ended */
 
@@ -293,14 +294,24 @@ open_run_root(const struct sc_monitor *monitor)
 static void
 add_event(const struct sc_monitor *monitor, int run_root, const char *action, const char *more)
 {
-    const struct sc_event event = {.type = "container",
-                                   .action = action,
-                                   .id = monitor->config.id,
-                                   .attributes = monitor->config.event,
-                                   .more = more};
+    const char *own = monitor->config.run_dir;
+    sc_cleanup_buf renamed = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char path[PATH_MAX];
+    struct sc_event event = {.type = "container",
+                             .action = action,
+                             .id = monitor->config.id,
+                             .attributes = monitor->config.event,
+                             .more = more};
+    int len = snprintf(path, sizeof(path), "%s/" SC_MONITOR_EVENT_FILE, own);
 
-    if (run_root >= 0 && monitor->config.event)
-        sc_event_add(run_root, &event);
+    if (run_root < 0 || !monitor->config.event)
+        return;
+    /* one that runs and is removed when it ends is never renamed */
+    if (!monitor->config.is_rm && len > 0 && (size_t)len < sizeof(path) &&
+        sc_file_read_at(AT_FDCWD, path, EVENT_FILE_MAX, &renamed, &ignored) == 0) /* lint: the engine's own */
+        event.attributes = renamed.data;
+    sc_event_add(run_root, &event);
 }
 
 void

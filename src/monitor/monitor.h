@@ -74,7 +74,9 @@ struct sc_exit {
     int64_t finished_at; /* CLOCK_REALTIME ns */
 };
 
-#define SC_MONITOR_HELD_MAX 16
+/* In run_dir: the attributes that events have instead of those in the config, after a rename. */
+#define SC_MONITOR_EVENT_FILE "event"
+#define SC_MONITOR_HELD_MAX   16
 /* What sc-monitor is started with; fds are inherited, -1 where absent. */
 struct sc_monitor_config {
     const char *id;
