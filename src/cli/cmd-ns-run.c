@@ -28,7 +28,7 @@ struct unshare_options {
 struct enter_options {
     struct ns_ask ns[SC_NS_COUNT];
     struct sc_ns_enter ask;
-    bool all, no_fork;
+    bool all, no_fork, follows_context;
     char *target;
 };
 
@@ -93,8 +93,8 @@ set_id(struct sc_opt_i64 *to, const char *value, bool is_group, struct sc_arena 
         return sc_err_nomem(err);
     if (!*value || strchr(value, ':'))
         return sc_err_set(err, SC_ERR_INVALID, "\"%.40s\" is no name and no id", value);
-    if (sc_user_resolve(sc_buf_str(&passwd), sc_buf_str(&group), &ask, arena, &found, err) < 0)
-        return -1;
+    if (sc_user_resolve(sc_buf_str(&passwd), sc_buf_str(&group), &ask, arena, &found, &ignored) < 0)
+        return sc_err_set(err, SC_ERR_NOT_FOUND, "this host has no %s \"%.40s\"", is_group ? "group" : "user", value);
     *to = (struct sc_opt_i64){.is_set = true, .value = is_group ? found.gid : found.uid};
     return 0;
 }
@@ -380,6 +380,8 @@ static const struct sc_option enter_table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "All that are not the caller's already; so it is without any", NULL,
      NULL},
     NS("cgroup", 'C', SC_NS_CGROUP),
+    {"follow-context", 'Z', SC_OPTION_FLAG, AT(follows_context), NULL,
+     "For SELinux, which sc has nothing to do with: without effect", NULL, NULL},
     NS("ipc", 'i', SC_NS_IPC),
     NS("mount", 'm', SC_NS_MOUNT),
     NS("net", 'n', SC_NS_NET),

@@ -312,7 +312,7 @@ print_namespaces(struct sc_cli *cli, const struct ls_options *options, pid_t of,
         return -1;
     if (sc_ns_print(&options->form, &rows, "NS,TYPE,NPROCS,PID,USER,CONTAINER,COMMAND", "namespaces", err) < 0)
         return -1;
-    if (list.hidden) {
+    if (list.hidden && of == 0) {
         char note[160];
 
         (void)snprintf(note, sizeof(note), "the namespaces of %zu process%s cannot be seen by this user%s", list.hidden,

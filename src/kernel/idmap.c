@@ -60,17 +60,20 @@ write_by_helper(const char *program, pid_t pid, const char *map, struct sc_err *
 int
 sc_idmap_write(pid_t pid, const char *uid_map, const char *gid_map, enum sc_idmap_how how, struct sc_err *err)
 {
-    if (how == SC_IDMAP_BY_HELPERS) {
-        if (write_by_helper(SC_NEWUIDMAP, pid, uid_map, err) < 0)
+    const char *const maps[] = {uid_map, gid_map}, *const files[] = {"uid_map", "gid_map"},
+                      *const helpers[] = {SC_NEWUIDMAP, SC_NEWGIDMAP};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(maps); i++) {
+        if (*maps[i] == '\0')
+            continue;
+        /* an unprivileged writer of gid_map must give setgroups up first */
+        if (how == SC_IDMAP_OWN_ID && i == 1 && write_proc(pid, "setgroups", "deny", err) < 0)
             return -1;
-        return write_by_helper(SC_NEWGIDMAP, pid, gid_map, err);
+        if ((how == SC_IDMAP_BY_HELPERS ? write_by_helper(helpers[i], pid, maps[i], err)
+                                        : write_proc(pid, files[i], maps[i], err)) < 0)
+            return -1;
     }
-    /* an unprivileged writer of gid_map must give setgroups up first */
-    if (how == SC_IDMAP_OWN_ID && write_proc(pid, "setgroups", "deny", err) < 0)
-        return -1;
-    if (write_proc(pid, "uid_map", uid_map, err) < 0)
-        return -1;
-    return write_proc(pid, "gid_map", gid_map, err);
+    return 0;
 }
 
 int

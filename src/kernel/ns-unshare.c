@@ -56,6 +56,7 @@ binder_start(const struct sc_ns_unshare *ask, struct sc_ns_binder *binder, struc
         is_needed = is_needed || ask->persist[kind];
     if (!is_needed)
         return 0;
+    binder->ask = ask;
     if (pipe2(ends, O_CLOEXEC) < 0)
         return sc_err_errno(err, errno, "make a pipe");
     binder->pid = fork();
@@ -71,6 +72,7 @@ binder_start(const struct sc_ns_unshare *ask, struct sc_ns_binder *binder, struc
 int
 sc_ns_bind(struct sc_ns_binder *binder, struct sc_err *err)
 {
+    sc_cleanup_buf files = SC_BUF_INIT;
     int status = 0;
 
     if (binder->pid <= 0)
@@ -82,7 +84,12 @@ sc_ns_bind(struct sc_ns_binder *binder, struct sc_err *err)
     binder->pid = -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    sc_err_errno(err, WIFEXITED(status) ? WEXITSTATUS(status) : EINTR, "keep a namespace by a bind mount");
+    for (int kind = 0; kind < SC_NS_COUNT; kind++) {
+        if (binder->ask->persist[kind])
+            sc_buf_addf(&files, "%s\"%s\"", files.len ? ", " : "", binder->ask->persist[kind]);
+    }
+    sc_err_errno(err, WIFEXITED(status) ? WEXITSTATUS(status) : EINTR, "keep a namespace by a bind mount on %s",
+                 sc_buf_str(&files));
     if (err->errnum == EINVAL)
         return sc_err_remedy(err,
                              "the file must be on a mount that is private (for --mount), and a pid namespace needs "

@@ -73,6 +73,7 @@ struct sc_ns_unshare {
 struct sc_ns_binder {
     pid_t pid;
     int go_fd;
+    const struct sc_ns_unshare *ask;
 };
 #define SC_NS_BINDER_INIT                                                                                              \
     {                                                                                                                  \

@@ -54,10 +54,39 @@ actions()
     is "$(say -f type=container -f event=create)" 'one create,two create'
     is "$(say -f type=network)" ''
     is "$("$SC" events --until 1h --since 2h)" ''
+    is "$(say -f plugin=other)" ''
+    run_sc events --since 1h --until 0s -f event
+    expect_error 125 '--filter "event": must be name=value'
+    run_sc events --since 1h --until 0s -f colour=red
+    expect_error 1 '--filter "colour=red": is not known'
     # the time of the second's birth and later
     since=$("$SC" events --since 1h --until 0s -f container=two -f event=create --format '{{.timeNano}}')
     is "$(say --since "${since:0:10}.${since:10}" -f event=create)" 'two create'
     sc_ok rm two
+}
+
+@test "events: the end of a renamed container bears its new name, rm -f is no stop, top is told" {
+    sc_ok run -d --name one base sleep 1000
+    sc_ok rename one two
+    sc_ok rename two three
+    sc_ok top three
+    sc_ok rm -f three
+    is "$(actions one)" 'create start'
+    is "$(actions three)" 'rename top kill die destroy'
+}
+
+@test "inspect: has what Docker's object has, with sizes where they are asked for" {
+    sc_ok run -d --name one -m 64m --dns 192.0.2.1 --add-host other:192.0.2.2 base sh -c 'head -c 5000 /dev/zero >/five; exec sleep 1000'
+    wait_until "$SC" exec one test -s /five
+    sc_ok inspect one
+    is "$(jq -c '.[0] | has("SizeRw"), has("GraphDriver"), has("ExecIDs"), has("AppArmorProfile")' <<<"$output" | paste -sd' ')" \
+        'false true true true'
+    is "$(jq -c '.[0].HostConfig | .MemorySwap, .Dns, .ExtraHosts, .PublishAllPorts, .ReadonlyPaths[0], .Runtime' <<<"$output" | paste -sd' ')" \
+        '134217728 ["192.0.2.1"] ["other:192.0.2.2"] false "/proc/bus" "sc"'
+    [ -s "$(jq -r '.[0].GraphDriver.Data.MergedDir' <<<"$output")/five" ]
+    sc_ok inspect -s -f '{{.SizeRw}}' one
+    is "$output" 5000
+    sc_ok rm -f one
 }
 
 @test "events: are followed while they happen, over a change of the file" {

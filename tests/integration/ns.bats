@@ -97,6 +97,8 @@ same_unshare()
     same_unshare -U sh -c 'cat /proc/self/uid_map /proc/self/setgroups'
     same_unshare -c cat /proc/self/uid_map /proc/self/gid_map
     same_unshare --map-user=7 --map-group=8 cat /proc/self/uid_map /proc/self/gid_map
+    same_unshare --map-user=7 cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
+    same_unshare --map-group=8 cat /proc/self/uid_map /proc/self/gid_map /proc/self/setgroups
     same_unshare --user --setgroups deny cat /proc/self/setgroups
     same_unshare -r -T --monotonic 5 --boottime=-3 cat /proc/self/timens_offsets
     same_unshare -f -p --mount-proc sh -c 'echo $$; ls -d /proc/[0-9]*'
@@ -167,6 +169,8 @@ same_unshare()
 1|--setgroups maybe true|"maybe" is not allow or deny
 1|--map-users 1,2 true|"1,2" is not OUTER,INNER,COUNT
 1|--map-user nobody-here true|nobody-here
+1|-S nobody-here true|this host has no user "nobody-here"
+1|-n/no/such/file true|a bind mount on "/no/such/file": no such file
 1|--kill-child=WHAT true|WHAT
 1|--boottime soon true|soon
 1|--monotonic 5 true|need a time namespace
