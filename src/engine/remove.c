@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "engine/engine-priv.h"
 
