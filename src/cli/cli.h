@@ -125,8 +125,6 @@ typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *contain
 SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void *data);
 /* sc_relay_run, until the container ends (its exit code) or the user detaches (0); detach_keys NULL: Docker's. */
 SC_MUST_CHECK int sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err);
-/* The time of a filter "until=": a moment, or an age such as 24h. */
-SC_MUST_CHECK int sc_cli_until(const char *text, int64_t *nsec, struct sc_err *err);
 /* A filter's "name" or "name=value" among "name=value" of labels. */
 bool sc_cli_has_label(const struct sc_strv *labels, const char *wanted);
 
@@ -271,9 +269,10 @@ SC_MUST_CHECK int sc_output_flush(struct sc_err *err);
 
 /* human.c: Docker's units. */
 #define SC_HUMAN_MAX 48
-void sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX]);    /* "4.27MB", three digits, powers of 1000 */
-void sc_human_binary(uint64_t bytes, char out[SC_HUMAN_MAX]); /* "4.27MiB", four digits, powers of 1024 */
-void sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX]); /* "2 minutes", "About an hour" */
+void sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX]);      /* "4.27MB", three digits, powers of 1000 */
+void sc_human_size_long(int64_t bytes, char out[SC_HUMAN_MAX]); /* four digits: of sums, where Docker has so many */
+void sc_human_binary(uint64_t bytes, char out[SC_HUMAN_MAX]);   /* "4.27MiB", four digits, powers of 1024 */
+void sc_human_duration(int64_t nsec, char out[SC_HUMAN_MAX]);   /* "2 minutes", "About an hour" */
 /* "Up 3 seconds", "Exited (0) 5 minutes ago", "Created" */
 void sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf *out);
 /* "2026-11-25 21:07:51 +0000 UTC", in the time zone of the caller */

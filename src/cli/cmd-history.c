@@ -30,27 +30,27 @@ static const struct sc_column columns[] = {
     {NULL, NULL},
 };
 
+/* When, and how long ago; what was built so that it comes out the same each time says 1970, which is no time. */
 static void
-set_created(json_t *row, const char *created, const struct history_options *options)
+read_created(const char *created, const struct history_options *options, char at[SC_HUMAN_MAX],
+             char since[SC_HUMAN_MAX])
 {
-    char since[SC_HUMAN_MAX];
     struct sc_err ignored = SC_ERR_INIT;
-    char at[SC_HUMAN_MAX];
+    char age[SC_HUMAN_MAX];
     int64_t when = 0;
     bool is_known = created && sc_time_parse(created, &when, &ignored) == 0;
 
     if (is_known)
         sc_human_rfc3339(when, at);
     else
-        (void)snprintf(at, sizeof(at), "%.40s", created ? created : "");
-    (void)json_object_set_new(row, "CreatedAt", json_string(at));
+        (void)snprintf(at, SC_HUMAN_MAX, "%.40s", created ? created : "");
     if (!options->human) {
-        (void)json_object_set_new(row, "CreatedSince", json_string(at));
-    } else if (is_known) {
-        sc_human_duration(sc_time_now() - when, since);
-        (void)json_object_set_new(row, "CreatedSince", json_sprintf("%s ago", since));
+        (void)snprintf(since, SC_HUMAN_MAX, "%s", at);
+    } else if (is_known && when > 0) {
+        sc_human_duration(sc_time_now() - when, age);
+        (void)snprintf(since, SC_HUMAN_MAX, "%.40s ago", age);
     } else {
-        (void)json_object_set_new(row, "CreatedSince", json_string("N/A"));
+        (void)snprintf(since, SC_HUMAN_MAX, "N/A");
     }
 }
 
@@ -59,9 +59,8 @@ row_of(const json_t *entry, const char *id, int64_t bytes, const struct history_
 {
     const char *by = json_string_value(json_object_get(entry, "created_by"));
     const char *comment = json_string_value(json_object_get(entry, "comment"));
+    char size[SC_HUMAN_MAX], at[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
     sc_cleanup_buf cut = SC_BUF_INIT;
-    char size[SC_HUMAN_MAX];
-    json_t *row = json_object();
 
     if (options->human)
         sc_human_size(bytes, size);
@@ -73,12 +72,9 @@ row_of(const json_t *entry, const char *id, int64_t bytes, const struct history_
         sc_human_cut(by, CREATED_BY_MAX, &cut);
         by = sc_buf_str(&cut);
     }
-    set_created(row, json_string_value(json_object_get(entry, "created")), options);
-    (void)json_object_set_new(row, "Comment", json_string(comment ? comment : ""));
-    (void)json_object_set_new(row, "CreatedBy", json_string(by));
-    (void)json_object_set_new(row, "ID", json_string(id));
-    (void)json_object_set_new(row, "Size", json_string(size));
-    return row;
+    read_created(json_string_value(json_object_get(entry, "created")), options, at, since);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "Comment", comment ? comment : "", "CreatedAt", at, "CreatedBy",
+                     by, "CreatedSince", since, "ID", id, "Size", size);
 }
 
 /* Newest first. An image whose config tells no history has one line for each layer. */
@@ -127,6 +123,8 @@ run(struct sc_cli *cli, struct sc_err *err)
         sc_image_history(&cli->engine.store, &image, &history, err) < 0 ||
         add_rows(&image, history, &options, rows, err) < 0)
         return -1;
+    if (!options.human)
+        how.default_table = "{{.ID}}\t{{.CreatedAt}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}";
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     return sc_list_print(&how, rows, err);
 }

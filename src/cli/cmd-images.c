@@ -67,13 +67,24 @@ row_of(const struct sc_image *image, const struct sc_reference *ref, const struc
     (void)json_object_set_new(row, "Repository", json_string(ref ? sc_reference_familiar(ref, arena) : "<none>"));
     (void)json_object_set_new(row, "SharedSize", json_string("N/A")); /* `sc system df -v` adds these up */
     (void)json_object_set_new(row, "Size", json_string(size));
+    (void)json_object_set_new(row, "Tag", json_string(ref && ref->tag ? ref->tag : "<none>"));
     (void)json_object_set_new(row, "UniqueSize", json_string("N/A"));
     (void)json_object_set_new(row, "VirtualSize", json_string(size));
-    (void)json_object_set_new(row, "Tag", json_string(ref && ref->tag ? ref->tag : "<none>"));
     return row;
 }
 
-/* REPOSITORY or REPOSITORY:TAG */
+/* A pattern of the name as it is shown, with the tag or without. */
+static bool
+is_like(const struct sc_reference *ref, const char *pattern, struct sc_arena *arena)
+{
+    const char *name = ref ? sc_reference_familiar(ref, arena) : NULL;
+    char *tagged = name && ref->tag ? sc_arena_printf(arena, "%s:%s", name, ref->tag) : NULL;
+
+    return (name && fnmatch(pattern, name, FNM_PATHNAME) == 0) ||
+           (tagged && fnmatch(pattern, tagged, FNM_PATHNAME) == 0);
+}
+
+/* REPOSITORY or REPOSITORY:TAG, however much of the name is written out; or a pattern */
 static bool
 is_asked_for(const struct sc_reference *ref, const char *wanted, struct sc_arena *arena)
 {
@@ -81,6 +92,8 @@ is_asked_for(const struct sc_reference *ref, const char *wanted, struct sc_arena
     struct sc_err ignored = SC_ERR_INIT;
     const char *colon = strrchr(wanted, ':');
 
+    if (is_like(ref, wanted, arena))
+        return true;
     if (!ref || sc_reference_parse(wanted, arena, &parsed, &ignored) < 0 ||
         !sc_str_eq(ref->registry, parsed.registry) || !sc_str_eq(ref->repository, parsed.repository))
         return false;
@@ -96,17 +109,6 @@ created_at(const struct sc_image *image)
     int64_t at = 0;
 
     return image->created && sc_time_parse(image->created, &at, &ignored) == 0 ? at : 0;
-}
-
-/* A pattern of the name as it is shown, with the tag or without. */
-static bool
-is_like(const struct sc_reference *ref, const char *pattern, struct sc_arena *arena)
-{
-    const char *name = ref ? sc_reference_familiar(ref, arena) : NULL;
-    char *tagged = name && ref->tag ? sc_arena_printf(arena, "%s:%s", name, ref->tag) : NULL;
-
-    return (name && fnmatch(pattern, name, FNM_PATHNAME) == 0) ||
-           (tagged && fnmatch(pattern, tagged, FNM_PATHNAME) == 0);
 }
 
 /* One filter as it was given, read. */
@@ -129,7 +131,7 @@ read_filter(struct sc_cli *cli, const char *text, struct filter *out, struct sc_
         *out = (struct filter){.key = (int)i, .value = text + strlen(keys[i])};
         if (out->key == FILTER_DANGLING && sc_parse_bool(out->value, &out->is_dangling, err) < 0)
             return sc_err_wrap(err, "--filter \"%s\"", text);
-        if (out->key == FILTER_UNTIL && sc_cli_until(out->value, &out->at, err) < 0)
+        if (out->key == FILTER_UNTIL && sc_value_time(&out->at, out->value, &cli->arena, err) < 0)
             return sc_err_wrap(err, "--filter \"%s\"", text);
         if (out->key != FILTER_BEFORE && out->key != FILTER_SINCE)
             return 0;
@@ -196,28 +198,6 @@ passes_all(const struct filter *filters, size_t count, const struct sc_image *im
     return !has_pattern || is_like_one;
 }
 
-/* Newest first, as Docker and podman list them; of one time in the store's order. */
-static int
-compare_age(const void *a, const void *b)
-{
-    const struct sc_image *first = *(const struct sc_image *const *)a, *second = *(const struct sc_image *const *)b;
-    int64_t at = created_at(first), other = created_at(second);
-
-    return at != other ? (at < other ? 1 : -1) : (first > second) - (first < second);
-}
-
-static int
-sort(const struct sc_image_list *list, struct sc_arena *arena, const struct sc_image ***out, struct sc_err *err)
-{
-    *out = SC_ARENA_ARRAY(arena, const struct sc_image *, list->count + 1);
-    if (!*out)
-        return sc_err_nomem(err);
-    for (size_t i = 0; i < list->count; i++)
-        (*out)[i] = &list->items[i];
-    qsort(*out, list->count, sizeof(void *), compare_age); /* of pointers */
-    return 0;
-}
-
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
@@ -225,17 +205,16 @@ run(struct sc_cli *cli, struct sc_err *err)
     struct filter *filters = NULL;
     struct sc_list_format how = {.columns = columns};
     struct sc_image_list list = {.items = NULL};
-    const struct sc_image **sorted = NULL;
     struct sc_strv args = {0};
     sc_cleanup_json rows = json_array();
     int64_t now = sc_time_now();
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         read_filters(cli, &options.filters, &filters, err) < 0 ||
-        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0 || sort(&list, &cli->arena, &sorted, err) < 0)
+        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
-        const struct sc_image *image = sorted[i];
+        const struct sc_image *image = &list.items[i];
         struct sc_reference ref = {0};
         struct sc_err ignored = SC_ERR_INIT;
         bool has_name = image->name && sc_reference_parse(image->name, &cli->arena, &ref, &ignored) == 0;

@@ -14,7 +14,8 @@ struct prune_options {
 static const struct sc_option image_table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Every image that no container has, not only those without a name",
      NULL, NULL},
-    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h, label=name[=value], label!=..", NULL, NULL},
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h, label=name[=value], label!=.., dangling=false",
+     NULL, NULL},
     {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
     {.name = NULL},
 };
@@ -24,6 +25,8 @@ static const struct sc_option container_table[] = {
     {.name = NULL},
 };
 static const struct sc_option volume_table[] = {
+    {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Also volumes that were given a name", NULL, NULL},
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "all=true", NULL, NULL},
     {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
     {.name = NULL},
 };
@@ -32,14 +35,14 @@ static const struct sc_option system_table[] = {
      NULL, NULL},
     {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h, label=name[=value], label!=..", NULL, NULL},
     {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
-    {"volumes", 0, SC_OPTION_FLAG, AT(volumes), NULL, "Also volumes that no container has", NULL, NULL},
+    {"volumes", 0, SC_OPTION_FLAG, AT(volumes), NULL, "Also volumes without a name that no container has", NULL, NULL},
     {.name = NULL},
 };
 
 /* ---- what is asked for ------------------------------------------------------------------------------------ */
 
 struct prune {
-    const struct prune_options *options;
+    struct prune_options *options;
     int64_t until; /* CLOCK_REALTIME ns: only what is older; 0: whatever its age */
     int64_t freed;
     bool has_failed; /* something stayed that should have gone: said, and the exit status is 1 */
@@ -52,36 +55,49 @@ say_failure(struct prune *prune, const struct sc_err *why)
     prune->has_failed = true;
 }
 
-int
-sc_cli_until(const char *text, int64_t *out, struct sc_err *err)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    int64_t age;
+/* What a kind of thing can be chosen by. */
+enum { BY_LABEL = 1, BY_TIME = 2, BY_DANGLING = 4, BY_ALL = 8 };
 
-    if (sc_time_parse(text, out, &ignored) == 0)
-        return 0;
-    if (sc_parse_duration(text, &age, err) < 0)
-        return -1;
-    *out = sc_time_now() - age;
-    return 0;
+static int
+no_filter(const char *filter, unsigned int known, struct sc_err *err)
+{
+    sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
+    if (!strchr(filter, '=')) /* not even a filter: Docker refuses the flag itself */
+        err->exit_code = SC_EXIT_ENGINE;
+    if (known & BY_ALL)
+        return sc_err_remedy(err, "give all=true");
+    return sc_err_remedy(err, known & BY_DANGLING ? "give until=TIME, label=NAME[=VALUE] or dangling=false"
+                                                  : "give until=TIME or label=NAME[=VALUE]");
 }
 
 static int
-read_filters(struct prune *prune, struct sc_err *err)
+read_filter(struct sc_cli *cli, struct prune *prune, const char *filter, unsigned int known, struct sc_err *err)
+{
+    bool value;
+
+    if ((known & BY_LABEL) && (sc_str_starts(filter, "label=") || sc_str_starts(filter, "label!=")))
+        return 0;
+    if ((known & BY_TIME) && sc_str_starts(filter, "until="))
+        return sc_value_time(&prune->until, filter + strlen("until="), &cli->arena, err);
+    if ((known & BY_DANGLING) && sc_str_starts(filter, "dangling=")) {
+        if (sc_parse_bool(filter + strlen("dangling="), &value, err) < 0)
+            return -1;
+        prune->options->all = !value;
+        return 0;
+    }
+    if ((known & BY_ALL) && sc_str_starts(filter, "all="))
+        return sc_parse_bool(filter + strlen("all="), &prune->options->all, err);
+    return no_filter(filter, known, err);
+}
+
+static int
+read_filters(struct sc_cli *cli, struct prune *prune, unsigned int known, struct sc_err *err)
 {
     for (size_t i = 0; i < prune->options->filters.count; i++) {
         const char *filter = prune->options->filters.items[i];
 
-        if (sc_str_starts(filter, "label=") || sc_str_starts(filter, "label!="))
-            continue;
-        if (!sc_str_starts(filter, "until=")) {
-            sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
-            if (!strchr(filter, '=')) /* not even a filter: Docker refuses the flag itself */
-                err->exit_code = SC_EXIT_ENGINE;
-            return sc_err_remedy(err, "give until=TIME or label=NAME[=VALUE]");
-        }
-        if (sc_cli_until(filter + strlen("until="), &prune->until, err) < 0)
-            return sc_err_wrap(err, "--filter until");
+        if (read_filter(cli, prune, filter, known, err) < 0)
+            return err->remedy[0] ? -1 : sc_err_wrap(err, "--filter \"%.100s\"", filter);
     }
     return 0;
 }
@@ -119,7 +135,7 @@ print_freed(const struct prune *prune)
 {
     char size[SC_HUMAN_MAX];
 
-    sc_human_size(prune->freed, size);
+    sc_human_size_long(prune->freed, size);
     (void)printf("Total reclaimed space: %s\n", size);
 }
 
@@ -189,23 +205,25 @@ prune_images(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
     struct sc_image_list list = {.items = NULL};
     bool has_title = false;
 
-    if (sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
+    if (sc_image_release_held(&cli->engine.store, sc_engine_image_in_use, &cli->engine, err) < 0 ||
+        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         const struct sc_image *image = &list.items[i];
         struct sc_image_removed removed = {.deleted = {0}};
         struct sc_err ignored = SC_ERR_INIT, one = SC_ERR_INIT;
+        struct sc_image_use use = {.kind = SC_IMAGE_FREE};
         int64_t created = 0;
-        int is_used;
 
         if (image->created)
             (void)!sc_time_parse(image->created, &created, &ignored);
         if ((image->name && !prune->options->all) || !is_chosen(prune, &image->config.labels, created))
             continue;
-        is_used = sc_engine_image_in_use(image->id, &cli->engine, &one);
-        if (is_used < 0)
+        if (sc_engine_image_in_use(image->id, &cli->engine, &use, &one) < 0) {
             say_failure(prune, &one);
-        if (is_used != 0)
+            continue;
+        }
+        if (use.kind != SC_IMAGE_FREE)
             continue;
         if (sc_image_remove(&cli->engine.store, image->name ? image->name : image->id, false, sc_engine_image_in_use,
                             &cli->engine, &cli->arena, &removed, &one) < 0) {
@@ -230,7 +248,7 @@ prune_images(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
  */
 
 static int
-prune_volumes(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
+prune_volumes(struct sc_cli *cli, struct prune *prune, bool every_name, struct sc_err *err)
 {
     struct sc_volume_list list = {.items = NULL};
     bool has_title = false;
@@ -240,7 +258,8 @@ prune_volumes(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
     for (size_t i = 0; i < list.count; i++) {
         struct sc_err one = SC_ERR_INIT;
 
-        if (list.items[i].links > 0)
+        /* One that was given a name may hold what somebody wants to keep. */
+        if (list.items[i].links > 0 || (!every_name && !list.items[i].is_anonymous))
             continue;
         if (sc_volume_remove(&cli->engine, list.items[i].name, &one) < 0) {
             say_failure(prune, &one);
@@ -295,55 +314,66 @@ prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
  */
 
 static int
-begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, const char *warning,
-      const char *all_warning, bool *goes_on, struct sc_err *err)
+begin(struct sc_cli *cli, struct prune_options *options, struct prune *prune, unsigned int filters, struct sc_err *err)
 {
     struct sc_strv args = {0};
 
     if (sc_cli_parse(cli, options, &args, err) < 0)
         return -1;
     prune->options = options;
-    if (read_filters(prune, err) < 0)
-        return -1;
-    *goes_on = confirm(options, options->all ? all_warning : warning);
-    return *goes_on ? sc_cli_engine(cli, err) : 0;
-}
-
-/* prune of one kind of thing: asks, removes, says what that freed. */
-typedef int (*prune_fn)(struct sc_cli *cli, struct prune *prune, struct sc_err *err);
-
-static int
-prune_kind(struct sc_cli *cli, const char *warning, const char *all_warning, prune_fn fn, struct sc_err *err)
-{
-    struct prune_options options = {.all = false};
-    struct prune prune = {.freed = 0};
-    bool goes_on;
-
-    if (begin(cli, &options, &prune, warning, all_warning, &goes_on, err) < 0 || (goes_on && fn(cli, &prune, err) < 0))
-        return -1;
-    if (goes_on)
-        print_freed(&prune);
-    return prune.has_failed;
+    return read_filters(cli, prune, filters, err);
 }
 
 static int
 run_image(struct sc_cli *cli, struct sc_err *err)
 {
-    return prune_kind(cli, "WARNING! This will remove all dangling images.",
-                      "WARNING! This will remove all images without at least one container associated to them.",
-                      prune_images, err);
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+
+    if (begin(cli, &options, &prune, BY_LABEL | BY_TIME | BY_DANGLING, err) < 0)
+        return -1;
+    if (!confirm(&options,
+                 options.all ? "WARNING! This will remove all images without at least one container associated to them."
+                             : "WARNING! This will remove all dangling images."))
+        return 0;
+    if (sc_cli_engine(cli, err) < 0 || prune_images(cli, &prune, err) < 0)
+        return -1;
+    print_freed(&prune);
+    return prune.has_failed;
 }
 
 static int
 run_container(struct sc_cli *cli, struct sc_err *err)
 {
-    return prune_kind(cli, "WARNING! This will remove all stopped containers.", NULL, prune_containers, err);
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+
+    if (begin(cli, &options, &prune, BY_LABEL | BY_TIME, err) < 0)
+        return -1;
+    if (!confirm(&options, "WARNING! This will remove all stopped containers."))
+        return 0;
+    if (sc_cli_engine(cli, err) < 0 || prune_containers(cli, &prune, err) < 0)
+        return -1;
+    print_freed(&prune);
+    return prune.has_failed;
 }
 
 static int
 run_volume(struct sc_cli *cli, struct sc_err *err)
 {
-    return prune_kind(cli, "WARNING! This will remove all volumes that no container has.", NULL, prune_volumes, err);
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+
+    if (begin(cli, &options, &prune, BY_ALL, err) < 0)
+        return -1;
+    if (!confirm(&options,
+                 options.all ? "WARNING! This will remove all local volumes not used by at least one container."
+                             : "WARNING! This will remove anonymous local volumes not used by at least one container."))
+        return 0;
+    if (sc_cli_engine(cli, err) < 0 || prune_volumes(cli, &prune, options.all, err) < 0)
+        return -1;
+    print_freed(&prune);
+    return prune.has_failed;
 }
 
 /* Networks take no disk: nothing is said of space. */
@@ -352,14 +382,30 @@ run_network(struct sc_cli *cli, struct sc_err *err)
 {
     struct prune_options options = {.all = false};
     struct prune prune = {.freed = 0};
-    bool goes_on;
 
-    if (begin(cli, &options, &prune, "WARNING! This will remove all networks that no container is on.", NULL, &goes_on,
-              err) < 0)
+    if (begin(cli, &options, &prune, BY_LABEL | BY_TIME, err) < 0)
         return -1;
-    if (goes_on && prune_networks(cli, &prune, err) < 0)
+    if (!confirm(&options, "WARNING! This will remove all custom networks not used by at least one container."))
+        return 0;
+    if (sc_cli_engine(cli, err) < 0 || prune_networks(cli, &prune, err) < 0)
         return -1;
     return prune.has_failed;
+}
+
+/* What everything is, and what of it is meant. */
+static void
+warn_of_all(const struct prune_options *options, struct sc_buf *out)
+{
+    sc_buf_adds(out, "WARNING! This will remove:\n  - all stopped containers\n"
+                     "  - all networks not used by at least one container\n");
+    if (options->volumes)
+        sc_buf_adds(out, "  - all anonymous volumes not used by at least one container\n");
+    sc_buf_adds(out, options->all ? "  - all images without at least one container associated to them\n"
+                                  : "  - all dangling images\n");
+    if (options->filters.count > 0)
+        sc_buf_adds(out, "\n  Items to be pruned will be filtered with:\n");
+    for (size_t i = 0; i < options->filters.count; i++)
+        sc_buf_addf(out, "  - %s\n", options->filters.items[i]);
 }
 
 static int
@@ -367,19 +413,17 @@ run_system(struct sc_cli *cli, struct sc_err *err)
 {
     struct prune_options options = {.all = false};
     struct prune prune = {.freed = 0};
-    bool goes_on;
+    sc_cleanup_buf warning = SC_BUF_INIT;
 
-    if (begin(cli, &options, &prune,
-              "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
-              "container\n  - all dangling images\n",
-              "WARNING! This will remove:\n  - all stopped containers\n  - all networks not used by at least one "
-              "container\n  - all images without at least one container associated to them\n",
-              &goes_on, err) < 0)
+    if (begin(cli, &options, &prune, BY_LABEL | BY_TIME, err) < 0)
         return -1;
-    if (!goes_on)
+    if (options.volumes && prune.until != 0)
+        return sc_err_set(err, SC_ERR_INVALID, "the \"until\" filter is not supported with \"--volumes\"");
+    warn_of_all(&options, &warning);
+    if (!confirm(&options, sc_buf_str(&warning)))
         return 0;
-    if (prune_containers(cli, &prune, err) < 0 || prune_networks(cli, &prune, err) < 0 ||
-        prune_images(cli, &prune, err) < 0 || (options.volumes && prune_volumes(cli, &prune, err) < 0))
+    if (sc_cli_engine(cli, err) < 0 || prune_containers(cli, &prune, err) < 0 || prune_networks(cli, &prune, err) < 0 ||
+        (options.volumes && prune_volumes(cli, &prune, false, err) < 0) || prune_images(cli, &prune, err) < 0)
         return -1;
     print_freed(&prune);
     return prune.has_failed;
@@ -404,7 +448,7 @@ const struct sc_command sc_cmd_container_prune = {
 const struct sc_command sc_cmd_volume_prune = {
     .name = "volume prune",
     .synopsis = "[OPTIONS]",
-    .help = "Remove volumes that no container has",
+    .help = "Remove volumes without a name that no container has, or all that none has",
     .options = volume_table,
     .run = run_volume,
 };

@@ -56,6 +56,23 @@ mark(json_t *set, const struct sc_strv *digests)
         (void)json_object_set_new(set, hex_of(digests->items[i]), json_true());
 }
 
+/* The list has an image once for each of its names, here each counts once, by its first. */
+static void
+keep_one_of_each(struct sc_image_list *list)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < list->count; i++) {
+        bool is_there = false;
+
+        for (size_t k = 0; k < count && !is_there; k++)
+            is_there = sc_str_eq(list->items[k].id, list->items[i].id);
+        if (!is_there)
+            list->items[count++] = list->items[i];
+    }
+    list->count = count;
+}
+
 static int
 look(struct sc_cli *cli, struct usage *usage, struct sc_err *err)
 {
@@ -73,6 +90,9 @@ look(struct sc_cli *cli, struct usage *usage, struct sc_err *err)
             return sc_err_nomem(err);
         usage->container_bytes[i] = sc_tree_size_at(cli->engine.data_fd, dir);
     }
+    for (size_t i = 0; i < usage->containers.count; i++) /* also of an image that was removed by force */
+        mark(usage->active, &usage->containers.items[i].chain_ids);
+    keep_one_of_each(&usage->images);
     for (size_t i = 0; i < usage->images.count; i++) {
         const struct sc_image *image = &usage->images.items[i];
 
@@ -115,8 +135,8 @@ add_row(json_t *rows, const char *type, size_t count, size_t active, int64_t byt
 {
     char size[SC_HUMAN_MAX], reclaimable[SC_HUMAN_MAX];
 
-    sc_human_size(bytes, size);
-    sc_human_size(free_bytes, reclaimable);
+    sc_human_size_long(bytes, size);
+    sc_human_size_long(free_bytes, reclaimable);
     (void)json_array_append_new(
         rows, json_pack("{s:o, s:o, s:s, s:o, s:s}", "Active", json_sprintf("%zu", active), "Reclaimable",
                         bytes > 0 ? json_sprintf("%s (%lld%%)", reclaimable, (long long)(free_bytes * 100 / bytes))
@@ -217,8 +237,8 @@ add_image_line(const struct usage *usage, const struct sc_image *image, struct s
     for (size_t k = 0; k < usage->containers.count; k++)
         users += sc_str_eq(usage->containers.items[k].image_id, image->id);
     sc_human_size(image->size, size);
-    sc_human_size(shared, shared_size);
-    sc_human_size(image->size - shared, unique);
+    sc_human_size_long(shared, shared_size);
+    sc_human_size_long(image->size - shared, unique);
     has_age = image->created && sc_time_parse(image->created, &created, &ignored) == 0;
     sc_human_duration(sc_time_now() - created, age);
     sc_buf_addf(out, "%s\t%s\t%.12s\t%s%s\t%s\t%s\t%s\t%zu\n", has_name ? sc_reference_familiar(&ref, arena) : "<none>",

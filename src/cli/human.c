@@ -6,19 +6,31 @@
 
 #define SECOND 1000000000LL
 
-void
-sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX])
+/* Of `digits` digits; limit is what would be written with one more. */
+static void
+decimal_size(int64_t bytes, int digits, double limit, char out[SC_HUMAN_MAX])
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     size_t unit = 0;
     double value = bytes < 0 ? 0 : (double)bytes;
 
-    /* 999.5 would be written with three digits as 1e+03. */
-    while (value >= 999.5 && unit + 1 < SC_ARRAY_LEN(units)) {
+    while (value >= limit && unit + 1 < SC_ARRAY_LEN(units)) {
         value /= 1000;
         unit++;
     }
-    (void)snprintf(out, SC_HUMAN_MAX, "%.3g%s", value, units[unit]);
+    (void)snprintf(out, SC_HUMAN_MAX, "%.*g%s", digits, value, units[unit]);
+}
+
+void
+sc_human_size(int64_t bytes, char out[SC_HUMAN_MAX])
+{
+    decimal_size(bytes, 3, 999.5, out); /* which would be written with three digits as 1e+03 */
+}
+
+void
+sc_human_size_long(int64_t bytes, char out[SC_HUMAN_MAX])
+{
+    decimal_size(bytes, 4, 999.95, out);
 }
 
 void

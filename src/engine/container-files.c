@@ -235,7 +235,7 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
         sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" was made of a directory, not of an image", c->name);
         return sc_err_remedy(err, "make an image of it with: sc import %s", o->rootfs);
     }
-    if (sc_image_find(&engine->store, c->image_id, arena, &image, err) < 0)
+    if (sc_image_find_used(&engine->store, c->image_id, arena, &image, err) < 0)
         return -1;
     entrypoint = o->has_entrypoint ? &o->entrypoint : &image.config.entrypoint;
     cmd = o->args.count > 0 || o->has_entrypoint ? &o->args : &image.config.cmd;
@@ -304,7 +304,7 @@ sc_engine_size(struct sc_engine *engine, const struct sc_container *c, int64_t *
     struct sc_image image = {.size = 0};
 
     *own = dir < 0 ? 0 : bytes_below(dir, "upper", 0);
-    if (c->image_id && sc_image_find(&engine->store, c->image_id, &arena, &image, &ignored) < 0)
+    if (c->image_id && sc_image_find_used(&engine->store, c->image_id, &arena, &image, &ignored) < 0)
         image.size = 0;
     *all = *own + image.size;
 }

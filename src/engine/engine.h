@@ -220,6 +220,7 @@ struct sc_volume {
     size_t links;       /* containers that have it */
     int64_t bytes;      /* of disk */
     int64_t created_at; /* ns */
+    bool is_anonymous;  /* nobody gave it a name */
 };
 struct sc_volume_list {
     struct sc_volume *items; /* by name */
@@ -387,6 +388,7 @@ SC_MUST_CHECK int sc_engine_inspect(struct sc_engine *engine, const struct sc_co
 SC_MUST_CHECK int sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, json_t **out,
                                           struct sc_err *err);
 /* Is an image used by a container: for sc_image_remove */
-SC_MUST_CHECK int sc_engine_image_in_use(const char *image_id, void *engine, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_image_in_use(const char *image_id, void *engine, struct sc_image_use *out,
+                                         struct sc_err *err);
 
 #endif

@@ -171,7 +171,7 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
 }
 
 int
-sc_engine_image_in_use(const char *image_id, void *engine, struct sc_err *err)
+sc_engine_image_in_use(const char *image_id, void *engine, struct sc_image_use *out, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_container_list list = {.items = NULL};
@@ -180,8 +180,15 @@ sc_engine_image_in_use(const char *image_id, void *engine, struct sc_err *err)
     if (sc_engine_list(engine, true, &arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < list.count; i++) {
-        if (sc_str_eq(list.items[i].image_id, image_id))
-            return 1;
+        const struct sc_container *c = &list.items[i];
+        bool runs = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
+
+        if (!sc_str_eq(c->image_id, image_id) || (out->kind != SC_IMAGE_FREE && !runs))
+            continue;
+        out->kind = runs ? SC_IMAGE_RUNNING : SC_IMAGE_USED;
+        (void)snprintf(out->by, sizeof(out->by), "%.12s", c->id);
+        if (runs)
+            break;
     }
     return 0;
 }

@@ -462,15 +462,13 @@ image_config(const struct sc_image_config *config)
     json_t *out = json_object();
 
     (void)set(out, "User", text(config->user));
+    (void)set(out, "ExposedPorts", config->exposed_ports.count > 0 ? set_of(&config->exposed_ports) : json_null());
     (void)set(out, "Env", strings_or_null(&config->env));
     (void)set(out, "Cmd", strings_or_null(&config->cmd));
+    (void)set(out, "Volumes", config->volumes.count > 0 ? set_of(&config->volumes) : json_null());
     (void)set(out, "Entrypoint", strings_or_null(&config->entrypoint));
     (void)set(out, "WorkingDir", text(config->working_dir));
     (void)set(out, "Labels", config->labels.count > 0 ? map(&config->labels) : json_null());
-    if (config->volumes.count > 0)
-        (void)set(out, "Volumes", set_of(&config->volumes));
-    if (config->exposed_ports.count > 0)
-        (void)set(out, "ExposedPorts", set_of(&config->exposed_ports));
     if (config->stop_signal && *config->stop_signal)
         (void)set(out, "StopSignal", json_string(config->stop_signal));
     if (config->healthcheck.is_set)
@@ -481,6 +479,20 @@ image_config(const struct sc_image_config *config)
                             (json_int_t)config->healthcheck.start_period, "Retries",
                             (json_int_t)config->healthcheck.retries));
     return out;
+}
+
+/* NAME@DIGEST, by which a registry has what is here, or would have it once it is pushed there; each once. */
+static void
+add_digest(const struct sc_image *image, const struct sc_reference *ref, struct sc_arena *arena, json_t *digests)
+{
+    char *own = sc_arena_printf(arena, "%s@%s", sc_reference_familiar(ref, arena),
+                                ref->digest ? ref->digest : image->manifest_digest);
+
+    for (size_t i = 0; i < json_array_size(digests); i++) {
+        if (sc_str_eq(json_string_value(json_array_get(digests, i)), own))
+            return;
+    }
+    (void)json_array_append_new(digests, json_string(own));
 }
 
 int
@@ -505,10 +517,12 @@ sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, 
             continue;
         if (ref.tag)
             (void)json_array_append_new(tags, json_sprintf("%s:%s", sc_reference_familiar(&ref, &arena), ref.tag));
+        add_digest(&list.items[i], &ref, &arena, digests);
     }
     (void)set(json, "Id", text(image->id));
     (void)set(json, "RepoTags", tags);
     (void)set(json, "RepoDigests", digests);
+    (void)set(json, "Parent", json_string("")); /* a layer has no image of its own here */
     (void)set(json, "Comment", text(image->comment));
     (void)set(json, "Created", text(image->created));
     (void)set(json, "Author", text(image->author));
@@ -518,6 +532,7 @@ sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, 
         (void)set(json, "Variant", json_string(image->variant));
     (void)set(json, "Os", text(image->os));
     (void)set(json, "Size", json_integer(image->size));
+    (void)set(json, "VirtualSize", json_integer(image->size));
     (void)set(json, "RootFS", json_pack("{s:s, s:o}", "Type", "layers", "Layers", strings(&image->diff_ids)));
     (void)set(json, "Descriptor", json_pack("{s:o}", "digest", text(image->manifest_digest)));
     *out = json;

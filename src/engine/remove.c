@@ -49,6 +49,9 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
     if (sc_engine_remove_all(engine, now.id, &now, volumes || now.is_rm, err) < 0)
         return -1;
     sc_engine_event(engine, &now, "destroy", NULL);
+    sc_closep(&lock);
+    /* An image that was only there for this container goes with it; if not now, then with the next. */
+    (void)!sc_image_release_held(&engine->store, sc_engine_image_in_use, engine, &load_err);
     return 0;
 }
 

@@ -46,6 +46,7 @@ add_volume(struct sc_engine *engine, int dir_fd, const char *name, const struct 
     volume->mountpoint = sc_arena_printf(arena, "%s/volume/%s/_data", engine->data_path, name);
     volume->links = count_links(containers, name);
     volume->bytes = sc_tree_size_at(dir_fd, name);
+    volume->is_anonymous = sc_engine_is_id(name);
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         volume->created_at = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
     list->count++;

@@ -23,7 +23,7 @@ read_parent(const struct sc_store *store, const char *image_id, struct sc_arena 
 {
     sc_cleanup_buf manifest = SC_BUF_INIT, config = SC_BUF_INIT;
 
-    if (sc_image_find(store, image_id, arena, &out->image, err) < 0 ||
+    if (sc_image_find_used(store, image_id, arena, &out->image, err) < 0 ||
         sc_store_read_blob(store, out->image.manifest_digest, "the image manifest", &manifest, err) < 0 ||
         sc_manifest_decode(sc_buf_str(&manifest), manifest.len, arena, &out->manifest, err) < 0 ||
         sc_store_read_blob(store, out->manifest.config_digest, "the image config", &config, err) < 0)

@@ -1,6 +1,7 @@
 /* From a name or an id to an image, and the list of all. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "image/image-priv.h"
@@ -150,6 +151,8 @@ match_id(const struct sc_store *store, const json_t *index, const char *text, co
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         char *id;
 
+        if (sc_index_is_held(json_array_get(manifests, i)))
+            continue;
         if (sc_image_id_of(store, json_array_get(manifests, i), arena, &id, err) < 0)
             return -1;
         /* A damaged image has no id; it can still be named. */
@@ -243,6 +246,50 @@ sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_ar
 }
 
 int
+sc_image_find_used(const struct sc_store *store, const char *id, struct sc_arena *arena, struct sc_image *out,
+                   struct sc_err *err)
+{
+    sc_cleanup_json index = NULL;
+    const json_t *manifests;
+
+    if (sc_index_read(store, &index, err) < 0)
+        return -1;
+    manifests = sc_index_manifests(index);
+    for (size_t i = 0; i < json_array_size(manifests); i++) {
+        char *other;
+
+        if (sc_image_id_of(store, json_array_get(manifests, i), arena, &other, err) < 0)
+            return -1;
+        if (sc_str_eq(other, id))
+            return sc_image_read(store, json_array_get(manifests, i), true, arena, out, err);
+    }
+    return no_such_image(err, id);
+}
+
+static int64_t
+created_at(const struct sc_image *image)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t at = 0;
+
+    return image->created && sc_time_parse(image->created, &at, &ignored) == 0 ? at : 0;
+}
+
+/* Newest first, then by name; those without one last. */
+static int
+compare_images(const void *a, const void *b)
+{
+    const struct sc_image *first = a, *second = b;
+    int64_t at = created_at(first), other = created_at(second);
+
+    if (at != other)
+        return at < other ? 1 : -1;
+    if (!first->name || !second->name)
+        return !first->name && !second->name ? strcmp(first->id, second->id) : (first->name ? -1 : 1);
+    return strcmp(first->name, second->name);
+}
+
+int
 sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_image_list *out, struct sc_err *err)
 {
     struct sc_image_list list = {.items = NULL};
@@ -256,10 +303,13 @@ sc_image_list(const struct sc_store *store, struct sc_arena *arena, struct sc_im
     if (!list.items)
         return sc_err_nomem(err);
     for (size_t i = 0; i < json_array_size(manifests); i++) {
+        if (sc_index_is_held(json_array_get(manifests, i)))
+            continue;
         if (sc_image_read(store, json_array_get(manifests, i), false, arena, &list.items[list.count], err) < 0)
             return sc_err_remedy(err, "remove it with `sc image rm` and its name, then load it again");
         list.count++;
     }
+    qsort(list.items, list.count, sizeof(*list.items), compare_images);
     *out = list;
     return 0;
 }

@@ -70,8 +70,12 @@ struct sc_index_item {
 };
 SC_MUST_CHECK int sc_index_put(const struct sc_store *store, json_t *index, const struct sc_index_item *item,
                                const char *full_name, struct sc_arena *arena, struct sc_err *err);
-/* Takes descriptor `at` out; with `keep` it only loses its name. */
-void sc_index_drop(json_t *index, size_t at, bool keep);
+/* An image that was removed by force from under containers that do not run is held for them: its descriptor is there,
+ * so that its layers stay, but no command of people's sees it. */
+bool sc_index_is_held(const json_t *descriptor);
+/* What becomes of descriptor `at`. */
+enum sc_index_rest { SC_INDEX_GONE, SC_INDEX_NAMELESS, SC_INDEX_HELD };
+SC_MUST_CHECK int sc_index_drop(json_t *index, size_t at, enum sc_index_rest rest, struct sc_err *err);
 
 /* ---- manifest.c */
 /* SC_ERR_UNSUPPORTED where a layer is of a media type that cannot be unpacked. */

@@ -119,7 +119,10 @@ SC_MUST_CHECK int sc_image_find(const struct sc_store *store, const char *name_o
 /* While the fd that it returns is open, no image goes: whoever notes a use of an image (a container) finds the image
  * and writes the note meanwhile, so that is_in_use of sc_image_remove sees it. Never to be held for long. */
 SC_MUST_CHECK int sc_store_hold(const struct sc_store *store, struct sc_err *err);
-struct sc_image_list {
+/* The image of a container, by its whole id: also one that was removed by force from under it. */
+SC_MUST_CHECK int sc_image_find_used(const struct sc_store *store, const char *id, struct sc_arena *arena,
+                                     struct sc_image *out, struct sc_err *err);
+struct sc_image_list { /* newest first, then by name; an image with several names is there several times */
     struct sc_image *items;
     size_t count;
 };
@@ -145,17 +148,24 @@ SC_MUST_CHECK int sc_manifest_decode(const char *text, size_t len, struct sc_are
 
 /* Names: tag adds a name; remove takes one name away (and the image when it was the last: blobs and layers nobody
  * else uses go too). *untagged and *deleted list what to print, as whole lines ("Untagged: base:latest",
- * "Deleted: sha256:..."). is_in_use is asked for the image id before the last name goes: SC_ERR_BUSY unless force, by
- * which the image only loses its name and stays under the container. */
+ * "Deleted: sha256:..."). in_use is asked for the image id before the last name goes: SC_ERR_BUSY unless force. By
+ * force, an image loses its last name, not its id, under a container that runs; under others it goes, and its layers do
+ * when sc_image_release_held finds that the containers have gone. */
 SC_MUST_CHECK int sc_image_tag(const struct sc_store *store, const char *source, const char *target,
                                struct sc_err *err);
 struct sc_image_removed {
     struct sc_strv untagged, deleted;
 };
-typedef int (*sc_image_in_use_fn)(const char *image_id, void *data, struct sc_err *err); /* 1, 0 or -1 */
+struct sc_image_use {
+    enum { SC_IMAGE_FREE, SC_IMAGE_USED, SC_IMAGE_RUNNING } kind; /* by none, by containers, by one that runs */
+    char by[13];                                                  /* the first digits of that container's id */
+};
+typedef int (*sc_image_in_use_fn)(const char *image_id, void *data, struct sc_image_use *out, struct sc_err *err);
 SC_MUST_CHECK int sc_image_remove(const struct sc_store *store, const char *name_or_id, bool force,
                                   sc_image_in_use_fn in_use, void *data, struct sc_arena *arena,
                                   struct sc_image_removed *out, struct sc_err *err);
+SC_MUST_CHECK int sc_image_release_held(const struct sc_store *store, sc_image_in_use_fn in_use, void *data,
+                                        struct sc_err *err);
 
 /* ---- writing half (lib_image_transfer; sc-transfer only) ---------------------------- */
 struct sc_store_layer {

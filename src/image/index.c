@@ -3,6 +3,8 @@
 
 #include "image/image-priv.h"
 
+#define ANNOTATION_HELD "sc.held" /* "container": who holds it */
+
 static int
 index_check(const json_t *index, struct sc_err *err)
 {
@@ -96,19 +98,32 @@ sc_index_find(const json_t *index, const char *full_name, struct sc_arena *arena
     return -1;
 }
 
-void
-sc_index_drop(json_t *index, size_t at, bool keep)
+bool
+sc_index_is_held(const json_t *descriptor)
+{
+    return json_object_get(json_object_get(descriptor, "annotations"), ANNOTATION_HELD) != NULL;
+}
+
+int
+sc_index_drop(json_t *index, size_t at, enum sc_index_rest rest, struct sc_err *err)
 {
     json_t *manifests = sc_index_manifests(index), *item = json_array_get(manifests, at);
     json_t *annotations = json_object_get(item, "annotations");
 
-    if (!keep) {
+    if (rest == SC_INDEX_GONE) {
         (void)json_array_remove(manifests, at);
-        return;
+        return 0;
     }
     (void)json_object_del(annotations, SC_ANNOTATION_REF);
+    if (rest == SC_INDEX_HELD) {
+        if (!annotations && json_object_set_new(item, "annotations", json_object()) < 0)
+            return sc_err_nomem(err);
+        annotations = json_object_get(item, "annotations");
+        return json_object_set_new(annotations, ANNOTATION_HELD, json_string("container")) < 0 ? sc_err_nomem(err) : 0;
+    }
     if (json_object_size(annotations) == 0)
         (void)json_object_del(item, "annotations");
+    return 0;
 }
 
 /* Whether a descriptor other than `except` leads to this image. */
@@ -122,7 +137,7 @@ has_image(const struct sc_store *store, const json_t *index, size_t except, cons
     for (size_t i = 0; i < json_array_size(manifests); i++) {
         char *other;
 
-        if (i == except)
+        if (i == except || sc_index_is_held(json_array_get(manifests, i)))
             continue;
         if (sc_image_id_of(store, json_array_get(manifests, i), arena, &other, err) < 0)
             return -1;
@@ -143,8 +158,8 @@ release_name(const struct sc_store *store, json_t *index, size_t at, const char 
         return -1;
     if (old_id && strcmp(old_id, new_id) != 0 && has_image(store, index, at, old_id, arena, &is_elsewhere, err) < 0)
         return -1;
-    sc_index_drop(index, at, old_id && strcmp(old_id, new_id) != 0 && !is_elsewhere);
-    return 0;
+    return sc_index_drop(
+        index, at, old_id && strcmp(old_id, new_id) != 0 && !is_elsewhere ? SC_INDEX_NAMELESS : SC_INDEX_GONE, err);
 }
 
 static int
@@ -180,10 +195,10 @@ sc_index_put(const struct sc_store *store, json_t *index, const struct sc_index_
 
         if (!sc_str_eq(sc_index_digest(other), item->digest))
             continue;
-        if (!full_name) /* it is there, under whatever name */
+        if (!full_name && !sc_index_is_held(other)) /* it is there, under whatever name */
             return sc_arena_check(arena, err);
-        if (!sc_index_ref(other))
-            sc_index_drop(index, i, false);
+        if (!sc_index_ref(other) && sc_index_drop(index, i, SC_INDEX_GONE, err) < 0)
+            return -1;
     }
     if (sc_arena_check(arena, err) < 0)
         return -1;

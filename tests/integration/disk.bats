@@ -44,6 +44,11 @@ du_of()
     is "$(wc -l <<<"$output")" 1
     sc_ok start holder
     sc_ok image prune -f --filter until=1h
+    sc_ok image prune -f --filter until=2020-01-01
+    sc_ok image prune -f --filter until=1000000000
+    sc_fails 1 image prune -f --filter until=yesterday
+    expect_error 1 'must be a time or how long ago'
+    sc_ok image prune -f --filter dangling=false
     sc_fails 1 image prune -f --filter colour=red
     expect_error 1 "invalid filter"
     sc_fails 125 image prune -f --filter colour
@@ -87,7 +92,7 @@ du_of()
     images=$(jq -r 'select(.Type == "Images") | .Size' <<<"$output")
     containers=$(jq -r 'select(.Type == "Containers") | .Size' <<<"$output")
     volumes=$(jq -r 'select(.Type == "Local Volumes") | .Size' <<<"$output")
-    human() { awk -v n="$1" 'BEGIN { split("B kB MB GB", u, " "); i = 1; while (n >= 999.5) { n /= 1000; i++ } printf "%.3g%s", n, u[i] }'; }
+    human() { awk -v n="$1" 'BEGIN { split("B kB MB GB", u, " "); i = 1; while (n >= 999.95) { n /= 1000; i++ } printf "%.4g%s", n, u[i] }'; }
     is "$containers" "$(human "$(du_of "$SC_DATA_ROOT"/container/*)")"
     is "$volumes" "$(human "$(du_of "$SC_DATA_ROOT"/volume/*)")"
     # The store's blobs are linked from the suite's: du counts a file of several names once, df each name's share.
@@ -114,7 +119,27 @@ du_of()
     is "$("$SC" ps -aq)" ""
     is "$("$SC" images -q)" ""
     is "$("$SC" volume ls -q)" vol
+    # what was given a name may hold what somebody wants to keep
+    sc_ok volume create
+    sc_fails 1 system prune -f --volumes --filter until=1h
+    expect_error 1 'the "until" filter is not supported with "--volumes"'
+    run --separate-stderr "$SC" system prune -a --volumes --filter label=x </dev/null
+    is "$output" "WARNING! This will remove:
+  - all stopped containers
+  - all networks not used by at least one container
+  - all anonymous volumes not used by at least one container
+  - all images without at least one container associated to them
+
+  Items to be pruned will be filtered with:
+  - label=x
+
+Are you sure you want to continue? [y/N] "
     sc_ok system prune -f --volumes
+    is "$("$SC" volume ls -q)" vol
+    sc_fails 1 volume prune -f --filter colour=red
+    sc_ok volume prune -f
+    is "$("$SC" volume ls -q)" vol
+    sc_ok volume prune -af
     is "$("$SC" volume ls -q)" ""
 }
 

@@ -132,13 +132,50 @@ hostile()
     expect_error 1 'no such image: "localhost:5000/team/app:1.0"'
 }
 
-@test "image rm: an image that a container uses stays" {
+@test "image rm: an image that a container uses stays, or by force as much of it as must, as with Docker" {
+    local id
+    id=$("$SC" image inspect base --format '{{.Id}}')
     sc_ok create --name user base true
     run_sc rmi base
-    expect_error 1 'is used by a container'
+    expect_error 1 'image is being used by stopped container'
+    # by force it goes from under a container that does not run, which goes on having its files
+    sc_ok rmi -f base
+    is "$output" "Untagged: base:latest"$'\n'"Deleted: $id"
+    sc_fails 1 image inspect "$id"
+    is "$("$SC" images -aq)" ""
+    sc_ok image prune -af
     sc_ok start -a user
+    sc_ok system fsck
+    sc_ok cp user:/etc/passwd "$BATS_TEST_TMPDIR/passwd"
+    sc_ok commit user base
+    # .. and then nothing is left of it
     sc_ok rm user
     sc_ok rmi base
+    is "$(ls "$SC_DATA_ROOT/layer" "$SC_DATA_ROOT/image/blobs/sha256")" "$SC_DATA_ROOT/image/blobs/sha256:
+
+$SC_DATA_ROOT/layer:"
+}
+
+@test "image rm: under a container that runs an image only loses its name, by force" {
+    local id name
+    id=$("$SC" image inspect base --format '{{.Id}}')
+    sc_ok run -d --name user base sleep 100
+    run_sc rmi base
+    expect_error 1 'image is being used by running container'
+    run_sc rmi -f "$id"
+    expect_error 1 'image is being used by running container'
+    sc_ok rmi -f base
+    is "$output" "Untagged: base:latest"
+    run_sc rmi -f "${id:7:12}"
+    expect_error 1 'image is being used by running container'
+    sc_ok tag "$id" one:1
+    sc_ok tag "$id" one:2
+    sc_ok rm -f user
+    # by id, several names are taken by force only, in their order
+    run_sc rmi "${id:7:12}"
+    expect_error 1 'image is referenced in multiple repositories'
+    sc_ok rmi -f "${id:7:12}"
+    is "$(head -n 3 <<<"$output")" "Untagged: one:1"$'\n'"Untagged: one:2"$'\n'"Deleted: $id"
 }
 
 @test "image: layers hide, replace and complete those below" {
@@ -192,8 +229,20 @@ END
     is "$output" '2 2B N/A N/A'
     sc_fails 1 images --filter since=nosuch
     expect_error 1 'no such image: "nosuch"'
+    sc_ok images --format '{{.Tag}}' --filter until=1970-01-03 old
+    is "$output" 1
     sc_fails 1 images --filter colour=red
     sc_fails 125 images --filter colour
+    # names of one image in their order; a name may be a pattern
+    sc_ok tag old:3 old:0
+    sc_ok images --format '{{.Tag}}' 'ol*'
+    is "$output" $'0\n3\n2\n1'
+    sc_ok image inspect old:3 --format '{{.RepoTags}} {{len .RepoDigests}} {{.Parent}} {{json .Config.Volumes}}'
+    is "$output" '[old:0 old:3] 1  null'
+    sc_ok history --format '{{.CreatedSince}}' base
+    is "$output" N/A
+    sc_ok history -H=false base
+    matches "$output" '^IMAGE +CREATED AT +CREATED BY'
 }
 
 @test "image: owners, modes, times, setuid, devices and attributes are kept" {

@@ -11,12 +11,21 @@ static const struct tar_item items_a[] = {{.name = "a", .data = "aaaa"}, {NULL}}
 static const struct tar_item items_b[] = {{.name = "b", .data = "bb"}, {NULL}};
 static const struct tar_item items_c[] = {{.name = "c", .data = "c"}, {NULL}};
 
+/* Who has every image. */
+struct user {
+    const char *asked;
+    struct sc_image_use use;
+};
+
 static int
-always(const char *image_id, void *data, struct sc_err *err)
+user(const char *image_id, void *data, struct sc_image_use *out, struct sc_err *err)
 {
-    *(const char **)data = image_id;
+    struct user *who = data;
+
+    who->asked = image_id;
+    *out = who->use;
     (void)err;
-    return 1;
+    return 0;
 }
 
 /* x has layers a and b, y has a and c. */
@@ -288,7 +297,8 @@ test_remove_one_of_two_names(void **state)
 
     two_images(fixture, &x, &y);
     assert_ok(sc_image_tag(&fixture->store, "x", "user/x:2", &err));
-    (void)snprintf(expected, sizeof(expected), "image \"%s\" has names in several repositories", x);
+    (void)snprintf(expected, sizeof(expected),
+                   "cannot remove image \"%s\": image is referenced in multiple repositories", x);
     assert_fails(sc_image_remove(&fixture->store, x, false, NULL, NULL, &fixture->arena, &removed, &err), SC_ERR_BUSY,
                  expected);
     removed = remove_ok(fixture, "user/x:2", false);
@@ -303,51 +313,92 @@ test_remove_one_of_two_names(void **state)
     assert_int_equal(list_count(fixture), 1);
 }
 
-/* Two tags of one repository are no reason to ask. */
+/* By id, two tags of one repository are two names as well; they go in their order. */
 static void
 test_remove_by_id_in_one_repository(void **state)
 {
     struct fixture *fixture = *state;
     struct sc_image_removed removed;
     struct sc_err err;
-    char *x, *y;
+    char *x, *y, expected[200];
 
     two_images(fixture, &x, &y);
     assert_ok(sc_image_tag(&fixture->store, "x", "x:2", &err));
-    removed = remove_ok(fixture, x, false);
+    (void)snprintf(expected, sizeof(expected),
+                   "cannot remove image \"%s\": image is referenced in multiple repositories", x);
+    assert_fails(sc_image_remove(&fixture->store, x, false, NULL, NULL, &fixture->arena, &removed, &err), SC_ERR_BUSY,
+                 expected);
+    removed = remove_ok(fixture, x, true);
     assert_int_equal(removed.untagged.count, 2);
+    assert_string_equal(removed.untagged.items[0], "Untagged: x:2");
+    assert_string_equal(removed.untagged.items[1], "Untagged: x:latest");
     assert_int_equal(removed.deleted.count, 2);
 }
 
 static void
-test_remove_in_use(void **state)
+test_remove_while_it_runs(void **state)
 {
     struct fixture *fixture = *state;
+    struct user who = {.use = {.kind = SC_IMAGE_RUNNING, .by = "0123456789ab"}};
     struct sc_image_removed removed;
-    const char *asked = NULL;
     char *x, *y, expected[200];
     struct sc_err err;
 
     two_images(fixture, &x, &y);
-    assert_fails(sc_image_remove(&fixture->store, "x", false, always, &asked, &fixture->arena, &removed, &err),
-                 SC_ERR_BUSY, "image \"x\" is used by a container");
-    assert_string_equal(asked, x);
+    assert_fails(sc_image_remove(&fixture->store, "x", false, user, &who, &fixture->arena, &removed, &err), SC_ERR_BUSY,
+                 "cannot remove image \"x\": image is being used by running container 0123456789ab");
+    assert_string_equal(who.asked, x);
     assert_string_equal(find_id(fixture, "x"), x);
     /* A name that is not the last is nobody's business. */
     assert_ok(sc_image_tag(&fixture->store, "x", "other", &err));
-    assert_ok(sc_image_remove(&fixture->store, "other", false, always, &asked, &fixture->arena, &removed, &err));
+    assert_ok(sc_image_remove(&fixture->store, "other", false, user, &who, &fixture->arena, &removed, &err));
+    (void)snprintf(expected, sizeof(expected),
+                   "cannot remove image \"%s\": image is being used by running container 0123456789ab", x);
+    assert_fails(sc_image_remove(&fixture->store, x, true, user, &who, &fixture->arena, &removed, &err), SC_ERR_BUSY,
+                 expected);
     /* By force it loses the name; its layers stay under the container. */
-    assert_ok(sc_image_remove(&fixture->store, "x", true, always, &asked, &fixture->arena, &removed, &err));
+    assert_ok(sc_image_remove(&fixture->store, "x", true, user, &who, &fixture->arena, &removed, &err));
     assert_int_equal(removed.untagged.count, 1);
     assert_int_equal(removed.deleted.count, 0);
     assert_no_image(fixture, "x");
     assert_string_equal(find_id(fixture, x), x);
     assert_int_equal(fixture_count(fixture, "layer"), 3);
-    (void)snprintf(expected, sizeof(expected), "image \"%s\" is used by a container", x);
-    assert_fails(sc_image_remove(&fixture->store, x, true, always, &asked, &fixture->arena, &removed, &err),
-                 SC_ERR_BUSY, expected);
+    assert_fails(sc_image_remove(&fixture->store, x, true, user, &who, &fixture->arena, &removed, &err), SC_ERR_BUSY,
+                 expected);
     (void)remove_ok(fixture, x, false);
     assert_int_equal(fixture_count(fixture, "layer"), 2);
+}
+
+/* From under a container that does not run an image goes by force; its layers stay until that container has gone. */
+static void
+test_remove_under_a_container(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user who = {.use = {.kind = SC_IMAGE_USED, .by = "0123456789ab"}};
+    struct sc_image_removed removed;
+    struct sc_image image;
+    struct sc_err err;
+    char *x, *y;
+
+    two_images(fixture, &x, &y);
+    assert_fails(sc_image_remove(&fixture->store, "x", false, user, &who, &fixture->arena, &removed, &err), SC_ERR_BUSY,
+                 "cannot remove image \"x\": image is being used by stopped container 0123456789ab");
+    assert_ok(sc_image_remove(&fixture->store, x, true, user, &who, &fixture->arena, &removed, &err));
+    assert_int_equal(removed.untagged.count, 1);
+    assert_int_equal(removed.deleted.count, 1);
+    assert_no_image(fixture, "x");
+    assert_no_image(fixture, x);
+    assert_int_equal(list_count(fixture), 1);
+    assert_ok(sc_image_find_used(&fixture->store, x, &fixture->arena, &image, &err));
+    assert_string_equal(image.id, x);
+    /* What is swept meanwhile are not its layers; and while the container is there, neither does asking take them. */
+    (void)remove_ok(fixture, y, false);
+    assert_ok(sc_image_release_held(&fixture->store, user, &who, &err));
+    assert_int_equal(fixture_count(fixture, "layer"), 2);
+    who.use.kind = SC_IMAGE_FREE;
+    assert_ok(sc_image_release_held(&fixture->store, user, &who, &err));
+    assert_int_equal(fixture_count(fixture, "layer"), 0);
+    assert_int_equal(fixture_count(fixture, "image/blobs/sha256"), 0);
 }
 
 static void
@@ -547,7 +598,8 @@ main(void)
         FIXTURE_TEST(test_remove_shares_layers),
         FIXTURE_TEST(test_remove_one_of_two_names),
         FIXTURE_TEST(test_remove_by_id_in_one_repository),
-        FIXTURE_TEST(test_remove_in_use),
+        FIXTURE_TEST(test_remove_while_it_runs),
+        FIXTURE_TEST(test_remove_under_a_container),
         FIXTURE_TEST(test_remove_unknown),
         FIXTURE_TEST(test_damaged_image),
         FIXTURE_TEST(test_damaged_index),
