@@ -7,7 +7,7 @@
 
 #include "image/transfer-priv.h"
 
-#define INFLATE_IN (256 << 10) /* each call of ISA-L copies its window twice: few of them */
+#define INFLATE_IN (512 << 10) /* each call of ISA-L copies its window twice: few of them */
 
 struct sc_inflate {
     struct inflate_state state;

@@ -18,7 +18,7 @@
 #include "base/base.h"
 
 #define SC_RING_SLOTS 4
-#define SC_RING_SLOT  ((size_t)512 << 10) /* inflating costs more in small pieces (inflate.c) */
+#define SC_RING_SLOT  ((size_t)1 << 20) /* inflating costs more in small pieces (inflate.c) */
 
 struct sc_ring {
     int sock;
