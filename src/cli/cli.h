@@ -44,6 +44,15 @@ struct sc_option {
     const char *alias; /* a second long name, or NULL */
 };
 
+/* ---- misspelt words (suggest.c): the nearest of those considered, where it is near */
+struct sc_suggestion {
+    const char *typed;
+    size_t len;       /* of typed */
+    const char *word; /* NULL: nothing is near */
+    size_t off;
+};
+void sc_suggest_consider(struct sc_suggestion *suggestion, const char *word);
+
 /* ---- commands (commands.c) ------------------------------------------------------------------------------------- */
 
 struct sc_cli;

@@ -1,9 +1,8 @@
 /* sc ps, sc container list. */
-#include <regex.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "cli/cli.h"
+#include "cli/ps-priv.h"
 
 struct ps_options {
     bool all, quiet, latest, no_trunc, size;
@@ -18,7 +17,7 @@ struct ps_options {
 static const struct sc_option table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Show those that do not run, too", NULL, NULL},
     {"filter", 'f', SC_OPTION_STRV, AT(filters), "key=value",
-     "Show those with this name, id, status, label, ancestor or exited code", NULL, NULL},
+     "Show those with this name, id, status, label, ancestor, network, volume, ...", NULL, NULL},
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"last", 'n', SC_OPTION_CALL, AT(last), "number", "Show the newest, whatever their state", sc_value_i64, NULL},
     {"latest", 'l', SC_OPTION_FLAG, AT(latest), NULL, "Show the newest, whatever its state", NULL, NULL},
@@ -38,108 +37,6 @@ static const struct sc_column columns[] = {
     {"Networks", "NETWORKS"},  {"LocalVolumes", "LOCAL VOLUMES"},
     {"Size", "SIZE"},          {NULL, NULL},
 };
-
-/* ---- filters ------------------------------------------------------------------------------------------ */
-
-/* The image by the name used, by the name with its tag, or by id. */
-static bool
-is_ancestor(const struct sc_container *c, const char *wanted, struct sc_arena *arena)
-{
-    struct sc_reference mine = {0}, theirs = {0};
-    struct sc_err ignored = SC_ERR_INIT;
-    const char *id = c->image_id && sc_str_starts(c->image_id, "sha256:") ? c->image_id + 7 : "";
-
-    if (sc_str_eq(c->image_name, wanted) || sc_str_eq(c->image_id, wanted) ||
-        (strlen(wanted) >= 4 && sc_str_starts(id, wanted)))
-        return true;
-    if (!c->image_name || sc_reference_parse(c->image_name, arena, &mine, &ignored) < 0 ||
-        sc_reference_parse(wanted, arena, &theirs, &ignored) < 0)
-        return false;
-    return sc_str_eq(sc_reference_full(&mine, arena), sc_reference_full(&theirs, arena));
-}
-
-/* A regular expression, which may mean Docker's form of the name, with a slash before it: "^/web$". */
-static bool
-has_name(const struct sc_container *c, const char *wanted)
-{
-    char slashed[256];
-    regex_t regex;
-    bool is_match;
-
-    (void)snprintf(slashed, sizeof(slashed), "/%s", c->name);
-    if (regcomp(&regex, wanted, REG_EXTENDED | REG_NOSUB) != 0)
-        return strcmp(c->name, wanted) == 0;
-    is_match = regexec(&regex, slashed, 0, NULL, 0) == 0 || regexec(&regex, c->name, 0, NULL, 0) == 0;
-    regfree(&regex);
-    return is_match;
-}
-
-static bool
-matches(const struct sc_container *c, const char *filter, struct sc_arena *arena)
-{
-    const char *value = strchr(filter, '=') + 1;
-
-    if (sc_str_starts(filter, "name="))
-        return has_name(c, value);
-    if (sc_str_starts(filter, "id="))
-        return sc_str_starts(c->id, value);
-    if (sc_str_starts(filter, "status="))
-        return strcmp(sc_container_state(c), value) == 0;
-    if (sc_str_starts(filter, "label="))
-        return sc_cli_has_label(&c->effective_labels, value);
-    if (sc_str_starts(filter, "exited=")) {
-        int64_t code = -1;
-        struct sc_err ignored = SC_ERR_INIT;
-
-        return c->status == SC_STATUS_STOPPED && sc_parse_i64(value, &code, &ignored) == 0 && code == c->exit.code;
-    }
-    return is_ancestor(c, value, arena);
-}
-
-/* Docker: filters of one kind are alternatives (labels are not), of different kinds conditions. */
-static bool
-is_shown(const struct sc_container *c, const struct sc_strv *filters, struct sc_arena *arena)
-{
-    for (size_t i = 0; i < filters->count; i++) {
-        size_t key = strcspn(filters->items[i], "=") + 1;
-        bool is_match = matches(c, filters->items[i], arena);
-
-        if (strncmp(filters->items[i], "label=", key) != 0) {
-            for (size_t j = 0; j < filters->count && !is_match; j++)
-                is_match =
-                    strncmp(filters->items[i], filters->items[j], key) == 0 && matches(c, filters->items[j], arena);
-        }
-        if (!is_match)
-            return false;
-    }
-    return true;
-}
-
-static int
-check_filters(const struct sc_strv *filters, bool *needs_all, struct sc_err *err)
-{
-    static const char *const keys[] = {"name=", "id=", "status=", "label=", "ancestor=", "exited="};
-    static const char *const states[] = {"created", "running", "paused", "exited"};
-
-    for (size_t i = 0; i < filters->count; i++) {
-        const char *filter = filters->items[i];
-        bool is_known = false, is_state = !sc_str_starts(filter, "status=");
-
-        for (size_t j = 0; j < SC_ARRAY_LEN(keys); j++)
-            is_known = is_known || sc_str_starts(filter, keys[j]);
-        if (!is_known) {
-            sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": is not known", filter);
-            return sc_err_remedy(err, "give name= id= status= label= ancestor= or exited=");
-        }
-        for (size_t j = 0; j < SC_ARRAY_LEN(states); j++)
-            is_state = is_state || strcmp(filter + strlen("status="), states[j]) == 0;
-        if (!is_state)
-            return sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": a status is created, running, paused or exited",
-                              filter);
-        *needs_all = *needs_all || sc_str_starts(filter, "status=") || sc_str_starts(filter, "exited=");
-    }
-    return 0;
-}
 
 /* ---- rows ----------------------------------------------------------------------------------------------- */
 
@@ -283,6 +180,23 @@ size_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_
     return all_bytes > 0 ? json_sprintf("%s (virtual %s)", own, all) : json_string(own);
 }
 
+bool
+sc_ps_is_on(const struct sc_container *container, const char *network)
+{
+    sc_cleanup_json names = network_of(container);
+    const char *at = json_string_value(names);
+    size_t len = strlen(network);
+
+    while (at && *at) {
+        size_t n = strcspn(at, ",");
+
+        if (n == len && strncmp(at, network, len) == 0)
+            return true;
+        at += n + (at[n] == ',');
+    }
+    return false;
+}
+
 static json_t *
 row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, int64_t now)
 {
@@ -326,20 +240,24 @@ run(struct sc_cli *cli, struct sc_err *err)
     struct sc_container_list list = {.items = NULL};
     struct sc_strv args = {0};
     sc_cleanup_json rows = json_array();
-    bool needs_all = false;
+    struct sc_ps_filters filters = {.items = NULL};
     int64_t now;
 
-    if (sc_cli_parse(cli, &options, &args, err) < 0 || check_filters(&options.filters, &needs_all, err) < 0 ||
-        sc_cli_engine(cli, err) < 0)
+    if (sc_cli_parse(cli, &options, &args, err) < 0 ||
+        sc_ps_filters_parse(&options.filters, &cli->arena, &filters, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_ps_filters_find(&filters, &cli->engine, &cli->arena, err) < 0)
         return -1;
     sc_engine_refill(&cli->engine);
     if (options.latest)
         options.last = 1;
-    if (sc_engine_list(&cli->engine, options.all || needs_all || options.last >= 0, &cli->arena, &list, err) < 0)
+    else if (options.last == 0) /* as Docker: of no number */
+        options.last = -1;
+    if (sc_engine_list(&cli->engine, options.all || filters.needs_all || options.last >= 0, &cli->arena, &list, err) <
+        0)
         return -1;
     now = sc_time_now();
     for (size_t i = 0; i < list.count && (options.last < 0 || json_array_size(rows) < (size_t)options.last); i++) {
-        if (is_shown(&list.items[i], &options.filters, &cli->arena))
+        if (sc_ps_filters_match(&filters, &list.items[i], &cli->arena))
             (void)json_array_append_new(rows, row_of(&cli->engine, &list.items[i], &options, now));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;

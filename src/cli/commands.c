@@ -187,6 +187,28 @@ sc_cli_is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+static int
+unknown_command(const char *group, const char *word, struct sc_err *err)
+{
+    struct sc_suggestion nearest = {.typed = word, .len = strlen(word)};
+    const char *blank = group ? " " : "";
+
+    if (!group)
+        group = "";
+    for (size_t i = 0; i < sc_spelling_count; i++) {
+        const char *of = sc_spellings[i].group ? sc_spellings[i].group : "";
+
+        if (strcmp(of, group) == 0)
+            sc_suggest_consider(&nearest, sc_spellings[i].name);
+        else if (!*group)
+            sc_suggest_consider(&nearest, of);
+    }
+    sc_err_set(err, SC_ERR_INVALID, "\"%s%s%.80s\" is not a command", group, blank, word);
+    if (nearest.word)
+        return sc_err_remedy(err, "did you mean '%s%s%s'? see 'sc --help'", group, blank, nearest.word);
+    return sc_err_remedy(err, "see 'sc --help'");
+}
+
 int
 sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, struct sc_err *err)
 {
@@ -208,7 +230,7 @@ sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, str
             sc_err_set(err, SC_ERR_INVALID, "unknown flag: %.80s", argv[0]);
             err->exit_code = SC_EXIT_ENGINE;
         } else {
-            sc_err_set(err, SC_ERR_INVALID, "\"%.80s\" is not a command", argv[0]);
+            return unknown_command(NULL, argv[0], err);
         }
         return sc_err_remedy(err, "see 'sc --help'");
     }
@@ -222,8 +244,7 @@ sc_cli_find(int argc, char **argv, const struct sc_command **out, int *used, str
     if (*out)
         return 0;
     if (argc > 1)
-        sc_err_set(err, SC_ERR_INVALID, "\"%s %.80s\" is not a command", argv[0], argv[1]);
-    else
-        sc_err_set(err, SC_ERR_INVALID, "\"%s\" needs a command", argv[0]);
+        return unknown_command(argv[0], argv[1], err);
+    sc_err_set(err, SC_ERR_INVALID, "\"%s\" needs a command", argv[0]);
     return sc_err_remedy(err, "see 'sc --help'");
 }

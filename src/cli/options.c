@@ -47,6 +47,22 @@ bad_flag(const struct parser *p, struct sc_err *err)
     return see_help(p, err);
 }
 
+static int
+unknown_flag(const struct parser *p, const char *name, size_t len, struct sc_err *err)
+{
+    struct sc_suggestion nearest = {.typed = name, .len = len};
+
+    for (const struct sc_option *o = p->command->options; o && o->name; o++) {
+        sc_suggest_consider(&nearest, o->name);
+        sc_suggest_consider(&nearest, o->alias);
+    }
+    sc_err_set(err, SC_ERR_INVALID, "unknown flag: --%.*s", (int)len, name);
+    if (!nearest.word)
+        return bad_flag(p, err);
+    err->exit_code = SC_EXIT_ENGINE;
+    return sc_err_remedy(err, "did you mean --%s? see 'sc %s --help'", nearest.word, p->command->name);
+}
+
 /* Names flag and value, once. */
 static int
 bad_value(const struct sc_option *option, const char *value, struct sc_err *err)
@@ -125,12 +141,11 @@ parse_long(struct parser *p, const char *word, struct sc_err *err)
     const struct sc_option *option = find_long(p->command, word + 2, len);
 
     if (!option) {
-        if (strcmp(word, "--help") == 0) {
+        if (strcmp(word, "--help") == 0 || strcmp(word, "--help=true") == 0) {
             *p->wants_help = true;
             return -1;
         }
-        sc_err_set(err, SC_ERR_INVALID, "unknown flag: --%.*s", (int)len, word + 2);
-        return bad_flag(p, err);
+        return unknown_flag(p, word + 2, len, err);
     }
     if (!value && needs_value(option) && next_word(p, word, &value, err) < 0)
         return -1;

@@ -1,0 +1,52 @@
+/* The word that a misspelt one was meant to be. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+#define WORD_MAX 24 /* no command and few flags are longer */
+
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters must be put in, left out, changed or swapped with the next to make one of the other; far: more than
+ * that can be counted. */
+static size_t
+distance(const char *a, size_t a_len, const char *b)
+{
+    size_t rows[3][WORD_MAX + 1], b_len = strlen(b);
+
+    if (a_len > WORD_MAX || b_len > WORD_MAX)
+        return SIZE_MAX;
+    for (size_t j = 0; j <= b_len; j++)
+        rows[0][j] = j;
+    for (size_t i = 1; i <= a_len; i++) {
+        const size_t *above = rows[(i - 1) % 3], *higher = rows[(i + 1) % 3];
+        size_t *row = rows[i % 3];
+
+        row[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            row[j] = least(least(above[j], row[j - 1]) + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], higher[j - 2] + 1);
+        }
+    }
+    return rows[a_len % 3][b_len];
+}
+
+void
+sc_suggest_consider(struct sc_suggestion *s, const char *word)
+{
+    size_t len = s->len, off;
+
+    if (!word)
+        return;
+    off = distance(s->typed, len, word);
+    /* One letter in three at most: "rnu" is run, but "foo" is not top. */
+    if (off <= (len < 3 ? 0 : len < 6 ? 1 : 2) && (!s->word || off < s->off)) {
+        s->word = word;
+        s->off = off;
+    }
+}
