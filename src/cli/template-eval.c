@@ -231,8 +231,8 @@ static int
 unknown_function(const struct eval *e, struct sc_err *err)
 {
     sc_err_set(err, SC_ERR_INVALID, "template: function \"%.*s\" is not known", (int)name_length(e), e->at);
-    return sc_err_remedy(err,
-                         "known are json index len upper lower title join split eq ne and or not print printf println");
+    return sc_err_remedy(err, "known are json index slice len upper lower title join split pad truncate eq ne lt le gt "
+                              "ge and or not print printf println");
 }
 
 /* A function with arguments, or one operand; piped (taken, may be NULL) is the last argument. `.Label "x"`: a map's

@@ -153,11 +153,21 @@ fn_split(const struct sc_template_args *args, json_t **out, struct sc_err *err)
 
     if (need("split", args, 2, 2, err) < 0)
         return -1;
-    if (!json_is_string(args->items[0]) || !json_is_string(args->items[1]) || json_string_length(args->items[1]) == 0)
+    if (!json_is_string(args->items[0]) || !json_is_string(args->items[1]))
         return sc_err_set(err, SC_ERR_INVALID, "template: split needs a string and a separator");
     *out = json_array();
     separator = json_string_value(args->items[1]);
     len = strlen(separator);
+    for (at = json_string_value(args->items[0]); len == 0 && *at;) { /* into characters */
+        const char *start = at;
+
+        do
+            at++;
+        while (((unsigned char)*at & 0xc0) == 0x80);
+        (void)json_array_append_new(*out, json_stringn_nocheck(start, (size_t)(at - start)));
+    }
+    if (len == 0)
+        return 0;
     for (at = json_string_value(args->items[0]);; at += len) {
         const char *next = strstr(at, separator);
 
@@ -187,6 +197,145 @@ fn_ne(const struct sc_template_args *args, json_t **out, struct sc_err *err)
     if (need("ne", args, 2, 2, err) < 0)
         return -1;
     *out = json_boolean(!json_equal(args->items[0], args->items[1]));
+    return 0;
+}
+
+/* Numbers and texts have an order; two of a kind, as in Go. */
+static int
+compare(const char *name, const struct sc_template_args *args, int *out, struct sc_err *err)
+{
+    const json_t *a, *b;
+
+    if (need(name, args, 2, 2, err) < 0)
+        return -1;
+    a = args->items[0];
+    b = args->items[1];
+    if (json_is_string(a) && json_is_string(b))
+        *out = strcmp(json_string_value(a), json_string_value(b));
+    else if (json_is_integer(a) && json_is_integer(b))
+        *out = (json_integer_value(a) > json_integer_value(b)) - (json_integer_value(a) < json_integer_value(b));
+    else if (json_is_number(a) && json_is_number(b))
+        *out = (json_number_value(a) > json_number_value(b)) - (json_number_value(a) < json_number_value(b));
+    else
+        return sc_err_set(err, SC_ERR_INVALID, "template: %s: incompatible types for comparison", name);
+    return 0;
+}
+
+static int
+fn_lt(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    int order = 0;
+
+    if (compare("lt", args, &order, err) < 0)
+        return -1;
+    *out = json_boolean(order < 0);
+    return 0;
+}
+
+static int
+fn_le(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    int order = 0;
+
+    if (compare("le", args, &order, err) < 0)
+        return -1;
+    *out = json_boolean(order <= 0);
+    return 0;
+}
+
+static int
+fn_gt(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    int order = 0;
+
+    if (compare("gt", args, &order, err) < 0)
+        return -1;
+    *out = json_boolean(order > 0);
+    return 0;
+}
+
+static int
+fn_ge(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    int order = 0;
+
+    if (compare("ge", args, &order, err) < 0)
+        return -1;
+    *out = json_boolean(order >= 0);
+    return 0;
+}
+
+/* slice X [FROM [TO]]: of a text (its bytes) or a list. */
+static int
+fn_slice(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    const json_t *whole;
+    json_int_t bounds[2];
+    size_t len;
+
+    if (need("slice", args, 1, 3, err) < 0)
+        return -1;
+    whole = args->items[0];
+    if (!json_is_string(whole) && !json_is_array(whole))
+        return sc_err_set(err, SC_ERR_INVALID, "template: slice: a text or a list has parts");
+    len = json_is_string(whole) ? json_string_length(whole) : json_array_size(whole);
+    bounds[0] = 0;
+    bounds[1] = (json_int_t)len;
+    for (size_t i = 1; i < args->count; i++) {
+        if (!json_is_integer(args->items[i]))
+            return sc_err_set(err, SC_ERR_INVALID, "template: slice: where it begins and ends are whole numbers");
+        bounds[i - 1] = json_integer_value(args->items[i]);
+    }
+    if (bounds[0] < 0 || bounds[0] > bounds[1] || bounds[1] > (json_int_t)len)
+        return sc_err_set(err, SC_ERR_INVALID, "template: slice: index out of range");
+    if (json_is_string(whole)) {
+        *out = json_stringn_nocheck(json_string_value(whole) + bounds[0], (size_t)(bounds[1] - bounds[0]));
+        return 0;
+    }
+    *out = json_array();
+    for (json_int_t i = bounds[0]; i < bounds[1]; i++)
+        (void)json_array_append(*out, json_array_get(whole, (size_t)i));
+    return 0;
+}
+
+/* pad TEXT BEFORE AFTER: with so many blanks; nothing where there is no text. */
+static int
+fn_pad(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    const char *text;
+
+    if (need("pad", args, 3, 3, err) < 0)
+        return -1;
+    text = json_string_value(args->items[0]);
+    for (int i = 1; i <= 2; i++) {
+        if (!text || !json_is_integer(args->items[i]) || json_integer_value(args->items[i]) < 0 ||
+            json_integer_value(args->items[i]) > 1000)
+            return sc_err_set(err, SC_ERR_INVALID, "template: pad needs a text and two numbers");
+    }
+    *out = *text ? json_sprintf("%*s%s%*s", (int)json_integer_value(args->items[1]), "", text,
+                                (int)json_integer_value(args->items[2]), "")
+                 : json_string("");
+    return 0;
+}
+
+/* truncate TEXT COUNT: its first characters. */
+static int
+fn_truncate(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    const char *text, *end;
+    json_int_t left;
+
+    if (need("truncate", args, 2, 2, err) < 0)
+        return -1;
+    text = json_string_value(args->items[0]);
+    if (!text || !json_is_integer(args->items[1]) || json_integer_value(args->items[1]) < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "template: truncate needs a text and a number");
+    left = json_integer_value(args->items[1]);
+    for (end = text; *end && left > 0; left--)
+        do
+            end++;
+        while (((unsigned char)*end & 0xc0) == 0x80);
+    *out = json_stringn_nocheck(text, (size_t)(end - text));
     return 0;
 }
 
@@ -276,14 +425,29 @@ static const struct function {
     const char *name;
     sc_template_fn run;
 } functions[] = {
-    {"json", fn_json},       {"index", sc_template_index},
-    {"len", fn_len},         {"upper", fn_upper},
-    {"lower", fn_lower},     {"title", fn_title},
-    {"join", fn_join},       {"split", fn_split},
-    {"eq", fn_eq},           {"ne", fn_ne},
-    {"not", fn_not},         {"and", fn_and},
-    {"or", fn_or},           {"print", fn_print},
-    {"println", fn_println}, {"printf", fn_printf},
+    {"json", fn_json},
+    {"index", sc_template_index},
+    {"len", fn_len},
+    {"upper", fn_upper},
+    {"lower", fn_lower},
+    {"title", fn_title},
+    {"join", fn_join},
+    {"split", fn_split},
+    {"eq", fn_eq},
+    {"ne", fn_ne},
+    {"not", fn_not},
+    {"and", fn_and},
+    {"or", fn_or},
+    {"print", fn_print},
+    {"println", fn_println},
+    {"printf", fn_printf},
+    {"lt", fn_lt},
+    {"le", fn_le},
+    {"gt", fn_gt},
+    {"ge", fn_ge},
+    {"slice", fn_slice},
+    {"pad", fn_pad},
+    {"truncate", fn_truncate},
 };
 
 sc_template_fn

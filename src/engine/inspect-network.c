@@ -216,6 +216,11 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
         }
         (void)json_object_set_new(networks, all.items[i].name, one_network(c, &all.items[i], e));
     }
+    /* Docker counts these two among the networks. */
+    if (c->options.network.mode == SC_NS_NONE || c->options.network.mode == SC_NS_PRIVATE)
+        (void)json_object_set_new(networks, "none", one_network(c, &(struct sc_attachment){.name = NULL}, NULL));
+    else if (c->options.network.mode == SC_NS_HOST)
+        (void)json_object_set_new(networks, "host", one_network(c, &(struct sc_attachment){.name = NULL}, NULL));
     out = settings(engine, c, bridge, ports_of(c, count > 0, &ports), networks, arena, err);
     if (out)
         (void)json_object_update_missing(out, first);

@@ -56,12 +56,12 @@ state_of(const struct sc_container *c)
 {
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
-    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o}", "Status", sc_container_state(c),
-                     "Running", (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED), "Restarting", 0,
-                     "OOMKilled", (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0,
-                     "ExitCode", is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt",
-                     moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim",
-                     text(is_up ? NULL : c->oom_victim));
+    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:n}", "Status",
+                     sc_container_state(c), "Running", (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED),
+                     "Restarting", 0, "OOMKilled", (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid",
+                     is_up ? (int)c->pid : 0, "ExitCode", is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error),
+                     "StartedAt", moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim",
+                     text(is_up ? NULL : c->oom_victim), "Health");
 }
 
 /* "host", "container:ID", "private" ... as Docker writes modes */
@@ -191,6 +191,31 @@ memory_swap(const struct sc_create_options *o)
     return o->memory > INT64_MAX / 2 ? -1 : o->memory * 2;
 }
 
+/* {"/run": "size=1m"}, as --tmpfs has them */
+static json_t *
+tmpfs_of(const struct sc_create_options *o)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < o->mount_count; i++) {
+        const struct sc_mount_ask *m = &o->mounts[i];
+        sc_cleanup_buf options = SC_BUF_INIT;
+
+        if (m->kind != SC_MOUNT_TMPFS)
+            continue;
+        if (m->is_readonly)
+            sc_buf_adds(&options, ",ro");
+        if (m->tmpfs_size > 0)
+            sc_buf_addf(&options, ",size=%lld", (long long)m->tmpfs_size);
+        if (m->tmpfs_mode)
+            sc_buf_addf(&options, ",mode=%o", m->tmpfs_mode);
+        for (size_t k = 0; k < m->options.count; k++)
+            sc_buf_addf(&options, ",%s", m->options.items[k]);
+        (void)set(out, m->target, json_string(options.len > 0 ? sc_buf_str(&options) + 1 : ""));
+    }
+    return out;
+}
+
 /* What Docker's object has beside what sc was asked; programs that decode it expect these too. */
 static void
 set_host_rest(json_t *out, const struct sc_create_options *o)
@@ -217,6 +242,7 @@ set_host_rest(json_t *out, const struct sc_create_options *o)
     (void)set(out, "PublishAllPorts", json_boolean(o->publish_all));
     (void)set(out, "ReadonlyPaths", strings_or_null(&readonly));
     (void)set(out, "Runtime", json_string("sc"));
+    (void)set(out, "Tmpfs", tmpfs_of(o));
     (void)set(out, "VolumeDriver", json_string(""));
 }
 
@@ -313,6 +339,22 @@ set_of(const struct sc_strv *list)
     return out;
 }
 
+/* Those that the image or `-v /dir` asked for, without a name. */
+static json_t *
+anonymous_volumes(const struct sc_create_options *o)
+{
+    json_t *out = json_object();
+
+    for (size_t i = 0; i < o->mount_count; i++) {
+        if (o->mounts[i].kind == SC_MOUNT_VOLUME && o->mounts[i].is_anonymous)
+            (void)set(out, o->mounts[i].target, json_object());
+    }
+    if (json_object_size(out) > 0)
+        return out;
+    json_decref(out);
+    return json_null();
+}
+
 static json_t *
 config_of(const struct sc_container *c)
 {
@@ -340,6 +382,7 @@ config_of(const struct sc_container *c)
     (void)set(out, "Env", strings(&c->effective_env));
     (void)set(out, "Cmd", cmd);
     (void)set(out, "Image", text(c->image_name));
+    (void)set(out, "Volumes", anonymous_volumes(o));
     (void)set(out, "WorkingDir", text(c->effective_workdir));
     (void)set(out, "Entrypoint", strings_or_null(&c->effective_entrypoint));
     (void)set(out, "Labels", map(&c->effective_labels));

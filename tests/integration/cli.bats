@@ -562,6 +562,82 @@ END
     sc_ok rm -f alpha beta gamma
 }
 
+@test "ps: before, since, volume, network, publish, expose, health, is-task; a filter that is empty or no pair" {
+    mkdir "$BATS_TEST_TMPDIR/dir"
+    sc_ok create --name one -v data:/srv -v "$BATS_TEST_TMPDIR/dir:/there" --network none base true
+    sc_ok create --name two --expose 53/udp --network host base true
+    sc_ok create --name three --expose 80-82 --network none base true
+    names() {
+        sc_ok ps -a --format '{{.Names}}' "$@"
+        output=${output//$'\n'/ }
+    }
+    names -f before=two
+    is "$output" one
+    names -f since=one
+    is "$output" 'three two'
+    run_sc ps -f since=nobody
+    expect_error 1 'no such container: "nobody"'
+    for place in data /srv /there "$BATS_TEST_TMPDIR/dir"; do
+        names -f volume="$place"
+        is "$output" one
+    done
+    names -f volume=dat
+    is "$output" ''
+    names -f network=host
+    is "$output" two
+    names -f network=none -f network=host
+    is "$output" 'three two one'
+    names -f expose=53/udp
+    is "$output" two
+    names -f expose=53
+    is "$output" ''
+    names -f expose=81-90/tcp
+    is "$output" three
+    names -f publish=80
+    is "$output" ''
+    names -f health=starting
+    is "$output" ''
+    names -f is-task=true
+    is "$output" ''
+    names -f is-task=false -f ''
+    is "$output" 'three two one'
+    sc_fails 125 ps -f name
+    run_sc ps -f exited=x
+    expect_error 1 exited=x
+    run_sc ps -f publish=http
+    expect_error 1 publish=http
+    run_sc ps -f health=fine
+    expect_error 1 health=fine
+    sc_ok rm one two three
+}
+
+@test "what is misspelt by a letter or two is guessed" {
+    run_sc rnu
+    expect_error 1 "did you mean 'run'?"
+    run_sc container lss
+    expect_error 1 "did you mean 'container ls'?"
+    run_sc run --memroy 5m base
+    expect_error 125 'did you mean --memory?'
+    run_sc frobnicate
+    expect_error 1 'is not a command; see'
+    run_sc run --frobnicate base
+    expect_error 125 'unknown flag: --frobnicate; see'
+}
+
+@test "inspect: keys of Docker's that templates ask for" {
+    sc_ok create --name one --network none --tmpfs /t:size=1m,noexec -v /data --dns 9.9.9.9 base true
+    sc_ok inspect -f '{{json .HostConfig.Tmpfs}} {{json .Config.Volumes}} {{json .HostConfig.Dns}}' one
+    is "$output" '{"/t":"size=1048576,noexec"} {"/data":{}} ["9.9.9.9"]'
+    sc_ok inspect -f '{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}} {{json .State.Health}}' one
+    is "$output" 'none null'
+    sc_ok inspect -f '{{index .HostConfig.ReadonlyPaths 0}} {{len .HostConfig.MaskedPaths}}' one
+    is "$output" '/proc/bus 12'
+    sc_ok inspect -s -f '{{.SizeRw}} {{gt .SizeRootFs 100000}}' one
+    is "$output" '0 true'
+    sc_fails 125 image inspect -s base
+    sc_ok rm one
+}
+
 @test "ps --format: json, table, template" {
     sleeper --name one --label kind=a
     sc_ok ps --format json
