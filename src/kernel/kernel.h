@@ -188,7 +188,7 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     unlink PATH
  *     link-remove NAME      of this network namespace
  *     lease-release PATH OWNER            where the lease (a symbolic link to OWNER...) is still the owner's
- *     port-release PATH OWNER MAP KEY     the same for a published port: its element of a map of `inet sc` goes first
+ *     port-release PATH OWNER MAP KEY DATA  the same for a published port: its element of a map of `inet sc` goes first
  *     guard-remove SET KEY  a link's element of a set of table `bridge sc`
  *     names-withdraw PATH OWNER           from a lease that is still the owner's the names that it is found by
  *     network-down PROGRAM FILE           run `PROGRAM __network down FILE`

@@ -138,26 +138,37 @@ sc_nl_nft(struct sc_buf *out, uint8_t family, uint16_t type, uint16_t flags)
     return sc_nl_begin(out, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, &body, sizeof(body));
 }
 
+struct element {
+    const void *key, *data;
+    size_t key_len, data_len;
+    uint32_t flags;
+    bool has_timeout;
+    unsigned char timeout; /* ms */
+};
+
 static void
-add_element(struct sc_buf *out, uint8_t family, uint16_t type, const char *set, uint32_t flags, const void *key,
-            size_t key_len, const void *data, size_t data_len)
+add_element(struct sc_buf *out, uint8_t family, uint16_t type, uint16_t flags, const char *set,
+            const struct element *element)
 {
-    size_t at = sc_nl_nft(out, family, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+    const unsigned char timeout[8] = {[7] = element->timeout}; /* in network order */
+    size_t at = sc_nl_nft(out, family, type, flags);
 
     sc_nl_attr_str(out, NFTA_SET_ELEM_LIST_TABLE, SC_NFT_TABLE);
     sc_nl_attr_str(out, NFTA_SET_ELEM_LIST_SET, set);
-    size_t list = sc_nl_nest(out, NFTA_SET_ELEM_LIST_ELEMENTS), element = sc_nl_nest(out, NFTA_LIST_ELEM);
+    size_t list = sc_nl_nest(out, NFTA_SET_ELEM_LIST_ELEMENTS), item = sc_nl_nest(out, NFTA_LIST_ELEM);
     size_t part = sc_nl_nest(out, NFTA_SET_ELEM_KEY);
-    sc_nl_attr(out, NFTA_DATA_VALUE, key, key_len);
+    sc_nl_attr(out, NFTA_DATA_VALUE, element->key, element->key_len);
     sc_nl_nest_end(out, part);
-    if (flags)
-        sc_nl_attr_be32(out, NFTA_SET_ELEM_FLAGS, flags);
-    if (data_len > 0) {
+    if (element->flags)
+        sc_nl_attr_be32(out, NFTA_SET_ELEM_FLAGS, element->flags);
+    if (element->has_timeout)
+        sc_nl_attr(out, NFTA_SET_ELEM_TIMEOUT, timeout, sizeof(timeout));
+    if (element->data_len > 0) {
         part = sc_nl_nest(out, NFTA_SET_ELEM_DATA);
-        sc_nl_attr(out, NFTA_DATA_VALUE, data, data_len);
+        sc_nl_attr(out, NFTA_DATA_VALUE, element->data, element->data_len);
         sc_nl_nest_end(out, part);
     }
-    sc_nl_nest_end(out, element);
+    sc_nl_nest_end(out, item);
     sc_nl_nest_end(out, list);
     sc_nl_end(out, at);
 }
@@ -166,14 +177,43 @@ void
 sc_nft_element(struct sc_buf *out, uint8_t family, bool is_new, const char *set, const void *key, size_t key_len,
                const void *data, size_t data_len)
 {
-    add_element(out, family, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, 0, key, key_len, data, data_len);
+    const struct element element = {.key = key, .data = data, .key_len = key_len, .data_len = data_len};
+
+    add_element(out, family, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, is_new ? NLM_F_CREATE : 0, set,
+                &element);
+}
+
+void
+sc_nft_lease(struct sc_buf *out, uint8_t family, bool ends, const char *set, const void *key, size_t key_len,
+             const void *data, size_t data_len)
+{
+    const struct element element = {
+        .key = key,
+        .data = data,
+        .key_len = key_len,
+        .data_len = data_len,
+        .has_timeout = true,
+        .timeout = ends, /* one millisecond: the kernel makes a tick of it. None: for ever. */
+    };
+
+    add_element(out, family, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, &element);
+}
+
+void
+sc_nft_get_element(struct sc_buf *out, uint8_t family, const char *set, const void *key, size_t key_len)
+{
+    const struct element element = {.key = key, .key_len = key_len};
+
+    add_element(out, family, NFT_MSG_GETSETELEM, NLM_F_ACK, set, &element);
 }
 
 void
 sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len)
 {
-    add_element(out, NFPROTO_INET, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, set, NFT_SET_ELEM_INTERVAL_END,
-                key, key_len, NULL, 0);
+    const struct element element = {.key = key, .key_len = key_len, .flags = NFT_SET_ELEM_INTERVAL_END};
+
+    add_element(out, NFPROTO_INET, is_new ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, is_new ? NLM_F_CREATE : 0, set,
+                &element);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------- */
@@ -250,16 +290,16 @@ sc_nl_send(int family, const void *data, size_t len, int tolerated)
 }
 
 int
-sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user)
+sc_nl_dump_on(int *sock, int family, const void *data, size_t len, void (*fn)(const void *message, void *user),
+              void *user)
 {
     _Alignas(struct nlmsghdr) char room[ANSWER_MAX];
-    sc_cleanup_fd sock = -1;
-    int result = open_and_send(&sock, family, data, len);
+    int result = open_and_send(sock, family, data, len);
 
     if (result < 0)
         return result;
     for (;;) {
-        ssize_t got = recv(sock, room, sizeof(room), 0);
+        ssize_t got = recv(*sock, room, sizeof(room), 0);
         int left = (int)got;
 
         if (got < 0 && errno == EINTR)
@@ -274,6 +314,35 @@ sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *mess
             fn(m, user);
         }
     }
+}
+
+int
+sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user)
+{
+    sc_cleanup_fd sock = -1;
+
+    return sc_nl_dump_on(&sock, family, data, len, fn, user);
+}
+
+const struct nlattr *
+sc_nl_find(const void *data, size_t len, uint16_t type)
+{
+    for (size_t at = 0; at + NLA_HDRLEN <= len;) {
+        const struct nlattr *attr = (const void *)((const char *)data + at);
+
+        if (attr->nla_len < NLA_HDRLEN || at + attr->nla_len > len)
+            return NULL;
+        if ((attr->nla_type & NLA_TYPE_MASK) == type)
+            return attr;
+        at += NLA_ALIGN(attr->nla_len);
+    }
+    return NULL;
+}
+
+const struct nlattr *
+sc_nl_find_in(const struct nlattr *nest, uint16_t type)
+{
+    return nest ? sc_nl_find((const char *)nest + NLA_HDRLEN, nest->nla_len - NLA_HDRLEN, type) : NULL;
 }
 
 unsigned

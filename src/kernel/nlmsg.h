@@ -12,6 +12,8 @@
 
 #include "base/base.h"
 
+struct nlattr;
+
 /* body: the family's own header, e.g. struct ifinfomsg. Returns the message's offset, for sc_nl_end. */
 size_t sc_nl_begin(struct sc_buf *out, uint16_t type, uint16_t flags, const void *body, size_t len);
 void sc_nl_end(struct sc_buf *out, size_t at);
@@ -31,16 +33,21 @@ size_t sc_nl_nft(struct sc_buf *out, uint8_t family, uint16_t type, uint16_t fla
 int sc_nl_send(int family, const void *data, size_t len, int tolerated);
 /* The same on a socket that stays open; *sock -1: it is opened. */
 int sc_nl_send_on(int *sock, int family, const void *data, size_t len, int tolerated);
-/* Sends one dump request; what each answer holds goes to fn. Returns 0 or -errno. */
+/* Sends one dump request, or one with NLM_F_ACK; what each answer holds goes to fn. Returns 0 or -errno. */
 int sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user);
+int sc_nl_dump_on(int *sock, int family, const void *data, size_t len, void (*fn)(const void *message, void *user),
+                  void *user);
+/* The attribute of a type among those of len bytes, or in a nest (NULL: in none); NULL: there is none. */
+const struct nlattr *sc_nl_find(const void *data, size_t len, uint16_t type);
+const struct nlattr *sc_nl_find_in(const struct nlattr *nest, uint16_t type);
 /* The index of an interface in this network namespace, 0 when there is none [child]. */
 unsigned sc_nl_link_index(const char *name);
 
 /* Whether a chain of table `sc` (forward of inet, prerouting of bridge) is there and has its rules, all of them:
  * another program may have taken some, an older sc have made fewer. 0 or -errno: the kernel has no nf_tables, or not of
  * this family. */
-#define SC_NFT_FORWARD_RULES 7
-#define SC_NFT_GUARD_RULES   9
+#define SC_NFT_FORWARD_RULES 8
+#define SC_NFT_GUARD_RULES   10
 int sc_nft_has_rules(uint8_t family, const char *chain, bool *out);
 
 /* ---- undo-net.c: what undo.c runs; its targets are documented there */
@@ -66,10 +73,17 @@ bool sc_lease_is_owned(int dir_fd, const char *name, const char *owner);
 int sc_lease_lock(char *path, const char **name);
 
 #define SC_NFT_TABLE   "sc"
-#define SC_NFT_KEY_MAX 40
+#define SC_NFT_KEY_MAX 40 /* of an element; what it maps to is shorter */
 /* Adds a message that makes or deletes one element of a set or map (data) of table `sc` of a family. */
 void sc_nft_element(struct sc_buf *out, uint8_t family, bool is_new, const char *set, const void *key, size_t key_len,
                     const void *data, size_t data_len);
+/* The same for sets of what containers have, which are made with NFT_SET_TIMEOUT: an element that stays, whether or not
+ * it was there and was to end; or, ends, one that ends with the next tick of the kernel's clock. Linux up to 6.11 ends
+ * none that is there (undo-nft.c). */
+void sc_nft_lease(struct sc_buf *out, uint8_t family, bool ends, const char *set, const void *key, size_t key_len,
+                  const void *data, size_t data_len);
+/* Adds a request for one element of a set, for sc_nl_dump_on. */
+void sc_nft_get_element(struct sc_buf *out, uint8_t family, const char *set, const void *key, size_t key_len);
 /* Of an interval set of `inet sc`: the first key that is beyond. */
 void sc_nft_end_element(struct sc_buf *out, bool is_new, const char *set, const void *key, size_t key_len);
 

@@ -9,6 +9,7 @@
 #include "net/net-priv.h"
 
 #define LINK_ID_LEN 12
+#define QUEUES      " numtxqueues 1 numrxqueues 1"
 
 void
 sc_endpoint_link(const char *id, unsigned index, char out[SC_NET_LINK_MAX])
@@ -201,7 +202,10 @@ make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena
         return 0;
     *out = sc_packet_of(arena, NETLINK_NETFILTER, sc_arena_strdup(arena, sc_buf_str(&title)),
                         sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
-    return *out ? 0 : sc_err_nomem(err);
+    if (!*out)
+        return sc_err_nomem(err);
+    (*out)->waits_if_taken = true;
+    return 0;
 }
 
 /* macvlan, ipvlan */
@@ -242,7 +246,9 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
     sc_mac_format(e->mac, mac);
     if (e->network.mtu > 0)
         (void)snprintf(mtu, sizeof(mtu), " mtu %d", e->network.mtu);
-    sc_buf_addf(&shell, "ip link add %s%s type veth peer name %s address %s%s netns $PID; ip link set %s master %s up",
+    sc_buf_addf(&shell,
+                "ip link add %s" QUEUES "%s type veth peer name %s address %s" QUEUES
+                "%s netns $PID; ip link set %s master %s up",
                 e->link, mtu, inside, mac, mtu, e->link, e->network.bridge);
     if (e->network.forbids_icc || e->ports.count > 0)
         sc_buf_addf(&shell, "; bridge link set dev %s hairpin on%s", e->link,
@@ -387,7 +393,7 @@ make_inside(const struct sc_endpoint *e, struct sc_arena *arena)
     if (packet) {
         memcpy(packet->index_at, at.index_at, sizeof(packet->index_at));
         packet->index_of = sc_arena_strdup(arena, inside);
-        packet->waits_for_address = e->network.driver != SC_NET_BRIDGE;
+        packet->waits_if_taken = e->network.driver != SC_NET_BRIDGE;
     }
     return packet;
 }
@@ -415,7 +421,8 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
         sc_port_key(&e->ports.items[i], key);
         sc_buf_clear(&target);
         sc_buf_addf(&target, "%s/%s/%s %s ", net->run_path, SC_LEASE_PORT, key, id);
-        sc_firewall_key(&e->ports.items[i], &target);
+        sc_firewall_undo(&e->ports.items[i], &e->addresses[sc_address_family(&e->ports.items[i].host_address)],
+                         &target);
         sc_undo_add(undo, SC_UNDO_PORT, sc_buf_str(&target));
     }
     for (int f = 0; f < SC_FAMILIES; f++) {

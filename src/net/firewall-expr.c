@@ -201,7 +201,7 @@ sc_fw_add_port_map(struct sc_buf *out, const char *name, uint32_t id, uint32_t k
                    enum sc_family to)
 {
     const uint32_t address = to == SC_V6 ? SC_NFT_TYPE_ADDRESS6 : SC_NFT_TYPE_ADDRESS;
-    size_t at = open_set(out, NFPROTO_INET, name, id, key_type, key_len, NFT_SET_MAP);
+    size_t at = open_set(out, NFPROTO_INET, name, id, key_type, key_len, NFT_SET_MAP | NFT_SET_TIMEOUT);
 
     sc_nl_attr_be32(out, NFTA_SET_DATA_TYPE, SC_NFT_TYPES(address, SC_NFT_TYPE_PORT));
     sc_nl_attr_be32(out, NFTA_SET_DATA_LEN, to == SC_V6 ? 20 : 8);
@@ -222,7 +222,7 @@ sc_fw_add_target_set(struct sc_buf *out, const char *name, uint32_t id, uint32_t
         0x00, 0x00, 0x03, 0x04, 0x40, 0x00, 0x00, 0x00, 0x04, 0x04, 0x80, 0x00, 0x00, 0x00,
     };
     const uint32_t type = SC_NFT_TYPES(SC_NFT_TYPES(SC_NFT_TYPE_IFNAME, SC_NFT_TYPE_ETHER), SC_NFT_TYPE_INTEGER);
-    size_t at = open_set(out, NFPROTO_BRIDGE, name, id, type, key_len, 0);
+    size_t at = open_set(out, NFPROTO_BRIDGE, name, id, type, key_len, NFT_SET_TIMEOUT);
 
     sc_nl_attr(out, NFTA_SET_USERDATA, type_of, sizeof(type_of));
     sc_nl_end(out, at);

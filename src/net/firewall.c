@@ -22,6 +22,7 @@
  *                ct state established,related accept, ct status dnat accept
  *                oifname @bridges drop
  *                nobody else reaches in, nor networks each other
+ *                accept
  */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -284,6 +285,11 @@ add_forward_rules(struct sc_buf *out)
     if_in(out, NFT_META_OIFNAME, "bridges", false);
     sc_fw_verdict(out, NF_DROP);
     sc_fw_close_rule(out, rule);
+
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
+    sc_fw_verdict(out,
+                  NF_ACCEPT); /* that there are so many tells that the maps' elements can end (SC_NFT_FORWARD_RULES) */
+    sc_fw_close_rule(out, rule);
 }
 
 /* ---- table, chains, sets ------------------------------------------------------------------------------------------
@@ -376,26 +382,42 @@ key_of(const struct sc_port *port)
     return key;
 }
 
-void
-sc_firewall_add_port(const struct sc_port *port, const struct sc_address *address, struct sc_buf *out)
+/* What the key leads to. */
+static struct key
+target_of(const struct sc_port *port, const struct sc_address *address)
 {
-    struct key key = key_of(port);
+    struct key data = {.len = address->len + 4U};
     uint16_t number = htons(port->port);
-    unsigned char data[20] = "";
 
-    memcpy(data, address->bytes, address->len);
-    memcpy(data + address->len, &number, sizeof(number));
-    sc_nft_element(out, NFPROTO_INET, true, sc_firewall_map(port), key.bytes, key.len, data, address->len + 4U);
+    memcpy(data.bytes, address->bytes, address->len);
+    memcpy(data.bytes + address->len, &number, sizeof(number));
+    return data;
 }
 
 void
-sc_firewall_key(const struct sc_port *port, struct sc_buf *out)
+sc_firewall_add_port(const struct sc_port *port, const struct sc_address *address, struct sc_buf *out)
 {
-    struct key key = key_of(port);
+    struct key key = key_of(port), data = target_of(port, address);
 
-    sc_buf_addf(out, "%s ", sc_firewall_map(port));
-    for (size_t i = 0; i < key.len; i++)
-        sc_buf_addf(out, "%02x", key.bytes[i]);
+    sc_nft_lease(out, NFPROTO_INET, false, sc_firewall_map(port), key.bytes, key.len, data.bytes, data.len);
+}
+
+static void
+add_hex(const struct key *key, struct sc_buf *out)
+{
+    sc_buf_adds(out, " ");
+    for (size_t i = 0; i < key->len; i++)
+        sc_buf_addf(out, "%02x", key->bytes[i]);
+}
+
+void
+sc_firewall_undo(const struct sc_port *port, const struct sc_address *address, struct sc_buf *out)
+{
+    struct key key = key_of(port), data = target_of(port, address);
+
+    sc_buf_adds(out, sc_firewall_map(port));
+    add_hex(&key, out);
+    add_hex(&data, out);
 }
 
 void

@@ -3,6 +3,7 @@
  *   prerouting   iifname != "scv*" accept
  *                iifname . ether saddr . ip saddr @owners accept
  *                iifname . ether saddr . arp saddr ip @owners accept
+ *                ether type arp drop
  *                icmpv6 type nd-router-advert, nd-redirect drop
  *                only the gateway tells of ways
  *                icmpv6 type nd-neighbor-advert iifname . ether saddr . TARGET @targets6 accept, else drop
@@ -111,7 +112,7 @@ sc_guard_add(const char *link, const unsigned char mac[6], const struct sc_addre
     const char *set;
 
     for (size_t n = 0; (set = set_of(n, address, &is_number)) != NULL; n++)
-        sc_nft_element(out, NFPROTO_BRIDGE, true, set, key, len, NULL, 0);
+        sc_nft_lease(out, NFPROTO_BRIDGE, false, set, key, len, NULL, 0);
 }
 
 /* ---- rules ----------------------------------------------------------------------------------------------------------
@@ -189,8 +190,10 @@ sc_guard_table(struct sc_buf *out)
     sc_fw_add_table(out, NFPROTO_BRIDGE, NFT_MSG_NEWTABLE); /* so that there is one to delete */
     sc_fw_add_table(out, NFPROTO_BRIDGE, NFT_MSG_DELTABLE);
     sc_fw_add_table(out, NFPROTO_BRIDGE, NFT_MSG_NEWTABLE);
-    sc_fw_add_set(out, NFPROTO_BRIDGE, "owners", OWNERS_ID, SC_NFT_TYPES(link, SC_NFT_TYPE_ADDRESS), KEY_MAX - 12, 0);
-    sc_fw_add_set(out, NFPROTO_BRIDGE, "owners6", OWNERS6_ID, SC_NFT_TYPES(link, SC_NFT_TYPE_ADDRESS6), KEY_MAX, 0);
+    sc_fw_add_set(out, NFPROTO_BRIDGE, "owners", OWNERS_ID, SC_NFT_TYPES(link, SC_NFT_TYPE_ADDRESS), KEY_MAX - 12,
+                  NFT_SET_TIMEOUT);
+    sc_fw_add_set(out, NFPROTO_BRIDGE, "owners6", OWNERS6_ID, SC_NFT_TYPES(link, SC_NFT_TYPE_ADDRESS6), KEY_MAX,
+                  NFT_SET_TIMEOUT);
     sc_fw_add_target_set(out, "targets6", TARGETS6_ID, KEY_MAX);
     sc_fw_add_chain(out, NFPROTO_BRIDGE, "prerouting", "filter", PRE_ROUTING, PRIORITY);
     rule = sc_fw_open_rule(out, NFPROTO_BRIDGE, "prerouting");
@@ -199,6 +202,7 @@ sc_guard_table(struct sc_buf *out)
     close_rule(out, rule, NF_ACCEPT);
     add_sender_rule(out, ETH_P_IP, offsetof(struct iphdr, saddr), sizeof(uint32_t), "owners");
     add_sender_rule(out, ETH_P_ARP, ARP_SENDER, sizeof(uint32_t), "owners");
+    close_rule(out, open_rule(out, ETH_P_ARP), NF_DROP);
     add_neighbour_rules(out);
     add_sender_rule(out, ETH_P_IPV6, offsetof(struct ip6_hdr, ip6_src), 16, "owners6");
     rule = sc_fw_open_rule(out, NFPROTO_BRIDGE, "prerouting");

@@ -108,6 +108,14 @@ sc_link_inside(const struct sc_endpoint *endpoint, char out[SC_NET_LINK_MAX])
     (void)snprintf(out, SC_NET_LINK_MAX, "eth%u", endpoint->index);
 }
 
+/* The kernel would make a queue for each CPU, and then wait for all CPUs before it uses but the first. */
+static void
+add_queues(struct sc_buf *out)
+{
+    sc_nl_attr_u32(out, IFLA_NUM_TX_QUEUES, 1);
+    sc_nl_attr_u32(out, IFLA_NUM_RX_QUEUES, 1);
+}
+
 /* Both ends at once, ours up and on the bridge, the far one in its namespace under its final name. */
 void
 sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *offsets)
@@ -120,6 +128,7 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
 
     sc_link_inside(endpoint, name);
     sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
+    add_queues(out);
     add_mtu(&endpoint->network, out);
     offsets->index_at[0] = out->len + NLA_HDRLEN;
     sc_nl_attr_u32(out, IFLA_MASTER, 0);
@@ -130,6 +139,7 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
     sc_buf_add(out, &far, sizeof(far));
     sc_nl_attr_str(out, IFLA_IFNAME, name);
     sc_nl_attr(out, IFLA_ADDRESS, endpoint->mac, sizeof(endpoint->mac));
+    add_queues(out);
     add_mtu(&endpoint->network, out);
     offsets->pid_at = out->len + NLA_HDRLEN;
     sc_nl_attr_u32(out, IFLA_NET_NS_PID, 0);

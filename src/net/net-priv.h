@@ -109,8 +109,8 @@ SC_MUST_CHECK int sc_firewall_forget(const struct sc_network *network, struct sc
 void sc_firewall_add_port(const struct sc_port *port, const struct sc_address *address, struct sc_buf *out);
 /* "ports", "ports_at6".. */
 const char *sc_firewall_map(const struct sc_port *port);
-/* Map and key of a port, as undo.c wants them: "ports 06000000..." */
-void sc_firewall_key(const struct sc_port *port, struct sc_buf *out);
+/* Map and key of a port, and what it leads to, as undo.c wants them: "ports 06000000... ac110002..." */
+void sc_firewall_undo(const struct sc_port *port, const struct sc_address *address, struct sc_buf *out);
 /* Makes the table again where it, or its rules, are gone. */
 /* *is_guarded: there is a table bridge sc, which not every kernel can have. */
 SC_MUST_CHECK int sc_firewall_ensure(const struct sc_net *net, bool *is_guarded, struct sc_err *err);
@@ -144,6 +144,8 @@ bool sc_address_choose(const struct sc_network *network, enum sc_family family, 
 /* ---- port-lease.c */
 void sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX]);
 bool sc_port_key_parse(const char *key, struct sc_port *out);
+/* "<id>/ADDRESS/PORT", what a lease says: the address and out->port */
+bool sc_port_target_parse(const char *target, struct sc_address *address, struct sc_port *out);
 /* As sc_ports_of, with the address that each leads to. */
 SC_MUST_CHECK int sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
                                  struct sc_address **targets, struct sc_err *err);

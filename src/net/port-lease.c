@@ -61,6 +61,12 @@ sc_port_key_parse(const char *key, struct sc_port *out)
     return out->proto != 0;
 }
 
+bool
+sc_port_target_parse(const char *target, struct sc_address *address, struct sc_port *out)
+{
+    return strlen(target) > SC_ID_LEN && parse_place(target + SC_ID_LEN + 1, '/', address, &out->port);
+}
+
 static int
 by_host_port(const void *a, const void *b)
 {
@@ -98,7 +104,7 @@ sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena,
         if (len <= SC_ID_LEN || !sc_port_key_parse(item->d_name, &port))
             continue;
         target[len] = '\0';
-        if ((id && memcmp(target, id, SC_ID_LEN) != 0) || !parse_place(target + SC_ID_LEN + 1, '/', &to, &port.port))
+        if ((id && memcmp(target, id, SC_ID_LEN) != 0) || !sc_port_target_parse(target, &to, &port))
             continue;
         if (found.count == found.capacity) {
             size_t capacity = found.capacity ? found.capacity * 2 : 16;

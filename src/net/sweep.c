@@ -76,17 +76,23 @@ sweep_ports(const struct sc_net *net, struct sc_err *err)
     while ((item = readdir(dir)) != NULL) {
         sc_cleanup_buf target = SC_BUF_INIT;
         char owner[TARGET_MAX] = "";
+        struct sc_address to = {.len = 0};
         struct sc_port port;
 
         if (!sc_port_key_parse(item->d_name, &port) ||
             readlinkat(dirfd(dir), item->d_name, owner, sizeof(owner) - 1) <= SC_ID_LEN ||
             strspn(owner, HEX) != SC_ID_LEN)
             continue;
+        (void)sc_port_target_parse(owner, &to, &port);
         owner[SC_ID_LEN] = '\0';
         if (net->is_alive(owner, net->data))
             continue;
+        if (sc_address_is_any(&to)) { /* others lead it there */
+            sc_lease_port_undo(net, owner, &port, &undo);
+            continue;
+        }
         sc_buf_addf(&target, "%s/%s/%s %s ", net->run_path, SC_LEASE_PORT, item->d_name, owner);
-        sc_firewall_key(&port, &target);
+        sc_firewall_undo(&port, &to, &target);
         sc_undo_add(&undo, SC_UNDO_PORT, sc_buf_str(&target));
         undo.has_failed = undo.has_failed || target.has_failed;
     }
@@ -167,27 +173,6 @@ sweep_links(const struct sc_net *net, struct sc_err *err)
 /* ---- the guard's sets
  * -------------------------------------------------------------------------------------------------- */
 
-static const struct nlattr *
-find_attr(const void *data, size_t len, uint16_t type)
-{
-    for (size_t at = 0; at + NLA_HDRLEN <= len;) {
-        const struct nlattr *attr = (const void *)((const char *)data + at);
-
-        if (attr->nla_len < NLA_HDRLEN || at + attr->nla_len > len)
-            return NULL;
-        if ((attr->nla_type & NLA_TYPE_MASK) == type)
-            return attr;
-        at += NLA_ALIGN(attr->nla_len);
-    }
-    return NULL;
-}
-
-static const struct nlattr *
-find_in(const struct nlattr *nest, uint16_t type)
-{
-    return nest ? find_attr((const char *)nest + NLA_HDRLEN, nest->nla_len - NLA_HDRLEN, type) : NULL;
-}
-
 /* Each key as the undo operation has it; the link's name is what it begins with. */
 static void
 keep_owner(const void *message, void *user)
@@ -200,14 +185,14 @@ keep_owner(const void *message, void *user)
 
     if (head->nlmsg_len < NLMSG_LENGTH(skip))
         return;
-    list = find_attr((const char *)NLMSG_DATA(head) + skip, head->nlmsg_len - NLMSG_LENGTH(skip),
-                     NFTA_SET_ELEM_LIST_ELEMENTS);
+    list = sc_nl_find((const char *)NLMSG_DATA(head) + skip, head->nlmsg_len - NLMSG_LENGTH(skip),
+                      NFTA_SET_ELEM_LIST_ELEMENTS);
     while (list && at + NLA_HDRLEN <= (size_t)list->nla_len - NLA_HDRLEN) {
         const struct nlattr *element = (const void *)((const char *)list + NLA_HDRLEN + at);
         const char *key;
         size_t len;
 
-        value = find_in(find_in(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+        value = sc_nl_find_in(sc_nl_find_in(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
         len = value ? (size_t)value->nla_len - NLA_HDRLEN : 0;
         key = len > IFNAMSIZ && len <= SC_NFT_KEY_MAX ? (const char *)value + NLA_HDRLEN : NULL;
         if (key && memchr(key, '\0', IFNAMSIZ) && is_link_name(key)) {

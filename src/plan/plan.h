@@ -70,8 +70,9 @@ struct sc_net_packet {
     size_t pid_at;                   /* of the container's first process */
     size_t index_at[SC_NET_INDEXES]; /* of the interface index_of, in the namespace where the packet is sent */
     const char *index_of;            /* "sc0", "eth0" */
-    /* The kernel may still be taking down the link of one that had the address before: that is waited for. */
-    bool waits_for_address;
+    /* The kernel may still be taking down the link of one that had the address before, or the element of one that had
+     * the port: that is waited for. */
+    bool waits_if_taken;
     struct sc_net_fill fills[SC_NET_FILLS_MAX];
     size_t fill_count;
     const char *needs; /* what the kernel must have for it: a remedy; NULL: nothing special */

@@ -7,8 +7,8 @@
 #include "kernel/nlmsg.h"
 #include "runtime/launch-priv.h"
 
-#define ADDRESS_TRIES    400 /* two seconds */
-#define ADDRESS_PAUSE_NS 5000000L
+#define TAKEN_TRIES    2000 /* two seconds */
+#define TAKEN_PAUSE_NS 1000000L
 
 static int
 fill_index(struct sc_net_packet *packet, size_t at, const char *link)
@@ -24,7 +24,7 @@ fill_index(struct sc_net_packet *packet, size_t at, const char *link)
 int
 sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
 {
-    const struct timespec pause = {.tv_nsec = ADDRESS_PAUSE_NS};
+    const struct timespec pause = {.tv_nsec = TAKEN_PAUSE_NS};
     const uint32_t number = (uint32_t)pid;
     int result = 0;
 
@@ -39,8 +39,7 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
     if (result < 0)
         return result;
     result = sc_nl_send(packet->family, packet->data, packet->len, tolerated);
-    for (int i = 0; i < ADDRESS_TRIES && packet->waits_for_address && (result == -EBUSY || result == -EADDRINUSE);
-         i++) {
+    for (int i = 0; i < TAKEN_TRIES && packet->waits_if_taken && (result == -EBUSY || result == -EADDRINUSE); i++) {
         (void)nanosleep(&pause, NULL);
         result = sc_nl_send(packet->family, packet->data, packet->len, EEXIST);
     }

@@ -514,7 +514,7 @@ END
 @test "explain shows what ip and nft would do" {
     sc_ok run --rm --dry-run --network bridge -p 8080:80 base true
     expect_output "nft add element inet sc ports '{ tcp . 8080 : 172.17.0.2 . 80 }'"
-    expect_output 'type veth peer name eth0 address 02:42:ac:11:00:02 netns $PID'
+    expect_output 'type veth peer name eth0 address 02:42:ac:11:00:02 numtxqueues 1 numrxqueues 1 netns $PID'
     expect_output 'ip address add 172.17.0.2/16 broadcast + dev eth0; ip route add default via 172.17.0.1'
     is "$(at "$host" ip -o link | grep -c sc0)" 0
 }

@@ -266,12 +266,12 @@ test_table(void **state)
     memcpy(&head, whole.data + whole.len - sizeof(head) - sizeof(struct nfgenmsg), sizeof(head));
     assert_int_equal(head.nlmsg_type, NFNL_MSG_BATCH_END);
 
-    sc_firewall_key(&item, &key);
-    assert_string_equal(sc_buf_str(&key), "ports 060000001f900000");
+    sc_firewall_undo(&item, &e.addresses[SC_V4], &key);
+    assert_string_equal(sc_buf_str(&key), "ports 060000001f900000 0a00000200500000");
     sc_buf_clear(&key);
     item.host_address = address("127.0.0.1");
-    sc_firewall_key(&item, &key);
-    assert_string_equal(sc_buf_str(&key), "ports_at 7f000001060000001f900000");
+    sc_firewall_undo(&item, &e.addresses[SC_V4], &key);
+    assert_string_equal(sc_buf_str(&key), "ports_at 7f000001060000001f900000 0a00000200500000");
 }
 
 static void
@@ -290,7 +290,8 @@ test_undo(void **state)
     assert_string_equal(ask.undo,
                         "link-remove scv0123456789ab\n"
                         "port-release /run/sc/lease/port/tcp,0.0.0.0,8080%20"
-                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%20ports%20060000001f900000\n"
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef%20ports%20060000001f900000%20"
+                        "0a00000200500000\n"
                         "names-withdraw /run/sc/lease/net/web/10.0.0.2%20"
                         "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n"
                         "lease-release /run/sc/lease/net/web/10.0.0.2%20"
@@ -322,7 +323,7 @@ test_guard(void **state)
     assert_non_null(
         strstr(ask.undo, "guard-remove owners%207363763031323334353637383961620002420a00000200000a000002\n"));
     sc_guard_table(&table);
-    assert_int_equal(messages(&table), 16); /* table thrice, three sets, chain, nine rules */
+    assert_int_equal(messages(&table), 17); /* table thrice, three sets, chain, ten rules */
 }
 
 /* IPv6 beside IPv4: both addresses, ports of both, and the link-local address is its own too. */
@@ -361,7 +362,8 @@ test_dual(void **state)
                            "0xfd000001000000000000000000000002 }'"));
     assert_non_null(
         strstr(ask.publish->shell, "nft add element inet sc ports_at6 '{ ::1 . udp . 8080 : fd00:1::2 . 80 }'"));
-    assert_non_null(strstr(ask.undo, "%20ports_at6%2000000000000000000000000000000001110000001f900000\n"));
+    assert_non_null(strstr(ask.undo, "%20ports_at6%2000000000000000000000000000000001110000001f900000%20"
+                                     "fd00000100000000000000000000000200500000\n"));
     assert_non_null(strstr(ask.undo, "guard-remove targets6%20"));
     assert_non_null(strstr(ask.undo, "lease-release /run/sc/lease/net/web/fd00:1::2%20"));
     assert_non_null(strstr(ask.undo, "names-withdraw /run/sc/lease/net/web/fd00:1::2%20"));
