@@ -31,7 +31,6 @@ SC_MUST_CHECK int sc_template_eval(struct sc_template *t, const char *text, size
 /* Sets or adds; more than fit are dropped and not found later. */
 void sc_template_set(struct sc_template *t, const char *name, json_t *value);
 void sc_template_forget(struct sc_template *t, size_t count); /* all beyond the first count */
-void sc_template_print(const json_t *value, struct sc_buf *out);
 
 struct sc_template_args {
     json_t *items[SC_TEMPLATE_ARGS_MAX]; /* owned */
@@ -45,6 +44,8 @@ SC_MUST_CHECK int sc_template_index(const struct sc_template_args *args, json_t 
 /* Go's Sprintf over values (template-printf.c) */
 SC_MUST_CHECK int sc_template_printf(const char *format, json_t *const *values, size_t count, struct sc_buf *out,
                                      struct sc_err *err);
+/* template-value.c */
+void sc_template_print(const json_t *value, struct sc_buf *out);
 bool sc_template_is_true(const json_t *value);
 
 #endif

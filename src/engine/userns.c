@@ -59,17 +59,7 @@ bool
 sc_id_map_find(const struct sc_oci_id_maps *maps, uint32_t id, uint32_t *host_id)
 {
     *host_id = id;
-    if (maps->count == 0)
-        return true;
-    for (size_t i = 0; i < maps->count; i++) {
-        const struct sc_oci_id_map *map = &maps->items[i];
-
-        if (id >= map->container_id && id - map->container_id < map->size) {
-            *host_id = map->host_id + (id - map->container_id);
-            return true;
-        }
-    }
-    return false;
+    return sc_oci_id_outside(maps, host_id);
 }
 
 static int

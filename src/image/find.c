@@ -1,5 +1,4 @@
 /* From a name or an id to an image, and the list of all. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,41 +6,6 @@
 #include "image/image-priv.h"
 
 #define CHAIN_TEXT_MAX ((size_t)SC_IMAGE_LAYERS_MAX * 96)
-
-static int
-read_manifest(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena, struct sc_manifest *out,
-              struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (sc_store_read_blob(store, sc_index_digest(descriptor), "an image manifest", &text, err) < 0)
-        return -1;
-    return sc_manifest_decode(sc_buf_str(&text), text.len, arena, out, err);
-}
-
-bool
-sc_image_is_damaged(const struct sc_err *err)
-{
-    return err->kind == SC_ERR_INVALID || err->kind == SC_ERR_NOT_FOUND || err->kind == SC_ERR_UNSUPPORTED;
-}
-
-int
-sc_image_id_of(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena, char **id,
-               struct sc_err *err)
-{
-    struct sc_err why = SC_ERR_INIT;
-    struct sc_manifest manifest;
-
-    *id = NULL;
-    if (read_manifest(store, descriptor, arena, &manifest, &why) == 0) {
-        *id = manifest.config_digest;
-        return 0;
-    }
-    if (sc_image_is_damaged(&why))
-        return 0;
-    *err = why;
-    return -1;
-}
 
 /* The sidecar: one line "<chain id> <bytes>" a layer, lowest first. */
 static int
@@ -86,7 +50,7 @@ read_image(const struct sc_store *store, const json_t *descriptor, bool needs_ch
     struct sc_err chain_err = SC_ERR_INIT;
     struct sc_manifest manifest;
 
-    if (read_manifest(store, descriptor, arena, &manifest, err) < 0)
+    if (sc_image_manifest(store, descriptor, arena, &manifest, err) < 0)
         return -1;
     if (sc_store_read_blob(store, manifest.config_digest, "an image config", &text, err) < 0)
         return -1;

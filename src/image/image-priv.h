@@ -94,6 +94,11 @@ struct sc_image_match {
 };
 SC_MUST_CHECK int sc_image_match(const struct sc_store *store, const json_t *index, const char *name_or_id,
                                  struct sc_arena *arena, struct sc_image_match *out, struct sc_err *err);
+
+/* ---- image-id.c */
+/* The manifest behind a descriptor of the index. */
+SC_MUST_CHECK int sc_image_manifest(const struct sc_store *store, const json_t *descriptor, struct sc_arena *arena,
+                                    struct sc_manifest *out, struct sc_err *err);
 /* Whether an error says that what was read is damaged or missing, not that reading failed (no memory, no fd). */
 bool sc_image_is_damaged(const struct sc_err *err);
 /* The image id behind a descriptor: its manifest's config digest. NULL where the manifest is damaged. */

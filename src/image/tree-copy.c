@@ -53,34 +53,6 @@ copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
     return 0;
 }
 
-bool
-sc_tree_id_inside(const struct sc_oci_id_maps *maps, uint32_t *id)
-{
-    for (size_t i = 0; i < maps->count; i++) {
-        const struct sc_oci_id_map *map = &maps->items[i];
-
-        if (*id >= map->host_id && *id - map->host_id < map->size) {
-            *id = map->container_id + (*id - map->host_id);
-            return true;
-        }
-    }
-    return maps->count == 0;
-}
-
-bool
-sc_tree_id_outside(const struct sc_oci_id_maps *maps, uint32_t *id)
-{
-    for (size_t i = 0; i < maps->count; i++) {
-        const struct sc_oci_id_map *map = &maps->items[i];
-
-        if (*id >= map->container_id && *id - map->container_id < map->size) {
-            *id = map->host_id + (*id - map->container_id);
-            return true;
-        }
-    }
-    return maps->count == 0;
-}
-
 /* The owner of the copy. An owner that has no id here was nobody's; in the container it is root's, whose files are
  * the least wrong. */
 static int
@@ -97,11 +69,11 @@ owner_of(const struct copy *copy, const struct stat *st, uid_t *uid, gid_t *gid,
         u = 0;
     if (copy->how.nobody_is_root && g == SC_ID_NOBODY)
         g = 0;
-    if (!sc_tree_id_inside(&copy->how.from.uids, &u))
+    if (!sc_oci_id_inside(&copy->how.from.uids, &u))
         u = SC_ID_NOBODY;
-    if (!sc_tree_id_inside(&copy->how.from.gids, &g))
+    if (!sc_oci_id_inside(&copy->how.from.gids, &g))
         g = SC_ID_NOBODY;
-    if (!sc_tree_id_outside(&copy->how.to.uids, &u) || !sc_tree_id_outside(&copy->how.to.gids, &g))
+    if (!sc_oci_id_outside(&copy->how.to.uids, &u) || !sc_oci_id_outside(&copy->how.to.gids, &g))
         return sc_err_set(err, SC_ERR_INVALID, "its owner %u:%u is none of the container's ids", u, g);
     *uid = u;
     *gid = g;

@@ -17,9 +17,6 @@ SC_MUST_CHECK int sc_tree_copy(int from_fd, int to_fd, struct sc_err *err);
 struct sc_tree_ids { /* of a container, to those that its files have here; empty: they are the same */
     struct sc_oci_id_maps uids, gids;
 };
-/* Id to what it is in the container, and back; false: it is none of the container's. */
-bool sc_tree_id_inside(const struct sc_oci_id_maps *maps, uint32_t *id);
-bool sc_tree_id_outside(const struct sc_oci_id_maps *maps, uint32_t *id);
 struct sc_tree_copy_how {
     struct sc_tree_ids from, to;
     bool merges;         /* into what is there: directories stay, other files are replaced by files */

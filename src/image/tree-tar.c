@@ -120,7 +120,7 @@ find_twin(struct sc_tree_tar *walk, const struct stat *st, const char **twin, st
 static uint32_t
 shown_id(const struct sc_oci_id_maps *maps, uint32_t id)
 {
-    return sc_tree_id_inside(maps, &id) ? id : SC_ID_NOBODY;
+    return sc_oci_id_inside(maps, &id) ? id : SC_ID_NOBODY;
 }
 
 static int

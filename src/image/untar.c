@@ -236,7 +236,7 @@ fill_place(const struct untar *untar, struct archive_entry *entry, struct place 
     uint32_t outer_uid = (uint32_t)uid, outer_gid = (uint32_t)gid;
 
     if (uid < 0 || uid >= UINT32_MAX || gid < 0 || gid >= UINT32_MAX ||
-        !sc_tree_id_outside(&untar->ids->uids, &outer_uid) || !sc_tree_id_outside(&untar->ids->gids, &outer_gid))
+        !sc_oci_id_outside(&untar->ids->uids, &outer_uid) || !sc_oci_id_outside(&untar->ids->gids, &outer_gid))
         return sc_err_set(err, SC_ERR_INVALID, "its owner %lld:%lld is none of the container's ids", (long long)uid,
                           (long long)gid);
     place->uid = outer_uid;

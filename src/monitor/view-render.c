@@ -168,25 +168,6 @@ render_swaps(const char *host, const struct sc_view_values *v, struct sc_buf *ou
 
 /* ---- CPUs -------------------------------------------------------------------------------------------------------- */
 
-int
-sc_view_cpu_count(const struct sc_view_values *v, int host)
-{
-    struct sc_view_walk walk = {.at = v->cpu_list, .next = 1, .last = 0};
-    int count = 0, quota;
-    long cpu;
-
-    while (sc_view_walk_next(&walk, &cpu))
-        count++;
-    if (count == 0 || count > host)
-        count = host;
-    if (v->cpus > 0) {
-        quota = (int)v->cpus;
-        quota += quota < v->cpus;
-        count = quota < count ? quota : count;
-    }
-    return count > 0 ? count : 1;
-}
-
 /* Blocks of lines that begin with "processor : N", renumbered: as many as the container has. */
 static void
 render_cpuinfo(const char *host, const struct sc_view_values *v, int count, struct sc_buf *out)

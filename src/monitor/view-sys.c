@@ -1,41 +1,8 @@
 /* What a view shows of /sys/devices/system: the directories of CPUs and memory nodes. Pure. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "monitor/view.h"
-
-bool
-sc_view_walk_next(struct sc_view_walk *walk, long *number)
-{
-    if (walk->next > walk->last) {
-        char *end;
-
-        if (!walk->at || *walk->at < '0' || *walk->at > '9')
-            return false;
-        walk->next = walk->last = strtol(walk->at, &end, 10);
-        if (*end == '-')
-            walk->last = strtol(end + 1, &end, 10);
-        walk->at = *end == ',' ? end + 1 : end;
-    }
-    *number = walk->next++;
-    return *number < SC_VIEW_CPUS_MAX;
-}
-
-bool
-sc_view_has(const char *list, long number)
-{
-    struct sc_view_walk walk = {.at = list, .next = 1, .last = 0};
-    long one;
-
-    if (!list || !*list)
-        return true;
-    while (sc_view_walk_next(&walk, &one)) {
-        if (one == number)
-            return true;
-    }
-    return false;
-}
 
 /* The number of "cpu12"; -1: it is no such name. */
 static long

@@ -70,7 +70,7 @@ struct sc_view_values {
 };
 void sc_view_values_init(struct sc_view_values *values);
 
-/* The numbers of a list "0-3,7", one at a time: {.at = list, .next = 1, .last = 0} is the start. */
+/* view-list.c. The numbers of a list "0-3,7", one at a time: {.at = list, .next = 1, .last = 0} is the start. */
 struct sc_view_walk {
     const char *at;
     long next, last;
@@ -82,6 +82,7 @@ bool sc_view_has(const char *list, long number);
 /* How many CPUs the container can keep busy: those of its list, at most its quota rounded up, at least 1. host: how
  * many there are. */
 int sc_view_cpu_count(const struct sc_view_values *values, int host);
+
 /* What the file shows, from the host's text. */
 void sc_view_render(enum sc_view_file file, const char *host, const struct sc_view_values *values, int host_cpus,
                     struct sc_buf *out);

@@ -341,6 +341,9 @@ SC_MUST_CHECK int sc_oci_features_encode(const struct sc_oci_features *features,
 /* Helpers used by others. */
 const struct sc_oci_namespace *sc_oci_find_namespace(const struct sc_oci_spec *spec,
                                                      enum sc_ns_kind kind); /* or NULL */
+/* id-map.c: an id to what it is in the namespace, and back; without maps it is the same. False: it is not mapped. */
+bool sc_oci_id_inside(const struct sc_oci_id_maps *maps, uint32_t *id);
+bool sc_oci_id_outside(const struct sc_oci_id_maps *maps, uint32_t *id);
 /* "CAP_CHOWN", "chown", "CAP_ALL" is not accepted here; -1 when unknown */
 int sc_cap_from_name(const char *name);
 const char *sc_cap_name(int cap);          /* "CAP_CHOWN" or NULL */

@@ -5,7 +5,6 @@
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/personality.h>
@@ -182,21 +181,6 @@ step_rlimit(struct sc_executor *x, const struct sc_step *step)
 
     (void)x;
     return check(prlimit(0, step->u.rlimit.resource, &limit, NULL));
-}
-
-const char *
-sc_child_number(int64_t value, char text[SC_NUM_MAX])
-{
-    uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
-    char *at = text + SC_NUM_MAX - 1;
-
-    *at = '\0';
-    do
-        *--at = (char)('0' + rest % 10);
-    while ((rest /= 10) > 0);
-    if (value < 0)
-        *--at = '-';
-    return at;
 }
 
 static int

@@ -123,14 +123,14 @@ test_ids(void **state)
     uint32_t id = 7;
 
     (void)state;
-    assert_true(sc_tree_id_inside(&none, &id) && id == 7 && sc_tree_id_outside(&none, &id) && id == 7);
-    assert_true(sc_tree_id_outside(&maps, &id) && id == 100007 && sc_tree_id_inside(&maps, &id) && id == 7);
+    assert_true(sc_oci_id_inside(&none, &id) && id == 7 && sc_oci_id_outside(&none, &id) && id == 7);
+    assert_true(sc_oci_id_outside(&maps, &id) && id == 100007 && sc_oci_id_inside(&maps, &id) && id == 7);
     id = 10;
-    assert_true(sc_tree_id_outside(&maps, &id) && id == 5 && sc_tree_id_inside(&maps, &id) && id == 10);
+    assert_true(sc_oci_id_outside(&maps, &id) && id == 5 && sc_oci_id_inside(&maps, &id) && id == 10);
     id = 11;
-    assert_false(sc_tree_id_outside(&maps, &id));
+    assert_false(sc_oci_id_outside(&maps, &id));
     id = 100010;
-    assert_false(sc_tree_id_inside(&maps, &id));
+    assert_false(sc_oci_id_inside(&maps, &id));
 }
 
 int
