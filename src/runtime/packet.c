@@ -1,7 +1,9 @@
 /* A packet of netlink requests that a plan holds: what is known only now is filled in, and it is sent. Called by the
  * launcher, by the container's first process and for network connect. */
 #include <errno.h>
+#include <linux/netlink.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "kernel/nlmsg.h"
@@ -19,6 +21,14 @@ fill_index(struct sc_net_packet *packet, size_t at, const char *link)
         return -ENODEV;
     memcpy(packet->data + at, &index, sizeof(index));
     return 0;
+}
+
+/* An element that leads elsewhere is EBUSY or EEXIST, as the kernel's version has it; of a link that is EEXIST which
+ * the packet itself has made. */
+static bool
+is_taken(const struct sc_net_packet *packet, int result)
+{
+    return result == -EBUSY || result == -EADDRINUSE || (result == -EEXIST && packet->family == NETLINK_NETFILTER);
 }
 
 int
@@ -39,9 +49,10 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
     if (result < 0)
         return result;
     result = sc_nl_send(packet->family, packet->data, packet->len, tolerated);
-    for (int i = 0; i < TAKEN_TRIES && packet->waits_if_taken && (result == -EBUSY || result == -EADDRINUSE); i++) {
+    for (int i = 0; i < TAKEN_TRIES && packet->waits_if_taken && is_taken(packet, result); i++) {
         (void)nanosleep(&pause, NULL);
-        result = sc_nl_send(packet->family, packet->data, packet->len, EEXIST);
+        result = sc_nl_send(packet->family, packet->data, packet->len,
+                            packet->family == NETLINK_NETFILTER ? tolerated : EEXIST);
     }
     return result;
 }
