@@ -138,8 +138,8 @@ int
 sc_net_option_apply(const char *option, struct sc_arena *arena, struct sc_network *out, struct sc_err *err)
 {
     static const char *const known[] = {
-        [SC_NET_BRIDGE] = "mtu=BYTES, icc=true|false, and Docker's com.docker.network.driver.mtu, .bridge.enable_icc, "
-                          ".bridge.name, .bridge.enable_ip_masquerade and .bridge.host_binding_ipv4",
+        [SC_NET_BRIDGE] = ("mtu=BYTES, icc=true|false, and Docker's com.docker.network.driver.mtu, .bridge.enable_icc, "
+                           ".bridge.name, .bridge.enable_ip_masquerade and .bridge.host_binding_ipv4"),
         [SC_NET_MACVLAN] = "parent=LINK, macvlan_mode=MODE and mtu=BYTES",
         [SC_NET_IPVLAN] = "parent=LINK, ipvlan_mode=MODE and mtu=BYTES",
     };
