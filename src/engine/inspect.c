@@ -524,9 +524,11 @@ image_config(const struct sc_image_config *config)
     return out;
 }
 
-/* NAME@DIGEST, by which a registry has what is here, or would have it once it is pushed there; each once. */
+/* NAME@DIGEST, by which a registry has what is here, or would have it once it is pushed there; each once, and that of the
+ * repository that was asked about first. */
 static void
-add_digest(const struct sc_image *image, const struct sc_reference *ref, struct sc_arena *arena, json_t *digests)
+add_digest(const struct sc_image *image, const struct sc_reference *ref, bool is_first, struct sc_arena *arena,
+           json_t *digests)
 {
     char *own = sc_arena_printf(arena, "%s@%s", sc_reference_familiar(ref, arena),
                                 ref->digest ? ref->digest : image->manifest_digest);
@@ -535,7 +537,7 @@ add_digest(const struct sc_image *image, const struct sc_reference *ref, struct 
         if (sc_str_eq(json_string_value(json_array_get(digests, i)), own))
             return;
     }
-    (void)json_array_append_new(digests, json_string(own));
+    (void)json_array_insert_new(digests, is_first ? 0 : json_array_size(digests), json_string(own));
 }
 
 int
@@ -560,7 +562,7 @@ sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, 
             continue;
         if (ref.tag)
             (void)json_array_append_new(tags, json_sprintf("%s:%s", sc_reference_familiar(&ref, &arena), ref.tag));
-        add_digest(&list.items[i], &ref, &arena, digests);
+        add_digest(&list.items[i], &ref, sc_str_eq(list.items[i].name, image->name), &arena, digests);
     }
     (void)set(json, "Id", text(image->id));
     (void)set(json, "RepoTags", tags);

@@ -122,10 +122,10 @@ do_verb(struct sc_job *job, const struct verb *verb, int argc, char **argv, stru
 /* ---- pull -------------------------------------------------------------------------------------------------- */
 
 static void
-say_status(const struct sc_registry_options *options, bool is_new, const char *shown)
+say_status(const struct sc_registry_options *options, bool is_new, const char *shown, const char *image_id)
 {
     say(options->progress, "Status: %s for %s", is_new ? "Downloaded newer image" : "Image is up to date", shown);
-    sc_progress_result(options->progress, shown);
+    sc_progress_result(options->progress, shown, image_id);
     sc_job_event("pull", shown);
 }
 
@@ -163,7 +163,7 @@ pull_all(struct sc_job *job, struct sc_reference *ref, const struct sc_registry_
         is_new = is_new || pulled.is_new;
     }
     /* As Docker: once, for the repository. */
-    say_status(options, is_new, sc_reference_familiar(ref, &job->arena));
+    say_status(options, is_new, sc_reference_familiar(ref, &job->arena), NULL);
     return 0;
 }
 
@@ -186,7 +186,7 @@ pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
         say(options->progress, "Using default tag: latest");
     status = asked->all_tags ? pull_all(job, &ref, options, err) : pull_one(job, &ref, options, &pulled, err);
     if (status == 0 && !asked->all_tags)
-        say_status(options, pulled.is_new, pulled.shown);
+        say_status(options, pulled.is_new, pulled.shown, pulled.image_id);
     sc_store_collect(&job->store);
     return status;
 }

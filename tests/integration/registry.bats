@@ -196,7 +196,7 @@ nothing_partial()
     sc_ok pull --progress json "$registry/x:1"
     jq -e . >/dev/null <<<"$output"
     is "$(jq -r 'select(.status == "Pull complete") | .id | length' <<<"$output")" 12
-    is "$(tail -n 1 <<<"$output" | jq -r .status)" "$registry/x:1"
+    is "$(tail -n 1 <<<"$output" | jq -r '.status, .aux.ID')" "$registry/x:1"$'\n'"$(cat "$BATS_TEST_TMPDIR/id")"
     sc_fails 1 pull --progress fast "$registry/x:1"
     expect_error 1 "invalid value \"fast\" of --progress"
 }

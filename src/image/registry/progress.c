@@ -109,10 +109,12 @@ draw(struct sc_progress *progress, bool is_forced)
 }
 
 static void
-print_json(const char *status, const struct item *item)
+print_json(const char *status, const struct item *item, const char *image_id)
 {
     json_t *line = json_pack("{s:s}", "status", status);
 
+    if (line && image_id)
+        (void)json_object_set_new(line, "aux", json_pack("{s:s}", "ID", image_id));
     if (line && item) {
         if (item->total > 0)
             (void)json_object_set_new(
@@ -134,7 +136,7 @@ sc_progress_line(struct sc_progress *progress, const char *text)
         return;
     (void)pthread_mutex_lock(&progress->lock);
     if (progress->kind == SC_PROGRESS_JSON) {
-        print_json(text, NULL);
+        print_json(text, NULL, NULL);
     } else {
         /* Above the bars: they are drawn again below it. */
         if (progress->drawn > 0)
@@ -149,10 +151,10 @@ sc_progress_line(struct sc_progress *progress, const char *text)
 }
 
 void
-sc_progress_result(struct sc_progress *progress, const char *text)
+sc_progress_result(struct sc_progress *progress, const char *text, const char *image_id)
 {
     if (progress && progress->kind == SC_PROGRESS_JSON)
-        sc_progress_line(progress, text);
+        print_json(text, NULL, image_id);
     else
         (void)printf("%s\n", text);
 }
@@ -200,7 +202,7 @@ sc_progress_item(struct sc_progress *progress, const char *id, const char *state
         else if (progress->kind == SC_PROGRESS_JSON &&
                  (is_new || sc_time_monotonic() - progress->last_draw > DRAW_NSEC)) {
             progress->last_draw = sc_time_monotonic();
-            print_json(state, item);
+            print_json(state, item, NULL);
         } else if (progress->kind == SC_PROGRESS_PLAIN && is_new && total == 0)
             (void)printf("%s: %s\n", id, state);
     }

@@ -31,7 +31,7 @@ void sc_progress_free(struct sc_progress *progress_take);
 void sc_progress_line(struct sc_progress *progress, const char *text);
 /* What was asked for, on a line of its own, also where nothing else is shown; where progress is JSON, this is as well.
  */
-void sc_progress_result(struct sc_progress *progress, const char *text);
+void sc_progress_result(struct sc_progress *progress, const char *text, const char *image_id);
 /* Item `id` (12 digits) is now in this state; total in bytes, or 0 where the state has no amount. */
 void sc_progress_item(struct sc_progress *progress, const char *id, const char *state, int64_t done, int64_t total);
 void sc_progress_done(struct sc_progress *progress); /* leaves the bars as they stand */
