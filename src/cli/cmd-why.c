@@ -13,6 +13,7 @@
 struct facts {
     char *sender, *reaction; /* of the last signal */
     int signum, unheeded, after;
+    bool was_updated; /* its limits at its end need not be those of before */
     char *paused_at;
 };
 
@@ -45,6 +46,8 @@ take_event(const json_t *event, struct sc_arena *arena, struct facts *out)
         out->after = number_of(event, "after");
         out->reaction = sc_arena_strdup(arena, attribute(event, "reaction"));
     }
+    if (sc_str_eq(action, "update"))
+        out->was_updated = true;
     if (sc_str_eq(action, "pause")) {
         sc_time_format(json_integer_value(json_object_get(event, "timeNano")), time);
         out->paused_at = sc_arena_printf(arena, "%.19sZ", time);
@@ -139,13 +142,22 @@ is_own_limit(const struct sc_usage *u)
            (u->memory_peak == 0 || u->memory_peak >= u->memory_limit / 16 * 15);
 }
 
+/* A SIGKILL that sc sent is not the kernel's, though others in the container had been killed for memory before. */
+static bool
+is_ended_by_oom(const struct sc_container *c, const struct facts *facts)
+{
+    return c->exit.was_oom_killed && !(facts->sender && facts->signum == SIGKILL && c->exit.signal == SIGKILL);
+}
+
 static void
-add_oom(const struct sc_container *c, struct sc_buf *out)
+add_oom(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
 {
     bool is_own = c->has_usage && is_own_limit(&c->usage);
 
-    sc_buf_adds(out, is_own ? " Its memory was out" : " The memory of the host, or of a cgroup above, was out");
-    if (c->exit.was_oom_killed)
+    sc_buf_adds(out, is_own               ? " Its memory was out"
+                     : facts->was_updated ? " Memory was out"
+                                          : " The memory of the host, or of a cgroup above, was out");
+    if (is_ended_by_oom(c, facts))
         sc_buf_adds(out, ", and the kernel killed it");
     else
         sc_buf_addf(out, " %" PRIu64 " time%s while it ran", c->usage.oom_kills, c->usage.oom_kills == 1 ? "" : "s");
@@ -170,13 +182,13 @@ add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *
     if (c->start_error)
         sc_buf_addf(out, " What is known of it: %s.", c->start_error);
     if (c->exit.was_oom_killed || c->usage.oom_kills > 0)
-        add_oom(c, out);
-    if (c->exit.signal != 0 && !c->exit.was_oom_killed && !c->start_error)
+        add_oom(c, facts, out);
+    if (c->exit.signal != 0 && !is_ended_by_oom(c, facts) && !c->start_error)
         add_signal(c, facts, out);
     else if (c->exit.code == 126 || c->exit.code == 127)
         sc_buf_addf(out, " With %d a shell says that a program %s.", (int)c->exit.code,
                     c->exit.code == 127 ? "is missing" : "cannot be executed");
-    else if (c->exit.code > 128 && c->exit.signal == 0 && !c->exit.was_oom_killed)
+    else if (c->exit.code > 128 && c->exit.signal == 0 && !is_ended_by_oom(c, facts))
         sc_buf_addf(out, " With %d a shell says that %s ended the program it had started.", (int)c->exit.code,
                     signal_name(c->exit.code - 128));
     else if (c->exit.signal == 0 && !c->start_error)

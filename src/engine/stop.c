@@ -83,15 +83,38 @@ tell_of_signal(const struct sc_engine *engine, const struct sc_container *contai
     sc_engine_event(engine, container, "kill", more);
 }
 
-/* A frozen process takes a signal when it is thawed, so that comes after. */
+/* A frozen process takes a signal when it is thawed, so that comes after; whether it is frozen is asked after it too: a
+ * pause at the same time either is seen here or sees the signal (is_ending). */
 static int
 signal_and_thaw(const struct sc_state *state, int signum, struct sc_err *err)
 {
-    bool is_paused = sc_state_status(state) == SC_STATUS_PAUSED;
-
     if (send_signal(state, signum, err) < 0)
         return -1;
-    return is_paused ? sc_runtime_freeze(state, false, err) : 0;
+    return sc_state_status(state) == SC_STATUS_PAUSED ? sc_runtime_freeze(state, false, err) : 0;
+}
+
+/* Whether its first process has ended or is about to: in v1's freezer it would be held back from that for ever. */
+static bool
+is_ending(const struct sc_state *state)
+{
+    static const char *const pending[] = {"\nSigPnd:", "\nShdPnd:"};
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    char path[64];
+    const char *at;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)state->pid);
+    if (sc_file_read_at(AT_FDCWD, path, SC_SMALL_FILE_MAX, &text, &ignored) < 0) /* lint: the kernel's own */
+        return true;
+    at = strstr(sc_buf_str(&text), "\nState:\t");
+    if (at && (at[8] == 'Z' || at[8] == 'X'))
+        return true;
+    for (size_t i = 0; i < SC_ARRAY_LEN(pending); i++) {
+        at = strstr(sc_buf_str(&text), pending[i]);
+        if (at && (strtoull(at + strlen(pending[i]), NULL, 16) & (UINT64_C(1) << (SIGKILL - 1))))
+            return true;
+    }
+    return false;
 }
 
 /* Docker's: one that is to end it lets it go on, so that it can. */
@@ -240,6 +263,7 @@ int
 sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
     struct sc_state state = {0};
 
     if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
@@ -247,8 +271,16 @@ sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, 
     if ((sc_state_status(&state) == SC_STATUS_PAUSED) == paused)
         return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is %s paused", container->name,
                           paused ? "already" : "not");
-    if (sc_runtime_freeze(&state, paused, err) < 0)
-        return sc_err_wrap(err, "%s container \"%s\"", paused ? "pause" : "unpause", container->name);
+    if (sc_runtime_freeze(&state, paused, err) < 0) {
+        if (!paused || !is_ending(&state))
+            return sc_err_wrap(err, "%s container \"%s\"", paused ? "pause" : "unpause", container->name);
+        sc_err_clear(err);
+        return sc_engine_not_running(container, err);
+    }
+    if (paused && is_ending(&state)) {
+        (void)!sc_runtime_freeze(&state, false, &ignored); /* without a cgroup it is gone */
+        return sc_engine_not_running(container, err);
+    }
     sc_engine_event(engine, container, paused ? "pause" : "unpause", NULL);
     return 0;
 }

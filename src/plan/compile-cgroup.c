@@ -171,6 +171,7 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, struct sc_err
 {
     const struct sc_cgroup_layout *layout = &c->host->cgroups;
     struct sc_buf undo = SC_BUF_INIT;
+    const char *freezer = NULL;
 
     for (size_t i = 0; i < layout->count; i++) {
         const struct sc_cgroup_hierarchy *h = &layout->items[i];
@@ -197,13 +198,23 @@ add_directories(struct sc_compiler *c, const struct sc_strv *need, struct sc_err
         if (dir == NULL)
             return sc_err_nomem(err);
         sc_strv_add(&c->plan->cgroup_dirs, c->arena, dir);
-        sc_undo_add(&undo, SC_UNDO_CGROUP_KILL, dir);
+        if (sc_arena_check(c->arena, err) < 0)
+            return -1;
+        if ((int)i == sc_cgroup_find(layout, "freezer") && !h->is_v2)
+            freezer = c->plan->cgroup_dirs.items[c->plan->cgroup_dirs.count - 1];
         if (h->is_v2 || (int)i == sc_cgroup_find(layout, "freezer"))
             sc_strv_addf(&c->plan->freezers, c->arena, "%s/%s", dir, h->is_v2 ? "cgroup.freeze" : "freezer.state");
         if ((int)i == sc_cgroup_find(layout, "memory")) {
             c->plan->memory_dir = dir;
             c->plan->memory_is_v2 = h->is_v2;
         }
+    }
+    /* That one first: in v1's freezer the paused take no signal, and only there are they let go. */
+    if (freezer != NULL)
+        sc_undo_add(&undo, SC_UNDO_CGROUP_KILL, freezer);
+    for (size_t i = 0; i < c->plan->cgroup_dirs.count; i++) {
+        if (c->plan->cgroup_dirs.items[i] != freezer)
+            sc_undo_add(&undo, SC_UNDO_CGROUP_KILL, c->plan->cgroup_dirs.items[i]);
     }
     if (c->plan->unit != NULL)
         sc_undo_add(&undo, c->plan->unit_is_user ? SC_UNDO_SYSTEMD_USER_STOP : SC_UNDO_SYSTEMD_STOP, c->plan->unit);

@@ -319,6 +319,40 @@ actions()
 
 # ---- paused ----------------------------------------------------------------------------------------------
 
+@test "why: who was stopped by sc after others in it were out of memory was killed by sc, whatever the limit is now" {
+    sc_ok run -d --name one -m 16m base sh -c 'sh -c "x=0123456789abcdef; while :; do x=\$x\$x; done"; echo next; sleep 1000'
+    wait_until sh -c "\"$SC\" logs one | grep -q next"
+    sc_ok update -m 64m --memory-swap -1 one
+    sc_ok stop -t 0 one
+    sc_ok why one
+    matches "$output" 'with code 137, .* Memory was out 1 time while it ran: .* SIGKILL ended it, sent by sc stop'
+    sc_ok rm one
+}
+
+@test "pause: beside a kill it leaves nothing frozen" {
+    for name in r{1..5}; do
+        sc_ok run -d --name "$name" base sleep 1000
+        "$SC" pause "$name" >/dev/null 2>&1 &
+        sc_ok kill "$name"
+        wait
+        sc_ok wait "$name"
+    done
+    sc_ok rm r{1..5}
+}
+
+@test "pause: of a container whose monitor is killed meanwhile, everything ends" {
+    sc_ok run -d --name one base sleep 1000
+    id=$output
+    monitor=$(ps -o ppid= -p "$(container_pid one)")
+    sc_ok pause one
+    kill -KILL "$monitor"
+    wait_until has_ended "$monitor"
+    is "$("$SC" inspect -f '{{.State.Status}} {{.State.ExitCode}}' one)" 'exited 137'
+    sc_ok why one
+    matches "$output" 'its monitor \(sc-monitor\) was killed, and it with it'
+    sc_ok rm one
+}
+
 @test "pause: what can be done with a paused container is what Docker does" {
     sc_ok run -d --name one base sh -c 'trap "exit 5" TERM; i=0; while :; do i=$((i + 1)); echo $i; sleep .01; done'
     sc_ok pause one
