@@ -1,12 +1,9 @@
 /* What the host reaches already: a network of ours must not take it away. */
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "net/net-priv.h"
 
@@ -60,32 +57,53 @@ sc_host_routes(struct sc_arena *arena, struct sc_subnets *out, struct sc_err *er
     return sc_arena_check(arena, err);
 }
 
-static bool
-ask_address(int sock, unsigned long what, const char *link, struct sc_address *out)
-{
-    struct ifreq ask = {.ifr_addr = {.sa_family = AF_INET}};
-    struct sockaddr_in address;
+struct first {
+    unsigned index; /* of the link */
+    bool is_there;
+    struct ifaddrmsg body;
+    struct sc_address address;
+};
 
-    (void)snprintf(ask.ifr_name, sizeof(ask.ifr_name), "%s", link);
-    if (ioctl(sock, what, &ask) < 0)
-        return false;
-    memcpy(&address, &ask.ifr_addr, sizeof(address));
-    *out = sc_address_v4(ntohl(address.sin_addr.s_addr));
-    return true;
+static void
+keep_first(const void *message, void *user)
+{
+    const struct nlmsghdr *head = message;
+    struct ifaddrmsg *body = NLMSG_DATA(head);
+    struct first *out = user;
+    int left = (int)IFA_PAYLOAD(head);
+
+    if (head->nlmsg_type != RTM_NEWADDR || body->ifa_family != AF_INET || body->ifa_index != out->index ||
+        (body->ifa_flags & IFA_F_SECONDARY) != 0 || out->is_there)
+        return;
+    for (struct rtattr *a = IFA_RTA(body); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+        if (a->rta_type != IFA_LOCAL || RTA_PAYLOAD(a) != 4)
+            continue;
+        out->address.len = 4;
+        memcpy(out->address.bytes, RTA_DATA(a), 4);
+        out->body = *body;
+        out->is_there = true;
+    }
 }
 
+/* By a dump: the ioctls for it wait while any link of the host comes or goes. */
 bool
 sc_host_address(const char *link, struct sc_address *address, struct sc_subnet *subnet)
 {
-    sc_cleanup_fd sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    struct sc_address mask;
+    struct ifaddrmsg body = {.ifa_family = AF_INET};
+    struct first first = {.index = sc_nl_link_index(link)};
+    sc_cleanup_buf request = SC_BUF_INIT;
 
-    if (sock < 0 || !ask_address(sock, SIOCGIFADDR, link, address) || !ask_address(sock, SIOCGIFNETMASK, link, &mask))
+    if (first.index == 0)
         return false;
-    *subnet = (struct sc_subnet){.base = *address};
-    for (size_t i = 0; i < mask.len; i++) {
-        subnet->base.bytes[i] &= mask.bytes[i];
-        subnet->prefix += (unsigned)__builtin_popcount(mask.bytes[i]);
+    sc_nl_end(&request, sc_nl_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof(body)));
+    if (request.has_failed || sc_nl_dump(NETLINK_ROUTE, request.data, request.len, keep_first, &first) < 0 ||
+        !first.is_there)
+        return false;
+    *address = first.address;
+    *subnet = (struct sc_subnet){.base = *address, .prefix = first.body.ifa_prefixlen};
+    for (unsigned i = 0; i < 32; i++) {
+        if (i >= subnet->prefix)
+            subnet->base.bytes[i / 8] &= (unsigned char)~(0x80U >> i % 8);
     }
     return true;
 }
