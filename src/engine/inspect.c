@@ -524,8 +524,8 @@ image_config(const struct sc_image_config *config)
     return out;
 }
 
-/* NAME@DIGEST, by which a registry has what is here, or would have it once it is pushed there; each once, and that of the
- * repository that was asked about first. */
+/* NAME@DIGEST, by which a registry has what is here, or would have it once it is pushed there; each once, and that of
+ * the repository that was asked about first. */
 static void
 add_digest(const struct sc_image *image, const struct sc_reference *ref, bool is_first, struct sc_arena *arena,
            json_t *digests)
