@@ -52,6 +52,8 @@ struct sc_suggestion {
     size_t off;
 };
 void sc_suggest_consider(struct sc_suggestion *suggestion, const char *word);
+/* What to do without a flag of Docker that is not here; NULL: it is none of those. */
+const char *sc_suggest_instead(const char *flag, size_t len);
 
 /* ---- commands (commands.c) ------------------------------------------------------------------------------------- */
 
@@ -248,6 +250,8 @@ int sc_value_group_id(void *opt_i64, const char *value, struct sc_arena *arena, 
 int sc_value_device(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_time_offset(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_volume(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);

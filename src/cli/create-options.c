@@ -153,12 +153,13 @@
         {"interactive", 'i', FLAG, CREATE(interactive), NULL, "Keep standard input open", NULL, NULL},                   \
         {"ip", 0, CALL, CREATE(ip), "address", "Address on a network that a user has made", sc_value_ip, NULL},          \
         {"ip6", 0, CALL, CREATE(ip6), "address", "IPv6 address on such a network", sc_value_ip6, NULL},                  \
+        {"isolation", 0, CALL, AT(create), "technology", "default, as with Docker on Linux", sc_value_isolation, NULL},  \
         {"ipc",        0,      CALL,                                                                                     \
          CREATE(ipc),  "mode", "IPC namespace: private, shareable, none, host, container:X or ns:PATH",                  \
          sc_value_ipc, NULL},                                                                                            \
         {"label", 'l', CALL, CREATE(labels), "name[=value]", "Label the container", sc_value_label, NULL},               \
         {"label-file", 0, STRV, AT(label_files), "file", "Read labels from a file, one a line", NULL, NULL},             \
-        {"log-driver", 0, CALL, AT(create), "driver", "json-file (default) or none", sc_value_log_driver, NULL},         \
+        {"log-driver", 0, CALL, AT(create), "driver", "json-file (default), local or none", sc_value_log_driver, NULL},  \
         {"log-opt", 0, CALL, AT(create), "name=value", "max-size=10m, max-file=3", sc_value_log_opt, NULL},              \
         {"mac-address", 0, CALL, CREATE(mac_address), "mac", "MAC address of the container's link", sc_value_mac, NULL}, \
         {"mount",        0,   CALL, AT(create), "spec", "Mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]",  \
@@ -211,6 +212,7 @@
          sc_value_pull, NULL},                                                                                           \
         {"quiet", 'q', FLAG, CREATE(pull_quiet), NULL, "Show no progress of a pull", NULL, NULL},                        \
         {"read-only", 0, FLAG, CREATE(read_only), NULL, "Mount the root file system read-only", NULL, NULL},             \
+        {"restart", 0, CALL, AT(create), "policy", "no: containers are restarted as services", sc_value_restart, NULL},  \
         {"rm", 0, FLAG, CREATE(rm), NULL, "Remove the container when it ends", NULL, NULL},                              \
         {"rootfs", 0, STR, CREATE(rootfs), "dir", "Use this directory as root, and no image", NULL, NULL},               \
         {"security-opt",    0,        CALL,                                                                              \

@@ -70,6 +70,10 @@ sc_value_security(void *create, const char *value, struct sc_arena *arena, struc
         o->systempaths_unconfined = true;
         return 0;
     }
+    /* sc run applies neither, so that there is nothing to leave out */
+    if ((len == strlen("apparmor") && sc_str_starts(value, "apparmor") && sc_str_eq(arg, "unconfined")) ||
+        (len == strlen("label") && sc_str_starts(value, "label") && sc_str_eq(arg, "disable")))
+        return 0;
     sc_err_set(err, SC_ERR_INVALID, "\"%s\": is not known", value);
     return sc_err_remedy(err, "give seccomp=FILE, seccomp=unconfined, no-new-privileges or systempaths=unconfined");
 }
@@ -129,10 +133,39 @@ sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, str
 
     if (*value == '\0')
         value = "json-file"; /* as if it was not given */
-    if (strcmp(value, "json-file") != 0 && strcmp(value, "none") != 0)
-        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be json-file or none", value);
+    /* local is Docker's word for a file that only it reads: ours is the same for both */
+    if (strcmp(value, "json-file") != 0 && strcmp(value, "local") != 0 && strcmp(value, "none") != 0)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be json-file, local or none", value);
     o->log.driver = sc_arena_strdup(arena, value);
     return 0;
+}
+
+/* ---- words of Docker that have one value here ------------------------------------------------------------------ */
+
+int
+sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    static const char on_failure[] = "on-failure";
+
+    (void)create;
+    (void)arena;
+    if (*value == '\0' || strcmp(value, "no") == 0)
+        return 0;
+    if (strcmp(value, "always") != 0 && strcmp(value, "unless-stopped") != 0 &&
+        !(sc_str_starts(value, on_failure) && (!value[sizeof(on_failure) - 1] || value[sizeof(on_failure) - 1] == ':')))
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be no, always, unless-stopped or on-failure[:N]", value);
+    sc_err_set(err, SC_ERR_UNSUPPORTED, "\"%s\": there is no daemon that would restart it", value);
+    return sc_err_remedy(err, "have systemd do it: sc create it, then install what sc generate systemd prints");
+}
+
+int
+sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    (void)create;
+    (void)arena;
+    if (*value == '\0' || strcmp(value, "default") == 0)
+        return 0;
+    return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be default", value);
 }
 
 int

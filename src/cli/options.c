@@ -50,6 +50,7 @@ bad_flag(const struct parser *p, struct sc_err *err)
 static int
 unknown_flag(const struct parser *p, const char *name, size_t len, struct sc_err *err)
 {
+    const char *instead = p->command->starts_containers ? sc_suggest_instead(name, len) : NULL;
     struct sc_suggestion nearest = {.typed = name, .len = len};
 
     for (const struct sc_option *o = p->command->options; o && o->name; o++) {
@@ -57,9 +58,11 @@ unknown_flag(const struct parser *p, const char *name, size_t len, struct sc_err
         sc_suggest_consider(&nearest, o->alias);
     }
     sc_err_set(err, SC_ERR_INVALID, "unknown flag: --%.*s", (int)len, name);
-    if (!nearest.word)
+    if (!nearest.word && !instead)
         return bad_flag(p, err);
     err->exit_code = SC_EXIT_ENGINE;
+    if (instead)
+        return sc_err_remedy(err, "%s", instead);
     return sc_err_remedy(err, "did you mean --%s? see 'sc %s --help'", nearest.word, p->command->name);
 }
 

@@ -36,6 +36,31 @@ distance(const char *a, size_t a_len, const char *b)
     return rows[a_len % 3][b_len];
 }
 
+const char *
+sc_suggest_instead(const char *flag, size_t len)
+{
+    static const struct {
+        const char *flag, *instead;
+    } known[] = {
+        {"gpus", "give the devices with --device"},
+        {"health-cmd", "health checks are not run; run the command with sc exec"},
+        {"health-interval", "health checks are not run; run the command with sc exec"},
+        {"health-retries", "health checks are not run; run the command with sc exec"},
+        {"health-start-interval", "health checks are not run; run the command with sc exec"},
+        {"health-start-period", "health checks are not run; run the command with sc exec"},
+        {"health-timeout", "health checks are not run; run the command with sc exec"},
+        {"link", "containers of a network that sc network create has made know each other by name"},
+        {"runtime", "sc has one runtime, its own; for another engine that is sc-oci"},
+        {"storage-opt", "limit the file system that the data root is on"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
+        if (strlen(known[i].flag) == len && strncmp(known[i].flag, flag, len) == 0)
+            return known[i].instead;
+    }
+    return NULL;
+}
+
 void
 sc_suggest_consider(struct sc_suggestion *s, const char *word)
 {

@@ -182,7 +182,7 @@ enum sc_relay_end { SC_RELAY_EXITED, SC_RELAY_DETACHED };
 /* Copies between this process's fds 0, 1, 2 and the container until it ends or the user detaches. in_fd, out_fd
  * and err_fd are taken: closed on return at the latest; sock, tty_fd and pidfd are borrowed. Terminal modes are always
  * restored; a signal that ends this process (raw mode: TERM HUP INT QUIT) does so after that. A reader of our stdout
- * that leaves ends the output, not the container; a process of exec gets SIGPIPE then. */
+ * or stderr that leaves ends this with an error, not the container; a process of exec gets SIGPIPE then. */
 SC_MUST_CHECK int sc_relay_run(const struct sc_relay *relay, enum sc_relay_end *end, struct sc_exit *exit_record,
                                struct sc_err *err);
 

@@ -19,6 +19,7 @@ sc_outlet_init(struct sc_outlet *outlet, int fd, char *data)
     outlet->data = data;
     outlet->most = SC_MONITOR_PACKET_MAX;
     outlet->is_broken = fstat(fd, &st) < 0;
+    outlet->errnum = 0;
     outlet->at = outlet->len = 0;
     if (!outlet->is_broken && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)))
         outlet->most = PIPE_BUF;
@@ -47,6 +48,7 @@ sc_outlet_write(struct sc_outlet *outlet)
         return;
     if (written < 0) { /* EPIPE; or a full disk: the container does not suffer from either */
         outlet->is_broken = true;
+        outlet->errnum = errno == EBADF ? 0 : errno; /* EBADF: nobody wanted it, it was closed when we began */
         outlet->at = outlet->len;
         return;
     }

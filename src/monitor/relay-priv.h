@@ -48,6 +48,7 @@ struct sc_outlet {
     int fd;
     size_t most;    /* bytes that one write may take without blocking */
     bool is_broken; /* nobody reads it any more */
+    int errnum;     /* why, when a write has told so; 0: it was closed when we began */
     size_t at, len; /* what of data is not written yet */
     char *data;     /* SC_MONITOR_PACKET_MAX bytes, borrowed */
 };

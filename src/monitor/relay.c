@@ -262,6 +262,29 @@ fill_polls(const struct relay *relay, struct pollfd polls[WAIT_COUNT])
 }
 
 static int
+write_failed(const struct sc_outlet *outlet, struct sc_err *err)
+{
+    (void)!sc_err_errno(err, outlet->errnum, "write to standard %s", outlet->fd == STDOUT_FILENO ? "output" : "error");
+    err->exit_code = 1;
+    return -1;
+}
+
+/* `sc run base yes | head -1` would never end; as Docker's, the command does, and the container goes on. */
+static int
+check_readers(const struct relay *relay, struct sc_err *err)
+{
+    const struct sc_outlet *outlets[] = {&relay->out, &relay->err_out};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(outlets) && relay->far.sock >= 0; i++) {
+        if (outlets[i]->errnum != EPIPE)
+            continue;
+        (void)!write_failed(outlets[i], err);
+        return sc_err_remedy(err, "the container goes on, if it does not end by itself: see sc ps");
+    }
+    return 0;
+}
+
+static int
 relay_step(struct relay *relay, struct sc_err *err)
 {
     struct pollfd polls[WAIT_COUNT];
@@ -276,6 +299,8 @@ relay_step(struct relay *relay, struct sc_err *err)
         sc_outlet_write(&relay->out);
     if (polls[WAIT_ERR].revents)
         sc_outlet_write(&relay->err_out);
+    if (check_readers(relay, err) < 0)
+        return -1;
     if (polls[WAIT_FAR_IN].revents & POLLERR)
         sc_far_stop_input(far);
     else if (polls[WAIT_FAR_IN].revents)
@@ -334,6 +359,9 @@ sc_relay_run(const struct sc_relay *ask, enum sc_relay_end *end, struct sc_exit 
         if (relay_step(&relay, err) < 0)
             return -1;
     }
+    /* A full disk is no reason to leave, but what was lost on it is not a success. */
+    if (relay.end == SC_RELAY_EXITED && relay.far.sock >= 0 && relay.record.code == 0 && relay.out.errnum)
+        return write_failed(&relay.out, err);
     *end = relay.end;
     if (relay.end == SC_RELAY_EXITED)
         *exit_record = relay.record;

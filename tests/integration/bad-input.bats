@@ -74,7 +74,8 @@ run_table()
 --label|=x|must be NAME or NAME=VALUE
 --label-file|/nosuch|open "/nosuch"
 --volumes-from|nosuch|no such container
---log-driver|syslog|must be json-file or none
+--isolation|hyperv|must be default
+--log-driver|syslog|must be json-file, local or none
 --log-opt|max-size=q|must be a size
 --mac-address|zz|is not a MAC address
 --memory|1024|the least is 6m
@@ -100,6 +101,7 @@ run_table()
 --proc-view|perhaps|must be auto, on, full or off
 --publish|70000:80|must be 1 to 65535
 --pull|sometimes|give missing, always or never
+--restart|always|sc generate systemd
 --rootfs|/no/such/dir|no such file or directory
 --security-opt|apparmor=x|give seccomp=FILE
 --security-opt|seccomp=/etc/passwd|a value is expected

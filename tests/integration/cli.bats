@@ -624,6 +624,34 @@ END
     expect_error 125 'unknown flag: --frobnicate; see'
 }
 
+@test "run: words of Docker that change nothing here; flags that are not here say what to do instead" {
+    sc_ok run --rm --network none --restart no --restart '' --isolation default --log-driver local \
+        --security-opt apparmor=unconfined --security-opt label:disable base echo ran
+    is "$output" ran
+    sc_ok run --name one --network none --log-driver local base echo kept
+    sc_ok logs one
+    is "$output" kept
+    sc_ok rm one
+    run_sc run --restart on-failure:3 base true
+    expect_error 125 'no daemon that would restart it; have systemd do it'
+    run_sc run --restart on-failures base true
+    expect_error 125 'must be no, always, unless-stopped or on-failure[:N]'
+    run_sc run --gpus all base true
+    expect_error 125 'unknown flag: --gpus; give the devices with --device'
+    run_sc create --health-cmd true base true
+    expect_error 125 'health checks are not run'
+}
+
+@test "run: who reads no more is told of, and ends the command; the container goes on" {
+    run bash -c '"$1" run --name one --network none base sh -c "while :; do echo y; done" 2>err | head -n 1; echo "${PIPESTATUS[0]}"; cat err' - "$SC"
+    is "$output" $'y\n1\nsc: write to standard output: broken pipe; the container goes on, if it does not end by itself: see sc ps'
+    sc_ok rm -f one
+    run bash -c '"$1" run --rm --network none base echo x 2>&1 >/dev/full' - "$SC"
+    is "$status $output" '1 sc: write to standard output: no space left on device'
+    run bash -c '"$1" run --rm --network none base sh -c "echo x; exit 4" 2>&1 >&-' - "$SC"
+    is "$status $output" '4 '
+}
+
 @test "inspect: keys of Docker's that templates ask for" {
     sc_ok create --name one --network none --tmpfs /t:size=1m,noexec -v /data --dns 9.9.9.9 base true
     sc_ok inspect -f '{{json .HostConfig.Tmpfs}} {{json .Config.Volumes}} {{json .HostConfig.Dns}}' one

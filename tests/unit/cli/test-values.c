@@ -346,7 +346,7 @@ test_time_offsets(void **state)
 static void
 test_logging(void **state)
 {
-    static const struct bad bad_driver[] = {{"syslog", "\"syslog\": must be json-file or none"}};
+    static const struct bad bad_driver[] = {{"syslog", "\"syslog\": must be json-file, local or none"}};
     static const struct bad bad_opt[] = {{"", "\"\": is not known"},
                                          {"compress=true", "\"compress=true\": is not known"},
                                          {"max-file=0", "\"max-file=0\": must be from 1 to 1000"},
