@@ -166,8 +166,10 @@ sc_image_match(const struct sc_store *store, const json_t *index, const char *na
     ssize_t at = -1;
 
     match.at = SC_ARENA_ARRAY(arena, size_t, json_array_size(sc_index_manifests(index)) + 1);
-    if (!match.at)
-        return sc_err_nomem(err);
+    if (!match.at) {
+        (void)!sc_err_nomem(err);
+        return -1;
+    }
     /* A name goes before an id prefix: "base" and "cafe" are both. */
     if (sc_reference_parse(name_or_id, arena, &ref, &ref_err) == 0)
         at = ref.digest ? find_by_digest(index, &ref, arena)
