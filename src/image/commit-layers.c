@@ -223,6 +223,7 @@ publish(struct job *job, struct sc_err *err)
 
         if (!layer->is_new)
             continue;
+        sc_stage_seal(job->layers_fd, layer->name);
         if (renameat(job->layers_fd, layer->name, job->layers_fd, chain) == 0)
             layer->is_new = false;
         else if (errno != ENOTEMPTY && errno != EEXIST)

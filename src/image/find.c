@@ -166,10 +166,8 @@ sc_image_match(const struct sc_store *store, const json_t *index, const char *na
     ssize_t at = -1;
 
     match.at = SC_ARENA_ARRAY(arena, size_t, json_array_size(sc_index_manifests(index)) + 1);
-    if (!match.at) {
-        (void)!sc_err_nomem(err);
-        return -1;
-    }
+    if (!match.at)
+        return sc_err_nomem(err);
     /* A name goes before an id prefix: "base" and "cafe" are both. */
     if (sc_reference_parse(name_or_id, arena, &ref, &ref_err) == 0)
         at = ref.digest ? find_by_digest(index, &ref, arena)
@@ -196,11 +194,13 @@ sc_image_find(const struct sc_store *store, const char *name_or_id, struct sc_ar
               struct sc_err *err)
 {
     sc_cleanup_json index = NULL;
-    struct sc_image_match match;
+    struct sc_image_match match = {.count = 0};
     size_t at;
 
     if (sc_index_read(store, &index, err) < 0 || sc_image_match(store, index, name_or_id, arena, &match, err) < 0)
         return -1;
+    if (match.count == 0)
+        return no_such_image(err, name_or_id);
     at = match.at[0];
     for (size_t i = 0; i < match.count; i++) { /* of several descriptors, one with a name says most */
         if (sc_index_ref(json_array_get(sc_index_manifests(index), match.at[i]))) {

@@ -171,6 +171,7 @@ replace_layer(struct fsck *fsck, const char *staging, struct sc_err *err)
 
     if (syncfs(fsck->layers_fd) < 0)
         return sc_err_errno(err, errno, "sync the layers");
+    sc_stage_seal(fsck->layers_fd, staging);
     status = renameat2(fsck->layers_fd, staging, fsck->layers_fd, fsck->chain, RENAME_EXCHANGE);
     if (status < 0 && errno == ENOENT)
         status = renameat(fsck->layers_fd, staging, fsck->layers_fd, fsck->chain);
@@ -223,6 +224,7 @@ check_layer(struct fsck *fsck, const struct sc_image *image, size_t i, struct sc
     if (json_object_set_new(fsck->seen, fsck->chain, json_true()) < 0)
         return sc_err_nomem(err);
     fsck->check->layers++;
+    fsck->check->sealed += sc_stage_is_sealed(fsck->layers_fd, fsck->chain);
     (void)snprintf(staging, sizeof(staging), "tmp-fsck-%d-%lld", (int)getpid(), (long long)sc_time_monotonic());
     fresh = unpack_again(fsck, image, i, staging, &why);
     if (fresh >= 0) {

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/fsverity.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -62,6 +63,7 @@ open_erofs(const struct sc_store *store, int layers_fd, const char *name, struct
     return sc_layer_unpack_init_erofs(unpack, fd, &sc_limits_default, err);
 }
 
+#define BLOCK     4096               /* of fs-verity's tree of hashes: any kernel that has it knows this one */
 #define SMALL_MAX ((int64_t)4 << 20) /* bytes of a small layer's blob, as it comes */
 
 /* To ext4 (the "T" of chattr(1)) layers are then trees of their own, which it spreads over the disk. Else it puts all
@@ -123,6 +125,31 @@ sc_stage_sync(int layers_fd, const char *name, struct sc_err *err)
             return sc_err_errno(err, errno, "sync \"%s\" of a layer", parts[i]);
     }
     return 0;
+}
+
+void
+sc_stage_seal(int layers_fd, const char *name)
+{
+    struct fsverity_enable_arg how = {.version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256, .block_size = BLOCK};
+    char path[PATH_MAX];
+    sc_cleanup_fd fd = -1;
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", name);
+    fd = openat(layers_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0) /* most file systems have none, and the layer is as good as ever there */
+        (void)ioctl(fd, FS_IOC_ENABLE_VERITY, &how);
+}
+
+bool
+sc_stage_is_sealed(int layers_fd, const char *name)
+{
+    char path[PATH_MAX];
+    sc_cleanup_fd fd = -1;
+    int flags = 0;
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", name);
+    fd = openat(layers_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_VERITY_FL);
 }
 
 static int

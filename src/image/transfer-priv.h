@@ -287,6 +287,10 @@ SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, con
 /* Whether it is a file, so that it can be synced alone; then sync does so, with all that is beside it. */
 bool sc_stage_is_image(int layers_fd, const char *name);
 SC_MUST_CHECK int sc_stage_sync(int layers_fd, const char *name, struct sc_err *err);
+/* Where the file system has fs-verity, lets the kernel check every block that is ever read of a layer's image against a
+ * tree of hashes made now, and nobody write to it any more. Once it is synced and nobody has it open to write. */
+void sc_stage_seal(int layers_fd, const char *name);
+bool sc_stage_is_sealed(int layers_fd, const char *name);
 /* Records beside it what it is: bytes of files, and the blob that it came from. */
 SC_MUST_CHECK int sc_stage_note(const struct sc_store *store, int layers_fd, const char *name, uint64_t file_bytes,
                                 const char *digest, struct sc_err *err);

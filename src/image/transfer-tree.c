@@ -316,6 +316,8 @@ sc_job_fsck(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     (void)printf("%zu blobs and %zu layers checked: %zu problems", check.blobs, check.layers, check.problems);
     if (check.repairs)
         (void)printf(", %zu repaired", check.repaired);
+    if (check.sealed > 0)
+        (void)printf("; %zu layers sealed by fs-verity", check.sealed);
     (void)putchar('\n');
     left = check.problems - check.repaired;
     if (left == 0)

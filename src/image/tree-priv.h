@@ -77,6 +77,7 @@ struct sc_store_check {
     void (*say)(void *data, const char *line); /* each problem, and each repair */
     void *data;
     size_t layers, blobs, problems, repaired;
+    size_t sealed; /* layers of which the kernel checks each block (fs-verity) */
 };
 /* Every blob against its name, every layer against what its blob unpacks to. With repairs, a layer that differs is
  * unpacked anew. */
