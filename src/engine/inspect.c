@@ -229,17 +229,11 @@ set_host_rest(json_t *out, const struct sc_create_options *o)
     (void)set(out, "CpuCount", json_integer(0));
     (void)set(out, "CpuPercent", json_integer(0));
     (void)set(out, "DeviceRequests", json_null());
-    (void)set(out, "Dns", strings(&o->dns));
-    (void)set(out, "DnsOptions", strings(&o->dns_options));
-    (void)set(out, "DnsSearch", strings(&o->dns_search));
-    (void)set(out, "ExtraHosts", strings_or_null(&o->add_hosts));
     (void)set(out, "IOMaximumBandwidth", json_integer(0));
     (void)set(out, "IOMaximumIOps", json_integer(0));
     (void)set(out, "Isolation", json_string(""));
     (void)set(out, "KernelMemory", json_integer(0)); /* no kernel has that limit any more */
-    (void)set(out, "Links", json_null());
     (void)set(out, "MaskedPaths", strings_or_null(&masked));
-    (void)set(out, "PublishAllPorts", json_boolean(o->publish_all));
     (void)set(out, "ReadonlyPaths", strings_or_null(&readonly));
     (void)set(out, "Runtime", json_string("sc"));
     (void)set(out, "Tmpfs", tmpfs_of(o));
