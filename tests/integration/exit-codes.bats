@@ -121,7 +121,7 @@ END
 1|rm live|container is running
 1|rename live stopped|"stopped"
 1|volume rm used|container "live" has it
-1|rmi base|used by a container
+1|rmi base|used by running container
 125|run --name live base true|name "live" is in use by container
 1|create --name live base true|name "live" is in use by container
 1|exec -it live true|not a TTY
