@@ -58,6 +58,19 @@ start_service(struct sc_cli *cli, struct sc_container *container, struct sc_err 
     return -1;
 }
 
+/* A container without a network looks like one whose network is broken. */
+static void
+note_network(const struct sc_run_options *options, const struct sc_container *container)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err why = SC_ERR_INIT;
+
+    if (!sc_engine_lacks_network(&options->create, container, &why))
+        return;
+    sc_buf_addf(&text, "the container has no network: %s; %s", why.msg, why.remedy);
+    sc_print_note(sc_buf_str(&text));
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
@@ -92,6 +105,7 @@ run(struct sc_cli *cli, struct sc_err *err)
                                    : sc_engine_start(&cli->engine, &container, &how, &client, err)) < 0)
         return -1;
     sc_run_notes(&options); /* what is refused says no more than that */
+    note_network(&options, &container);
     sc_service_ready();
     if (!options.create.detach)
         return stay(&options, flags, client, err);
@@ -129,6 +143,7 @@ run_create(struct sc_cli *cli, struct sc_err *err)
     if (open_engine(cli, err) < 0 || sc_engine_create(&cli->engine, &options.create, &cli->arena, &container, err) < 0)
         return -1;
     sc_run_notes(&options);
+    note_network(&options, &container);
     (void)printf("%s\n", container.id);
     return 0;
 }

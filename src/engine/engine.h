@@ -187,6 +187,9 @@ const char *sc_container_state(const struct sc_container *container); /* Docker'
 /* ---- networks (network.c, network-names.c) */
 /* net/'s view of the engine, which must stay where it is as long as out is used. */
 void sc_engine_net(struct sc_engine *engine, struct sc_net *out);
+/* Nobody said that it was to have none, and without root nothing is there that would make one: why says what. */
+bool sc_engine_lacks_network(const struct sc_create_options *asked, const struct sc_container *container,
+                             struct sc_err *why);
 /* Where a running container is on its networks: from their leases, without ports. */
 SC_MUST_CHECK int sc_engine_endpoints(struct sc_engine *engine, const struct sc_container *container,
                                       struct sc_arena *arena, struct sc_endpoint **out, size_t *count,

@@ -323,6 +323,51 @@ tell_monitor(const struct change *change, const struct sc_endpoint *endpoint, st
     return has_names && result == 0 ? sc_resolv_connect(change->engine, &change->now, endpoint, err) : 0;
 }
 
+/* A place on the network that is not recorded: whoever made it was killed before it could say so. False: there is none.
+ */
+static bool
+find_unrecorded(struct change *change, struct sc_endpoint *out)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_lease_list leases;
+    bool is_there = false;
+
+    *out = (struct sc_endpoint){.network = change->network, .rate_out = change->now.options.net_rate_out};
+    if (sc_network_leases(&change->net, &change->network, change->arena, &leases, &ignored) < 0)
+        return false;
+    for (int f = 0; f < SC_FAMILIES; f++) {
+        const struct sc_lease *lease = sc_lease_find(&leases, change->now.id, f);
+
+        if (!lease || (is_there && lease->index != out->index))
+            continue;
+        out->addresses[f] = lease->address;
+        out->index = lease->index;
+        memcpy(out->mac, lease->mac, sizeof(out->mac));
+        is_there = true;
+    }
+    sc_endpoint_link(change->now.id, out->index, out->link);
+    out->network.is_guarded = out->network.driver == SC_NET_BRIDGE;
+    return is_there;
+}
+
+/* Else its neighbours would be told of an address that nobody answers at. */
+static int
+forget_unrecorded(struct change *change, struct sc_err *err)
+{
+    struct sc_endpoint endpoint;
+
+    for (unsigned i = 0; i < SC_NET_ENDPOINTS_MAX && find_unrecorded(change, &endpoint); i++) {
+        struct sc_err ignored = SC_ERR_INIT;
+        struct sc_net_ask net = {.undo = NULL};
+
+        (void)!remove_inside(change, &endpoint, &ignored);
+        if (sc_endpoint_packets(&change->net, &endpoint, 1, change->now.id, change->arena, &net, err) < 0 ||
+            sc_undo_run(net.undo, err) < 0 || sc_undo_file_edit(change->run, &change->now, net.undo, false, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
 {
@@ -340,6 +385,8 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
     ask.names = sc_network_names(&change->now, a, change->arena);
     if (!ask.names)
         return sc_err_nomem(err);
+    if (forget_unrecorded(change, err) < 0)
+        return -1;
     if (ask.index == SC_NET_ENDPOINTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "a container can be on %d networks", SC_NET_ENDPOINTS_MAX);
     /* The first network that ports can lead to. */

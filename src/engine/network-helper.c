@@ -79,13 +79,19 @@ check_tun(struct sc_err *err)
 }
 
 bool
-sc_helper_is_there(void)
+sc_helper_is_there(struct sc_err *why)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_err ignored = SC_ERR_INIT;
     char *program = NULL;
 
-    return find_program("auto", &arena, &program, &ignored) == 0 && check_tun(&ignored) == 0;
+    return find_program("auto", &arena, &program, why) == 0 && check_tun(why) == 0;
+}
+
+bool
+sc_engine_lacks_network(const struct sc_create_options *asked, const struct sc_container *c, struct sc_err *why)
+{
+    return geteuid() != 0 && asked->network.mode == SC_NS_NONE && !asked->network.value &&
+           c->options.network.mode == SC_NS_NONE && !c->options.network.value && !sc_helper_is_there(why);
 }
 
 static int
@@ -229,6 +235,10 @@ sc_helper_prepare(struct sc_engine *engine, const struct sc_container *c, bool i
         return -1;
     (void)json_object_set_new(state, "id", json_string(c->id));
     (void)json_object_set_new(state, "hosts", json_sprintf("%s/hosts", job->inputs.container_dir));
+    (void)json_object_set_new(state, "resolv", json_sprintf("%s/resolv.conf", job->inputs.container_dir));
+    (void)json_object_set_new(
+        state, "keepsResolv",
+        json_boolean(c->options.dns.count + c->options.dns_search.count + c->options.dns_options.count > 0));
     (void)json_object_set_new(state, "hostname", json_string(job->inputs.hostname ? job->inputs.hostname : ""));
     sc_buf_addf(&target, "%s %s", self, file);
     sc_undo_add(&undo, SC_UNDO_NETWORK, sc_buf_str(&target));
@@ -260,6 +270,22 @@ add_host(const json_t *state)
     sc_cni_result(state, &found);
     if (fd >= 0 && *found.address)
         (void)dprintf(fd, "%.*s\t%s\n", (int)strcspn(found.address, "/"), found.address, text_of(state, "hostname"));
+}
+
+/* What the plugins say of name servers, unless --dns or its like has said it: the file is bound in, by its inode. */
+static void
+write_resolv(const json_t *state)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd fd = -1;
+
+    sc_cni_resolv(state, &text);
+    if (text.len == 0 || text.has_failed || json_is_true(json_object_get(state, "keepsResolv")))
+        return;
+    fd = open(text_of(state, "resolv"), O_WRONLY | O_TRUNC | O_NOFOLLOW | O_CLOEXEC); /* lint: engine's */
+    if (fd >= 0)
+        (void)!sc_io_write_all(fd, text.data, text.len, &ignored);
 }
 
 /* "127.0.0.1/8080:80,9090:90" of one protocol; "none" without any. */
@@ -357,6 +383,7 @@ sc_helper_up(const char *file, pid_t pid, struct sc_err *err)
         if (sc_cni_add(state, pid, err) < 0)
             return -1;
         add_host(state);
+        write_resolv(state);
     } else if ((sc_str_ends(program, "/pasta") ? run_pasta(state, file, pid, err)
                                                : sc_slirp_run(state, file, pid, err)) < 0) {
         return -1;

@@ -38,8 +38,10 @@ static int
 choose_network(const struct sc_engine *engine, struct sc_arena *arena, struct sc_create_options *o, struct sc_err *err)
 {
     bool has_ports = o->publish.count > 0 || o->publish_all;
+    struct sc_err ignored = SC_ERR_INIT;
 
-    if (o->network.mode != SC_NS_NONE || o->network.value || (!engine->is_root && !has_ports && !sc_helper_is_there()))
+    if (o->network.mode != SC_NS_NONE || o->network.value ||
+        (!engine->is_root && !has_ports && !sc_helper_is_there(&ignored)))
         return 0;
     if (!engine->is_root) {
         o->network = (struct sc_ns_choice){SC_NS_USER_NET, sc_arena_strdup(arena, "auto")};

@@ -119,9 +119,9 @@ static const int tree_calls[] = {
     SYS_flistxattr, SYS_fremovexattr, SYS_readlinkat, SYS_faccessat, SYS_getdents64, SYS_umask,     SYS_renameat2,
 };
 
-/* What asking over a network and reading a directory need besides. */
+/* What asking over a network, reading a directory, and asking whether somebody holds a lock need besides. */
 static const int net_calls[] = {
-    SYS_connect, SYS_accept4, SYS_setsockopt, SYS_getsockopt, SYS_shutdown, SYS_readlinkat, SYS_getdents64,
+    SYS_connect, SYS_accept4, SYS_setsockopt, SYS_getsockopt, SYS_shutdown, SYS_readlinkat, SYS_getdents64, SYS_flock,
 };
 
 #define ALLOW        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)

@@ -1,6 +1,7 @@
 /* sc-names UDP TCP ID LEASES [SERVER..]: see names.h. Started by sc-monitor, never by hand: UDP and TCP are numbers of
  * descriptors, LEASES the directory of all networks' leases. */
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <poll.h>
 #include <signal.h>
@@ -98,7 +99,7 @@ serve(struct sc_names *names)
 
 /* Alone and read-only: ".." of it leads nowhere. Where that is not ours to make it is the directory itself. */
 static int
-open_leases(const char *path)
+open_dir(const char *path)
 {
     int fd = sc_mount_tree_open(AT_FDCWD, path, false); /* lint: the engine's own */
 
@@ -123,6 +124,7 @@ int
 main(int argc, char **argv)
 {
     static struct sc_names names;
+    char containers[PATH_MAX];
     struct sc_err err = SC_ERR_INIT;
 
     if (argc < 5 || strlen(argv[3]) != SC_ID_LEN) {
@@ -139,7 +141,9 @@ main(int argc, char **argv)
     for (size_t i = 0; i < SC_NAMES_TCP_MAX; i++)
         names.tcp[i].fd = names.tcp[i].server_fd = -1;
     find_servers(argc - 5, argv + 5, &names.servers);
-    names.leases = open_leases(argv[4]);
+    names.leases = open_dir(argv[4]);
+    (void)snprintf(containers, sizeof(containers), "%s/../../container", argv[4]);
+    names.containers = open_dir(containers);
     if (names.leases < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
         return 125;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,12 +1,17 @@
 /* Neighbours' names, read from the leases (net.h) each time: who has just come is there, who has left is not.
  *
  *     NETWORK/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME.."   a container that has ended has no names any more
- *     NETWORK/.internal                                  nothing outside is reached from there */
+ *     NETWORK/.internal                                  nothing outside is reached from there
+ *
+ * A container whose monitor was killed has leases until a command finds it; nobody holds its lock any more. */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "monitor/names.h"
@@ -16,6 +21,7 @@
 #define INTERNAL   ".internal"
 
 struct look {
+    int containers; /* the directory of their locks; -1: all are taken to live */
     const char *id, *name;
     const unsigned char *reverse;
     size_t reverse_len;
@@ -81,6 +87,22 @@ name_it(struct look *look, const char *names)
     memcpy(look->found + len + 1, look->network, rest + 1);
 }
 
+/* Whose lease it is. Only of names that are asked for: it is three system calls. */
+static bool
+is_alive(const struct look *look, const char *target)
+{
+    char path[SC_ID_LEN + sizeof("/lock")];
+    sc_cleanup_fd fd = -1;
+
+    if (look->containers < 0)
+        return true;
+    (void)snprintf(path, sizeof(path), "%.*s/lock", SC_ID_LEN, target);
+    fd = openat(look->containers, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno != ENOENT;
+    return flock(fd, LOCK_SH | LOCK_NB) < 0;
+}
+
 static void
 read_lease(struct look *look, const char *text, char *target)
 {
@@ -92,12 +114,13 @@ read_lease(struct look *look, const char *text, char *target)
         return;
     look->is_own = look->is_own || (strncmp(target, look->id, SC_ID_LEN) == 0 && target[SC_ID_LEN] == '/');
     if (look->reverse_len > 0) {
-        if (address.len == look->reverse_len && memcmp(address.bytes, look->reverse, address.len) == 0)
+        if (address.len == look->reverse_len && memcmp(address.bytes, look->reverse, address.len) == 0 &&
+            is_alive(look, target))
             name_it(look, names);
         return;
     }
     called = *look->name ? has_name(look, names) : NOT_CALLED;
-    if (called == NOT_CALLED)
+    if (called == NOT_CALLED || !is_alive(look, target))
         return;
     /* A name with a dot may be a real one elsewhere, which a container of another network must not take away. */
     look->hides = look->hides || called == CALLED_OF_NETWORK || !strchr(look->name, '.');
@@ -142,10 +165,11 @@ read_network(struct look *look, int leases)
 }
 
 void
-sc_names_look(int leases, const char *id, const char *name, const unsigned char *reverse, size_t len,
+sc_names_look(int leases, int containers, const char *id, const char *name, const unsigned char *reverse, size_t len,
               struct sc_names_found *out)
 {
-    struct look look = {.id = id, .name = name, .reverse = reverse, .reverse_len = len, .out = out};
+    struct look look = {
+        .containers = containers, .id = id, .name = name, .reverse = reverse, .reverse_len = len, .out = out};
     int copy = openat(leases, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy < 0 ? NULL : fdopendir(copy);
     const struct dirent *item;

@@ -89,9 +89,10 @@ struct sc_names_found {
     bool is_hidden;             /* the name is one of other networks only */
     bool has_way_out;           /* a network of the container's leads outside */
 };
-/* What name, or (reverse) the address of len bytes, is to the container id. leases: the directory of all networks'. */
-void sc_names_look(int leases, const char *id, const char *name, const unsigned char *reverse, size_t len,
-                   struct sc_names_found *out);
+/* What name, or (reverse) the address of len bytes, is to the container id. leases: the directory of all networks';
+ * containers: that of all containers' locks, or -1. */
+void sc_names_look(int leases, int containers, const char *id, const char *name, const unsigned char *reverse,
+                   size_t len, struct sc_names_found *out);
 
 /* ---- names-servers.c */
 #define SC_NAMES_SERVERS_MAX 3
@@ -134,7 +135,7 @@ struct sc_names_tcp {
 };
 
 struct sc_names {
-    int udp_fd, tcp_fd, leases;
+    int udp_fd, tcp_fd, leases, containers;
     const char *id;
     struct sc_names_servers servers;
     unsigned turn; /* which of several addresses is told first */

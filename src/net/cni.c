@@ -362,3 +362,44 @@ sc_cni_result(const json_t *state, struct sc_cni_address *out)
             out->mac = text_of(link, "mac");
     }
 }
+
+static void
+add_words(const char *word, const json_t *list, struct sc_buf *out)
+{
+    sc_buf_adds(out, word);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        sc_buf_addf(out, " %s", json_string_value(json_array_get(list, i)));
+    sc_buf_addc(out, '\n');
+}
+
+static bool
+are_lines(const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+
+        if (!text || strpbrk(text, "\r\n"))
+            return false;
+    }
+    return json_array_size(list) > 0;
+}
+
+void
+sc_cni_resolv(const json_t *state, struct sc_buf *out)
+{
+    const json_t *dns = json_object_get(json_object_get(state, "result"), "dns"),
+                 *servers = json_object_get(dns, "nameservers"), *search = json_object_get(dns, "search"),
+                 *options = json_object_get(dns, "options");
+    const char *domain = text_of(dns, "domain");
+
+    if (!are_lines(servers))
+        return;
+    for (size_t i = 0; i < json_array_size(servers); i++)
+        sc_buf_addf(out, "nameserver %s\n", json_string_value(json_array_get(servers, i)));
+    if (are_lines(search))
+        add_words("search", search, out);
+    else if (*domain && !strpbrk(domain, "\r\n"))
+        sc_buf_addf(out, "search %s\n", domain);
+    if (are_lines(options))
+        add_words("options", options, out);
+}

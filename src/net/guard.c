@@ -2,7 +2,7 @@
  *
  *   prerouting   iifname != "scv*" accept
  *                iifname . ether saddr . ip saddr @owners accept
- *                iifname . ether saddr . arp saddr ip @owners accept
+ *                iifname . ether saddr . arp saddr ip @owners iifname . arp saddr ether . arp saddr ip @owners accept
  *                ether type arp drop
  *                icmpv6 type nd-router-advert, nd-redirect drop
  *                only the gateway tells of ways
@@ -25,8 +25,10 @@
 enum { PRE_ROUTING = 0, PRIORITY = -200 };
 enum { OWNERS_ID = 20, OWNERS6_ID, TARGETS6_ID };
 
-#define ARP_SENDER 14 /* offset of the sender's address in ARP for Ethernet and IPv4 */
-#define KEY_MAX    (IFNAMSIZ + 8 + 16)
+/* Offsets of the sender's MAC and address in ARP for Ethernet and IPv4. */
+#define ARP_SENDER_MAC 8
+#define ARP_SENDER     14
+#define KEY_MAX        (IFNAMSIZ + 8 + 16)
 
 /* The sets that an address is put into. */
 static const struct {
@@ -136,6 +138,16 @@ close_rule(struct sc_buf *out, struct sc_fw_rule rule, uint32_t verdict)
     sc_fw_close_rule(out, rule);
 }
 
+/* iifname . arp saddr ether . arp saddr ip @owners: the MAC that others will remember is said once more in ARP */
+static void
+owned_arp(struct sc_buf *out)
+{
+    sc_fw_meta(out, NFT_META_IIFNAME, SC_REG_A);
+    sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, ARP_SENDER_MAC, ETH_ALEN, SC_REG_B);
+    sc_fw_payload(out, NFT_PAYLOAD_NETWORK_HEADER, ARP_SENDER, sizeof(uint32_t), SC_REG_B_THIRD);
+    sc_fw_lookup(out, "owners", 0, false);
+}
+
 /* iifname . ether saddr . len bytes of the packet @set */
 static void
 owned(struct sc_buf *out, uint32_t base, uint32_t at, uint32_t len, const char *set)
@@ -152,6 +164,8 @@ add_sender_rule(struct sc_buf *out, uint16_t type, uint32_t sender_at, uint32_t 
     struct sc_fw_rule rule = open_rule(out, type);
 
     owned(out, NFT_PAYLOAD_NETWORK_HEADER, sender_at, len, set);
+    if (type == ETH_P_ARP)
+        owned_arp(out);
     close_rule(out, rule, NF_ACCEPT);
 }
 

@@ -271,5 +271,7 @@ struct sc_cni_address {
     const char *address, *gateway, *mac; /* in state; never NULL */
 };
 void sc_cni_result(const struct json_t *state, struct sc_cni_address *out);
+/* resolv.conf, as the plugins say it; nothing where they name no server. */
+void sc_cni_resolv(const struct json_t *state, struct sc_buf *out);
 
 #endif

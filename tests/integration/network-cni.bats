@@ -17,6 +17,7 @@ bridge_conf()
     conf 10-lab.conflist <<END
 { "cniVersion": "0.4.0", "name": "lab", "plugins": [
   { "type": "bridge", "bridge": "cni9", "isGateway": true, "ipMasq": false, "hairpinMode": true,
+    "dns": { "nameservers": ["192.0.2.53"], "search": ["lab.example"] },
     "ipam": { "type": "host-local", "dataDir": "$BATS_TEST_TMPDIR/ipam", "ranges": [[{ "subnet": "10.88.9.0/24" }]],
               "routes": [{ "dst": "0.0.0.0/0" }] } },
   { "type": "tuning", "mtu": 1400 } ] }
@@ -26,6 +27,11 @@ END
 leases()
 {
     find "$BATS_TEST_TMPDIR/ipam/lab" -name '10.88.9.*' -printf '%f\n' 2>/dev/null | sort
+}
+
+has_leases()
+{
+    [ "$(leases)" = "$1" ]
 }
 
 no_leases()
@@ -43,6 +49,9 @@ no_leases()
     matches "$("$SC" exec web ip link show eth0)" 'mtu 1400'
     is "$("$SC" inspect -f '{{.NetworkSettings.MacAddress}}' web)" "$("$SC" exec web cat /sys/class/net/eth0/address)"
     matches "$("$SC" exec web cat /etc/hosts)" $'10.88.9.2\tweb'
+    is "$("$SC" exec web cat /etc/resolv.conf | paste -sd,)" 'nameserver 192.0.2.53,search lab.example'
+    is "$("$SC" run --rm --network cni:lab --dns 192.0.2.54 base grep nameserver /etc/resolv.conf)" 'nameserver 192.0.2.54'
+    wait_until has_leases 10.88.9.2
     is "$(ask "$host" 10.88.9.2 80)" there
     is "$(leases)" 10.88.9.2
     sc_ok run -d --name other --network cni:lab base sleep 1000

@@ -121,6 +121,11 @@ names_pid()
     wait_until at "$host" nft list chain inet sc forward
 }
 
+no_name()
+{
+    [ "$(ask_names "$1" A "$2" | cut -c 3-)" = whole ]
+}
+
 @test "names: sc-names comes with the first question, again when it is killed, lives through junk, and goes last" {
     sc_ok network create front
     sc_ok run -d --name web --network front base sleep 1000
@@ -145,6 +150,12 @@ for kind in socket.SOCK_DGRAM, socket.SOCK_STREAM: socket.socket(socket.AF_INET,
     sc_ok rm -f web2
     is "$(ask_names web A web2 | cut -c 3-)" whole
     is "$(names_in web web2)" ''
+    # whose monitor was killed is not there, though its leases are until a command finds it
+    sc_ok run -d --name web3 --network front base sleep 1000
+    is "$(ask_names web A web3)" "0 whole $(address_of web3)"
+    kill -9 "$(lock_holder web3)"
+    wait_until no_name web web3
+    is "$(find "$SC_RUN_ROOT/lease/net/front" -type l -lname '*web3*' | wc -l)" 1
     sc_ok rm -f web
     wait_until gone "$pid"
     # a monitor that is killed takes it along

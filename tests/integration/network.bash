@@ -100,6 +100,14 @@ names_in()
     "$SC" exec "$1" nslookup "$2" 2>/dev/null | awk '/^Name:/ { n = 1 } n && /^Address/ { print $2 }' | sort | xargs
 }
 
+# The process that a container lives by: its monitor.
+lock_holder()
+{
+    local pid
+    pid=$("$SC" inspect -f '{{.State.Pid}}' "$1")
+    awk '/^PPid:/ { print $2 }' "/proc/$pid/status"
+}
+
 address_of()
 {
     "$SC" inspect -f '{{.NetworkSettings.IPAddress}}' "$1"

@@ -145,6 +145,21 @@ END
     sc_fails 1 exec bb sh -c 'ping -6 -c 1 -W 1 fe80::42:acff:fe11:2%eth0'
 }
 
+@test "raw frames of a container that may send them: of all kinds only its own reach a neighbour" {
+    sc_ok network create --subnet 10.80.0.0/24 --subnet fd00:80::/64 n
+    sc_ok run -d --name victim --network n base sleep 1000
+    sc_ok run -d --name liar --network n --cap-add NET_RAW base sleep 1000
+    spoof()
+    {
+        python3 "$BATS_TEST_DIRNAME/spoof.py" "$("$SC" inspect -f '{{.State.Pid}}' liar)" "$("$SC" inspect -f '{{.State.Pid}}' victim)" \
+            "$("$SC" inspect -f '{{.NetworkSettings.MacAddress}}' liar)" 10.80.0.3 10.80.0.2
+    }
+    is "$(spoof)" 'own own-arp'
+    # a rule before ours lets them all through: it is ours that this test is about
+    at "$host" nft insert rule bridge sc prerouting accept
+    matches "$(spoof)" '^arp-ip arp-mac arp-source gateway ip mac nd-other own own-arp ra redirect'
+}
+
 @test "an internal network reaches nothing outside and is not reached" {
     sc_ok network create --internal in
     serve aa A --network in
@@ -440,14 +455,6 @@ assert s.recv(64)[0] == 0'
     sc_ok run -d --name last --network small base sleep 1000
     sc_fails 125 run --rm --network small base true
     expect_stderr 'network "small": every address of its range is in use'
-}
-
-# The monitor of a container.
-lock_holder()
-{
-    local pid
-    pid=$("$SC" inspect -f '{{.State.Pid}}' "$1")
-    awk '/^PPid:/ { print $2 }' "/proc/$pid/status"
 }
 
 gone()

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,7 +161,7 @@ look(int leases, const char *id, const char *name, struct sc_names_found *found)
     static struct sc_buf text;
     char list[8][INET6_ADDRSTRLEN];
 
-    sc_names_look(leases, id, name, NULL, 0, found);
+    sc_names_look(leases, -1, id, name, NULL, 0, found);
     assert_true(found->count <= 8);
     for (size_t i = 0; i < found->count; i++)
         (void)inet_ntop(found->items[i].len == 4 ? AF_INET : AF_INET6, found->items[i].bytes, list[i], sizeof(list[i]));
@@ -176,7 +177,7 @@ test_table(void **state)
 {
     static struct sc_names_found f;
     char path[] = "/tmp/sc-test-names.XXXXXX";
-    int leases, nets[4];
+    int leases, held, nets[4];
     static const char *const names[] = {"front", "back", "sc0", "in"};
     struct sc_err err = SC_ERR_INIT;
 
@@ -216,14 +217,29 @@ test_table(void **state)
     assert_string_equal(look(leases, ID_C, "hidden", &f), "10.0.3.2");
     assert_false(f.has_way_out);
     /* back from an address */
-    sc_names_look(leases, ID_B, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
+    sc_names_look(leases, -1, ID_B, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
     assert_string_equal(f.name, "web.front");
-    sc_names_look(leases, ID_C, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
+    sc_names_look(leases, -1, ID_C, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
     assert_string_equal(f.name, "");
     /* whose names are withdrawn is not there */
     assert_int_equal(unlinkat(nets[0], "10.0.0.3", 0), 0);
     lease(nets[0], "10.0.0.3", ID_B, "");
     assert_string_equal(look(leases, ID_A, "db", &f), "10.0.0.2 fd00::2");
+    /* nobody holds the lock of B, and C has none */
+    lease(nets[0], "10.0.0.4", ID_B, "dead live");
+    lease(nets[0], "10.0.0.5", ID_C, "dead");
+    lease(nets[0], "10.0.0.6", ID_A, "live");
+    assert_int_equal(mkdirat(leases, ID_A, 0700) + mkdirat(leases, ID_B, 0700), 0);
+    assert_int_equal(close(openat(leases, ID_B "/lock", O_WRONLY | O_CREAT, 0600)), 0);
+    held = openat(leases, ID_A "/lock", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(flock(held, LOCK_EX), 0);
+    sc_names_look(leases, leases, ID_A, "dead", NULL, 0, &f);
+    assert_int_equal(f.count, 0);
+    sc_names_look(leases, leases, ID_A, "live", NULL, 0, &f);
+    assert_int_equal(f.count, 1);
+    sc_names_look(leases, leases, ID_A, "", (const unsigned char *)"\x0a\0\0\x04", 4, &f);
+    assert_string_equal(f.name, "");
+    close(held);
     for (size_t i = 0; i < SC_ARRAY_LEN(nets); i++)
         close(nets[i]);
     close(leases);
