@@ -170,7 +170,7 @@ C /private"
     sc_ok tag two:1 other:2
     sc_ok image tree two:1
     matches "${lines[0]}" '^Image ID: [0-9a-f]{12}$'
-    is "${lines[1]}" "Tags:     [two:1 other:2]"
+    is "${lines[1]}" "Tags:     [other:2 two:1]"
     is "${lines[2]}" "Size:     43B"
     matches "${lines[4]}" '^├── ID: [0-9a-f]{12} Size: 25B$'
     matches "${lines[5]}" '^└── ID: [0-9a-f]{12} Size: 18B Top Layer of: \[two:1 other:2\]$'
