@@ -173,7 +173,7 @@ C /private"
     is "${lines[1]}" "Tags:     [other:2 two:1]"
     is "${lines[2]}" "Size:     43B"
     matches "${lines[4]}" '^├── ID: [0-9a-f]{12} Size: 25B$'
-    matches "${lines[5]}" '^└── ID: [0-9a-f]{12} Size: 18B Top Layer of: \[two:1 other:2\]$'
+    matches "${lines[5]}" '^└── ID: [0-9a-f]{12} Size: 18B Top Layer of: \[other:2 two:1\]$'
     sc_ok image tree --no-trunc two:1
     matches "${lines[5]}" '^└── ID: [0-9a-f]{64} '
 }
