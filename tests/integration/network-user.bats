@@ -81,4 +81,8 @@ LOOK='"$1" run --rm base sh -c "n=0; until ip -4 -o addr show eth0 2>/dev/null |
     output=$(env -u SC_DATA_ROOT -u SC_RUN_ROOT -u SC_NETWORK "$BATS_TEST_DIRNAME/as-user" "$BATS_TEST_TMPDIR/home2" \
         sh -c '[ -w /dev/net/tun ] || exec "$1" run --rm -p 8080:80 base true' sh "$SC" 2>&1 || :)
     [ -z "$output" ] || matches "$output" 'open /dev/net/tun, which a network without root needs: permission denied'
+    # without -p there is none, which is said once, and not where that was asked for
+    output=$(env -u SC_DATA_ROOT -u SC_RUN_ROOT -u SC_NETWORK "$BATS_TEST_DIRNAME/as-user" "$BATS_TEST_TMPDIR/home2" \
+        sh -c '[ -w /dev/net/tun ] || { "$1" run --rm base ls /sys/class/net; "$1" run --rm --network none base ls /sys/class/net; }' sh "$SC" 2>&1 || :)
+    [ -z "$output" ] || is "$(grep -c 'the container has no network: open /dev/net/tun' <<<"$output") $(grep -cx lo <<<"$output")" '1 2'
 }
