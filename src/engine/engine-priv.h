@@ -230,6 +230,7 @@ struct sc_inputs {
     const char *shared_shm;            /* host directory to be /dev/shm, or NULL */
     bool has_host_mqueue;              /* the host has /dev/mqueue */
     bool has_fuse;                     /* and /dev/fuse */
+    struct sc_strv cpu_counters;       /* of the host's CPUs, to be masked: they tell of others' load, and can signal */
     struct sc_device_nodes devices;    /* --device and --privileged, looked at */
     struct sc_oci_block_io block_io;   /* limits of block devices, looked at */
     struct sc_oci_seccomp seccomp;     /* decoded profile of --security-opt seccomp=FILE (is_set), else empty */

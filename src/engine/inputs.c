@@ -151,6 +151,18 @@ is_fuse(const char *path)
     return stat(path, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == FUSE_DEV; /* lint: the host's own */
 }
 
+/* Most hosts have none, and in a view of /sys each look for one is a question to its server. */
+static void
+look_at_counters(const struct sc_host *host, struct sc_arena *arena, struct sc_strv *out)
+{
+    for (unsigned cpu = 0; cpu < host->cpu_count; cpu++) {
+        const char *path = sc_arena_printf(arena, "/sys/devices/system/cpu/cpu%u/thermal_throttle", cpu);
+
+        if (path && access(path, F_OK) == 0) /* lint: the host's own /sys */
+            sc_strv_add(out, arena, path);
+    }
+}
+
 /* systemd's cgroups, where it is asked to make them; with "auto" where it is there to be asked. */
 static int
 look_at_manager(const struct sc_create_options *o, struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err)
@@ -301,6 +313,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     in->is_root = engine->is_root;
     in->can_set_sysctls = engine->is_root && sc_proc_can_write("sys/net/ipv4/ping_group_range");
     in->has_fuse = is_fuse("/dev/fuse");
+    look_at_counters(&job->host, arena, &in->cpu_counters);
     in->container_dir = in->files_dir = sc_engine_container_path(engine, c->id, arena);
     in->run_dir = sc_engine_run_path(engine, c->id, arena);
     in->volume_dir = sc_arena_printf(arena, "%s/volume", engine->data_path);

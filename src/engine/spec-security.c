@@ -30,9 +30,8 @@ fill_paths(const struct sc_inputs *in, struct sc_arena *arena, struct sc_oci_lin
     if (o->privileged || o->systempaths_unconfined)
         return;
     sc_spec_paths(o, arena, &out->masked_paths, &out->readonly_paths);
-    /* Counters of the host's CPUs tell of others' load and can be used to signal. */
-    for (unsigned cpu = 0; cpu < in->host->cpu_count; cpu++)
-        sc_strv_addf(&out->masked_paths, arena, "/sys/devices/system/cpu/cpu%u/thermal_throttle", cpu);
+    for (size_t i = 0; i < in->cpu_counters.count; i++)
+        sc_strv_add(&out->masked_paths, arena, in->cpu_counters.items[i]);
 }
 
 int

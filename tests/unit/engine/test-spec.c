@@ -42,6 +42,7 @@ setup(void **state)
                                .has_files = true,
                                .hostname = "001122334455"};
     f->in.user.home = sc_arena_strdup(&f->arena, "/root");
+    sc_strv_add(&f->in.cpu_counters, &f->arena, "/sys/devices/system/cpu/cpu1/thermal_throttle");
     *state = f;
     return 0;
 }
@@ -152,8 +153,7 @@ test_defaults(void **state)
         at(f, "linux.maskedPaths"),
         "[\"/proc/acpi\",\"/proc/asound\",\"/proc/interrupts\",\"/proc/kcore\",\"/proc/keys\",\"/proc/latency_stats\","
         "\"/proc/sched_debug\",\"/proc/scsi\",\"/proc/timer_list\",\"/proc/timer_stats\",\"/sys/firmware\","
-        "\"/sys/devices/virtual/powercap\",\"/sys/devices/system/cpu/cpu0/thermal_throttle\","
-        "\"/sys/devices/system/cpu/cpu1/thermal_throttle\"]");
+        "\"/sys/devices/virtual/powercap\",\"/sys/devices/system/cpu/cpu1/thermal_throttle\"]");
 }
 
 #define CAPS_DEFAULT                                                                                                   \
