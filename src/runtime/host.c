@@ -146,25 +146,6 @@ sc_host_find_bare_mounts(struct sc_host *host, struct sc_arena *arena, struct sc
     return sc_arena_check(arena, err);
 }
 
-/* The initial one maps every id to itself. */
-static bool
-is_in_user_namespace(void)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_buf text = SC_BUF_INIT;
-    const char *at;
-    char *end;
-
-    if (sc_file_read_at(AT_FDCWD, "/proc/self/uid_map", FILE_MAX, &text, &ignored) < 0)
-        return false;
-    at = sc_buf_str(&text);
-    for (size_t i = 0; i < 3; i++, at = end) {
-        if (strtoul(at, &end, 10) != (i < 2 ? 0 : UINT32_MAX) || end == at)
-            return true;
-    }
-    return false;
-}
-
 /* Whether the file begins with this: "Y\n" of a module's parameter. */
 static bool
 file_says(const char *path, const char *start)
@@ -199,7 +180,6 @@ sc_host_detect(struct sc_arena *arena, struct sc_host *out, struct sc_err *err)
     out->cpu_count = possible_cpus();
     out->memory_total = sysinfo(&memory) == 0 ? (uint64_t)memory.totalram * memory.mem_unit : 0;
     out->has_narrow_affinity = has_narrow_affinity(out->cpu_count);
-    out->is_in_user_namespace = is_in_user_namespace();
     out->root_is_ramfs = root_is_initial_ramfs();
     if (out->root_is_ramfs && sc_host_find_bare_mounts(out, arena, err) < 0)
         return -1;

@@ -59,6 +59,7 @@ struct sc_executor {
     int sock;              /* the child's or the launcher's end */
     int start_sock;        /* child: connection accepted at the gate, or -1 */
     int null_fd, mask_fd;  /* child: our null device and the first empty tmpfs, O_PATH */
+    int own_proc;          /* child: the container's procfs; -1: it has none; 0: not looked for yet */
     int node_dir;          /* child: directory of the last node or link made, or -1; */
     const char *node_path; /* the path of that, and how much of it was the directory's */
     size_t node_dir_len;
