@@ -103,6 +103,7 @@ struct sc_cli {
     bool wants_help; /* the parser met --help */
     struct sc_arena arena;
     struct sc_engine engine;
+    int copy_fd; /* of sc_self_protect, until there is an engine, or -1 */
 };
 
 /* Which command argv (without the program's name) asks for; *used counts its words. A word that is none, and a group

@@ -7,7 +7,12 @@ int
 sc_cli_engine(struct sc_cli *cli, struct sc_err *err)
 {
     /* the same for every operand of a command */
-    return cli->engine.data_path ? 0 : sc_engine_open(&cli->engine, err);
+    if (cli->engine.data_path)
+        return 0;
+    if (sc_engine_open(&cli->engine, err) < 0)
+        return -1;
+    cli->engine.copy_fd = sc_steal_fd(&cli->copy_fd);
+    return 0;
 }
 
 int

@@ -37,7 +37,7 @@ print_limits(void)
 static void
 print_candidates(int argc, char **argv)
 {
-    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT};
+    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT, .copy_fd = -1};
     sc_cleanup_buf text = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
     bool is_open = sc_cli_engine(&cli, &ignored) == 0;
@@ -90,7 +90,7 @@ run(int argc, char **argv)
         return report(NULL, &err);
     cli.argc = argc - 1 - used;
     cli.argv = argv + 1 + used;
-    if (cli.command->starts_containers && sc_self_protect(argv, &err) < 0)
+    if (cli.command->starts_containers && sc_self_protect(argv, &cli.copy_fd, &err) < 0)
         return report(cli.command, &err);
     status = cli.command->run(&cli, &err);
     if (status < 0 && cli.wants_help) {

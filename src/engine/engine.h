@@ -35,12 +35,13 @@
 struct sc_engine {
     char *data_path, *run_path; /* heap */
     int data_fd, run_fd;
+    int copy_fd; /* of sc_self_protect, or -1 */
     struct sc_store store;
     bool is_root;
 };
 #define SC_ENGINE_INIT                                                                                                 \
     {                                                                                                                  \
-        .data_fd = -1, .run_fd = -1, .store = SC_STORE_INIT                                                            \
+        .data_fd = -1, .run_fd = -1, .copy_fd = -1, .store = SC_STORE_INIT                                             \
     }
 SC_MUST_CHECK int sc_engine_open(struct sc_engine *out, struct sc_err *err);
 void sc_engine_release(struct sc_engine *engine);

@@ -138,7 +138,7 @@ give_calls(void *data, int listener_take, struct sc_err *err)
 }
 
 static int
-exec_launch(const struct sc_engine *engine, const struct sc_container *container, const struct sc_host *host,
+exec_launch(struct sc_engine *engine, const struct sc_container *container, const struct sc_host *host,
             const struct sc_plan *plan, const struct sc_exec_options *options, struct sc_exec_process *out,
             struct sc_err *err)
 {
@@ -158,6 +158,7 @@ exec_launch(const struct sc_engine *engine, const struct sc_container *container
     how.cgroups = &host->cgroups;
     how.calls = give_calls;
     how.calls_data = &owner;
+    how.copy_fd = sc_steal_fd(&engine->copy_fd);
     if (result == 0)
         result = sc_launch_run(plan, &how, &out->process, err);
     sc_closep(&in[0]);

@@ -146,6 +146,7 @@ sc_engine_release(struct sc_engine *engine)
     sc_freep(&engine->run_path);
     sc_closep(&engine->data_fd);
     sc_closep(&engine->run_fd);
+    sc_closep(&engine->copy_fd);
     sc_store_release(&engine->store);
 }
 

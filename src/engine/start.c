@@ -203,6 +203,7 @@ fork_child(struct start *start, const struct sc_start_options *how, pid_t *pid, 
         return sc_err_errno(err, errno, "fork");
     if (*pid == 0) {
         sc_closep(&start->ours);
+        sc_closep(&start->engine->copy_fd);
         sc_start_child_run(&child, start->arena);
     }
     return 0;
@@ -260,6 +261,7 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
     sc_closep(&start.theirs);
     sc_closep(&start.listen);
     sc_rootfs_release(&start.job->ask.overlay);
+    sc_closep(&engine->copy_fd);
     if (await_child(&start, pid, err) < 0)
         return -1;
     if (client_fd && how->client_flags >= 0)

@@ -226,9 +226,16 @@ read_pid(void)
     return at ? (pid_t)strtol(at, NULL, 10) : 0;
 }
 
+/* What needs no container comes first: it is being made meanwhile. */
 static int
-prepare(struct view *v, struct sc_err *err)
+prepare(struct view *v, int *mount_fd, struct sc_err *err)
 {
+    v->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC); /* lint: the host's own */
+    if (v->fuse_fd < 0)
+        return sc_err_errno(err, errno, "open /dev/fuse");
+    *mount_fd = make_mount(v->fuse_fd);
+    if (*mount_fd < 0)
+        return sc_err_errno(err, -*mount_fd, "make the view of /proc");
     v->pid = read_pid();
     if (v->pid <= 0)
         return sc_err_set(err, SC_ERR_INVALID, "no pid in the state on standard input");
@@ -236,8 +243,7 @@ prepare(struct view *v, struct sc_err *err)
     if (v->pidfd < 0)
         return -1;
     sc_view_source_begin(v->pid, &v->source);
-    v->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC); /* lint: the host's own */
-    return v->fuse_fd < 0 ? sc_err_errno(err, errno, "open /dev/fuse") : 0;
+    return 0;
 }
 
 /* Until the container has its mounts and its cgroups, which is when standard input ends; then what depends on them. */
@@ -269,11 +275,8 @@ run(const char *run_dir, const char *root_path, struct sc_err *err)
     pid_t child;
     int result;
 
-    if (prepare(&v, err) < 0)
+    if (prepare(&v, &mount_fd, err) < 0)
         return -1;
-    mount_fd = make_mount(v.fuse_fd);
-    if (mount_fd < 0)
-        return sc_err_errno(err, -mount_fd, "make the view of /proc");
     if (pipe2(text, O_CLOEXEC | O_NONBLOCK) < 0)
         return sc_err_errno(err, errno, "make a pipe");
     child = fork();

@@ -93,13 +93,32 @@ wait_hook(struct hook_run *run, pid_t pid)
     return WIFEXITED(run->status) && WEXITSTATUS(run->status) == 0 ? 0 : -ECANCELED;
 }
 
-/* Its pid, or -errno; in: its standard input, with the state in it, still open. */
+/* A hook that does not read its standard input is its own business. */
+static void
+tell_state(const struct hook_run *run, int in)
+{
+    char number[SC_NUM_MAX]; /* the state without a pid, an object, gets one in front */
+    size_t len = run->state_json != NULL ? strlen(run->state_json) : 0;
+
+    if (len > 0 && run->pid > 0) {
+        const char *pid_text = sc_child_number(run->pid, number);
+        struct iovec parts[] = {{(void *)"{\"pid\":", strlen("{\"pid\":")},
+                                {(void *)pid_text, strlen(pid_text)},
+                                {(void *)",", 1},
+                                {(void *)(run->state_json + 1), len - 1}};
+        const struct msghdr msg = {.msg_iov = parts, .msg_iovlen = SC_ARRAY_LEN(parts)};
+
+        (void)!sendmsg(in, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } else if (len > 0) {
+        (void)!send(in, run->state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+}
+
+/* Its pid, or -errno; in: its standard input, still open. */
 static pid_t
 begin_hook(const struct hook_run *run, int *in)
 {
     int ends[2], result;
-    char number[SC_NUM_MAX]; /* the state without a pid, an object, gets one in front */
-    size_t len = run->state_json != NULL ? strlen(run->state_json) : 0;
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
         return -errno;
@@ -108,19 +127,6 @@ begin_hook(const struct hook_run *run, int *in)
         hook_main(run, ends[1]);
     result = pid < 0 ? -errno : 0;
     close(ends[1]);
-    /* a hook that does not read its standard input is its own business */
-    if (pid > 0 && len > 0 && run->pid > 0) {
-        const char *pid_text = sc_child_number(run->pid, number);
-        struct iovec parts[] = {{(void *)"{\"pid\":", strlen("{\"pid\":")},
-                                {(void *)pid_text, strlen(pid_text)},
-                                {(void *)",", 1},
-                                {(void *)(run->state_json + 1), len - 1}};
-        const struct msghdr msg = {.msg_iov = parts, .msg_iovlen = SC_ARRAY_LEN(parts)};
-
-        (void)!sendmsg(ends[0], &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-    } else if (pid > 0 && len > 0) {
-        (void)!send(ends[0], run->state_json, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    }
     *in = ends[0];
     return result < 0 ? result : pid;
 }
@@ -131,6 +137,8 @@ run_hook(struct hook_run *run)
     int in = -1;
     pid_t pid = begin_hook(run, &in);
 
+    if (pid > 0)
+        tell_state(run, in);
     if (in >= 0)
         close(in);
     return pid < 0 ? pid : wait_hook(run, pid);
@@ -231,18 +239,23 @@ sc_hooks_run(const struct sc_oci_hook_list *list, const char *name, const char *
 }
 
 int
-sc_hook_begin(const struct sc_oci_hook_list *list, const char *name, const char *dir, const char *state_json,
-              struct sc_hook_begun *out, struct sc_err *err)
+sc_hook_begin(const struct sc_oci_hook_list *list, const char *name, const char *dir, struct sc_hook_begun *out,
+              struct sc_err *err)
 {
     sc_cleanup_fd output = memfd_create("hook", MFD_CLOEXEC), in = -1;
-    struct hook_run run = {
-        .hook = &list->items[0], .dir = dir, .state_json = state_json, .output_fd = output, .env = environ};
+    struct hook_run run = {.hook = &list->items[0], .dir = dir, .output_fd = output, .env = environ};
     pid_t pid = begin_hook(&run, &in);
 
     if (pid < 0)
         return explain_hook(&run, name, 0, pid, err);
     *out = (struct sc_hook_begun){.pid = pid, .in = sc_steal_fd(&in), .output_fd = sc_steal_fd(&output)};
     return 0;
+}
+
+void
+sc_hook_tell(const struct sc_hook_begun *begun, const char *state_json)
+{
+    tell_state(&(struct hook_run){.state_json = state_json}, begun->in);
 }
 
 int

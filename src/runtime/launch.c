@@ -205,21 +205,32 @@ run_beside(struct sc_executor *x, struct sc_err *err)
     return err->kind == SC_ERR_PEER_DIED ? 0 : -1;
 }
 
-/* While the child mounts, a hook of the engine's own prepares. */
+/* While the kernel makes the namespaces and the child mounts, a hook of the engine's own prepares. */
 static int
 begin_hook(struct sc_executor *x, struct sc_err *err)
 {
     for (size_t i = 0; i < x->plan->after.count; i++) {
         const struct sc_step *step = &x->plan->after.items[i];
         const struct sc_oci_hook_list *list = step->op == SC_OP_HOOKS_RUNTIME ? step->u.hooks.lists[1] : NULL;
-        sc_cleanup_buf state = SC_BUF_INIT;
 
         if (list == NULL || list->count != 1 || !list->items[0].begins_early || step->u.hooks.lists[0]->count > 0)
             continue;
-        if (x->how->state_with_pid != NULL && x->how->state_with_pid(x->how->state_data, x->pid, &state, err) < 0)
-            return -1;
-        return sc_hook_begin(list, step->u.hooks.names[1], x->how->hook_dir, sc_buf_str(&state), &x->begun, err);
+        return sc_hook_begin(list, step->u.hooks.names[1], x->how->hook_dir, &x->begun, err);
     }
+    return 0;
+}
+
+/* It waits for the pid. */
+static int
+tell_hook(struct sc_executor *x, struct sc_err *err)
+{
+    sc_cleanup_buf state = SC_BUF_INIT;
+
+    if (x->begun.pid <= 0)
+        return 0;
+    if (x->how->state_with_pid != NULL && x->how->state_with_pid(x->how->state_data, x->pid, &state, err) < 0)
+        return -1;
+    sc_hook_tell(&x->begun, sc_buf_str(&state));
     return 0;
 }
 
@@ -296,6 +307,10 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
         close(ends[0]);
         if (x->how->lock_fd >= 0)
             close(x->how->lock_fd);
+        if (x->how->copy_fd >= 0)
+            close(x->how->copy_fd);
+        if (x->begun.pid > 0) /* its input ends with ours */
+            close(x->begun.in);
         x->sock = child_end;
         sc_child_main(x);
     }
@@ -436,13 +451,17 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
     if (result == 0)
         result = run_list(&x, SC_PHASE_BEFORE, 0, plan->before.count, err);
     if (result == 0)
+        result = begin_hook(&x, err);
+    if (result == 0)
         result = start_child(&x, out, err);
     if (result == 0)
-        result = run_beside(&x, err);
+        result = tell_hook(&x, err);
     if (result == 0)
-        result = begin_hook(&x, err);
+        result = run_beside(&x, err);
     if (result == 0 && how->record != NULL)
         result = how->record(how->record_data, out, err);
+    if (how->copy_fd >= 0)
+        close(how->copy_fd);
     if (result == 0)
         result = follow_child(&x, out, err);
     trace_child(&x);

@@ -31,8 +31,9 @@ SC_MUST_CHECK int sc_runtime_features(struct sc_arena *arena, struct sc_buf *out
 
 /* First thing in main() of a program that starts containers: the process continues from a read-only view of its own
  * executable, so that a container that reopens /proc/self/exe cannot overwrite it (CVE-2019-5736). Returns only when
- * that holds already; otherwise execs itself again. Also makes the process non-dumpable. */
-SC_MUST_CHECK int sc_self_protect(char **argv, struct sc_err *err);
+ * that holds already; otherwise execs itself again. Also makes the process non-dumpable. *copy_fd: what is left open of
+ * it, or -1; whoever closes it last waits for a grace period of RCU, so it is to be closed while one waits anyway. */
+SC_MUST_CHECK int sc_self_protect(char **argv, int *copy_fd, struct sc_err *err);
 /* Absolute path of this program as it was first started (heap-free, static storage filled by sc_self_protect or from
  * /proc/self/exe). */
 SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
@@ -64,6 +65,7 @@ struct sc_launch {
     int (*record)(void *data, const struct sc_process *process, struct sc_err *err);
     void *record_data;
     int lock_fd;          /* its flock must die with the caller: the child closes it first thing; or -1 */
+    int copy_fd;          /* of sc_self_protect: is closed while the child works; or -1 */
     const char *hook_dir; /* where hooks outside start: the bundle; NULL: where the caller is */
     /* The state for hooks inside, without pid, which they find out: while creating, and when created. */
     const char *state_json, *created_json;
@@ -76,7 +78,7 @@ struct sc_launch {
 };
 #define SC_LAUNCH_INIT                                                                                                 \
     {                                                                                                                  \
-        .in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1, .lock_fd = -1                        \
+        .in = -1, .out = -1, .err_fd = -1, .seccomp_cache_fd = -1, .gate_fd = -1, .lock_fd = -1, .copy_fd = -1         \
     }
 
 struct sc_process {

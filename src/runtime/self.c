@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -60,24 +61,47 @@ is_protected(int fd)
     return geteuid() != 0 && fstat(fd, &st) == 0 && st.st_uid != geteuid() && access("/proc/self/exe", W_OK) < 0;
 }
 
+/* The descriptor that fexecve(3) was given, as the kernel names it: "/dev/fd/4". Ours only where the file is. */
+static int
+copy_of_exec(int self)
+{
+    static const char prefix[] = "/dev/fd/";
+    const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT(performance-no-int-to-ptr): so it is handed over */
+    struct stat have, want;
+    int fd;
+
+    if (name == NULL || !sc_str_starts(name, prefix))
+        return -1;
+    fd = (int)strtol(name + strlen(prefix), NULL, 10);
+    if (fd <= STDERR_FILENO || fd == self || fstat(fd, &have) < 0 || fstat(self, &want) < 0 ||
+        have.st_dev != want.st_dev || have.st_ino != want.st_ino || (fcntl(fd, F_GETFL) & O_PATH) == 0 ||
+        sc_fd_cloexec(fd, true) < 0)
+        return -1;
+    return fd;
+}
+
 int
-sc_self_protect(char **argv, struct sc_err *err)
+sc_self_protect(char **argv, int *copy_fd, struct sc_err *err)
 {
     char path[SELF_PATH_MAX];
     /* lint: the kernel's own file or the program's, never a container's */
     sc_cleanup_fd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
+    *copy_fd = -1;
     if (self < 0)
         return sc_err_errno(err, errno, "open /proc/self/exe");
     if (geteuid() == 0)
         (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (is_protected(self))
+    if (is_protected(self)) {
+        *copy_fd = copy_of_exec(self);
         return 0;
+    }
     if (sc_self_path(path, sizeof(path), err) < 0)
         return -1;
 
     sc_cleanup_fd copy = sc_mount_tree_open(self, "", false);
-    if (copy < 0 || sc_mount_setattr(copy, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE) < 0) {
+    bool is_mount = copy >= 0 && sc_mount_setattr(copy, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE) == 0;
+    if (!is_mount) {
         sc_closep(&copy);
         copy = copy_to_memory(self, err);
     }
@@ -85,7 +109,9 @@ sc_self_protect(char **argv, struct sc_err *err)
         return -1;
     if (setenv(SELF_ENV, path, 1) < 0)
         return sc_err_nomem(err);
-    /* CLOEXEC would be in the way of nothing: the program is static, or its loader opens it by the kernel's mapping */
+    /* closed by execve(2), the mount would be taken apart before the program begins */
+    if (is_mount && sc_fd_cloexec(copy, false) < 0)
+        return sc_err_errno(err, errno, "keep the copy of the executable open");
     (void)fexecve(copy, argv, environ);
     return sc_err_errno(err, errno, "execute the protected copy of %s", path);
 }

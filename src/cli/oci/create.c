@@ -69,6 +69,7 @@ sc_oci_creation_release(struct sc_oci_creation *c)
     sc_closep(&c->gate_fd);
     sc_closep(&c->notify_fd);
 }
+
 static int
 load_spec(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct sc_err *err)
 {
@@ -235,6 +236,7 @@ launch(struct sc_oci_cli *cli, struct sc_oci_creation *c, bool waits, struct sc_
     how.record = record_process;
     how.record_data = c;
     how.lock_fd = c->dir_fd;
+    how.copy_fd = sc_steal_fd(&cli->copy_fd);
     /* what is needed to clean up is known before anything is made */
     sc_state_from_plan(&c->plan, process, &cli->arena, &c->state);
     c->state.bundle = c->bundle;

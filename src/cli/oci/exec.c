@@ -239,6 +239,7 @@ exec_in(struct sc_oci_cli *cli, struct sc_err *err)
     how.err_fd = 2;
     how.seccomp_cache_fd = cache;
     how.cgroups = &host.cgroups;
+    how.copy_fd = sc_steal_fd(&cli->copy_fd);
     how.clears_onlcr = cli->console_socket == NULL; /* as runc: an engine sets its terminal's modes itself */
     how.explain = cli->is_debug;
     how.trace = sc_oci_log_step;

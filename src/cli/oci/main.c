@@ -43,7 +43,7 @@ default_root(struct sc_oci_cli *cli, struct sc_err *err)
 int
 main(int argc, char **argv)
 {
-    struct sc_oci_cli cli = {.criu = "criu", .log_fd = -1};
+    struct sc_oci_cli cli = {.criu = "criu", .log_fd = -1, .copy_fd = -1};
     struct sc_err err = SC_ERR_INIT;
     const struct sc_oci_verb *verb = NULL;
     int result = sc_oci_parse(&cli, argc, argv, &verb, &err);
@@ -58,7 +58,7 @@ main(int argc, char **argv)
             result = default_root(&cli, &err);
         is_usage = result < 0;
         if (result == 0 && verb->makes_process)
-            result = sc_self_protect(argv, &err);
+            result = sc_self_protect(argv, &cli.copy_fd, &err);
         if (result == 0)
             result = verb->run(&cli, &err);
     }

@@ -49,6 +49,7 @@ struct sc_oci_cli {
     struct sc_strv args; /* what is left: id, signal, command */
     struct sc_arena arena;
     int exit_code; /* of run and exec */
+    int copy_fd;   /* of sc_self_protect, or -1 */
 };
 
 /* ---- options.c ------------------------------------------------------------------------------------------- */
