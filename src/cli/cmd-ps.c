@@ -112,45 +112,6 @@ mounts_of(const struct sc_container *c, int *volumes)
     return text_of(&text);
 }
 
-/* "one,two" */
-static json_t *
-networks_of(const struct sc_container *c)
-{
-    sc_cleanup_arena arena = SC_ARENA_INIT;
-    sc_cleanup_buf names = SC_BUF_INIT;
-
-    sc_buf_adds(&names, c->options.network.value);
-    for (size_t i = 0; i < c->options.networks.count; i++) {
-        struct sc_err ignored = SC_ERR_INIT;
-        struct sc_attachment a;
-
-        if (sc_attachment_parse(c->options.networks.items[i], &arena, &a, &ignored) == 0)
-            sc_buf_addf(&names, ",%s", a.name);
-    }
-    return json_string(sc_buf_str(&names));
-}
-
-static json_t *
-network_of(const struct sc_container *c)
-{
-    switch (c->options.network.mode) {
-    case SC_NS_HOST:
-        return json_string("host");
-    case SC_NS_CONTAINER:
-        return json_sprintf("container:%s", c->options.network.value);
-    case SC_NS_PATH:
-        return json_sprintf("ns:%s", c->options.network.value);
-    case SC_NS_CNI:
-        return json_sprintf("cni:%s", c->options.network.value);
-    case SC_NS_USER_NET:
-        return json_string(c->options.network.value);
-    case SC_NS_BRIDGE:
-        return networks_of(c);
-    default:
-        return json_string("none");
-    }
-}
-
 /* A map of labels for {{.Label "x"}}; not part of --format json. */
 static json_t *
 label_map(const struct sc_strv *labels)
@@ -180,23 +141,6 @@ size_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_
     return all_bytes > 0 ? json_sprintf("%s (virtual %s)", own, all) : json_string(own);
 }
 
-bool
-sc_ps_is_on(const struct sc_container *container, const char *network)
-{
-    sc_cleanup_json names = network_of(container);
-    const char *at = json_string_value(names);
-    size_t len = strlen(network);
-
-    while (at && *at) {
-        size_t n = strcspn(at, ",");
-
-        if (n == len && strncmp(at, network, len) == 0)
-            return true;
-        at += n + (at[n] == ',');
-    }
-    return false;
-}
-
 static json_t *
 row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, int64_t now)
 {
@@ -221,7 +165,7 @@ row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_o
     (void)json_object_set_new(row, "Mounts", mounts_of(c, &volumes));
     (void)json_object_set_new(row, "LocalVolumes", json_sprintf("%d", volumes));
     (void)json_object_set_new(row, "Names", json_string(c->name));
-    (void)json_object_set_new(row, "Networks", network_of(c));
+    (void)json_object_set_new(row, "Networks", sc_ps_networks(c));
     (void)json_object_set_new(row, "Ports", text_of(&ports));
     (void)json_object_set_new(row, "RunningFor", json_sprintf("%s ago", since));
     (void)json_object_set_new(row, "Size", size_of(engine, c, options));

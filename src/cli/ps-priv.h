@@ -23,7 +23,9 @@ SC_MUST_CHECK int sc_ps_filters_find(struct sc_ps_filters *filters, struct sc_en
                                      struct sc_err *err);
 bool sc_ps_filters_match(const struct sc_ps_filters *filters, const struct sc_container *container,
                          struct sc_arena *arena);
-/* Whether `ps` says this name of the networks that it is on. */
+
+/* ps-networks.c: "a,b", a new JSON string; NULL without memory */
+json_t *sc_ps_networks(const struct sc_container *container);
 bool sc_ps_is_on(const struct sc_container *container, const char *network);
 
 #endif

@@ -31,18 +31,6 @@ sc_bridge_is_up(const struct sc_network *network)
            (!sc_network_has(network, SC_V6) || network->is_internal || sc_loop_is_up());
 }
 
-int
-sc_net_switch(const char *path, const char *value, struct sc_err *err)
-{
-    sc_cleanup_buf now = SC_BUF_INIT;
-
-    if (sc_file_read_at(AT_FDCWD, path, SC_NUM_MAX, &now, err) < 0) /* lint: the kernel's own */
-        return -1;
-    if (sc_buf_str(&now)[0] == value[0])
-        return 0;
-    return sc_file_write_at(AT_FDCWD, path, value, err); /* lint: the kernel's own */
-}
-
 /* A host that forwards does not listen to router advertisements any more, unless it is told to by a 2: one that has its
  * own way out from them would lose it. */
 static void

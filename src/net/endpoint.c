@@ -1,5 +1,4 @@
 /* A container's place on a network: leases taken, packets made, undo written. */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdio.h>
@@ -97,19 +96,6 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
     if (!is_dry)
         sc_endpoint_release(net, out, ask->id);
     return -1;
-}
-
-struct sc_net_packet *
-sc_packet_of(struct sc_arena *arena, int family, const char *title, const char *shell, const struct sc_buf *data)
-{
-    struct sc_net_packet *packet = SC_ARENA_NEW(arena, struct sc_net_packet);
-    char *copy = packet ? sc_arena_alloc(arena, data->len) : NULL;
-
-    if (!copy || data->has_failed)
-        return NULL;
-    memcpy(copy, data->data, data->len);
-    *packet = (struct sc_net_packet){.title = title, .shell = shell, .family = family, .data = copy, .len = data->len};
-    return packet;
 }
 
 /* "ports '{ tcp . 8080 : 172.17.0.2 . 80 }'"; address NULL: the key alone. */

@@ -20,7 +20,16 @@ SC_MUST_CHECK int sc_net_driver_parse(const char *text, enum sc_net_driver *out,
 SC_MUST_CHECK int sc_net_option_apply(const char *option, struct sc_arena *arena, struct sc_network *out,
                                       struct sc_err *err);
 
-/* ---- network.c: pure: from what was asked, without subnet where none was given */
+/* ---- network-list.c */
+/* The directory, made where it is not there; locked: until it is closed nobody makes or removes a network. */
+SC_MUST_CHECK int sc_network_dir(const struct sc_net *net, bool is_locked, struct sc_err *err);
+SC_MUST_CHECK int sc_network_read(int dir_fd, const char *file, struct sc_arena *arena, struct sc_network *out,
+                                  struct sc_err *err);
+/* Of an open directory, by name. */
+SC_MUST_CHECK int sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *out,
+                                     struct sc_err *err);
+
+/* ---- network-ask.c: pure: from what was asked, without subnet where none was given */
 SC_MUST_CHECK int sc_network_resolve(const struct sc_network_ask *ask, struct sc_arena *arena, struct sc_network *out,
                                      struct sc_err *err);
 
@@ -54,8 +63,6 @@ bool sc_bridge_is_up(const struct sc_network *network);
 SC_MUST_CHECK int sc_bridge_make(const struct sc_network *network, struct sc_err *err);
 /* Of the families that the network has. */
 SC_MUST_CHECK int sc_forwarding_on(const struct sc_network *network, struct sc_err *err);
-/* Sets a kernel parameter of this network namespace, unless it has the value. */
-SC_MUST_CHECK int sc_net_switch(const char *path, const char *value, struct sc_err *err);
 
 /* ---- loop.c: how ::1 reaches published ports */
 #define SC_LOOP_OUT "sclo0"
@@ -89,7 +96,11 @@ void sc_net_rate_redirect(const struct sc_endpoint *endpoint, const char *ifb, s
                           struct sc_buf *shell);
 void sc_net_rate_clear(struct sc_net_rate_packet *out, const char *link, bool is_ingress);
 
-/* ---- endpoint.c: NULL without memory */
+/* ---- sysctl.c */
+/* Sets a kernel parameter of this network namespace, unless it has the value. */
+SC_MUST_CHECK int sc_net_switch(const char *path, const char *value, struct sc_err *err);
+
+/* ---- packet.c: NULL without memory */
 struct sc_net_packet *sc_packet_of(struct sc_arena *arena, int family, const char *title, const char *shell,
                                    const struct sc_buf *data);
 

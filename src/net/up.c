@@ -5,7 +5,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netlink.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
