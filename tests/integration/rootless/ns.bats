@@ -6,6 +6,9 @@ load ../helpers
     run_sc ns ls -n -o TYPE,PID -p $$
     expect 0
     is "$(awk '{ print $1 }' <<<"$output" | sort | xargs)" 'cgroup ipc mnt net pid time user uts'
+    is "$stderr" "" # nothing of that process is hidden
+    run_sc ns ls -n
+    expect 0
     matches "$stderr" '^sc: note: the namespaces of [0-9]+ process(es)? cannot be seen by this user: ask as root$'
     run_sc ns ls -p 1
     expect_error 1 "another user's"
