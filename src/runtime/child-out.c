@@ -1,4 +1,4 @@
-/* What a child sends to its launcher, and a number as text. [child]: no allocation, no stdio, no locks. */
+/* What a child says: to its launcher, as a number in text, as a result. [child]: no allocation, no stdio, no locks. */
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,4 +51,10 @@ sc_child_number(int64_t value, char text[SC_NUM_MAX])
     if (value < 0)
         *--at = '-';
     return at;
+}
+
+int
+sc_child_result(long result)
+{
+    return result < 0 ? -errno : 0;
 }

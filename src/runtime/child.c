@@ -15,7 +15,8 @@ sc_child_executor(enum sc_op op)
 {
     sc_child_fn fn = sc_child_mount_executor(op);
 
-    return fn != NULL ? fn : sc_child_process_executor(op);
+    fn = fn != NULL ? fn : sc_child_process_executor(op);
+    return fn != NULL ? fn : sc_child_schedule_executor(op);
 }
 
 static int64_t

@@ -3,7 +3,6 @@
  * runc. What they write is kept apart from the container's own output. [child] but for sc_hooks_run. */
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>

@@ -82,12 +82,14 @@ struct sc_executor {
 
 /* [child] executors: 0 or -errno */
 typedef int (*sc_child_fn)(struct sc_executor *x, const struct sc_step *step);
-sc_child_fn sc_child_executor(enum sc_op op);         /* NULL: not a child's op */
-sc_child_fn sc_child_mount_executor(enum sc_op op);   /* steps-mount.c */
-sc_child_fn sc_child_process_executor(enum sc_op op); /* steps-process.c */
+sc_child_fn sc_child_executor(enum sc_op op);          /* NULL: not a child's op */
+sc_child_fn sc_child_mount_executor(enum sc_op op);    /* steps-mount.c */
+sc_child_fn sc_child_process_executor(enum sc_op op);  /* steps-process.c */
+sc_child_fn sc_child_schedule_executor(enum sc_op op); /* steps-schedule.c */
 /* The plan's clone step: pid, 0 in the child, -errno. */
 int sc_clone_child(const struct sc_executor *x, int *pidfd);
 _Noreturn void sc_child_main(struct sc_executor *x);
+int sc_child_result(long result);                                    /* of a system call by its wrapper: 0 or -errno */
 int sc_child_send(int sock, const struct sc_child_msg *msg, int fd); /* fd: rides along, or -1 */
 /* value in decimal, at the end of text; snprintf(3) may allocate */
 const char *sc_child_number(int64_t value, char text[SC_NUM_MAX]);

@@ -4,7 +4,6 @@
  * a controller that is absent is an empty object.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>

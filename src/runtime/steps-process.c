@@ -18,19 +18,12 @@
 #include "kernel/calls.h"
 #include "runtime/launch-priv.h"
 
-#define IOPRIO_CLASS_SHIFT 13
-#define PASSWD_MAX         (4 << 20)
-
-static int
-check(long result)
-{
-    return result < 0 ? -errno : 0;
-}
+#define PASSWD_MAX (4 << 20)
 
 static int
 step_cgroup_join(struct sc_executor *x, const struct sc_step *step)
 {
-    return check(write(x->slots[step->slot], "0", 1));
+    return sc_child_result(write(x->slots[step->slot], "0", 1));
 }
 
 static int
@@ -39,7 +32,7 @@ step_resctrl_join(struct sc_executor *x, const struct sc_step *step)
     /* an exec in a container whose group was removed stays, as the container, in the default one */
     if (x->slots[step->slot] < 0)
         return 0;
-    return check(write(x->slots[step->slot], "0", 1));
+    return sc_child_result(write(x->slots[step->slot], "0", 1));
 }
 
 static int
@@ -97,14 +90,14 @@ step_become_root(struct sc_executor *x, const struct sc_step *step)
         return -errno;
     if (syscall(SYS_setresgid, step->u.ids.gid, step->u.ids.gid, step->u.ids.gid) < 0)
         return -errno;
-    return check(syscall(SYS_setresuid, step->u.ids.uid, step->u.ids.uid, step->u.ids.uid));
+    return sc_child_result(syscall(SYS_setresuid, step->u.ids.uid, step->u.ids.uid, step->u.ids.uid));
 }
 
 static int
 step_unshare(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
-    return check(unshare((int)step->u.ns.flags));
+    return sc_child_result(unshare((int)step->u.ns.flags));
 }
 
 static int
@@ -119,7 +112,7 @@ step_setsid(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
     (void)step;
-    return check(setsid());
+    return sc_child_result(setsid());
 }
 
 static int
@@ -133,8 +126,8 @@ static int
 step_hostname(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
-    return check(step->op == SC_OP_HOSTNAME ? sethostname(step->u.text.text, strlen(step->u.text.text))
-                                            : setdomainname(step->u.text.text, strlen(step->u.text.text)));
+    return sc_child_result(step->op == SC_OP_HOSTNAME ? sethostname(step->u.text.text, strlen(step->u.text.text))
+                                                      : setdomainname(step->u.text.text, strlen(step->u.text.text)));
 }
 
 static int
@@ -194,124 +187,6 @@ step_sysctl(struct sc_executor *x, const struct sc_step *step)
 }
 
 static int
-step_rlimit(struct sc_executor *x, const struct sc_step *step)
-{
-    struct rlimit limit = {.rlim_cur = step->u.rlimit.soft, .rlim_max = step->u.rlimit.hard};
-
-    (void)x;
-    return check(prlimit(0, step->u.rlimit.resource, &limit, NULL));
-}
-
-static int
-step_oom_score(struct sc_executor *x, const struct sc_step *step)
-{
-    char text[SC_NUM_MAX];
-    const char *start = sc_child_number(step->u.number.value, text);
-
-    return sc_proc_write(x->slots[SC_SLOT_PROC], "self/oom_score_adj", start, strlen(start));
-}
-
-/* struct sched_attr, second version (sched_setattr(2)), which the utilization clamp flags need; a kernel that knows
- * only the first takes it as long as the rest is 0. libc has no declaration. */
-struct sched_attr_v1 {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-    uint32_t util_min, util_max;
-};
-
-static int
-step_scheduler(struct sc_executor *x, const struct sc_step *step)
-{
-    const struct sc_oci_scheduler *s = step->u.scheduler;
-    struct sched_attr_v1 attr = {
-        .size = sizeof(attr),
-        .policy = (uint32_t)s->policy,
-        .flags = s->flags,
-        .nice = s->nice,
-        .priority = (uint32_t)s->priority,
-        .runtime = s->runtime,
-        .deadline = s->deadline,
-        .period = s->period,
-    };
-
-    (void)x;
-    return check(syscall(SYS_sched_setattr, 0, &attr, 0));
-}
-
-static int
-step_io_priority(struct sc_executor *x, const struct sc_step *step)
-{
-    (void)x;
-    return check(syscall(SYS_ioprio_set, 1, 0,
-                         (step->u.io_priority->klass << IOPRIO_CLASS_SHIFT) | step->u.io_priority->priority));
-}
-
-/* "0-3,7" into a bit set; the text was checked when the config was validated */
-static void
-parse_list(const char *text, unsigned long *bits, size_t limit)
-{
-    const size_t width = 8 * sizeof(*bits);
-    unsigned long first = 0, value = 0;
-    bool is_range = false;
-
-    for (const char *p = text;; p++) {
-        if (*p >= '0' && *p <= '9') {
-            value = value * 10 + (unsigned long)(*p - '0');
-        } else if (*p == '-') {
-            first = value;
-            value = 0;
-            is_range = true;
-        } else if (*p == ',' || *p == '\0') {
-            for (unsigned long i = is_range ? first : value; i <= value && i < limit; i++)
-                bits[i / width] |= 1UL << (i % width);
-            value = 0;
-            is_range = false;
-            if (*p == '\0')
-                return;
-        }
-    }
-}
-
-int
-sc_affinity_set(const char *list)
-{
-    unsigned long bits[128] = {0};
-
-    parse_list(list, bits, 8 * sizeof(bits));
-    return check(syscall(SYS_sched_setaffinity, 0, sizeof(bits), bits));
-}
-
-static int
-step_affinity(struct sc_executor *x, const struct sc_step *step)
-{
-    (void)x;
-    return sc_affinity_set(step->u.text.text);
-}
-
-static int
-step_memory_policy(struct sc_executor *x, const struct sc_step *step)
-{
-    unsigned long bits[16] = {0};
-
-    (void)x;
-    if (step->u.memory_policy->nodes != NULL)
-        parse_list(step->u.memory_policy->nodes, bits, 8 * sizeof(bits));
-    return check(syscall(SYS_set_mempolicy, step->u.memory_policy->mode | (int)step->u.memory_policy->flags,
-                         step->u.memory_policy->nodes != NULL ? bits : NULL,
-                         step->u.memory_policy->nodes != NULL ? 8 * sizeof(bits) : 0));
-}
-
-static int
-step_personality(struct sc_executor *x, const struct sc_step *step)
-{
-    (void)x;
-    return check(personality((unsigned long)step->u.number.value));
-}
-
-static int
 step_label(struct sc_executor *x, const struct sc_step *step)
 {
     char path[32] = "thread-self/attr/";
@@ -343,7 +218,7 @@ step_cwd(struct sc_executor *x, const struct sc_step *step)
         fd = sc_path_make(root, step->u.text.text, false, 0755);
     if (fd < 0)
         return fd;
-    result = check(fchdir(fd));
+    result = sc_child_result(fchdir(fd));
     close(fd);
     /* CVE-2024-21626: a directory outside the root shows as "(unreachable)" */
     if (result == 0 && (syscall(SYS_getcwd, name, sizeof(name)) < 0 || name[0] != '/'))
@@ -458,7 +333,7 @@ step_set_ids(struct sc_executor *x, const struct sc_step *step)
         return -errno;
     if (syscall(SYS_setresuid, step->u.ids.uid, step->u.ids.uid, step->u.ids.uid) < 0)
         return -errno;
-    return check(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0));
+    return sc_child_result(prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0));
 }
 
 static int
@@ -491,7 +366,7 @@ step_no_new_privs(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
     (void)step;
-    return check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    return sc_child_result(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }
 
 /* From here on a call may wait for who listens, who has nothing to listen to until the launcher has sent it this: only
@@ -532,7 +407,7 @@ step_pdeathsig(struct sc_executor *x, const struct sc_step *step)
 {
     (void)x;
     (void)step;
-    return check(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+    return sc_child_result(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
 }
 
 static int
@@ -573,13 +448,6 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_HOOKS_CONTAINER] = step_hooks,
         [SC_OP_HOOKS_START] = step_hooks,
         [SC_OP_SYSCTL] = step_sysctl,
-        [SC_OP_RLIMIT] = step_rlimit,
-        [SC_OP_OOM_SCORE] = step_oom_score,
-        [SC_OP_SCHEDULER] = step_scheduler,
-        [SC_OP_IO_PRIORITY] = step_io_priority,
-        [SC_OP_AFFINITY] = step_affinity,
-        [SC_OP_MEMORY_POLICY] = step_memory_policy,
-        [SC_OP_PERSONALITY] = step_personality,
         [SC_OP_LABEL] = step_label,
         [SC_OP_CWD] = step_cwd,
         [SC_OP_FIND_PROGRAM] = step_find_program,
