@@ -223,14 +223,18 @@ unname_layers(int data_fd, const json_t *keep)
 }
 
 /* What is needed, when no writer lives and none can begin. A name may come and go meanwhile, but only of an image that
- * is there: the lock need not be held for as long as a sweep takes. */
+ * is there: the lock need not be held for as long as a sweep takes. But for what lies beside index.json: whoever changes
+ * a name is about to rename it. */
 static int
 mark_all(const struct sc_store *store, struct sc_marks *marks, struct sc_err *err)
 {
     sc_cleanup_fd lock = sc_store_lock(store, err);
     sc_cleanup_json index = NULL;
 
-    return lock < 0 || sc_index_read(store, &index, err) < 0 ? -1 : sc_store_mark(store, index, marks, err);
+    if (lock < 0 || sc_index_read(store, &index, err) < 0 || sc_store_mark(store, index, marks, err) < 0)
+        return -1;
+    sweep_dir(store->image_fd, ".", NULL, true);
+    return 0;
 }
 
 void
@@ -244,7 +248,6 @@ sc_store_collect(const struct sc_store *store)
 
     if (session < 0 || mark_all(store, &marks, &ignored) < 0)
         return;
-    sweep_dir(store->image_fd, ".", NULL, true);
     sweep_dir(store->image_fd, "tmp", NULL, false);
     sweep_partial(store->image_fd);
     sweep_dir(store->image_fd, "sc-chain", marks.configs, false);

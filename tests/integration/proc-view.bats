@@ -145,11 +145,11 @@ server_of()
 @test "proc-view: what the host's own programs see" {
     local ask='free -m | awk "/^Mem/ { print \$2 }"; vmstat -s -S M | head -n 1; top -bn1 | sed -n "s/^MiB Mem : *//; 4s/ total.*//p"
         lscpu -p=cpu | grep -vc "#"; getconf _NPROCESSORS_ONLN; nproc'
-    mkdir -p root/{usr,etc,proc,sys,dev,tmp}
+    mkdir -p root/{usr,etc/alternatives,proc,sys,dev,tmp}
     ln -s usr/bin root/bin
     ln -s usr/lib root/lib
     ln -s usr/lib64 root/lib64
-    view() { sc_ok run --rm -m 256m --cpus 1 --proc-view "$1" -v /usr:/usr:ro -v /etc:/etc:ro --rootfs root sh -c "export TERM=xterm; $ask"; }
+    view() { sc_ok run --rm -m 256m --cpus 1 --proc-view "$1" -v /usr:/usr:ro -v /etc/alternatives:/etc/alternatives:ro --rootfs root sh -c "export TERM=xterm; $ask"; }
     view on
     is "$(head -n 5 <<<"$output" | xargs)" '256 256 M total memory 256.0 1 1'
     is "$(sed -n 6p <<<"$output")" "$(nproc)"
