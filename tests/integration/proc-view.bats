@@ -143,6 +143,7 @@ server_of()
 }
 
 @test "proc-view: what the host's own programs see" {
+    type -P vmstat >/dev/null || skip "vmstat is not installed"
     local ask='free -m | awk "/^Mem/ { print \$2 }"; vmstat -s -S M | head -n 1; top -bn1 | sed -n "s/^MiB Mem : *//; 4s/ total.*//p"
         lscpu -p=cpu | grep -vc "#"; getconf _NPROCESSORS_ONLN; nproc'
     mkdir -p root/{usr,etc/alternatives,proc,sys,dev,tmp}
