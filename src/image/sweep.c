@@ -223,8 +223,8 @@ unname_layers(int data_fd, const json_t *keep)
 }
 
 /* What is needed, when no writer lives and none can begin. A name may come and go meanwhile, but only of an image that
- * is there: the lock need not be held for as long as a sweep takes. But for what lies beside index.json: whoever changes
- * a name is about to rename it. */
+ * is there: the lock need not be held for as long as a sweep takes. But for what lies beside index.json: whoever
+ * changes a name is about to rename it. */
 static int
 mark_all(const struct sc_store *store, struct sc_marks *marks, struct sc_err *err)
 {
