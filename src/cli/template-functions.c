@@ -221,48 +221,41 @@ compare(const char *name, const struct sc_template_args *args, int *out, struct 
     return 0;
 }
 
+/* Whether the order of the two is one of from..to: -1 less, 0 equal, 1 greater. */
 static int
-fn_lt(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+is_ordered(const char *name, const struct sc_template_args *args, int from, int to, json_t **out, struct sc_err *err)
 {
     int order = 0;
 
-    if (compare("lt", args, &order, err) < 0)
+    if (compare(name, args, &order, err) < 0)
         return -1;
-    *out = json_boolean(order < 0);
+    order = (order > 0) - (order < 0);
+    *out = json_boolean(from <= order && order <= to);
     return 0;
+}
+
+static int
+fn_lt(const struct sc_template_args *args, json_t **out, struct sc_err *err)
+{
+    return is_ordered("lt", args, -1, -1, out, err);
 }
 
 static int
 fn_le(const struct sc_template_args *args, json_t **out, struct sc_err *err)
 {
-    int order = 0;
-
-    if (compare("le", args, &order, err) < 0)
-        return -1;
-    *out = json_boolean(order <= 0);
-    return 0;
+    return is_ordered("le", args, -1, 0, out, err);
 }
 
 static int
 fn_gt(const struct sc_template_args *args, json_t **out, struct sc_err *err)
 {
-    int order = 0;
-
-    if (compare("gt", args, &order, err) < 0)
-        return -1;
-    *out = json_boolean(order > 0);
-    return 0;
+    return is_ordered("gt", args, 1, 1, out, err);
 }
 
 static int
 fn_ge(const struct sc_template_args *args, json_t **out, struct sc_err *err)
 {
-    int order = 0;
-
-    if (compare("ge", args, &order, err) < 0)
-        return -1;
-    *out = json_boolean(order >= 0);
-    return 0;
+    return is_ordered("ge", args, 0, 1, out, err);
 }
 
 /* slice X [FROM [TO]]: of a text (its bytes) or a list. */

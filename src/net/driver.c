@@ -111,25 +111,15 @@ parse_binding(const char *option, const char *value, struct sc_network *out, str
     return 0;
 }
 
+/* What is on unless the value says no. */
 static int
-parse_masquerade(const char *option, const char *value, struct sc_network *out, struct sc_err *err)
+parse_off(const char *option, const char *value, bool *is_off, struct sc_err *err)
 {
     bool is_on = false;
 
     if (sc_parse_bool(value, &is_on, err) < 0)
         return sc_err_wrap(err, "--opt %.80s", option);
-    out->keeps_source = !is_on;
-    return 0;
-}
-
-static int
-parse_icc(const char *option, const char *value, struct sc_network *out, struct sc_err *err)
-{
-    bool is_on = false;
-
-    if (sc_parse_bool(value, &is_on, err) < 0)
-        return sc_err_wrap(err, "--opt %s", option);
-    out->forbids_icc = !is_on;
+    *is_off = !is_on;
     return 0;
 }
 
@@ -150,16 +140,16 @@ sc_net_option_apply(const char *option, struct sc_arena *arena, struct sc_networ
     if (sc_str_starts(option, "mtu=") || sc_str_starts(option, "com.docker.network.driver.mtu="))
         return parse_mtu(option, value + 1, out, err);
     if (is_bridge && sc_str_starts(option, "icc="))
-        return parse_icc(option, value + 1, out, err);
+        return parse_off(option, value + 1, &out->forbids_icc, err);
     if (is_bridge && sc_str_starts(option, docker)) {
         if (sc_str_starts(word, "enable_icc="))
-            return parse_icc(option, value + 1, out, err);
+            return parse_off(option, value + 1, &out->forbids_icc, err);
         if (sc_str_starts(word, "name="))
             return parse_bridge(option, value + 1, arena, out, err);
         if (sc_str_starts(word, "host_binding_ipv4="))
             return parse_binding(option, value + 1, out, err);
         if (sc_str_starts(word, "enable_ip_masquerade="))
-            return parse_masquerade(option, value + 1, out, err);
+            return parse_off(option, value + 1, &out->keeps_source, err);
     }
     if (!is_bridge && sc_str_starts(option, "parent="))
         return parse_parent(option, value + 1, arena, out, err);
