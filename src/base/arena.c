@@ -104,6 +104,23 @@ sc_arena_array(struct sc_arena *arena, size_t count, size_t size)
     return sc_arena_alloc(arena, total);
 }
 
+void *
+sc_arena_grow(struct sc_arena *arena, void *items, size_t count, size_t *capacity, size_t size, size_t first)
+{
+    size_t more = *capacity > 0 ? *capacity * 2 : first;
+    void *grown;
+
+    if (count < *capacity)
+        return items;
+    grown = sc_arena_array(arena, more, size);
+    if (!grown)
+        return NULL;
+    if (count > 0)
+        memcpy(grown, items, count * size);
+    *capacity = more;
+    return grown;
+}
+
 char *
 sc_arena_strndup(struct sc_arena *arena, const char *text, size_t len)
 {

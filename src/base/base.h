@@ -124,6 +124,10 @@ void sc_arena_release(struct sc_arena *arena);
 void *sc_arena_alloc(struct sc_arena *arena, size_t size);
 /* count * size, checked for overflow */
 void *sc_arena_array(struct sc_arena *arena, size_t count, size_t size);
+/* A list of count items that takes one more: items itself while capacity allows, else a copy with twice the room (at
+ * first: with room for `first`). NULL without memory, and nothing has changed. */
+SC_MUST_CHECK void *sc_arena_grow(struct sc_arena *arena, void *items, size_t count, size_t *capacity, size_t size,
+                                  size_t first);
 #define SC_ARENA_NEW(arena, type)          ((type *)sc_arena_alloc((arena), sizeof(type)))
 #define SC_ARENA_ARRAY(arena, type, count) ((type *)sc_arena_array((arena), (count), sizeof(type)))
 char *sc_arena_strdup(struct sc_arena *arena, const char *text); /* NULL stays NULL */

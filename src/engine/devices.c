@@ -28,17 +28,11 @@ static int
 add_node(struct sc_device_nodes *list, struct sc_arena *arena, const char *host_path, const char *path,
          const char *permissions, const struct stat *st, struct sc_err *err)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 16;
-        struct sc_device_node *items = SC_ARENA_ARRAY(arena, struct sc_device_node, capacity);
+    struct sc_device_node *items = sc_arena_grow(arena, list->items, list->count, &list->capacity, sizeof(*items), 16);
 
-        if (!items)
-            return sc_err_nomem(err);
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
+    if (!items)
+        return sc_err_nomem(err);
+    list->items = items;
     list->items[list->count++] = (struct sc_device_node){
         .host_path = sc_arena_strdup(arena, host_path),
         .path = sc_arena_strdup(arena, path),

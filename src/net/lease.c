@@ -89,21 +89,14 @@ list_addresses(int dir_fd, struct sc_arena *arena, struct addresses *out, struct
     }
     for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
         struct sc_err ignored = SC_ERR_INIT;
-        struct sc_address address;
+        struct sc_address address, *items;
 
         if (sc_address_parse(item->d_name, &address, &ignored) < 0)
             continue;
-        if (out->count == out->capacity) {
-            size_t capacity = out->capacity ? out->capacity * 2 : 64;
-            struct sc_address *items = SC_ARENA_ARRAY(arena, struct sc_address, capacity);
-
-            if (!items)
-                return sc_err_nomem(err);
-            if (out->count > 0)
-                memcpy(items, out->items, out->count * sizeof(*items));
-            out->items = items;
-            out->capacity = capacity;
-        }
+        items = sc_arena_grow(arena, out->items, out->count, &out->capacity, sizeof(*items), 64);
+        if (!items)
+            return sc_err_nomem(err);
+        out->items = items;
         out->items[out->count++] = address;
     }
     if (errno != 0)

@@ -46,6 +46,7 @@ sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *o
     int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
     size_t capacity = 0;
+    struct sc_network *items;
     struct dirent *item;
 
     *out = (struct sc_network_list){.items = NULL};
@@ -56,16 +57,10 @@ sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *o
     for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
         if (item->d_name[0] == '.' || !sc_str_ends(item->d_name, ".json"))
             continue;
-        if (out->count == capacity) {
-            struct sc_network *items = SC_ARENA_ARRAY(arena, struct sc_network, capacity ? capacity * 2 : 8);
-
-            if (!items)
-                return sc_err_nomem(err);
-            if (out->count > 0)
-                memcpy(items, out->items, out->count * sizeof(*items));
-            out->items = items;
-            capacity = capacity ? capacity * 2 : 8;
-        }
+        items = sc_arena_grow(arena, out->items, out->count, &capacity, sizeof(*items), 8);
+        if (!items)
+            return sc_err_nomem(err);
+        out->items = items;
         if (sc_network_read(dir_fd, item->d_name, arena, &out->items[out->count], err) < 0)
             return -1;
         out->count++;

@@ -25,17 +25,10 @@ keep(const void *message, void *user)
         if (a->rta_type != RTA_DST || RTA_PAYLOAD(a) < len)
             continue;
         memcpy(base.bytes, RTA_DATA(a), len);
-        if (out->count == out->capacity) {
-            size_t capacity = out->capacity ? out->capacity * 2 : 16;
-            struct sc_subnet *items = SC_ARENA_ARRAY(out->arena, struct sc_subnet, capacity);
-
-            if (!items)
-                return; /* the arena remembers */
-            if (out->count > 0)
-                memcpy(items, out->items, out->count * sizeof(*items));
-            out->items = items;
-            out->capacity = capacity;
-        }
+        struct sc_subnet *items = sc_arena_grow(out->arena, out->items, out->count, &out->capacity, sizeof(*items), 16);
+        if (!items)
+            return; /* the arena remembers */
+        out->items = items;
         out->items[out->count++] = (struct sc_subnet){.base = base, .prefix = route->rtm_dst_len};
     }
 }

@@ -1,6 +1,4 @@
 /* Lists of steps, and slots: what every file of the compiler adds to. */
-#include <string.h>
-
 #include "plan/plan-priv.h"
 
 #define STEPS_INITIAL 64
@@ -8,19 +6,14 @@
 struct sc_step *
 sc_steps_add(struct sc_arena *arena, struct sc_steps *list, enum sc_op op, int slot, const char *why)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity != 0 ? list->capacity * 2 : STEPS_INITIAL;
-        struct sc_step *items = SC_ARENA_ARRAY(arena, struct sc_step, capacity);
+    struct sc_step *items =
+        sc_arena_grow(arena, list->items, list->count, &list->capacity, sizeof(*items), STEPS_INITIAL);
+    struct sc_step *step;
 
-        if (items == NULL)
-            return NULL;
-        if (list->count > 0)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
-
-    struct sc_step *step = &list->items[list->count++];
+    if (items == NULL)
+        return NULL;
+    list->items = items;
+    step = &list->items[list->count++];
     step->op = op;
     step->slot = slot;
     step->why = why;

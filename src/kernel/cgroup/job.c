@@ -22,19 +22,12 @@ need_add(struct sc_cgroup_job *job, const char *file)
 struct sc_cgroup_write *
 sc_cgroup_job_add(struct sc_cgroup_job *job, const char *file, const char *value, const char *why)
 {
-    struct sc_cgroup_write *write;
+    struct sc_cgroup_write *write, *items;
 
-    if (job->count == job->capacity) {
-        size_t capacity = job->capacity ? job->capacity * 2 : 32;
-        struct sc_cgroup_write *items = SC_ARENA_ARRAY(job->arena, struct sc_cgroup_write, capacity);
-
-        if (!items)
-            return NULL;
-        if (job->count)
-            memcpy(items, job->items, job->count * sizeof(*items));
-        job->items = items;
-        job->capacity = capacity;
-    }
+    items = sc_arena_grow(job->arena, job->items, job->count, &job->capacity, sizeof(*items), 32);
+    if (!items)
+        return NULL;
+    job->items = items;
     write = &job->items[job->count++];
     write->hierarchy = job->hierarchy;
     write->file = sc_arena_strdup(job->arena, file);

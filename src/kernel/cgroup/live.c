@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -96,17 +95,11 @@ struct collect {
 static int
 collect_add(struct collect *to, pid_t pid, struct sc_err *err)
 {
-    if (to->out->count == to->capacity) {
-        size_t capacity = to->capacity ? to->capacity * 2 : 32;
-        pid_t *items = SC_ARENA_ARRAY(to->arena, pid_t, capacity);
+    pid_t *items = sc_arena_grow(to->arena, to->out->items, to->out->count, &to->capacity, sizeof(*items), 32);
 
-        if (!items)
-            return sc_err_nomem(err);
-        if (to->out->count)
-            memcpy(items, to->out->items, to->out->count * sizeof(*items));
-        to->out->items = items;
-        to->capacity = capacity;
-    }
+    if (!items)
+        return sc_err_nomem(err);
+    to->out->items = items;
     to->out->items[to->out->count++] = pid;
     return 0;
 }

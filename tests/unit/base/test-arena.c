@@ -46,6 +46,29 @@ test_overflow_fails_and_sticks(void **state)
 }
 
 static void
+test_grow_keeps_what_is_there(void **state)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    size_t capacity = 0, huge = SIZE_MAX / 2;
+    int *items = NULL, *same;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        items = sc_arena_grow(&arena, items, (size_t)i, &capacity, sizeof(*items), 2);
+        assert_non_null(items);
+        items[i] = i;
+        assert_int_equal(capacity, i < 2 ? 2 : i < 4 ? 4 : 8);
+    }
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(items[i], i);
+    same = sc_arena_grow(&arena, items, 5, &capacity, sizeof(*items), 2);
+    assert_ptr_equal(same, items);
+    assert_null(sc_arena_grow(&arena, items, huge, &huge, sizeof(*items), 2));
+    assert_true(arena.has_failed);
+    assert_int_equal(huge, SIZE_MAX / 2);
+}
+
+static void
 test_strings(void **state)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
@@ -149,6 +172,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_alloc_is_zeroed_and_aligned),
         cmocka_unit_test(test_overflow_fails_and_sticks),
+        cmocka_unit_test(test_grow_keeps_what_is_there),
         cmocka_unit_test(test_strings),
         cmocka_unit_test(test_strv_grows_and_ends_with_null),
         cmocka_unit_test(test_strv_keys),

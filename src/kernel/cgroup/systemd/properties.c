@@ -16,19 +16,12 @@
 struct sc_unit_property *
 sc_unit_property_add(struct sc_unit_properties *list, struct sc_arena *arena, const char *name, const char *signature)
 {
-    struct sc_unit_property *property;
+    struct sc_unit_property *property, *items;
 
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 16;
-        struct sc_unit_property *items = SC_ARENA_ARRAY(arena, struct sc_unit_property, capacity);
-
-        if (!items)
-            return NULL;
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
+    items = sc_arena_grow(arena, list->items, list->count, &list->capacity, sizeof(*items), 16);
+    if (!items)
+        return NULL;
+    list->items = items;
     property = &list->items[list->count++];
     property->name = sc_arena_strdup(arena, name);
     property->signature = sc_arena_strdup(arena, signature);

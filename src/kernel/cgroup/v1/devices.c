@@ -91,17 +91,10 @@ insert(struct reduced *set, const struct exception *rule, struct sc_arena *arena
             return;
         }
     }
-    if (set->count == set->capacity) {
-        size_t capacity = set->capacity ? set->capacity * 2 : 32;
-        struct exception *items = SC_ARENA_ARRAY(arena, struct exception, capacity);
-
-        if (!items)
-            return;
-        if (set->count)
-            memcpy(items, set->items, set->count * sizeof(*items));
-        set->items = items;
-        set->capacity = capacity;
-    }
+    struct exception *items = sc_arena_grow(arena, set->items, set->count, &set->capacity, sizeof(*items), 32);
+    if (!items)
+        return;
+    set->items = items;
     set->items[set->count++] = *rule;
 }
 
