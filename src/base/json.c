@@ -6,6 +6,7 @@
 #include "base/json-priv.h"
 
 #define INDENT_PRETTY 4
+#define INDENT_TAB    (-1)
 #define REAL_EXACT    9007199254740992.0 /* 2^53: beyond it a double skips integers */
 
 void
@@ -34,8 +35,13 @@ sc_json_big_value(const json_t *json, uint64_t *out)
 static void
 dump_newline(struct sc_buf *out, int indent, int depth)
 {
-    if (indent)
+    if (indent > 0)
         sc_buf_add_newline(out, (size_t)indent * (size_t)depth);
+    if (indent != INDENT_TAB)
+        return;
+    sc_buf_addc(out, '\n');
+    while (depth-- > 0)
+        sc_buf_addc(out, '\t');
 }
 
 static void dump_value(const json_t *json, struct sc_buf *out, int indent, int depth);
@@ -137,6 +143,13 @@ int
 sc_json_dump_pretty(const json_t *json, struct sc_buf *out, struct sc_err *err)
 {
     dump_value(json, out, INDENT_PRETTY, 0);
+    return sc_buf_check(out, err);
+}
+
+int
+sc_json_dump_indented(const json_t *json, unsigned spaces, struct sc_buf *out, struct sc_err *err)
+{
+    dump_value(json, out, spaces > 0 ? (int)spaces : INDENT_TAB, 0);
     return sc_buf_check(out, err);
 }
 

@@ -29,6 +29,8 @@ SC_MUST_CHECK int sc_json_dump_pretty(const json_t *json, struct sc_buf *out,
 
 SC_MUST_CHECK int sc_json_get_str(const json_t *obj, const char *key, const char *where, struct sc_arena *arena,
                                   char **out, struct sc_err *err);
+/* The same with so many spaces for each level, or a tab where that is 0. */
+SC_MUST_CHECK int sc_json_dump_indented(const json_t *json, unsigned spaces, struct sc_buf *out, struct sc_err *err);
 SC_MUST_CHECK int sc_json_get_i64(const json_t *obj, const char *key, const char *where, int64_t *out,
                                   struct sc_err *err);
 SC_MUST_CHECK int sc_json_get_u64(const json_t *obj, const char *key, const char *where, uint64_t *out,

@@ -141,11 +141,11 @@ const struct sc_command sc_cmd_logout = {
 
 const struct sc_command sc_cmd_manifest_inspect = {
     .name = "manifest inspect",
-    .synopsis = "[OPTIONS] NAME[:TAG|@DIGEST]",
+    .synopsis = "[OPTIONS] [LIST] NAME[:TAG|@DIGEST]",
     .help = "Print a list that is being made, or the manifest or index that a registry has",
     .options = inspect_table,
     .args_min = 1,
-    .args_max = 1,
+    .args_max = 2,
     .run = run_inspect,
 };
 

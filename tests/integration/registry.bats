@@ -122,8 +122,7 @@ nothing_partial()
     start_registry plain
     publish_image
     local digest
-    digest=$("$SC" manifest inspect "$registry/x:1" | head -c -1 | sha256sum | cut -d' ' -f1)
-    # manifest inspect adds a line end to a document that has none
+    digest=$("$SC" manifest inspect -v "$registry/x:1" | jq -r .Raw | base64 -d | sha256sum | cut -d' ' -f1)
     sc_ok pull "$registry/x@sha256:$digest"
     has_data "$registry/x@sha256:$digest"
     sc_fails 1 pull "$registry/x@sha256:$(printf '0%.0s' {1..64})"
@@ -228,7 +227,7 @@ END
     sc_ok push -a "$registry/multi"
     sc_ok manifest create "$registry/multi:all" "$registry/multi:amd64" "$registry/multi:arm64"
     sc_fails 1 manifest create "$registry/multi:all" "$registry/multi:amd64"
-    expect_error 1 "refusing to amend an existing manifest list"
+    expect_error 1 "refusing to amend an existing manifest list with no --amend flag"
     sc_ok manifest push --purge "$registry/multi:all"
     sc_ok manifest inspect "$registry/multi:all"
     is "$(jq -r '[.manifests[].platform.architecture] | sort | join(",")' <<<"$output")" amd64,arm64
@@ -240,15 +239,37 @@ END
     sc_ok manifest create --insecure "$registry/multi:v7" "$registry/multi:amd64" "$registry/multi:arm64"
     sc_ok manifest annotate --arch arm --variant v7 --os-features sve "$registry/multi:v7" "$registry/multi:arm64"
     sc_fails 1 manifest annotate --arch arm "$registry/multi:v7" "$registry/multi:none"
-    expect_error 1 "is not in the list"
+    expect_error 1 'manifest for image "'"$registry"'/multi:none" does not exist in'
+    sc_fails 1 manifest annotate --arch amr64 "$registry/multi:v7" "$registry/multi:arm64"
+    expect_error 1 "unsupported os/arch combination: linux/amr64"
     # a list that is being made is looked at before the registry is
     sc_ok manifest inspect "$registry/multi:v7"
     is "$(jq -c '[.manifests[] | (.platform | .architecture, .variant, ."os.features"), .ref]' <<<"$output")" \
         '["amd64",null,null,null,"arm","v7",["sve"],null]'
     sc_ok manifest push --insecure "$registry/multi:v7"
-    sc_ok manifest rm "$registry/multi:v7"
+    sc_ok manifest inspect "$registry/multi:v7" "$registry/multi:arm64"
+    is "$(jq -r .config.digest <<<"$output")" "$("$SC" inspect "$registry/multi:arm64" --format '{{.Id}}')"
+    sc_fails 1 manifest inspect "$registry/multi:v7" "$registry/multi:none"
+    expect_error 1 "no such manifest: \"$registry/multi:none\""
+    sc_fails 1 manifest create "$registry/multi:new" "$registry/multi:v7"
+    expect_error 1 "is a manifest list"
+    # several names: what is there goes, what is not is said in one line
+    sc_fails 1 manifest rm "$registry/multi:no" "$registry/multi:v7" "$registry/no:1"
+    expect_error 1 "no such manifest list: \"$registry/multi:no\", \"$registry/no:1\""
     sc_fails 1 manifest rm "$registry/multi:v7"
     expect_error 1 "no such manifest list"
+    # of other repositories: what the index names is there afterwards, mounted; of another registry: it cannot be
+    sc_ok manifest create "$registry/other:all" "$registry/multi:amd64" "$registry/multi:arm64"
+    sc_ok manifest inspect -v "$registry/other:all"
+    is "$(jq -r '[.[].Ref] | join(" ")' <<<"$output")" "$registry/multi:amd64 $registry/multi:arm64"
+    sc_ok manifest push -p "$registry/other:all"
+    is "$(grep -c "^Pushed ref $registry/other@sha256:" <<<"$output")" 2
+    is "$("$SC" manifest inspect -v "$registry/other:all" | jq -r '[.[].Descriptor.platform.architecture] | join(",")')" amd64,arm64
+    sc_ok pull -q "$registry/other:all"
+    sc_ok rmi "$registry/other:all"
+    sc_ok manifest create elsewhere "$registry/multi:amd64"
+    sc_fails 1 manifest push elsewhere
+    expect_error 1 "cannot use source images from a different registry"
     sc_ok manifest inspect "$registry/multi:v7"
     is "$(jq -r '.manifests[1].platform.variant' <<<"$output")" v7
     sc_ok rmi "$registry/multi:amd64" "$registry/multi:arm64"

@@ -373,3 +373,41 @@ sc_registry_manifest_put(const struct sc_reference *ref, const struct sc_registr
         return -1;
     return put_manifest(&channel, ref->tag ? ref->tag : digest, media_type, data, len, err);
 }
+
+/* A blob that repository `from` of the same registry has. */
+static int
+mount_blob(struct sc_channel *channel, const char *digest, const char *from, struct sc_err *err)
+{
+    struct upload up = {.channel = channel, .digest = digest, .fd = -1};
+    bool has = false, mounted = false;
+
+    if (is_there(&up, &has, err) < 0)
+        return -1;
+    if (has)
+        return 0;
+    if (start(&up, from, &mounted, err) < 0)
+        return -1;
+    if (mounted)
+        return 0;
+    sc_err_set(err, SC_ERR_UNSUPPORTED, "%s: the registry does not take it from \"%s\"", what_of(&up, "mount"), from);
+    return sc_err_remedy(err, "push the image to that repository first");
+}
+
+int
+sc_registry_manifest_mount(const struct sc_reference *ref, const char *from, const struct sc_registry_options *options,
+                           const char *digest, const struct sc_manifest *manifest, const struct sc_buf *text,
+                           struct sc_err *err)
+{
+    sc_cleanup_client client = {.tokens = NULL};
+    sc_cleanup_channel channel = {.curl = NULL};
+
+    if (sc_client_open(&client, ref, NULL, options, true, err) < 0 || sc_channel_open(&client, &channel, err) < 0)
+        return -1;
+    for (size_t i = 0; i < manifest->layer_digests.count; i++) {
+        if (mount_blob(&channel, manifest->layer_digests.items[i], from, err) < 0)
+            return -1;
+    }
+    if (mount_blob(&channel, manifest->config_digest, from, err) < 0)
+        return -1;
+    return put_manifest(&channel, digest, manifest->media_type, text->data, text->len, err);
+}

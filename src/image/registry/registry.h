@@ -75,6 +75,12 @@ SC_MUST_CHECK int sc_registry_manifest(const struct sc_reference *ref, const str
 /* Puts a manifest or index whose parts the registry has. */
 SC_MUST_CHECK int sc_registry_manifest_put(const struct sc_reference *ref, const struct sc_registry_options *options,
                                            const char *media_type, const void *data, size_t len, struct sc_err *err);
+/* Makes an image of repository `from` one of ref's repository too, under its digest: its blobs are mounted there.
+ * SC_ERR_UNSUPPORTED: the registry mounts none. */
+SC_MUST_CHECK int sc_registry_manifest_mount(const struct sc_reference *ref, const char *from,
+                                             const struct sc_registry_options *options, const char *digest,
+                                             const struct sc_manifest *manifest, const struct sc_buf *text,
+                                             struct sc_err *err);
 /* A small blob (of at most SC_IMAGE_JSON_MAX bytes) of the repository, verified: an image's config. */
 SC_MUST_CHECK int sc_registry_blob(const struct sc_reference *ref, const struct sc_registry_options *options,
                                    const char *digest, struct sc_buf *out, struct sc_err *err);

@@ -353,6 +353,15 @@ test_dump(void **state)
                                           "        }\n"
                                           "    ]\n"
                                           "}");
+    json_decref(json);
+    json = parse("{\"a\":[{\"b\":1}],\"c\":{}}");
+    sc_buf_clear(&out);
+    assert_ok(sc_json_dump_indented(json, 3, &out, &err));
+    assert_string_equal(sc_buf_str(&out),
+                        "{\n   \"a\": [\n      {\n         \"b\": 1\n      }\n   ],\n   \"c\": {}\n}");
+    sc_buf_clear(&out);
+    assert_ok(sc_json_dump_indented(json, 0, &out, &err));
+    assert_string_equal(sc_buf_str(&out), "{\n\t\"a\": [\n\t\t{\n\t\t\t\"b\": 1\n\t\t}\n\t],\n\t\"c\": {}\n}");
 }
 
 static void
