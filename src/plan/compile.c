@@ -51,6 +51,7 @@ add_packet(struct sc_compiler *c, struct sc_steps *list, enum sc_op op, struct s
     return 0;
 }
 
+/* What is done outside; the launcher does it without being asked. */
 static int
 compile_network(struct sc_compiler *c, struct sc_err *err)
 {
@@ -62,8 +63,6 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
     c->plan->net_shell_down = net->shell_down;
     if (!c->has_new[SC_NS_NET])
         return sc_err_set(err, SC_ERR_INTERNAL, "a link for a network namespace that is not the container's own");
-    if (sc_compile_enter_cgroups(c, err) < 0)
-        return -1;
     if (net->publish != NULL && add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,
                                            "the host's ports lead to the container", err) < 0)
         return -1;
@@ -81,6 +80,16 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
     if (net->names != NULL && add_packet(c, &c->plan->beside, SC_OP_NET_NAMES, net->names,
                                          "two sockets of the container's, for its monitor to answer on", err) < 0)
         return -1;
+    return 0;
+}
+
+/* Inside, as late as it can be: the child mounts while the link is made, and the switch below sys/net is written
+ * through a /proc of the container's own. Hooks and parameters of the kernel that come behind it find the network. */
+static int
+compile_network_inside(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_net_ask *net = &c->ask->net;
+
     /* Each step of the launcher has one of the child that waits for it. */
     for (size_t i = 0; i < net->count; i++) {
         if (sc_steps_add(c->arena, &c->plan->child, SC_OP_WAIT_LINK, SC_SLOT_NONE, "the link is made outside") == NULL)
@@ -286,10 +295,10 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
         sc_compile_cgroups(&c, err) < 0 || sc_compile_all_cpus(arena, &out->child, host, err) < 0 ||
         sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 || compile_network(&c, err) < 0 ||
         sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_enter_cgroups(&c, err) < 0 ||
-        sc_compile_devices(&c, err) < 0 || compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 ||
-        compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
-        sc_compile_personality(arena, &out->child, &spec->linux_, err) < 0 || compile_process_tail(&c, err) < 0 ||
-        compile_undo(&c, err) < 0)
+        sc_compile_devices(&c, err) < 0 || compile_network_inside(&c, err) < 0 || compile_net_devices(&c, err) < 0 ||
+        compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 ||
+        compile_pivot(&c, err) < 0 || sc_compile_personality(arena, &out->child, &spec->linux_, err) < 0 ||
+        compile_process_tail(&c, err) < 0 || compile_undo(&c, err) < 0)
         return -1;
     if (out->slot_count >= SC_SLOTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d",

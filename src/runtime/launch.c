@@ -233,13 +233,48 @@ tell_hook(struct sc_executor *x, struct sc_err *err)
     return 0;
 }
 
+/* A link is made without being asked for, while the child mounts; of what comes before it in the list, the id maps, the
+ * child must have asked for the last. */
+static int
+run_ahead(struct sc_executor *x, size_t *done, struct sc_err *err)
+{
+    const struct sc_steps *list = &x->plan->after;
+
+    while (*done < list->count &&
+           (list->items[*done].op == SC_OP_NET_LINK || list->items[*done].op == SC_OP_NET_RATE)) {
+        if (run_list(x, SC_PHASE_AFTER, *done, *done + 1, err) < 0)
+            return -1;
+        ++*done;
+    }
+    return 0;
+}
+
+/* The child waits for the next of the steps. */
+static int
+answer_wait(struct sc_executor *x, size_t *asked, size_t *done, struct sc_err *err)
+{
+    if (*asked >= x->plan->after.count)
+        return sc_err_set(err, SC_ERR_INTERNAL, "the child waits for a step that the plan does not have");
+    if (*asked == *done) {
+        if (run_list(x, SC_PHASE_AFTER, *done, *done + 1, err) < 0)
+            return -1;
+        ++*done;
+    }
+    ++*asked;
+    if (sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
+        return sc_err_wrap(err, "answer the container's first process");
+    return run_ahead(x, done, err);
+}
+
 /* Listens until the child has become the program, or waits at the gate, or failed. */
 static int
 follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
 {
-    size_t next_after = 0;
+    size_t asked = 0, done = 0; /* of the steps after */
     bool is_execing = false;
 
+    if (run_ahead(x, &done, err) < 0)
+        return -1;
     for (;;) {
         struct sc_child_msg msg = {0};
         int fd = -1;
@@ -254,13 +289,8 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
             return sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died while it was made");
         switch ((enum sc_child_msg_type)msg.type) {
         case SC_CHILD_WAIT:
-            if (next_after >= x->plan->after.count)
-                return sc_err_set(err, SC_ERR_INTERNAL, "the child waits for a step that the plan does not have");
-            if (run_list(x, SC_PHASE_AFTER, next_after, next_after + 1, err) < 0)
+            if (answer_wait(x, &asked, &done, err) < 0)
                 return -1;
-            next_after++;
-            if (sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
-                return sc_err_wrap(err, "answer the container's first process");
             break;
         case SC_CHILD_CONSOLE:
             sc_closep(&out->console_fd);
