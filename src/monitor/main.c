@@ -135,7 +135,7 @@ main(int argc, char **argv)
     struct sc_err err = SC_ERR_INIT;
 
     monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_fd =
-        monitor.names_fd = -1;
+        monitor.refill_places = monitor.names_fd = -1;
     monitor.started_at = sc_time_now();
     monitor.log = (struct sc_log_writer)SC_LOG_WRITER_INIT;
     if (sc_monitor_config_decode(argc, argv, &monitor.config, &err) < 0) {

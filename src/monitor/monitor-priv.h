@@ -65,8 +65,9 @@ struct sc_monitor {
     struct sc_accounts accounts;
     uint64_t sample_count, oom_told;
     int blackbox_fd, oom_fd, view_fd, refill_fd;
-    struct sc_calls *calls; /* or NULL */
-    bool refill_pending;
+    struct sc_calls *calls;              /* or NULL */
+    bool refill_pending, refill_listens; /* else refill_fd is the pidfd of who listens */
+    int refill_places;
     pid_t names_pid;    /* sc-names; 0: it does not run */
     int names_fd;       /* its pidfd */
     int64_t names_next; /* CLOCK_MONOTONIC: not before this is it started again */

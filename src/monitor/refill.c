@@ -3,7 +3,9 @@
  * look whether it is done.
  *
  * The kernel wakes us for deletions only: what containers that come and go add and take away is filtered before it is
- * queued (socket(7), SO_ATTACH_FILTER), so that 500 monitors cost a start nothing. */
+ * queued (socket(7), SO_ATTACH_FILTER). But it copies each message for each of us first, a microsecond in every start
+ * and every end, so two monitors of a host listen, and all others wait for the end of one of these. Who listens has
+ * locked its place (fcntl(2), which tells who that is) in a file that all share; a place is a network namespace's. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -16,6 +18,8 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +27,9 @@
 #include "monitor/monitor-priv.h"
 
 #define RETRY_MS    100
+#define PLACES      2 /* of a network namespace: should one be stopped, there is another */
+#define TRIES       4
+#define PLACES_FILE "lease/watch"
 #define EVENTS_ROOM 8192
 #define ENV_MAX     (PATH_MAX + 16)
 /* Of nlmsg_type, its low byte is what has happened. */
@@ -47,19 +54,83 @@ attach_filter(int sock)
     return setsockopt(sock, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-void
-sc_refill_watch(struct sc_monitor *monitor)
+static int
+listen_to_deletions(void)
 {
     const struct sockaddr_nl address = {.nl_family = AF_NETLINK};
     const int group = NFNLGRP_NFTABLES;
-    sc_cleanup_fd sock = -1;
+    sc_cleanup_fd sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+
+    if (sock < 0 || bind(sock, (const struct sockaddr *)&address, sizeof(address)) < 0 || attach_filter(sock) < 0 ||
+        setsockopt(sock, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+        return -1;
+    return sc_steal_fd(&sock);
+}
+
+/* The file of the places; -1: there is none, so nobody else is known to listen. */
+static int
+open_places(const struct sc_monitor *monitor)
+{
+    const char *run = strrchr(monitor->config.refill, '\n');
+    char path[PATH_MAX];
+
+    if (!run || snprintf(path, sizeof(path), "%s/%s", run + 1, PLACES_FILE) >= (int)sizeof(path))
+        return -1;
+    return open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600); /* lint: the engine's own */
+}
+
+/* A descriptor that tells of the end of who has the place; -1: nobody has it, or nobody that we can see. */
+static int
+follow(int places, const struct flock *place)
+{
+    struct flock holder = *place, again = *place;
+    sc_cleanup_fd fd = -1;
+
+    if (fcntl(places, F_GETLK, &holder) < 0 || holder.l_type == F_UNLCK || holder.l_pid <= 0)
+        return -1;
+    fd = (int)syscall(SYS_pidfd_open, holder.l_pid, 0);
+    /* its number may have become another's before we had it */
+    if (fd < 0 || fcntl(places, F_GETLK, &again) < 0 || again.l_type == F_UNLCK || again.l_pid != holder.l_pid)
+        return -1;
+    return sc_steal_fd(&fd);
+}
+
+/* Takes a free place (true), or leaves in refill_fd whom to wait for. */
+static bool
+takes_place(struct sc_monitor *monitor, int places)
+{
+    struct flock place = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    struct stat netns;
+
+    if (places < 0 || stat("/proc/self/ns/net", &netns) < 0) /* lint: the kernel's own */
+        return true;
+    for (int i = 0; i < TRIES; i++) {
+        for (int k = 0; k < PLACES; k++) {
+            place.l_start = (off_t)netns.st_ino * PLACES + k;
+            if (fcntl(places, F_SETLK, &place) == 0)
+                return true;
+        }
+        place.l_start = (off_t)netns.st_ino * PLACES + getpid() % PLACES;
+        monitor->refill_fd = follow(places, &place);
+        if (monitor->refill_fd >= 0)
+            return false;
+    }
+    return true;
+}
+
+void
+sc_refill_watch(struct sc_monitor *monitor)
+{
+    sc_cleanup_fd places = -1;
 
     if (!monitor->config.refill)
         return;
-    sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-    if (sock >= 0 && bind(sock, (const struct sockaddr *)&address, sizeof(address)) == 0 && attach_filter(sock) == 0 &&
-        setsockopt(sock, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
-        monitor->refill_fd = sc_steal_fd(&sock);
+    places = open_places(monitor);
+    monitor->refill_listens = takes_place(monitor, places);
+    if (!monitor->refill_listens)
+        return;
+    monitor->refill_fd = listen_to_deletions();
+    monitor->refill_places = sc_steal_fd(&places); /* with it the lock would be gone */
 }
 
 /* Whether a message is about a table called sc: that is the first attribute of all of them. */
@@ -151,7 +222,14 @@ refill(struct sc_monitor *monitor)
 void
 sc_refill_event(struct sc_monitor *monitor)
 {
-    if (was_touched(monitor->refill_fd))
+    if (monitor->refill_listens) {
+        if (was_touched(monitor->refill_fd))
+            refill(monitor);
+        return;
+    }
+    sc_closep(&monitor->refill_fd); /* who listened has ended */
+    sc_refill_watch(monitor);
+    if (monitor->refill_listens) /* what was deleted meanwhile nobody has heard of */
         refill(monitor);
 }
 

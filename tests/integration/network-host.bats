@@ -40,6 +40,28 @@ has_owner()
     is "$(at "$host" nft list table inet foreign | tr -d ' \t\n')" 'tableinetforeign{chainc{}}'
 }
 
+# Netlink sockets of the host that hear of nftables' changes.
+listeners() { at "$host" awk '$2 == 12 && $4 != "00000000"' /proc/net/netlink; }
+has_listeners() { [ "$(listeners | wc -l)" -eq "$1" ]; }
+
+@test "two monitors of many listen for deletions, and others follow when these end" {
+    local number
+    for number in 1 2 3 4 5; do
+        sc_ok run -d --name "web$number" -p "808$number:80" base sleep 1000
+    done
+    has_listeners 2
+    # the first two have the places; one is killed, one ends
+    kill -KILL "$(lock_holder web1)"
+    "$SC" rm -f web2 >/dev/null
+    wait_until has_listeners 2
+    at "$host" nft flush ruleset
+    wait_until has_port 8085
+    for number in 1 3 4; do "$SC" rm -f "web$number" >/dev/null; done
+    wait_until has_listeners 1
+    at "$host" nft delete table inet sc
+    wait_until has_port 8085
+}
+
 @test "the host's rules before and after, as text" {
     at "$host" nft -f - <<'END'
 table inet firewall {
