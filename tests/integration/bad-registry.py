@@ -6,17 +6,27 @@ The first component of the repository says how; the rest is passed on:
     slow-drop/X    blobs break off after a third of the rest, each time (Range is honoured)
     drop-once/X    the same, but only the first time
     no-range/X     the same, and Range is not known: it all comes again
+    range-refused/X  the same as drop-once, and a Range is answered by 416
+    range-lies/X   the same as drop-once, and a Range is answered by 206 from the first byte on
     hold/X         the last byte of a blob comes once the file LOG.go is there
     busy/X         429 with Retry-After: 1 for the first two requests
+    busy-date/X    429 with Retry-After as a date of the past for the first two requests
+    busy-long/X    429 with Retry-After: 3600
     sick/X         503 for the first two requests
+    loop/X         everything is redirected to itself
     wrong/X        every blob has one bit flipped
     long/X         every blob has a byte more than the manifest says
     away/X         blobs are redirected to another port of this host (UPSTREAM itself)
+    digest/X       Docker-Content-Digest of another manifest
     lies/X         manifests have one byte changed
     schema1/X      manifests are of Docker's schema 1
     secret/X       wants Basic user:pass; blobs are redirected to this server's other port
+    token-sick/X   the same as token, but the token service answers 503 the first time
+    token-gone/X   its token service is not there
+    token-odd/X    its token service answers with something else
     token/X        wants a bearer token of its own service, for user:pass
 
+It is a proxy too: of an address that is sent whole the host is left out.
 It prints its port, then its second port, and logs "PORT METHOD PATH AUTHORIZATION RANGE" to LOG, one request a line."""
 import base64
 import http.server
@@ -49,6 +59,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def say_part(self, status, body, headers, size):
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[:size])
+        self.close_connection = True
+
     def count(self, key):
         with lock:
             seen[key] = seen.get(key, 0) + 1
@@ -59,6 +78,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         auth, span = self.headers.get("Authorization", "-"), self.headers.get("Range", "-")
         with lock, open(log_path, "a") as log:
             log.write(f"{port} {self.command} {self.path} {auth.replace(' ', '_')} {span}\n")
+        if self.path.startswith("http://"):
+            self.path = "/" + self.path.split("/", 3)[3]
+        if self.path.startswith("/token-odd"):
+            return self.say(200, b"<html>")
+        if self.path.startswith("/token-sick") and self.count("token-sick") == 1:
+            return self.say(503)
         if self.path.startswith("/token"):
             return self.token(auth)
         if self.path in ("/v2/", "/v2"):
@@ -69,10 +94,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         kind = "blobs" if "/blobs/" in rest else "manifests"
         if how == "busy" and self.count(("busy", kind)) <= 2:
             return self.say(429, b"{}", [("Retry-After", "1")])
+        if how == "busy-date" and self.count(("busy-date", kind)) <= 2:
+            return self.say(429, b"{}", [("Retry-After", "Sun, 06 Nov 1994 08:49:37 GMT")])
+        if how == "busy-long":
+            return self.say(429, b"{}", [("Retry-After", "3600")])
+        if how == "loop":
+            return self.say(302, b"", [("Location", self.path)])
         if how == "sick" and self.count(("sick", kind)) <= 2:
             return self.say(503, b"")
         if how == "secret" and auth != basic:
             return self.say(401, b"", [("WWW-Authenticate", 'Basic realm="r"')])
+        if how in ("token-sick", "token-gone", "token-odd") and auth != "Bearer good":
+            port = 1 if how == "token-gone" else ports[0]
+            where = f'Bearer realm="http://127.0.0.1:{port}/{how}",service="s",scope="repository:token/x:pull"'
+            return self.say(401, b"", [("WWW-Authenticate", where)])
         if how == "token" and auth != "Bearer good":
             where = f'Bearer realm="http://127.0.0.1:{ports[0]}/token",service="s",scope="repository:token/x:pull"'
             return self.say(401, b"", [("WWW-Authenticate", where)])
@@ -102,6 +137,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if kind == "manifests":
             if how == "schema1":
                 headers = [("Content-Type", "application/vnd.docker.distribution.manifest.v1+prettyjws")]
+            elif how == "digest":
+                headers.append(("Docker-Content-Digest", "sha256:" + 64 * "0"))
             elif answer.headers["Docker-Content-Digest"]:
                 headers.append(("Docker-Content-Digest", answer.headers["Docker-Content-Digest"]))
             if how == "lies":
@@ -112,20 +149,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if how == "long":
             body += b"x"
         start, status = 0, 200
+        if span.startswith("bytes=") and how == "range-refused":
+            return self.say(416)
         if span.startswith("bytes=") and how != "no-range":
             start, status = int(span[len("bytes="):].split("-")[0]), 206
+            if how == "range-lies":
+                start = 0
             headers.append(("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}"))
         body = body[start:]
-        drops = how == "slow-drop" or (how in ("drop-once", "no-range") and self.count((how, rest)) == 1)
+        drops = how == "slow-drop" or (how in ("drop-once", "no-range", "range-refused", "range-lies") and self.count((how, rest)) == 1)
         if drops and len(body) > 1000:
-            self.send_response(status)
-            for name, value in headers:
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body[:len(body) // 3])
-            self.close_connection = True
-            return None
+            return self.say_part(status, body, headers, len(body) // 3)
         if how == "hold" and len(body) > 1000:
             self.send_response(status)
             for name, value in headers:

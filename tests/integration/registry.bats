@@ -441,6 +441,18 @@ END
     sc_ok pull up.example/x:1
     has_data up.example/x:1
     sc_ok push up.example/x:1
+    # a mirror that may not say what a tag means is asked for digests only
+    start_bad_registry
+    cat >"$SC_CERTS_D/up.example/hosts.toml" <<END
+server = "http://127.0.0.1:${upstream#*:}"
+[host."http://127.0.0.1:$bad_port/v2/plain"]
+  capabilities = ["pull"]
+  override_path = true
+END
+    sc_ok rmi up.example/x:1
+    sc_ok pull up.example/x:1
+    is "$(grep -c manifests/1 "$BATS_TEST_TMPDIR/requests" || true)" 0
+    grep -q "GET /v2/plain/x/blobs/" "$BATS_TEST_TMPDIR/requests"
     echo 'server = [' >"$SC_CERTS_D/up.example/hosts.toml"
     sc_fails 1 pull up.example/x:1
     expect_error 1 "hosts.toml:2:"
@@ -463,6 +475,20 @@ END
     start_bad_registry
     sc_ok pull "$bad/no-range/x:1"
     has_data "$bad/no-range/x:1"
+}
+
+@test "a server that refuses a range, or sends another one, sends it all again" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    local how
+    for how in range-refused range-lies; do
+        sc_ok pull "$bad/$how/x:1"
+        grep -q "/v2/$how/x/blobs/.* bytes=[1-9][0-9]*-$" "$BATS_TEST_TMPDIR/requests"
+        has_data "$bad/$how/x:1"
+        nothing_partial
+        sc_ok rmi "$bad/$how/x:1"
+    done
 }
 
 @test "what was fetched in part is kept, and another run goes on" {
@@ -501,6 +527,69 @@ END
     sc_ok rmi "$bad/busy/x:1"
     sc_ok pull "$bad/sick/x:1"
     has_data "$bad/sick/x:1"
+}
+
+@test "what a registry and its token service say of themselves" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull -q "$bad/busy-date/x:1"
+    sc_ok rmi "$bad/busy-date/x:1"
+    sc_ok pull -q --creds user:pass "$bad/token-sick/x:1"
+    sc_ok rmi "$bad/token-sick/x:1"
+    local how says
+    while IFS='|' read -r how says; do
+        sc_fails 1 pull -q --creds user:pass "$bad/$how/x:1"
+        expect_error 1 "manifest of \"$bad/$how/x:1\": $says"
+    done <<END
+busy-long|the registry allows no more requests now (429); try again in 3600 seconds
+loop|more than 10 redirects
+digest|has the wrong digest: it should be sha256:0000
+token-gone|get a token: talk to http://127.0.0.1:1
+token-odd|parse the token service's answer: line 1
+END
+}
+
+@test "credential helpers that fail or talk nonsense are one line each" {
+    start_registry plain
+    start_bad_registry
+    mkdir "$BATS_TEST_TMPDIR/path" "$HOME/.docker"
+    echo '{"credsStore": "odd"}' >"$HOME/.docker/config.json"
+    export PATH=$BATS_TEST_TMPDIR/path:$PATH
+    sc_fails 1 pull "$bad/secret/x:1"
+    expect_error 1 'credential helper "docker-credential-odd": not found in PATH'
+    local body says
+    while IFS='|' read -r body says; do
+        printf '#!/bin/sh\n%s\n' "$body" >"$BATS_TEST_TMPDIR/path/docker-credential-odd"
+        chmod 755 "$BATS_TEST_TMPDIR/path/docker-credential-odd"
+        sc_fails 1 pull "$bad/secret/x:1"
+        expect_error 1 "$says"
+    done <<'END'
+echo no bus; echo more; exit 1|credential helper "odd": no bus
+exit 3|credential helper "odd": failed
+echo '<html>'|credential helper "odd": parse credential helper's answer: line 1
+kill -9 $$|credential helper "odd": failed
+echo credentials not found in native keychain; exit 1|wants a login
+END
+}
+
+@test "proxies: named in either case, left out for loopback and for NO_PROXY" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    mkdir -p "$SC_CERTS_D/far.example"
+    echo 'server = "http://far.example:80"' >"$SC_CERTS_D/far.example/hosts.toml"
+    HTTP_PROXY=http://127.0.0.1:$bad_port sc_ok pull far.example/plain/x:1
+    has_data far.example/plain/x:1
+    sc_ok rmi far.example/plain/x:1
+    http_proxy=http://127.0.0.1:$bad_port sc_ok pull -q far.example/plain/x:1
+    sc_ok rmi far.example/plain/x:1
+    HTTP_PROXY=http://127.0.0.1:$bad_port NO_PROXY=.example sc_fails 1 pull far.example/plain/x:1
+    expect_error 1 "far.example"
+    # nobody is there: a proxy that is left out is not asked
+    HTTP_PROXY=http://127.0.0.1:1 http_proxy=http://127.0.0.1:1 sc_ok pull -q "$registry/x:1"
+    HTTP_PROXY=http://127.0.0.1:1 sc_fails 1 pull far.example/plain/x:1
+    expect_error 1 "talk to http://far.example:80"
 }
 
 @test "wrong content never becomes an image" {

@@ -76,6 +76,7 @@ refused(const struct sc_channel *channel, const char *what, struct sc_err *err)
     const struct sc_client *client = channel->client;
     const char *after = sc_http_header(&channel->answer, "retry-after");
     char words[WORDS_MAX];
+    int64_t wait;
 
     registry_words(&channel->answer, words);
     switch (channel->answer.status) {
@@ -87,8 +88,10 @@ refused(const struct sc_channel *channel, const char *what, struct sc_err *err)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "%s: not found%s", what, words);
     case 429:
         sc_err_set(err, SC_ERR_BUSY, "%s: the registry allows no more requests now (429)%s", what, words);
-        return sc_err_remedy(err, "try again in %s%s; a login may raise the limit", after ? after : "some",
-                             after && strspn(after, "0123456789") == strlen(after) ? " seconds" : " time");
+        wait = after ? sc_http_retry_after(after, time(NULL)) : -1;
+        if (wait < 0)
+            return sc_err_remedy(err, "try again in some time; a login may raise the limit");
+        return sc_err_remedy(err, "try again in %lld seconds; a login may raise the limit", (long long)wait);
     default:
         return sc_err_set(err, SC_ERR_KERNEL, "%s: the registry answers with status %ld%s", what,
                           channel->answer.status, words);
@@ -186,7 +189,7 @@ exchange(struct sc_channel *channel, const struct sc_endpoint *endpoint, struct 
             return -1;
         if (channel->answer.status == 401 && !has_answered && hops == 0) {
             has_answered = true;
-            if (sc_tokens_answer(channel, endpoint, authorization, &authorization, err) < 0)
+            if (sc_tokens_answer(channel, endpoint, authorization, &authorization, passing, err) < 0)
                 return -1;
             continue;
         }
@@ -204,14 +207,14 @@ static int64_t
 wait_before_retry(struct sc_channel *channel, const char *what, int tries)
 {
     const char *after = sc_http_header(&channel->answer, "retry-after");
-    struct sc_err ignored = SC_ERR_INIT;
     long status = channel->answer.status;
-    int64_t seconds = 0;
+    int64_t seconds;
     char *line;
 
     if (status != 429 && status != 408 && (status < 500 || status == 501))
         return -1;
-    if (!after || sc_parse_i64(after, &seconds, &ignored) < 0 || seconds < 0)
+    seconds = after ? sc_http_retry_after(after, time(NULL)) : -1;
+    if (seconds < 0)
         return (int64_t)BACKOFF_FIRST_MS << tries;
     if (seconds > SC_REGISTRY_WAIT_MAX_S)
         return -1;
@@ -268,7 +271,8 @@ sc_client_request(struct sc_channel *channel, struct sc_request *request, struct
         const struct sc_endpoint *endpoint = &client->endpoints.items[at];
         struct sc_err cause = SC_ERR_INIT;
 
-        if (client->is_push ? !endpoint->can_push : !endpoint->can_pull)
+        if (client->is_push ? !endpoint->can_push
+                            : !endpoint->can_pull || (request->needs_resolve && !endpoint->can_resolve))
             continue;
         /* While there is another to ask, one is not waited for. */
         if (try_endpoint(channel, endpoint, request, i + 1 < count ? 1 : SC_REGISTRY_TRIES, &cause) == 0) {
@@ -335,6 +339,7 @@ sc_client_manifest(struct sc_channel *channel, const char *tag_or_digest, struct
     for (size_t i = 0; sc_manifest_types[i]; i++)
         sc_strv_addf(&headers, arena, "Accept: %s", sc_manifest_types[i]);
     request.path = sc_arena_printf(arena, "%s/manifests/%s", client->repository, tag_or_digest);
+    request.needs_resolve = !sc_digest_is_valid(tag_or_digest);
     request.what = sc_arena_printf(arena, "manifest of \"%s/%s%s%s\"", client->registry, client->repository,
                                    sc_digest_is_valid(tag_or_digest) ? "@" : ":", tag_or_digest);
     if (sc_arena_check(arena, err) < 0 || sc_client_request(channel, &request, err) < 0 ||

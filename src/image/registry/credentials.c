@@ -223,8 +223,11 @@ ask_helper(const char *name, const char *registry, struct sc_arena *arena, struc
         /* What the helpers say when they have none (credentials/error.go of docker-credential-helpers). */
         if (strstr(sc_buf_str(&text), "credentials not found"))
             return 0;
-        return sc_err_set(err, SC_ERR_DENIED, "credential helper \"%s\": %.200s", name,
-                          text.len > 0 ? text.data : "failed");
+        text.len = text.len > 0 ? strcspn(text.data, "\r\n") : 0;
+        if (text.len == 0)
+            return sc_err_set(err, SC_ERR_DENIED, "credential helper \"%s\": failed", name);
+        return sc_err_set(err, SC_ERR_DENIED, "credential helper \"%s\": %.*s", name,
+                          (int)(text.len > 200 ? 200 : text.len), text.data);
     }
     if (sc_json_parse(sc_buf_str(&text), text.len, "credential helper's answer", &answer, err) < 0 ||
         sc_json_get_str(answer, "Username", "", arena, &user, err) < 0 ||

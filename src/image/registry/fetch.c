@@ -28,6 +28,7 @@ struct fetch {
     char partial[sizeof("partial/") + SC_DIGEST_HEX_LEN];
     struct sc_ahead *ahead;
     bool was_followed; /* ahead was tried */
+    bool no_ranges;    /* what the server said to a Range was wrong: it is asked for all of it */
 };
 
 static const struct sc_store *
@@ -85,7 +86,7 @@ on_try(void *data, struct sc_strv *headers, struct sc_arena *arena, struct sc_er
 {
     struct fetch *f = data;
 
-    if (f->done > 0)
+    if (f->done > 0 && !f->no_ranges)
         sc_strv_addf(headers, arena, "Range: bytes=%lld-", (long long)f->done);
     return sc_arena_check(arena, err);
 }
@@ -104,7 +105,8 @@ on_started(void *data, long status, struct sc_err *err)
         char expected[sizeof("bytes -") + SC_NUM_MAX];
 
         (void)snprintf(expected, sizeof(expected), "bytes %lld-", (long long)f->done);
-        if (!sc_str_starts(range, expected))
+        f->no_ranges = !sc_str_starts(range, expected);
+        if (f->no_ranges)
             return sc_err_set(err, SC_ERR_INVALID, "the registry sends \"%.100s\", asked for was \"%s\"", range,
                               expected);
     }
@@ -153,13 +155,34 @@ on_bytes(void *data, const void *bytes, size_t len, struct sc_err *err)
     return 0;
 }
 
+/* A server may refuse a range (416), or send another one than was asked for: then all of it comes again, once. */
+static int
+request_rest(struct fetch *f, struct sc_request *request, struct sc_err *err)
+{
+    bool had_ranges = !f->no_ranges;
+    struct sc_err cause = SC_ERR_INIT;
+
+    if (sc_client_request(f->channel, request, &cause) == 0) {
+        if (f->channel->answer.status != 416)
+            return 0;
+        f->no_ranges = true;
+    } else if (!had_ranges || !f->no_ranges) {
+        *err = cause;
+        return -1;
+    }
+    request->accepts = NULL;
+    return hash_restart(f, err) < 0 ? -1 : sc_client_request(f->channel, request, err);
+}
+
 static int
 download(struct fetch *f, struct sc_err *err)
 {
+    static const long refused_range[] = {416, 0};
     struct sc_channel *channel = f->channel;
     const struct sc_client *client = channel->client;
     struct sc_request request = {
         .ask = {.method = "GET", .body_fd = -1, .sink = on_bytes, .started = on_started, .data = f},
+        .accepts = refused_range,
         .before_try = on_try};
 
     if (f->done == f->item->size && f->done > 0)
@@ -172,7 +195,7 @@ download(struct fetch *f, struct sc_err *err)
     for (int i = 0; i < SC_REGISTRY_TRIES; i++) {
         int64_t before = f->done;
 
-        if (sc_client_request(channel, &request, err) < 0)
+        if (request_rest(f, &request, err) < 0)
             return -1;
         if (f->done == f->item->size)
             return 0;

@@ -23,7 +23,7 @@
 bool
 sc_host_is_loopback(const char *host)
 {
-    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    size_t len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":/");
 
     if (len == 5 && memcmp(host, "[::1]", len) == 0)
         return true;
@@ -84,7 +84,7 @@ take_capabilities(const json_t *table, struct sc_endpoint *endpoint, struct sc_e
 {
     const json_t *list = json_object_get(table, "capabilities");
 
-    endpoint->can_pull = endpoint->can_push = list == NULL;
+    endpoint->can_pull = endpoint->can_resolve = endpoint->can_push = list == NULL;
     if (list && !json_is_array(list))
         return sc_err_set(err, SC_ERR_INVALID, "capabilities: must be an array");
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -94,7 +94,9 @@ take_capabilities(const json_t *table, struct sc_endpoint *endpoint, struct sc_e
             endpoint->can_pull = true;
         else if (sc_str_eq(word, "push"))
             endpoint->can_push = true;
-        else if (!sc_str_eq(word, "resolve"))
+        else if (sc_str_eq(word, "resolve"))
+            endpoint->can_resolve = true;
+        else
             return sc_err_set(err, SC_ERR_INVALID, "capabilities: must be of \"pull\", \"resolve\" and \"push\"");
     }
     return 0;
@@ -145,11 +147,15 @@ take_headers(const json_t *table, struct sc_arena *arena, struct sc_endpoint *en
     json_t *value;
 
     json_object_foreach (json_object_get(table, "header"), name, value) {
-        const char *text = json_string_value(json_is_array(value) ? json_array_get(value, 0) : value);
+        size_t count = json_is_array(value) ? json_array_size(value) : 1;
 
-        if (!text || strpbrk(text, "\r\n") || strpbrk(name, "\r\n: "))
-            return sc_err_set(err, SC_ERR_INVALID, "header: \"%.100s\": must be a text", name);
-        sc_strv_addf(&endpoint->headers, arena, "%s: %s", name, text);
+        for (size_t i = 0; i < count; i++) {
+            const char *text = json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
+
+            if (!text || strpbrk(text, "\r\n") || strpbrk(name, "\r\n: "))
+                return sc_err_set(err, SC_ERR_INVALID, "header: \"%.100s\": must be a text", name);
+            sc_strv_addf(&endpoint->headers, arena, "%s: %s", name, text);
+        }
     }
     return sc_arena_check(arena, err);
 }
@@ -279,7 +285,7 @@ add_default(const char *registry, const char *cert_dir, bool allows_insecure, st
 
         if (!endpoint || !url)
             return sc_err_nomem(err);
-        endpoint->can_pull = endpoint->can_push = true;
+        endpoint->can_pull = endpoint->can_resolve = endpoint->can_push = true;
         endpoint->skip_verify = allows_insecure;
         if (set_address(endpoint, url, registry, false, arena, err) < 0)
             return -1;

@@ -11,6 +11,8 @@
 #define CONNECT_TIMEOUT 30L /* seconds */
 #define STALL_TIME      30L /* seconds below STALL_RATE bytes each: the peer is gone */
 #define STALL_RATE      1L
+#define STALL_TIME_PUT  300L /* the same where something is sent: a registry may work on it before it answers */
+#define ANSWER_TIME     300L /* for an answer that is no blob, however slowly it drips */
 #define BATCH           ((size_t)512 << 10) /* what curl receives at once, and hands over by 16 KiB */
 
 struct exchange {
@@ -209,6 +211,34 @@ on_seek(void *user, curl_off_t offset, int origin)
     return CURL_SEEKFUNC_OK;
 }
 
+int64_t
+sc_http_retry_after(const char *text, time_t now)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t seconds;
+    time_t date;
+
+    if (sc_parse_i64(text, &seconds, &ignored) == 0)
+        return seconds < 0 ? -1 : seconds;
+    date = curl_getdate(text, NULL);
+    if (date < 0)
+        return -1;
+    return date > now ? date - now : 0;
+}
+
+/* curl reads http_proxy, https_proxy and NO_PROXY. As every other client of registries it shall know HTTP_PROXY too,
+ * and leave this machine's own addresses out. */
+static void
+set_proxy(CURL *curl, const char *url)
+{
+    const char *authority = strstr(url, "://"), *proxy = getenv("HTTP_PROXY"), *lower = getenv("http_proxy");
+
+    if (authority && sc_host_is_loopback(authority + 3))
+        (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    else if (sc_str_starts(url, "http://") && proxy && !(lower && *lower))
+        (void)curl_easy_setopt(curl, CURLOPT_PROXY, proxy);
+}
+
 static struct curl_slist *
 header_list(const struct sc_http_ask *ask, struct sc_arena *arena)
 {
@@ -256,6 +286,7 @@ static void
 set_options(CURL *curl, struct exchange *x, struct curl_slist *headers, char *text)
 {
     const struct sc_http_ask *ask = x->ask;
+    bool is_read = strcmp(ask->method, "GET") == 0 || strcmp(ask->method, "HEAD") == 0;
 
     curl_easy_reset(curl); /* keeps connections */
     (void)curl_easy_setopt(curl, CURLOPT_URL, ask->url);
@@ -264,7 +295,7 @@ set_options(CURL *curl, struct exchange *x, struct curl_slist *headers, char *te
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_USERAGENT, "sc/" SC_VERSION);
     (void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT);
-    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, STALL_TIME);
+    (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, is_read ? STALL_TIME : STALL_TIME_PUT);
     (void)curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, STALL_RATE);
     (void)curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 512L << 10);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
@@ -276,6 +307,9 @@ set_options(CURL *curl, struct exchange *x, struct curl_slist *headers, char *te
         (void)curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_turn);
         (void)curl_easy_setopt(curl, CURLOPT_XFERINFODATA, x);
     }
+    if (is_read && !ask->sink)
+        (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIME);
+    set_proxy(curl, ask->url);
     set_body(curl, x);
     if (strcmp(ask->method, "HEAD") == 0)
         (void)curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);

@@ -4,6 +4,8 @@
 #ifndef SC_IMAGE_REGISTRY_PRIV_H
 #define SC_IMAGE_REGISTRY_PRIV_H
 
+#include <time.h>
+
 #include "image/registry/registry.h"
 #include "image/transfer-priv.h"
 
@@ -42,6 +44,8 @@ void sc_http_answer_clear(struct sc_http_answer *answer);
 SC_MUST_CHECK int sc_http_exchange(void *curl, const struct sc_http_ask *ask, struct sc_arena *arena,
                                    struct sc_http_answer *answer, bool *passing, struct sc_err *err);
 /* A handle for one thread. */
+/* Seconds that a Retry-After asks to wait from `now` on, given in seconds or as a date; -1: it says neither. */
+int64_t sc_http_retry_after(const char *text, time_t now);
 void *sc_http_open(void);
 void sc_http_close(void *curl);
 
@@ -81,10 +85,10 @@ SC_MUST_CHECK int sc_base64_decode(const char *text, struct sc_arena *arena, cha
 
 /* ---- hosts.c: where a registry's requests go */
 struct sc_endpoint {
-    char *base;     /* "https://mirror.example/v2", without a slash at its end */
-    char *origin;   /* "https://mirror.example" */
-    char *auth_key; /* what credentials are looked for under: "mirror.example" */
-    bool can_pull, can_push, skip_verify;
+    char *base;                                        /* "https://mirror.example/v2", without a slash at its end */
+    char *origin;                                      /* "https://mirror.example" */
+    char *auth_key;                                    /* what credentials are looked for under: "mirror.example" */
+    bool can_pull, can_resolve, can_push, skip_verify; /* resolve: tags are asked for there, not only digests */
     char *ca_file, *cert_file, *key_file;
     struct sc_strv headers;
 };
@@ -136,6 +140,7 @@ struct sc_request {
     const char *url;        /* instead: a whole address that the endpoint gave */
     const char *what;       /* for messages: "manifest latest of localhost:5000/base" */
     const long *accepts;    /* ends in 0; NULL: none */
+    bool needs_resolve;     /* a tag: only of endpoints that may say what it means */
     /* Before each try: what else to say in its headers ("Range: .."), with the data of ask. NULL: nothing. */
     int (*before_try)(void *data, struct sc_strv *headers, struct sc_arena *arena, struct sc_err *err);
 };
@@ -152,9 +157,9 @@ void sc_tokens_free(struct sc_tokens *tokens_take);
 /* The authorisation to begin with: what worked before for this origin, or NULL. Copied into the arena. */
 char *sc_tokens_current(struct sc_tokens *tokens, const char *origin, struct sc_arena *arena);
 /* After a 401, whose headers are in the channel's answer: *out is another authorisation than `refused` for this
- * endpoint. Runs exchanges of its own: the answer is overwritten. */
+ * endpoint. Runs exchanges of its own: the answer is overwritten. *passing: the token service may answer later. */
 SC_MUST_CHECK int sc_tokens_answer(struct sc_channel *channel, const struct sc_endpoint *endpoint, const char *refused,
-                                   char **out, struct sc_err *err);
+                                   char **out, bool *passing, struct sc_err *err);
 
 /* ---- fetch.c: blobs into the store */
 struct sc_fetch {

@@ -178,12 +178,12 @@ check_realm(const struct sc_endpoint *endpoint, const char *realm, struct sc_are
 
 static int
 ask_token(struct sc_channel *channel, const struct sc_endpoint *endpoint, const struct sc_challenge *challenge,
-          const struct sc_credential *credential, char **authorization, int64_t *expires, struct sc_err *err)
+          const struct sc_credential *credential, char **authorization, int64_t *expires, bool *passing,
+          struct sc_err *err)
 {
     sc_cleanup_buf url = SC_BUF_INIT, form = SC_BUF_INIT;
     struct sc_strv headers = {.items = NULL};
     struct sc_http_ask ask = {.method = "GET", .body_fd = -1, .skip_verify = endpoint->skip_verify};
-    bool passing = false;
 
     if (check_realm(endpoint, challenge->realm, &channel->arena, err) < 0)
         return -1;
@@ -210,7 +210,7 @@ ask_token(struct sc_channel *channel, const struct sc_endpoint *endpoint, const 
         return -1;
     ask.url = sc_buf_str(&url);
     ask.headers = &headers;
-    if (sc_http_exchange(channel->curl, &ask, &channel->arena, &channel->answer, &passing, err) < 0)
+    if (sc_http_exchange(channel->curl, &ask, &channel->arena, &channel->answer, passing, err) < 0)
         return sc_err_wrap(err, "get a token");
     if (channel->answer.status == 401 || channel->answer.status == 403) {
         sc_err_set(err, SC_ERR_DENIED, "get a token for \"%s\": %s", channel->client->registry,
@@ -218,15 +218,17 @@ ask_token(struct sc_channel *channel, const struct sc_endpoint *endpoint, const 
                                                                   : "the registry wants a login");
         return sc_err_remedy(err, "log in with `sc login %s`", channel->client->registry);
     }
-    if (channel->answer.status != 200)
+    if (channel->answer.status != 200) {
+        *passing = channel->answer.status == 429 || channel->answer.status >= 500;
         return sc_err_set(err, SC_ERR_KERNEL, "get a token: the service answers with status %ld",
                           channel->answer.status);
+    }
     return take_token(&channel->answer, &channel->arena, authorization, expires, err);
 }
 
 static int
 answer_locked(struct sc_channel *channel, const struct sc_endpoint *endpoint, const char *refused, char **out,
-              struct sc_err *err)
+              bool *passing, struct sc_err *err)
 {
     struct sc_client *client = channel->client;
     struct sc_challenge challenge = {.realm = NULL};
@@ -240,7 +242,7 @@ answer_locked(struct sc_channel *channel, const struct sc_endpoint *endpoint, co
         sc_credential_find(endpoint->auth_key, client->options, &channel->arena, &credential, err) < 0)
         return -1;
     if (challenge.is_bearer) {
-        if (ask_token(channel, endpoint, &challenge, &credential, out, &expires, err) < 0)
+        if (ask_token(channel, endpoint, &challenge, &credential, out, &expires, passing, err) < 0)
             return -1;
     } else {
         *out = credential.user ? basic(&credential, &channel->arena) : NULL;
@@ -255,13 +257,13 @@ answer_locked(struct sc_channel *channel, const struct sc_endpoint *endpoint, co
 
 int
 sc_tokens_answer(struct sc_channel *channel, const struct sc_endpoint *endpoint, const char *refused, char **out,
-                 struct sc_err *err)
+                 bool *passing, struct sc_err *err)
 {
     struct sc_tokens *tokens = channel->client->tokens;
     int status;
 
     (void)pthread_mutex_lock(&tokens->lock);
-    status = answer_locked(channel, endpoint, refused, out, err);
+    status = answer_locked(channel, endpoint, refused, out, passing, err);
     (void)pthread_mutex_unlock(&tokens->lock);
     return status;
 }

@@ -168,7 +168,7 @@ test_hosts(void **state)
                            "[host.\"https://m.example/\"] # first\n"
                            " capabilities = [\n  \"pull\", 'resolve',\n ]\n"
                            " ca = [\"ca.crt\"]\n client = [[\"a.cert\", \"/k/a.key\"]]\n"
-                           "[host.\"https://m.example/\".header]\n x-a = [\"b c\"]\n"
+                           "[host.\"https://m.example/\".header]\n x-a = [\"b c\", \"d\"]\n"
                            "[host.\"http://p.example:8/v2/cache\"]\n override_path = true\n skip_verify = true\n",
                            &e, &err),
                      0);
@@ -179,11 +179,40 @@ test_hosts(void **state)
     assert_string_equal(e.items[0].ca_file, "/c/ca.crt");
     assert_string_equal(e.items[0].cert_file, "/c/a.cert");
     assert_string_equal(e.items[0].key_file, "/k/a.key");
+    assert_true(e.items[0].can_resolve);
     assert_string_equal(e.items[0].headers.items[0], "x-a: b c");
+    assert_string_equal(e.items[0].headers.items[1], "x-a: d");
     assert_string_equal(e.items[1].base, "http://p.example:8/v2/cache");
     assert_true(e.items[1].skip_verify && e.items[1].can_push);
     assert_string_equal(e.items[2].base, "https://up.example/v2");
     assert_string_equal(e.items[2].origin, "https://up.example");
+}
+
+static void
+test_hosts_resolve(void **state)
+{
+    struct sc_err err = SC_ERR_INIT;
+    struct sc_endpoints e;
+
+    assert_int_equal(parse(*state, "[host.\"https://m\"]\ncapabilities = [\"pull\"]\n", &e, &err), 0);
+    assert_true(e.items[0].can_pull);
+    assert_false(e.items[0].can_resolve);
+    assert_true(e.items[1].can_resolve);
+}
+
+static void
+test_retry_after(void **state)
+{
+    const time_t now = 784111777; /* Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110's own date */
+
+    (void)state;
+    assert_int_equal(sc_http_retry_after("0", now), 0);
+    assert_int_equal(sc_http_retry_after("120", now), 120);
+    assert_int_equal(sc_http_retry_after("-1", now), -1);
+    assert_int_equal(sc_http_retry_after("Sun, 06 Nov 1994 08:49:40 GMT", now), 3);
+    assert_int_equal(sc_http_retry_after("Sun, 06 Nov 1994 08:49:00 GMT", now), 0);
+    assert_int_equal(sc_http_retry_after("soon", now), -1);
+    assert_int_equal(sc_http_retry_after("", now), -1);
 }
 
 static void
@@ -243,6 +272,7 @@ test_loopback(void **state)
     assert_true(sc_host_is_loopback("127.0.0.1"));
     assert_true(sc_host_is_loopback("127.9.9.9:1"));
     assert_true(sc_host_is_loopback("[::1]:5000"));
+    assert_true(sc_host_is_loopback("localhost/v2/"));
     assert_false(sc_host_is_loopback("127.evil.example"));
     assert_false(sc_host_is_loopback("localhost.example"));
     assert_false(sc_host_is_loopback("10.0.0.1:5000"));
@@ -327,6 +357,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_url_encode, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hosts_resolve, setup, teardown),
+        cmocka_unit_test(test_retry_after),
         cmocka_unit_test_setup_teardown(test_hosts_default_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts_bad, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
