@@ -193,7 +193,8 @@ fill_ask(const struct sc_container *c, struct sc_arena *arena, struct sc_start_j
 
     job->ask.id = c->id;
     job->ask.bundle = job->inputs.container_dir;
-    job->ask.cgroup_parent = parent ? parent : CGROUP_PARENT;
+    job->ask.cgroup_parent =
+        parent ? parent : sc_arena_printf(arena, "%s" CGROUP_PARENT, sc_cgroup_container(&job->host.cgroups, arena));
     if (job->ask.systemd)
         job->spec.linux_.cgroups_path = sc_arena_printf(arena, "%s:sc:%s", parent ? parent : "", c->id);
     job->ask.dies_with_parent = true;

@@ -356,6 +356,7 @@ compile_exec_cgroups(const struct sc_exec_ask *ask, const struct sc_host *host, 
         step->u.cgroup.mount_point = dir;
         step->u.cgroup.path = "";
         step->u.cgroup.is_v2 = is_v2;
+        step->u.cgroup.beside = ask->pid;
         if (is_v2) {
             out->clone.u.clone.cgroup_slot = slot;
             continue;

@@ -222,6 +222,7 @@ struct sc_step {
             bool is_v2, may_exist;
             const struct sc_strv *need_controllers;
             int hierarchy;
+            pid_t beside; /* CGROUP_OPEN: the process to be joined; 0: none */
         } cgroup;
         struct {
             const struct sc_unit *unit;

@@ -120,7 +120,7 @@ step_cgroup_open(struct sc_executor *x, const struct sc_step *step, struct sc_er
         return -1;
     x->slots[step->slot] = fd;
     if (step->u.cgroup.is_v2)
-        return 0;
+        return sc_cgroup_beside(&x->slots[step->slot], step->u.cgroup.beside, err);
     int tasks = openat(fd, "tasks", O_WRONLY | O_CLOEXEC);
     if (tasks < 0)
         return sc_err_errno(err, errno, "open \"%s/tasks\"", step->u.cgroup.mount_point);

@@ -95,6 +95,9 @@ ssize_t sc_cgroup_read_small(int dirfd, const char *file, char *out, size_t size
 int sc_cgroup_read_key(int dirfd, const char *file, const char *key, uint64_t *value);
 bool sc_cgroup_has_children(int fd);
 bool sc_cgroup_is_mount_root(int fd);
+/* Where this is a container and fd (of v2) holds its process 1: all processes in fd move to "init" below it, if they
+ * can. */
+void sc_cgroup_make_room(int fd);
 /* Pids of fd and (is_deep) all below, appended to out */
 int sc_cgroup_collect(int fd, bool is_deep, struct sc_arena *arena, struct sc_pid_list *out, struct sc_err *err);
 /* Whether fd and all below hold no process */

@@ -91,6 +91,10 @@ SC_MUST_CHECK int sc_cgroup_give(int cgroup_fd, uid_t uid, struct sc_err *err);
 SC_MUST_CHECK int sc_cgroup_path(const char *cgroups_path, const char *default_parent, const char *id,
                                  struct sc_arena *arena, char **out, struct sc_err *err);
 
+/* Where this is a container that sees the cgroups above its own (v2, no cgroup namespace): its own cgroup, whose limits
+ * hold for what is made below it. Else "". */
+const char *sc_cgroup_container(const struct sc_cgroup_layout *layout, struct sc_arena *arena);
+
 /* Creates path in hierarchy (parents too; v2: enables need_controllers on the way down, v1 cpuset: fills parents).
  * Returns an O_PATH|O_DIRECTORY fd. *was_created says whether the leaf is new; a leaf that exists and holds processes
  * or is frozen is SC_ERR_BUSY unless may_exist. */
@@ -103,6 +107,9 @@ SC_MUST_CHECK int sc_cgroup_enable(const struct sc_cgroup_hierarchy *hierarchy, 
                                    const struct sc_strv *need_controllers, struct sc_err *err);
 /* Opens an existing one (O_PATH|O_DIRECTORY). */
 SC_MUST_CHECK int sc_cgroup_open(const char *mount_point, const char *path, struct sc_err *err);
+/* For a process that joins pid, whose v2 cgroup *fd was: where somebody within has made it a parent, which takes no
+ * more processes, *fd becomes the one below it that holds pid. */
+SC_MUST_CHECK int sc_cgroup_beside(int *fd, pid_t pid, struct sc_err *err);
 /* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. Where the kernel has BFQ's
  * file instead of the generic one (io.weight, blkio.weight), that is written. */
 SC_MUST_CHECK int sc_cgroup_write_file(int cgroup_fd, const char *file, const char *value, struct sc_err *err);

@@ -171,6 +171,10 @@ enable_at(const struct sc_cgroup_hierarchy *hierarchy, const char *dir, const st
     if (all.len == 0)
         return 0;
     is_held = holds_processes(fd);
+    if (is_held) {
+        sc_cgroup_make_room(fd);
+        is_held = holds_processes(fd);
+    }
     if (!is_held && write_control(fd, sc_buf_str(&all)) == 0)
         return 0;
     for (size_t i = 0; (controller = wanted(hierarchy, need, i, &is_needed)); i++) {

@@ -1,6 +1,7 @@
 /* Which cgroup hierarchies this host has, and which controller lives where (cgroups(7), proc_pid_mountinfo(5)). */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,6 +67,7 @@ unescape(char *text)
 }
 
 struct mount_line {
+    long id, parent;
     char *root, *point, *type, *options;
 };
 
@@ -78,6 +80,10 @@ mount_line_parse(char *line, struct mount_line *out)
 
     memset(out, 0, sizeof(*out));
     for (; word && strcmp(word, "-") != 0; word = strtok_r(NULL, " ", &save), field++) {
+        if (field == 0)
+            out->id = strtol(word, NULL, 10);
+        if (field == 1)
+            out->parent = strtol(word, NULL, 10);
         if (field == 3)
             out->root = word;
         if (field == 4)
@@ -153,20 +159,48 @@ is_below_or_same(const char *path, const char *dir)
     return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
-/* A later mount on the same directory or on one above it hides a hierarchy. "/" is left out: the root's line may come
- * after those of its children when it was moved there (pivot_root). */
-static void
-drop_hidden(struct sc_cgroup_layout *layout, const char *mount_point)
-{
-    size_t kept = 0;
+struct mount_lines {
+    struct mount_line *items;
+    size_t count, capacity;
+};
 
-    if (strcmp(mount_point, "/") == 0)
-        return;
-    for (size_t i = 0; i < layout->count; i++) {
-        if (!is_below_or_same(layout->items[i].mount_point, mount_point))
-            layout->items[kept++] = layout->items[i];
+static const struct mount_line *
+line_of(const struct mount_lines *lines, long id)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        if (lines->items[i].id == id)
+            return &lines->items[i];
     }
-    layout->count = kept;
+    return NULL;
+}
+
+/* Whether mount is id itself or lies on it, by way of the mounts between; id need not be among those that are shown. */
+static bool
+is_upon(const struct mount_lines *lines, const struct mount_line *mount, long id)
+{
+    for (size_t left = lines->count; mount && left > 0; left--) {
+        if (mount->id == id || mount->parent == id)
+            return true;
+        mount = mount->parent == mount->id ? NULL : line_of(lines, mount->parent);
+    }
+    return false;
+}
+
+/* A mount on the same directory or on one above it hides a hierarchy, unless the hierarchy lies on that mount. The
+ * order of the lines does not tell: since Linux 6.8 it is that of their making, and one that was made first may be
+ * attached last. "/" is left out: who looks from a chroot does not see what lies below it. */
+static bool
+is_hidden(const struct mount_lines *lines, const struct mount_line *mount)
+{
+    for (size_t i = 0; i < lines->count; i++) {
+        const struct mount_line *other = &lines->items[i];
+
+        if (other == mount || strcmp(other->point, "/") == 0 || !is_below_or_same(mount->point, other->point))
+            continue;
+        if (is_upon(lines, mount, other->parent) && !is_upon(lines, mount, other->id))
+            return true;
+    }
+    return false;
 }
 
 static bool
@@ -246,26 +280,42 @@ layout_mode(const struct sc_cgroup_layout *layout)
     return has_v2 ? SC_CGROUP_V2 : SC_CGROUP_ABSENT;
 }
 
+static int
+mount_lines_parse(char *text, struct sc_arena *arena, struct mount_lines *out, struct sc_err *err)
+{
+    char *save = NULL;
+
+    for (char *line = text ? strtok_r(text, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
+        struct mount_line mount;
+
+        if (!mount_line_parse(line, &mount))
+            continue;
+        out->items = sc_arena_grow(arena, out->items, out->count, &out->capacity, sizeof(mount), 64);
+        if (!out->items)
+            return sc_arena_check(arena, err);
+        out->items[out->count++] = mount;
+    }
+    return 0;
+}
+
 int
 sc_cgroup_parse_layout(const char *mountinfo, const char *self_cgroup, struct sc_arena *arena,
                        struct sc_cgroup_layout *out, struct sc_err *err)
 {
     sc_cleanup_buf copy = SC_BUF_INIT;
+    sc_cleanup_arena scratch = SC_ARENA_INIT;
     struct sc_cgroup_layout layout = {.count = 0};
-    char *save = NULL;
+    struct mount_lines lines = {.count = 0};
 
     sc_buf_adds(&copy, mountinfo);
-    if (sc_buf_check(&copy, err) < 0)
+    if (sc_buf_check(&copy, err) < 0 || mount_lines_parse(copy.data, &scratch, &lines, err) < 0)
         return -1;
-    for (char *line = copy.data ? strtok_r(copy.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-        struct mount_line mount;
+    for (size_t i = 0; i < lines.count; i++) {
+        const struct mount_line *mount = &lines.items[i];
 
-        if (!mount_line_parse(line, &mount))
+        if ((strcmp(mount->type, "cgroup") != 0 && strcmp(mount->type, "cgroup2") != 0) || is_hidden(&lines, mount))
             continue;
-        drop_hidden(&layout, mount.point);
-        if (strcmp(mount.type, "cgroup") != 0 && strcmp(mount.type, "cgroup2") != 0)
-            continue;
-        if (layout_add(&layout, &mount, self_cgroup, arena, err) < 0)
+        if (layout_add(&layout, mount, self_cgroup, arena, err) < 0)
             return -1;
     }
     layout.mode = layout_mode(&layout);

@@ -60,6 +60,18 @@ static const struct sample samples[] = {
      "40 1 0:30 / /sys/fs/cgroup rw - cgroup2 none rw\n41 40 0:31 / /sys/fs/cgroup rw - tmpfs none rw\n"
      "42 41 0:32 / /sys/fs/cgroup/memory rw - cgroup none rw,memory\n",
      "5:memory:/\n0::/\n", SC_CGROUP_V1, "memory:memory:/sys/fs/cgroup/memory:/:/;"},
+    {"lines in the order of the mounts' making, though they were attached in another",
+     "40 39 0:30 /sc/0123 /sys/fs/cgroup/memory rw - cgroup none rw,memory\n"
+     "39 38 0:60 / /sys/fs/cgroup rw - tmpfs none rw\n38 1 0:61 / /sys rw - sysfs none rw\n",
+     "5:memory:/sc/0123\n", SC_CGROUP_V1, "memory:memory:/sys/fs/cgroup/memory:/sc/0123:/sc/0123;"},
+    {"what hides another may be listed before it",
+     "39 41 0:60 / /sys/fs/cgroup rw - tmpfs none rw\n40 39 0:32 / /sys/fs/cgroup/pids rw - cgroup none rw,pids\n"
+     "41 38 0:31 / /sys/fs/cgroup rw - cgroup2 none rw\n38 1 0:61 / /sys rw - sysfs none rw\n",
+     "5:pids:/\n0::/\n", SC_CGROUP_V1, "pids:pids:/sys/fs/cgroup/pids:/:/;"},
+    {"a mount above all of them",
+     "30 1 0:61 / /sys rw - sysfs none rw\n31 30 0:30 / /sys/fs/cgroup rw - cgroup2 none rw\n"
+     "32 30 0:62 / /sys rw - sysfs none rw\n",
+     "0::/\n", SC_CGROUP_ABSENT, ""},
     {"a neighbour with a longer name hides nothing",
      "40 1 0:30 / /sys/fs/cgroup2 rw - cgroup2 none rw\n41 1 0:31 / /sys/fs/cgroup rw - tmpfs none rw\n", "0::/\n",
      SC_CGROUP_V2, "cgroup2:2:/sys/fs/cgroup2:/:/;"},
