@@ -317,3 +317,12 @@ END
     ok d stop -t 30 one
     is "$(d inspect -f '{{.State.ExitCode}}' one)" 3
 }
+
+@test "docker: sc within its container, whose limits hold and whose cgroups lie below" {
+    nested_args
+    for namespace in private host; do
+        ok d run -d --name one --network host --cgroupns "$namespace" "${nested[@]}" base sleep 1000
+        nested_check "$(pid_of one)" d exec one
+        ok d rm -f one
+    done
+}

@@ -267,3 +267,29 @@ c_run()
 {
     ctr run --runc-binary "$ENGINE_RUNTIME" "$@"
 }
+
+# ---- sc within a container of theirs -----------------------------------------------------------------------
+
+# nested_args: the options with which NAME's container has sc's programs and a store on a disk; into ${nested[@]}
+nested_args()
+{
+    local store=$BATS_TEST_TMPDIR/nested
+    SC_DATA_ROOT=$store SC_RUN_ROOT=$BATS_TEST_TMPDIR/nested-run SC_NETWORK=none "$SC" run --rm base true
+    nested=(--privileged -v "$store:/var/lib/sc" --tmpfs /run -v "$SC_BIN:/sc:ro" -e SC_NETWORK=none)
+}
+
+# nested_check PID CMD...: CMD... runs a command in the container with process PID. Limits hold below its cgroups, and nothing is left there.
+nested_check()
+{
+    local pid=$1 own dir
+    shift
+    own=$(cgroup_dir "$pid" memory)
+    ok "$@" /sc/sc run -d --name in -m 48m base sleep 1234
+    dir=$(echo "${own%/init}"/sc/????????????????????????????????????????????????????????????????)
+    is "$(cat "$dir"/memory.{max,limit_in_bytes} 2>/dev/null)" 50331648
+    fails 137 "$@" /sc/sc run --name big -m 16m --memory-swap 16m base sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'
+    ok "$@" /sc/sc why big
+    expect_output 'at the limit of 16MiB'
+    ok "$@" /sc/sc rm -f in big
+    [ ! -e "$dir" ]
+}

@@ -396,3 +396,12 @@ has_containers()
 {
     [ "$("$ENGINE_RUNTIME" list -q | wc -l)" -ge "$1" ]
 }
+
+@test "podman: sc within its container, whose limits hold and whose cgroups lie below" {
+    nested_args
+    for namespace in private host; do
+        ok pm run -d --name one --cgroupns "$namespace" "${nested[@]}" base sleep 1000
+        nested_check "$(pm inspect -f '{{.State.Pid}}' one)" pm exec one
+        ok pm rm -f -t 0 one
+    done
+}

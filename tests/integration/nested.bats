@@ -31,7 +31,7 @@ inner_dir()
 # What holds of either kind of cgroup namespace.
 check_limits()
 {
-    local dir own
+    local dir own words
     inner run -d --name in -m 48m --pids-limit 20 --cpus .5 base sleep 1234
     expect 0
     own=$(cgroup_dir "$(container_pid outer)" memory)
