@@ -211,7 +211,8 @@ held_list(const struct sc_layers_held *held, struct sc_arena *arena)
 
 static void
 monitor_config(const struct sc_start_child *child, const struct sc_process *process, const struct stdio *io,
-               const struct sc_layers_held *held, struct sc_arena *arena, struct sc_monitor_config *out)
+               const struct sc_layers_held *held, const struct sc_carried *carried, struct sc_arena *arena,
+               struct sc_monitor_config *out)
 {
     const struct sc_container *c = child->container;
     const struct sc_create_options *o = &c->options;
@@ -235,6 +236,8 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .names = process->names_udp >= 0 ? sc_names_lines(child->engine, o, arena) : NULL,
         .names_udp = process->names_udp,
         .names_tcp = process->names_tcp,
+        .ports = carried->lines,
+        .ports_fd = carried->epoll_fd,
         .pid = process->pid,
         .pidfd = process->pidfd,
         .lock_fd = child->lock_fd,
@@ -256,11 +259,12 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
 /* Becomes sc-monitor; returns only when that failed. */
 static int
 become_monitor(const struct sc_start_child *child, const struct sc_monitor_config *config,
-               const struct sc_layers_held *held, struct sc_arena *arena, struct sc_err *err)
+               const struct sc_layers_held *held, const struct sc_carried *carried, struct sc_arena *arena,
+               struct sc_err *err)
 {
     const int kept[] = {config->pidfd,    config->lock_fd,   config->listen_fd, config->client_fd,
                         config->tty_fd,   config->in_fd,     config->out_fd,    config->err_fd,
-                        config->calls_fd, config->names_udp, config->names_tcp};
+                        config->calls_fd, config->names_udp, config->names_tcp, config->ports_fd};
     char *const no_env[] = {NULL};
     struct sc_strv argv = {0};
 
@@ -273,6 +277,8 @@ become_monitor(const struct sc_start_child *child, const struct sc_monitor_confi
     }
     for (size_t i = 0; i < held->count; i++)
         (void)sc_fd_cloexec(held->fds[i], false);
+    for (size_t i = 0; i < carried->count; i++)
+        (void)sc_fd_cloexec(carried->fds[i], false);
     (void)execve(child->monitor_path, argv.items, no_env);
     return sc_err_errno(err, errno, "execute \"%s\"", child->monitor_path);
 }
@@ -320,6 +326,7 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     struct sc_process process = SC_PROCESS_INIT;
     struct sc_monitor_config config;
     struct sc_layers_held held;
+    struct sc_carried carried = {.epoll_fd = -1};
     struct sc_err err = SC_ERR_INIT;
     int32_t pid;
 
@@ -327,7 +334,14 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     (void)setsid();
     (void)prctl(PR_SET_NAME, "sc-start");
     sc_layers_offer(child->engine, child->container, child->job, &held);
-    if (make_stdio(child, &io, &err) < 0 || launch(child, &io, &process, &err) < 0)
+    if (make_stdio(child, &io, &err) < 0 ||
+        sc_carry_listen(child->engine, &child->job->inputs, arena, &carried, &err) < 0) {
+        struct sc_err ignored = SC_ERR_INIT;
+
+        (void)!sc_undo_run(child->job->plan.undo ? child->job->plan.undo : "", &ignored); /* leases */
+        fail(child, &err);
+    }
+    if (launch(child, &io, &process, &err) < 0)
         fail(child, &err);
     sc_closep(&io.in[0]);
     sc_closep(&io.out[1]);
@@ -340,7 +354,7 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     if (child->how->client_flags >= 0)
         sc_engine_event(child->engine, child->container, "attach", NULL);
     sc_engine_event(child->engine, child->container, "start", NULL);
-    monitor_config(child, &process, &io, &held, arena, &config);
+    monitor_config(child, &process, &io, &held, &carried, arena, &config);
     if (write_state(child, &process, arena, &err) < 0 ||
         sc_monitor_send(child->sock, SC_MSG_STARTED, &pid, sizeof(pid), &err) < 0) {
         /* A caller that is gone does not end what it asked for. */
@@ -350,7 +364,7 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
         }
         sc_err_clear(&err);
     }
-    (void)!become_monitor(child, &config, &held, arena, &err);
+    (void)!become_monitor(child, &config, &held, &carried, arena, &err);
     end_container(child, &process);
     fail(child, &err);
 }

@@ -379,6 +379,15 @@ json_t *sc_helper_state(const struct sc_engine *engine, const struct sc_containe
 json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
                             struct sc_err *err);
 json_t *sc_port_bindings(const struct sc_container *container);
+/* network-carry.c: sockets for ports at the host's IPv6 addresses of a container that has none (monitor/ports.h) */
+struct sc_carried {
+    int epoll_fd;      /* -1: none */
+    const char *lines; /* sc-monitor's `ports` */
+    int fds[SC_PORTS_MAX];
+    size_t count;
+};
+SC_MUST_CHECK int sc_carry_listen(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_arena *arena,
+                                  struct sc_carried *out, struct sc_err *err);
 /* Takes the leases back. */
 void sc_network_give_up(const struct sc_start_job *job);
 /* ---- network-names.c: what hosts and resolv.conf say */

@@ -121,7 +121,11 @@ static const int tree_calls[] = {
 
 /* What asking over a network, reading a directory, and asking whether somebody holds a lock need besides. */
 static const int net_calls[] = {
-    SYS_connect, SYS_accept4, SYS_setsockopt, SYS_getsockopt, SYS_shutdown, SYS_readlinkat, SYS_getdents64, SYS_flock,
+    SYS_connect,    SYS_accept4,    SYS_setsockopt, SYS_getsockopt,  SYS_shutdown,
+    SYS_readlinkat, SYS_getdents64, SYS_flock,      SYS_epoll_pwait,
+#ifdef SYS_epoll_wait
+    SYS_epoll_wait,
+#endif
 };
 
 #define ALLOW        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)

@@ -37,6 +37,8 @@ static const struct field fields[] = {
     FIELD(names, FIELD_TEXT, false),
     FIELD(names_udp, FIELD_INT, false),
     FIELD(names_tcp, FIELD_INT, false),
+    FIELD(ports, FIELD_TEXT, false),
+    FIELD(ports_fd, FIELD_INT, false),
     FIELD(pid, FIELD_INT, true),
     FIELD(pidfd, FIELD_INT, true),
     FIELD(lock_fd, FIELD_INT, false),
@@ -58,6 +60,7 @@ static const struct field fields[] = {
 static const struct sc_monitor_config defaults = {
     .names_udp = -1,
     .names_tcp = -1,
+    .ports_fd = -1,
     .pidfd = -1,
     .lock_fd = -1,
     .listen_fd = -1,

@@ -379,6 +379,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     memset(&end, 0, sizeof(end)); /* the record is sent whole, with its padding */
     record->finished_at = sc_time_now();
     sc_names_stop(monitor);
+    sc_ports_stop(monitor);
     drain(monitor);
     wait_for_init(monitor, WNOWAIT, record);
     look_back(monitor, &end, &err);

@@ -15,6 +15,8 @@ enum {
     WAIT_NAMES_UDP,
     WAIT_NAMES_TCP,
     WAIT_NAMES,
+    WAIT_PORTS_ASK,
+    WAIT_PORTS,
     WAIT_LISTEN,
     WAIT_OUT,
     WAIT_ERR,
@@ -78,9 +80,14 @@ fill_polls(struct sc_monitor *monitor, struct pollfd *polls)
     polls[WAIT_VIEW] = (struct pollfd){.fd = monitor->view_fd, .events = POLLIN};
     polls[WAIT_CALLS] = (struct pollfd){.fd = sc_calls_fd(monitor), .events = POLLIN};
     polls[WAIT_REFILL] = (struct pollfd){.fd = monitor->refill_fd, .events = POLLIN};
-    polls[WAIT_NAMES_UDP] = (struct pollfd){.fd = sc_names_is_due(monitor) ? config->names_udp : -1, .events = POLLIN};
-    polls[WAIT_NAMES_TCP] = (struct pollfd){.fd = sc_names_is_due(monitor) ? config->names_tcp : -1, .events = POLLIN};
-    polls[WAIT_NAMES] = (struct pollfd){.fd = monitor->names_fd, .events = POLLIN};
+    polls[WAIT_NAMES_UDP] =
+        (struct pollfd){.fd = sc_on_demand_is_due(&monitor->names) ? config->names_udp : -1, .events = POLLIN};
+    polls[WAIT_NAMES_TCP] =
+        (struct pollfd){.fd = sc_on_demand_is_due(&monitor->names) ? config->names_tcp : -1, .events = POLLIN};
+    polls[WAIT_NAMES] = (struct pollfd){.fd = monitor->names.fd, .events = POLLIN};
+    polls[WAIT_PORTS_ASK] =
+        (struct pollfd){.fd = sc_on_demand_is_due(&monitor->ports) ? config->ports_fd : -1, .events = POLLIN};
+    polls[WAIT_PORTS] = (struct pollfd){.fd = monitor->ports.fd, .events = POLLIN};
     polls[WAIT_LISTEN] = (struct pollfd){.fd = config->listen_fd, .events = POLLIN};
     polls[WAIT_OUT] = (struct pollfd){.fd = has_room ? out_fd : -1, .events = POLLIN};
     polls[WAIT_ERR] = (struct pollfd){.fd = has_room ? config->err_fd : -1, .events = POLLIN};
@@ -118,7 +125,9 @@ sc_monitor_loop(struct sc_monitor *monitor)
     for (;;) {
         size_t clients = monitor->client_count;
         size_t count = fill_polls(monitor, polls);
-        int wait = sc_names_wait(monitor, sc_refill_wait(monitor, sc_blackbox_wait(monitor)));
+        int own = sc_refill_wait(monitor, sc_blackbox_wait(monitor)),
+            wait = sc_on_demand_wait(&monitor->names, config->names_udp >= 0,
+                                     sc_on_demand_wait(&monitor->ports, config->ports_fd >= 0, own));
         bool trims = monitor->has_scratch && (wait < 0 || wait > TRIM_AFTER_MS);
         int ready = poll(polls, count, trims ? TRIM_AFTER_MS : wait);
 
@@ -145,9 +154,13 @@ sc_monitor_loop(struct sc_monitor *monitor)
             sc_client_accept(monitor);
         sc_client_sweep(monitor);
         if (polls[WAIT_NAMES].revents)
-            sc_names_ended(monitor);
+            sc_on_demand_ended(&monitor->names);
         if (polls[WAIT_NAMES_UDP].revents || polls[WAIT_NAMES_TCP].revents)
             sc_names_asked(monitor);
+        if (polls[WAIT_PORTS].revents)
+            sc_on_demand_ended(&monitor->ports);
+        if (polls[WAIT_PORTS_ASK].revents)
+            sc_ports_asked(monitor);
         if (polls[WAIT_REFILL].revents)
             sc_refill_event(monitor);
         if (polls[WAIT_OOM].revents)

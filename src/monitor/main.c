@@ -40,25 +40,11 @@ compare_fds(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* Closes everything but 0..2 and what the configuration names: a descriptor of the caller (a pipe of `sc run -d | cat`)
- * that stayed open here would keep its reader waiting as long as the container runs. */
-static void
-close_others(const struct sc_monitor_config *config)
+void
+sc_monitor_close_but(int *keep, size_t count)
 {
-    const int own[] = {config->pidfd,    config->lock_fd,   config->listen_fd, config->client_fd,
-                       config->tty_fd,   config->in_fd,     config->out_fd,    config->err_fd,
-                       config->calls_fd, config->names_udp, config->names_tcp};
-    int keep[SC_ARRAY_LEN(own) + SC_MONITOR_HELD_MAX];
-    const char *held = config->held ? config->held : "";
-    size_t count = SC_ARRAY_LEN(own);
     unsigned from = 3;
 
-    memcpy(keep, own, sizeof(own));
-    for (char *end = NULL; *held != '\0' && count < SC_ARRAY_LEN(keep); held = end) {
-        keep[count++] = (int)strtol(held, &end, 10);
-        if (end == held)
-            break;
-    }
     qsort(keep, count, sizeof(keep[0]), compare_fds);
     for (size_t i = 0; i < count; i++) {
         if (keep[i] < 3)
@@ -68,6 +54,32 @@ close_others(const struct sc_monitor_config *config)
         from = (unsigned)keep[i] + 1;
     }
     (void)sc_fds_close(-1, from, ~0U);
+}
+
+/* Closes everything but 0..2 and what the configuration names: a descriptor of the caller (a pipe of `sc run -d | cat`)
+ * that stayed open here would keep its reader waiting as long as the container runs. */
+static void
+close_others(const struct sc_monitor_config *config)
+{
+    const int own[] = {config->pidfd,    config->lock_fd,   config->listen_fd, config->client_fd,
+                       config->tty_fd,   config->in_fd,     config->out_fd,    config->err_fd,
+                       config->calls_fd, config->names_udp, config->names_tcp, config->ports_fd};
+    int keep[SC_ARRAY_LEN(own) + SC_MONITOR_HELD_MAX + SC_PORTS_MAX];
+    const char *held = config->held ? config->held : "";
+    size_t count = SC_ARRAY_LEN(own), sockets;
+
+    memcpy(keep, own, sizeof(own));
+    for (char *end = NULL; *held != '\0' && count < SC_ARRAY_LEN(own) + SC_MONITOR_HELD_MAX; held = end) {
+        keep[count++] = (int)strtol(held, &end, 10);
+        if (end == held)
+            break;
+    }
+    sockets = sc_ports_sockets(config, keep + count);
+    for (size_t i = 0; i < sockets; i++) /* no other program of ours may keep a port from the next container */
+        (void)sc_fd_cloexec(keep[count + i], true);
+    if (sockets > 0)
+        (void)sc_fd_cloexec(config->ports_fd, true);
+    sc_monitor_close_but(keep, count + sockets);
 }
 
 static void
@@ -135,7 +147,7 @@ main(int argc, char **argv)
     struct sc_err err = SC_ERR_INIT;
 
     monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_fd =
-        monitor.refill_places = monitor.names_fd = -1;
+        monitor.refill_places = monitor.names.fd = monitor.ports.fd = -1;
     monitor.started_at = sc_time_now();
     monitor.log = (struct sc_log_writer)SC_LOG_WRITER_INIT;
     if (sc_monitor_config_decode(argc, argv, &monitor.config, &err) < 0) {

@@ -8,7 +8,9 @@
  *   finish.c   what happens when init has ended
  *   blackbox.c the black box: a sample every few seconds
  *   oom.c      memory that ran out
+ *   on-demand.c    programs that run while there is something for them to do:
  *   names-watch.c  sc-names, when its container has a question for it
+ *   ports-watch.c  sc-ports, when somebody comes to a published port by IPv6
  *   refill.c   our tables of nftables, when another program flushes them
  *   view-watch.c  the view of /proc, when it has one
  *   calls.c    the system calls that the view answers
@@ -51,6 +53,12 @@ struct sc_client {
     struct sc_chunk *next; /* first chunk it needs; NULL: it has all */
 };
 
+struct sc_on_demand {
+    pid_t pid;    /* 0: it does not run */
+    int fd;       /* its pidfd */
+    int64_t next; /* CLOCK_MONOTONIC: not before this is it started again */
+};
+
 struct sc_monitor {
     struct sc_monitor_config config; /* descriptors in it are ours; -1 once closed */
     struct sc_log_writer log;
@@ -68,10 +76,11 @@ struct sc_monitor {
     struct sc_calls *calls;              /* or NULL */
     bool refill_pending, refill_listens; /* else refill_fd is the pidfd of who listens */
     int refill_places;
-    pid_t names_pid;    /* sc-names; 0: it does not run */
-    int names_fd;       /* its pidfd */
-    int64_t names_next; /* CLOCK_MONOTONIC: not before this is it started again */
+    struct sc_on_demand names, ports; /* sc-names, sc-ports */
 };
+
+/* main.c: closes everything but 0..2 and these, which it sorts */
+void sc_monitor_close_but(int *keep, size_t count);
 
 /* loop.c: returns when init has ended */
 void sc_monitor_loop(struct sc_monitor *monitor);
@@ -117,12 +126,23 @@ void sc_oom_watch(struct sc_monitor *monitor);
 void sc_oom_tell(struct sc_monitor *monitor);
 void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out);
 
+/* on-demand.c: a program that runs while there is something for it to do */
+bool sc_on_demand_is_due(const struct sc_on_demand *program); /* what waits for it would start it */
+int sc_on_demand_wait(const struct sc_on_demand *program, bool is_wanted, int wait); /* the loop's, or sooner */
+void sc_on_demand_start(struct sc_on_demand *program, const struct sc_monitor_config *config,
+                        void (*execute)(const struct sc_monitor_config *config)); /* [child] execute */
+void sc_on_demand_ended(struct sc_on_demand *program);
+void sc_on_demand_stop(struct sc_on_demand *program); /* with its container */
+
 /* names-watch.c */
-int sc_names_wait(const struct sc_monitor *monitor, int wait); /* the loop's, or sooner */
-bool sc_names_is_due(const struct sc_monitor *monitor);        /* a question would start it */
 void sc_names_asked(struct sc_monitor *monitor);
-void sc_names_ended(struct sc_monitor *monitor);
-void sc_names_stop(struct sc_monitor *monitor); /* with its container */
+void sc_names_stop(struct sc_monitor *monitor);
+
+/* ports-watch.c */
+/* The sockets that config->ports tells of, at most SC_PORTS_MAX: how many. */
+size_t sc_ports_sockets(const struct sc_monitor_config *config, int out[SC_PORTS_MAX]);
+void sc_ports_asked(struct sc_monitor *monitor);
+void sc_ports_stop(struct sc_monitor *monitor);
 
 /* refill.c */
 void sc_refill_watch(struct sc_monitor *monitor);

@@ -77,6 +77,7 @@ struct sc_exit {
 /* In run_dir: the attributes that events have instead of those in the config, after a rename. */
 #define SC_MONITOR_EVENT_FILE "event"
 #define SC_MONITOR_HELD_MAX   16
+#define SC_PORTS_MAX          256 /* sockets of ports.h for one container */
 /* What sc-monitor is started with; fds are inherited, -1 where absent. */
 struct sc_monitor_config {
     const char *id;
@@ -95,6 +96,8 @@ struct sc_monitor_config {
     const char
         *names; /* sc-names, the directory of leases, and name servers if any are given, one a line; NULL: none */
     int names_udp, names_tcp; /* the container's sockets for it */
+    const char *ports;        /* sc-ports, the directory of ports' leases, and "FD KEY" lines (ports.h); NULL: none */
+    int ports_fd;             /* epoll(7) of those FDs */
     pid_t pid;
     int pidfd;
     int lock_fd;               /* flock on run_dir/lock, held for the monitor's life */

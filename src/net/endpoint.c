@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <stdio.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,8 +66,20 @@ lease_ports(const struct sc_net *net, const struct sc_endpoint_ask *ask, bool is
             port.host_address = out->network.binding;
         if (sc_lease_port(net, ask->id, out->addresses, &port, is_dry, &out->ports, err) < 0)
             return -1;
+        if (port.host_address.len == 0 && port.proto == IPPROTO_TCP && out->addresses[SC_V6].len == 0) {
+            struct sc_port *beside = &out->beside.items[out->beside.count++];
+
+            *beside = out->ports.items[out->ports.count - 1];
+            beside->host_address = (struct sc_address){.len = 16};
+        }
     }
     return 0;
+}
+
+bool
+sc_port_is_carried(const struct sc_endpoint *endpoint, const struct sc_port *port)
+{
+    return endpoint->addresses[sc_address_family(&port->host_address)].len == 0;
 }
 
 int
@@ -89,7 +102,8 @@ sc_endpoint_make(const struct sc_net *net, const struct sc_network *network, con
     sc_endpoint_link(ask->id, ask->index, out->link);
     out->ignores_ra = faccessat(AT_FDCWD, "/proc/sys/net/ipv6", F_OK, 0) == 0; /* lint: the kernel's own */
     out->ports.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count * SC_FAMILIES + 1);
-    if (!out->ports.items)
+    out->beside.items = SC_ARENA_ARRAY(arena, struct sc_port, ask->ports.count + 1);
+    if (!out->ports.items || !out->beside.items)
         return sc_err_nomem(err);
     if (lease_addresses(net, ask, is_dry, out, err) == 0 && lease_ports(net, ask, is_dry, out, err) == 0)
         return 0;
@@ -163,6 +177,8 @@ add_elements(const struct sc_endpoint *e, struct sc_buf *data, struct sc_buf *ti
         const struct sc_port *p = &e->ports.items[i];
         const struct sc_address *to = &e->addresses[sc_address_family(&p->host_address)];
 
+        if (sc_port_is_carried(e, p))
+            continue;
         sc_firewall_add_port(p, to, data);
         sc_address_format_host(&p->host_address, host);
         sc_address_format(to, address);
@@ -404,6 +420,10 @@ add_undo(const struct sc_net *net, const struct sc_endpoint *e, const char *id, 
         }
     }
     for (size_t i = 0; i < e->ports.count; i++) {
+        if (sc_port_is_carried(e, &e->ports.items[i])) {
+            sc_lease_port_undo(net, id, &e->ports.items[i], undo);
+            continue;
+        }
         sc_port_key(&e->ports.items[i], key);
         sc_buf_clear(&target);
         sc_buf_addf(&target, "%s/%s/%s %s ", net->run_path, SC_LEASE_PORT, key, id);
@@ -439,6 +459,8 @@ shell_down(const struct sc_endpoint *e, struct sc_buf *out)
         }
     }
     for (size_t i = 0; i < e->ports.count; i++) {
+        if (sc_port_is_carried(e, &e->ports.items[i]))
+            continue;
         sc_buf_adds(out, "  nft delete element inet sc ");
         add_element_text(&e->ports.items[i], NULL, out);
         sc_buf_adds(out, " 2>/dev/null || :\n");

@@ -433,7 +433,8 @@ sc_firewall_encode(const struct sc_network_list *networks, const struct sc_ports
         if (networks->items[i].driver == SC_NET_BRIDGE)
             sc_firewall_network(&networks->items[i], true, out);
     for (size_t i = 0; i < ports->count; i++)
-        if (!sc_address_is_any(&targets[i])) /* else others lead it there */
+        /* else others lead it there: CNI's plugins, or who carries IPv6 to IPv4 */
+        if (!sc_address_is_any(&targets[i]) && targets[i].len == ports->items[i].host_address.len)
             sc_firewall_add_port(&ports->items[i], &targets[i], out);
     sc_nl_batch_end(out);
 }

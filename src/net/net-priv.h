@@ -7,7 +7,7 @@
 #define SC_NET_DIR       "network"
 #define SC_LEASE_NET     "lease/net"
 #define SC_LEASE_PORT    "lease/port"
-#define SC_LEASE_KEY_MAX (SC_NET_ADDRESS_MAX + 12) /* "sctp,ADDRESS,65535" */
+#define SC_LEASE_KEY_MAX SC_NET_PORT_KEY_MAX
 
 /* ---- record.c */
 SC_MUST_CHECK int sc_network_decode(const char *text, size_t len, struct sc_arena *arena, struct sc_network *out,

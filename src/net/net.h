@@ -29,12 +29,13 @@
 #include "base/base.h"
 #include "plan/plan.h"
 
-#define SC_NET_DEFAULT     "sc0" /* "bridge" is another name for it, as in Docker */
-#define SC_NET_ADDRESS_MAX 46    /* INET6_ADDRSTRLEN */
-#define SC_NET_CIDR_MAX    50
-#define SC_NET_LINK_MAX    16 /* IFNAMSIZ */
-#define SC_NET_NAME_MAX    128
-#define SC_NET_NAMES_MAX   1024
+#define SC_NET_DEFAULT      "sc0" /* "bridge" is another name for it, as in Docker */
+#define SC_NET_ADDRESS_MAX  46    /* INET6_ADDRSTRLEN */
+#define SC_NET_CIDR_MAX     50
+#define SC_NET_LINK_MAX     16 /* IFNAMSIZ */
+#define SC_NET_NAME_MAX     128
+#define SC_NET_PORT_KEY_MAX (SC_NET_ADDRESS_MAX + 12) /* "sctp,ADDRESS,65535" */
+#define SC_NET_NAMES_MAX    1024
 
 /* ---- address.c: addresses and subnets of both families */
 enum sc_family { SC_V4, SC_V6, SC_FAMILIES };
@@ -192,8 +193,16 @@ struct sc_endpoint {
     unsigned char mac[6];
     char link[SC_NET_LINK_MAX]; /* the host's end */
     int64_t rate_in, rate_out;
-    struct sc_ports ports; /* as they are now: every host port chosen */
+    /* As they are now: every host port chosen. One at an IPv6 address of the host, of a container that has none, is
+     * carried (sc_port_is_carried). */
+    struct sc_ports ports;
+    struct sc_ports beside; /* carried at [::] beside the same of IPv4, whose lease is theirs too */
 };
+/* Whether no element leads it to the container: IPv6 of the host, which a process carries to the container's IPv4
+ * (monitor/ports.h). */
+bool sc_port_is_carried(const struct sc_endpoint *endpoint, const struct sc_port *port);
+/* The lease that says where a carried port leads now. */
+void sc_port_carried_key(const struct sc_port *port, bool is_beside, char out[SC_NET_PORT_KEY_MAX]);
 /* Bridge, table, forwarding. SC_ERR_UNSUPPORTED names what the kernel lacks. */
 SC_MUST_CHECK int sc_network_up(const struct sc_net *net, struct sc_network *network, struct sc_err *err);
 /* Makes the tables again where another program has deleted or emptied them while containers have addresses. */

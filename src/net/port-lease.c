@@ -257,7 +257,8 @@ take_one(const struct sc_net *net, int dir, const char *id, const struct sc_addr
     if (is_dry)
         return 1;
     result = sc_lease_take(net, dir, key, target, owner, err);
-    if (result <= 0)
+    /* where a socket will be bound, that is what tells */
+    if (result <= 0 || (address->len != port->host_address.len && port->host_port == port->host_last))
         return result;
     why->host_errno = why_host_refuses(port);
     if (why->host_errno == 0)
@@ -275,6 +276,14 @@ struct wish {
     size_t count;
 };
 
+static const struct sc_address *
+target_of(const struct wish *wish, const struct sc_port *port)
+{
+    const struct sc_address *own = &wish->addresses[sc_address_family(&port->host_address)];
+
+    return own->len > 0 ? own : &wish->addresses[SC_V4];
+}
+
 /* The number for all of them, or for none. */
 static int
 take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned number, bool is_dry, struct refusal *why,
@@ -288,8 +297,7 @@ take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned numbe
         if (is_own(wish->own, port))
             (void)snprintf(why->owner, sizeof(why->owner), "%s", wish->id);
         else
-            result = take_one(net, dir, wish->id, &wish->addresses[sc_address_family(&port->host_address)], port,
-                              is_dry, why, err);
+            result = take_one(net, dir, wish->id, target_of(wish, port), port, is_dry, why, err);
         if (result > 0)
             continue;
         why->port = port;
@@ -304,6 +312,14 @@ take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned numbe
     return 1;
 }
 
+/* Whether a process carries it: of the host's IPv6 to a container that has IPv4 only (monitor/ports.h). */
+static bool
+will_be_carried(const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port)
+{
+    return port->host_address.len == 16 && port->proto == IPPROTO_TCP && addresses[SC_V6].len == 0 &&
+           !sc_address_is_any(&addresses[SC_V4]);
+}
+
 /* The host's addresses that are meant, as far as the container has an address of their family. */
 static int
 make_wish(const char *id, const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port, struct wish *out,
@@ -312,6 +328,10 @@ make_wish(const char *id, const struct sc_address addresses[SC_FAMILIES], const 
     char host[SC_NET_ADDRESS_MAX + 2];
 
     *out = (struct wish){.id = id, .addresses = addresses};
+    if (will_be_carried(addresses, port)) {
+        out->ports[out->count++] = *port;
+        return 0;
+    }
     for (int f = 0; f < SC_FAMILIES; f++) {
         if (addresses[f].len == 0 || (port->host_address.len > 0 && port->host_address.len != addresses[f].len))
             continue;
@@ -368,6 +388,16 @@ sc_lease_port(const struct sc_net *net, const char *id, const struct sc_address 
                           host, first, sc_proto_name(port->proto));
     return sc_err_set(err, SC_ERR_EXISTS, "publish port %s:%u/%s: address already in use by a program of the host",
                       host, first, sc_proto_name(port->proto));
+}
+
+void
+sc_port_carried_key(const struct sc_port *port, bool is_beside, char out[SC_NET_PORT_KEY_MAX])
+{
+    struct sc_port leased = *port;
+
+    if (is_beside)
+        leased.host_address = sc_address_v4(0);
+    sc_port_key(&leased, out);
 }
 
 void

@@ -87,7 +87,7 @@ sweep_ports(const struct sc_net *net, struct sc_err *err)
         owner[SC_ID_LEN] = '\0';
         if (net->is_alive(owner, net->data))
             continue;
-        if (sc_address_is_any(&to)) { /* others lead it there */
+        if (sc_address_is_any(&to) || to.len != port.host_address.len) { /* others lead it there */
             sc_lease_port_undo(net, owner, &port, &undo);
             continue;
         }

@@ -114,6 +114,7 @@ oci_known()
 ./libexec/sc/sc-init
 ./libexec/sc/sc-monitor
 ./libexec/sc/sc-names
+./libexec/sc/sc-ports
 ./libexec/sc/sc-transfer
 ./libexec/sc/sc-view
 ./share/bash-completion/completions/sc
@@ -123,6 +124,7 @@ oci_known()
 ./share/man/man8/sc-monitor.8
 ./share/man/man8/sc-names.8
 ./share/man/man8/sc-oci.8
+./share/man/man8/sc-ports.8
 ./share/man/man8/sc-transfer.8
 ./share/man/man8/sc-view.8
 ./share/zsh/site-functions/_sc

@@ -21,6 +21,8 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_true(sc_str_eq(a->names, b->names));
     assert_int_equal(a->names_udp, b->names_udp);
     assert_int_equal(a->names_tcp, b->names_tcp);
+    assert_true(sc_str_eq(a->ports, b->ports));
+    assert_int_equal(a->ports_fd, b->ports_fd);
     assert_true(sc_str_eq(a->event, b->event));
     assert_int_equal(a->pid, b->pid);
     assert_int_equal(a->pidfd, b->pidfd);
@@ -54,6 +56,8 @@ static const struct sc_monitor_config full = {
     .names = "/usr/libexec/sc/sc-names\n/run/sc/lease/net\n10.0.0.1",
     .names_udp = 31,
     .names_tcp = 32,
+    .ports = "/usr/libexec/sc/sc-ports\n/run/sc/lease/port\n7 tcp,0.0.0.0,8080\n9 tcp,::1,90",
+    .ports_fd = 33,
     .refill = "/usr/bin/sc\n/var/lib/sc\n/run/s c",
     .event = "\"image\":\"base\",\"name\":\"n\"",
     .pid = 4194304,
@@ -80,6 +84,7 @@ static const struct sc_monitor_config small = {
     .log_max_size = -1,
     .names_udp = -1,
     .names_tcp = -1,
+    .ports_fd = -1,
     .pid = 1,
     .pidfd = 3,
     .lock_fd = -1,

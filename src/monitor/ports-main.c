@@ -1,0 +1,172 @@
+/* sc-ports EPOLL ID LEASES "FD KEY\n..": see ports.h. Started by sc-monitor, never by hand: EPOLL and FD are numbers of
+ * descriptors, LEASES the directory of ports' leases, KEY the name of the lease that says where a socket leads. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/mount.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "kernel/jail.h"
+#include "kernel/kernel.h"
+#include "monitor/monitor.h"
+#include "monitor/ports.h"
+
+#define IDLE_MS    30000 /* without a connection */
+#define EVENTS_MAX 16
+#define LEASE_MAX  256
+
+struct ports {
+    int epoll_fd, leases;
+    const char *id;
+    struct {
+        int fd;
+        const char *key;
+    } sockets[SC_PORTS_MAX];
+    size_t socket_count;
+    struct sc_carry carries[SC_CARRY_MAX];
+    size_t carry_count;
+};
+
+/* As it is now. */
+static bool
+find_target(const struct ports *ports, int fd, struct sockaddr_in *out)
+{
+    char lease[LEASE_MAX];
+
+    for (size_t i = 0; i < ports->socket_count; i++) {
+        ssize_t len = ports->sockets[i].fd == fd
+                          ? readlinkat(ports->leases, ports->sockets[i].key, lease, sizeof(lease) - 1)
+                          : -1;
+
+        if (len < 0)
+            continue;
+        lease[len] = '\0';
+        return sc_carry_target(lease, ports->id, out);
+    }
+    return false;
+}
+
+static struct sc_carry *
+free_slot(struct ports *ports)
+{
+    for (size_t i = 0; i < SC_CARRY_MAX; i++) {
+        if (ports->carries[i].ends[0] < 0)
+            return &ports->carries[i];
+    }
+    return NULL;
+}
+
+/* All who wait at one socket, as far as there is room. */
+static void
+take(struct ports *ports, int fd)
+{
+    struct sc_carry *slot;
+
+    while ((slot = free_slot(ports)) != NULL) {
+        struct sockaddr_in target;
+        int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (client < 0)
+            return;
+        if (!find_target(ports, fd, &target))
+            (void)close(client);
+        else if (sc_carry_begin(slot, client, &target))
+            ports->carry_count++;
+    }
+}
+
+static void
+take_all(struct ports *ports)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(ports->epoll_fd, events, EVENTS_MAX, 0);
+
+    for (int i = 0; i < count; i++)
+        take(ports, events[i].data.fd);
+}
+
+/* Until nobody has come for a while; who comes now waits for the next of us. */
+static void
+serve(struct ports *ports)
+{
+    static struct pollfd polls[1 + 2 * SC_CARRY_MAX];
+
+    for (;;) {
+        int ready;
+
+        polls[0] = (struct pollfd){.fd = ports->carry_count < SC_CARRY_MAX ? ports->epoll_fd : -1, .events = POLLIN};
+        for (size_t i = 0; i < SC_CARRY_MAX; i++)
+            sc_carry_wait(&ports->carries[i], &polls[1 + 2 * i]);
+        ready = poll(polls, SC_ARRAY_LEN(polls), ports->carry_count == 0 ? IDLE_MS : -1);
+        if (ready == 0)
+            return;
+        for (size_t i = 0; i < SC_CARRY_MAX && ready > 0; i++) {
+            struct sc_carry *carry = &ports->carries[i];
+
+            if (!polls[1 + 2 * i].revents && !polls[2 + 2 * i].revents)
+                continue;
+            sc_carry_event(carry, &polls[1 + 2 * i]);
+            ports->carry_count -= carry->ends[0] < 0;
+        }
+        if (polls[0].revents)
+            take_all(ports);
+    }
+}
+
+/* "7 tcp,0.0.0.0,8080" lines, ours to change. */
+static void
+read_sockets(char *text, struct ports *out)
+{
+    char *save = NULL;
+
+    for (char *line = strtok_r(text, "\n", &save); line && out->socket_count < SC_PORTS_MAX;
+         line = strtok_r(NULL, "\n", &save)) {
+        char *key = NULL;
+
+        out->sockets[out->socket_count].fd = (int)strtol(line, &key, 10);
+        if (*key == ' ')
+            out->sockets[out->socket_count++].key = key + 1;
+    }
+}
+
+/* Alone and read-only: ".." of it leads nowhere. Where that is not ours to make it is the directory itself. */
+static int
+open_dir(const char *path)
+{
+    int fd = sc_mount_tree_open(AT_FDCWD, path, false); /* lint: the engine's own */
+
+    if (fd >= 0 && sc_mount_setattr(fd, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, 0) < 0)
+        sc_closep(&fd);
+    return fd >= 0 ? fd : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
+}
+
+int
+main(int argc, char **argv)
+{
+    static struct ports ports;
+    struct sc_err err = SC_ERR_INIT;
+
+    if (argc != 5 || strlen(argv[2]) != SC_ID_LEN) {
+        (void)dprintf(STDERR_FILENO, "sc-ports: it is started by sc-monitor, not by hand\n");
+        return 125;
+    }
+    (void)prctl(PR_SET_NAME, "sc-ports");
+    ports.epoll_fd = (int)strtol(argv[1], NULL, 10);
+    ports.id = argv[2];
+    for (size_t i = 0; i < SC_CARRY_MAX; i++)
+        ports.carries[i].ends[0] = ports.carries[i].ends[1] = -1;
+    read_sockets(argv[4], &ports);
+    ports.leases = open_dir(argv[3]);
+    if (ports.leases < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
+        return 125;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    serve(&ports);
+    _exit(0);
+}

@@ -1,0 +1,130 @@
+/* ports-carry.c: what a lease says, and bytes from one end to the other. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "monitor/ports.h"
+#include "scratch.h"
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void
+test_target(void **state)
+{
+    struct sockaddr_in out;
+    static const char *const bad[] = {
+        "",
+        ID,
+        ID "/172.17.0.2",
+        ID "/172.17.0.2/",
+        ID "/172.17.0.2/0",
+        ID "/172.17.0.2/65536",
+        ID "/172.17.0.2/80x",
+        ID "/0.0.0.0/80", /* others lead it there */
+        ID "/fd00::2/80",
+        ID "/1111.1111.1111.1111/80",
+        "1" ID "/172.17.0.2/80",
+        "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef/172.17.0.2/80",
+    };
+
+    (void)state;
+    assert_true(sc_carry_target(ID "/172.17.0.2/80", ID, &out));
+    assert_int_equal(out.sin_family, AF_INET);
+    assert_int_equal(ntohs(out.sin_port), 80);
+    assert_int_equal(ntohl(out.sin_addr.s_addr), 0xac110002);
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++)
+        assert_false(sc_carry_target(bad[i], ID, &out));
+}
+
+/* Ends whose other sides are the test's. */
+static void
+make_ends(struct sc_carry *carry, int ours[2])
+{
+    *carry = (struct sc_carry){.ends = {-1, -1}};
+    for (int i = 0; i < 2; i++) {
+        int pair[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+        carry->ends[i] = pair[0];
+        ours[i] = pair[1];
+        carry->halves[i].data = malloc(SC_CARRY_ROOM);
+        assert_non_null(carry->halves[i].data);
+    }
+}
+
+static void
+turn(struct sc_carry *carry)
+{
+    struct pollfd polls[2];
+
+    sc_carry_wait(carry, polls);
+    if (poll(polls, 2, 0) > 0)
+        sc_carry_event(carry, polls);
+}
+
+static void
+test_ends(void **state)
+{
+    struct sc_carry carry;
+    char text[16];
+    int ours[2];
+
+    (void)state;
+    make_ends(&carry, ours);
+    assert_int_equal(write(ours[0], "ask", 3), 3);
+    assert_int_equal(shutdown(ours[0], SHUT_WR), 0);
+    turn(&carry);
+    assert_int_equal(read(ours[1], text, sizeof(text)), 3);
+    assert_int_equal(read(ours[1], text, sizeof(text)), -1); /* its end is not known yet */
+    turn(&carry);
+    assert_int_equal(read(ours[1], text, sizeof(text)), 0);
+    /* the answer comes all the same */
+    assert_int_equal(write(ours[1], "answer", 6), 6);
+    turn(&carry);
+    assert_int_equal(read(ours[0], text, sizeof(text)), 6);
+    assert_true(carry.ends[0] >= 0);
+    close(ours[1]);
+    turn(&carry);
+    assert_int_equal(read(ours[0], text, sizeof(text)), 0);
+    assert_int_equal(carry.ends[0], -1);
+    assert_null(carry.halves[0].data);
+    close(ours[0]);
+}
+
+/* Who does not read holds the other back: nothing more is read than fits. */
+static void
+test_slow_end(void **state)
+{
+    static const char block[SC_CARRY_ROOM];
+    struct sc_carry carry;
+    struct pollfd polls[2];
+    int ours[2], full = 0;
+
+    (void)state;
+    make_ends(&carry, ours);
+    for (int i = 0; i < 1000 && !full; i++) {
+        (void)!write(ours[0], block, sizeof(block));
+        turn(&carry);
+        sc_carry_wait(&carry, polls);
+        full = polls[0].fd == -1;
+    }
+    assert_true(full);
+    assert_int_equal(polls[1].events, POLLIN | POLLOUT);
+    close(ours[1]); /* nobody is left to take it */
+    turn(&carry);
+    assert_int_equal(carry.ends[0], -1);
+    close(ours[0]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_target),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_slow_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
