@@ -7,6 +7,9 @@
  * Processes, not threads: the heap of `sc` has no locks (base/heap.c). They share a counter and nothing else, and end
  * with us. What they could not do, or did not come to, is done by the one walk that follows, which also takes what is
  * left of the upper directories; so nothing here needs to say that it failed.
+ *
+ * Whoever asked need not wait for what takes long. The blocks of a large file go when nobody has it open any more: its
+ * name goes at once, and a process of its own closes it. Where there are many directories, that process removes them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -14,6 +17,7 @@
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,7 +33,10 @@
 #define TASKS_A_WORKER 16
 #define TASKS_MAX      512
 #define OPEN_MAX_      128 /* directories that are split */
+#define HELD_MAX       128 /* large files that are closed behind the caller */
 #define LARGE          ((off_t)64 << 20)
+#define LONG           4000 /* entries of directories that take long */
+#define LONG_DEPTH     32
 
 struct sc_bulk_task {
     int dir_fd;
@@ -43,6 +50,11 @@ struct parts {
     size_t given_count, large_count;
     int fds[OPEN_MAX_];
     size_t fd_count;
+};
+
+struct held { /* files without a name */
+    int fds[HELD_MAX];
+    size_t count;
 };
 
 void
@@ -203,31 +215,176 @@ start_worker(const struct sc_bulk *tasks, atomic_size_t *next)
     _exit(0);
 }
 
-void
-sc_bulk_remove(const struct sc_bulk *bulk)
+static void
+remove_given(const struct sc_bulk *bulk, bool dirs_too)
 {
-    __attribute__((cleanup(parts_release))) struct parts parts = {.fd_count = 0};
     struct sc_err ignored = SC_ERR_INIT;
-    size_t wanted, count = 0;
+
+    for (size_t i = 0; i < bulk->count; i++) {
+        if (dirs_too || !bulk->tasks[i].is_dir)
+            (void)!sc_tree_remove_at(bulk->tasks[i].dir_fd, bulk->tasks[i].name, &ignored);
+    }
+}
+
+static void
+remove_parts(const struct parts *parts, const struct sc_bulk *bulk)
+{
     pid_t workers[WORKERS_MAX] = {0};
     atomic_size_t *next = MAP_FAILED;
+    size_t wanted = parts->tasks.count / TASKS_A_WORKER + parts->large_count, count = 0;
 
-    parts_make(&parts, bulk);
-    wanted = parts.tasks.count / TASKS_A_WORKER + parts.large_count;
     wanted = wanted > WORKERS_MAX ? WORKERS_MAX : wanted;
     if (wanted > 1)
         next = mmap(NULL, sizeof(*next), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (next != MAP_FAILED) {
         atomic_init(next, 0);
-        while (count + 1 < wanted && (workers[count] = start_worker(&parts.tasks, next)) > 0)
+        while (count + 1 < wanted && (workers[count] = start_worker(&parts->tasks, next)) > 0)
             count++;
-        work(&parts.tasks, next);
+        work(&parts->tasks, next);
         for (size_t i = 0; i < count; i++) {
             while (waitpid(workers[i], NULL, 0) < 0 && errno == EINTR)
                 continue;
         }
         (void)munmap(next, sizeof(*next));
     }
+    remove_given(bulk, true);
+}
+
+void
+sc_bulk_remove(const struct sc_bulk *bulk)
+{
+    __attribute__((cleanup(parts_release))) struct parts parts = {.fd_count = 0};
+
+    parts_make(&parts, bulk);
+    remove_parts(&parts, bulk);
+}
+
+/* ---- behind the caller ----------------------------------------------------------------------------------------- */
+
+static void
+held_release(struct held *held)
+{
+    for (size_t i = 0; i < held->count; i++)
+        sc_closep(&held->fds[i]);
+}
+
+/* Takes the names of large files, whose blocks then go with their last descriptor. */
+static void
+hold_large(struct held *held, const struct sc_bulk *tasks)
+{
+    for (size_t i = 0; i < tasks->count && held->count < HELD_MAX; i++) {
+        const struct sc_bulk_task *task = &tasks->tasks[i];
+        sc_cleanup_fd fd = -1;
+
+        if (task->is_dir || !task->name || !is_large(task->dir_fd, task->name))
+            continue;
+        fd = openat(task->dir_fd, task->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (fd >= 0 && unlinkat(task->dir_fd, task->name, 0) == 0)
+            held->fds[held->count++] = sc_steal_fd(&fd);
+    }
+}
+
+/* Counts down for each entry below a directory. */
+static void
+count_down(int at_fd, const char *name, int depth, size_t *left)
+{
+    sc_cleanup_fd fd = open_below(at_fd, name);
+    sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (!dir)
+        return;
+    (void)sc_steal_fd(&fd);
+    while (*left > 0 && (entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        (*left)--;
+        if (entry->d_type == DT_DIR && depth < LONG_DEPTH)
+            count_down(dirfd(dir), entry->d_name, depth + 1, left);
+    }
+}
+
+static bool
+takes_long(const struct sc_bulk *bulk)
+{
+    size_t left = LONG;
+
+    for (size_t i = 0; i < bulk->count && left > 0; i++) {
+        if (bulk->tasks[i].is_dir)
+            count_down(bulk->tasks[i].dir_fd, bulk->tasks[i].name, 0, &left);
+    }
+    return left == 0;
+}
+
+static int
+compare_fds(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* All but what is still needed: a lock that is held, a pipe whose reader waits for its end. */
+static void
+close_others(const struct held *held, const struct sc_bulk *bulk)
+{
+    sc_cleanup_free int *needed = calloc(bulk->count + held->count + 1, sizeof(*needed));
+    size_t count = 0;
+    int next = 0;
+
+    if (!needed)
+        _exit(1);
     for (size_t i = 0; i < bulk->count; i++)
-        (void)!sc_tree_remove_at(bulk->tasks[i].dir_fd, bulk->tasks[i].name, &ignored);
+        needed[count++] = bulk->tasks[i].dir_fd;
+    for (size_t i = 0; i < held->count; i++)
+        needed[count++] = held->fds[i];
+    qsort(needed, count, sizeof(*needed), compare_fds);
+    for (size_t i = 0; i < count; i++) {
+        if (needed[i] > next)
+            (void)sc_fds_close(-1, (unsigned)next, (unsigned)needed[i] - 1);
+        next = needed[i] + 1;
+    }
+    (void)sc_fds_close(-1, (unsigned)next, ~0U);
+}
+
+/* A process that outlives the caller, and keeps nothing of the caller's busy. As fork(2). */
+static pid_t
+start_behind(const struct held *held, const struct sc_bulk *bulk)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    (void)prctl(PR_SET_NAME, "sc-remove");
+    (void)setsid();
+    if (chdir("/") < 0) /* lint: whoever unmounts the directory of the caller need not wait */
+        _exit(1);
+    close_others(held, bulk);
+    return 0;
+}
+
+void
+sc_bulk_remove_behind(const struct sc_bulk *bulk)
+{
+    __attribute__((cleanup(parts_release))) struct parts parts = {.fd_count = 0};
+    __attribute__((cleanup(held_release))) struct held held = {.count = 0};
+    bool is_long = takes_long(bulk);
+    pid_t pid;
+
+    if (is_long) {
+        hold_large(&held, bulk);
+        remove_given(bulk, false);
+    } else {
+        parts_make(&parts, bulk);
+        hold_large(&held, &parts.tasks);
+        parts.large_count = 0;
+        remove_parts(&parts, bulk);
+        if (held.count == 0)
+            return;
+    }
+    pid = start_behind(&held, bulk);
+    if (pid <= 0 && is_long)
+        sc_bulk_remove(bulk);
+    if (pid == 0)
+        _exit(0);
 }

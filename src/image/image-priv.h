@@ -127,6 +127,9 @@ void sc_bulk_release(struct sc_bulk *bulk);
 SC_MUST_CHECK int sc_bulk_add(struct sc_bulk *bulk, int dir_fd, const char *name, bool is_dir, struct sc_err *err);
 /* By as many processes as it is worth. What cannot be removed stays. */
 void sc_bulk_remove(const struct sc_bulk *bulk);
+/* The same, but what takes long is done by a process that outlives the caller: until then the directories that were
+ * given may still be there, so their names must be of no meaning to anybody. The files that were given have gone. */
+void sc_bulk_remove_behind(const struct sc_bulk *bulk);
 
 /* ---- sweep.c */
 /* What the images of an index need: sets of hexadecimal digits, as members of JSON objects. */

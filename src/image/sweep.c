@@ -156,9 +156,16 @@ sweep_dir(int at_fd, const char *name, const json_t *keep, bool temps_only)
     }
 }
 
-/* Notes what is in a directory and not a member of keep. */
+static bool
+is_layer_name(const char *name)
+{
+    return strlen(name) == SC_DIGEST_HEX_LEN;
+}
+
+/* Notes what is in a directory and not a member of keep. A layer that could not lose its name keeps it: it would go
+ * when somebody may already be making it anew. */
 static void
-sweep_later(struct sc_bulk *bulk, int dir_fd, const json_t *keep)
+sweep_later(struct sc_bulk *bulk, int dir_fd, const json_t *keep, bool is_layers)
 {
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd fd = dir_fd < 0 ? -1 : sc_dir_open_at(dir_fd, ".", &ignored);
@@ -170,7 +177,7 @@ sweep_later(struct sc_bulk *bulk, int dir_fd, const json_t *keep)
     (void)sc_steal_fd(&fd);
     while ((entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !json_object_get(keep, entry->d_name))
+            !json_object_get(keep, entry->d_name) && !(is_layers && is_layer_name(entry->d_name)))
             (void)!sc_bulk_add(bulk, dir_fd, entry->d_name, entry->d_type == DT_DIR, &ignored);
     }
 }
@@ -204,7 +211,7 @@ unname_layers(int data_fd, const json_t *keep)
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd fd = sc_dir_open_at(data_fd, "layer", &ignored);
     sc_cleanup_dir dir = fd < 0 ? NULL : fdopendir(fd);
-    char gone[sizeof("tmp-") + SC_DIGEST_HEX_LEN];
+    char gone[sizeof("tmp-") + SC_DIGEST_HEX_LEN + 2 * SC_NUM_MAX];
     struct dirent *entry;
     bool has_any = false;
 
@@ -212,10 +219,11 @@ unname_layers(int data_fd, const json_t *keep)
         return;
     (void)sc_steal_fd(&fd);
     while ((entry = readdir(dir))) {
-        if (strlen(entry->d_name) != SC_DIGEST_HEX_LEN || json_object_get(keep, entry->d_name))
+        if (!is_layer_name(entry->d_name) || json_object_get(keep, entry->d_name))
             continue;
-        (void)snprintf(gone, sizeof(gone), "tmp-%.64s", entry->d_name);
-        (void)!sc_tree_remove_at(dirfd(dir), gone, &ignored);
+        /* The one that was removed before may not have gone yet. */
+        (void)snprintf(gone, sizeof(gone), "tmp-%.64s-%d-%lld", entry->d_name, (int)getpid(),
+                       (long long)sc_time_monotonic());
         has_any = (renameat(dirfd(dir), entry->d_name, dirfd(dir), gone) == 0) || has_any;
     }
     if (has_any)
@@ -254,7 +262,7 @@ sc_store_collect(const struct sc_store *store)
     unname_layers(store->data_fd, marks.chains);
     blobs = sc_dir_open_at(store->image_fd, "blobs/sha256", &ignored);
     layers = sc_dir_open_at(store->data_fd, "layer", &ignored);
-    sweep_later(&bulk, blobs, marks.blobs);
-    sweep_later(&bulk, layers, marks.chains);
-    sc_bulk_remove(&bulk);
+    sweep_later(&bulk, blobs, marks.blobs, false);
+    sweep_later(&bulk, layers, marks.chains, true);
+    sc_bulk_remove_behind(&bulk);
 }

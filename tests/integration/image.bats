@@ -399,6 +399,30 @@ more_than_one_mib()
     is "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ""
 }
 
+@test "rmi: what takes long goes on behind the answer, and nobody need wait for it" {
+    layer "$BATS_TEST_TMPDIR/file.tar" <<<'file("big", "x" * (65 << 20))'
+    layer "$BATS_TEST_TMPDIR/files.tar" <<<'
+for i in range(4200): file("d%d/f%d" % (i % 50, i), "")'
+    local before layers
+    before=$(store)
+    for i in file files; do
+        archive "$BATS_TEST_TMPDIR/x.tar" big:1 "$BATS_TEST_TMPDIR/$i.tar"
+        SC_LAYER_BACKEND=directory sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+        layers=$(store)
+        # Its end is the pipe's end; the names have gone, and the next writer need not wait for the rest.
+        "$SC" rmi big:1 | grep -c '^Deleted: ' >"$BATS_TEST_TMPDIR/said"
+        is "$(cat "$BATS_TEST_TMPDIR/said")" 2
+        is "$(store | grep -v '^layer/tmp-')" "$before"
+        SC_LAYER_BACKEND=directory sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+        is "$(store | grep -v '^layer/tmp-')" "$layers"
+        sc_ok rmi big:1
+        wait_until none_is_left
+        is "$(store)" "$before"
+    done
+}
+
+none_is_left() { [ -z "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ]; }
+
 @test "image load: what looks like a layer and is none, or another one than the config says, leaves no trace" {
     more_than_one_mib "$BATS_TEST_TMPDIR/a.tar"
     layer "$BATS_TEST_TMPDIR/b.tar" <<<'file("big", "b" * 3000000)'

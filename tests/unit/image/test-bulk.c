@@ -1,6 +1,8 @@
 /* Removing much at once: all that was given goes, whoever of the processes took it, and nothing else. */
 #include "store-fixture.h"
 
+#include <sys/wait.h>
+
 #include "image/image-priv.h"
 
 static void
@@ -57,11 +59,13 @@ entries(int at_fd, const char *name)
 }
 
 static void
-remove_trees(struct fixture *fixture, int width, off_t large)
+remove_trees(struct fixture *fixture, int width, off_t large, bool is_behind)
 {
     struct sc_err err = SC_ERR_INIT;
     sc_cleanup_bulk bulk = {.count = 0};
     size_t before = entries(-1, "/proc/self/fd");
+    int ends[2];
+    char byte;
     sc_cleanup_fd here = -1;
 
     assert_int_equal(sc_dir_make_at(fixture->dir_fd, "here/keep/inner", 0755, &err), 0);
@@ -76,7 +80,18 @@ remove_trees(struct fixture *fixture, int width, off_t large)
     assert_int_equal(sc_bulk_add(&bulk, here, "a", true, &err), 0);
     assert_int_equal(sc_bulk_add(&bulk, here, "b", true, &err), 0);
     assert_int_equal(sc_bulk_add(&bulk, here, "absent", true, &err), 0);
-    sc_bulk_remove(&bulk);
+    if (is_behind) {
+        assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+        sc_bulk_remove_behind(&bulk);
+        assert_int_equal(faccessat(here, "large", F_OK, AT_SYMLINK_NOFOLLOW), -1); /* a file has gone at once */
+        assert_int_equal(close(ends[1]), 0);
+        assert_int_equal(read(ends[0], &byte, 1), 0); /* whoever is behind keeps nothing of ours open */
+        assert_int_equal(close(ends[0]), 0);
+        while (waitpid(-1, NULL, 0) > 0)
+            continue;
+    } else {
+        sc_bulk_remove(&bulk);
+    }
     assert_int_equal(entries(fixture->dir_fd, "here"), 1);
     assert_int_equal(entries(here, "keep"), 2);
     assert_int_equal(sc_tree_remove_at(fixture->dir_fd, "here", &err), 0);
@@ -87,10 +102,14 @@ remove_trees(struct fixture *fixture, int width, off_t large)
 static void
 test_trees(void **state)
 {
-    remove_trees(*state, 0, 1);                /* by this process alone */
-    remove_trees(*state, 0, (off_t)100 << 20); /* two large files: two */
-    remove_trees(*state, 300, 1);              /* as many as there may be */
-    remove_trees(*state, 2000, 1);             /* more directories than are split */
+    remove_trees(*state, 0, 1, false);                /* by this process alone */
+    remove_trees(*state, 0, (off_t)100 << 20, false); /* two large files: two */
+    remove_trees(*state, 300, 1, false);              /* as many as there may be */
+    remove_trees(*state, 500, 1, false);              /* more directories than are split */
+    remove_trees(*state, 0, 1, true);
+    remove_trees(*state, 0, (off_t)100 << 20, true);
+    remove_trees(*state, 40, (off_t)100 << 20, true);
+    remove_trees(*state, 900, 1, true); /* so many that it takes long */
 }
 
 static void
@@ -100,6 +119,7 @@ test_nothing(void **state)
 
     (void)state;
     sc_bulk_remove(&bulk);
+    sc_bulk_remove_behind(&bulk);
 }
 
 int
