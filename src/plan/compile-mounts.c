@@ -204,6 +204,56 @@ add_cgroup_view(struct sc_compiler *c, const struct sc_oci_mount *m, unsigned lo
     return 0;
 }
 
+/* Whether what is done at one place cannot matter to the other, whichever comes first. */
+static bool
+are_apart(const char *a, const char *b)
+{
+    size_t len = 0;
+
+    /* what is not in its shortest form may be anywhere */
+    if (b[0] != '/' || strstr(b, "/.") != NULL || strstr(b, "//") != NULL || sc_str_ends(b, "/"))
+        return false;
+    while (a[len] != '\0' && a[len] == b[len])
+        len++;
+    return !((a[len] == '\0' && (b[len] == '\0' || b[len] == '/')) || (b[len] == '\0' && a[len] == '/'));
+}
+
+/* Whether the view of cgroups, mount `index`, may be made after other mounts, devices and masks: nothing of them
+ * concerns the place. */
+static bool
+can_be_late(const struct sc_compiler *c, size_t index)
+{
+    const struct sc_oci_linux *l = &c->spec->linux_;
+    const char *place = c->spec->mounts[index].destination;
+
+    if (!c->enters_cgroups || !are_apart("/dev", place))
+        return false;
+    for (size_t i = index + 1; i < c->spec->mount_count; i++)
+        if (!are_apart(place, c->spec->mounts[i].destination))
+            return false;
+    for (size_t i = 0; i < l->device_count; i++)
+        if (!are_apart(place, l->devices[i].path))
+            return false;
+    for (size_t i = 0; i < l->readonly_paths.count; i++)
+        if (!are_apart(place, l->readonly_paths.items[i]))
+            return false;
+    for (size_t i = 0; i < l->masked_paths.count; i++)
+        if (!are_apart(place, l->masked_paths.items[i]))
+            return false;
+    return true;
+}
+
+int
+sc_compile_late_view(struct sc_compiler *c, struct sc_err *err)
+{
+    const struct sc_oci_mount *view = c->late_view;
+
+    c->late_view = NULL;
+    if (view == NULL || add_cgroup_view(c, view, c->late_view_flags, err) == 0)
+        return 0;
+    return sc_err_wrap(err, "mounts[%zu]", (size_t)(view - c->spec->mounts));
+}
+
 /* devpts and tmpfs name groups of the host's table; in a user namespace an unmapped gid is refused by the kernel. */
 static const char *
 without_unmapped_gid(struct sc_compiler *c, const char *data)
@@ -252,8 +302,13 @@ add_file_system(struct sc_compiler *c, const struct sc_oci_mount *m, const struc
     /* what is copied is charged to the container */
     if (o->copies_up && sc_compile_enter_cgroups(c, err) < 0)
         return -1;
-    if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0)
-        return add_cgroup_view(c, m, o->ms_flags, err);
+    if (strcmp(type, "cgroup") == 0 || strcmp(type, "cgroup2") == 0) {
+        if (c->late_view != NULL || !can_be_late(c, (size_t)(m - c->spec->mounts)))
+            return add_cgroup_view(c, m, o->ms_flags, err);
+        c->late_view = m;
+        c->late_view_flags = o->ms_flags;
+        return 0;
+    }
     step = add_mount(c, type, m->source != NULL && m->source[0] != '\0' ? m->source : type, m->destination, o->ms_flags,
                      with_label(c, type, without_unmapped_gid(c, data)), "a file system the config asks for");
     if (step == NULL)

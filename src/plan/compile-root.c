@@ -263,6 +263,9 @@ sc_compile_protect(struct sc_compiler *c, struct sc_err *err)
     for (size_t i = 0; i < l->masked_paths.count; i++)
         if (add_mask(c, l->masked_paths.items[i], err) < 0)
             return -1;
+    /* while the root can still be written */
+    if (sc_compile_late_view(c, err) < 0)
+        return -1;
     if (c->spec->root.readonly && add_path_step(c, SC_OP_ROOT_READONLY, "/", "asked for: a read-only root", err) < 0)
         return -1;
     return 0;

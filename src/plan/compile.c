@@ -262,6 +262,16 @@ compile_process_tail(struct sc_compiler *c, struct sc_err *err)
     return sc_compile_process(c->arena, &c->plan->child, &ask, err);
 }
 
+/* Whether the child waits for more than its cgroups, which come first, or runs what looks at its mounts. */
+static bool
+waits_for_launcher(const struct sc_compiler *c)
+{
+    const struct sc_oci_hooks *hooks = &c->spec->hooks;
+
+    return c->ask->net.count > 0 || c->spec->linux_.net_device_count > 0 ||
+           hooks->prestart.count + hooks->create_runtime.count + hooks->create_container.count > 0;
+}
+
 int
 sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, const struct sc_ask *ask,
                 struct sc_arena *arena, struct sc_plan *out, struct sc_err *err)
@@ -294,11 +304,13 @@ sc_plan_compile(const struct sc_oci_spec *spec, const struct sc_host *host, cons
     if (sc_compile_resctrl(&spec->linux_.intel_rdt, ask->id, host, arena, out, err) < 0 ||
         sc_compile_cgroups(&c, err) < 0 || sc_compile_all_cpus(arena, &out->child, host, err) < 0 ||
         sc_compile_namespaces(&c, err) < 0 || compile_identity(&c, err) < 0 || compile_network(&c, err) < 0 ||
-        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 || sc_compile_enter_cgroups(&c, err) < 0 ||
-        sc_compile_devices(&c, err) < 0 || compile_network_inside(&c, err) < 0 || compile_net_devices(&c, err) < 0 ||
-        compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 || sc_compile_protect(&c, err) < 0 ||
-        compile_pivot(&c, err) < 0 || sc_compile_personality(arena, &out->child, &spec->linux_, err) < 0 ||
-        compile_process_tail(&c, err) < 0 || compile_undo(&c, err) < 0)
+        sc_compile_root(&c, err) < 0 || sc_compile_mounts(&c, err) < 0 ||
+        (c.late_view == NULL && sc_compile_enter_cgroups(&c, err) < 0) || sc_compile_devices(&c, err) < 0 ||
+        (waits_for_launcher(&c) && sc_compile_late_view(&c, err) < 0) || compile_network_inside(&c, err) < 0 ||
+        compile_net_devices(&c, err) < 0 || compile_runtime_hooks(&c, err) < 0 || compile_sysctls(&c, err) < 0 ||
+        sc_compile_protect(&c, err) < 0 || compile_pivot(&c, err) < 0 ||
+        sc_compile_personality(arena, &out->child, &spec->linux_, err) < 0 || compile_process_tail(&c, err) < 0 ||
+        compile_undo(&c, err) < 0)
         return -1;
     if (out->slot_count >= SC_SLOTS_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "mounts: too many bind mounts and devices: at most about %d",

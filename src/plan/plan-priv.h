@@ -21,8 +21,10 @@ struct sc_compiler {
     int cgroup_slots[SC_CGROUP_HIERARCHIES_MAX]; /* of each hierarchy's directory; v1: the next one is its tasks file */
     bool has_cgroups_beside;                     /* those of v1 are made while the child works.. */
     bool enters_cgroups;                         /* ..and it has yet to enter them */
-    bool dev_is_readonly;                        /* once its devices are made */
-    bool dev_is_bound;                           /* /dev is the host's: no devices are made */
+    const struct sc_oci_mount *late_view;        /* the mount that shows them, which is compiled later; or NULL */
+    unsigned long late_view_flags;
+    bool dev_is_readonly; /* once its devices are made */
+    bool dev_is_bound;    /* /dev is the host's: no devices are made */
 };
 
 /* steps.c. Appends a step; NULL when memory ran out (sticky in the arena). */
@@ -63,6 +65,8 @@ SC_MUST_CHECK int sc_compile_namespaces(struct sc_compiler *c, struct sc_err *er
 const char *sc_compile_maps_text(struct sc_arena *arena, const struct sc_oci_id_maps *maps);
 SC_MUST_CHECK int sc_compile_root(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_mounts(struct sc_compiler *c, struct sc_err *err);
+/* The view of cgroups, if it was left: the launcher needs about as long to make them as the child for all the rest. */
+SC_MUST_CHECK int sc_compile_late_view(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_devices(struct sc_compiler *c, struct sc_err *err);
 SC_MUST_CHECK int sc_compile_protect(struct sc_compiler *c, struct sc_err *err); /* masks, read-only */
 
