@@ -37,14 +37,14 @@ undo_unlink(const char *path, struct sc_err *err)
 }
 
 /* A cgroup that can be removed holds nobody who could be killed. But a scope is systemd's to remove. */
-static int
-undo_cgroup_kill(const char *dir, struct sc_err *err)
+static bool
+remove_unused_cgroup(const char *dir)
 {
     static const char suffix[] = ".scope";
     size_t len = strlen(dir);
     bool is_scope = len >= strlen(suffix) && strcmp(dir + len - strlen(suffix), suffix) == 0;
 
-    return !is_scope && unlinkat(AT_FDCWD, dir, AT_REMOVEDIR) == 0 ? 0 : sc_cgroup_kill(dir, err);
+    return !is_scope && unlinkat(AT_FDCWD, dir, AT_REMOVEDIR) == 0;
 }
 
 static int
@@ -76,7 +76,7 @@ static const struct {
     unsigned when; /* 0: now */
     enum { NO_ELEMENT, PORT, GUARD } element;
 } undo_table[] = {
-    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", undo_cgroup_kill, false},
+    [SC_UNDO_CGROUP_KILL] = {"cgroup-kill", sc_cgroup_kill, false},
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
     [SC_UNDO_RESCTRL_REMOVE] = {"resctrl-remove", undo_resctrl, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
@@ -147,7 +147,24 @@ struct elements {
     struct sc_undo_element *items;
     size_t count;
     int *nft_sock;
+    const char **gone; /* cgroups that there was nobody to kill in */
+    size_t gone_count;
 };
+
+/* What needs not be done: a cgroup whose killing removed it already is not looked for again. */
+static bool
+is_done(struct elements *elements, enum sc_undo_op op, const char *target)
+{
+    if (op == SC_UNDO_CGROUP_KILL && remove_unused_cgroup(target)) {
+        elements->gone[elements->gone_count++] = target;
+        return true;
+    }
+    for (size_t i = 0; op == SC_UNDO_CGROUP_REMOVE && i < elements->gone_count; i++) {
+        if (strcmp(elements->gone[i], target) == 0)
+            return true;
+    }
+    return false;
+}
 
 static int
 undo_elements(struct elements *elements, struct sc_err *err)
@@ -187,7 +204,7 @@ undo_line(char *line, enum sc_undo_part part, struct elements *elements, struct 
             (void)!undo_table[i].run(target, &second);
             return -1;
         }
-        return undo_table[i].run(target, err);
+        return is_done(elements, (enum sc_undo_op)i, target) ? 0 : undo_table[i].run(target, err);
     }
     return sc_err_set(err, SC_ERR_INVALID, "undo: \"%s\" is not an operation", line);
 }
@@ -215,12 +232,13 @@ sc_undo_run_part(const char *text, enum sc_undo_part part, int *nft_sock, struct
 {
     sc_cleanup_free char *copy = strdup(text);
     sc_cleanup_free struct sc_undo_element *items = calloc(count_lines(text), sizeof(*items));
-    struct elements elements = {.items = items, .nft_sock = nft_sock};
+    sc_cleanup_free const char **gone = calloc(count_lines(text), sizeof(*gone));
+    struct elements elements = {.items = items, .nft_sock = nft_sock, .gone = gone};
     struct sc_err later = SC_ERR_INIT;
     char *save = NULL;
     int result = 0;
 
-    if (!copy || !items)
+    if (!copy || !items || !gone)
         return sc_err_nomem(err);
     for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         /* What fails must not keep the rest from being taken back; the first cause is the one to report. */
