@@ -75,6 +75,8 @@ struct sc_executor {
     bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
     struct sc_resctrl_open resctrl; /* launcher: of which only what was made; its files are in slots */
     int names_udp, names_tcp;       /* launcher: sockets of the container's, or -1 */
+    int write_fd;                   /* launcher: the cgroup file of the last write, for the next; or -1 */
+    const struct sc_step *written;  /* launcher: that write */
     pid_t holder;                   /* launcher: the process with which the systemd unit began; 0: none */
 };
 

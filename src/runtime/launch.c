@@ -21,6 +21,7 @@ executor_release(struct sc_executor *x)
     for (int i = 0; i < SC_SLOTS_MAX; i++)
         sc_closep(&x->slots[i]);
     sc_closep(&x->sock);
+    sc_closep(&x->write_fd);
     if (x->times != NULL)
         munmap(x->times, x->plan->child.count * sizeof(*x->times));
     x->times = NULL;
@@ -82,6 +83,7 @@ run_list(struct sc_executor *x, enum sc_phase phase, size_t from, size_t to, str
         }
         trace(x, phase, i, x->how->explain ? sc_time_monotonic() - start : 0);
     }
+    sc_closep(&x->write_fd);
     return 0;
 }
 
@@ -432,7 +434,7 @@ int
 sc_launch_into_cgroups(const struct sc_plan *plan, const struct sc_launch *how,
                        int (*with)(void *data, struct sc_err *err), void *data, struct sc_err *err)
 {
-    struct sc_executor x = {.plan = plan, .how = how, .sock = -1, .start_sock = -1};
+    struct sc_executor x = {.plan = plan, .how = how, .sock = -1, .start_sock = -1, .write_fd = -1};
     struct sc_process none = SC_PROCESS_INIT;
 
     for (int i = 0; i < SC_SLOTS_MAX; i++)
@@ -461,7 +463,8 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
                             .mask_fd = -1,
                             .node_dir = -1,
                             .names_udp = -1,
-                            .names_tcp = -1};
+                            .names_tcp = -1,
+                            .write_fd = -1};
     int result;
 
     *out = (struct sc_process)SC_PROCESS_INIT;

@@ -132,10 +132,15 @@ static int
 step_cgroup_write(struct sc_executor *x, const struct sc_step *step, struct sc_err *err)
 {
     int fd = x->slots[step->slot];
+    const char *file = step->u.cgroup_write.file;
 
     if (step->u.cgroup_write.is_optional)
-        return sc_cgroup_write_optional(fd, step->u.cgroup_write.file, step->u.cgroup_write.value, err);
-    return sc_cgroup_write_file(fd, step->u.cgroup_write.file, step->u.cgroup_write.value, err);
+        return sc_cgroup_write_optional(fd, file, step->u.cgroup_write.value, err);
+    /* a list of devices is a dozen values of one file */
+    if (x->write_fd >= 0 && (x->written->slot != step->slot || strcmp(x->written->u.cgroup_write.file, file) != 0))
+        sc_closep(&x->write_fd);
+    x->written = step;
+    return sc_cgroup_write_more(&x->write_fd, fd, file, step->u.cgroup_write.value, err);
 }
 
 static int

@@ -1,6 +1,7 @@
 /* The child's steps on mounts and files of the new root. All [child]: no allocation, no stdio. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
@@ -26,11 +27,14 @@ static int
 set_attributes(const struct sc_step *step, const int *slots, int fd)
 {
     bool is_rec = (step->u.tree.propagation & MS_REC) != 0;
-    int result = sc_mount_setattr(fd, false, step->u.tree.attr_set, step->u.tree.attr_clear, 0);
+    /* of one mount all is changed at once */
+    bool is_one = !step->u.tree.is_recursive && step->u.tree.attr_set_rec == 0 && step->u.tree.attr_clear_rec == 0;
+    int result = sc_mount_setattr(fd, false, step->u.tree.attr_set, step->u.tree.attr_clear,
+                                  is_one ? step->u.tree.propagation : 0);
 
     if (result == 0)
         result = sc_mount_setattr(fd, true, step->u.tree.attr_set_rec, step->u.tree.attr_clear_rec, 0);
-    if (result == 0)
+    if (result == 0 && !is_one)
         result = sc_mount_setattr(fd, is_rec, 0, 0, step->u.tree.propagation);
     if (result == 0 && step->u.tree.idmap_slot != SC_SLOT_NONE)
         result = sc_mount_idmap(fd, step->u.tree.is_idmap_recursive, slots[step->u.tree.idmap_slot]);
@@ -198,15 +202,81 @@ check_target(int fd, const char *destination, bool is_proc)
     return -EPERM;
 }
 
+/* The directory of a node, link or mount point; the last one is kept, as they come a dozen in a row. */
+static int
+open_node_dir(struct sc_executor *x, const char *path, const char **name)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+
+    if (x->node_dir >= 0 && len > 0 && len == x->node_dir_len && memcmp(path, x->node_path, len) == 0) {
+        *name = slash + 1;
+        if (slash[1] != '\0' && strcmp(slash + 1, ".") != 0 && strcmp(slash + 1, "..") != 0)
+            return x->node_dir;
+    }
+    sc_closep(&x->node_dir);
+    x->node_dir = sc_path_parent(root_of(x), path, name);
+    x->node_path = path;
+    x->node_dir_len = len;
+    return x->node_dir;
+}
+
+/* Makes a mount point in the directory that is kept, if it is the path's. -ENOENT: it is not that simple. What is
+ * mounted on the new directory covers nothing of the one that is kept, so that serves for the next. */
+static int
+make_in_kept(struct sc_executor *x, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+
+    if (x->node_dir < 0 || len == 0 || len != x->node_dir_len || memcmp(path, x->node_path, len) != 0 ||
+        slash[1] == '\0' || strcmp(slash + 1, ".") == 0 || strcmp(slash + 1, "..") == 0 ||
+        mkdirat(x->node_dir, slash + 1, 0755) < 0)
+        return -ENOENT;
+    /* no link, whoever changes a shared root meanwhile */
+    return sc_path_open_plain(x->node_dir, slash + 1, O_PATH | O_DIRECTORY);
+}
+
+/* Keeps the directory of path, where there is one, and makes the mount point in it. */
+static int
+make_and_keep(struct sc_executor *x, const char *path)
+{
+    char above[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
+    int fd = -ENOENT;
+
+    if (len > 0 && len < sizeof(above)) {
+        memcpy(above, path, len);
+        above[len] = '\0';
+        x->node_dir = sc_path_open(root_of(x), above, O_PATH | O_DIRECTORY, 0);
+        x->node_path = path;
+        x->node_dir_len = len;
+        fd = make_in_kept(x, path);
+    }
+    if (fd >= 0)
+        return fd;
+    sc_closep(&x->node_dir);
+    return -ENOENT;
+}
+
 /* O_PATH of the file that is mounted on, made when missing. Where proc and sysfs are, programs and the masks below look
  * by name: no link may stand there, that could later be turned elsewhere. */
 static int
-open_target(const struct sc_executor *x, const char *destination, bool is_plain, bool is_file, bool *was_there)
+open_target(struct sc_executor *x, const char *destination, bool is_plain, bool is_file, bool *was_there)
 {
-    int fd = is_plain ? sc_path_open_plain(root_of(x), destination, O_PATH | O_DIRECTORY)
-                      : sc_path_open(root_of(x), destination, O_PATH, 0);
+    bool is_simple = !is_plain && !is_file;
+    int fd = is_simple ? make_in_kept(x, destination) : -ENOENT;
 
+    *was_there = false;
+    if (fd >= 0)
+        return fd;
+    sc_closep(&x->node_dir); /* what is mounted may cover it */
+    fd = is_plain ? sc_path_open_plain(root_of(x), destination, O_PATH | O_DIRECTORY)
+                  : sc_path_open(root_of(x), destination, O_PATH, 0);
     *was_there = fd >= 0;
+    if (fd == -ENOENT && is_simple)
+        fd = make_and_keep(x, destination);
     if (fd == -ENOENT)
         fd = sc_path_make(root_of(x), destination, is_file, is_file ? 0644 : 0755);
     if (fd < 0 || !is_plain || *was_there)
@@ -237,7 +307,6 @@ step_mount(struct sc_executor *x, const struct sc_step *step)
                                      false, &was_there);
     struct stat st;
 
-    sc_closep(&x->node_dir); /* this may cover it */
     if (target >= 0)
         target = check_target(target, step->u.mount.destination, is_proc);
     if (target < 0)
@@ -262,7 +331,6 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
     int tree = x->slots[step->slot], result;
     bool was_there;
 
-    sc_closep(&x->node_dir); /* this may cover it */
     if (fstat(tree, &st) < 0)
         return -errno;
     int target = open_target(x, step->u.tree.destination, step->u.tree.must_be_proc, !S_ISDIR(st.st_mode), &was_there);
@@ -282,25 +350,6 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
     }
     close(target);
     return result;
-}
-
-/* The directory of a node or link; the last one is kept, as they come a dozen in a row. */
-static int
-open_node_dir(struct sc_executor *x, const char *path, const char **name)
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-
-    if (x->node_dir >= 0 && len > 0 && len == x->node_dir_len && memcmp(path, x->node_path, len) == 0) {
-        *name = slash + 1;
-        if (slash[1] != '\0' && strcmp(slash + 1, ".") != 0 && strcmp(slash + 1, "..") != 0)
-            return x->node_dir;
-    }
-    sc_closep(&x->node_dir);
-    x->node_dir = sc_path_parent(root_of(x), path, name);
-    x->node_path = path;
-    x->node_dir_len = len;
-    return x->node_dir;
 }
 
 static int

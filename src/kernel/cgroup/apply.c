@@ -148,14 +148,26 @@ write_value(int fd, const char *value)
 }
 
 int
+sc_cgroup_write_more(int *fd, int cgroup_fd, const char *file, const char *value, struct sc_err *err)
+{
+    const char *asked = file;
+    char buffer[64];
+
+    if (*fd < 0)
+        *fd = open_file(cgroup_fd, &file, &value, buffer);
+    if (*fd < 0 || write_value(*fd, value) < 0)
+        return write_err(file, value, errno, err);
+    if (file != asked) /* a stand-in needs each value converted */
+        sc_closep(fd);
+    return 0;
+}
+
+int
 sc_cgroup_write_file(int cgroup_fd, const char *file, const char *value, struct sc_err *err)
 {
-    char buffer[64];
-    sc_cleanup_fd fd = open_file(cgroup_fd, &file, &value, buffer);
+    sc_cleanup_fd fd = -1;
 
-    if (fd < 0 || write_value(fd, value) < 0)
-        return write_err(file, value, errno, err);
-    return 0;
+    return sc_cgroup_write_more(&fd, cgroup_fd, file, value, err);
 }
 
 /* The parent's own mask, where the one of the hierarchy's root is too wide for it. */
@@ -212,7 +224,6 @@ sc_cgroup_apply(int cgroup_fd, int hierarchy, const struct sc_cgroup_writes *wri
     for (size_t i = 0; i < writes->count; i++) {
         const struct sc_cgroup_write *write = &writes->items[i];
         const char *file = write->file, *value = write->value;
-        char buffer[64];
 
         if (write->hierarchy != hierarchy)
             continue;
@@ -223,13 +234,11 @@ sc_cgroup_apply(int cgroup_fd, int hierarchy, const struct sc_cgroup_writes *wri
         }
         if (write->not_below && check_not_below(cgroup_fd, write, err) < 0)
             return -1;
-        if (!opened || strcmp(opened, file) != 0) {
+        if (!opened || strcmp(opened, file) != 0)
             sc_closep(&fd);
-            fd = open_file(cgroup_fd, &file, &value, buffer);
-            opened = file == write->file ? file : NULL; /* a stand-in also needs each value converted */
-        }
-        if (fd < 0 || write_value(fd, value) < 0)
-            return write_err(file, value, errno, err);
+        opened = file;
+        if (sc_cgroup_write_more(&fd, cgroup_fd, file, value, err) < 0)
+            return -1;
     }
     return 0;
 }

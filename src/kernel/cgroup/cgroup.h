@@ -113,6 +113,8 @@ SC_MUST_CHECK int sc_cgroup_beside(int *fd, pid_t pid, struct sc_err *err);
 /* One file write; errors name file and value, and translate EBUSY/EINVAL/ENOENT into words. Where the kernel has BFQ's
  * file instead of the generic one (io.weight, blkio.weight), that is written. */
 SC_MUST_CHECK int sc_cgroup_write_file(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
+/* The same, and *fd (-1 before the first) is left open for the next value of that file; the caller closes it. */
+SC_MUST_CHECK int sc_cgroup_write_more(int *fd, int cgroup_fd, const char *file, const char *value, struct sc_err *err);
 /* The same for a write with is_optional: a missing file is success, and a v1 cpuset value wider than the parent's
  * (a restricted --cgroup-parent) becomes the parent's own. */
 SC_MUST_CHECK int sc_cgroup_write_optional(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
