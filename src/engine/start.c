@@ -261,8 +261,11 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
     sc_closep(&start.theirs);
     sc_closep(&start.listen);
     sc_rootfs_release(&start.job->ask.overlay);
+    int result = await_child(&start, pid, err);
+    /* The last to close it waits for a grace period of RCU. Not the child: until it has started the container, that is
+     * what everybody waits for. */
     sc_closep(&engine->copy_fd);
-    if (await_child(&start, pid, err) < 0)
+    if (result < 0)
         return -1;
     if (client_fd && how->client_flags >= 0)
         *client_fd = sc_steal_fd(&start.ours);
