@@ -13,6 +13,7 @@
 struct facts {
     char *sender, *reaction; /* of the last signal */
     int signum, unheeded, after;
+    int64_t sent_at;
     bool was_updated; /* its limits at its end need not be those of before */
     char *paused_at;
 };
@@ -41,6 +42,7 @@ take_event(const json_t *event, struct sc_arena *arena, struct facts *out)
         *out = (struct facts){.signum = 0};
     if (sc_str_eq(action, "kill")) {
         out->signum = number_of(event, "signal");
+        out->sent_at = json_integer_value(json_object_get(event, "timeNano"));
         out->sender = sc_arena_strdup(arena, attribute(event, "sender"));
         out->unheeded = number_of(event, "unheeded");
         out->after = number_of(event, "after");
@@ -120,6 +122,31 @@ add_unheeded(const struct facts *facts, struct sc_buf *out)
         sc_buf_addc(out, '.');
 }
 
+/* What a signal that the kernel, or the program itself, sends is a sign of (signal(7)). */
+static void
+add_usual(int signum, struct sc_buf *out)
+{
+    static const struct {
+        int signum;
+        const char *who;
+    } usual[] = {
+        {SIGSEGV, "touches memory that it does not have"},
+        {SIGBUS, "touches a page that cannot be had: behind the end of a file, or beyond a limit of huge pages"},
+        {SIGILL, "has come to an instruction that this CPU does not have"},
+        {SIGFPE, "divides by zero"},
+        {SIGABRT, "has found itself in the wrong and called abort"},
+        {SIGSYS, "makes a system call that its seccomp profile forbids"},
+        {SIGPIPE, "writes where nobody reads any more"},
+        {SIGXCPU, "has used up its CPU time (--ulimit cpu)"},
+        {SIGXFSZ, "writes a file that is too large for it (--ulimit fsize)"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(usual); i++) {
+        if (usual[i].signum == signum)
+            sc_buf_addf(out, " It is what a program gets that %s.", usual[i].who);
+    }
+}
+
 static void
 add_signal(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
 {
@@ -132,6 +159,7 @@ add_signal(const struct sc_container *c, const struct facts *facts, struct sc_bu
     }
     sc_buf_adds(out, "; sc did not send it: it came from inside the container, from another program of the host, or "
                      "from the kernel.");
+    add_usual(c->exit.signal, out);
 }
 
 /* Of the limits only its own is recorded: who died far below it died of one above, or of the host's end. */
@@ -154,9 +182,15 @@ add_oom(const struct sc_container *c, const struct facts *facts, struct sc_buf *
 {
     bool is_own = c->has_usage && is_own_limit(&c->usage);
 
-    sc_buf_adds(out, is_own               ? " Its memory was out"
-                     : facts->was_updated ? " Memory was out"
-                                          : " The memory of the host, or of a cgroup above, was out");
+    if (is_own)
+        sc_buf_adds(out, " Its memory was out");
+    else if (sc_str_eq(c->oom_place, SC_OOM_HOST))
+        sc_buf_adds(out, " The memory of the host was out");
+    else if (c->oom_place && !strstr(c->oom_place, c->id))
+        sc_buf_addf(out, " The memory of cgroup \"%s\", which is above it, was out", c->oom_place);
+    else
+        sc_buf_adds(out, facts->was_updated || c->oom_place ? " Memory was out"
+                                                            : " The memory of the host, or of a cgroup above, was out");
     if (is_ended_by_oom(c, facts))
         sc_buf_adds(out, ", and the kernel killed it");
     else
@@ -168,6 +202,38 @@ add_oom(const struct sc_container *c, const struct facts *facts, struct sc_buf *
         add_size(out, c->usage.memory_limit);
     }
     sc_buf_adds(out, is_own ? " (-m gives more)." : ".");
+}
+
+/* A program that has a handler ends by itself: what it was told before is nevertheless why. */
+static void
+add_told(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
+{
+    if (!facts->sender)
+        return;
+    sc_buf_addf(out, " %s had been sent ", signal_name(facts->signum));
+    add_duration(out, c->finished_at - facts->sent_at);
+    sc_buf_addf(out, " before by %s.", facts->sender);
+}
+
+static void
+add_code(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
+{
+    int code = (int)c->exit.code, signum = code - 128;
+
+    if (signum > 0 && is_ended_by_oom(c, facts))
+        return; /* it has been said */
+    if (code == 126 || code == 127) {
+        sc_buf_addf(out, " With %d a shell says that a program %s.", code,
+                    code == 127 ? "is missing, and a loader that a library is; see sc logs" : "cannot be executed");
+    } else if (facts->sender && signum == facts->signum) {
+        sc_buf_addf(out, " With %d a program says that %s ended it.", code, signal_name(signum));
+    } else if (signum > 0 && signum <= 64) { /* _NSIG */
+        sc_buf_addf(out, " With %d a shell says that %s ended the program it had started.", code, signal_name(signum));
+        add_usual(signum, out);
+    } else {
+        sc_buf_adds(out, code == 0 ? " Its program was done." : " That is what its program said; see sc logs.");
+    }
+    add_told(c, facts, out);
 }
 
 static void
@@ -185,14 +251,8 @@ add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *
         add_oom(c, facts, out);
     if (c->exit.signal != 0 && !is_ended_by_oom(c, facts) && !c->start_error)
         add_signal(c, facts, out);
-    else if (c->exit.code == 126 || c->exit.code == 127)
-        sc_buf_addf(out, " With %d a shell says that a program %s.", (int)c->exit.code,
-                    c->exit.code == 127 ? "is missing" : "cannot be executed");
-    else if (c->exit.code > 128 && c->exit.signal == 0 && !is_ended_by_oom(c, facts))
-        sc_buf_addf(out, " With %d a shell says that %s ended the program it had started.", (int)c->exit.code,
-                    signal_name(c->exit.code - 128));
     else if (c->exit.signal == 0 && !c->start_error)
-        sc_buf_adds(out, c->exit.code == 0 ? " Its program was done." : " That is what its program said; see sc logs.");
+        add_code(c, facts, out);
 }
 
 /* ---- what held it back ---------------------------------------------------------------------------------- */

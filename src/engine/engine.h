@@ -165,6 +165,7 @@ struct sc_container {
     struct sc_usage usage; /* when stopped, what it used, where has_usage */
     bool has_usage;
     char *oom_victim;                 /* "sh (process 42)", or NULL */
+    char *oom_place;                  /* the memory cgroup that was full, SC_OOM_HOST, or NULL */
     char *start_error;                /* why the last start failed, or NULL */
     struct sc_create_options options; /* as asked */
     char *path;                       /* the program and */

@@ -46,6 +46,7 @@ sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_container *out, bool
         sc_json_get_str(json, "error", "exit.json", arena, &out->start_error, err) < 0 ||
         sc_json_get_bool(json, "startFailed", "exit.json", &is_start_failure, err) < 0 ||
         sc_json_get_str(json, "oomVictim", "exit.json", arena, &out->oom_victim, err) < 0 ||
+        sc_json_get_str(json, "oomPlace", "exit.json", arena, &out->oom_place, err) < 0 ||
         sc_json_get_obj(json, "usage", "exit.json", &usage, err) < 0)
         return -1;
     if (usage && sc_usage_decode(usage, &out->usage, err) < 0)

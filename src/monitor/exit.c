@@ -19,7 +19,7 @@ sc_exit_from_wait(int code, int status, struct sc_exit *out)
 
 int
 sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage, const char *victim,
-              enum sc_durability durability, struct sc_err *err)
+              const char *place, enum sc_durability durability, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     char time[SC_TIME_MAX];
@@ -34,6 +34,10 @@ sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct s
     if (victim) {
         sc_buf_adds(&text, ",\"oomVictim\":");
         sc_buf_add_json(&text, victim, strlen(victim));
+    }
+    if (place) {
+        sc_buf_adds(&text, ",\"oomPlace\":");
+        sc_buf_add_json(&text, place, strlen(place));
     }
     sc_buf_adds(&text, "}\n");
     if (sc_buf_check(&text, err) < 0)

@@ -96,7 +96,7 @@ struct end {
     struct sc_exit record;
     struct sc_usage usage;
     bool has_usage;
-    struct sc_buf victim; /* of the OOM killer; empty: none, or not known */
+    struct sc_buf victim, place; /* of the OOM killer; empty: none, or not known */
 };
 
 static int
@@ -106,7 +106,8 @@ write_exit_in(const char *path, const struct end *end, enum sc_durability durabi
 
     return dir < 0 ? -1
                    : sc_exit_write(dir, &end->record, end->has_usage ? &end->usage : NULL,
-                                   end->victim.len > 0 ? sc_buf_str(&end->victim) : NULL, durability, err);
+                                   end->victim.len > 0 ? sc_buf_str(&end->victim) : NULL,
+                                   end->place.len > 0 ? sc_buf_str(&end->place) : NULL, durability, err);
 }
 
 /* A container that has filled the disk still ends with a code: then the record lies in the run directory, which is
@@ -339,7 +340,7 @@ look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
         (void)!sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, &ignored);
     /* without a limit of its own it may be a victim of another's */
     if (kills > 0 || end->record.was_oom_killed)
-        sc_oom_victim(monitor, &end->victim);
+        sc_oom_victim(monitor, &end->victim, &end->place);
 }
 
 static void
@@ -390,6 +391,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
         check(monitor, write_exit(monitor, &end, &err), &err);
     }
     sc_buf_release(&end.victim);
+    sc_buf_release(&end.place);
     tell_of_death(monitor, run_root, record);
     enter_user_namespace(monitor);
     wait_for_init(monitor, 0, &reaped);

@@ -124,7 +124,7 @@ void sc_blackbox_keep(struct sc_monitor *monitor, int data_dir);
 /* oom.c */
 void sc_oom_watch(struct sc_monitor *monitor);
 void sc_oom_tell(struct sc_monitor *monitor);
-void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out);
+void sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *victim, struct sc_buf *place);
 
 /* on-demand.c: a program that runs while there is something for it to do */
 bool sc_on_demand_is_due(const struct sc_on_demand *program); /* what waits for it would start it */

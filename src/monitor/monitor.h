@@ -134,9 +134,14 @@ SC_MUST_CHECK int sc_monitor_join(int run_dir_fd, const char *refill, const char
 SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err);
 
 /* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"}, and with usage
- * also "usage":{"cpu":NANOSECONDS,...}; with a victim "oomVictim":"sh (process 42)". Both may be NULL. */
+ * also "usage":{"cpu":NANOSECONDS,...}; with a victim "oomVictim":"sh (process 42)", and with where memory was out
+ * "oomPlace":"/sc/..." (a memory cgroup, or SC_OOM_HOST). All three may be NULL. */
 SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage,
-                                const char *victim, enum sc_durability durability, struct sc_err *err);
+                                const char *victim, const char *place, enum sc_durability durability,
+                                struct sc_err *err);
+#define SC_OOM_HOST "host"
+/* The same two of a record of the kernel's log; false where it tells of nothing in container id. */
+bool sc_oom_record(const char *record, const char *id, struct sc_buf *victim, struct sc_buf *place);
 /* Its inverse; SC_ERR_NOT_FOUND when there is none. In lib_monitor only (jansson). */
 SC_MUST_CHECK int sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err);
 /* The code and signal of a process that waitid(2) has reported: its si_code and si_status. */

@@ -61,26 +61,18 @@ sc_oom_tell(struct sc_monitor *monitor)
         sc_monitor_event(monitor, "oom", NULL);
 }
 
-/* The kernel's own words: "oom-kill:constraint=CONSTRAINT_MEMCG,...,task_memcg=/sc/ID,task=sh,pid=42,uid=0" */
+/* Of the last of its processes that was chosen, by the kernel's log. */
 void
-sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *out)
+sc_oom_victim(const struct sc_monitor *monitor, struct sc_buf *victim, struct sc_buf *place)
 {
-    char record[RECORD_MAX], memcg[SC_ID_LEN + 2];
+    char record[RECORD_MAX];
     sc_cleanup_fd log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC); /* lint: the host's own */
     ssize_t got;
 
-    (void)snprintf(memcg, sizeof(memcg), "/%s", monitor->config.id);
     while (log >= 0 && ((got = read(log, record, sizeof(record) - 1)) > 0 || (got < 0 && errno == EPIPE))) {
-        const char *task, *pid;
-
         if (got < 0)
             continue; /* the oldest records were overwritten */
         record[got] = '\0';
-        task = strstr(record, ",task=");
-        pid = strstr(record, ",pid=");
-        if (!strstr(record, ";oom-kill:") || !strstr(record, memcg) || !task || !pid || pid < task)
-            continue;
-        sc_buf_clear(out);
-        sc_buf_addf(out, "%.*s (process %d)", (int)(pid - task - 6), task + 6, (int)strtol(pid + 5, NULL, 10));
+        (void)sc_oom_record(record, monitor->config.id, victim, place);
     }
 }

@@ -260,7 +260,7 @@ actions()
     run_sc run --name one --cgroup-parent "/$parent" base sh -c 'x=0123456789abcdef; while :; do x=$x$x; done'
     expect 137
     sc_ok why one
-    matches "$output" 'with code 137, .* The memory of the host, or of a cgroup above, was out, and the kernel killed it: the last that was chosen was sh \(process [0-9]+\)\. It used'
+    matches "$output" 'with code 137, .* The memory of cgroup "/'"$parent"'", which is above it, was out, and the kernel killed it: the last that was chosen was sh \(process [0-9]+\)\. It used'
     sc_ok rm one
     find /sys/fs/cgroup -depth -type d -path "*/$parent*" -exec rmdir {} +
 }
@@ -315,6 +315,41 @@ actions()
     run_sc why nowhere
     expect_error 1 'no such container: "nowhere"'
     sc_ok rm -f missing three none never full slow still
+}
+
+@test "why: each kind of code, and what was sent before a program ended by itself" {
+    ends() { run_sc run --name "$1" base sh -c "$3" && expect "$2"; sc_ok why "$1"; matches "$output" "with code $2, after [0-9.]+ seconds\. $4 It used"; }
+    ends absent 127 'exec nosuch' 'With 127 a shell says that a program is missing, and a loader that a library is; see sc logs\.'
+    ends denied 126 'exec /etc/passwd' 'With 126 a shell says that a program cannot be executed\.'
+    ends fault 139 'sh -c "kill -SEGV \$\$"; exit $?' \
+        'With 139 a shell says that SIGSEGV ended the program it had started\. It is what a program gets that touches memory that it does not have\.'
+    ends none 255 'exit 255' 'That is what its program said; see sc logs\.'
+    sc_ok run -d --name itself base sh -c 'trap "exit 3" TERM; echo ready; while :; do sleep .05; done'
+    sc_ok run -d --name init --init base sleep 1000
+    sc_ok run -d --name deaf base sh -c 'trap "" TERM; echo ready; while :; do sleep 1; done'
+    wait_until sh -c "\"$SC\" logs itself | grep -q ready && \"$SC\" logs deaf | grep -q ready"
+    sc_ok stop itself init
+    sc_ok stop -t 0 deaf
+    sc_ok why itself
+    matches "$output" 'with code 3, .* SIGTERM had been sent [0-9.]+ seconds before by sc stop \(process [0-9]+, user 0\)\.'
+    sc_ok why init
+    matches "$output" 'With 143 a program says that SIGTERM ended it\. SIGTERM had been sent [0-9.]+ seconds before by sc stop'
+    sc_ok why deaf
+    matches "$output" 'SIGKILL ended it, sent by sc stop .* SIGTERM had been sent 0 s before, and it did not end of it: process 1 ignores it\.'
+    sc_ok rm absent denied fault none itself init deaf
+}
+
+@test "why: what a container that runs has met: refused tasks, a process killed for memory, memory nearly full" {
+    sc_ok run -d --name full --pids-limit 3 base sh -c 'sleep 1000 & sleep 1000 & (sleep 1000 &) 2>/dev/null; echo ready; wait'
+    sc_ok run -d --name hungry -m 16m base sh -c 'sh -c "x=0123456789abcdef; while :; do x=\$x\$x; done"; echo ready; exec sleep 1000'
+    sc_ok run -d --name tight -m 16m base sh -c 'head -c 15500000 /dev/zero >/dev/shm/x; echo ready; exec sleep 1000'
+    for name in hungry tight; do wait_until sh -c "\"$SC\" logs $name | grep -q ready"; done
+    wait_until sh -c "\"$SC\" why full | grep -q 'Its limit of 3 tasks refused [0-9]* more (--pids-limit gives more)'"
+    sc_ok why hungry
+    matches "$output" 'hungry has been running for [0-9.]+ seconds\. .*Its memory was out 1 time, and a process of it was killed \(-m gives more\)\.'
+    sc_ok why tight
+    matches "$output" 'It has 1[456][0-9.]*MiB of the 16MiB of memory that it may have\.'
+    sc_ok rm -f full hungry tight
 }
 
 # ---- paused ----------------------------------------------------------------------------------------------
@@ -380,4 +415,27 @@ actions()
     done
     run_sc unpause one
     expect_error 1 'no such container: "one"'
+}
+
+# ---- pressure ----------------------------------------------------------------------------------------------
+
+# What it says is in resources.bats.
+@test "pressure: its group, on a hybrid host one in the v2 tree, goes with the container, also when the monitor is killed" {
+    [ "$(cgroup_mode)" != v1 ] || skip "cgroup v1 alone has no pressure"
+    local tree=/sys/fs/cgroup id pid
+    [ "$(cgroup_mode)" = v2 ] || tree=$(awk '$0 ~ / - cgroup2 / { print $5; exit }' /proc/self/mountinfo)
+    sc_ok run -d --name one base sleep 1000
+    id=$output
+    pid=$(container_pid one)
+    is "$(cat "$tree/sc/$id/cgroup.procs")" "$pid"
+    matches "$("$SC" stats --no-stream --format '{{.Pressure}}' one)" '^[0-9.]+% / [0-9.]+% / [0-9.]+%$'
+    matches "$(cat "$tree/sc/$id/cpu.pressure")" '^some avg10='
+    kill -KILL "$(ps -o ppid= -p "$pid")"
+    wait_until has_ended "$pid"
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" exited
+    [ ! -e "$tree/sc/$id" ]
+    sc_ok start one
+    [ -e "$tree/sc/$id" ]
+    sc_ok rm -f one
+    [ ! -e "$tree/sc/$id" ]
 }

@@ -110,6 +110,13 @@ holds_share()
     # more than one process, and no more time for all of them
     sc_ok run -d --name two --cpus .5 --cgroup-parent "$top" base sh -c "($BUSY) & ($BUSY) & $BUSY"
     holds_share two 50
+    # what that is for those who wait, as stats and why have it from the kernel (on a hybrid host from the v2 tree)
+    if [ "$(cgroup_mode)" != v1 ]; then
+        waits() { "$SC" stats --no-stream --format json two | jq -e '.Pressure | split("%")[0] | tonumber > 5'; }
+        wait_until waits
+        sc_ok why two
+        matches "$output" 'In the last ten seconds some of it waited for a CPU for [0-9]+ %'
+    fi
     sc_ok rm -f two
 }
 

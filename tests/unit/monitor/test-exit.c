@@ -22,7 +22,7 @@ test_write_and_read_are_inverses(void **state)
         struct sc_exit back;
         struct sc_err err;
 
-        assert_ok(sc_exit_write(scratch->fd, &records[i], NULL, NULL, SC_DURABLE, &err));
+        assert_ok(sc_exit_write(scratch->fd, &records[i], NULL, NULL, NULL, SC_DURABLE, &err));
         assert_ok(sc_exit_read(scratch->fd, &back, &err));
         assert_int_equal(back.code, records[i].code);
         assert_int_equal(back.signal, records[i].signal);
@@ -40,7 +40,7 @@ test_its_text(void **state)
     sc_cleanup_free char *text = NULL;
     struct sc_err err;
 
-    assert_ok(sc_exit_write(scratch->fd, &record, NULL, NULL, SC_VOLATILE, &err));
+    assert_ok(sc_exit_write(scratch->fd, &record, NULL, NULL, NULL, SC_VOLATILE, &err));
     text = scratch_read(scratch, "exit.json");
     assert_string_equal(text, "{\"exitCode\":137,\"signal\":9,\"oomKilled\":true,"
                               "\"finishedAt\":\"2026-11-23T09:10:47.123456789Z\"}\n");
@@ -61,13 +61,46 @@ test_totals(void **state)
     for (size_t i = 0; i < sc_usage_field_count; i++)
         *(uint64_t *)(void *)((char *)&usage + sc_usage_fields[i].offset) = n++ << 33;
     usage.memory_limit = UINT64_MAX; /* none */
-    assert_ok(sc_exit_write(scratch->fd, &record, &usage, "s\"h (process 42)", SC_VOLATILE, &err));
+    assert_ok(sc_exit_write(scratch->fd, &record, &usage, "s\"h (process 42)", "/a\"b", SC_VOLATILE, &err));
     assert_ok(sc_exit_read(scratch->fd, &exit_back, &err));
     assert_int_equal(exit_back.code, 137);
     assert_ok(sc_json_read_at(scratch->fd, "exit.json", 4096, &json, &err));
     assert_string_equal(json_string_value(json_object_get(json, "oomVictim")), "s\"h (process 42)");
+    assert_string_equal(json_string_value(json_object_get(json, "oomPlace")), "/a\"b");
     assert_ok(sc_usage_decode(json_object_get(json, "usage"), &back, &err));
     assert_memory_equal(&back, &usage, sizeof(usage));
+}
+
+static void
+test_oom_records(void **state)
+{
+    static const struct {
+        const char *record, *victim, *place; /* NULL: it is of something else */
+    } cases[] = {
+        {"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/sc/abc,"
+         "task_memcg=/sc/abc,task=sh,pid=42,uid=0\n",
+         "sh (process 42)", "/sc/abc"},
+        {"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/top,task_memcg=/top/abc/in,task=a,b c,pid=7,uid=0",
+         "a,b c (process 7)", "/top"},
+        {"6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=abc,mems_allowed=0,global_oom,"
+         "task_memcg=/sc/abc,task=sh,pid=42,uid=0",
+         "sh (process 42)", SC_OOM_HOST},
+        {"6,1,2,-;oom-kill:constraint=CONSTRAINT_NONE,cpuset=abc,global_oom,task_memcg=/sc/other,task=sh,pid=42", NULL,
+         NULL},
+        {"6,1,2,-;oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/sc/abc,task_memcg=/sc/abc,task=sh", NULL, NULL},
+        {"6,1,2,-;Memory cgroup out of memory: Killed process 42 (sh) abc", NULL, NULL},
+        {"", NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        sc_cleanup_buf victim = SC_BUF_INIT, place = SC_BUF_INIT;
+
+        print_message("%s\n", cases[i].record);
+        assert_int_equal(sc_oom_record(cases[i].record, "abc", &victim, &place), cases[i].victim != NULL);
+        assert_string_equal(sc_buf_str(&victim), cases[i].victim ? cases[i].victim : "");
+        assert_string_equal(sc_buf_str(&place), cases[i].place ? cases[i].place : "");
+    }
 }
 
 /* A ring: what was written around comes out in the order of time. */
@@ -180,6 +213,7 @@ main(void)
         SCRATCH_TEST(test_write_and_read_are_inverses),
         SCRATCH_TEST(test_its_text),
         SCRATCH_TEST(test_totals),
+        cmocka_unit_test(test_oom_records),
         SCRATCH_TEST(test_blackbox),
         SCRATCH_TEST(test_event_lines),
         SCRATCH_TEST(test_reading_what_is_no_record),
