@@ -250,8 +250,9 @@ make_link(const struct sc_endpoint *e, struct sc_arena *arena)
         (void)snprintf(mtu, sizeof(mtu), " mtu %d", e->network.mtu);
     sc_buf_addf(&shell,
                 "ip link add %s" QUEUES "%s type veth peer name %s address %s" QUEUES
-                "%s netns $PID; ip link set %s master %s up",
-                e->link, mtu, inside, mac, mtu, e->link, e->network.bridge);
+                "%s netns $PID; ip link set %s master %s%s up",
+                e->link, mtu, inside, mac, mtu, e->link, e->network.bridge,
+                sc_link_is_told(e) ? " addrgenmode none" : "");
     if (e->network.forbids_icc || e->ports.count > 0)
         sc_buf_addf(&shell, "; bridge link set dev %s hairpin on%s", e->link,
                     e->network.forbids_icc ? " isolated on" : "");

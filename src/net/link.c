@@ -12,6 +12,8 @@
 
 #include "net/net-priv.h"
 
+#define IPV6_MIN_MTU 1280 /* RFC 8200 */
+
 static void
 add_mtu(const struct sc_network *network, struct sc_buf *out)
 {
@@ -81,16 +83,41 @@ sc_link_bridge_up(const struct sc_network *network, unsigned index, struct sc_bu
     sc_nl_end(out, sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body)));
 }
 
+/* No address of IPv6 is the host's end's: it is a port of a bridge. The kernel looks at every route of one whenever any
+ * link changes, and would have three for each container. Below 1280 bytes a link has no IPv6 to be told of. */
+bool
+sc_link_is_told(const struct sc_endpoint *endpoint)
+{
+    int mtu = endpoint->network.mtu;
+
+    return endpoint->ignores_ra && (mtu == 0 || mtu >= IPV6_MIN_MTU);
+}
+
+static void
+add_no_address(const struct sc_endpoint *endpoint, struct sc_buf *out)
+{
+    const unsigned char mode = IN6_ADDR_GEN_MODE_NONE;
+    size_t families, family;
+
+    if (!sc_link_is_told(endpoint))
+        return;
+    families = sc_nl_nest(out, IFLA_AF_SPEC);
+    family = sc_nl_nest(out, AF_INET6);
+    sc_nl_attr(out, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof(mode));
+    sc_nl_nest_end(out, family);
+    sc_nl_nest_end(out, families);
+}
+
 /* Hairpin: where bridged packets are translated too (br_netfilter), a container's own port leads back to where it came
  * from. icc=false: ports that are isolated see the bridge, but not each other. */
 static void
 add_port_mode(const struct sc_endpoint *endpoint, struct sc_buf *out)
 {
-    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
-    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body)), info, data;
     const unsigned char on = 1;
+    size_t info, data;
 
-    sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
+    if (!endpoint->network.forbids_icc && endpoint->ports.count == 0)
+        return;
     info = sc_nl_nest(out, IFLA_LINKINFO);
     sc_nl_attr_str(out, IFLA_INFO_SLAVE_KIND, "bridge");
     data = sc_nl_nest(out, IFLA_INFO_SLAVE_DATA);
@@ -99,7 +126,17 @@ add_port_mode(const struct sc_endpoint *endpoint, struct sc_buf *out)
         sc_nl_attr(out, IFLA_BRPORT_ISOLATED, &on, sizeof(on));
     sc_nl_nest_end(out, data);
     sc_nl_nest_end(out, info);
-    sc_nl_end(out, at);
+}
+
+/* Of the host's end, which is there. */
+static size_t
+open_change(const struct sc_endpoint *endpoint, unsigned flags, struct sc_buf *out)
+{
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_flags = flags, .ifi_change = flags};
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_ACK, &body, sizeof(body));
+
+    sc_nl_attr_str(out, IFLA_IFNAME, endpoint->link);
+    return at;
 }
 
 void
@@ -116,11 +153,12 @@ add_queues(struct sc_buf *out)
     sc_nl_attr_u32(out, IFLA_NUM_RX_QUEUES, 1);
 }
 
-/* Both ends at once, ours up and on the bridge, the far one in its namespace under its final name. */
+/* Both ends at once, ours on the bridge, the far one in its namespace under its final name. Ours comes up last: what is
+ * changed of a link that is up is told to all of the kernel again. */
 void
 sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *offsets)
 {
-    struct ifinfomsg body = {.ifi_family = AF_UNSPEC, .ifi_flags = IFF_UP, .ifi_change = IFF_UP};
+    struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
     size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body));
     struct ifinfomsg far = {.ifi_family = AF_UNSPEC}; /* the kernel cannot bring it up before both ends are there */
     size_t info, data, peer;
@@ -147,8 +185,13 @@ sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_l
     sc_nl_nest_end(out, data);
     sc_nl_nest_end(out, info);
     sc_nl_end(out, at);
-    if (endpoint->network.forbids_icc || endpoint->ports.count > 0)
+    if (endpoint->network.forbids_icc || endpoint->ports.count > 0 || sc_link_is_told(endpoint)) {
+        at = open_change(endpoint, 0, out);
         add_port_mode(endpoint, out);
+        add_no_address(endpoint, out);
+        sc_nl_end(out, at);
+    }
+    sc_nl_end(out, open_change(endpoint, IFF_UP, out));
 }
 
 void

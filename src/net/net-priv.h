@@ -53,6 +53,8 @@ struct sc_link_offsets {
     size_t pid_at;
     size_t index_at[SC_NET_INDEXES]; /* all of one interface */
 };
+/* The kernel is told that the host's end has no address of IPv6. */
+bool sc_link_is_told(const struct sc_endpoint *endpoint);
 void sc_link_veth(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 void sc_link_address(const struct sc_endpoint *endpoint, struct sc_buf *out, struct sc_link_offsets *at);
 /* The link-local address that the kernel makes of a MAC (RFC 4291, appendix A). */

@@ -106,7 +106,7 @@ test_veth(void **state)
 
     (void)state;
     sc_link_veth(&e, &data, &at);
-    assert_int_equal(messages(&data), 1);
+    assert_int_equal(messages(&data), 2); /* made, up */
     master = find(data.data + first, data.len - first, IFLA_MASTER);
     assert_ptr_equal((const char *)master + NLA_HDRLEN, data.data + at.index_at[0]);
     info = find(data.data + first, data.len - first, IFLA_LINKINFO);
@@ -117,9 +117,20 @@ test_veth(void **state)
     pid = inside(peer, sizeof(struct ifinfomsg), IFLA_NET_NS_PID);
     assert_ptr_equal((const char *)pid + NLA_HDRLEN, data.data + at.pid_at);
 
-    /* icc=false: a second message isolates the port */
+    /* icc=false: a message between isolates the port */
     sc_buf_clear(&data);
     e.network.forbids_icc = true;
+    sc_link_veth(&e, &data, &at);
+    assert_int_equal(messages(&data), 3);
+
+    /* a kernel with IPv6: there too it is told that the host's end has no address of it, if it could have any */
+    sc_buf_clear(&data);
+    e.network.forbids_icc = false;
+    e.ignores_ra = true;
+    sc_link_veth(&e, &data, &at);
+    assert_int_equal(messages(&data), 3);
+    sc_buf_clear(&data);
+    e.network.mtu = 1279;
     sc_link_veth(&e, &data, &at);
     assert_int_equal(messages(&data), 2);
 }
