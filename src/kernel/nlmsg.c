@@ -324,6 +324,18 @@ sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *mess
     return sc_nl_dump_on(&sock, family, data, len, fn, user);
 }
 
+int
+sc_nl_dump_strict(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user)
+{
+    sc_cleanup_fd sock = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+    const int on = 1;
+
+    if (sock < 0)
+        return -errno;
+    (void)setsockopt(sock, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
+    return sc_nl_dump_on(&sock, family, data, len, fn, user);
+}
+
 const struct nlattr *
 sc_nl_find(const void *data, size_t len, uint16_t type)
 {

@@ -35,6 +35,10 @@ int sc_nl_send(int family, const void *data, size_t len, int tolerated);
 int sc_nl_send_on(int *sock, int family, const void *data, size_t len, int tolerated);
 /* Sends one dump request, or one with NLM_F_ACK; what each answer holds goes to fn. Returns 0 or -errno. */
 int sc_nl_dump(int family, const void *data, size_t len, void (*fn)(const void *message, void *user), void *user);
+/* Of what the request's header tells, an index of a link, the kernel dumps no more than that (since Linux 4.20; older
+ * ones dump all). */
+int sc_nl_dump_strict(int family, const void *data, size_t len, void (*fn)(const void *message, void *user),
+                      void *user);
 int sc_nl_dump_on(int *sock, int family, const void *data, size_t len, void (*fn)(const void *message, void *user),
                   void *user);
 /* The attribute of a type among those of len bytes, or in a nest (NULL: in none); NULL: there is none. */

@@ -2,14 +2,22 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "net/net-priv.h"
 
-#define TRIES 8
+#define TRIES    8
+#define GUESSES  4
+#define SCAN_MAX 64 /* so many are read in no time, and the first that is free is found */
+/* i_size of a directory of tmpfs (BOGO_DIRENT_SIZE) */
+#define TMPFS_EMPTY 40
+#define TMPFS_NAME  20
 
 int
 sc_leases_open(const struct sc_net *net, const char *path, struct sc_err *err)
@@ -116,6 +124,15 @@ is_reserved(const struct sc_network *network, const struct sc_address *address)
     return false;
 }
 
+static bool
+is_free_host(const struct sc_network *network, enum sc_family family, const struct sc_address *address)
+{
+    const struct sc_pool *pool = &network->pools[family];
+
+    return sc_subnet_has_host(&pool->subnet, address) && sc_address_compare(address, &pool->gateway) != 0 &&
+           !is_reserved(network, address);
+}
+
 bool
 sc_address_choose(const struct sc_network *network, enum sc_family family, const struct sc_address *taken, size_t count,
                   struct sc_address *out)
@@ -127,14 +144,60 @@ sc_address_choose(const struct sc_network *network, enum sc_family family, const
     for (struct sc_address address = pool->range.base;; address = sc_address_next(&address)) {
         while (i < count && sc_address_compare(&taken[i], &address) < 0)
             i++;
-        if (sc_subnet_has_host(&pool->subnet, &address) && sc_address_compare(&address, &pool->gateway) != 0 &&
-            (i == count || sc_address_compare(&taken[i], &address) != 0) && !is_reserved(network, &address)) {
+        if ((i == count || sc_address_compare(&taken[i], &address) != 0) && is_free_host(network, family, &address)) {
             *out = address;
             return true;
         }
         if (sc_address_compare(&address, &last) == 0)
             return false;
     }
+}
+
+/* The n-th of the addresses that containers can have. */
+bool
+sc_address_nth(const struct sc_network *network, enum sc_family family, size_t n, struct sc_address *out)
+{
+    const struct sc_pool *pool = &network->pools[family];
+    const struct sc_address last = sc_subnet_last(&pool->range);
+
+    for (struct sc_address address = pool->range.base;; address = sc_address_next(&address)) {
+        if (is_free_host(network, family, &address) && n-- == 0) {
+            *out = address;
+            return true;
+        }
+        if (sc_address_compare(&address, &last) == 0)
+            return false;
+    }
+}
+
+/* Reading hundreds of leases takes longer than all else here. But a directory of tmpfs tells by its size how many it
+ * has, and where none has been given back the next address is the one behind so many; where one has, it may be this
+ * one all the same. 1: taken; 0: it was not free, or there is no telling, or there are few; -1. */
+static int
+take_next(const struct sc_network *network, enum sc_family family, int dir, const char *target, struct sc_address *out,
+          struct sc_err *err)
+{
+    char name[SC_NET_ADDRESS_MAX];
+    struct statfs fs;
+    struct stat info;
+    size_t count;
+
+    if (fstatfs(dir, &fs) < 0 || fs.f_type != TMPFS_MAGIC || fstat(dir, &info) < 0 || info.st_size < TMPFS_EMPTY)
+        return 0;
+    count = (size_t)(info.st_size - TMPFS_EMPTY) / TMPFS_NAME;
+    if (network->is_internal && count > 0)
+        count--; /* its mark */
+    if (sc_network_has(network, SC_V4) && sc_network_has(network, SC_V6))
+        count /= 2;
+    /* others that start or end just now are a few addresses away */
+    for (size_t i = 0; count >= SCAN_MAX && i < GUESSES && sc_address_nth(network, family, count + i, out); i++) {
+        sc_address_format(out, name);
+        if (symlinkat(target, dir, name) == 0)
+            return 1;
+        if (errno != EEXIST)
+            return sc_err_errno(err, errno, "make lease \"%s\"", name);
+    }
+    return 0;
 }
 
 /* All are taken: by containers that died without a word, perhaps. */
@@ -157,7 +220,10 @@ take_any(const struct sc_net *net, const struct sc_network *network, enum sc_fam
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     bool was_swept = is_dry;
+    int next = is_dry ? 0 : take_next(network, family, dir, target, out, err);
 
+    if (next != 0)
+        return next < 0 ? -1 : 0;
     for (;;) {
         char name[SC_NET_ADDRESS_MAX], owner[SC_ID_LEN + 1] = "";
         struct addresses taken;

@@ -153,6 +153,7 @@ SC_MUST_CHECK int sc_lease_address(const struct sc_net *net, const struct sc_net
  * none. taken: sorted. */
 bool sc_address_choose(const struct sc_network *network, enum sc_family family, const struct sc_address *taken,
                        size_t count, struct sc_address *out);
+bool sc_address_nth(const struct sc_network *network, enum sc_family family, size_t n, struct sc_address *out);
 
 /* ---- port-lease.c */
 void sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX]);

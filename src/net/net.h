@@ -5,7 +5,8 @@
  *     <data>/network/NAME.json      a network: subnet, gateway, bridge, options (record.c)
  *     <run>/lease/net/NAME/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME..."   an address of it is this container's (lease.c)
  *     <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"             a port of the host leads there (port-lease.c)
- *                                      KEY: "tcp,0.0.0.0,8080", "udp,::,53"
+ *                                      KEY: "tcp,0.0.0.0,8080", "udp,::,53"; ".one-address": there may be one of a
+ *                                      single address of the host
  *     table inet sc                    one nftables table of ours: chains that never change, sets of networks, maps of
  *                                      ports (firewall.c). Records and leases say all that is in it, so it can be made
  *                                      again whole.

@@ -14,6 +14,8 @@
 /* Ports that are nobody's to ask for: as the kernel's own choice for a connection begins. */
 #define PORT_FIRST 32768
 #define PORT_LAST  60999
+/* In the directory of leases: there is, or was, one of a single address of the host. */
+#define ONE_ADDRESS_MARK ".one-address"
 
 void
 sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX])
@@ -186,34 +188,54 @@ why_host_refuses(const struct sc_port *port)
     return errno == EADDRINUSE || errno == EADDRNOTAVAIL ? errno : 0;
 }
 
-/* Who else has the port: any address is every address of its family. */
+/* Whose lease it is; false: there is none. */
 static bool
-is_covered(int dir_fd, const struct sc_port *port, char owner[SC_ID_LEN + 1])
+read_owner(int dir_fd, const char *key, char owner[SC_ID_LEN + 1])
 {
-    int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    char target[SC_LEASE_TARGET_MAX];
+
+    if (readlinkat(dir_fd, key, target, sizeof(target)) < SC_ID_LEN)
+        return false;
+    memcpy(owner, target, SC_ID_LEN);
+    owner[SC_ID_LEN] = '\0';
+    return true;
+}
+
+/* Who has the port at one address of the host. Reading all leases takes long where there are many, and few hosts have
+ * any such lease: where there never was one there is no mark. */
+static bool
+is_had_at_one(int dir_fd, const struct sc_port *port, char owner[SC_ID_LEN + 1])
+{
+    int copy =
+        faccessat(dir_fd, ONE_ADDRESS_MARK, F_OK, 0) < 0 ? -1 : openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
     struct dirent *item;
 
     if (!dir)
         sc_closep(&copy);
     while (dir && (item = readdir(dir)) != NULL) {
-        char target[SC_LEASE_TARGET_MAX];
         struct sc_port other;
-        ssize_t len;
 
-        if (!sc_port_key_parse(item->d_name, &other) || other.proto != port->proto ||
-            other.host_port != port->host_port || other.host_address.len != port->host_address.len ||
-            sc_address_compare(&other.host_address, &port->host_address) == 0 ||
-            (!sc_address_is_any(&other.host_address) && !sc_address_is_any(&port->host_address)))
-            continue;
-        len = readlinkat(dir_fd, item->d_name, target, sizeof(target));
-        if (len < SC_ID_LEN)
-            continue;
-        memcpy(owner, target, SC_ID_LEN);
-        owner[SC_ID_LEN] = '\0';
-        return true;
+        if (sc_port_key_parse(item->d_name, &other) && other.proto == port->proto &&
+            other.host_port == port->host_port && other.host_address.len == port->host_address.len &&
+            !sc_address_is_any(&other.host_address) && read_owner(dir_fd, item->d_name, owner))
+            return true;
     }
     return false;
+}
+
+/* Who else has the port: any address is every address of its family. */
+static bool
+is_covered(int dir_fd, const struct sc_port *port, char owner[SC_ID_LEN + 1])
+{
+    struct sc_port any = *port;
+    char key[SC_LEASE_KEY_MAX];
+
+    if (sc_address_is_any(&port->host_address))
+        return is_had_at_one(dir_fd, port, owner);
+    memset(any.host_address.bytes, 0, sizeof(any.host_address.bytes));
+    sc_port_key(&any, key);
+    return read_owner(dir_fd, key, owner);
 }
 
 /* Why a port is not to be had. */
@@ -248,6 +270,12 @@ take_one(const struct sc_net *net, int dir, const char *id, const struct sc_addr
     int result;
 
     owner[0] = '\0';
+    if (!is_dry && !sc_address_is_any(&port->host_address)) {
+        sc_cleanup_fd mark = openat(dir, ONE_ADDRESS_MARK, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (mark < 0)
+            return sc_err_errno(err, errno, "mark the leases of ports");
+    }
     if (is_covered(dir, port, owner) && net->is_alive(owner, net->data))
         return 0;
     owner[0] = '\0';

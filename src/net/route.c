@@ -82,14 +82,14 @@ keep_first(const void *message, void *user)
 bool
 sc_host_address(const char *link, struct sc_address *address, struct sc_subnet *subnet)
 {
-    struct ifaddrmsg body = {.ifa_family = AF_INET};
     struct first first = {.index = sc_nl_link_index(link)};
+    struct ifaddrmsg body = {.ifa_family = AF_INET, .ifa_index = first.index};
     sc_cleanup_buf request = SC_BUF_INIT;
 
     if (first.index == 0)
         return false;
     sc_nl_end(&request, sc_nl_begin(&request, RTM_GETADDR, NLM_F_DUMP, &body, sizeof(body)));
-    if (request.has_failed || sc_nl_dump(NETLINK_ROUTE, request.data, request.len, keep_first, &first) < 0 ||
+    if (request.has_failed || sc_nl_dump_strict(NETLINK_ROUTE, request.data, request.len, keep_first, &first) < 0 ||
         !first.is_there)
         return false;
     *address = first.address;

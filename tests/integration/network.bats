@@ -398,6 +398,12 @@ assert s.recv(64)[0] == 0'
     sc_fails 125 run --rm -p 127.0.0.1:8080:80 base true
     expect_stderr "port is already allocated by container ${id:0:12}"
     is "$(find "$SC_RUN_ROOT/lease/port" -type l | wc -l)" 1
+    # the other way round: one address of the host's is taken, all are asked for
+    sc_ok run -d --name one -p 127.0.0.1:8082:80 base sleep 1000
+    id=$("$SC" inspect -f '{{.Id}}' one)
+    sc_fails 125 run --rm -p 8082:80 base true
+    expect_stderr "publish port 0.0.0.0:8082/tcp: port is already allocated by container ${id:0:12}"
+    sc_ok run --rm -p 127.0.0.2:8082:80 base true
     nsenter -t "$host" -n busybox httpd -f -p 8081 -h / 3>&- &
     server=$!
     wait_until says_something at "$host" ss -Hltn 'sport = :8081'

@@ -145,7 +145,7 @@ test_choice(void **state)
     const struct sc_address all[] = {address("10.0.0.2"), address("10.0.0.3"), address("10.0.0.4"), address("10.0.0.5"),
                                      address("10.0.0.6")};
     const struct sc_address both[] = {address("10.0.0.2"), address("fd00::2"), address("fd00::3")};
-    struct sc_address reserved[] = {address("10.0.0.4"), address("fd00::4")};
+    struct sc_address reserved[] = {address("10.0.0.4"), address("fd00::4")}, out;
 
     (void)state;
     assert_ok(sc_subnet_parse("10.0.0.0/29", &v4->subnet, &err));
@@ -155,6 +155,9 @@ test_choice(void **state)
     assert_string_equal(chosen(&network, SC_V4, taken, SC_ARRAY_LEN(taken)), "10.0.0.4");
     assert_string_equal(chosen(&network, SC_V4, all, SC_ARRAY_LEN(all)), "");
     assert_string_equal(chosen(&network, SC_V4, both, SC_ARRAY_LEN(both)), "10.0.0.3");
+    assert_true(sc_address_nth(&network, SC_V4, 0, &out) && sc_address_compare(&out, &all[0]) == 0);
+    assert_true(sc_address_nth(&network, SC_V4, 4, &out) && sc_address_compare(&out, &all[4]) == 0);
+    assert_false(sc_address_nth(&network, SC_V4, 5, &out));
     assert_ok(sc_subnet_parse("fd00::/64", &v6->subnet, &err));
     v6->range = v6->subnet;
     v6->gateway = address("fd00::1");
