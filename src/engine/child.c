@@ -341,8 +341,10 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
         (void)!sc_undo_run(child->job->plan.undo ? child->job->plan.undo : "", &ignored); /* leases */
         fail(child, &err);
     }
-    if (launch(child, &io, &process, &err) < 0)
+    if (launch(child, &io, &process, &err) < 0) {
+        sc_helper_explain(&child->container->options, &err);
         fail(child, &err);
+    }
     sc_closep(&io.in[0]);
     sc_closep(&io.out[1]);
     sc_closep(&io.err[1]);

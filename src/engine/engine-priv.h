@@ -373,6 +373,10 @@ SC_MUST_CHECK int sc_helper_prepare(struct sc_engine *engine, const struct sc_co
 SC_MUST_CHECK int sc_helper_start(const struct sc_inputs *in, pid_t pid, struct sc_err *err);
 SC_MUST_CHECK int sc_slirp_run(json_t *state, const char *file, pid_t pid, struct sc_err *err);
 SC_MUST_CHECK int sc_helper_write(const char *file, const json_t *state, struct sc_err *err); /* its state */
+/* Of a container that does not live: what a restart of the host has left, as the undo text is gone. */
+void sc_helper_recover(const struct sc_engine *engine, const char *id);
+/* A start's error, where it is a plugin's: without the hook that ran it. */
+void sc_helper_explain(const struct sc_create_options *options, struct sc_err *err);
 /* What is known of it while it is there; NULL: nothing. */
 json_t *sc_helper_state(const struct sc_engine *engine, const struct sc_container *container);
 /* inspect-network.c: NULL with err filled */

@@ -402,6 +402,18 @@ sc_helper_start(const struct sc_inputs *in, pid_t pid, struct sc_err *err)
     return sc_helper_up(path, pid, err);
 }
 
+void
+sc_helper_explain(const struct sc_create_options *o, struct sc_err *err)
+{
+    const char *plugin = strstr(err->msg, "sc: CNI plugin");
+
+    if (o->network.mode != SC_NS_CNI || !plugin)
+        return;
+    plugin += strlen("sc: ");
+    memmove(err->msg, plugin, strlen(plugin) + 1);
+    (void)sc_err_wrap(err, "--network cni:%s", o->network.value);
+}
+
 /* ---- down -----------------------------------------------------------------------------------------------------------
  */
 
@@ -446,6 +458,17 @@ sc_helper_down(const char *file, struct sc_err *err)
     if (result == 0 && unlinkat(AT_FDCWD, file, 0) < 0 && errno != ENOENT) /* lint: the engine's own */
         return sc_err_errno(err, errno, "remove \"%s\"", file);
     return result;
+}
+
+void
+sc_helper_recover(const struct sc_engine *engine, const char *id)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    char *file = sc_arena_printf(&arena, "%s/container/%s/" FILE_NAME, engine->data_path, id);
+    struct sc_err ignored = SC_ERR_INIT; /* a plugin that is gone must not keep its container */
+
+    if (file)
+        (void)!sc_helper_down(file, &ignored);
 }
 
 /* ---- for inspect

@@ -124,6 +124,8 @@ sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struc
     *is_gone = false;
     if (run < 0 || undo_run_dir(engine, run, &remains, err) < 0)
         return -1;
+    if (!remains.has_undo)
+        sc_helper_recover(engine, id);
     if (sc_record_read(engine, id, &arena, &container, &record_err) < 0) {
         /* A damaged record is the user's to look at; a missing one means that creation or removal was cut short. */
         if (record_err.errnum != ENOENT) {

@@ -220,22 +220,36 @@ read_back(int fd, struct sc_buf *out, struct sc_err *err)
     return sc_file_read_fd(fd, OUTPUT_MAX, out, err);
 }
 
-/* Its error object, or what it wrote to its standard error. */
+/* The first of these that says something, on one line: the message of its error object, what it wrote to its standard
+ * error, what it wrote instead of an object, how it ended. */
 static int
-complain(const char *type, const char *command, const struct sc_buf *output, int errors, struct sc_err *err)
+complain(const char *type, const char *command, const struct sc_buf *output, int errors, int status, struct sc_err *err)
 {
     sc_cleanup_json object = NULL;
-    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_buf said = SC_BUF_INIT, line = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
+    bool is_object = output->len > 0 && sc_json_parse(output->data, output->len, "answer", &object, &ignored) == 0 &&
+                     *text_of(object, "msg");
 
-    if (output->len > 0 && sc_json_parse(output->data, output->len, "answer", &object, &ignored) == 0 &&
-        *text_of(object, "msg"))
-        return sc_err_set(err, SC_ERR_KERNEL, "CNI plugin \"%s\", %s: %s%s%s", type, command, text_of(object, "msg"),
-                          *text_of(object, "details") ? ": " : "", text_of(object, "details"));
-    if (read_back(errors, &text, &ignored) < 0 || text.len == 0)
-        return sc_err_set(err, SC_ERR_KERNEL, "CNI plugin \"%s\", %s: it failed and said nothing", type, command);
-    return sc_err_set(err, SC_ERR_KERNEL, "CNI plugin \"%s\", %s: %.*s", type, command,
-                      (int)strcspn(sc_buf_str(&text), "\n"), sc_buf_str(&text));
+    if (is_object)
+        sc_buf_addf(&line, "%s%s%s", text_of(object, "msg"), *text_of(object, "details") ? ": " : "",
+                    text_of(object, "details"));
+    else if (read_back(errors, &said, &ignored) == 0 && said.len > 0)
+        sc_buf_add(&line, sc_buf_str(&said), strcspn(sc_buf_str(&said), "\n"));
+    else if (output->len > 0)
+        sc_buf_add(&line, output->data, output->len);
+    else if (WIFSIGNALED(status))
+        sc_buf_addf(&line, "it was killed by signal %d", WTERMSIG(status));
+    else
+        sc_buf_adds(&line, "it failed and said nothing");
+    while (line.len > 0 && line.data[line.len - 1] == '\n')
+        line.len--;
+    for (size_t i = 0; i < line.len; i++) {
+        if ((unsigned char)line.data[i] < ' ')
+            line.data[i] = ' ';
+    }
+    return sc_err_set(err, SC_ERR_KERNEL, "CNI plugin \"%s\", %s: %.*s", type, command, (int)line.len,
+                      line.len ? line.data : "");
 }
 
 static int
@@ -271,7 +285,7 @@ run_plugin(const json_t *state, const json_t *plugin, const char *command, const
         read_back(out, &output, err) < 0)
         return sc_err_wrap(err, "CNI plugin \"%s\"", type);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        return complain(type, command, &output, errors, err);
+        return complain(type, command, &output, errors, status, err);
     if (!result)
         return 0;
     return sc_json_parse(output.data, output.len, "its answer", result, err) < 0
@@ -317,23 +331,6 @@ sc_cni_del(const json_t *state, struct sc_err *err)
         result = -1;
     }
     return result;
-}
-
-int
-sc_cni_check(const json_t *state, pid_t pid, struct sc_err *err)
-{
-    const json_t *list = json_object_get(state, "conf"), *plugins = json_object_get(list, "plugins");
-    char netns[64];
-
-    if (json_is_true(json_object_get(list, "disableCheck")))
-        return 0;
-    (void)snprintf(netns, sizeof(netns), "/proc/%d/ns/net", (int)pid);
-    for (size_t i = 0; i < json_array_size(plugins); i++) {
-        if (run_plugin(state, json_array_get(plugins, i), "CHECK", netns, json_object_get(state, "result"), NULL, err) <
-            0)
-            return -1;
-    }
-    return 0;
 }
 
 /* ---- what came out ------------------------------------------------------------------------------------------------

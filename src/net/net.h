@@ -275,7 +275,6 @@ SC_MUST_CHECK int sc_cni_load(const char *name, struct json_t **state, struct sc
 bool sc_cni_can(const struct json_t *state, const char *capability);
 /* The network namespace of pid gets its link; state gets "result". On failure sc_cni_del is the caller's to call. */
 SC_MUST_CHECK int sc_cni_add(struct json_t *state, pid_t pid, struct sc_err *err);
-SC_MUST_CHECK int sc_cni_check(const struct json_t *state, pid_t pid, struct sc_err *err);
 SC_MUST_CHECK int sc_cni_del(const struct json_t *state, struct sc_err *err);
 struct sc_cni_address {
     const char *address, *gateway, *mac; /* in state; never NULL */

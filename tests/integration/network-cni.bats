@@ -120,3 +120,72 @@ END
     wait_until no_leases
     is "$(ask "$outside" 203.0.113.1 8080)" ''
 }
+
+# A restart of the host: nothing runs, and /run is empty.
+restart_host()
+{
+    local pid
+    pid=$(container_pid "$1")
+    kill -9 "$(awk '/^PPid/{print $2}' "/proc/$pid/status")"
+    wait_until has_ended "$pid"
+    find "$SC_RUN_ROOT" -mindepth 1 -delete
+}
+
+@test "cni: after a restart of the host the next command runs DEL, be it rm" {
+    bridge_conf
+    sc_ok run -d --name cc --network cni:lab base sleep 1000
+    restart_host cc
+    is "$(leases)" 10.88.9.2
+    "$SC" ps -a >/dev/null
+    no_leases
+    sc_ok start cc
+    restart_host cc
+    sc_ok rm cc
+    no_leases
+}
+
+@test "cni: firewall, bandwidth and tuning do their part, and take it back" {
+    bridge_conf
+    rules() { at "$host" iptables-save | grep -c 'CNI-FORWARD .*10\.88\.9\.2' || :; }
+    jq '.plugins += [{ "type": "firewall" }, { "type": "bandwidth", "ingressRate": 8000000, "ingressBurst": 800000 },
+        { "type": "tuning", "sysctl": { "net.core.somaxconn": "500" } }]' "$NETCONFPATH/10-lab.conflist" >"$BATS_TEST_TMPDIR/list"
+    mv "$BATS_TEST_TMPDIR/list" "$NETCONFPATH/10-lab.conflist"
+    sc_ok run -d --name cc --network cni:lab base sleep 1000
+    is "$(rules)" 2
+    is "$(at "$host" tc qdisc | grep -c 'tbf .* rate 8Mbit')" 1
+    is "$("$SC" exec cc cat /proc/sys/net/core/somaxconn)" 500
+    "$SC" rm -f cc >/dev/null
+    wait_until no_leases
+    is "$(rules)" 0
+}
+
+# plugin NAME COMMANDS: the test's own, the second of the chain
+plugin()
+{
+    mkdir -p "$BATS_TEST_TMPDIR/cni"
+    # shellcheck disable=SC2016 # the plugin's own
+    printf '#!/bin/sh\ncat >/dev/null\n[ "$CNI_COMMAND" = ADD ] || exit 0\n%s\n' "$2" >"$BATS_TEST_TMPDIR/cni/$1"
+    chmod +x "$BATS_TEST_TMPDIR/cni/$1"
+    bridge_conf
+    export CNI_PATH=/usr/lib/cni:$BATS_TEST_TMPDIR/cni
+    jq --arg type "$1" '.plugins[1] = { type: $type }' "$NETCONFPATH/10-lab.conflist" >"$BATS_TEST_TMPDIR/list"
+    mv "$BATS_TEST_TMPDIR/list" "$NETCONFPATH/10-lab.conflist"
+}
+
+@test "cni: what a plugin says of its failure is one line, and the chain is taken back" {
+    local row
+    local -a rows=(
+        "printf %s '{\"cniVersion\":\"0.4.0\",\"code\":11,\"msg\":\"try\\nagain\",\"details\":\"later\"}'; exit 1" 'try again: later'
+        'echo no object; exit 1' 'no object'
+        'echo why >&2; echo more >&2; exit 1' 'why'
+        'kill -9 $$' 'it was killed by signal 9'
+        'exit 3' 'it failed and said nothing'
+        'echo nonsense' 'parse its answer: line 1, column 1: a value is expected'
+    )
+    for ((row = 0; row < ${#rows[@]}; row += 2)); do
+        plugin odd "${rows[row]}"
+        run --separate-stderr "$SC" run --rm --network cni:lab base true
+        is "$status:$stderr" "125:sc: --network cni:lab: CNI plugin \"odd\", ADD: ${rows[row + 1]}"
+        no_leases
+    done
+}
