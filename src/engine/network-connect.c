@@ -64,8 +64,8 @@ begin(struct sc_engine *engine, const char *id, const char *network, struct chan
                           "container cannot be disconnected from host network or connected to another one");
     if (change->now.options.network.mode != SC_NS_BRIDGE && change->now.options.network.mode != SC_NS_NONE)
         return sc_err_set(err, SC_ERR_INVALID, "container \"%s\" shares the network of another", change->now.name);
-    if (sc_network_find(&change->net, network, change->arena, &change->network, err) < 0 ||
-        sc_attachments_of(&change->now.options, change->arena, &change->all, err) < 0)
+    if (sc_attachments_of(&change->now.options, change->arena, &change->all, err) < 0 ||
+        sc_network_find(&change->net, network, change->arena, &change->network, err) < 0)
         return -1;
     if (!is_up(change))
         return 0;
@@ -493,6 +493,29 @@ leave(struct change *change, struct sc_err *err)
     return 0;
 }
 
+static void
+drop(struct change *change, size_t at)
+{
+    struct sc_attachments *all = &change->all;
+
+    memmove(&all->items[at], &all->items[at + 1], (all->count - at - 1) * sizeof(*all->items));
+    all->count--;
+}
+
+/* A network that has been removed since: only the record knows of it, and the container could not start again. */
+static int
+leave_removed(struct change *change, const char *network, struct sc_err *err)
+{
+    for (size_t i = 0; i < change->all.count && err->kind == SC_ERR_NOT_FOUND; i++) {
+        if (strcmp(change->all.items[i].name, network) != 0)
+            continue;
+        sc_err_clear(err);
+        drop(change, i);
+        return record(change, err);
+    }
+    return -1;
+}
+
 int
 sc_engine_disconnect(struct sc_engine *engine, const struct sc_container *container, const char *network,
                      struct sc_err *err)
@@ -502,13 +525,12 @@ sc_engine_disconnect(struct sc_engine *engine, const struct sc_container *contai
     size_t at;
 
     if (begin(engine, container->id, network, &change, err) < 0)
-        return -1;
+        return leave_removed(&change, network, err);
     at = find(&change);
     if (at == change.all.count)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "container \"%s\" is not connected to network \"%s\"", change.now.name,
                           change.network.name);
-    memmove(&change.all.items[at], &change.all.items[at + 1], (change.all.count - at - 1) * sizeof(*change.all.items));
-    change.all.count--;
+    drop(&change, at);
     if ((is_up(&change) ? leave(&change, err) : record(&change, err)) < 0)
         return -1;
     tell(engine, "disconnect", &change);

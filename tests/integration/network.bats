@@ -269,6 +269,43 @@ END
     expect_stderr 'host network'
 }
 
+@test "a stopped container: its address is free, with --ip too; connect and disconnect; a network that was removed" {
+    sc_ok network create --subnet 10.80.0.0/24 front
+    sc_ok network create --subnet 10.81.0.0/24 back
+    sc_ok run -d --name fixed --network front --ip 10.80.0.50 base sleep 1000
+    sc_ok run -d --name free --network front base sleep 1000
+    "$SC" stop -t 0 fixed free >/dev/null
+    sc_ok run -d --name thief --network front --ip 10.80.0.50 base sleep 1000
+    thief=$output
+    sc_fails 1 start fixed
+    expect_stderr "the address is in use by container ${thief:0:12}"
+    "$SC" rm -f thief >/dev/null
+    sc_ok run -d --name next --network front base sleep 1000
+    is "$(address_of next)" 10.80.0.2
+    sc_ok start fixed free
+    is "$(address_of fixed) $(address_of free)" '10.80.0.50 10.80.0.3'
+    "$SC" restart -t 0 fixed >/dev/null
+    is "$(address_of fixed)" 10.80.0.50
+    "$SC" stop -t 0 fixed >/dev/null
+    sc_ok network connect --ip 10.81.0.77 back fixed
+    sc_fails 1 network connect back fixed
+    expect_stderr 'is on network "back" already'
+    sc_ok network disconnect front fixed
+    sc_ok start fixed
+    is "$("$SC" inspect -f '{{json .NetworkSettings.Networks}}' fixed | jq -c 'map_values(.IPAddress)')" \
+        '{"back":"10.81.0.77"}'
+    "$SC" stop -t 0 fixed >/dev/null
+    sc_ok network rm back
+    sc_fails 1 start fixed
+    expect_stderr 'no such network: "back"'
+    sc_ok network connect front fixed
+    sc_fails 1 network disconnect bacc fixed
+    expect_stderr 'no such network: "bacc"'
+    sc_ok network disconnect back fixed
+    sc_ok start fixed
+    is "$(address_of fixed)" 10.80.0.4
+}
+
 @test "published ports go on to a network that is left, and come with the first that can have any" {
     sc_ok network create --subnet 10.71.0.0/24 one
     sc_ok network create two
