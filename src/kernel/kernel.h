@@ -18,7 +18,6 @@
 #ifndef SC_KERNEL_H
 #define SC_KERNEL_H
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/types.h>
 
@@ -113,18 +112,6 @@ int sc_keyring_join(const char *name);
  * namespace that fd is. */
 int sc_ns_join(int fd, int proc_fd, pid_t pid, uint64_t flags);
 int sc_ns_check_kind(int ns_fd, uint64_t clone_flag); /* -EINVAL when the fd is another kind of namespace */
-
-/* A mount namespace's last process takes its mounts apart before its own end is seen, some forty mounts and two grace
- * periods of RCU. Who holds the namespace meanwhile can do that beside what else the end asks for. */
-struct sc_mounts_end {
-    pthread_t thread;
-    int fd;
-    bool is_running;
-};
-int sc_mounts_hold(pid_t pid); /* -1: it has ended, or is not ours to look at */
-/* Lets go of it, in a thread; *hold_fd becomes -1. It is for a process that has ended. */
-void sc_mounts_end_begin(struct sc_mounts_end *end, int *hold_fd);
-void sc_mounts_end_join(struct sc_mounts_end *end); /* twice, or where nothing was begun, is nothing */
 
 /* ---- netlink.c ------------------------------------------------------------------------ */
 /* Moves device host_name of our network namespace into another, where it is called name ("eth%d": the kernel chooses),

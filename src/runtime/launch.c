@@ -494,8 +494,6 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
         result = how->record(how->record_data, out, err);
     if (how->copy_fd >= 0)
         close(how->copy_fd);
-    if (result == 0 && how->holds_mounts && (plan->clone.u.clone.flags & CLONE_NEWNS) != 0)
-        out->mounts_fd = sc_mounts_hold(x.pid);
     if (result == 0)
         result = follow_child(&x, out, err);
     trace_child(&x);
@@ -515,7 +513,6 @@ sc_process_release(struct sc_process *process)
     sc_closep(&process->console_fd);
     sc_closep(&process->names_udp);
     sc_closep(&process->names_tcp);
-    sc_closep(&process->mounts_fd);
     process->pid = 0;
 }
 

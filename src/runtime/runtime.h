@@ -66,7 +66,6 @@ struct sc_launch {
     void *record_data;
     int lock_fd;          /* its flock must die with the caller: the child closes it first thing; or -1 */
     int copy_fd;          /* of sc_self_protect: is closed while the child works; or -1 */
-    bool holds_mounts;    /* for a caller that waits for the process's end: sc_mounts_end_begin */
     const char *hook_dir; /* where hooks outside start: the bundle; NULL: where the caller is */
     /* The state for hooks inside, without pid, which they find out: while creating, and when created. */
     const char *state_json, *created_json;
@@ -88,11 +87,10 @@ struct sc_process {
     uint64_t start_time;      /* clock ticks since boot */
     int console_fd;           /* pty master when process.terminal, else -1 */
     int names_udp, names_tcp; /* the container's sockets for questions about names (monitor/names.h), or -1 */
-    int mounts_fd;            /* its mount namespace, as holds_mounts asks; or -1 */
 };
 #define SC_PROCESS_INIT                                                                                                \
     {                                                                                                                  \
-        .pidfd = -1, .console_fd = -1, .names_udp = -1, .names_tcp = -1, .mounts_fd = -1                               \
+        .pidfd = -1, .console_fd = -1, .names_udp = -1, .names_tcp = -1                                                \
     }
 void sc_process_release(struct sc_process *process); /* closes; does not kill */
 

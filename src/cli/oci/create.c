@@ -236,7 +236,6 @@ launch(struct sc_oci_cli *cli, struct sc_oci_creation *c, bool waits, struct sc_
     how.record = record_process;
     how.record_data = c;
     how.lock_fd = c->dir_fd;
-    how.holds_mounts = !waits && !cli->is_detached;
     how.copy_fd = sc_steal_fd(&cli->copy_fd);
     /* what is needed to clean up is known before anything is made */
     sc_state_from_plan(&c->plan, process, &cli->arena, &c->state);
@@ -325,21 +324,13 @@ sc_oci_creation_finish(struct sc_oci_cli *cli, struct sc_oci_creation *c, struct
                        struct sc_err *err)
 {
     pid_t notifier = c->notify_fd >= 0 ? sc_oci_notify_fork(c->notify_fd, process) : -1;
-    struct sc_mounts_end mounts = {0};
-    int result = 0;
-
     if (sc_oci_wait(cli, process, err) < 0)
         return -1;
     if (notifier > 0)
         (void)waitpid(notifier, NULL, 0);
-    sc_mounts_end_begin(&mounts, &process->mounts_fd);
-    /* a hook that runs after the end finds nothing mounted */
-    if (c->spec.hooks.poststop.count > 0)
-        sc_mounts_end_join(&mounts);
-    if (!cli->keeps)
-        result = sc_oci_destroy(cli, &c->state, &c->spec.hooks, err);
-    sc_mounts_end_join(&mounts);
-    return result;
+    if (cli->keeps)
+        return 0;
+    return sc_oci_destroy(cli, &c->state, &c->spec.hooks, err);
 }
 
 int

@@ -147,32 +147,12 @@ test_pidfd(void **state)
     assert_fails(sc_pidfd_open(0, 0, &err), SC_ERR_NOT_FOUND, "open process 0: there is no such process");
 }
 
-static void
-test_mounts_end(void **state)
-{
-    struct sc_mounts_end end = {0};
-    int hold = sc_mounts_hold(getpid()), fd = hold, none = -1;
-
-    (void)state;
-    assert_true(hold >= 0);
-    assert_true(sc_ns_check_kind(hold, CLONE_NEWNS) == 0);
-    sc_mounts_end_begin(&end, &hold);
-    assert_int_equal(hold, -1);
-    sc_mounts_end_join(&end);
-    assert_int_equal(fcntl(fd, F_GETFD), -1);
-    sc_mounts_end_join(&end);
-    sc_mounts_end_begin(&end, &none);
-    sc_mounts_end_join(&end);
-    assert_int_equal(sc_mounts_hold(0), -1);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_start_time), cmocka_unit_test(test_hostile_name), cmocka_unit_test(test_zombie),
         cmocka_unit_test(test_alive),      cmocka_unit_test(test_boot_id),      cmocka_unit_test(test_pidfd),
-        cmocka_unit_test(test_mounts_end),
     };
 
     return RUN_TESTS(tests);
