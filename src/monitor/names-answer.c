@@ -54,7 +54,8 @@ sc_names_decide(struct sc_names *names, const unsigned char *query, size_t len, 
     *question_end = question.end;
     if (kind == SC_DNS_ASKS) {
         address_len = question.type == SC_DNS_PTR ? sc_dns_reverse(question.name, address) : 0;
-        sc_names_look(names->leases, names->containers, names->id, question.name, address, address_len, &names->found);
+        sc_names_look(&names->table, names->leases, names->containers, names->id, question.name, address, address_len,
+                      &names->found);
         if (names->found.count == 0 && !names->found.name[0])
             rcode = rcode_of_others(names, &question, address_len > 0);
     }

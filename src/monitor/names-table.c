@@ -1,11 +1,10 @@
-/* Neighbours' names, read from the leases (net.h) each time: who has just come is there, who has left is not.
+/* Neighbours' names, from the leases (net.h) as they are now: who has just come is there, who has left is not.
  *
  *     NETWORK/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME.."   a container that has ended has no names any more
  *     NETWORK/.internal                                  nothing outside is reached from there
  *
  * A container whose monitor was killed has leases until a command finds it; nobody holds its lock any more. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,9 +15,7 @@
 
 #include "monitor/names.h"
 
-#define TARGET_MAX 2048
-#define DEFAULT    "sc0" /* has no names, as Docker's bridge */
-#define INTERNAL   ".internal"
+#define DEFAULT "sc0" /* has no names, as Docker's bridge */
 
 struct look {
     int containers; /* the directory of their locks; -1: all are taken to live */
@@ -26,17 +23,17 @@ struct look {
     const unsigned char *reverse;
     size_t reverse_len;
     struct sc_names_found *out;
-    /* of the network that is being read */
+    /* of the network that is being looked at */
     const char *network;
-    bool is_own, is_internal, hides;
+    bool is_own, hides;
     char found[SC_DNS_NAME_MAX];
 };
 
 /* The names of a lease; NULL: it is none. */
-static char *
-names_of(char *target)
+static const char *
+names_of(const char *target)
 {
-    char *at = target;
+    const char *at = target;
 
     for (int i = 0; i < 3 && at; i++) {
         at = strchr(at, '/');
@@ -104,7 +101,7 @@ is_alive(const struct look *look, const char *target)
 }
 
 static void
-read_lease(struct look *look, const char *text, char *target)
+look_at_lease(struct look *look, const char *text, const char *target)
 {
     struct sc_names_address address = {.len = strchr(text, ':') ? 16 : 4};
     const char *names = names_of(target);
@@ -129,31 +126,21 @@ read_lease(struct look *look, const char *text, char *target)
 }
 
 static void
-read_network(struct look *look, int leases)
+look_at_network(struct look *look, const struct sc_names_network *network)
 {
-    int fd = openat(leases, look->network, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    const struct sc_buf *leases = &network->leases;
     size_t before = look->out->count;
-    const struct dirent *item;
 
-    look->is_own = look->is_internal = look->hides = false;
+    look->network = network->name;
+    look->is_own = look->hides = false;
     look->found[0] = '\0';
-    if (!dir) {
-        sc_closep(&fd);
-        return;
-    }
-    while ((item = readdir(dir)) != NULL) {
-        char target[TARGET_MAX];
-        ssize_t len = readlinkat(fd, item->d_name, target, sizeof(target) - 1);
+    for (size_t at = 0; at < leases->len;) {
+        const char *address = leases->data + at, *target = address + strlen(address) + 1;
 
-        look->is_internal = look->is_internal || strcmp(item->d_name, INTERNAL) == 0;
-        if (len < SC_ID_LEN)
-            continue;
-        target[len] = '\0';
-        read_lease(look, item->d_name, target);
+        look_at_lease(look, address, target);
+        at = (size_t)(target + strlen(target) + 1 - leases->data);
     }
-    (void)closedir(dir);
-    if (look->is_own && !look->is_internal)
+    if (look->is_own && !network->is_internal)
         look->out->has_way_out = true;
     if (look->is_own && strcmp(look->network, DEFAULT) != 0) {
         if (look->found[0])
@@ -165,27 +152,16 @@ read_network(struct look *look, int leases)
 }
 
 void
-sc_names_look(int leases, int containers, const char *id, const char *name, const unsigned char *reverse, size_t len,
-              struct sc_names_found *out)
+sc_names_look(struct sc_names_table *table, int leases, int containers, const char *id, const char *name,
+              const unsigned char *reverse, size_t len, struct sc_names_found *out)
 {
     struct look look = {
         .containers = containers, .id = id, .name = name, .reverse = reverse, .reverse_len = len, .out = out};
-    int copy = openat(leases, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    const struct dirent *item;
 
     out->count = 0;
     out->name[0] = '\0';
     out->is_hidden = out->has_way_out = false;
-    if (!dir) {
-        sc_closep(&copy);
-        return;
-    }
-    while ((item = readdir(dir)) != NULL) {
-        look.network = item->d_name;
-        if (item->d_name[0] != '.')
-            read_network(&look, leases);
-    }
-    (void)closedir(dir);
+    for (const struct sc_names_network *n = sc_names_networks(table, leases); n; n = n->next)
+        look_at_network(&look, n);
     out->is_hidden = out->is_hidden && out->count == 0;
 }

@@ -15,7 +15,8 @@
  * host's own loopback serves too.
  *
  *   names-message.c  questions and answers as bytes (RFC 1035, 6891). Pure.
- *   names-table.c    names and addresses of neighbours, from the leases as they are now
+ *   names-leases.c   the leases as they are now, in memory
+ *   names-table.c    names and addresses of neighbours, from these
  *   names-servers.c  who is asked all else: --dns, or the host's resolv.conf
  *   names-answer.c   what becomes of a question
  *   names-udp.c, names-tcp.c   questions on their way
@@ -31,6 +32,8 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/types.h>
+#include <time.h>
 
 #include "base/base.h"
 
@@ -77,6 +80,27 @@ void sc_dns_answer_address(struct sc_dns_answer *answer, const unsigned char *by
 void sc_dns_answer_name(struct sc_dns_answer *answer, const char *name);
 void sc_dns_answer_end(struct sc_dns_answer *answer, const struct sc_dns_question *question);
 
+/* ---- names-leases.c */
+struct sc_names_read { /* a directory, when it was read */
+    ino_t inode;
+    struct timespec changed;
+    bool is_settled; /* a change since then has given it another time */
+};
+struct sc_names_network {
+    char name[256]; /* NAME_MAX and its NUL */
+    struct sc_names_read read;
+    bool is_there, is_internal;
+    struct sc_buf leases; /* "ADDRESS\0TARGET\0".. */
+    struct sc_names_network *next;
+};
+struct sc_names_table {
+    struct sc_names_network *networks;
+    struct sc_names_read read;
+};
+/* As they are now; the table's, until it is asked again. */
+const struct sc_names_network *sc_names_networks(struct sc_names_table *table, int leases);
+void sc_names_table_release(struct sc_names_table *table);
+
 /* ---- names-table.c */
 #define SC_NAMES_FOUND_MAX 512
 struct sc_names_address {
@@ -91,8 +115,8 @@ struct sc_names_found {
 };
 /* What name, or (reverse) the address of len bytes, is to the container id. leases: the directory of all networks';
  * containers: that of all containers' locks, or -1. */
-void sc_names_look(int leases, int containers, const char *id, const char *name, const unsigned char *reverse,
-                   size_t len, struct sc_names_found *out);
+void sc_names_look(struct sc_names_table *table, int leases, int containers, const char *id, const char *name,
+                   const unsigned char *reverse, size_t len, struct sc_names_found *out);
 
 /* ---- names-servers.c */
 #define SC_NAMES_SERVERS_MAX 3
@@ -141,6 +165,7 @@ struct sc_names {
     unsigned turn; /* which of several addresses is told first */
     struct sc_names_udp udp[SC_NAMES_UDP_MAX];
     struct sc_names_tcp tcp[SC_NAMES_TCP_MAX];
+    struct sc_names_table table;
     struct sc_names_found found;
     unsigned char room[SC_DNS_MESSAGE_MAX + 1];
 };

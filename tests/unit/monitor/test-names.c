@@ -154,6 +154,8 @@ lease(int net, const char *address, const char *id, const char *names)
     assert_int_equal(symlinkat(target, net, address), 0);
 }
 
+static struct sc_names_table table;
+
 /* The addresses found, in the order of their text. */
 static const char *
 look(int leases, const char *id, const char *name, struct sc_names_found *found)
@@ -161,7 +163,7 @@ look(int leases, const char *id, const char *name, struct sc_names_found *found)
     static struct sc_buf text;
     char list[8][INET6_ADDRSTRLEN];
 
-    sc_names_look(leases, -1, id, name, NULL, 0, found);
+    sc_names_look(&table, leases, -1, id, name, NULL, 0, found);
     assert_true(found->count <= 8);
     for (size_t i = 0; i < found->count; i++)
         (void)inet_ntop(found->items[i].len == 4 ? AF_INET : AF_INET6, found->items[i].bytes, list[i], sizeof(list[i]));
@@ -217,9 +219,9 @@ test_table(void **state)
     assert_string_equal(look(leases, ID_C, "hidden", &f), "10.0.3.2");
     assert_false(f.has_way_out);
     /* back from an address */
-    sc_names_look(leases, -1, ID_B, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
+    sc_names_look(&table, leases, -1, ID_B, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
     assert_string_equal(f.name, "web.front");
-    sc_names_look(leases, -1, ID_C, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
+    sc_names_look(&table, leases, -1, ID_C, "2.0.0.10.in-addr.arpa", (const unsigned char *)"\x0a\0\0\x02", 4, &f);
     assert_string_equal(f.name, "");
     /* whose names are withdrawn is not there */
     assert_int_equal(unlinkat(nets[0], "10.0.0.3", 0), 0);
@@ -233,17 +235,80 @@ test_table(void **state)
     assert_int_equal(close(openat(leases, ID_B "/lock", O_WRONLY | O_CREAT, 0600)), 0);
     held = openat(leases, ID_A "/lock", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(flock(held, LOCK_EX), 0);
-    sc_names_look(leases, leases, ID_A, "dead", NULL, 0, &f);
+    sc_names_look(&table, leases, leases, ID_A, "dead", NULL, 0, &f);
     assert_int_equal(f.count, 0);
-    sc_names_look(leases, leases, ID_A, "live", NULL, 0, &f);
+    sc_names_look(&table, leases, leases, ID_A, "live", NULL, 0, &f);
     assert_int_equal(f.count, 1);
-    sc_names_look(leases, leases, ID_A, "", (const unsigned char *)"\x0a\0\0\x04", 4, &f);
+    sc_names_look(&table, leases, leases, ID_A, "", (const unsigned char *)"\x0a\0\0\x04", 4, &f);
     assert_string_equal(f.name, "");
     close(held);
     for (size_t i = 0; i < SC_ARRAY_LEN(nets); i++)
         close(nets[i]);
     close(leases);
     assert_ok(sc_tree_remove_at(AT_FDCWD, path, &err));
+}
+
+/* The directory was last changed then, as if nothing had happened since. */
+static void
+set_changed(int dir, time_t seconds)
+{
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds}};
+
+    assert_int_equal(futimens(dir, times), 0);
+}
+
+static void
+test_memory(void **state)
+{
+    static struct sc_names_found f;
+    char path[] = "/tmp/sc-test-names.XXXXXX", name[16], address[16];
+    struct sc_err err = SC_ERR_INIT;
+    int leases, net;
+
+    (void)state;
+    sc_names_table_release(&table);
+    assert_non_null(mkdtemp(path));
+    leases = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdirat(leases, "front", 0700), 0);
+    net = openat(leases, "front", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    lease(net, "10.0.0.2", ID_A, "web");
+    /* changes that follow one another sooner than the clock of directories goes on: each is seen at once */
+    for (int i = 3; i < 250; i++) {
+        (void)snprintf(address, sizeof(address), "10.0.0.%d", i);
+        (void)snprintf(name, sizeof(name), "c%d", i);
+        assert_string_equal(look(leases, ID_A, name, &f), "");
+        lease(net, address, ID_B, name);
+        assert_string_equal(look(leases, ID_A, name, &f), address);
+        if (i % 2 == 0)
+            continue;
+        lease(net, ".new", ID_B, "");
+        assert_int_equal(renameat(net, ".new", net, address), 0);
+        assert_string_equal(look(leases, ID_A, name, &f), "");
+        assert_int_equal(unlinkat(net, address, 0), 0);
+    }
+    /* what was changed long ago is not read again.. */
+    set_changed(net, 1000);
+    set_changed(leases, 1000);
+    assert_string_equal(look(leases, ID_A, "c4", &f), "10.0.0.4");
+    assert_int_equal(unlinkat(net, "10.0.0.4", 0), 0);
+    assert_int_equal(mkdirat(leases, "back", 0700), 0);
+    set_changed(net, 1000);
+    set_changed(leases, 1000);
+    assert_string_equal(look(leases, ID_A, "c4", &f), "10.0.0.4");
+    assert_ptr_equal(table.networks->next, NULL);
+    /* ..but as soon as its time is another */
+    set_changed(net, 1001);
+    assert_string_equal(look(leases, ID_A, "c4", &f), "");
+    assert_string_equal(look(leases, ID_A, "c6", &f), "10.0.0.6");
+    set_changed(leases, 1001);
+    assert_string_equal(look(leases, ID_A, "c6", &f), "10.0.0.6");
+    assert_non_null(table.networks->next);
+    assert_ok(sc_tree_remove_at(leases, "front", &err));
+    assert_string_equal(look(leases, ID_A, "c6", &f), "");
+    close(net);
+    close(leases);
+    assert_ok(sc_tree_remove_at(AT_FDCWD, path, &err));
+    sc_names_table_release(&table);
 }
 
 static void
@@ -274,8 +339,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_questions), cmocka_unit_test(test_reverse),
-                                       cmocka_unit_test(test_answers), cmocka_unit_test(test_table),
-                                       cmocka_unit_test(test_servers)};
+                                       cmocka_unit_test(test_answers),   cmocka_unit_test(test_table),
+                                       cmocka_unit_test(test_memory),    cmocka_unit_test(test_servers)};
 
     return RUN_TESTS(tests);
 }
