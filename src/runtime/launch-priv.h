@@ -112,6 +112,14 @@ int sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const 
 int sc_tree_open_step(const struct sc_step *step, const int *slots, bool *is_plain);
 int sc_overlay_step(const struct sc_step *step, bool *is_attached);
 
+/* ---- mount-point.c [child]: descriptors or -errno ---- */
+/* The directory of a node, link or mount point, and *name in it; it stays the executor's. The last one is kept, as they
+ * come a dozen in a row. */
+int sc_child_open_dir(struct sc_executor *x, const char *path, const char **name);
+/* O_PATH of the file that is mounted on, made when missing. Where proc and sysfs are, programs and the masks below look
+ * by name: no link may stand there, that could later be turned elsewhere. */
+int sc_child_open_target(struct sc_executor *x, const char *destination, bool is_plain, bool is_file, bool *was_there);
+
 /* ---- mount-classic.c [child]: binds for kernels before 5.12 ---- */
 struct sc_bind {
     bool is_recursive;

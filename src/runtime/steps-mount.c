@@ -1,7 +1,6 @@
 /* The child's steps on mounts and files of the new root. All [child]: no allocation, no stdio. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <string.h>
@@ -202,89 +201,6 @@ check_target(int fd, const char *destination, bool is_proc)
     return -EPERM;
 }
 
-/* The directory of a node, link or mount point; the last one is kept, as they come a dozen in a row. */
-static int
-open_node_dir(struct sc_executor *x, const char *path, const char **name)
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-
-    if (x->node_dir >= 0 && len > 0 && len == x->node_dir_len && memcmp(path, x->node_path, len) == 0) {
-        *name = slash + 1;
-        if (slash[1] != '\0' && strcmp(slash + 1, ".") != 0 && strcmp(slash + 1, "..") != 0)
-            return x->node_dir;
-    }
-    sc_closep(&x->node_dir);
-    x->node_dir = sc_path_parent(root_of(x), path, name);
-    x->node_path = path;
-    x->node_dir_len = len;
-    return x->node_dir;
-}
-
-/* Makes a mount point in the directory that is kept, if it is the path's. -ENOENT: it is not that simple. What is
- * mounted on the new directory covers nothing of the one that is kept, so that serves for the next. */
-static int
-make_in_kept(struct sc_executor *x, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-
-    if (x->node_dir < 0 || len == 0 || len != x->node_dir_len || memcmp(path, x->node_path, len) != 0 ||
-        slash[1] == '\0' || strcmp(slash + 1, ".") == 0 || strcmp(slash + 1, "..") == 0 ||
-        mkdirat(x->node_dir, slash + 1, 0755) < 0)
-        return -ENOENT;
-    /* no link, whoever changes a shared root meanwhile */
-    return sc_path_open_plain(x->node_dir, slash + 1, O_PATH | O_DIRECTORY);
-}
-
-/* Keeps the directory of path, where there is one, and makes the mount point in it. */
-static int
-make_and_keep(struct sc_executor *x, const char *path)
-{
-    char above[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    size_t len = slash != NULL ? (size_t)(slash - path) : 0;
-    int fd = -ENOENT;
-
-    if (len > 0 && len < sizeof(above)) {
-        memcpy(above, path, len);
-        above[len] = '\0';
-        x->node_dir = sc_path_open(root_of(x), above, O_PATH | O_DIRECTORY, 0);
-        x->node_path = path;
-        x->node_dir_len = len;
-        fd = make_in_kept(x, path);
-    }
-    if (fd >= 0)
-        return fd;
-    sc_closep(&x->node_dir);
-    return -ENOENT;
-}
-
-/* O_PATH of the file that is mounted on, made when missing. Where proc and sysfs are, programs and the masks below look
- * by name: no link may stand there, that could later be turned elsewhere. */
-static int
-open_target(struct sc_executor *x, const char *destination, bool is_plain, bool is_file, bool *was_there)
-{
-    bool is_simple = !is_plain && !is_file;
-    int fd = is_simple ? make_in_kept(x, destination) : -ENOENT;
-
-    *was_there = false;
-    if (fd >= 0)
-        return fd;
-    sc_closep(&x->node_dir); /* what is mounted may cover it */
-    fd = is_plain ? sc_path_open_plain(root_of(x), destination, O_PATH | O_DIRECTORY)
-                  : sc_path_open(root_of(x), destination, O_PATH, 0);
-    *was_there = fd >= 0;
-    if (fd == -ENOENT && is_simple)
-        fd = make_and_keep(x, destination);
-    if (fd == -ENOENT)
-        fd = sc_path_make(root_of(x), destination, is_file, is_file ? 0644 : 0755);
-    if (fd < 0 || !is_plain || *was_there)
-        return fd;
-    close(fd);
-    return sc_path_open_plain(root_of(x), destination, O_PATH | O_DIRECTORY);
-}
-
 static int
 label_mount(struct sc_executor *x, const struct sc_step *step)
 {
@@ -303,8 +219,8 @@ static int
 step_mount(struct sc_executor *x, const struct sc_step *step)
 {
     bool is_proc = strcmp(step->u.mount.type, "proc") == 0, was_there = false;
-    int result, target = open_target(x, step->u.mount.destination, is_proc || strcmp(step->u.mount.type, "sysfs") == 0,
-                                     false, &was_there);
+    int result, target = sc_child_open_target(x, step->u.mount.destination,
+                                              is_proc || strcmp(step->u.mount.type, "sysfs") == 0, false, &was_there);
     struct stat st;
 
     if (target >= 0)
@@ -333,7 +249,8 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
 
     if (fstat(tree, &st) < 0)
         return -errno;
-    int target = open_target(x, step->u.tree.destination, step->u.tree.must_be_proc, !S_ISDIR(st.st_mode), &was_there);
+    int target =
+        sc_child_open_target(x, step->u.tree.destination, step->u.tree.must_be_proc, !S_ISDIR(st.st_mode), &was_there);
     if (target >= 0)
         target = check_target(target, step->u.tree.destination, step->u.tree.must_be_proc);
     if (target < 0)
@@ -359,7 +276,7 @@ step_mknod(struct sc_executor *x, const struct sc_step *step)
     dev_t device = makedev((unsigned)step->u.node.major, (unsigned)step->u.node.minor);
     struct stat st;
     const char *name;
-    int result = 0, dir = open_node_dir(x, step->u.node.path, &name);
+    int result = 0, dir = sc_child_open_dir(x, step->u.node.path, &name);
 
     if (dir < 0)
         return dir;
@@ -383,7 +300,7 @@ static int
 step_symlink(struct sc_executor *x, const struct sc_step *step)
 {
     const char *name;
-    int dir = open_node_dir(x, step->u.link.path, &name);
+    int dir = sc_child_open_dir(x, step->u.link.path, &name);
 
     if (dir < 0)
         return dir;
