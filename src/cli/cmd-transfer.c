@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 
 struct transfer_options {
-    char *input, *output, *format, *message, *tag, *entrypoint, *root;
+    char *input, *output, *format, *message, *platform, *tag, *entrypoint, *root;
     struct sc_strv changes;
     bool quiet;
 };
@@ -30,6 +30,8 @@ static const struct sc_option import_table[] = {
     {"change", 'c', SC_OPTION_STRV, AT(changes), "word", "Set image metadata, as in a Dockerfile: CMD [\"sh\"]", NULL,
      NULL},
     {"message", 'm', SC_OPTION_STR, AT(message), "text", "Comment of the image", NULL, NULL},
+    {"platform", 0, SC_OPTION_STR, AT(platform), "os/arch", "What the image is for (default: this machine)", NULL,
+     NULL},
     {.name = NULL},
 };
 static const struct sc_option from_host_table[] = {

@@ -196,9 +196,14 @@ SC_MUST_CHECK int sc_image_save(const struct sc_store *store, const struct sc_st
                                 enum sc_archive_format format, int out_fd, const char *out_dir, struct sc_err *err);
 /* A root tree as tar (any compression) or directory becomes a one-layer image; changes are Dockerfile words ("CMD
  * [..]", "ENV A=b"). */
+struct sc_import {
+    const struct sc_strv *changes;      /* or NULL */
+    const char *message;                /* NULL: where it is from */
+    const struct sc_platform *platform; /* NULL: this machine's */
+};
 SC_MUST_CHECK int sc_image_import(const struct sc_store *store, const char *path, const char *full_name,
-                                  const struct sc_strv *changes, const char *message, struct sc_arena *arena,
-                                  char **image_id, struct sc_err *err);
+                                  const struct sc_import *how, struct sc_arena *arena, char **image_id,
+                                  struct sc_err *err);
 /* An image of host programs and what they need (from-host.c). */
 struct sc_from_host {
     const char *full_name;

@@ -68,9 +68,12 @@ time_of_creation(int64_t *nsec, struct sc_err *err)
 }
 
 static int
-import_config(const struct sc_store_layer *layer, const struct sc_strv *changes, const char *path, const char *message,
-              struct sc_buf *out, struct sc_err *err)
+import_config(const struct sc_store_layer *layer, const struct sc_import *how, const char *path, struct sc_buf *out,
+              struct sc_err *err)
 {
+    const struct sc_strv *changes = how->changes;
+    const struct sc_platform *platform = how->platform;
+    const char *message = how->message;
     sc_cleanup_json config = json_object();
     sc_cleanup_json root = NULL;
     sc_cleanup_json comment = NULL;
@@ -89,17 +92,22 @@ import_config(const struct sc_store_layer *layer, const struct sc_strv *changes,
     comment = message ? json_string(message) : json_sprintf("Imported from %s", path);
     if (!comment)
         return sc_err_set(err, SC_ERR_INVALID, "the message or the path is not UTF-8");
-    root =
-        json_pack("{s:s, s:s, s:s, s:O, s:O, s:{s:s, s:[s]}, s:[{s:s, s:O}]}", "architecture", sc_platform_arch(arch),
-                  "os", "linux", "created", created, "comment", comment, "config", config, "rootfs", "type", "layers",
-                  "diff_ids", layer->diff_id, "history", "created", created, "comment", comment);
-    return root ? sc_json_dump(root, out, err) : sc_err_nomem(err);
+    root = json_pack("{s:s, s:s, s:s, s:O, s:O, s:{s:s, s:[s]}, s:[{s:s, s:O}]}", "architecture",
+                     platform ? platform->arch : sc_platform_arch(arch), "os", platform ? platform->os : "linux",
+                     "created", created, "comment", comment, "config", config, "rootfs", "type", "layers", "diff_ids",
+                     layer->diff_id, "history", "created", created, "comment", comment);
+    if (!root)
+        return sc_err_nomem(err);
+    if (platform && *platform->variant)
+        (void)json_object_set_new(root, "variant", json_string(platform->variant));
+    return sc_json_dump(root, out, err);
 }
 
 static int
-import(const struct sc_store *store, const char *path, const char *full_name, const struct sc_strv *changes,
-       const char *message, struct sc_arena *arena, char **image_id, struct sc_err *err)
+import(const struct sc_store *store, const char *path, const char *full_name, const struct sc_import *how,
+       struct sc_arena *arena, char **image_id, struct sc_err *err)
 {
+    const struct sc_strv *changes = how->changes;
     sc_cleanup_fd session = sc_store_session(store, err);
     struct sc_store_layer layer = {.digest = NULL};
     sc_cleanup_json unused = json_object();
@@ -112,17 +120,16 @@ import(const struct sc_store *store, const char *path, const char *full_name, co
         if (sc_change_apply(unused, changes->items[i], err) < 0)
             return -1;
     }
-    if (import_layer(store, path, arena, &layer, err) < 0 ||
-        import_config(&layer, changes, path, message, &config, err) < 0)
+    if (import_layer(store, path, arena, &layer, err) < 0 || import_config(&layer, how, path, &config, err) < 0)
         return -1;
     return sc_image_commit(store, sc_buf_str(&config), config.len, &layer, 1, full_name, arena, image_id, err);
 }
 
 int
-sc_image_import(const struct sc_store *store, const char *path, const char *full_name, const struct sc_strv *changes,
-                const char *message, struct sc_arena *arena, char **image_id, struct sc_err *err)
+sc_image_import(const struct sc_store *store, const char *path, const char *full_name, const struct sc_import *how,
+                struct sc_arena *arena, char **image_id, struct sc_err *err)
 {
-    int status = import(store, path, full_name, changes, message, arena, image_id, err);
+    int status = import(store, path, full_name, how, arena, image_id, err);
 
     sc_store_collect(store);
     if (status < 0)

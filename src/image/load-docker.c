@@ -136,6 +136,10 @@ sc_load_docker(const struct sc_source *source, struct sc_strv *names, struct sc_
     if (sc_source_text(source, "manifest.json", &text, err) < 0 ||
         sc_json_parse(sc_buf_str(&text), text.len, "manifest.json", &list, err) < 0)
         return -1;
+    if (json_object_get(list, "schemaVersion")) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "this is a directory of blobs as skopeo's \"dir:\" makes it, with no name");
+        return sc_err_remedy(err, "make a layout of it: skopeo copy dir:DIR oci:LAYOUT:NAME");
+    }
     if (!json_is_array(list) || json_array_size(list) == 0)
         return sc_err_set(err, SC_ERR_INVALID, "manifest.json: must be a list of images");
     for (size_t i = 0; i < json_array_size(list); i++) {

@@ -295,20 +295,28 @@ static int
 run_import(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     struct sc_strv operands = {.items = NULL}, changes = {.items = NULL};
-    const char *message = NULL, *name;
+    const char *message = NULL, *platform = NULL, *name;
+    struct sc_platform parsed;
+    struct sc_import how = {.changes = &changes};
     char *id;
     const struct sc_transfer_option options[] = {
         {.letter = 'c', .name = "change", .values = &changes},
         {.letter = 'm', .name = "message", .value = &message},
+        {.name = "platform", .value = &platform},
     };
 
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
         return -1;
     if (operands.count < 1 || operands.count > 2)
-        return sc_job_usage(err, "sc image import [-c CHANGE]... [-m MESSAGE] FILE|-|DIR [NAME[:TAG]]");
+        return sc_job_usage(err,
+                            "sc image import [-c CHANGE]... [-m MESSAGE] [--platform OS/ARCH] FILE|-|DIR [NAME[:TAG]]");
+    if (platform && sc_platform_parse(platform, &job->arena, &parsed, err) < 0)
+        return -1;
+    how.message = message;
+    how.platform = platform ? &parsed : NULL;
     if (sc_job_full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||
         sc_job_open_writer(job, err) < 0 ||
-        sc_image_import(&job->store, operands.items[0], name, &changes, message, &job->arena, &id, err) < 0)
+        sc_image_import(&job->store, operands.items[0], name, &how, &job->arena, &id, err) < 0)
         return -1;
     (void)printf("%s\n", id);
     sc_job_event("import", id);

@@ -145,3 +145,40 @@ compressed() { d save pair:1 | gzip | "$SC" load; }
     is "$("$SC" image inspect -f '{{.Config.Labels.a}} {{.Config.Labels.built}}' pair:1)" "b yes"
     is "$("$SC" run --rm --network none pair:1 ls /data)" kept
 }
+
+@test "images: through a registry each pulls what the others pushed, and lists of images are the same" {
+    local port registry server repo
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    registry=localhost:$port
+    printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s", secret: x}\n' \
+        "$dir/registry" "$port" >"$dir/registry.yml"
+    docker-registry serve "$dir/registry.yml" >"$dir/registry.log" 2>&1 3>&- &
+    server=$!
+    wait_until curl -sko /dev/null "http://127.0.0.1:$port/"
+    ok "$SC" tag pair:1 "$registry/pair:1"
+    ok "$SC" push -q "$registry/pair:1"
+    is "$(skopeo inspect --tls-verify=false -f '{{.Digest}}' "docker://$registry/pair:1")" "$digest"
+    ok d pull -q "$registry/pair:1"
+    is "$(d image inspect -f '{{.Id}}' "$registry/pair:1")" "$id"
+    ok pm pull -q --tls-verify=false "$registry/pair:1"
+    is "sha256:$output" "$id"
+    ok pm push -q --tls-verify=false --compression-format zstd "$registry/pair:1" "$registry/podman:1"
+    ok d tag "$registry/pair:1" "$registry/docker:1"
+    ok d push -q "$registry/docker:1"
+    for repo in podman docker; do
+        without "$SC" pull -q "$registry/$repo:1"
+        same_id "$registry/$repo:1"
+        is "$("$SC" run --rm --network none "$registry/$repo:1" ls /data)" kept
+    done
+    export DOCKER_CONFIG=$dir/docker-config
+    ok d manifest create --insecure "$registry/list:docker" "$registry/docker:1" "$registry/podman:1"
+    ok d manifest push --insecure "$registry/list:docker"
+    ok "$SC" manifest create "$registry/list:sc" "$registry/docker:1" "$registry/podman:1"
+    is "$("$SC" manifest push "$registry/list:sc")" "$output"
+    is "$("$SC" manifest inspect "$registry/list:docker")" "$(d manifest inspect --insecure "$registry/list:sc")"
+    is "$("$SC" manifest inspect -v "$registry/pair:1")" "$(d manifest inspect --insecure -v "$registry/pair:1")"
+    kill "$server"
+    wait "$server" || true
+    d rmi -f "$id" >/dev/null
+    pm rmi -f "$id" >/dev/null
+}

@@ -288,6 +288,9 @@ END
     sc_ok image import "$root" three
     sc_ok run --rm three sh -c 'echo three'
     is "$output" three
+    sc_ok import --platform linux/arm/v7 "$root" elsewhere
+    is "$("$SC" inspect elsewhere --format '{{.Os}}/{{.Architecture}}/{{.Variant}}')" linux/arm/v7
+    refused 'invalid platform' "$SC" import --platform a/b/c/d "$root"
     refused '"RUN" cannot be changed' "$SC" image import -c 'RUN rm -rf /' "$root"
 }
 
@@ -534,6 +537,9 @@ none_is_left() { [ -z "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" 
     mkdir traversal
     echo '{"manifests": [{"digest": "sha256:../../../../etc/passwd"}]}' >traversal/index.json
     refused 'must be "sha256:" and 64 hexadecimal digits' "$SC" load -i traversal
+    mkdir dir
+    echo '{"schemaVersion": 2}' >dir/manifest.json
+    refused 'skopeo copy dir:' "$SC" load -i dir
     ln -s /etc/passwd traversal/manifest.json
     refused 'open "manifest.json"' "$SC" load -i traversal
     is "$(store)" ""

@@ -94,8 +94,8 @@ test_import_tar(void **state)
     tar_build(&tar, items);
     fixture_write(fixture, "root.tar", tar.data, tar.len);
     sc_strv_add(&changes, &fixture->arena, "CMD [\"sh\"]");
-    assert_ok(sc_image_import(&fixture->store, fixture_path(fixture, "root.tar"), "docker.io/library/r:1", &changes,
-                              "why", &fixture->arena, &id, &err));
+    assert_ok(sc_image_import(&fixture->store, fixture_path(fixture, "root.tar"), "docker.io/library/r:1",
+                              &(struct sc_import){&changes, "why", NULL}, &fixture->arena, &id, &err));
     assert_ok(sc_image_find(&fixture->store, "r:1", &fixture->arena, &image, &err));
     assert_string_equal(image.id, id);
     assert_string_equal(image.comment, "why");
@@ -118,15 +118,18 @@ test_import_refused(void **state)
 
     tar_build(&tar, items);
     fixture_write(fixture, "root.tar", tar.data, tar.len);
-    assert_int_equal(sc_image_import(&fixture->store, path, NULL, NULL, NULL, &fixture->arena, &id, &err), -1);
+    assert_int_equal(
+        sc_image_import(&fixture->store, path, NULL, &(struct sc_import){NULL}, &fixture->arena, &id, &err), -1);
     assert_non_null(strstr(err.msg, "entry \"../evil\": its name has \"..\""));
     fixture_write(fixture, "root.tar", "not a tar", 9);
-    assert_int_equal(sc_image_import(&fixture->store, path, NULL, NULL, NULL, &fixture->arena, &id, &err), -1);
+    assert_int_equal(
+        sc_image_import(&fixture->store, path, NULL, &(struct sc_import){NULL}, &fixture->arena, &id, &err), -1);
     assert_non_null(strstr(err.msg, "read as tar: "));
     sc_strv_add(&changes, &fixture->arena, "RUN x");
     (void)snprintf(expected, sizeof(expected), "import \"%s\": apply change \"RUN x\": \"RUN\" cannot be changed",
                    path);
-    assert_fails(sc_image_import(&fixture->store, path, NULL, &changes, NULL, &fixture->arena, &id, &err),
+    assert_fails(sc_image_import(&fixture->store, path, NULL, &(struct sc_import){&changes, NULL, NULL},
+                                 &fixture->arena, &id, &err),
                  SC_ERR_INVALID, expected);
     assert_int_equal(fixture_count(fixture, "image/blobs/sha256"), 0);
     assert_int_equal(fixture_count(fixture, "image/tmp"), 0);
@@ -161,8 +164,8 @@ test_import_directory(void **state)
     assert_int_equal(fsetxattr(file, "user.note", "x", 1, 0), 0);
     assert_int_equal(futimens(file, times), 0);
     assert_int_equal(fstatat(root, "dir", &before, 0), 0);
-    assert_ok(
-        sc_image_import(&fixture->store, fixture_path(fixture, "root"), NULL, NULL, "m", &fixture->arena, &id, &err));
+    assert_ok(sc_image_import(&fixture->store, fixture_path(fixture, "root"), NULL,
+                              &(struct sc_import){NULL, "m", NULL}, &fixture->arena, &id, &err));
     assert_ok(sc_image_find(&fixture->store, id, &fixture->arena, &image, &err));
     diff = fixture_open_diff(fixture, image.chain_ids.items[0]);
     assert_int_equal(fstatat(diff, "dir/file", &st, 0), 0);
@@ -184,8 +187,8 @@ test_import_directory(void **state)
     file = openat(diff, "dir/file", O_RDONLY | O_CLOEXEC);
     assert_int_equal(fgetxattr(file, "user.note", text, sizeof(text)), 1);
     /* The same tree is the same layer. */
-    assert_ok(sc_image_import(&fixture->store, fixture_path(fixture, "root"), NULL, NULL, "n", &fixture->arena, &again,
-                              &err));
+    assert_ok(sc_image_import(&fixture->store, fixture_path(fixture, "root"), NULL,
+                              &(struct sc_import){NULL, "n", NULL}, &fixture->arena, &again, &err));
     assert_string_not_equal(again, id);
     assert_int_equal(fixture_count(fixture, "layer"), 1);
 }
