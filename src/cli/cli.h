@@ -93,7 +93,7 @@ extern const struct sc_command sc_cmd_export, sc_cmd_diff, sc_cmd_commit, sc_cmd
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
     sc_cmd_cgroup_classify, sc_cmd_cgroup_delete, sc_cmd_cgroup_ls, sc_cmd_cgroup_tree, sc_cmd_cgroup_procs,
-    sc_cmd_cgroup_mount, sc_cmd_cgroup_umount, sc_cmd_cgroup_apply;
+    sc_cmd_cgroup_mount, sc_cmd_cgroup_umount, sc_cmd_cgroup_apply, sc_cmd_cgroup_controllers;
 
 /* One invocation. */
 struct sc_cli {

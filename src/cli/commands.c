@@ -48,6 +48,7 @@ const struct sc_spelling sc_spellings[] = {
     {NULL, "help", &sc_cmd_help},
     {"cgroup", "apply", &sc_cmd_cgroup_apply},
     {"cgroup", "classify", &sc_cmd_cgroup_classify},
+    {"cgroup", "controllers", &sc_cmd_cgroup_controllers},
     {"cgroup", "create", &sc_cmd_cgroup_create},
     {"cgroup", "delete", &sc_cmd_cgroup_delete},
     {"cgroup", "exec", &sc_cmd_cgroup_exec},
@@ -151,7 +152,7 @@ sc_cli_by_link(const char *argv0)
     } links[] = {{"cgcreate", &sc_cmd_cgroup_create},     {"cgset", &sc_cmd_cgroup_set},
                  {"cgget", &sc_cmd_cgroup_get},           {"cgexec", &sc_cmd_cgroup_exec},
                  {"cgclassify", &sc_cmd_cgroup_classify}, {"cgdelete", &sc_cmd_cgroup_delete},
-                 {"lscgroup", &sc_cmd_cgroup_ls}};
+                 {"lscgroup", &sc_cmd_cgroup_ls},         {"lssubsys", &sc_cmd_cgroup_controllers}};
     const char *slash = argv0 ? strrchr(argv0, '/') : NULL, *name = slash ? slash + 1 : argv0;
 
     for (size_t i = 0; i < SC_ARRAY_LEN(links); i++) {

@@ -203,12 +203,31 @@ END
     ln -s "$SC" cgdelete
     ln -s "$SC" cgexec
     ln -s "$SC" lscgroup
+    ln -s "$SC" lssubsys
     ./cgcreate -g "pids:$GROUP"
     ./lscgroup "pids:$GROUP" | grep -qx ".*pids.*:/$GROUP/"
     ./cgexec -g "pids:$GROUP" grep -q "/$GROUP" /proc/self/cgroup
+    ./lssubsys -m pids | grep -qE "^([^ ]*,)?pids(,[^ ]*)? /"
     ./cgdelete "pids:$GROUP"
     [ ! -d "$(dir_of pids)" ]
     ./cgexec --help | grep -q 'Usage: sc cgroup exec'
+}
+
+@test "cgroup controllers: each of the kernel's, once, with its place" {
+    sc_ok cgroup controllers
+    is "$(tr , '\n' <<<"$output" | sort | uniq -d)" ''
+    is "$(tr , '\n' <<<"$output" | grep -cx memory)" 1
+    sc_ok cgroup controllers -m memory
+    point=${output#* }
+    matches "${output%% *}" '(^|,)memory($|,)'
+    is "$(cgroup_dir 1 memory | cut -c "1-${#point}")" "$point"
+    sc_ok cgroup controllers -i memory
+    is "${output#* }" "$(awk '$1 == "memory" { print $2 }' /proc/cgroups)"
+    # all of the kernel's are there, mounted or not
+    sc_ok cgroup controllers -a
+    is "$(comm -13 <(tr , '\n' <<<"$output" | sort) <(awk '!/^#/ { print $1 }' /proc/cgroups | sed 's/^blkio$/io/' | sort) | grep -vxE 'cpuacct|devices|freezer|net_cls|net_prio|io|perf_event')" ''
+    run_sc cgroup controllers nonsense
+    expect_error 1 'this kernel has no cgroup controller "nonsense"'
 }
 
 @test "cgroup: bad input is one line, and nothing is made" {
