@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # What containers use and what happens to them, as sc tells it: stats, top, events, why, totals; and pausing. What limits do
-# is measured in resources.bats.
+# is measured in resources.bats and ceilings.bats.
 load helpers
 
 container_pid()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# Limits: what is written down of them, wrong values, and update. What the kernel makes of them is measured in resources.bats.
+# Limits: what is written down of them, wrong values, and update. What the kernel makes of them is measured in resources.bats and ceilings.bats.
 load helpers
 
 SOURCE=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
