@@ -135,7 +135,6 @@ add_stopped(const struct sc_engine *engine, const struct sc_container *c, const 
     sc_cleanup_fd lock = sc_engine_lock(engine, c->id, LOCK_MS, err);
     struct sc_oci_id_maps uids, gids;
     uint32_t uid = geteuid(), gid = getegid();
-    struct sc_overlay made;
 
     if (lock < 0)
         return sc_err_wrap(err, "container \"%s\"", c->name);
@@ -148,8 +147,7 @@ add_stopped(const struct sc_engine *engine, const struct sc_container *c, const 
         (void)sc_id_map_find(&uids, 0, &uid);
         (void)sc_id_map_find(&gids, 0, &gid);
     }
-    if (!c->options.rootfs &&
-        sc_rootfs_prepare(engine->data_path, &c->chain_ids, dir, uid, gid, false, arena, &made, err) < 0)
+    if (!c->options.rootfs && sc_rootfs_prepare(dir, uid, gid, arena, err) < 0)
         return -1;
     if (c->options.read_only)
         sc_strv_add(words, arena, "--read-only");

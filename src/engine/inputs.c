@@ -267,17 +267,13 @@ make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, s
 {
     const struct sc_inputs *in = &job->inputs;
     uint32_t uid = geteuid(), gid = getegid();
-    struct sc_overlay made;
-    bool is_userxattr = job->ask.overlay.is_userxattr;
 
     if (in->uid_maps.count > 0 && engine->is_root) {
         (void)sc_id_map_find(&in->uid_maps, 0, &uid);
         (void)sc_id_map_find(&in->gid_maps, 0, &gid);
     }
-    if (!c->options.rootfs && sc_rootfs_prepare(engine->data_path, &c->chain_ids, in->container_dir, uid, gid, c->is_rm,
-                                                arena, &made, err) < 0)
+    if (!c->options.rootfs && sc_rootfs_prepare(in->container_dir, uid, gid, arena, err) < 0)
         return -1;
-    job->ask.overlay.is_userxattr = is_userxattr;
     if (is_shifted(engine, c) && shift_layers(engine, c, in, image, arena, err) < 0)
         return sc_err_wrap(err, "container \"%s\"", c->name);
     if (in->has_files && strcmp(in->files_dir, in->container_dir) == 0 && sc_files_write(engine, in, err) < 0)

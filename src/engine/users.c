@@ -4,11 +4,18 @@
 #include "engine/engine-priv.h"
 #include "rootfs/rootfs.h"
 
+enum { PASSWD, GROUP, DB_COUNT };
+
 static int
-read_db(const char *path, const struct sc_overlay *overlay, int root_fd, struct sc_buf *out, struct sc_err *err)
+read_dbs(const struct sc_overlay *overlay, int root_fd, struct sc_buf *out, struct sc_err *err)
 {
-    return root_fd >= 0 ? sc_rootfs_read_file_at(root_fd, path, SC_SMALL_FILE_MAX, out, err)
-                        : sc_rootfs_read_file(overlay, path, SC_SMALL_FILE_MAX, out, err);
+    static const char *const names[DB_COUNT] = {[PASSWD] = "passwd", [GROUP] = "group"};
+
+    if (root_fd < 0)
+        return sc_rootfs_read_files(overlay, "etc", names, DB_COUNT, SC_SMALL_FILE_MAX, out, err);
+    return sc_rootfs_read_file_at(root_fd, "etc/passwd", SC_SMALL_FILE_MAX, &out[PASSWD], err) < 0
+               ? -1
+               : sc_rootfs_read_file_at(root_fd, "etc/group", SC_SMALL_FILE_MAX, &out[GROUP], err);
 }
 
 int
@@ -16,10 +23,12 @@ sc_users_resolve(const char *user, const struct sc_strv *group_add, const struct
                  struct sc_arena *arena, struct sc_user_result *out, struct sc_err *err)
 {
     struct sc_user_request ask = {.user = user ? user : "", .extra_groups = *group_add};
-    sc_cleanup_buf passwd = SC_BUF_INIT, group = SC_BUF_INIT;
+    struct sc_buf dbs[DB_COUNT] = {SC_BUF_INIT, SC_BUF_INIT};
+    int result = read_dbs(overlay, root_fd, dbs, err);
 
-    if (read_db("etc/passwd", overlay, root_fd, &passwd, err) < 0 ||
-        read_db("etc/group", overlay, root_fd, &group, err) < 0)
-        return -1;
-    return sc_user_resolve(sc_buf_str(&passwd), sc_buf_str(&group), &ask, arena, out, err);
+    if (result == 0)
+        result = sc_user_resolve(sc_buf_str(&dbs[PASSWD]), sc_buf_str(&dbs[GROUP]), &ask, arena, out, err);
+    for (size_t i = 0; i < DB_COUNT; i++)
+        sc_buf_release(&dbs[i]);
+    return result;
 }

@@ -241,17 +241,19 @@ join_layers(const struct sc_mount_overlay *o, int *fds, char *out, size_t size)
     return 0;
 }
 
-/* "lowerdir+" came with Linux 6.5, which looks a name up when it is given. */
+/* "lowerdir+" came with Linux 6.5, which looks a name up when it is given. As ".", from within each layer: a
+ * descriptor's name is looked up in procfs, which makes an inode for it, and an image may have hundreds of layers. */
 static int
 set_lower_each(int fs_fd, const struct sc_mount_overlay *o)
 {
-    int result = 0;
+    int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC), result = here < 0 ? -errno : 0;
 
-    for (size_t i = 0; i < o->lower_count && result == 0; i++) {
-        int held = -1;
-        result = set_directory(fs_fd, "lowerdir+", o->lower[i], &held);
-        if (held >= 0)
-            close(held);
+    for (size_t i = 0; i < o->lower_count && result == 0; i++)
+        result = chdir(o->lower[i]) < 0 ? -errno : set_string(fs_fd, "lowerdir+", ".");
+    if (here >= 0) {
+        if (fchdir(here) < 0 && result == 0)
+            result = -errno;
+        close(here);
     }
     return result;
 }

@@ -112,17 +112,6 @@ walk_is_done(const struct walk *walk)
     return walk->rest[strspn(walk->rest, "/")] == '\0';
 }
 
-/* Opens the regular file name of the directory we are in; -1 without error when it is something else. */
-static int
-open_regular(const struct walk *walk, const struct sc_view_entry *entry, const char *name, int *fd, struct sc_err *err)
-{
-    if (!S_ISREG(entry->st.st_mode))
-        return 0;
-    /* O_NONBLOCK: should it have become a fifo since, open must not wait. */
-    *fd = openat(walk_at(walk)->fds[entry->layer], name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    return *fd < 0 ? sc_err_errno(err, errno, "open \"%s\"", name) : 0;
-}
-
 static int
 walk_run(struct walk *walk, struct sc_view *dir, int *fd, struct sc_err *err)
 {
@@ -149,7 +138,7 @@ walk_run(struct walk *walk, struct sc_view *dir, int *fd, struct sc_err *err)
             if (!walk_link(walk, &entry, name))
                 return 0;
         } else {
-            return walk_is_done(walk) ? open_regular(walk, &entry, name, fd, err) : 0;
+            return walk_is_done(walk) ? sc_view_open_regular(walk_at(walk), &entry, name, fd, err) : 0;
         }
     }
     if (walk->here.count > 0) {
@@ -157,6 +146,7 @@ walk_run(struct walk *walk, struct sc_view *dir, int *fd, struct sc_err *err)
         walk->here = (struct sc_view)SC_VIEW_INIT;
         return 0;
     }
+    dir->is_userxattr = walk->root->is_userxattr;
     dir->fds = malloc(walk->root->count * sizeof(*dir->fds));
     if (!dir->fds)
         return sc_err_nomem(err);

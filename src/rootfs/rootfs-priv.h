@@ -17,6 +17,7 @@
 struct sc_view {
     int *fds; /* O_RDONLY|O_DIRECTORY, ours */
     size_t count;
+    bool is_userxattr; /* which attributes the overlay heeds */
 };
 #define SC_VIEW_INIT                                                                                                   \
     {                                                                                                                  \
@@ -39,6 +40,10 @@ void sc_view_entry_release(struct sc_view_entry *entry);
 #define sc_cleanup_view_entry __attribute__((cleanup(sc_view_entry_release))) struct sc_view_entry
 SC_MUST_CHECK int sc_view_lookup(const struct sc_view *view, const char *name, struct sc_view_entry *out,
                                  struct sc_err *err);
+
+/* Opens name, which is entry of the view, for reading where it is a regular file; else *fd stays as it is. */
+SC_MUST_CHECK int sc_view_open_regular(const struct sc_view *view, const struct sc_view_entry *entry, const char *name,
+                                       int *fd, struct sc_err *err);
 
 /* path from the root, links resolved inside it. A directory: *dir is its view. Anything else: *fd is it, opened for
  * reading when it is a regular file, else -1. Absent: both empty. */

@@ -1,6 +1,8 @@
 /* What plan/ needs to mount the root, and single files of it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,10 +11,23 @@
 
 #define MOUNTS_END (-2) /* behind the last of them, as a caller may give the overlay other layers */
 
+static bool
+is_image(int layers_fd, const char *chain)
+{
+    char path[SC_ID_LEN + sizeof("/erofs")];
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", chain);
+    return faccessat(layers_fd, path, F_OK, 0) == 0;
+}
+
 void
 sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, bool is_volatile,
                    struct sc_arena *arena, struct sc_overlay *out)
 {
+    char *layers = sc_arena_printf(arena, "%s/layer", data_path);
+    /* lint: the store's own directory, looked up once: there may be hundreds of layers in it */
+    sc_cleanup_fd layers_fd = layers ? openat(AT_FDCWD, layers, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+
     *out = (struct sc_overlay){.is_volatile = is_volatile, .mounts = SC_ARENA_ARRAY(arena, int, chain_ids->count + 1)};
     for (size_t i = 0; out->mounts && i < chain_ids->count; i++)
         out->mounts[i] = -1;
@@ -20,11 +35,12 @@ sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const
         out->mounts[chain_ids->count] = MOUNTS_END;
     for (size_t i = chain_ids->count; i > 0; i--) {
         const char *chain = chain_ids->items[i - 1];
-        char *image = sc_arena_printf(arena, "%s/layer/%s/erofs", data_path, chain);
 
-        sc_strv_addf(&out->lowerdirs, arena, "%s/layer/%s/diff", data_path, chain);
-        /* lint: the store's own file */
-        sc_strv_add(&out->images, arena, image && faccessat(AT_FDCWD, image, F_OK, 0) == 0 ? image : "");
+        sc_strv_addf(&out->lowerdirs, arena, "%s/%s/diff", layers, chain);
+        if (is_image(layers_fd, chain))
+            sc_strv_addf(&out->images, arena, "%s/%s/erofs", layers, chain);
+        else
+            sc_strv_add(&out->images, arena, "");
     }
     out->upperdir = sc_arena_printf(arena, "%s/upper", container_dir);
     out->workdir = sc_arena_printf(arena, "%s/work", container_dir);
@@ -58,30 +74,51 @@ make_owned(const char *path, uid_t uid, gid_t gid, struct sc_err *err)
 }
 
 int
-sc_rootfs_prepare(const char *data_path, const struct sc_strv *chain_ids, const char *container_dir, uid_t root_uid,
-                  gid_t root_gid, bool is_volatile, struct sc_arena *arena, struct sc_overlay *out, struct sc_err *err)
+sc_rootfs_prepare(const char *container_dir, uid_t root_uid, gid_t root_gid, struct sc_arena *arena, struct sc_err *err)
 {
-    sc_rootfs_describe(data_path, chain_ids, container_dir, is_volatile, arena, out);
+    const char *upper = sc_arena_printf(arena, "%s/upper", container_dir),
+               *work = sc_arena_printf(arena, "%s/work", container_dir);
+
     if (sc_arena_check(arena, err) < 0)
         return -1;
-    if (make_owned(out->upperdir, root_uid, root_gid, err) < 0)
+    return make_owned(upper, root_uid, root_gid, err) < 0 ? -1 : make_owned(work, root_uid, root_gid, err);
+}
+
+/* name of the directory `in`, which is `dir` of the tree. */
+static int
+read_one(const struct sc_view *root, const char *dir, const struct sc_view *in, const char *name, size_t max,
+         struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_view_entry entry = {.kind = SC_VIEW_ABSENT};
+    sc_cleanup_view other = SC_VIEW_INIT;
+    sc_cleanup_fd fd = -1;
+    char path[PATH_MAX];
+
+    if (sc_view_lookup(in, name, &entry, err) < 0)
         return -1;
-    return make_owned(out->workdir, root_uid, root_gid, err);
+    if (entry.kind == SC_VIEW_OTHER && S_ISLNK(entry.st.st_mode)) {
+        (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+        if (sc_view_resolve(root, path, &other, &fd, err) < 0)
+            return -1;
+    } else if (entry.kind == SC_VIEW_OTHER && sc_view_open_regular(in, &entry, name, &fd, err) < 0) {
+        return -1;
+    }
+    return fd < 0 ? 0 : sc_file_read_fd(fd, max, out, err);
 }
 
 int
-sc_rootfs_read_file(const struct sc_overlay *overlay, const char *path, size_t max, struct sc_buf *out,
-                    struct sc_err *err)
+sc_rootfs_read_files(const struct sc_overlay *overlay, const char *dir, const char *const *names, size_t count,
+                     size_t max, struct sc_buf *out, struct sc_err *err)
 {
-    sc_cleanup_view root = SC_VIEW_INIT, dir = SC_VIEW_INIT;
+    sc_cleanup_view root = SC_VIEW_INIT, in = SC_VIEW_INIT;
     sc_cleanup_fd fd = -1;
 
-    if (sc_view_open(overlay, &root, err) < 0 || sc_view_resolve(&root, path, &dir, &fd, err) < 0)
+    if (sc_view_open(overlay, &root, err) < 0 || sc_view_resolve(&root, dir, &in, &fd, err) < 0)
         return -1;
-    if (fd < 0)
-        return 0;
-    if (sc_file_read_fd(fd, max, out, err) < 0)
-        return sc_err_wrap(err, "read \"%s\" of the image", path);
+    for (size_t i = 0; i < count; i++) {
+        if (read_one(&root, dir, &in, names[i], max, &out[i], err) < 0)
+            return sc_err_wrap(err, "read \"%s/%s\" of the image", dir, names[i]);
+    }
     return 0;
 }
 

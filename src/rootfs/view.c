@@ -32,16 +32,12 @@ sc_view_is_whiteout(const struct stat *st)
 }
 
 static bool
-is_opaque(int dir_fd)
+is_opaque(const struct sc_view *view, int dir_fd)
 {
-    static const char *const names[] = {"trusted.overlay.opaque", "user.overlay.opaque"};
+    const char *name = view->is_userxattr ? "user.overlay.opaque" : "trusted.overlay.opaque";
     char value[4];
 
-    for (size_t i = 0; i < SC_ARRAY_LEN(names); i++) {
-        if (fgetxattr(dir_fd, names[i], value, sizeof(value)) == 1 && value[0] == 'y')
-            return true;
-    }
-    return false;
+    return fgetxattr(dir_fd, name, value, sizeof(value)) == 1 && value[0] == 'y';
 }
 
 /* Room for one more layer below what the view has. */
@@ -96,6 +92,7 @@ sc_view_open(const struct sc_overlay *overlay, struct sc_view *out, struct sc_er
     struct sc_err upper_err = SC_ERR_INIT;
     int fd;
 
+    out->is_userxattr = overlay->is_userxattr;
     if (overlay->upperdir) {
         fd = open_layer(overlay->upperdir, &upper_err);
         if (fd < 0 && upper_err.errnum != ENOENT) {
@@ -117,38 +114,58 @@ sc_view_open(const struct sc_overlay *overlay, struct sc_view *out, struct sc_er
     return 0;
 }
 
+/* What one layer has under the name: *fd is the directory, or *st says what else it is; neither: nothing. Most names
+ * are directories or not there, which one call tells. */
+static int
+look(int at_fd, const char *name, int *fd, struct stat *st, struct sc_err *err)
+{
+    st->st_mode = 0;
+    *fd = openat(at_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (*fd >= 0 || errno == ENOENT)
+        return 0;
+    if (errno != ENOTDIR && errno != ELOOP)
+        return sc_err_errno(err, errno, "open directory \"%s\"", name);
+    return fstatat(at_fd, name, st, AT_SYMLINK_NOFOLLOW) < 0 ? sc_err_errno(err, errno, "look up \"%s\"", name) : 0;
+}
+
 int
 sc_view_lookup(const struct sc_view *view, const char *name, struct sc_view_entry *out, struct sc_err *err)
 {
-    *out = (struct sc_view_entry){.kind = SC_VIEW_ABSENT};
+    *out = (struct sc_view_entry){.kind = SC_VIEW_ABSENT, .dir = {.is_userxattr = view->is_userxattr}};
     for (size_t i = 0; i < view->count; i++) {
         struct stat st;
         int fd;
 
-        if (fstatat(view->fds[i], name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-            if (errno == ENOENT)
-                continue;
-            return sc_err_errno(err, errno, "look up \"%s\"", name);
-        }
-        if (sc_view_is_whiteout(&st))
-            return 0;
-        if (!S_ISDIR(st.st_mode)) {
+        if (look(view->fds[i], name, &fd, &st, err) < 0)
+            return -1;
+        if (fd < 0 && st.st_mode == 0)
+            continue;
+        if (fd < 0) {
             /* Below a directory of a higher layer a file is hidden by it. */
-            if (out->kind == SC_VIEW_ABSENT)
+            if (out->kind == SC_VIEW_ABSENT && !sc_view_is_whiteout(&st))
                 *out = (struct sc_view_entry){.kind = SC_VIEW_OTHER, .layer = i, .st = st};
             return 0;
         }
-        fd = openat(view->fds[i], name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return sc_err_errno(err, errno, "open directory \"%s\"", name);
-        if (out->kind == SC_VIEW_ABSENT) {
-            out->kind = SC_VIEW_DIR;
-            out->st = st;
-        }
         if (view_push_take(&out->dir, view->count, fd, err) < 0)
             return -1;
-        if (is_opaque(fd))
+        if (out->kind == SC_VIEW_ABSENT) {
+            out->kind = SC_VIEW_DIR;
+            if (fstat(fd, &out->st) < 0)
+                return sc_err_errno(err, errno, "look at directory \"%s\"", name);
+        }
+        if (i + 1 < view->count && is_opaque(view, fd))
             return 0;
     }
     return 0;
+}
+
+int
+sc_view_open_regular(const struct sc_view *view, const struct sc_view_entry *entry, const char *name, int *fd,
+                     struct sc_err *err)
+{
+    if (!S_ISREG(entry->st.st_mode))
+        return 0;
+    /* O_NONBLOCK: should it have become a fifo since, open must not wait. */
+    *fd = openat(view->fds[entry->layer], name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return *fd < 0 ? sc_err_errno(err, errno, "open \"%s\"", name) : 0;
 }

@@ -209,6 +209,9 @@ END
     is "$output" changed
     sc_ok run --rm stack:1 cat /data/kept /opaque/y
     is "$output" "from afrom b"
+    # Where the layers are on the host is nobody's business inside.
+    sc_ok run --rm stack:1 grep -- ' - overlay ' /proc/self/mountinfo
+    expect_no_output "$SC_DATA_ROOT"
 }
 
 @test "images: newest first, and each filter" {

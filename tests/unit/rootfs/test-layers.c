@@ -56,8 +56,8 @@ put_opaque(const struct fixture *f, const char *path)
     int fd = openat(f->fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     assert_true(fd >= 0);
-    if (fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) < 0)
-        assert_int_equal(fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0), 0);
+    assert_int_equal(
+        fsetxattr(fd, f->overlay.is_userxattr ? "user.overlay.opaque" : "trusted.overlay.opaque", "y", 1, 0), 0);
     assert_int_equal(close(fd), 0);
 }
 
@@ -74,6 +74,7 @@ setup(void **state)
     put_dir(f, "upper/etc");
     put_dir(f, "mid/etc");
     put_dir(f, "low/etc");
+    f->overlay.is_userxattr = geteuid() != 0;
     f->overlay.upperdir = sc_arena_printf(&f->arena, "%s/upper", f->path);
     sc_strv_addf(&f->overlay.lowerdirs, &f->arena, "%s/mid", f->path);
     sc_strv_addf(&f->overlay.lowerdirs, &f->arena, "%s/low", f->path);
@@ -94,13 +95,23 @@ teardown(void **state)
     return 0;
 }
 
+static int
+read_one(const struct fixture *f, const char *path, size_t max, struct sc_buf *buf, struct sc_err *err)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    char dir[256];
+
+    (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 0, path);
+    return sc_rootfs_read_files(&f->overlay, dir, &name, 1, max, buf, err);
+}
+
 static void
 assert_reads(const struct fixture *f, const char *path, const char *text)
 {
     sc_cleanup_buf buf = SC_BUF_INIT;
     struct sc_err err = SC_ERR_INIT;
 
-    assert_ok(sc_rootfs_read_file(&f->overlay, path, 1000, &buf, &err));
+    assert_ok(read_one(f, path, 1000, &buf, &err));
     assert_string_equal(sc_buf_str(&buf), text);
 }
 
@@ -141,7 +152,7 @@ test_missing_layer_is_an_error(void **state)
 
     assert_int_equal(renameat(f->fd, "low", f->fd, "gone"), 0);
     (void)snprintf(message, sizeof(message), "open layer \"%s/low\": no such file or directory", f->path);
-    assert_fails(sc_rootfs_read_file(&f->overlay, "etc/passwd", 1000, &buf, &err), SC_ERR_NOT_FOUND, message);
+    assert_fails(read_one(f, "etc/passwd", 1000, &buf, &err), SC_ERR_NOT_FOUND, message);
 }
 
 static void
@@ -217,6 +228,25 @@ test_links_stay_inside_and_see_all_layers(void **state)
 }
 
 static void
+test_several_files_of_one_directory(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const names[] = {"passwd", "shadow", "group"};
+    struct sc_buf bufs[] = {SC_BUF_INIT, SC_BUF_INIT, SC_BUF_INIT};
+    struct sc_err err = SC_ERR_INIT;
+
+    put(f, "low/etc/passwd", "p");
+    put(f, "mid/etc/group.real", "g");
+    put_link(f, "low/etc/group", "group.real"); /* into another layer */
+    assert_ok(sc_rootfs_read_files(&f->overlay, "etc", names, SC_ARRAY_LEN(names), 100, bufs, &err));
+    assert_string_equal(sc_buf_str(&bufs[0]), "p");
+    assert_string_equal(sc_buf_str(&bufs[1]), "");
+    assert_string_equal(sc_buf_str(&bufs[2]), "g");
+    for (size_t i = 0; i < SC_ARRAY_LEN(bufs); i++)
+        sc_buf_release(&bufs[i]);
+}
+
+static void
 test_only_regular_files_of_bounded_size(void **state)
 {
     struct fixture *f = *state;
@@ -226,7 +256,7 @@ test_only_regular_files_of_bounded_size(void **state)
     assert_int_equal(mkfifoat(f->fd, "low/etc/passwd", 0600), 0);
     assert_reads(f, "etc/passwd", "");
     put(f, "low/etc/group", "0123456789");
-    assert_fails(sc_rootfs_read_file(&f->overlay, "etc/group", 9, &buf, &err), SC_ERR_INVALID,
+    assert_fails(read_one(f, "etc/group", 9, &buf, &err), SC_ERR_INVALID,
                  "read \"etc/group\" of the image: it is larger than 9 bytes");
 }
 
@@ -263,7 +293,8 @@ test_prepare_lists_layers_top_first(void **state)
     sc_strv_add(&chains, &f->arena, "aaa");
     sc_strv_add(&chains, &f->arena, "bbb");
     put_dir(f, "c");
-    assert_ok(sc_rootfs_prepare("/data", &chains, dir, geteuid(), getegid(), true, &f->arena, &made, &err));
+    sc_rootfs_describe("/data", &chains, dir, true, &f->arena, &made);
+    assert_ok(sc_rootfs_prepare(dir, geteuid(), getegid(), &f->arena, &err));
     assert_int_equal(made.lowerdirs.count, 2);
     assert_string_equal(made.lowerdirs.items[0], "/data/layer/bbb/diff");
     assert_string_equal(made.lowerdirs.items[1], "/data/layer/aaa/diff");
@@ -273,7 +304,7 @@ test_prepare_lists_layers_top_first(void **state)
     assert_int_equal(fstatat(f->fd, "c/work", &st, 0), 0);
     assert_true(S_ISDIR(st.st_mode));
     /* A second start finds them. */
-    assert_ok(sc_rootfs_prepare("/data", &chains, dir, geteuid(), getegid(), true, &f->arena, &made, &err));
+    assert_ok(sc_rootfs_prepare(dir, geteuid(), getegid(), &f->arena, &err));
 }
 
 /* ---- copying up ----------------------------------------------------------------------------------- */
@@ -355,6 +386,7 @@ main(void)
         WITH_FIXTURE(test_opaque_directory_ends_the_merge),
         WITH_FIXTURE(test_file_over_directory_and_back),
         WITH_FIXTURE(test_links_stay_inside_and_see_all_layers),
+        WITH_FIXTURE(test_several_files_of_one_directory),
         WITH_FIXTURE(test_only_regular_files_of_bounded_size),
         WITH_FIXTURE(test_plain_directory_stays_inside),
         WITH_FIXTURE(test_prepare_lists_layers_top_first),
