@@ -247,6 +247,61 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     find /sys/fs/cgroup -depth -type d -path '*/sc.slice*' -exec rmdir {} +
 }
 
+@test "systemd: sc run in machine.slice with every limit: what systemctl says, what the kernel has, and update of each" {
+    [ "$(cgroup_mode)" = v2 ] || skip "cgroup v1"
+    local unit pid
+    sc_ok run -d --name one --network none --cgroup-manager systemd --cgroup-parent machine.slice -m 64m --memory-reservation 32m --cpus .5 \
+        --pids-limit 50 --cpuset-cpus 0 --rootfs "$BATS_SUITE_TMPDIR/rootfs" sleep 1000
+    unit=sc-$("$SC" inspect -f '{{.Id}}' one).scope
+    pid=$(container_pid one)
+    is "$(shown "$unit" ControlGroup)" "/machine.slice/$unit"
+    is "$(shown "$unit" Description)" "sc container $("$SC" inspect -f '{{.Id}}' one)"
+    is "$(systemctl show "$unit" -p Slice,Transient,Delegate,CollectMode,TasksMax,CPUQuotaPerSecUSec | sort | paste -sd' ')" \
+        'CPUQuotaPerSecUSec=500ms CollectMode=inactive Delegate=yes Slice=machine.slice TasksMax=50 Transient=yes'
+    is "$(shown "$unit" "$(of_version MemoryMax MemoryLimit)")" 67108864
+    is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 67108864
+    is "$(cgroup_value "$pid" memory.low memory memory.soft_limit_in_bytes)" 33554432
+    is "$(cgroup_value "$pid" cpuset.cpus cpuset cpuset.cpus)" 0
+    [ "$(cgroup_mode)" != v2 ] || is "$(shown "$unit" AllowedCPUs) $(shown "$unit" MemoryLow)" '0 33554432'
+    sc_ok update -m 128m --memory-swap -1 --cpus .25 --cpuset-cpus 1 --pids-limit 60 one
+    is "$(systemctl show "$unit" -p TasksMax,CPUQuotaPerSecUSec | sort | paste -sd' ')" 'CPUQuotaPerSecUSec=250ms TasksMax=60'
+    is "$(shown "$unit" "$(of_version MemoryMax MemoryLimit)")" 134217728
+    [ "$(cgroup_mode)" != v2 ] || is "$(shown "$unit" AllowedCPUs)" 1
+    # systemd writes its properties again
+    systemctl daemon-reload
+    is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 134217728
+    is "$(cgroup_value "$pid" cpu.max cpu cpu.cfs_quota_us)" "$(of_version '25000 100000' 25000)"
+    is "$(cgroup_value "$pid" cpuset.cpus cpuset cpuset.cpus)" 1
+    is "$(cgroup_value "$pid" pids.max pids pids.max)" 60
+    # a limit that cannot be: nothing has changed, in neither
+    run_sc update --pids-limit 70 --cpuset-cpus 4000 one
+    expect_error 1 4000
+    is "$(shown "$unit" TasksMax) $(cgroup_value "$pid" pids.max pids pids.max)" '60 60'
+    sc_ok rm -f one
+    is_gone "$unit"
+    systemctl stop machine.slice
+    find /sys/fs/cgroup -depth -type d -path '*/machine.slice*' -exec rmdir {} +
+}
+
+@test "systemd: the scope is delegated: cgroups made in it stay over a reload, and exec finds its place" {
+    [ "$(cgroup_mode)" = v2 ] || skip "cgroup v1"
+    local unit dir
+    sc_ok run -d --name one --privileged --network none --cgroup-manager systemd --rootfs "$BATS_SUITE_TMPDIR/rootfs" sh -c '
+        d=/sys/fs/cgroup; [ -e $d/cgroup.procs ] || d=$d/pids
+        mkdir $d/init $d/part; echo 1 >$d/init/cgroup.procs; [ ! -e $d/cgroup.subtree_control ] || echo +pids >$d/cgroup.subtree_control
+        echo 9 >$d/part/pids.max; echo ready; exec sleep 1000'
+    wait_until sh -c "\"$SC\" logs one | grep -q ready"
+    unit=sc-$("$SC" inspect -f '{{.Id}}' one).scope
+    dir=$(cgroup_dir "$(container_pid one)" pids)
+    systemctl daemon-reload
+    systemctl set-property --runtime "$unit" TasksMax=44
+    is "$(cat "${dir%/init}/pids.max" "${dir%/init}/part/pids.max" | paste -sd' ')" '44 9'
+    sc_ok exec one cat /proc/self/cgroup
+    [ "$(cgroup_mode)" != v2 ] || is "$output" 0::/init
+    sc_ok rm -f one
+    is_gone "$unit"
+}
+
 @test "systemd: sc run --as-service, where the container and its monitor are in the service" {
     sc_ok run --as-service --name box --network none --cgroup-parent sc-test.slice -m 64m --rootfs "$BATS_SUITE_TMPDIR/rootfs" \
         sh -c 'trap "exit 143" TERM; echo "said $((20 + 22))"; while :; do sleep 0.1; done'
