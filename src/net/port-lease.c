@@ -93,6 +93,8 @@ sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena,
     struct sc_address *addresses = NULL;
     struct dirent *item;
 
+    *out = found;
+    *targets = NULL;
     if (!dir) {
         sc_closep(&fd);
         return fd < 0 ? -1 : sc_err_errno(err, errno, "read the leases of ports");
