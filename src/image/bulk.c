@@ -347,6 +347,20 @@ close_others(const struct held *held, const struct sc_bulk *bulk)
     (void)sc_fds_close(-1, (unsigned)next, ~0U);
 }
 
+/* The directories alone: the name of a file that has gone may be another's by now. */
+static void
+remove_dirs(const struct sc_bulk *bulk)
+{
+    struct sc_bulk dirs = {.tasks = calloc(bulk->count, sizeof(*dirs.tasks))};
+
+    for (size_t i = 0; dirs.tasks && i < bulk->count; i++) {
+        if (bulk->tasks[i].is_dir)
+            dirs.tasks[dirs.count++] = bulk->tasks[i];
+    }
+    sc_bulk_remove(&dirs);
+    free(dirs.tasks);
+}
+
 /* A process that outlives the caller, and keeps nothing of the caller's busy. As fork(2). */
 static pid_t
 start_behind(const struct held *held, const struct sc_bulk *bulk)
@@ -384,7 +398,7 @@ sc_bulk_remove_behind(const struct sc_bulk *bulk)
     }
     pid = start_behind(&held, bulk);
     if (pid <= 0 && is_long)
-        sc_bulk_remove(bulk);
+        remove_dirs(bulk);
     if (pid == 0)
         _exit(0);
 }
