@@ -4,7 +4,8 @@
  * root is in there. Without --must a view that cannot be had is no failure.
  *
  * It is part of every start with a limit, so what can wait until somebody reads does, and what needs nothing of the
- * container but its pid is done while the container mounts: it goes on when standard input ends.
+ * container is done while the kernel makes that: it goes on when standard input ends. When the view is there it says so
+ * with a byte on standard input, and nobody waits for its end.
  *
  * sc-view --calls PID: see view-calls.c. Run by sc-monitor.
  */
@@ -18,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -37,10 +39,11 @@
 
 struct view {
     pid_t pid;
-    int pidfd, fuse_fd, ns_fd;
+    int pidfd, fuse_fd, mount_fd, dir_fd, ns_fd;
     struct sc_view_source source;
-    int text_fd;            /* here the server reads in which cgroups the container began */
-    int copies[BIND_COUNT]; /* mounts that are nowhere yet */
+    int server_fd;          /* to the server, which is told whose view it is */
+    bool has_copies;        /* the kernel makes them */
+    int copies[BIND_COUNT]; /* mounts that are nowhere yet, or -1 */
 };
 
 /* ---- the mounts: in the container's mount namespace --------------------------------------------------------- */
@@ -104,24 +107,41 @@ bind_of(size_t i, char target[TARGET_MAX])
     return sc_view_dirs[i - SC_VIEW_FILE_COUNT];
 }
 
-/* Each of them as a mount that is nowhere yet. One listing makes the names known to the kernel, which would ask for
- * each; its first part has them all. */
-static int
-make_copies(struct view *v, int mount_fd)
+static bool
+is_pressure(size_t i)
 {
-    sc_cleanup_fd dir = openat(mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    char entries[4096], target[TARGET_MAX];
+    return i >= SC_VIEW_PRESSURE_CPU && i <= SC_VIEW_PRESSURE_MEMORY;
+}
 
-    if (dir < 0)
-        return -errno;
-    (void)syscall(SYS_getdents64, dir, entries, sizeof(entries));
+/* Each of them as a mount that is nowhere yet: those that every view has, or those of pressure. One that is not moved
+ * anywhere costs the wait for all CPUs of its end, so there are none too many. */
+static int
+make_copies(struct view *v, bool of_pressure)
+{
+    char target[TARGET_MAX];
+
     for (size_t i = 0; i < BIND_COUNT; i++) {
         const char *name = bind_of(i, target);
 
-        v->copies[i] = name ? (int)syscall(SYS_open_tree, dir, name, OPEN_TREE_CLONE | O_CLOEXEC) : -1;
-        if (name && v->copies[i] < 0)
+        if (!name || is_pressure(i) != of_pressure)
+            continue;
+        v->copies[i] = (int)syscall(SYS_open_tree, v->dir_fd, name, OPEN_TREE_CLONE | O_CLOEXEC);
+        if (v->copies[i] < 0)
             return -errno;
     }
+    return 0;
+}
+
+/* One listing makes the names known to the kernel, which would ask for each; its first part has them all. */
+static int
+list_root(struct view *v)
+{
+    char entries[4096];
+
+    v->dir_fd = openat(v->mount_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (v->dir_fd < 0)
+        return -errno;
+    (void)syscall(SYS_getdents64, v->dir_fd, entries, sizeof(entries));
     return 0;
 }
 
@@ -133,8 +153,7 @@ bind_each(const struct view *v, int root)
 
     for (size_t i = 0; result == 0 && i < BIND_COUNT; i++) {
         char target_path[TARGET_MAX];
-        bool is_served = i >= SC_VIEW_FILE_COUNT || sc_view_is_served(&v->source, (enum sc_view_file)i);
-        sc_cleanup_fd target = bind_of(i, target_path) && is_served ? open_target(root, target_path) : -1;
+        sc_cleanup_fd target = bind_of(i, target_path) && v->copies[i] >= 0 ? open_target(root, target_path) : -1;
 
         if (target >= 0)
             result = move_onto(v->copies[i], target);
@@ -144,14 +163,16 @@ bind_each(const struct view *v, int root)
 
 /* Before Linux 6.15 nothing can be copied from a mount that is nowhere, so it is somewhere for a moment. */
 static int
-bind_from_place(struct view *v, int root, int mount_fd)
+bind_from_place(struct view *v, int root)
 {
     sc_cleanup_fd place = open_target(root, PLACE);
-    int result = place < 0 ? place : move_onto(mount_fd, place);
+    int result = place < 0 ? place : move_onto(v->mount_fd, place);
 
     if (result < 0)
         return result;
-    result = make_copies(v, mount_fd);
+    result = make_copies(v, false);
+    if (result == 0 && sc_view_is_served(&v->source, SC_VIEW_PRESSURE_CPU))
+        result = make_copies(v, true);
     if (result == 0)
         result = bind_each(v, root);
     if (fchdir(root) < 0)
@@ -162,7 +183,7 @@ bind_from_place(struct view *v, int root, int mount_fd)
 }
 
 static int
-mount_view(struct view *v, bool has_copies, int mount_fd, const char *root_path)
+mount_view(struct view *v, const char *root_path)
 {
     sc_cleanup_fd root = -1;
     int result;
@@ -172,7 +193,7 @@ mount_view(struct view *v, bool has_copies, int mount_fd, const char *root_path)
     root = open(root_path, O_PATH | O_DIRECTORY | O_CLOEXEC); /* lint: ours, or where we put it ourselves */
     if (root < 0)
         return -errno;
-    result = has_copies ? bind_each(v, root) : bind_from_place(v, root, mount_fd);
+    result = v->has_copies ? bind_each(v, root) : bind_from_place(v, root);
     if (result < 0 && fchdir(root) == 0)
         sc_view_uncover();
     return result;
@@ -181,7 +202,7 @@ mount_view(struct view *v, bool has_copies, int mount_fd, const char *root_path)
 /* ---- the server ------------------------------------------------------------------------------------------------ */
 
 static _Noreturn void
-serve(struct view *v)
+serve(const struct view *v)
 {
     sc_cleanup_fd null_fd = open("/dev/null", O_RDWR | O_CLOEXEC); /* lint: the host's own */
 
@@ -191,7 +212,7 @@ serve(struct view *v)
     (void)signal(SIGHUP, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGPIPE, SIG_IGN);
-    _exit(sc_view_serve(v->fuse_fd, v->pidfd, &v->source) < 0 ? 1 : 0);
+    _exit(sc_view_serve(v->fuse_fd, v->server_fd) < 0 ? 1 : 0);
 }
 
 /* For the monitor, which uncovers the real files when this process ends before the container does. */
@@ -226,24 +247,60 @@ read_pid(void)
     return at ? (pid_t)strtol(at, NULL, 10) : 0;
 }
 
+/* The server, which answers from now on; it learns later whose view it is. */
+static int
+begin_server(struct view *v, const char *run_dir, struct sc_err *err)
+{
+    int ends[2];
+    pid_t child;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return sc_err_errno(err, errno, "make a socket pair");
+    v->server_fd = ends[1];
+    child = fork();
+    /* It keeps the mount that is nowhere: to take it down means to wait for all CPUs (RCU), which nobody must then. */
+    if (child == 0) {
+        close(ends[0]);
+        serve(v);
+    }
+    close(ends[1]);
+    v->server_fd = ends[0];
+    if (child < 0)
+        return sc_err_errno(err, errno, "fork");
+    sc_closep(&v->fuse_fd);
+    return write_pid(run_dir, child, err);
+}
+
 /* What needs no container comes first: it is being made meanwhile. */
 static int
-prepare(struct view *v, int *mount_fd, struct sc_err *err)
+prepare(struct view *v, const char *run_dir, struct sc_err *err)
 {
+    int result;
+
     v->fuse_fd = open("/dev/fuse", O_RDWR | O_CLOEXEC); /* lint: the host's own */
     if (v->fuse_fd < 0)
         return sc_err_errno(err, errno, "open /dev/fuse");
-    *mount_fd = make_mount(v->fuse_fd);
-    if (*mount_fd < 0)
-        return sc_err_errno(err, -*mount_fd, "make the view of /proc");
-    v->pid = read_pid();
-    if (v->pid <= 0)
-        return sc_err_set(err, SC_ERR_INVALID, "no pid in the state on standard input");
-    v->pidfd = sc_pidfd_open(v->pid, 0, err);
-    if (v->pidfd < 0)
+    v->mount_fd = make_mount(v->fuse_fd);
+    if (v->mount_fd < 0)
+        return sc_err_errno(err, -v->mount_fd, "make the view of /proc");
+    if (begin_server(v, run_dir, err) < 0)
         return -1;
-    sc_view_source_begin(v->pid, &v->source);
+    result = list_root(v);
+    if (result < 0)
+        return sc_err_errno(err, -result, "list the view of /proc");
+    v->has_copies = make_copies(v, false) == 0;
     return 0;
+}
+
+/* The server is told before anybody can read. Where the cgroups have no room it looks itself. */
+static int
+tell_server(const struct view *v, struct sc_err *err)
+{
+    struct sc_view_whose whose = {.pid = v->pid};
+
+    if (v->source.cgroup_text && strlen(v->source.cgroup_text) < sizeof(whose.cgroup_text))
+        (void)snprintf(whose.cgroup_text, sizeof(whose.cgroup_text), "%s", v->source.cgroup_text);
+    return sc_msg_send(v->server_fd, &whose, sizeof(whose), &v->pidfd, 1, err);
 }
 
 /* Until the container has its mounts and its cgroups, which is when standard input ends; then what depends on them. */
@@ -253,13 +310,21 @@ look(struct view *v, struct sc_err *err)
     char more[64], path[64];
     ssize_t len;
 
+    v->pid = read_pid();
+    if (v->pid <= 0)
+        return sc_err_set(err, SC_ERR_INVALID, "no pid in the state on standard input");
+    v->pidfd = sc_pidfd_open(v->pid, 0, err);
+    if (v->pidfd < 0)
+        return -1;
+    sc_view_source_begin(v->pid, &v->source);
     do
         len = read(STDIN_FILENO, more, sizeof(more));
     while (len > 0 || (len < 0 && errno == EINTR));
     sc_view_source_look(&v->source);
-    /* a pipe has room for it, and nobody reads before the program begins */
-    if (v->source.cgroup_text)
-        (void)!write(v->text_fd, v->source.cgroup_text, strlen(v->source.cgroup_text));
+    if (tell_server(v, err) < 0)
+        return -1;
+    if (v->has_copies && sc_view_is_served(&v->source, SC_VIEW_PRESSURE_CPU))
+        v->has_copies = make_copies(v, true) == 0;
     (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)v->pid);
     v->ns_fd = open(path, O_RDONLY | O_CLOEXEC); /* lint: the host's own /proc */
     return v->ns_fd < 0 ? sc_err_errno(err, errno, "open %s", path) : 0;
@@ -268,36 +333,18 @@ look(struct view *v, struct sc_err *err)
 static int
 run(const char *run_dir, const char *root_path, struct sc_err *err)
 {
-    struct view v = {.pidfd = -1, .fuse_fd = -1, .ns_fd = -1, .text_fd = -1};
-    int text[2];
-    sc_cleanup_fd mount_fd = -1;
-    bool has_copies;
-    pid_t child;
+    struct view v = {.pidfd = -1, .fuse_fd = -1, .mount_fd = -1, .dir_fd = -1, .ns_fd = -1, .server_fd = -1};
     int result;
 
-    if (prepare(&v, &mount_fd, err) < 0)
+    for (size_t i = 0; i < BIND_COUNT; i++)
+        v.copies[i] = -1;
+    if (prepare(&v, run_dir, err) < 0 || look(&v, err) < 0)
         return -1;
-    if (pipe2(text, O_CLOEXEC | O_NONBLOCK) < 0)
-        return sc_err_errno(err, errno, "make a pipe");
-    child = fork();
-    /* It keeps the mount that is nowhere: to take it down means to wait for all CPUs (RCU), which nobody must then. */
-    if (child == 0) {
-        close(text[1]);
-        v.source.text_fd = text[0];
-        serve(&v);
-    }
-    close(text[0]);
-    v.text_fd = text[1];
-    if (child < 0)
-        return sc_err_errno(err, errno, "fork");
-    if (write_pid(run_dir, child, err) < 0)
-        return -1; /* with the container goes the server */
-    sc_closep(&v.fuse_fd);
-    has_copies = make_copies(&v, mount_fd) == 0;
-    if (look(&v, err) < 0)
-        return -1;
-    result = mount_view(&v, has_copies, mount_fd, root_path);
-    return result < 0 ? sc_err_errno(err, -result, "mount the view of /proc") : 0;
+    result = mount_view(&v, root_path);
+    if (result < 0)
+        return sc_err_errno(err, -result, "mount the view of /proc");
+    (void)send(STDIN_FILENO, "", 1, MSG_NOSIGNAL);
+    return 0;
 }
 
 static int

@@ -404,36 +404,67 @@ answer(const struct server *s)
     }
 }
 
+/* The container's pidfd, or -errno. */
+static int
+learn_whose(int whose_fd, struct sc_view_source *source)
+{
+    static struct sc_view_whose whose;
+    struct sc_err ignored = SC_ERR_INIT;
+    int pidfd = -1;
+    size_t count = 1;
+
+    if (sc_msg_recv(whose_fd, &whose, sizeof(whose), &pidfd, &count, &ignored) != sizeof(whose) || count != 1)
+        return -ECONNRESET; /* whoever makes the view has given up */
+    sc_view_source_begin(whose.pid, source);
+    if (*whose.cgroup_text)
+        source->cgroup_text = whose.cgroup_text;
+    return pidfd;
+}
+
+/* A request, if there is one. -ENODEV: the file system is gone. */
+static int
+serve_one(struct server *s)
+{
+    ssize_t len = read(s->fd, s->request.bytes, sizeof(s->request.bytes) - 1);
+
+    if (len < 0)
+        return errno == ENOENT || errno == EINTR || errno == EAGAIN ? 0 : -errno;
+    if ((size_t)len < sizeof(struct fuse_in_header))
+        return 0;
+    s->request.bytes[len] = '\0';
+    return answer(s) < 0 && errno == ENODEV ? -ENODEV : 0;
+}
+
 int
-sc_view_serve(int fuse_fd, int pidfd, struct sc_view_source *source)
+sc_view_serve(int fuse_fd, int whose_fd)
 {
     static struct server s;
+    static struct sc_view_source source;
     static size_t sizes[SC_VIEW_FILE_COUNT], known[SC_VIEW_FILE_COUNT];
-    struct pollfd fds[] = {{.fd = fuse_fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = fuse_fd, .events = POLLIN}, {.fd = whose_fd, .events = POLLIN}};
+    int pidfd = -1, result = 0;
 
     s.fd = fuse_fd;
-    s.source = source;
+    s.source = &source;
     s.sizes = sizes;
     s.known = known;
-    for (;;) {
-        ssize_t len;
-
+    while (result == 0) {
         if (poll(fds, SC_ARRAY_LEN(fds), -1) < 0 && errno != EINTR)
             return -errno;
+        if (fds[1].revents && pidfd < 0) {
+            pidfd = learn_whose(whose_fd, &source);
+            if (pidfd < 0)
+                return pidfd;
+            close(whose_fd);
+            fds[1].fd = pidfd;
+            continue;
+        }
         /* Whoever still holds the mounts. Before Linux 5.3 it is a directory, which is always ready. */
         if (fds[1].revents && sc_pidfd_wait(pidfd, 0))
             return 0;
         if (fds[1].revents && poll(fds, 1, OLD_KERNEL_MS) == 0)
             continue;
-        len = read(fuse_fd, s.request.bytes, sizeof(s.request.bytes) - 1);
-        if (len < 0 && (errno == ENOENT || errno == EINTR || errno == EAGAIN))
-            continue;
-        if (len < 0)
-            return errno == ENODEV ? 0 : -errno;
-        if ((size_t)len < sizeof(struct fuse_in_header))
-            continue;
-        s.request.bytes[len] = '\0';
-        if (answer(&s) < 0 && errno == ENODEV)
-            return 0;
+        result = serve_one(&s);
     }
+    return result == -ENODEV ? 0 : result;
 }

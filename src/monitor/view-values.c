@@ -315,7 +315,7 @@ directory(const struct sc_cgroup_hierarchy *h, struct sc_arena *arena)
 void
 sc_view_source_begin(pid_t pid, struct sc_view_source *out)
 {
-    *out = (struct sc_view_source){.pid = pid, .text_fd = -1, .load_at = clock_now(CLOCK_BOOTTIME)};
+    *out = (struct sc_view_source){.pid = pid, .load_at = clock_now(CLOCK_BOOTTIME)};
 }
 
 void
@@ -328,11 +328,8 @@ sc_view_source_look(struct sc_view_source *s)
     if (s->cgroup_text)
         return;
     (void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)s->pid);
-    if (s->text_fd >= 0 && sc_file_read_fd(s->text_fd, FILE_MAX, &cgroup, &ignored) < 0)
-        sc_err_clear(&ignored);
-    sc_closep(&s->text_fd);
     /* lint: the host's own /proc */
-    if (cgroup.len > 0 || sc_file_read_at(AT_FDCWD, path, FILE_MAX, &cgroup, &ignored) == 0)
+    if (sc_file_read_at(AT_FDCWD, path, FILE_MAX, &cgroup, &ignored) == 0)
         s->cgroup_text = strdup(sc_buf_str(&cgroup));
 }
 

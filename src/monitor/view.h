@@ -100,7 +100,6 @@ void sc_view_load(double load[3], double used, double elapsed);
 struct sc_view_source {
     pid_t pid;
     char *cgroup_text;                                    /* /proc/PID/cgroup when it was looked at, or NULL */
-    int text_fd;                                          /* where it is handed over, or -1 */
     bool is_found;                                        /* what is below is known: it can wait until somebody reads */
     char *memory, *cpu, *cpuacct, *cpuset, *pids, *blkio; /* directories, or NULL; v2: all the same */
     bool memory_is_v2, cpu_is_v2, cpuset_is_v2, io_is_v2;
@@ -113,7 +112,7 @@ struct sc_view_source {
 };
 /* Of process pid; it must be there as long as the source is used. */
 void sc_view_source_begin(pid_t pid, struct sc_view_source *out);
-/* In which cgroups it is, or what was handed over; without this, as of the first reader. */
+/* In which cgroups it is; without this, as of the first reader. */
 void sc_view_source_look(struct sc_view_source *source);
 /* Only what the file shows is read: memory.stat alone takes the kernel longer than all the rest. */
 void sc_view_values_read(struct sc_view_source *source, enum sc_view_file file, struct sc_arena *arena,
@@ -183,7 +182,13 @@ void sc_view_trim_mask(unsigned char *mask, size_t len, int count);
 int sc_view_calls(int monitor_fd, struct sc_calls_at *at, struct sc_view_source *source);
 
 /* ---- view-serve.c ---- */
-/* Answers requests until the file system or the container is gone. */
-int sc_view_serve(int fuse_fd, int pidfd, struct sc_view_source *source);
+/* Whose view it is. Its pidfd comes with it. */
+struct sc_view_whose {
+    pid_t pid;
+    char cgroup_text[8192]; /* as of /proc/PID/cgroup; empty: look there */
+};
+/* Answers requests until the file system or the container is gone. whose_fd: here comes whose it is, before anybody
+ * can read; its end without that ends the server. */
+int sc_view_serve(int fuse_fd, int whose_fd);
 
 #endif

@@ -260,15 +260,37 @@ sc_hook_tell(const struct sc_hook_begun *begun, const char *state_json)
 int
 sc_hook_finish(const struct sc_oci_hook_list *list, const char *name, struct sc_hook_begun *begun, struct sc_err *err)
 {
-    sc_cleanup_fd output = begun->output_fd;
-    struct hook_run run = {.hook = &list->items[0], .output_fd = output};
-    pid_t pid = begun->pid;
+    struct hook_run run = {.hook = &list->items[0], .output_fd = begun->output_fd};
+    char done;
     int result;
 
+    (void)shutdown(begun->in, SHUT_WR);
+    if (read(begun->in, &done, sizeof(done)) == sizeof(done))
+        return 0;
+    result = wait_hook(&run, begun->pid);
+    if (result < 0)
+        explain_hook(&run, name, 0, result, err);
+    begun->pid = 0;
     close(begun->in);
-    *begun = (struct sc_hook_begun){.pid = 0};
-    result = wait_hook(&run, pid);
-    return result < 0 ? explain_hook(&run, name, 0, result, err) : 0;
+    sc_closep(&begun->output_fd);
+    return result < 0 ? -1 : 0;
+}
+
+static void
+end_begun(struct sc_hook_begun *begun)
+{
+    while (waitpid(begun->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    close(begun->in);
+    sc_closep(&begun->output_fd);
+    begun->pid = 0;
+}
+
+void
+sc_hook_reap(struct sc_hook_begun *begun)
+{
+    if (begun->pid > 0)
+        end_begun(begun);
 }
 
 void
@@ -277,9 +299,5 @@ sc_hook_abandon(struct sc_hook_begun *begun)
     if (begun->pid <= 0)
         return;
     kill(begun->pid, SIGKILL);
-    while (waitpid(begun->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-    close(begun->in);
-    sc_closep(&begun->output_fd);
-    begun->pid = 0;
+    end_begun(begun);
 }

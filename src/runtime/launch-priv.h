@@ -98,12 +98,14 @@ const char *sc_child_number(int64_t value, char text[SC_NUM_MAX]);
 /* [child] Hooks in order; the first that fails ends it. 0, -errno, or -ECANCELED when the hook itself said no. dir:
  * where they start, or NULL. The executor's pid is added to the state. */
 int sc_child_hooks(struct sc_executor *x, const struct sc_oci_hook_list *list, const char *dir, const char *state_json);
-/* A single hook of ours that begins early is started, told the state when there is a process, and told to go on. */
+/* A single hook of ours that begins early is started, told the state when there is a process, and told to go on, by the
+ * end of its standard input. It has succeeded when it ends so or sends a byte there, and is reaped at last. */
 SC_MUST_CHECK int sc_hook_begin(const struct sc_oci_hook_list *list, const char *name, const char *dir,
                                 struct sc_hook_begun *out, struct sc_err *err);
 void sc_hook_tell(const struct sc_hook_begun *begun, const char *state_json);
 SC_MUST_CHECK int sc_hook_finish(const struct sc_oci_hook_list *list, const char *name, struct sc_hook_begun *begun,
                                  struct sc_err *err);
+void sc_hook_reap(struct sc_hook_begun *begun);
 void sc_hook_abandon(struct sc_hook_begun *begun);
 /* FAILED of such a step in words: "error running startContainer hook #1: "/bin/false": exit status 1". */
 int sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg,

@@ -479,11 +479,11 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
         if (x.times == MAP_FAILED)
             x.times = NULL;
     }
-    result = prepare_filter(&x, &arena, err);
+    result = begin_hook(&x, err);
+    if (result == 0)
+        result = prepare_filter(&x, &arena, err);
     if (result == 0)
         result = run_list(&x, SC_PHASE_BEFORE, 0, plan->before.count, err);
-    if (result == 0)
-        result = begin_hook(&x, err);
     if (result == 0)
         result = start_child(&x, out, err);
     if (result == 0)
@@ -502,6 +502,7 @@ sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc
     out->names_tcp = x.names_tcp;
     if (result < 0)
         take_back(&x, out);
+    sc_hook_reap(&x.begun);
     executor_release(&x);
     return result;
 }
