@@ -9,6 +9,7 @@ teardown()
 {
     [ -z "${swap:-}" ] || { busybox swapoff "$swap" && echo 1 >/sys/block/zram0/reset; } || true
     [ "$SC_WHERE" != vm ] || echo 0 >/proc/sys/vm/nr_hugepages
+    [ -z "${parent:-}" ] || find /sys/fs/cgroup -depth -type d -path "*$parent" -exec rmdir {} + 2>/dev/null || true
     sc_teardown
 }
 
@@ -130,6 +131,14 @@ prepare_swap()
     sc_ok update --cpuset-cpus 0 one
     wait_until sh -c "[ \"\$(sed 's/.*) //' /proc/$pid/stat | cut -d' ' -f37)\" = 0 ]"
     sc_ok rm -f one
+    [ "$(cgroup_mode)" != v2 ] || return 0
+    # a v1 cpuset of ours fills those below it: what is not written need not be compared with all its siblings
+    parent=/sc-parent-$$
+    sc_ok run -d --name two --cgroup-parent "$parent" base sleep 1000
+    dir=$(cgroup_dir "$(container_pid two)" cpuset)
+    is "$(cat "$dir/cpuset.cpus" "$dir/cpuset.mems")" "0-$last"$'\n'"$(cat "$dir/../../cpuset.mems")"
+    is "$(cat "$dir/../cgroup.clone_children")" 1
+    sc_ok rm -f two
 }
 
 @test "resources: a device that is denied cannot be opened, though it can be made" {

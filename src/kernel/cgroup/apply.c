@@ -147,12 +147,24 @@ write_value(int fd, const char *value)
     return written < 0 ? -1 : 0;
 }
 
+/* A write to a v1 cpuset takes the kernel longer the more siblings it has, also when it changes nothing. */
+static bool
+has_cpuset(int cgroup_fd, const char *file, const char *value)
+{
+    char text[4096];
+
+    return (strcmp(file, "cpuset.cpus") == 0 || strcmp(file, "cpuset.mems") == 0) &&
+           sc_cgroup_read_small(cgroup_fd, file, text, sizeof(text)) > 0 && strcmp(text, value) == 0;
+}
+
 int
 sc_cgroup_write_more(int *fd, int cgroup_fd, const char *file, const char *value, struct sc_err *err)
 {
     const char *asked = file;
     char buffer[64];
 
+    if (*fd < 0 && has_cpuset(cgroup_fd, file, value))
+        return 0;
     if (*fd < 0)
         *fd = open_file(cgroup_fd, &file, &value, buffer);
     if (*fd < 0 || write_value(*fd, value) < 0)
