@@ -52,16 +52,18 @@ write_sample(struct sc_monitor *monitor, const struct sc_usage *usage)
 void
 sc_blackbox_tick(struct sc_monitor *monitor)
 {
+    const struct sc_usage *before = monitor->accounts.is_open ? &monitor->last_usage : NULL;
     struct sc_usage usage;
 
     if (monitor->next_sample == INT64_MAX || sc_time_monotonic() < monitor->next_sample)
         return;
     if (!monitor->accounts.is_open)
         sc_accounts_open(monitor->config.cgroups, SC_ACCOUNTS_ALL, &monitor->accounts);
-    if (!sc_accounts_read(&monitor->accounts, NULL, &usage)) {
+    if (!sc_accounts_read(&monitor->accounts, before, &usage)) {
         monitor->next_sample = INT64_MAX;
         return;
     }
+    monitor->last_usage = usage;
     write_sample(monitor, &usage);
     monitor->next_sample += interval(monitor->sample_count);
     if (monitor->next_sample < sc_time_monotonic()) /* the machine slept */

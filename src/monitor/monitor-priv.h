@@ -71,6 +71,7 @@ struct sc_monitor {
     bool has_scratch;                /* buffers are held that an idle monitor does not need */
     int64_t started_at, next_sample; /* CLOCK_REALTIME; CLOCK_MONOTONIC, INT64_MAX: none */
     struct sc_accounts accounts;
+    struct sc_usage last_usage; /* of the last sample */
     uint64_t sample_count, oom_told;
     int blackbox_fd, oom_fd, view_fd, refill_fd;
     struct sc_calls *calls;              /* or NULL */

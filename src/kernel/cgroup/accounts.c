@@ -9,7 +9,8 @@
 
 #define USEC UINT64_C(1000) /* in nanoseconds */
 /* v1's memory limit of "none" is the largest number of whole pages that fits a long. */
-#define NO_LIMIT UINT64_C(0x7ffffffffff00000)
+#define NO_LIMIT    UINT64_C(0x7ffffffffff00000)
+#define CPU_UNKNOWN UINT64_MAX
 
 /* ---- parsers ------------------------------------------------------------------------------------- */
 
@@ -201,37 +202,45 @@ parse_pressure_io(const char *text, struct sc_usage *out)
 
 /* ---- files --------------------------------------------------------------------------------------- */
 
+/* What must happen before a number changes. */
+enum moves {
+    ANYHOW,  /* the host's doing, or the passing of time */
+    BY_RUN,  /* a process of it runs */
+    BY_SIZE, /* one runs, or the memory that it uses changes */
+};
+
 /* The first of a group tells whether a directory has it: most directories of v1 have one group. */
 static const struct file {
     bool is_first, is_in_table;
+    enum moves moves;
     const char *name;
     void (*parse)(const char *text, struct sc_usage *out);
 } files[] = {
-    {true, true, "cpuacct.usage", parse_cpu_usage},
-    {false, false, "cpuacct.usage_user", parse_cpu_user},
-    {false, false, "cpuacct.usage_sys", parse_cpu_system},
-    {true, true, "cpu.stat", parse_cpu_stat},
-    {true, true, "cpu.stat", parse_cpu_stat}, /* hybrid: one in v1, one in v2 */
-    {true, true, "memory.usage_in_bytes", parse_memory},
-    {false, true, "memory.limit_in_bytes", parse_memory_limit},
-    {false, false, "memory.max_usage_in_bytes", parse_memory_peak},
-    {false, true, "memory.stat", parse_memory_stat1},
-    {false, true, "memory.oom_control", parse_oom},
-    {true, true, "memory.current", parse_memory},
-    {false, true, "memory.max", parse_memory_limit},
-    {false, false, "memory.peak", parse_memory_peak},
-    {false, true, "memory.stat", parse_memory_stat2},
-    {false, false, "memory.swap.current", parse_swap},
-    {false, true, "memory.events", parse_oom},
-    {true, true, "pids.current", parse_pids},
-    {false, false, "pids.max", parse_pids_limit},
-    {false, false, "pids.events", parse_pids_events},
-    {true, true, "blkio.throttle.io_service_bytes_recursive", parse_io_bytes1},
-    {false, false, "blkio.throttle.io_serviced_recursive", parse_io_count1},
-    {true, true, "io.stat", parse_io2},
-    {true, true, "cpu.pressure", parse_pressure_cpu},
-    {false, true, "memory.pressure", parse_pressure_memory},
-    {false, true, "io.pressure", parse_pressure_io},
+    {true, true, ANYHOW, "cpuacct.usage", parse_cpu_usage},
+    {false, false, BY_RUN, "cpuacct.usage_user", parse_cpu_user},
+    {false, false, BY_RUN, "cpuacct.usage_sys", parse_cpu_system},
+    {true, true, BY_RUN, "cpu.stat", parse_cpu_stat},
+    {true, true, BY_RUN, "cpu.stat", parse_cpu_stat}, /* hybrid: one in v1, one in v2 */
+    {true, true, ANYHOW, "memory.usage_in_bytes", parse_memory},
+    {false, true, ANYHOW, "memory.limit_in_bytes", parse_memory_limit},
+    {false, false, BY_SIZE, "memory.max_usage_in_bytes", parse_memory_peak},
+    {false, true, BY_SIZE, "memory.stat", parse_memory_stat1},
+    {false, true, BY_RUN, "memory.oom_control", parse_oom},
+    {true, true, ANYHOW, "memory.current", parse_memory},
+    {false, true, ANYHOW, "memory.max", parse_memory_limit},
+    {false, false, BY_SIZE, "memory.peak", parse_memory_peak},
+    {false, true, BY_SIZE, "memory.stat", parse_memory_stat2},
+    {false, false, BY_SIZE, "memory.swap.current", parse_swap},
+    {false, true, BY_RUN, "memory.events", parse_oom},
+    {true, true, ANYHOW, "pids.current", parse_pids},
+    {false, false, ANYHOW, "pids.max", parse_pids_limit},
+    {false, false, BY_RUN, "pids.events", parse_pids_events},
+    {true, true, BY_RUN, "blkio.throttle.io_service_bytes_recursive", parse_io_bytes1},
+    {false, false, BY_RUN, "blkio.throttle.io_serviced_recursive", parse_io_count1},
+    {true, true, ANYHOW, "io.stat", parse_io2}, /* writeback is the kernel's */
+    {true, true, ANYHOW, "cpu.pressure", parse_pressure_cpu},
+    {false, true, ANYHOW, "memory.pressure", parse_pressure_memory},
+    {false, true, ANYHOW, "io.pressure", parse_pressure_io},
 };
 _Static_assert(SC_ARRAY_LEN(files) == SC_ACCOUNT_FILES, "one descriptor for each file");
 
@@ -246,7 +255,7 @@ open_dir(const char *dir, enum sc_accounts_which which, struct sc_accounts *out)
 
         if (is_same && has_group)
             continue; /* this directory's is open */
-        if (which == SC_ACCOUNTS_TABLE && (!files[i].is_in_table || (is_same && out->fds[0] >= 0)))
+        if ((which == SC_ACCOUNTS_TABLE && !files[i].is_in_table) || (is_same && out->fds[0] >= 0))
             continue; /* the same: v1 has said it */
         if (files[i].is_first)
             has_group = out->fds[i] < 0;
@@ -289,26 +298,23 @@ sc_accounts_close(struct sc_accounts *accounts)
     accounts->is_open = false;
 }
 
-/* Processor time and memory are read before it. */
+/* Processor time and memory are read before what depends on them. */
 static bool
-is_as_before(const struct file *file, const struct sc_usage *before, struct sc_usage *out)
+is_as_before(const struct file *file, const struct sc_usage *before, const struct sc_usage *now)
 {
-    if (file->parse != parse_memory_stat1 && file->parse != parse_memory_stat2)
-        return false;
-    if (!before || before->cpu_ns != out->cpu_ns || before->memory != out->memory)
-        return false;
-    out->inactive_file = before->inactive_file;
-    out->swap = before->swap;
-    return true;
+    return before && file->moves != ANYHOW && now->cpu_ns == before->cpu_ns &&
+           (file->moves == BY_RUN || now->memory == before->memory);
 }
 
 bool
 sc_accounts_read(const struct sc_accounts *accounts, const struct sc_usage *before, struct sc_usage *out)
 {
+    const struct sc_usage none = {.memory_limit = UINT64_MAX, .pids_limit = UINT64_MAX};
     char text[8192];
     bool is_alive = false;
 
-    *out = (struct sc_usage){.memory_limit = UINT64_MAX, .pids_limit = UINT64_MAX};
+    *out = before ? *before : none;
+    out->cpu_ns = CPU_UNKNOWN;
     for (size_t i = 0; accounts->is_open && i < SC_ACCOUNT_FILES; i++) {
         ssize_t got;
 
@@ -321,5 +327,7 @@ sc_accounts_read(const struct sc_accounts *accounts, const struct sc_usage *befo
         text[got] = '\0';
         files[i].parse(text, out);
     }
+    if (out->cpu_ns == CPU_UNKNOWN)
+        out->cpu_ns = 0;
     return is_alive;
 }

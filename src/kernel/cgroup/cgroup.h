@@ -160,8 +160,8 @@ struct sc_accounts {
  * what `sc stats` shows; user_ns, system_ns, memory_peak, pids_limit, pids_hits, reads and writes stay unknown. */
 enum sc_accounts_which { SC_ACCOUNTS_ALL, SC_ACCOUNTS_TABLE };
 void sc_accounts_open(const char *dirs, enum sc_accounts_which which, struct sc_accounts *out);
-/* False: the cgroups are gone. before: what was read the last time, or NULL; of who has neither run nor grown since,
- * the parts of its memory are not read again, which would take a quarter of the time. */
+/* False: the cgroups are gone. before: what was read of the same accounts the last time, or NULL; of who has not run
+ * since, what only its processes change is not read again, which is half of the files and more of the time. */
 bool sc_accounts_read(const struct sc_accounts *accounts, const struct sc_usage *before, struct sc_usage *out);
 void sc_accounts_close(struct sc_accounts *accounts);
 /* Pids below dir (cgroup.procs, recursively) */

@@ -208,7 +208,7 @@ test_table(void **state)
 {
     struct fixture *f = *state;
     struct sc_accounts all, table;
-    struct sc_usage u, again;
+    struct sc_usage u;
     size_t count = 0;
 
     put_v1(f);
@@ -218,7 +218,7 @@ test_table(void **state)
     sc_accounts_open(f->dirs, SC_ACCOUNTS_TABLE, &table);
     for (size_t i = 0; i < SC_ACCOUNT_FILES; i++)
         count += (all.fds[i] >= 0) - (table.fds[i] >= 0);
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 6);
     assert_true(sc_accounts_read(&table, NULL, &u));
     u.user_ns = 700000;
     u.system_ns = 300000;
@@ -228,20 +228,61 @@ test_table(void **state)
     u.writes = 2;
     assert_v1(&u);
     assert_pressure(&u);
-    /* memory.stat is not looked at again until the container has run or grown */
-    u.inactive_file = 5;
-    assert_true(sc_accounts_read(&table, &u, &again));
-    assert_int_equal(again.inactive_file, 5);
-    assert_int_equal(again.swap, 77);
-    u.cpu_ns--;
-    assert_true(sc_accounts_read(&table, &u, &again));
-    assert_int_equal(again.inactive_file, 1024);
-    u.cpu_ns++;
-    u.memory++;
-    assert_true(sc_accounts_read(&table, &u, &again));
-    assert_int_equal(again.inactive_file, 1024);
     sc_accounts_close(&all);
     sc_accounts_close(&table);
+}
+
+/* What only its own processes change is not looked at again until they have run, nor memory.stat until it has grown. */
+static void
+test_again(void **state)
+{
+    struct fixture *f = *state;
+    struct sc_accounts all;
+    struct sc_usage u, again;
+
+    put_v1(f);
+    put(f, "unified", "cpu.stat", "usage_usec 999\nuser_usec 700\nsystem_usec 300\n");
+    put_pressure(f, "unified");
+    sc_accounts_open(f->dirs, SC_ACCOUNTS_ALL, &all);
+    assert_true(sc_accounts_read(&all, NULL, &u));
+    assert_v1(&u);
+    u.inactive_file = u.user_ns = u.oom_kills = u.reads = u.throttled_ns = 1;
+    u.memory_limit = u.pids = u.pids_limit = u.pressure[0].some10 = 1;
+    assert_true(sc_accounts_read(&all, &u, &again));
+    assert_true(again.inactive_file == 1 && again.user_ns == 1 && again.oom_kills == 1 && again.reads == 1);
+    assert_int_equal(again.throttled_ns, 1);
+    assert_int_equal(again.swap, 77);
+    assert_true(again.memory_limit == UINT64_MAX && again.pids_limit == UINT64_MAX);
+    assert_int_equal(again.pids, 5);
+    assert_pressure(&again);
+    u.memory++;
+    assert_true(sc_accounts_read(&all, &u, &again));
+    assert_int_equal(again.inactive_file, 1024);
+    assert_int_equal(again.oom_kills, 1);
+    u.memory--;
+    u.cpu_ns--;
+    assert_true(sc_accounts_read(&all, &u, &again));
+    assert_v1(&again);
+    sc_accounts_close(&all);
+}
+
+/* Without processor time nobody knows who has run. */
+static void
+test_again_without_times(void **state)
+{
+    struct fixture *f = *state;
+    struct sc_accounts all;
+    struct sc_usage u, again;
+
+    put(f, "memory", "memory.usage_in_bytes", "4096\n");
+    put(f, "memory", "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n");
+    sc_accounts_open(f->dirs, SC_ACCOUNTS_ALL, &all);
+    assert_true(sc_accounts_read(&all, NULL, &u));
+    assert_int_equal(u.cpu_ns, 0);
+    u.oom_kills = 1;
+    assert_true(sc_accounts_read(&all, &u, &again));
+    assert_int_equal(again.oom_kills, 2);
+    sc_accounts_close(&all);
 }
 
 static void
@@ -267,6 +308,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_v2, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hybrid, setup, teardown),
         cmocka_unit_test_setup_teardown(test_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_again, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_again_without_times, setup, teardown),
         cmocka_unit_test(test_nothing_there),
     };
 
