@@ -63,6 +63,24 @@ sh_overlay(const struct sc_step *s, struct sc_buf *out)
     sc_buf_adds(out, " overlay \"$root\"\n");
 }
 
+/* "--make-rshared" of MS_SHARED | MS_REC */
+static void
+sh_propagation(unsigned long flags, const char *path, struct sc_buf *out)
+{
+    static const struct {
+        unsigned long flag;
+        const char *name;
+    } kinds[] = {{MS_SHARED, "shared"}, {MS_SLAVE, "slave"}, {MS_PRIVATE, "private"}, {MS_UNBINDABLE, "unbindable"}};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(kinds); i++) {
+        if ((flags & kinds[i].flag) == 0)
+            continue;
+        sc_buf_addf(out, "mount --make-%s%s ", (flags & MS_REC) != 0 ? "r" : "", kinds[i].name);
+        sh_target(out, path);
+        sc_buf_addc(out, '\n');
+    }
+}
+
 static void
 sh_tree(const struct sc_step *s, struct sc_buf *out)
 {
@@ -96,6 +114,9 @@ sh_tree(const struct sc_step *s, struct sc_buf *out)
         sh_target(out, s->u.tree.destination);
         sc_buf_addc(out, '\n');
     }
+    /* private is what it is, below the rprivate root */
+    if ((s->u.tree.propagation & MS_PRIVATE) == 0)
+        sh_propagation((unsigned long)s->u.tree.propagation, s->u.tree.destination, out);
 }
 
 static void
@@ -148,9 +169,12 @@ sh_mask(const struct sc_step *s, struct sc_buf *out)
 static void
 sh_readonly(const struct sc_step *s, struct sc_buf *out)
 {
+    /* a mount point is remounted as it is, as sc does: bound upon itself it would be there twice */
     sc_buf_adds(out, "if [ -e ");
     sh_target(out, s->u.text.text);
-    sc_buf_adds(out, " ]; then mount --rbind ");
+    sc_buf_adds(out, " ]; then mountpoint -q ");
+    sh_target(out, s->u.text.text);
+    sc_buf_adds(out, " || mount --rbind ");
     sh_target(out, s->u.text.text);
     sc_buf_addc(out, ' ');
     sh_target(out, s->u.text.text);
@@ -181,20 +205,15 @@ sh_rlimit(const struct sc_step *s, struct sc_buf *out)
 static void
 sh_text(const struct sc_step *s, struct sc_buf *out)
 {
-    switch (s->op) {
-    case SC_OP_HOSTNAME:
-        sc_buf_adds(out, "hostname ");
-        break;
-    case SC_OP_DOMAINNAME:
-        sc_buf_adds(out, "echo ");
-        break;
-    default:
-        sc_buf_adds(out, "echo ");
-        break;
-    }
+    /* hostname(1) has its own idea of a name, the kernel has none */
+    bool is_plain = s->op == SC_OP_HOSTNAME && s->u.text.text[0] != '-' && s->u.text.text[0] != '.' &&
+                    s->u.text.text[strspn(s->u.text.text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                          "0123456789-.")] == '\0';
+
+    sc_buf_adds(out, is_plain ? "hostname " : "echo ");
     sc_buf_add_shell(out, s->op == SC_OP_SYSCTL ? s->u.text.value : s->u.text.text);
-    if (s->op == SC_OP_DOMAINNAME)
-        sc_buf_adds(out, " > /proc/sys/kernel/domainname");
+    if (s->op != SC_OP_SYSCTL && !is_plain)
+        sc_buf_addf(out, " > /proc/sys/kernel/%s", s->op == SC_OP_HOSTNAME ? "hostname" : "domainname");
     if (s->op == SC_OP_SYSCTL)
         sc_buf_adds(out, " > /proc/"), sc_buf_add_shell(out, s->u.text.text);
     sc_buf_addc(out, '\n');
@@ -217,8 +236,9 @@ sc_sh_child_step(const struct sc_plan *plan, const struct sc_step *s, struct sc_
         return true;
     case SC_OP_PROPAGATION:
         if (s->u.propagation.path != NULL)
-            return false;
-        sc_buf_adds(out, "mount --make-rprivate /\n");
+            sh_propagation((unsigned long)s->u.propagation.flags, s->u.propagation.path, out);
+        else
+            sc_buf_adds(out, "mount --make-rprivate /\n");
         return true;
     case SC_OP_OVERLAY:
         sh_overlay(s, out);

@@ -118,13 +118,32 @@ sh_resctrl(const struct sc_step *s, struct sc_buf *out)
 }
 
 static void
-sh_cgroup_write(const struct sc_step *s, struct sc_buf *out)
+sh_cgroup_file(const struct sc_step *s, const char *file, const char *value, struct sc_buf *out)
 {
     sc_buf_adds(out, "echo ");
-    sc_buf_add_shell(out, s->u.cgroup_write.value);
+    sc_buf_add_shell(out, value);
     sc_buf_adds(out, " > ");
     sh_path(out, s->u.cgroup_write.mount_point, s->u.cgroup_write.path);
-    sc_buf_addf(out, "/%s%s\n", s->u.cgroup_write.file, s->u.cgroup_write.is_optional ? " 2>/dev/null || :" : "");
+    sc_buf_addf(out, "/%s", file);
+}
+
+static void
+sh_cgroup_write(const struct sc_step *s, struct sc_buf *out)
+{
+    char value[64];
+    const char *file = s->u.cgroup_write.file, *other = sc_cgroup_bfq(file, s->u.cgroup_write.value, value);
+
+    /* one of the two is there, by the scheduler of block I/O */
+    if (other) {
+        sc_buf_adds(out, "{ ");
+        sh_cgroup_file(s, file, s->u.cgroup_write.value, out);
+        sc_buf_adds(out, "; } 2>/dev/null || ");
+        sh_cgroup_file(s, other, value, out);
+        sc_buf_addc(out, '\n');
+        return;
+    }
+    sh_cgroup_file(s, file, s->u.cgroup_write.value, out);
+    sc_buf_adds(out, s->u.cgroup_write.is_optional ? " 2>/dev/null || :\n" : "\n");
 }
 
 static void
@@ -165,6 +184,14 @@ sh_exec(const struct sc_plan *plan, struct sc_buf *out)
     sc_buf_adds(out, find_step(plan, SC_OP_SECCOMP) != NULL
                          ? "# sc loads its seccomp filter here; there is no command for that\n"
                          : "");
+    /* made when it is absent, by sc below the root, here before the program may not make it */
+    if (strcmp(cwd->u.text.text, "/") != 0) {
+        sc_buf_adds(out, "mkdir -p .");
+        sc_buf_add_shell(out, cwd->u.text.text);
+        sc_buf_addc(out, '\n');
+    }
+    if (((bounding->u.caps.bounding & chroot_caps) == 0 || (!is_root && (~bounding->u.caps.bounding & ids_caps) != 0)))
+        sc_buf_adds(out, "# the bounding set is wider than sc's by what chroot(8) needs itself\n");
     sc_buf_adds(out, "exec setpriv");
     /* chroot(1) below still needs its capability, and for another user those of its --userspec: the sets that count are
      * dropped with the user, and root's bounding set is wider by CAP_SYS_CHROOT */

@@ -643,7 +643,7 @@ no_directories()
     need_root
     mkdir -m 777 "$BATS_TEST_TMPDIR/rw" "$BATS_TEST_TMPDIR/ro"
     inside='hostname; cat /proc/sys/kernel/domainname /proc/sys/net/ipv4/ip_forward; pwd; id; grep -E "^(Cap(Inh|Prm|Eff|Amb)|NoNew)" /proc/self/status
-        ls -lR /dev | tr -s " " | cut -d" " -f1,3-6; ulimit -n; ulimit -c; umask; env | sort; cat /proc/self/oom_score_adj
+        ls -lR /dev | tr -s " " | cut -d" " -f1,3-6; ulimit -n; ulimit -c; umask; env | sort; cat /proc/self/oom_score_adj; grep -c shared: /proc/self/mountinfo
         for d in / /rw /ro /vol /t; do touch $d/x 2>&1; done; df -m /dev/shm /t 2>&1 | tr -s " " | cut -d" " -f2,6
         cut -d" " -f2-4 /proc/self/mounts | grep -v cgroup | grep -v "^/ " | sort; exit 3'
     while IFS= read -r flags; do
@@ -659,7 +659,7 @@ no_directories()
     done <<END
 -u 1000:1000 --group-add 7 -w /rw -v $BATS_TEST_TMPDIR/rw:/rw -v $BATS_TEST_TMPDIR/ro:/ro:ro
 --cap-drop ALL -u 1000 --ulimit nofile=77:88 --ulimit core=0 -e A=b -e "Q=it's \"q\""
---cap-drop SETGID --cap-drop SETUID --cap-add NET_ADMIN --security-opt no-new-privileges --oom-score-adj 500
+--cap-drop SETGID --cap-drop SETUID --cap-add NET_ADMIN --security-opt no-new-privileges --oom-score-adj 500 -w /new/dir -v $BATS_TEST_TMPDIR/rw:/rw:rshared
 --read-only --tmpfs /t:size=1m,mode=700 --domainname dom --shm-size 1m --sysctl net.ipv4.ip_forward=1
 --privileged -v named:/vol -v /t
 --ipc shareable

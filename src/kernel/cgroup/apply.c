@@ -115,22 +115,31 @@ bfq_value(const char *file, const char *value, char out[64])
                    sc_cgroup2_bfq_weight(strtoull(digits, NULL, 10)));
 }
 
+const char *
+sc_cgroup_bfq(const char *file, const char *value, char out[64])
+{
+    for (size_t i = 0; i < SC_ARRAY_LEN(bfq_files); i++) {
+        if (strcmp(file, bfq_files[i][0]) != 0)
+            continue;
+        bfq_value(file, value, out);
+        return bfq_files[i][1];
+    }
+    return NULL;
+}
+
 /* Opens file, or the one that stands in for it; then *value points to what is to be written there instead. */
 static int
 open_file(int cgroup_fd, const char **file, const char **value, char buffer[64])
 {
     int fd = openat(cgroup_fd, *file, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    const char *other = fd < 0 && errno == ENOENT ? sc_cgroup_bfq(*file, *value, buffer) : NULL;
 
-    for (size_t i = 0; fd < 0 && errno == ENOENT && i < SC_ARRAY_LEN(bfq_files); i++) {
-        if (strcmp(*file, bfq_files[i][0]) != 0)
-            continue;
-        fd = openat(cgroup_fd, bfq_files[i][1], O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (other) {
+        fd = openat(cgroup_fd, other, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0) {
-            bfq_value(*file, *value, buffer);
             *value = buffer;
-            *file = bfq_files[i][1];
+            *file = other;
         }
-        break;
     }
     return fd;
 }

@@ -117,6 +117,9 @@ SC_MUST_CHECK int sc_cgroup_write_file(int cgroup_fd, const char *file, const ch
 SC_MUST_CHECK int sc_cgroup_write_more(int *fd, int cgroup_fd, const char *file, const char *value, struct sc_err *err);
 /* The same for a write with is_optional: a missing file is success, and a v1 cpuset value wider than the parent's
  * (a restricted --cgroup-parent) becomes the parent's own. */
+/* The file that stands in for FILE where the scheduler of block I/O is BFQ and FILE is not there, and in OUT what is
+ * then written instead of VALUE; NULL: none does. */
+const char *sc_cgroup_bfq(const char *file, const char *value, char out[64]);
 SC_MUST_CHECK int sc_cgroup_write_optional(int cgroup_fd, const char *file, const char *value, struct sc_err *err);
 /* All writes whose hierarchy is `hierarchy`, in order, honouring is_optional and not_below; a file written several
  * times in a row (devices.allow) is opened once. */
