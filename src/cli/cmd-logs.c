@@ -11,12 +11,23 @@ struct logs_options {
 static int
 set_tail(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
+    struct sc_err ignored = SC_ERR_INIT;
+
     (void)arena;
-    if (strcmp(value, "all") == 0) {
+    if (*value == '\0' || strcmp(value, "all") == 0) {
         *(int64_t *)i64 = -1;
         return 0;
     }
-    return sc_parse_i64(value, i64, err);
+    if (sc_parse_i64(value, i64, &ignored) < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be how many lines, or all", value);
+    return 0;
+}
+
+/* An empty one is as not given, as in Docker. */
+static int
+set_time(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    return *value ? sc_value_time(i64, value, arena, err) : 0;
 }
 
 static const struct sc_option table[] = {
@@ -25,11 +36,11 @@ static const struct sc_option table[] = {
     {"follow", 'f', SC_OPTION_FLAG, offsetof(struct logs_options, follow), NULL, "Go on until the container ends", NULL,
      NULL},
     {"since", 0, SC_OPTION_CALL, offsetof(struct logs_options, since), "time",
-     "Lines from then on: a time, or 10m for ten minutes ago", sc_value_time, NULL},
+     "Lines from then on: a time, or 10m for ten minutes ago", set_time, NULL},
     {"tail", 'n', SC_OPTION_CALL, offsetof(struct logs_options, tail), "number", "The last lines only", set_tail, NULL},
     {"timestamps", 't', SC_OPTION_FLAG, offsetof(struct logs_options, timestamps), NULL,
      "Say when each line was written", NULL, NULL},
-    {"until", 0, SC_OPTION_CALL, offsetof(struct logs_options, until), "time", "Lines up to then", sc_value_time, NULL},
+    {"until", 0, SC_OPTION_CALL, offsetof(struct logs_options, until), "time", "Lines up to then", set_time, NULL},
     {.name = NULL},
 };
 

@@ -299,6 +299,9 @@ drop_empty(struct sc_create_options *o)
         if (*texts[i] && **texts[i] == '\0')
             *texts[i] = NULL;
     }
+    /* inspect and Docker write a name so, and take it so */
+    if (o->name && o->name[0] == '/')
+        o->name++;
 }
 
 /* Relative to where the caller stands; the engine wants absolute paths. Not resolved: the kernel does that in the open.

@@ -175,6 +175,7 @@ sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct
     struct sc_create_options *o = create;
     uint32_t count;
 
+    o->log.has_options = true;
     if (strcmp(value, "max-size=-1") == 0) {
         o->log.max_size = -1;
         return 0;

@@ -1,5 +1,6 @@
 /* -v, --mount and --tmpfs. */
 #include <string.h>
+#include <strings.h>
 
 #include "cli/cli.h"
 
@@ -29,6 +30,30 @@ is_propagation(const char *text)
     return false;
 }
 
+static bool
+is_same(const struct sc_mount_ask *a, const struct sc_mount_ask *b)
+{
+    if (a->options.count != b->options.count)
+        return false;
+    for (size_t i = 0; i < a->options.count; i++)
+        if (strcmp(a->options.items[i], b->options.items[i]) != 0)
+            return false;
+    return a->kind == b->kind && sc_str_eq(a->source, b->source) && strcmp(a->target, b->target) == 0 &&
+           a->is_readonly == b->is_readonly && a->copies_up == b->copies_up && a->is_idmapped == b->is_idmapped &&
+           sc_str_eq(a->propagation, b->propagation) && a->non_recursive == b->non_recursive &&
+           a->tmpfs_size == b->tmpfs_size && a->tmpfs_mode == b->tmpfs_mode;
+}
+
+/* The same -v or --tmpfs given twice is one mount, as in Docker, where they are a set; --mount is a list. */
+static int
+add_once(struct sc_create_options *o, const struct sc_mount_ask *ask, struct sc_arena *arena, struct sc_err *err)
+{
+    for (size_t i = 0; i < o->mount_count; i++)
+        if (is_same(&o->mounts[i], ask))
+            return 0;
+    return add_mount(o, ask, arena, err);
+}
+
 /* ---- -v [SOURCE:]TARGET[:OPTIONS] ------------------------------------------------------------------- */
 
 /* Words that change nothing here: z and Z name SELinux labels, the caching words are of other systems. */
@@ -44,12 +69,32 @@ is_without_effect(const char *word)
     return false;
 }
 
+/* Words of which one alone may be given, and once: Docker calls the value an invalid mode otherwise. */
+static char
+exclusive_kind(const char *word)
+{
+    if (strcmp(word, "ro") == 0 || strcmp(word, "rw") == 0)
+        return 'a'; /* access */
+    if (strcmp(word, "z") == 0 || strcmp(word, "Z") == 0)
+        return 'l'; /* label */
+    if (is_propagation(word))
+        return 'p';
+    return strcmp(word, "nocopy") == 0 ? 'c' : '\0';
+}
+
 static int
 volume_words(char *words, const char *value, struct sc_mount_ask *ask, struct sc_err *err)
 {
-    char *word;
+    char *word, seen[8] = "";
 
     while ((word = strsep(&words, ",")) != NULL) {
+        char kind = exclusive_kind(word);
+
+        if (kind && strchr(seen, kind)) {
+            sc_err_set(err, SC_ERR_INVALID, "\"%s\": invalid mode: \"%s\" beside another of its kind", value, word);
+            return sc_err_remedy(err, "give one of ro rw, one of z Z, one propagation, and each once");
+        }
+        seen[strlen(seen)] = kind;
         if (strcmp(word, "ro") == 0) {
             ask->is_readonly = true;
         } else if (strcmp(word, "nocopy") == 0 && ask->kind == SC_MOUNT_VOLUME) {
@@ -95,9 +140,10 @@ sc_value_volume(void *create, const char *value, struct sc_arena *arena, struct 
     if (ask.target[0] != '/')
         return sc_err_set(err, SC_ERR_INVALID, "\"%s\": path \"%s\" inside the container must be absolute", value,
                           ask.target);
-    if (rest && volume_words(rest, value, &ask, err) < 0)
+    /* "/a:/b:" has no options: what a script makes of an empty variable */
+    if (rest && *rest && volume_words(rest, value, &ask, err) < 0)
         return -1;
-    return add_mount(create, &ask, arena, err);
+    return add_once(create, &ask, arena, err);
 }
 
 /* ---- --tmpfs TARGET[:OPTIONS] ------------------------------------------------------------------------------ */
@@ -174,7 +220,7 @@ sc_value_tmpfs(void *create, const char *value, struct sc_arena *arena, struct s
         if (result < 0)
             return -1;
     }
-    return add_mount(create, &ask, arena, err);
+    return add_once(create, &ask, arena, err);
 }
 
 /* ---- --mount KEY=VALUE,... ------------------------------------------------------------------------------------ */
@@ -224,7 +270,7 @@ struct mount_parse {
 static bool
 is_key(const char *key, const char *a, const char *b, const char *c)
 {
-    return strcmp(key, a) == 0 || (b && strcmp(key, b) == 0) || (c && strcmp(key, c) == 0);
+    return strcasecmp(key, a) == 0 || (b && strcasecmp(key, b) == 0) || (c && strcasecmp(key, c) == 0);
 }
 
 static int
@@ -238,11 +284,11 @@ mount_flag(const char *value, bool *out, struct sc_err *err)
 static int
 special_field(struct mount_parse *p, const char *key, char *value, struct sc_err *err)
 {
-    if (sc_str_starts(key, "bind-"))
+    if (strncasecmp(key, "bind-", strlen("bind-")) == 0)
         p->only_bind = key;
-    else if (sc_str_starts(key, "volume-"))
+    else if (strncasecmp(key, "volume-", strlen("volume-")) == 0)
         p->only_volume = key;
-    else if (sc_str_starts(key, "tmpfs-"))
+    else if (strncasecmp(key, "tmpfs-", strlen("tmpfs-")) == 0)
         p->only_tmpfs = key;
     if (is_key(key, "bind-nonrecursive", NULL, NULL))
         return mount_flag(value, &p->ask.non_recursive, err);
@@ -278,7 +324,7 @@ mount_field(struct mount_parse *p, char *field, struct sc_err *err)
     if (is_key(field, "readonly", "ro", "rw")) {
         if (mount_flag(value, &flag, err) < 0)
             return -1;
-        p->ask.is_readonly = flag == (strcmp(field, "rw") != 0);
+        p->ask.is_readonly = flag == (strcasecmp(field, "rw") != 0);
         return 0;
     }
     if (is_key(field, "idmap", NULL, NULL))
@@ -317,6 +363,8 @@ check_mount(const struct mount_parse *p, struct sc_err *err)
         return sc_err_set(err, SC_ERR_INVALID, "type bind needs a source");
     if (ask->kind == SC_MOUNT_TMPFS && ask->source)
         return sc_err_set(err, SC_ERR_INVALID, "type tmpfs has no source");
+    if (ask->kind == SC_MOUNT_VOLUME && !ask->source && ask->is_readonly)
+        return sc_err_set(err, SC_ERR_INVALID, "a volume without a name is new and empty: it must not be readonly");
     if (ask->kind == SC_MOUNT_TMPFS && ask->is_idmapped)
         other = "idmap";
     if (!other && ask->kind != SC_MOUNT_BIND)

@@ -304,15 +304,19 @@ sc_value_pull(void *str, const char *value, struct sc_arena *arena, struct sc_er
 
 /* ---- times ------------------------------------------------------------------------------------------- */
 
-/* "2026-11-23", "2026-11-23T09:10[:47]" in UTC: what is missing of RFC 3339 is added. */
+/* "2026-11-23", "2026-11-23T09:10[:47[.5]]" in UTC: what is missing of RFC 3339 is added. */
 static bool
 parse_short_time(const char *text, int64_t *out)
 {
     static const char full[] = "0000-00-00T00:00:00Z";
     struct sc_err ignored = SC_ERR_INIT;
-    char whole[sizeof(full)];
+    char whole[sizeof(full) + sizeof(".123456789")];
     size_t len = strlen(text);
 
+    if (len > 20 && len < sizeof(whole) - 1 && text[19] == '.') {
+        (void)snprintf(whole, sizeof(whole), "%sZ", text);
+        return sc_time_parse(whole, out, &ignored) == 0;
+    }
     if (len != 10 && len != 16 && len != 19)
         return false;
     memcpy(whole, full, sizeof(full));

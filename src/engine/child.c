@@ -91,6 +91,9 @@ name_flag(const struct sc_step *step, struct sc_err *err)
         break;
     case SC_OP_CWD:
         (void)sc_err_wrap(err, "--workdir");
+        /* Docker makes the directory before it starts anything, so one that cannot be made is the engine's failure */
+        if (err->errnum != EACCES)
+            err->exit_code = SC_CODE_ENGINE;
         break;
     default:
         break;

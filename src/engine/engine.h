@@ -92,6 +92,7 @@ struct sc_log_ask {
     char *driver; /* "json-file" "none" */
     int64_t max_size;
     int max_files;
+    bool has_options; /* --log-opt was given, of which "none" has no use */
 };
 
 struct sc_create_options {

@@ -63,6 +63,9 @@ sc_engine_find(struct sc_engine *engine, const char *name_or_id, struct sc_arena
     const char *id = NULL;
 
     *out = (struct sc_container)SC_CONTAINER_INIT;
+    /* as inspect and Docker write a name */
+    if (name_or_id[0] == '/')
+        name_or_id++;
     if (sc_engine_is_id(name_or_id))
         return load_named(engine, name_or_id, name_or_id, arena, out, err);
     if (sc_name_check(name_or_id, &ignored) == 0)

@@ -83,6 +83,8 @@ sc_engine_rename(struct sc_engine *engine, const struct sc_container *container,
     bool is_running = container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
     char *old, *more;
 
+    if (name[0] == '/')
+        name++;
     if (sc_name_check(name, err) < 0)
         return -1;
     if (is_running && container->is_rm)

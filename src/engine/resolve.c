@@ -30,7 +30,8 @@ resolve_args(const struct sc_create_options *options, const struct sc_image_conf
         add_all(&all, arena, &image->cmd);
     if (sc_arena_check(arena, err) < 0)
         return -1;
-    if (all.count == 0 || (all.count == 1 && all.items[0][0] == '\0')) {
+    /* `run IMAGE ""` names one that cannot be found; an empty Entrypoint of the image names none */
+    if (all.count == 0 || (all.count == 1 && all.items[0][0] == '\0' && options->args.count == 0)) {
         sc_err_set(err, SC_ERR_INVALID, "no command specified");
         return sc_err_remedy(err, "name a command after the image: it has neither Entrypoint nor Cmd");
     }
@@ -243,6 +244,8 @@ sc_check_options(const struct sc_create_options *options, struct sc_err *err)
 {
     if (options->name && sc_name_check(options->name, err) < 0)
         return -1;
+    if (options->log.has_options && sc_str_eq(options->log.driver, "none"))
+        return conflict("--log-opt", "--log-driver none, which keeps no log", err);
     if (!options->image == !options->rootfs)
         return sc_err_set(err, SC_ERR_INVALID, "either an image or --rootfs must be given");
     if (options->hostname && options->uts.mode == SC_NS_HOST)

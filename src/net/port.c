@@ -167,7 +167,8 @@ parse_publish(const char *text, struct sc_arena *arena, struct sc_ports *out, st
         return expand(port, last, 0, arena, out, err);
     *colon = '\0';
     host = split_address(part);
-    if (host != part && parse_address(part, &port.host_address, err) < 0)
+    /* ":8080:80" is every address, as Docker has it */
+    if (host != part && *part && parse_address(part, &port.host_address, err) < 0)
         return -1;
     if (host == part && strchr(part, '.')) /* "127.0.0.1:80": Docker says "invalid hostPort" */
         return sc_err_set(err, SC_ERR_INVALID, "invalid host port \"%s\"", part);

@@ -107,6 +107,13 @@ END
 125|run -u nobodyhere base true|find user "nobodyhere"
 125|run --entrypoint "" base|no command specified
 1|create --entrypoint "" base|no command specified
+127|run --rm base ""|its name is empty
+127|run --rm --entrypoint "" base ""|its name is empty
+125|run --rm -w /etc/passwd base true|--workdir: change to directory /etc/passwd: not a directory
+125|run --name //twice base true|invalid container name
+125|run --log-driver none --log-opt max-size=1m base true|--log-opt and --log-driver none
+125|run -v /:/x:ro,rw base true|invalid mode
+125|run --mount type=volume,readonly,target=/x base true|must not be readonly
 1|run -it base true|not a TTY
 END
 }
@@ -125,6 +132,7 @@ END
 125|run --name live base true|name "live" is in use by container
 1|create --name live base true|name "live" is in use by container
 1|exec -it live true|not a TTY
+1|logs --tail x live|must be how many lines, or all
 1|ps --format "{{.Nope}}"|there is no field "Nope"
 1|start -a live stopped|one container only
 126|exec -u nobodyhere live true|find user "nobodyhere"
@@ -137,7 +145,11 @@ END
         run_sc run --rm base "${code#* }"
         expect "${code% *}"
     done
-    # what is done already is no mistake
+    # what is done already is no mistake, nor what a script's empty variable makes, nor a name as inspect has it
+    sc_ok logs --tail "" --since "" --until "" live
+    sc_ok exec /live true
+    sc_ok rename /live /other
+    sc_ok rename other live
     sc_ok start live
     sc_ok stop stopped
     sc_ok rm -f live nope

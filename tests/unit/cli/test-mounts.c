@@ -77,6 +77,7 @@ test_volume(void **state)
         {"/a:/b:Z,bind", "bind /a>/b makes flat"},
         {"/a:/b:cached,delegated,consistent,rbind", "bind /a>/b makes"},
         {"/a b:/c d", "bind /a b>/c d makes"},
+        {"/a:/b:", "bind /a>/b makes"},
     };
     static const struct bad bad[] = {
         {"", "\"\": must be [SOURCE:]TARGET[:OPTIONS]"},
@@ -86,7 +87,12 @@ test_volume(void **state)
         {"a", "\"a\": path \"a\" inside the container must be absolute"},
         {"a:b:c", "\"a:b:c\": path \"b\" inside the container must be absolute"},
         {"/a:b", "\"/a:b\": path \"b\" inside the container must be absolute"},
-        {"/a:/b:", "\"/a:/b:\": \"\" is not a known option of this mount"},
+        {"/a:/b:,ro", "\"/a:/b:,ro\": \"\" is not a known option of this mount"},
+        {"/a:/b:ro,rw", "\"/a:/b:ro,rw\": invalid mode: \"rw\" beside another of its kind"},
+        {"/a:/b:ro,ro", "\"/a:/b:ro,ro\": invalid mode: \"ro\" beside another of its kind"},
+        {"/a:/b:z,ro,Z", "\"/a:/b:z,ro,Z\": invalid mode: \"Z\" beside another of its kind"},
+        {"/a:/b:shared,rslave", "\"/a:/b:shared,rslave\": invalid mode: \"rslave\" beside another of its kind"},
+        {"name:/b:nocopy,nocopy", "\"name:/b:nocopy,nocopy\": invalid mode: \"nocopy\" beside another of its kind"},
         {"/a:/b:c", "\"/a:/b:c\": \"c\" is not a known option of this mount"},
         {"/a:/b:nocopy", "\"/a:/b:nocopy\": \"nocopy\" is not a known option of this mount"},
         {"name:/b:rslave", "\"name:/b:rslave\": \"rslave\" is not a known option of this mount"},
@@ -94,6 +100,35 @@ test_volume(void **state)
 
     (void)state;
     check(sc_value_volume, good, SC_ARRAY_LEN(good), bad, SC_ARRAY_LEN(bad));
+}
+
+/* -v and --tmpfs are sets, --mount is a list, of which the engine then refuses two on one target. */
+static void
+test_repeated(void **state)
+{
+    static const struct {
+        sc_option_set_fn set;
+        const char *first, *second;
+        size_t count;
+    } cases[] = {
+        {sc_value_volume, "/a:/b", "/a:/b:rw", 1},     {sc_value_volume, "/a", "/a", 1},
+        {sc_value_volume, "/a:/b", "/a:/b:ro", 2},     {sc_value_volume, "/a:/b", "/c:/b", 2},
+        {sc_value_volume, "name:/b", "name:/b", 1},    {sc_value_volume, "/a:/b:slave", "/a:/b:shared", 2},
+        {sc_value_tmpfs, "/a:uid=1", "/a:uid=1", 1},   {sc_value_tmpfs, "/a:uid=1", "/a:uid=2", 2},
+        {sc_value_tmpfs, "/a", "/a:size=1m", 2},       {sc_value_tmpfs, "/a", "/a:mode=700", 2},
+        {sc_value_mount, "target=/b", "target=/b", 2},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        sc_cleanup_arena arena = SC_ARENA_INIT;
+        struct sc_create_options o = {0};
+        struct sc_err err;
+
+        assert_ok(cases[i].set(&o, cases[i].first, &arena, &err));
+        assert_ok(cases[i].set(&o, cases[i].second, &arena, &err));
+        assert_int_equal(o.mount_count, cases[i].count);
+    }
 }
 
 static void
@@ -108,7 +143,10 @@ test_mount(void **state)
         {"type=bind,src=/a,dst=/b,bind-nonrecursive", "bind /a>/b flat"},
         {"type=bind,src=/a,dst=/b,bind-recursive=disabled", "bind /a>/b flat"},
         {"type=bind,src=/a,dst=/b,bind-recursive=enabled,consistency=cached", "bind /a>/b"},
+        {"Type=bind,SRC=/a,Destination=/b,ReadOnly", "bind /a>/b ro"},
+        {"TYPE=tmpfs,Target=/b,TMPFS-size=1m", "tmpfs >/b size=1048576"},
         {"target=/b", "volume >/b copies"},
+        {"target=/b,readonly=false", "volume >/b copies"},
         {"source=name,target=/b", "volume name>/b copies"},
         {"type=volume,source=name,target=/b,volume-nocopy", "volume name>/b"},
         {"type=volume,source=name,target=/b,volume-nocopy=false", "volume name>/b copies"},
@@ -126,6 +164,8 @@ test_mount(void **state)
         {"type=bind,source=/a,target=b", "target \"b\": must be an absolute path"},
         {"type=other,target=/b", "type \"other\": must be bind, volume or tmpfs"},
         {"type=tmpfs,source=/a,target=/b", "type tmpfs has no source"},
+        {"type=volume,readonly,target=/b", "a volume without a name is new and empty: it must not be readonly"},
+        {"type=volume,target=/b,Bind-Propagation=slave", "\"Bind-Propagation\" belongs to another type of mount"},
         {"type=bind,source=/a,target=/b,frob=1", "unknown key \"frob\""},
         {"type=bind,source=/a,target=/b,", "\"\": must be KEY=VALUE"},
         {"type=bind,source=/a,target=/b,readonly=perhaps", "\"perhaps\": must be true or false"},
@@ -208,10 +248,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_volume),
-        cmocka_unit_test(test_mount),
-        cmocka_unit_test(test_tmpfs),
-        cmocka_unit_test(test_device),
+        cmocka_unit_test(test_volume), cmocka_unit_test(test_repeated), cmocka_unit_test(test_mount),
+        cmocka_unit_test(test_tmpfs),  cmocka_unit_test(test_device),
     };
 
     return RUN_TESTS(tests);
