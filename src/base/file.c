@@ -516,6 +516,23 @@ sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err)
 
 /* ---- locks and ids ------------------------------------------------------------ */
 
+/* For messages: PATH with the directory that DIRFD is, as far as the kernel knows a name for it. */
+static const char *
+whole_path(int dirfd, const char *path, char whole[PATH_MAX])
+{
+    char self[sizeof("/proc/self/fd/") + SC_NUM_MAX];
+    ssize_t len;
+
+    if (path[0] == '/' || dirfd < 0)
+        return path;
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", dirfd);
+    len = readlink(self, whole, PATH_MAX);
+    if (len <= 0 || (size_t)len + 1 + strlen(path) >= PATH_MAX)
+        return path;
+    (void)snprintf(whole + len, PATH_MAX - (size_t)len, "/%s", path);
+    return whole;
+}
+
 int
 sc_lock_at(int dirfd, const char *path, enum sc_lock_mode mode, bool wait, struct sc_err *err)
 {
@@ -525,8 +542,12 @@ sc_lock_at(int dirfd, const char *path, enum sc_lock_mode mode, bool wait, struc
         sc_cleanup_fd fd = openat(dirfd, path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
         struct stat held, named;
 
-        if (fd < 0)
-            return sc_err_errno(err, errno, "lock \"%s\"", path);
+        if (fd < 0) {
+            int errnum = errno;
+            char whole[PATH_MAX];
+
+            return sc_err_errno(err, errnum, "lock \"%s\"", whole_path(dirfd, path, whole));
+        }
         while (flock(fd, how) < 0) {
             if (errno == EWOULDBLOCK)
                 return sc_err_set(err, SC_ERR_BUSY, "lock \"%s\": another process holds it", path);

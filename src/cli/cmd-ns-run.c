@@ -194,6 +194,8 @@ sc_cli_execute(const struct sc_strv *args)
     int errnum;
 
     (void)fflush(stdout);
+    /* ours alone (main.c); what is ignored stays so over execve(2) */
+    (void)signal(SIGXFSZ, SIG_DFL);
     if (args->count) {
         (void)execvp(program, args->items);
     } else {

@@ -33,9 +33,25 @@ sc_print_note(const char *text)
         (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
 }
 
+/* Limits of the shell that anything here can meet. */
+static const char *
+remedy_of_limit(int errnum)
+{
+    switch (errnum) {
+    case EMFILE:
+        return "raise the shell's limit of open files (ulimit -n 1024)";
+    case EFBIG:
+        return "raise the shell's limit of the size of files (ulimit -f unlimited)";
+    default:
+        return "";
+    }
+}
+
 void
 sc_print_err(const struct sc_err *err)
 {
+    const char *remedy = err->remedy[0] ? err->remedy : remedy_of_limit(err->errnum);
+
     sc_cleanup_buf line = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
 
@@ -43,9 +59,9 @@ sc_print_err(const struct sc_err *err)
     (void)fflush(stdout);
     sc_buf_adds(&line, "sc: ");
     add_clean(&line, err->msg);
-    if (err->remedy[0]) {
+    if (*remedy) {
         sc_buf_adds(&line, "; ");
-        add_clean(&line, err->remedy);
+        add_clean(&line, remedy);
     }
     sc_buf_addc(&line, '\n');
     if (sc_buf_check(&line, &ignored) == 0)

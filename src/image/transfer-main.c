@@ -443,8 +443,9 @@ main(int argc, char **argv)
     struct sc_err err = SC_ERR_INIT;
     int status;
 
-    /* Writing into a closed pipe is an error like another, and is cleaned up after. */
+    /* Writing into a closed pipe, or beyond RLIMIT_FSIZE, is an error like another, and is cleaned up after. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     /* The store's modes are ours, not the caller's. */
     (void)umask(022);
     status = run(&job, argc - 1, argv + 1, &err);

@@ -88,8 +88,10 @@ sc_self_protect(char **argv, int *copy_fd, struct sc_err *err)
     sc_cleanup_fd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
     *copy_fd = -1;
-    if (self < 0)
-        return sc_err_errno(err, errno, "open /proc/self/exe");
+    if (self < 0) {
+        (void)sc_err_errno(err, errno, "open /proc/self/exe");
+        return err->errnum == ENOENT ? sc_err_remedy(err, "mount proc on /proc: mount -t proc proc /proc") : -1;
+    }
     if (geteuid() == 0)
         (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (is_protected(self)) {

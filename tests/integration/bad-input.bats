@@ -360,7 +360,7 @@ END
     run_sc run --rm -v "$data:/data" -v "$(realpath "$loader"):$loader" base /data/dynamic -c true
     expect_error 127 'libtinfo.so.6'
     run_sc run --rm -w /etc/passwd base true
-    expect_error 126 '--workdir: change to directory /etc/passwd: not a directory'
+    expect_error 125 '--workdir: change to directory /etc/passwd: not a directory'
     sc_ok rm -f one
 }
 
@@ -458,4 +458,56 @@ fewer layers than digests|manifest["Layers"] = []
 more layers than digests|manifest["Layers"] *= 2
 digest of another layer|members[manifest["Layers"][0]] = members[manifest["Layers"][0]][:-512]
 END
+}
+
+# ---- odd places ---------------------------------------------------------------------------------------
+
+# within COMMANDS [ARGUMENT...]: sc, run by a shell that has done COMMANDS. Through a pipe: bats' own files are files too.
+within()
+{
+    local commands=$1
+    shift
+    last_command="sc $* after: $commands"
+    stderr=
+    run bash -o pipefail -c "{ $commands"'; "$0" "$@"; } 2>&1 | cat' "$SC" "$@"
+}
+
+# one_line CODE TEXT
+one_line()
+{
+    expect "$1"
+    expect_output "$2"
+    is "${#lines[@]}" 1
+}
+
+@test "bad input: limits of the shell, no /proc, a read-only data root: one line, and nothing is left" {
+    sc_ok ps
+    before=$(state)
+    within 'ulimit -f 0' run --rm --network none base true
+    one_line 125 'file too large; raise the shell'
+    within 'ulimit -f 1' save -o "$BATS_TEST_TMPDIR/image.tar" base
+    one_line 1 'file too large'
+    [ ! -e "$BATS_TEST_TMPDIR/image.tar" ]
+    within 'ulimit -n 12' run --rm --network none base true
+    one_line 125 'too many open files; raise the shell'
+    # that sc is told of a limit, not ended, is not the container's to know
+    within 'ulimit -f 512' run --rm --network none base grep SigIgn /proc/self/status
+    expect 0
+    is "${output//[[:space:]]/}" SigIgn:0000000000000000
+    run --separate-stderr unshare -m sh -c 'mount -t tmpfs none /proc; exec "$0" run --rm --network none base true' "$SC"
+    expect_error 125 'mount proc on /proc'
+    run --separate-stderr unshare -m sh -c 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$0" run --rm --network none base true' \
+        "$SC" "$SC_DATA_ROOT"
+    expect_error 125 "lock \"$SC_DATA_ROOT/image/lock\": read-only file system"
+    is "$(state)" "$before"
+}
+
+@test "bad input: a chroot that is no mount point" {
+    mkdir "$BATS_TEST_TMPDIR/root"
+    run --separate-stderr unshare -m sh -c 'cd "$1" || exit
+        for path in /*; do
+            if [ -L "$path" ]; then cp -P "$path" .; elif [ -d "$path" ]; then mkdir ".$path" && mount --rbind "$path" ".$path"; fi
+        done
+        exec chroot . "$0" run --rm --network none base true' "$SC" "$BATS_TEST_TMPDIR/root"
+    expect_error 125 'a chroot must be a mount point for this: mount --bind DIR DIR before chroot DIR'
 }

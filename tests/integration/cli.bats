@@ -829,6 +829,11 @@ null ["/bin/busybox","true"] /bin/busybox ["true"]'
     [ -c /dev/full ] || skip "no /dev/full"
     run --separate-stderr sh -c '"$1" version >/dev/full' sh "$SC"
     expect_error 1 'standard output'
+    for words in --version --help list features; do
+        run --separate-stderr sh -c '"$1" "$2" >/dev/full' sh "$SC_BIN/sc-oci" "$words"
+        expect 1
+        expect_stderr 'no space left on device'
+    done
 }
 
 @test "after kill -9 of the monitor the next command tells the truth" {

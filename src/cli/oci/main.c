@@ -1,4 +1,7 @@
 /* sc-oci: from argv to a verb, and from its result to an exit code. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,6 +52,8 @@ main(int argc, char **argv)
     int result = sc_oci_parse(&cli, argc, argv, &verb, &err);
     bool is_usage = true;
 
+    /* a file beyond RLIMIT_FSIZE is an error of write(2) like another, not our end */
+    (void)signal(SIGXFSZ, SIG_IGN);
     /* a message about options goes where the options before it say */
     if (sc_oci_log_open(&cli, &err) < 0)
         result = -1;
@@ -62,9 +67,11 @@ main(int argc, char **argv)
         if (result == 0)
             result = verb->run(&cli, &err);
     }
+    if (result == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+        result = sc_err_errno(&err, errno, "write to standard output");
     if (result < 0) {
         sc_oci_report(&cli, &err);
-        cli.exit_code = is_usage ? EXIT_USAGE : verb->failure;
+        cli.exit_code = is_usage || verb == NULL ? EXIT_USAGE : verb->failure;
     }
     sc_closep(&cli.log_fd);
     sc_arena_release(&cli.arena);
