@@ -149,4 +149,6 @@ SC_MUST_CHECK int sc_launcher_step(struct sc_executor *x, const struct sc_step *
 
 /* Turns FAILED of a step into words: "mount proc on /proc: operation not permitted (step 14 of 41)". */
 int sc_step_failed(const struct sc_plan *plan, enum sc_phase phase, size_t index, int errnum, struct sc_err *err);
+/* The program could not be found or executed: says why, by looking at it from the root of the child, pid. Always -1. */
+int sc_launch_explain(pid_t pid, const struct sc_oci_process *process, int errnum, struct sc_err *err);
 #endif

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,20 +86,18 @@ run_list(struct sc_executor *x, enum sc_phase phase, size_t from, size_t to, str
     return 0;
 }
 
-/* The program could not be found or executed: say why, by looking at it from the child's own root. */
-static int
-explain_program(const struct sc_executor *x, int errnum, struct sc_err *err)
+int
+sc_launch_explain(pid_t pid, const struct sc_oci_process *process, int errnum, struct sc_err *err)
 {
-    const struct sc_oci_process *p = x->plan->process;
     char path[STATE_PATH_MAX];
 
-    snprintf(path, sizeof(path), "/proc/%d/root", (int)x->pid);
+    snprintf(path, sizeof(path), "/proc/%d/root", (int)pid);
     /* lint: the kernel's own file or the program's, never a container's */
     sc_cleanup_fd root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root >= 0) {
-        (void)sc_program_explain(root, p->args.items[0], &p->env, p->cwd, errnum, err);
+        (void)sc_program_explain(root, process->args.items[0], &process->env, process->cwd, errnum, err);
     } else {
-        sc_err_errno(err, errnum, "execute \"%s\"", p->args.items[0]);
+        sc_err_errno(err, errnum, "execute \"%s\"", process->args.items[0]);
         err->exit_code = errnum == ENOENT ? 127 : 126;
     }
     return -1;
@@ -130,7 +127,7 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
 
     enum sc_op op = x->plan->child.items[msg->step].op;
     if (op == SC_OP_FIND_PROGRAM || op == SC_OP_EXEC)
-        return explain_program(x, msg->errnum, err);
+        return sc_launch_explain(x->pid, x->plan->process, msg->errnum, err);
     if (op == SC_OP_HOOKS_CONTAINER || op == SC_OP_HOOKS_START)
         return sc_hook_failed(x->plan->child.items[msg->step].u.hooks.lists[0],
                               x->plan->child.items[msg->step].u.hooks.names[0], msg, err);
@@ -517,87 +514,4 @@ sc_process_release(struct sc_process *process)
     sc_closep(&process->names_udp);
     sc_closep(&process->names_tcp);
     process->pid = 0;
-}
-
-/* ---- the gate ------------------------------------------------------------------------------------------------ */
-
-static int
-gate_address(int dir_fd, struct sockaddr_un *address)
-{
-    memset(address, 0, sizeof(*address));
-    address->sun_family = AF_UNIX;
-    /* through the descriptor: a state directory's path may be longer than sun_path */
-    return snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d/start.sock", dir_fd);
-}
-
-int
-sc_gate_listen(int state_dir_fd, struct sc_err *err)
-{
-    struct sockaddr_un address;
-    sc_cleanup_fd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    if (fd < 0)
-        return sc_err_errno(err, errno, "make a socket");
-    (void)gate_address(state_dir_fd, &address);
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
-        return sc_err_errno(err, errno, "bind the start socket");
-    return sc_steal_fd(&fd);
-}
-
-static int
-send_gate_listener(const struct sc_oci_spec *spec, const struct sc_state *state, int number, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-    sc_cleanup_fd pidfd = sc_pidfd_open(state->pid, state->start_time, err);
-
-    if (pidfd < 0 || sc_state_oci(state, SC_STATUS_CREATED, &text, err) < 0)
-        return -1;
-    return sc_listener_send(&spec->linux_.seccomp, state->pid, pidfd, number, sc_buf_str(&text), err);
-}
-
-int
-sc_gate_open(int state_dir_fd, const struct sc_oci_spec *spec, const struct sc_state *state, struct sc_err *err)
-{
-    const struct sc_oci_process *process = &spec->process;
-    pid_t pid = state->pid;
-    struct sockaddr_un address;
-    sc_cleanup_fd fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    struct sc_child_msg msg = {0};
-    bool is_execing = false;
-
-    if (fd < 0)
-        return sc_err_errno(err, errno, "make a socket");
-    (void)gate_address(state_dir_fd, &address);
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return sc_err_errno(err, errno, "start the container: reach its first process");
-    if (sc_msg_send(fd, "s", 1, NULL, 0, err) < 0)
-        return -1;
-    for (;;) {
-        ssize_t len = sc_msg_recv(fd, &msg, sizeof(msg), NULL, NULL, err);
-
-        if (len < 0)
-            return -1;
-        if (len == 0 && is_execing)
-            return 0;
-        if (len == 0)
-            return sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died");
-        if (msg.type == SC_CHILD_EXECING) {
-            is_execing = true;
-        } else if (msg.type == SC_CHILD_LISTENER) {
-            if (send_gate_listener(spec, state, msg.step, err) < 0 || sc_msg_send(fd, "", 1, NULL, 0, err) < 0)
-                return -1;
-        } else {
-            struct sc_executor x = {.pid = pid};
-            struct sc_plan plan = {.process = process};
-
-            x.plan = &plan;
-            if (msg.op == SC_OP_EXEC)
-                return explain_program(&x, msg.errnum, err);
-            if (msg.op == SC_OP_HOOKS_START)
-                return sc_hook_failed(&spec->hooks.start_container, "startContainer", &msg, err);
-            return sc_err_errno(err, msg.errnum, "start the container: %s",
-                                msg.op >= 0 && msg.op < SC_OP_COUNT ? sc_op_name((enum sc_op)msg.op)
-                                                                    : "its first process");
-        }
-    }
 }
