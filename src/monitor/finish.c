@@ -79,18 +79,6 @@ wait_for_init(const struct sc_monitor *monitor, int how, struct sc_exit *out)
     sc_exit_from_wait(info.si_code, info.si_status, out);
 }
 
-/* SIGKILL and an OOM kill in the cgroup belong together; 137 without a signal is a shell or sc-init passing it on. */
-static bool
-is_oom_killed(const struct sc_monitor *monitor, const struct sc_exit *record, struct sc_err *err)
-{
-    uint64_t kills = 0;
-
-    if (record->code != 128 + SIGKILL || !monitor->config.memory_dir)
-        return false;
-    check(monitor, sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, err), err);
-    return kills > 0;
-}
-
 /* All that is kept of a container that has ended. */
 struct end {
     struct sc_exit record;
@@ -98,6 +86,24 @@ struct end {
     bool has_usage;
     struct sc_buf victim, place; /* of the OOM killer; empty: none, or not known */
 };
+
+/* SIGKILL and an OOM kill in the cgroup belong together; 137 without a signal is a shell or sc-init passing it on. systemd
+ * removes a scope's cgroup when its last process has ended, perhaps before this: then the kernel's log tells. */
+static bool
+is_oom_killed(const struct sc_monitor *monitor, struct end *end, struct sc_err *err)
+{
+    uint64_t kills = 0;
+
+    if (end->record.code != 128 + SIGKILL || !monitor->config.memory_dir)
+        return false;
+    if (sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, err) == 0)
+        return kills > 0;
+    if (err->kind != SC_ERR_NOT_FOUND)
+        check(monitor, -1, err);
+    sc_err_clear(err);
+    sc_oom_victim(monitor, &end->victim, &end->place);
+    return end->victim.len > 0;
+}
 
 static int
 write_exit_in(const char *path, const struct end *end, enum sc_durability durability, struct sc_err *err)
@@ -330,7 +336,7 @@ look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
     struct sc_err ignored = SC_ERR_INIT;
     uint64_t kills = 0;
 
-    end->record.was_oom_killed = is_oom_killed(monitor, &end->record, err);
+    end->record.was_oom_killed = is_oom_killed(monitor, end, err);
     sc_oom_tell(monitor);
     sc_closep(&monitor->oom_fd);
     if (monitor->config.is_rm) /* nobody can ever read it */
@@ -339,7 +345,7 @@ look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
     if (monitor->config.watches_oom && monitor->config.memory_dir)
         (void)!sc_cgroup_oom_kills(monitor->config.memory_dir, monitor->config.memory_is_v2, &kills, &ignored);
     /* without a limit of its own it may be a victim of another's */
-    if (kills > 0 || end->record.was_oom_killed)
+    if ((kills > 0 || end->record.was_oom_killed) && end->victim.len == 0)
         sc_oom_victim(monitor, &end->victim, &end->place);
 }
 

@@ -283,6 +283,14 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     find /sys/fs/cgroup -depth -type d -path '*/machine.slice*' -exec rmdir {} +
 }
 
+@test "systemd: memory that was out is known, though systemd removes the scope's cgroup at once" {
+    run_sc run --name one --network none --cgroup-manager systemd -m 16m --rootfs "$BATS_SUITE_TMPDIR/rootfs" \
+        tail /dev/zero
+    [ "$status" -eq 137 ] || fail "status $status: $output"
+    is "$("$SC" inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' one)" 'true 137'
+    sc_ok rm one
+}
+
 @test "systemd: the scope is delegated: cgroups made in it stay over a reload, and exec finds its place" {
     [ "$(cgroup_mode)" = v2 ] || skip "cgroup v1"
     local unit dir
