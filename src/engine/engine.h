@@ -332,6 +332,7 @@ SC_MUST_CHECK int sc_engine_stop(struct sc_engine *engine, const struct sc_conta
 /* Stops what runs, and starts it again. A container whose end removes it (--rm) is refused while it runs. */
 SC_MUST_CHECK int sc_engine_restart(struct sc_engine *engine, const struct sc_container *container, int timeout_sec,
                                     int signum /* 0: its own */, struct sc_arena *arena, struct sc_err *err);
+/* SIGKILL: returns when the container has ended. */
 SC_MUST_CHECK int sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, int signum,
                                  struct sc_err *err);
 SC_MUST_CHECK int sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force,

@@ -250,12 +250,21 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_state state = {0};
+    struct sc_exit exit_record;
+    sc_cleanup_fd sock = -1;
 
     if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
+        return -1;
+    /* As with Docker, whoever kills finds it ended. Without a monitor the next look makes it so. */
+    if (signum == SIGKILL && connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
         return -1;
     tell_of_signal(engine, container, "kill", signum);
     if ((ends_pause(container, signum) ? signal_and_thaw(&state, signum, err) : send_signal(&state, signum, err)) < 0)
         return sc_err_wrap(err, "kill container \"%s\"", container->name);
+    if (sock >= 0 && await_exit(sock, deadline(KILL_MS), &exit_record) == END_TIMEOUT) {
+        sc_err_set(err, SC_ERR_BUSY, "process %d does not die", (int)state.pid);
+        return sc_err_wrap(err, "kill container \"%s\"", container->name);
+    }
     return 0;
 }
 

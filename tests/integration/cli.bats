@@ -308,6 +308,7 @@ END
     wait_until sh -c "\"$SC\" logs trapped | grep hup"
     is "$(status_of trapped)" running
     sc_ok kill --signal=9 trapped
+    is "$(status_of trapped)" exited # as with Docker, kill has waited for that
     sc_ok wait trapped
     is "$output" 137
     run_sc kill trapped
