@@ -165,6 +165,20 @@ apply_all(struct sc_engine *engine, const struct sc_container *now, const struct
     return -1;
 }
 
+/* The cgroups that a user's systemd makes are not below the caller's own. */
+static int
+look_at_host(const struct sc_create_options *o, struct sc_host *host, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_systemd systemd = {.version = 0};
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (sc_host_detect(arena, host, err) < 0)
+        return -1;
+    if (host->uid != 0 && o->cgroup_manager && !sc_str_eq(o->cgroup_manager, "cgroupfs"))
+        (void)!sc_host_detect_systemd(host, arena, &systemd, &ignored); /* that it is gone is said by what needs it */
+    return 0;
+}
+
 static int
 update(struct sc_engine *engine, const struct sc_container *now, const struct sc_create_options *asked,
        bool only_runtime, struct sc_arena *arena, struct sc_err *err)
@@ -179,7 +193,7 @@ update(struct sc_engine *engine, const struct sc_container *now, const struct sc
         return sc_err_nomem(err);
     if (only_runtime && !is_running)
         return sc_engine_not_running(now, err);
-    if (sc_host_detect(arena, host, err) < 0 || check_conflicts(asked, &now->options, err) < 0)
+    if (look_at_host(&now->options, host, arena, err) < 0 || check_conflicts(asked, &now->options, err) < 0)
         return -1;
     merge(asked, &next.options, arena);
     complete(&delta, &next.options);

@@ -223,6 +223,29 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     systemctl stop user@1000.service user-runtime-dir@1000.service user-1000.slice user.slice
 }
 
+@test "systemd: an ordinary user updates what the user's systemd limits" {
+    [ "$(cgroup_mode)" = v2 ] || skip "cgroup v1"
+    local pid home=$BATS_TEST_TMPDIR/home
+    systemctl start user@1000.service
+    mkdir "$home"
+    cp -a "$BATS_SUITE_TMPDIR/rootfs" "$home/rootfs"
+    chown -R 1000:1000 "$home"
+    chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_RUN_TMPDIR/file" 2>/dev/null || true
+    as_user=(setpriv --reuid=1000 --regid=1000 --clear-groups env HOME="$home" XDG_RUNTIME_DIR=/run/user/1000 SC_DATA_ROOT="$home/data"
+        SC_RUN_ROOT=/run/user/1000/sc "$SC")
+    run --separate-stderr "${as_user[@]}" run -d --name one --network none --cgroup-manager systemd -m 64m --pids-limit 50 \
+        --rootfs "$home/rootfs" sleep 1000
+    expect 0
+    pid=$("${as_user[@]}" inspect -f '{{.State.Pid}}' one)
+    is "$(cgroup_value "$pid" memory.max memory "") $(cgroup_value "$pid" pids.max pids "")" '67108864 50'
+    run --separate-stderr "${as_user[@]}" update -m 32m --memory-swap 32m --pids-limit 40 one
+    expect 0
+    is "$(cgroup_value "$pid" memory.max memory "") $(cgroup_value "$pid" pids.max pids "")" '33554432 40'
+    run --separate-stderr "${as_user[@]}" rm -f one
+    expect 0
+    systemctl stop user@1000.service user-runtime-dir@1000.service user-1000.slice user.slice
+}
+
 @test "systemd: sc run --cgroup-manager systemd, exec, update and removal" {
     sc_ok run -d --name one --network none --cgroup-manager systemd --cgroup-parent sc-test.slice -m 64m --pids-limit 50 --rootfs "$BATS_SUITE_TMPDIR/rootfs" sleep 1000
     local id unit pid
