@@ -327,7 +327,7 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
     int child_end = fcntl(ends[1], F_DUPFD_CLOEXEC, 3 + SC_SLOTS_MAX);
     close(ends[1]);
     if (child_end < 0) {
-        int errnum = errno;
+        int errnum = errno == EINVAL ? EMFILE : errno; /* above the limit of open files: fcntl(2) */
 
         close(ends[0]);
         return sc_err_errno(err, errnum, "duplicate a descriptor");
