@@ -141,8 +141,44 @@ size_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_
     return all_bytes > 0 ? json_sprintf("%s (virtual %s)", own, all) : json_string(own);
 }
 
+/* The id of the image that has this name now, "" for none. ids: the answers so far, by name. */
+static const char *
+id_of_name(struct sc_engine *engine, const char *name, json_t *ids)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_image *image = SC_ARENA_NEW(&arena, struct sc_image);
+    struct sc_err ignored = SC_ERR_INIT; /* then it has another's name, or none */
+    const char *known = json_string_value(json_object_get(ids, name));
+
+    if (known)
+        return known;
+    if (image && sc_image_find(&engine->store, name, &arena, image, &ignored) == 0)
+        (void)json_object_set_new(ids, name, json_string(image->id));
+    else
+        (void)json_object_set_new(ids, name, json_string(""));
+    known = json_string_value(json_object_get(ids, name));
+    return known ? known : "";
+}
+
+/* As Docker: by the name that was used, and by its id when the name has gone to another image, or altogether. */
 static json_t *
-row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, int64_t now)
+image_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, json_t *ids)
+{
+    const char *algorithm = "sha256:";
+
+    if (!c->image_name)
+        return json_string(c->options.rootfs ? c->options.rootfs : "");
+    if (!c->image_id || (options->quiet && !options->format) ||
+        strcmp(id_of_name(engine, c->image_name, ids), c->image_id) == 0)
+        return json_string(c->image_name);
+    return options->no_trunc || !sc_str_starts(c->image_id, algorithm)
+               ? json_string(c->image_id)
+               : json_sprintf("%.12s", c->image_id + strlen(algorithm));
+}
+
+static json_t *
+row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_options *options, json_t *ids,
+       int64_t now)
 {
     sc_cleanup_buf status = SC_BUF_INIT, ports = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT; /* it ends at this moment, perhaps */
@@ -157,10 +193,7 @@ row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_o
     (void)json_object_set_new(row, "Command", command_of(c, options->no_trunc));
     (void)json_object_set_new(row, "CreatedAt", json_string(created));
     (void)json_object_set_new(row, "ID", json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, c->id));
-    (void)json_object_set_new(row, "Image",
-                              json_string(c->image_name       ? c->image_name
-                                          : c->options.rootfs ? c->options.rootfs
-                                                              : ""));
+    (void)json_object_set_new(row, "Image", image_of(engine, c, options, ids));
     (void)json_object_set_new(row, "Labels", joined(&c->effective_labels));
     (void)json_object_set_new(row, "Mounts", mounts_of(c, &volumes));
     (void)json_object_set_new(row, "LocalVolumes", json_sprintf("%d", volumes));
@@ -184,6 +217,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     struct sc_container_list list = {.items = NULL};
     struct sc_strv args = {0};
     sc_cleanup_json rows = json_array();
+    sc_cleanup_json ids = json_object();
     struct sc_ps_filters filters = {.items = NULL};
     int64_t now;
 
@@ -202,7 +236,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     now = sc_time_now();
     for (size_t i = 0; i < list.count && (options.last < 0 || json_array_size(rows) < (size_t)options.last); i++) {
         if (sc_ps_filters_match(&filters, &list.items[i], &cli->arena))
-            (void)json_array_append_new(rows, row_of(&cli->engine, &list.items[i], &options, now));
+            (void)json_array_append_new(rows, row_of(&cli->engine, &list.items[i], &options, ids, now));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     if (options.size)

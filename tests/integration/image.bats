@@ -164,8 +164,11 @@ $SC_DATA_ROOT/layer:"
     expect_error 1 'image is being used by running container'
     run_sc rmi -f "$id"
     expect_error 1 'image is being used by running container'
+    is "$("$SC" ps --format '{{.Image}}')" base
     sc_ok rmi -f base
     is "$output" "Untagged: base:latest"
+    is "$("$SC" ps --format '{{.Image}}')" "${id:7:12}" # the name is nobody's now
+    is "$("$SC" ps --no-trunc --format '{{.Image}}')" "$id"
     run_sc rmi -f "${id:7:12}"
     expect_error 1 'image is being used by running container'
     sc_ok tag "$id" one:1
