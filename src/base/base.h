@@ -236,6 +236,8 @@ int64_t sc_tree_size_at(int dirfd, const char *name);
 /* Closes first to last: one close_range(2), or before Linux 5.9 what procfs lists (proc_fd, or -1: /proc). 0 or -errno.
  * [child]: may run between clone and exec. */
 int sc_fds_close(int proc_fd, unsigned first, unsigned last);
+/* Closes all from first but those in keep, which is sorted by this and may hold some twice, and -1. Not for [child]. */
+void sc_fds_close_but(unsigned first, int *keep, size_t count);
 /* flock(2) that dies with its holder. Opens or creates path, locks it exclusive or shared.
  * With wait false, a held lock is SC_ERR_BUSY. Returns the fd that holds the lock. */
 enum sc_lock_mode { SC_LOCK_SHARED, SC_LOCK_EXCLUSIVE };

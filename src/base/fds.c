@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -80,4 +81,26 @@ sc_fds_close(int proc_fd, unsigned first, unsigned last)
     for (unsigned fd = first; fd <= last && fd < limit.rlim_max && fd < FDS_LIMIT; fd++)
         close((int)fd);
     return 0;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+
+    return (x > y) - (x < y);
+}
+
+void
+sc_fds_close_but(unsigned first, int *keep, size_t count)
+{
+    qsort(keep, count, sizeof(*keep), compare);
+    for (size_t i = 0; i < count; i++) {
+        if (keep[i] < 0 || (unsigned)keep[i] < first)
+            continue;
+        if ((unsigned)keep[i] > first)
+            (void)sc_fds_close(-1, first, (unsigned)keep[i] - 1);
+        first = (unsigned)keep[i] + 1;
+    }
+    (void)sc_fds_close(-1, first, ~0U);
 }

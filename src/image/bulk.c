@@ -316,21 +316,12 @@ takes_long(const struct sc_bulk *bulk)
     return left == 0;
 }
 
-static int
-compare_fds(const void *a, const void *b)
-{
-    int x = *(const int *)a, y = *(const int *)b;
-
-    return (x > y) - (x < y);
-}
-
 /* All but what is still needed: a lock that is held, a pipe whose reader waits for its end. */
 static void
 close_others(const struct held *held, const struct sc_bulk *bulk)
 {
     sc_cleanup_free int *needed = calloc(bulk->count + held->count + 1, sizeof(*needed));
     size_t count = 0;
-    int next = 0;
 
     if (!needed)
         _exit(1);
@@ -338,13 +329,7 @@ close_others(const struct held *held, const struct sc_bulk *bulk)
         needed[count++] = bulk->tasks[i].dir_fd;
     for (size_t i = 0; i < held->count; i++)
         needed[count++] = held->fds[i];
-    qsort(needed, count, sizeof(*needed), compare_fds);
-    for (size_t i = 0; i < count; i++) {
-        if (needed[i] > next)
-            (void)sc_fds_close(-1, (unsigned)next, (unsigned)needed[i] - 1);
-        next = needed[i] + 1;
-    }
-    (void)sc_fds_close(-1, (unsigned)next, ~0U);
+    sc_fds_close_but(0, needed, count);
 }
 
 /* The directories alone: the name of a file that has gone may be another's by now. */

@@ -34,28 +34,6 @@ ignore_signals(void)
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int
-compare_fds(const void *a, const void *b)
-{
-    return *(const int *)a - *(const int *)b;
-}
-
-void
-sc_monitor_close_but(int *keep, size_t count)
-{
-    unsigned from = 3;
-
-    qsort(keep, count, sizeof(keep[0]), compare_fds);
-    for (size_t i = 0; i < count; i++) {
-        if (keep[i] < 3)
-            continue;
-        if ((unsigned)keep[i] > from)
-            (void)sc_fds_close(-1, from, (unsigned)keep[i] - 1);
-        from = (unsigned)keep[i] + 1;
-    }
-    (void)sc_fds_close(-1, from, ~0U);
-}
-
 /* Closes everything but 0..2 and what the configuration names: a descriptor of the caller (a pipe of `sc run -d | cat`)
  * that stayed open here would keep its reader waiting as long as the container runs. */
 static void
@@ -79,7 +57,7 @@ close_others(const struct sc_monitor_config *config)
         (void)sc_fd_cloexec(keep[count + i], true);
     if (sockets > 0)
         (void)sc_fd_cloexec(config->ports_fd, true);
-    sc_monitor_close_but(keep, count + sockets);
+    sc_fds_close_but(3, keep, count + sockets);
 }
 
 static void

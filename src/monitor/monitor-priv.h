@@ -80,9 +80,6 @@ struct sc_monitor {
     struct sc_on_demand names, ports; /* sc-names, sc-ports */
 };
 
-/* main.c: closes everything but 0..2 and these, which it sorts */
-void sc_monitor_close_but(int *keep, size_t count);
-
 /* loop.c: returns when init has ended */
 void sc_monitor_loop(struct sc_monitor *monitor);
 /* Reads output of *fd once (closing it at its end), logs it and queues it. False: nothing was there. */

@@ -53,7 +53,7 @@ execute(const struct sc_monitor_config *config)
     (void)snprintf(epoll, sizeof(epoll), "%d", config->ports_fd);
     for (size_t i = 0; i < count; i++)
         (void)sc_fd_cloexec(kept[i], false);
-    sc_monitor_close_but(kept, count);
+    sc_fds_close_but(3, kept, count);
     (void)execve(path, argv, envp);
 }
 

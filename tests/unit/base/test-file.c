@@ -147,6 +147,29 @@ test_dir_make_and_open(void **state)
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 }
 
+/* In a child, which may close what it likes; its exit code has a bit for each of 10 to 15 that is open. */
+static void
+test_close_but(void **state)
+{
+    int keep[] = {14, 11, -1, 11, 2}, status = 0;
+    pid_t pid = fork();
+
+    (void)state;
+    if (pid == 0) {
+        int open_bits = 0;
+
+        for (int fd = 10; fd <= 15; fd++)
+            (void)dup2(2, fd);
+        sc_fds_close_but(3, keep, SC_ARRAY_LEN(keep));
+        for (int fd = 10; fd <= 15; fd++)
+            open_bits |= fcntl(fd, F_GETFD) >= 0 ? 1 << (fd - 10) : 0;
+        _exit(fcntl(2, F_GETFD) < 0 || fcntl(0, F_GETFD) < 0 ? 255 : open_bits);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1 << 1 | 1 << 4);
+}
+
 static void
 test_locks(void **state)
 {
@@ -245,6 +268,8 @@ main(void)
         SCRATCH_TEST(test_write_at),
         cmocka_unit_test(test_write_all),
         SCRATCH_TEST(test_dir_make_and_open),
+        SCRATCH_TEST(test_locks),
+        cmocka_unit_test(test_close_but),
         SCRATCH_TEST(test_locks),
         SCRATCH_TEST(test_lock_of_a_removed_file),
         cmocka_unit_test(test_ids),
