@@ -81,6 +81,7 @@ serve()
 {
     local name=$1 text=$2
     sc_ok run -d --name "$name" "${@:3}" base sh -c "mkdir -p /www; echo $text >/www/index.html; exec httpd -f -p 80 -h /www"
+    wait_until grep -qsE ':0050 +[0-9A-F:]+ +0A ' "/proc/$(container_pid "$name")/net/tcp" "/proc/$(container_pid "$name")/net/tcp6"
 }
 
 # For wait_until: what a command says now.
