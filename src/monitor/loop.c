@@ -12,6 +12,7 @@ enum {
     WAIT_VIEW,
     WAIT_CALLS,
     WAIT_REFILL,
+    WAIT_REFILL_OTHER,
     WAIT_NAMES_UDP,
     WAIT_NAMES_TCP,
     WAIT_NAMES,
@@ -79,7 +80,8 @@ fill_polls(struct sc_monitor *monitor, struct pollfd *polls)
         (struct pollfd){.fd = monitor->oom_fd, .events = (short)(config->memory_is_v2 ? POLLPRI : POLLIN)};
     polls[WAIT_VIEW] = (struct pollfd){.fd = monitor->view_fd, .events = POLLIN};
     polls[WAIT_CALLS] = (struct pollfd){.fd = sc_calls_fd(monitor), .events = POLLIN};
-    polls[WAIT_REFILL] = (struct pollfd){.fd = monitor->refill_fd, .events = POLLIN};
+    for (int i = 0; i < SC_REFILL_PLACES; i++)
+        polls[WAIT_REFILL + i] = (struct pollfd){.fd = monitor->refill_fds[i], .events = POLLIN};
     polls[WAIT_NAMES_UDP] =
         (struct pollfd){.fd = sc_on_demand_is_due(&monitor->names) ? config->names_udp : -1, .events = POLLIN};
     polls[WAIT_NAMES_TCP] =
@@ -161,7 +163,7 @@ sc_monitor_loop(struct sc_monitor *monitor)
             sc_on_demand_ended(&monitor->ports);
         if (polls[WAIT_PORTS_ASK].revents)
             sc_ports_asked(monitor);
-        if (polls[WAIT_REFILL].revents)
+        if (polls[WAIT_REFILL].revents || polls[WAIT_REFILL_OTHER].revents)
             sc_refill_event(monitor);
         if (polls[WAIT_OOM].revents)
             sc_oom_tell(monitor);

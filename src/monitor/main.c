@@ -124,8 +124,8 @@ main(int argc, char **argv)
     static struct sc_monitor monitor; /* zeroed; only what is used is ever touched */
     struct sc_err err = SC_ERR_INIT;
 
-    monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_fd =
-        monitor.refill_places = monitor.names.fd = monitor.ports.fd = -1;
+    monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_places =
+        monitor.refill_fds[0] = monitor.refill_fds[1] = monitor.names.fd = monitor.ports.fd = -1;
     monitor.started_at = sc_time_now();
     monitor.log = (struct sc_log_writer)SC_LOG_WRITER_INIT;
     if (sc_monitor_config_decode(argc, argv, &monitor.config, &err) < 0) {

@@ -53,6 +53,8 @@ struct sc_client {
     struct sc_chunk *next; /* first chunk it needs; NULL: it has all */
 };
 
+#define SC_REFILL_PLACES 2 /* of a network namespace: should one be stopped, there is another */
+
 struct sc_on_demand {
     pid_t pid;    /* 0: it does not run */
     int fd;       /* its pidfd */
@@ -73,11 +75,11 @@ struct sc_monitor {
     struct sc_accounts accounts;
     struct sc_usage last_usage; /* of the last sample */
     uint64_t sample_count, oom_told;
-    int blackbox_fd, oom_fd, view_fd, refill_fd;
-    struct sc_calls *calls;              /* or NULL */
-    bool refill_pending, refill_listens; /* else refill_fd is the pidfd of who listens */
-    int refill_places;
-    struct sc_on_demand names, ports; /* sc-names, sc-ports */
+    int blackbox_fd, oom_fd, view_fd;
+    struct sc_calls *calls; /* or NULL */
+    bool refill_pending, refill_listens;
+    int refill_places, refill_fds[SC_REFILL_PLACES]; /* the socket, if it listens; else pidfds of those who do */
+    struct sc_on_demand names, ports;                /* sc-names, sc-ports */
 };
 
 /* loop.c: returns when init has ended */

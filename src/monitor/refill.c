@@ -4,7 +4,7 @@
  *
  * The kernel wakes us for deletions only: what containers that come and go add and take away is filtered before it is
  * queued (socket(7), SO_ATTACH_FILTER). But it copies each message for each of us first, a microsecond in every start
- * and every end, so two monitors of a host listen, and all others wait for the end of one of these. Who listens has
+ * and every end, so two monitors of a host listen, and all others wait for the end of either. Who listens has
  * locked its place (fcntl(2), which tells who that is) in a file that all share; a place is a network namespace's. */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,6 @@
 #include "monitor/monitor-priv.h"
 
 #define RETRY_MS    100
-#define PLACES      2 /* of a network namespace: should one be stopped, there is another */
 #define TRIES       4
 #define PLACES_FILE "lease/watch"
 #define EVENTS_ROOM 8192
@@ -95,7 +94,14 @@ follow(int places, const struct flock *place)
     return sc_steal_fd(&fd);
 }
 
-/* Takes a free place (true), or leaves in refill_fd whom to wait for. */
+static void
+close_fds(struct sc_monitor *monitor)
+{
+    for (int k = 0; k < SC_REFILL_PLACES; k++)
+        sc_closep(&monitor->refill_fds[k]);
+}
+
+/* Takes a free place (true), or leaves in refill_fds whom to wait for. */
 static bool
 takes_place(struct sc_monitor *monitor, int places)
 {
@@ -105,15 +111,20 @@ takes_place(struct sc_monitor *monitor, int places)
     if (places < 0 || stat("/proc/self/ns/net", &netns) < 0) /* lint: the kernel's own */
         return true;
     for (int i = 0; i < TRIES; i++) {
-        for (int k = 0; k < PLACES; k++) {
-            place.l_start = (off_t)netns.st_ino * PLACES + k;
-            if (fcntl(places, F_SETLK, &place) == 0)
+        int followed = 0;
+
+        for (int k = 0; k < SC_REFILL_PLACES; k++) {
+            place.l_start = (off_t)netns.st_ino * SC_REFILL_PLACES + k;
+            if (fcntl(places, F_SETLK, &place) == 0) {
+                close_fds(monitor);
                 return true;
+            }
+            monitor->refill_fds[k] = follow(places, &place);
+            followed += monitor->refill_fds[k] >= 0;
         }
-        place.l_start = (off_t)netns.st_ino * PLACES + getpid() % PLACES;
-        monitor->refill_fd = follow(places, &place);
-        if (monitor->refill_fd >= 0)
+        if (followed == SC_REFILL_PLACES)
             return false;
+        close_fds(monitor); /* one has ended meanwhile */
     }
     return true;
 }
@@ -129,7 +140,7 @@ sc_refill_watch(struct sc_monitor *monitor)
     monitor->refill_listens = takes_place(monitor, places);
     if (!monitor->refill_listens)
         return;
-    monitor->refill_fd = listen_to_deletions();
+    monitor->refill_fds[0] = listen_to_deletions();
     monitor->refill_places = sc_steal_fd(&places); /* with it the lock would be gone */
 }
 
@@ -223,11 +234,11 @@ void
 sc_refill_event(struct sc_monitor *monitor)
 {
     if (monitor->refill_listens) {
-        if (was_touched(monitor->refill_fd))
+        if (was_touched(monitor->refill_fds[0]))
             refill(monitor);
         return;
     }
-    sc_closep(&monitor->refill_fd); /* who listened has ended */
+    close_fds(monitor); /* one who listened has ended */
     sc_refill_watch(monitor);
     if (monitor->refill_listens) /* what was deleted meanwhile nobody has heard of */
         refill(monitor);
