@@ -124,11 +124,13 @@ END
 # A restart of the host: nothing runs, and /run is empty.
 restart_host()
 {
-    local pid
+    local pid id
     pid=$(container_pid "$1")
+    id=$("$SC" inspect -f '{{.Id}}' "$1")
     kill -9 "$(awk '/^PPid/{print $2}' "/proc/$pid/status")"
     wait_until has_ended "$pid"
     find "$SC_RUN_ROOT" -mindepth 1 -delete
+    find /sys/fs/cgroup -depth -type d -path "*/$id*" -exec rmdir {} +
 }
 
 @test "cni: after a restart of the host the next command runs DEL, be it rm" {

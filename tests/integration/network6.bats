@@ -418,13 +418,13 @@ END
     sc_ok network create --subnet 10.71.0.0/24 --subnet fd00:71::/64 n
     serve web hello --network n -p 8080:80
     wait_until says hello ask "$host" '[::1]' 8080
-    at "$host" nft list ruleset | sort >"$BATS_TEST_TMPDIR/before"
+    at "$host" nft list ruleset | sort >"$BATS_TEST_TMPDIR/ruleset"
     at "$host" nft flush ruleset
     at "$host" ip link delete sclo0
     sc_ok run --rm --network n base true
     is "$(ask "$host" '[::1]' 8080)" hello
     wait_until says_alone
-    at "$host" nft list ruleset | sort | diff "$BATS_TEST_TMPDIR/before" -
+    at "$host" nft list ruleset | sort | diff "$BATS_TEST_TMPDIR/ruleset" -
 }
 
 @test "explain=sh makes the same network by hand, IPv6 included" {
