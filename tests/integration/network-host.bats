@@ -159,7 +159,7 @@ links()
     # the test's own go by hand
     links | grep "^scv0000000003\|^scv0000000004\|^scv${dead:0:11}$" | sed 's/^/link delete /' >"$BATS_TEST_TMPDIR/links"
     at "$host" ip -batch "$BATS_TEST_TMPDIR/links"
-    rm "$run"/net/front/10.50.2.*
+    rm "$run"/net/front/{10.50.2.*,note*}
     at "$host" nft flush ruleset
     wait_until has_port 8080
 }
