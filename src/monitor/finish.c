@@ -87,8 +87,9 @@ struct end {
     struct sc_buf victim, place; /* of the OOM killer; empty: none, or not known */
 };
 
-/* SIGKILL and an OOM kill in the cgroup belong together; 137 without a signal is a shell or sc-init passing it on. systemd
- * removes a scope's cgroup when its last process has ended, perhaps before this: then the kernel's log tells. */
+/* SIGKILL and an OOM kill in the cgroup belong together; 137 without a signal is a shell or sc-init passing it on.
+ * systemd removes a scope's cgroup when its last process has ended, perhaps before this: then the kernel's log tells.
+ */
 static bool
 is_oom_killed(const struct sc_monitor *monitor, struct end *end, struct sc_err *err)
 {
