@@ -1,5 +1,4 @@
-/* Containers in a container on cgroup v2, where a cgroup that gives controllers to its children holds no processes
- * itself
+/* Containers in a container on cgroup v2, where a cgroup that gives controllers to its children holds no process itself
  * ("no internal processes", cgroup-v2.rst). That is met twice: by the inner engine in its root, where the container's
  * processes are, and by the outer one when it later adds a process. */
 #include <errno.h>
