@@ -54,6 +54,9 @@ bool sc_proc_can_write(const char *path);
 int sc_mount_tree_open(int dir_fd, const char *path, bool is_recursive);
 /* MOUNT_ATTR_* to set and clear, and MS_* propagation (0: leave), on the mount fd; nothing to do is success. */
 int sc_mount_setattr(int mount_fd, bool is_recursive, uint64_t set, uint64_t clear, uint64_t propagation);
+/* A directory of the engine's for a program that is confined: detached and read-only, so that ".." of it leads nowhere.
+ * Where that is not ours to make it is the directory itself. The descriptor or -errno. */
+int sc_mount_dir_open(const char *path);
 int sc_mount_idmap(int mount_fd, bool is_recursive, int user_ns_fd);
 /* Attaches a detached mount on the file that target_fd is, or (target_fd -1) over the root of this mount namespace. */
 int sc_mount_move(int mount_fd, int target_fd);

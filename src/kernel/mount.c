@@ -68,6 +68,20 @@ sc_mount_setattr(int mount_fd, bool is_recursive, uint64_t set, uint64_t clear, 
 }
 
 int
+sc_mount_dir_open(const char *path)
+{
+    int fd = sc_mount_tree_open(AT_FDCWD, path, false);
+
+    if (fd >= 0 && sc_mount_setattr(fd, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, 0) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd < 0)
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+int
 sc_mount_idmap(int mount_fd, bool is_recursive, int user_ns_fd)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_ns_fd};

@@ -2,7 +2,6 @@
  * descriptors, LEASES the directory of all networks' leases. */
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/mount.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,17 +96,6 @@ serve(struct sc_names *names)
     }
 }
 
-/* Alone and read-only: ".." of it leads nowhere. Where that is not ours to make it is the directory itself. */
-static int
-open_dir(const char *path)
-{
-    int fd = sc_mount_tree_open(AT_FDCWD, path, false); /* lint: the engine's own */
-
-    if (fd >= 0 && sc_mount_setattr(fd, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, 0) < 0)
-        sc_closep(&fd);
-    return fd >= 0 ? fd : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
-}
-
 static void
 find_servers(int argc, char **argv, struct sc_names_servers *out)
 {
@@ -141,9 +129,9 @@ main(int argc, char **argv)
     for (size_t i = 0; i < SC_NAMES_TCP_MAX; i++)
         names.tcp[i].fd = names.tcp[i].server_fd = -1;
     find_servers(argc - 5, argv + 5, &names.servers);
-    names.leases = open_dir(argv[4]);
+    names.leases = sc_mount_dir_open(argv[4]);
     (void)snprintf(containers, sizeof(containers), "%s/../../container", argv[4]);
-    names.containers = open_dir(containers);
+    names.containers = sc_mount_dir_open(containers);
     if (names.leases < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
         return 125;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -7,10 +7,9 @@
 #include "kernel/kernel.h"
 #include "monitor/monitor-priv.h"
 
-#define PAUSE_NS                                                                                                       \
-    INT64_C(200000000) /* from one start to the next: a program that does not live must not keep us busy               \
-                        */
-#define MS_NS INT64_C(1000000)
+/* From one start to the next: a program that does not live must not keep us busy. */
+#define PAUSE_NS INT64_C(200000000)
+#define MS_NS    INT64_C(1000000)
 
 bool
 sc_on_demand_is_due(const struct sc_on_demand *program)

@@ -1,9 +1,7 @@
 /* sc-ports EPOLL ID LEASES "FD KEY\n..": see ports.h. Started by sc-monitor, never by hand: EPOLL and FD are numbers of
  * descriptors, LEASES the directory of ports' leases, KEY the name of the lease that says where a socket leads. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <linux/mount.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,17 +134,6 @@ read_sockets(char *text, struct ports *out)
     }
 }
 
-/* Alone and read-only: ".." of it leads nowhere. Where that is not ours to make it is the directory itself. */
-static int
-open_dir(const char *path)
-{
-    int fd = sc_mount_tree_open(AT_FDCWD, path, false); /* lint: the engine's own */
-
-    if (fd >= 0 && sc_mount_setattr(fd, false, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0, 0) < 0)
-        sc_closep(&fd);
-    return fd >= 0 ? fd : open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own */
-}
-
 int
 main(int argc, char **argv)
 {
@@ -163,7 +150,7 @@ main(int argc, char **argv)
     for (size_t i = 0; i < SC_CARRY_MAX; i++)
         ports.carries[i].ends[0] = ports.carries[i].ends[1] = -1;
     read_sockets(argv[4], &ports);
-    ports.leases = open_dir(argv[3]);
+    ports.leases = sc_mount_dir_open(argv[3]);
     if (ports.leases < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
         return 125;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,8 +1,8 @@
 /* A container's place on a network: leases taken, packets made, undo written. */
 #include <fcntl.h>
 #include <linux/netlink.h>
-#include <stdio.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
