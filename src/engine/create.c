@@ -87,6 +87,8 @@ sc_engine_create(struct sc_engine *engine, const struct sc_create_options *optio
     sc_cleanup_fd cid_fd = -1, hold = -1;
 
     *out = (struct sc_container)SC_CONTAINER_INIT;
+    if (sc_launch_check_files(err) < 0)
+        return -1;
     if (options->cidfile) {
         cid_fd = cidfile_open(options->cidfile, err);
         if (cid_fd < 0)

@@ -240,7 +240,7 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
 
     if (client_fd)
         *client_fd = -1;
-    if (take_lock(&start, err) < 0)
+    if (sc_launch_check_files(err) < 0 || take_lock(&start, err) < 0)
         return -1;
     start.job = SC_ARENA_NEW(&arena, struct sc_start_job);
     if (!start.job)

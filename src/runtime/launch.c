@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "runtime/launch-priv.h"
 
 #define STATE_PATH_MAX 64
+#define FILES_MAX      (3 + SC_SLOTS_MAX + 32) /* streams, slots, and what else is open at once */
 
 static void
 executor_release(struct sc_executor *x)
@@ -448,6 +450,19 @@ sc_launch_into_cgroups(const struct sc_plan *plan, const struct sc_launch *how,
         take_back(&x, &none);
     executor_release(&x);
     return result;
+}
+
+int
+sc_launch_check_files(struct sc_err *err)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return sc_err_errno(err, errno, "read the limit of open files");
+    if (limit.rlim_cur < FILES_MAX)
+        return sc_err_errno(err, EMFILE, "make a container with at most %llu open files",
+                            (unsigned long long)limit.rlim_cur);
+    return 0;
 }
 
 int

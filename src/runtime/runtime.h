@@ -94,6 +94,10 @@ struct sc_process {
     }
 void sc_process_release(struct sc_process *process); /* closes; does not kill */
 
+/* EMFILE when the limit of open files is below what a launch may take. Asked before anything is made: without a file to
+ * open nothing half-made can be taken back. */
+SC_MUST_CHECK int sc_launch_check_files(struct sc_err *err);
+
 /* Runs the plan. err.exit_code is 126 or 127 when the program itself could not be executed. The caller is the parent of
  * the process and must wait for it (or exit). The calling process must be single-threaded. */
 SC_MUST_CHECK int sc_launch_run(const struct sc_plan *plan, const struct sc_launch *how, struct sc_process *out,

@@ -488,10 +488,16 @@ one_line()
     within 'ulimit -f 1' save -o "$BATS_TEST_TMPDIR/image.tar" base
     one_line 1 'file too large'
     [ ! -e "$BATS_TEST_TMPDIR/image.tar" ]
-    for files in 12 30; do
+    # asked first: without a file to open nothing half-made could be taken back
+    for files in 12 30 100; do
         within "ulimit -n $files" run --rm --network none base true
-        one_line 125 'too many open files; raise the shell'
+        one_line 125 "with at most $files open files: too many open files; raise the shell"
     done
+    within 'ulimit -n 12' create base true
+    one_line 1 'too many open files; raise the shell'
+    is "$(state)" "$before"
+    within 'ulimit -n 200' run --rm --network none base true
+    expect 0
     # that sc is told of a limit, not ended, is not the container's to know
     within 'ulimit -f 512' run --rm --network none base grep SigIgn /proc/self/status
     expect 0

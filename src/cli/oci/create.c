@@ -291,7 +291,8 @@ create(struct sc_oci_cli *cli, bool waits, struct sc_oci_creation *c, struct sc_
     const char *id = cli->args.count > 0 ? cli->args.items[0] : "";
     struct sc_err ignored = SC_ERR_INIT;
 
-    if (sc_oci_check_id(id, err) < 0 || sc_oci_creation_prepare(cli, id, waits, c, err) < 0)
+    if (sc_oci_check_id(id, err) < 0 || sc_launch_check_files(err) < 0 ||
+        sc_oci_creation_prepare(cli, id, waits, c, err) < 0)
         return -1;
     c->dir_fd = sc_oci_make_state_dir(cli, id, err);
     if (c->dir_fd < 0)
