@@ -9,12 +9,14 @@
 #define PROC_CGROUPS_MAX ((size_t)1 << 16)
 
 struct controllers_options {
-    bool all, mount_points, hierarchies;
+    bool all, mount_points, all_mount_points, hierarchies;
 };
 
 #define AT(field) offsetof(struct controllers_options, field)
 static const struct sc_option controllers_table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Those too that no mounted hierarchy has", NULL, NULL},
+    {"all-mount-points", 'M', SC_OPTION_FLAG, AT(all_mount_points), NULL, "With each place where they are mounted",
+     NULL, NULL},
     {"hierarchies", 'i', SC_OPTION_FLAG, AT(hierarchies), NULL, "With the hierarchy's number, which is 0 for v2", NULL,
      NULL},
     {"mount-points", 'm', SC_OPTION_FLAG, AT(mount_points), NULL, "With where they are mounted", NULL, NULL},
@@ -47,7 +49,7 @@ static void
 add_line(struct controllers *c, const char *names, const char *first, const char *mount_point)
 {
     sc_buf_adds(&c->out, names);
-    if (c->options->mount_points && mount_point)
+    if ((c->options->mount_points || c->options->all_mount_points) && mount_point)
         sc_buf_addf(&c->out, " %s", mount_point);
     if (c->options->hierarchies) {
         const char *line = known_line(c, first);
@@ -55,6 +57,15 @@ add_line(struct controllers *c, const char *names, const char *first, const char
         sc_buf_addf(&c->out, " %ld", line ? strtol(line, NULL, 10) : 0);
     }
     sc_buf_addc(&c->out, '\n');
+}
+
+/* h: where they are mounted */
+static void
+add_lines(struct controllers *c, const char *names, const char *first, const struct sc_cgroup_hierarchy *h)
+{
+    add_line(c, names, first, h->mount_point);
+    for (size_t i = 0; c->options->all_mount_points && i < h->other_mount_points.count; i++)
+        add_line(c, names, first, h->other_mount_points.items[i]);
 }
 
 static bool
@@ -80,10 +91,10 @@ add_hierarchy(struct controllers *c, const struct sc_cgroup_hierarchy *h, const 
         is_any = is_any || is_asked(asked, name);
         sc_buf_addf(&together, "%s%s", i ? "," : "", name);
         if (h->is_v2 && is_asked(asked, name))
-            add_line(c, name, name, h->mount_point);
+            add_lines(c, name, name, h);
     }
     if (!h->is_v2 && is_any && !sc_str_starts(h->controllers.items[0], "name="))
-        add_line(c, sc_buf_str(&together), h->controllers.items[0], h->mount_point);
+        add_lines(c, sc_buf_str(&together), h->controllers.items[0], h);
 }
 
 static void

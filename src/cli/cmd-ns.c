@@ -38,8 +38,8 @@ static const struct sc_option ls_table[] = {
      NULL},
     {"nowrap", 'W', SC_OPTION_FLAG, AT(no_wrap), NULL, "Cells of one line, as they always are here", NULL, NULL},
     {"output", 'o', SC_OPTION_STR, AT(form.output), "columns",
-     "Of NS,TYPE,PATH,NPROCS,PID,PPID,COMMAND,UID,USER,NSFS,PNS,ONS,CONTAINER; +COLUMNS adds to the default", NULL,
-     NULL},
+     "Of NS,TYPE,PATH,NPROCS,PID,PPID,COMMAND,UID,USER,NETNSID,NSFS,PNS,ONS,CONTAINER; +COLUMNS adds to the default",
+     NULL, NULL},
     {"output-all", 0, SC_OPTION_FLAG, AT(all_columns), NULL, "All columns", NULL, NULL},
     {"raw", 'r', SC_OPTION_FLAG, AT(form.raw), NULL, "Columns with one space between, spaces in them as \\x20", NULL,
      NULL},
@@ -130,6 +130,17 @@ describe(struct sc_arena *arena, pid_t pid, struct sc_ns_row *row)
     row->cells[SC_NS_COL_COMMAND] = text.command;
 }
 
+/* The number by which this process's network namespace knows the one at the path: "unassigned" before anybody asked. */
+static const char *
+netns_id(struct sc_arena *arena, const char *path)
+{
+    int32_t id;
+
+    if (!path || !sc_nsfs_netns_id(path, &id))
+        return NULL;
+    return id < 0 ? "unassigned" : sc_arena_printf(arena, "%d", (int)id);
+}
+
 static struct sc_ns_row
 row_of(struct sc_cli *cli, const struct sc_container_list *list, const struct sc_nsfs *ns)
 {
@@ -142,6 +153,8 @@ row_of(struct sc_cli *cli, const struct sc_container_list *list, const struct sc
     row.cells[SC_NS_COL_NPROCS] = sc_arena_printf(&cli->arena, "%zu", ns->process_count);
     row.cells[SC_NS_COL_PATH] =
         ns->pid ? sc_arena_printf(&cli->arena, "/proc/%d/ns/%s", (int)ns->pid, kind) : ns->mount;
+    if (ns->kind == SC_NS_NET)
+        row.cells[SC_NS_COL_NETNSID] = netns_id(&cli->arena, row.cells[SC_NS_COL_PATH]);
     row.cells[SC_NS_COL_NSFS] = ns->mount;
     row.cells[SC_NS_COL_PNS] = number(&cli->arena, ns->parent);
     row.cells[SC_NS_COL_ONS] = number(&cli->arena, ns->owner);
@@ -310,7 +323,11 @@ print_namespaces(struct sc_cli *cli, const struct ls_options *options, pid_t of,
     }
     if (options->tree != TREE_NONE && make_tree(&rows, &list, options->tree, &cli->arena, err) < 0)
         return -1;
-    if (sc_ns_print(&options->form, &rows, "NS,TYPE,NPROCS,PID,USER,CONTAINER,COMMAND", "namespaces", err) < 0)
+    if (sc_ns_print(&options->form, &rows,
+                    options->types.count && has_type(&options->types, SC_NS_NET)
+                        ? "NS,TYPE,NPROCS,PID,USER,NETNSID,NSFS,CONTAINER,COMMAND"
+                        : "NS,TYPE,NPROCS,PID,USER,CONTAINER,COMMAND",
+                    "namespaces", err) < 0)
         return -1;
     if (list.hidden && of == 0) {
         char note[160];
@@ -335,8 +352,8 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
     if (sc_cli_parse(cli, &options, &args, err) < 0 || check_types(&options.types, err) < 0)
         return -1;
     if (options.all_columns)
-        options.form.output =
-            sc_arena_strdup(&cli->arena, "NS,TYPE,PATH,NPROCS,PID,PPID,COMMAND,UID,USER,NSFS,PNS,ONS,CONTAINER");
+        options.form.output = sc_arena_strdup(
+            &cli->arena, "NS,TYPE,PATH,NPROCS,PID,PPID,COMMAND,UID,USER,NETNSID,NSFS,PNS,ONS,CONTAINER");
     word = args.count ? args.items[0] : options.task;
     if (args.count && options.task)
         return sc_err_set(err, SC_ERR_INVALID, "--task and a namespace contradict each other");

@@ -19,6 +19,7 @@ static const struct {
     [SC_NS_COL_COMMAND] = {"COMMAND", false},
     [SC_NS_COL_UID] = {"UID", true},
     [SC_NS_COL_USER] = {"USER", false},
+    [SC_NS_COL_NETNSID] = {"NETNSID", false},
     [SC_NS_COL_NSFS] = {"NSFS", false},
     [SC_NS_COL_PNS] = {"PNS", true},
     [SC_NS_COL_ONS] = {"ONS", true},

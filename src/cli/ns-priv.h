@@ -15,6 +15,7 @@ enum sc_ns_column {
     SC_NS_COL_COMMAND,
     SC_NS_COL_UID,
     SC_NS_COL_USER,
+    SC_NS_COL_NETNSID,
     SC_NS_COL_NSFS,
     SC_NS_COL_PNS,
     SC_NS_COL_ONS,

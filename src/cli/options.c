@@ -155,6 +155,19 @@ parse_long(struct parser *p, const char *word, struct sc_err *err)
     return apply(p, option, value, err);
 }
 
+/* Whether word is one of those that "owner|parent|process" lists. */
+static bool
+is_one_of(const char *list, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (const char *at = list; len > 0 && at && strchr(list, '|'); at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
+        if (strcspn(at, "|") == len && strncmp(at, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int
 parse_letters(struct parser *p, const char *word, struct sc_err *err)
 {
@@ -175,8 +188,9 @@ parse_letters(struct parser *p, const char *word, struct sc_err *err)
             return bad_flag(p, err);
         }
         if (!needs_value(option)) {
-            /* "-n/run/netns/blue": no letter is a slash */
-            bool has_value = at[1] == '=' || (option->kind == SC_OPTION_OPTIONAL && at[1] == '/');
+            /* "-n/run/netns/blue": no letter is a slash; "-Tparent" */
+            bool has_value = at[1] == '=' ||
+                             (option->kind == SC_OPTION_OPTIONAL && (at[1] == '/' || is_one_of(option->value, at + 1)));
 
             if (apply(p, option, has_value ? value : NULL, err) < 0)
                 return -1;

@@ -4,10 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/net_namespace.h>
+#include <linux/netlink.h>
 #include <linux/nsfs.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -371,6 +375,36 @@ sc_nsfs_members(uint64_t ino, struct sc_arena *arena, struct sc_nsfs_pids *out, 
     if (result == 0)
         *out = pids;
     return result;
+}
+
+bool
+sc_nsfs_netns_id(const char *path, int32_t *id)
+{
+    struct {
+        struct nlmsghdr head;
+        struct rtgenmsg body;
+        _Alignas(NLMSG_ALIGNTO) struct rtattr attr;
+        uint32_t fd;
+    } ask = {.head = {.nlmsg_len = sizeof(ask), .nlmsg_type = RTM_GETNSID, .nlmsg_flags = NLM_F_REQUEST},
+             .attr = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = NETNSA_FD}};
+    struct {
+        struct nlmsghdr head;
+        char room[256];
+    } answer;
+    sc_cleanup_fd ns = open(path, O_RDONLY | O_CLOEXEC);
+    sc_cleanup_fd sock = ns < 0 ? -1 : socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    const struct rtattr *attr = (const void *)(answer.room + NLMSG_ALIGN(sizeof(struct rtgenmsg)));
+    ssize_t got;
+
+    ask.fd = (uint32_t)ns;
+    if (sock < 0 || send(sock, &ask, sizeof(ask), 0) < 0)
+        return false;
+    got = recv(sock, &answer, sizeof(answer), 0);
+    if (got < (ssize_t)(NLMSG_LENGTH(sizeof(struct rtgenmsg)) + RTA_LENGTH(sizeof(*id))) ||
+        answer.head.nlmsg_type != RTM_NEWNSID || attr->rta_type != NETNSA_NSID)
+        return false;
+    memcpy(id, RTA_DATA(attr), sizeof(*id));
+    return true;
 }
 
 /* ---- one process --------------------------------------------------------------------------------------------------

@@ -34,6 +34,9 @@ struct sc_nsfs_list {
 SC_MUST_CHECK int sc_nsfs_scan(struct sc_arena *arena, struct sc_nsfs_list *out, struct sc_err *err);
 /* NULL: not in the list */
 const struct sc_nsfs *sc_nsfs_find(const struct sc_nsfs_list *list, uint64_t ino);
+/* The id that this process's network namespace has for the one at the path (RTM_GETNSID, Linux 4.0): -1 where none was
+ * assigned; false where the kernel does not say. */
+bool sc_nsfs_netns_id(const char *path, int32_t *id);
 /* The inode number of a process's namespace of a kind; 0 with errno where it cannot be seen. */
 uint64_t sc_nsfs_of(pid_t pid, enum sc_ns_kind kind);
 /* Pids (thread group leaders) in namespace ino, ascending. */

@@ -248,7 +248,7 @@ set -r pids.max GROUP|"pids.max" is not KEY=VALUE
 set -r nothing.max=1 GROUP|no "nothing" cgroup controller
 set -r pids=1 GROUP|is no key of a cgroup
 set -r pids.max=many GROUP|write "many" to "pids.max"
-set -r cpu.shares=x GROUP|cpu.shares
+set -r cpu.shares=x GROUP|write "x" to "cpu.shares": invalid argument
 set -r pids.max=1 GROUP/none|GROUP
 get|which cgroup?
 get -r pids.max GROUP/none|GROUP
@@ -274,6 +274,12 @@ END
     unshare -m sh -ec '
         "$SC" cgroup mount name=sctest-tree "$PWD/tree"
         [ -e tree/cgroup.procs ]
+        "$SC" cgroup controllers -m pids >once
+        point=$(cut -d" " -f 2 once)
+        mkdir "$PWD/again" && mount --bind "$point" "$PWD/again"
+        "$SC" cgroup controllers -m pids | cmp once -
+        "$SC" cgroup controllers -M pids | grep -F "$PWD/again" >/dev/null
+        "$SC" cgroup controllers -M pids | grep -F -x -f once >/dev/null
         "$SC" cgroup umount "$PWD/tree"
         ! [ -e tree/cgroup.procs ]' || {
         # a kernel without v1

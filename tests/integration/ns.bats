@@ -51,6 +51,8 @@ facts()
     matches "$output" "(├|└)─$(stat -Lc %i "/proc/$pid/ns/pid")"
     sc_ok ns ls --tree=process -t net -n -o NS
     matches "$output" "(├|└)─$(stat -Lc %i "/proc/$pid/ns/net")"
+    sc_ok ns ls -Tparent -t pid -n -o NS
+    matches "$output" "(├|└)─$(stat -Lc %i "/proc/$pid/ns/pid")"
     sc_fails 1 ns ls --tree=sideways
 }
 
@@ -64,9 +66,24 @@ facts()
     grep -Fx "$ino 0 $PWD/kept" <<<"$output"
 }
 
+@test "ns ls -t net: the id that a network namespace has for another, and where it is kept" {
+    # shellcheck disable=SC2016 # the inner shell's
+    run unshare -nm sh -ec '
+        mount -t tmpfs none /run
+        ip netns add named
+        ip netns add other
+        ip netns set named 7
+        "$SC" ns ls -t net 2>/dev/null | sed -n 1p
+        "$SC" ns ls -t net -n -r -o NS,NETNSID,NSFS >all 2>/dev/null
+        for name in named other; do grep "^$(stat -c %i /run/netns/$name) " all; done'
+    is "$status" 0
+    is "$(sed -n 1p <<<"$output" | xargs)" 'NS TYPE NPROCS PID USER NETNSID NSFS CONTAINER COMMAND'
+    is "$(sed 1d <<<"$output" | cut -d" " -f 2-)" $'7 /run/netns/named\nunassigned /run/netns/other'
+}
+
 @test "ns ls --output-all, -W: as lsns takes them" {
     sc_ok ns ls --output-all -W -p $$
-    is "$(head -n 1 <<<"$output" | xargs)" 'NS TYPE PATH NPROCS PID PPID COMMAND UID USER NSFS PNS ONS CONTAINER'
+    is "$(head -n 1 <<<"$output" | xargs)" 'NS TYPE PATH NPROCS PID PPID COMMAND UID USER NETNSID NSFS PNS ONS CONTAINER'
 }
 
 @test "ns ls: bad input" {

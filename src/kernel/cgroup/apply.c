@@ -1,4 +1,5 @@
 /* Writing limits into a cgroup, and what the kernel's refusals mean. */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -81,6 +82,9 @@ write_err(const char *file, const char *value, int errnum, struct sc_err *err)
         sc_err_errno(err, errnum, "write \"%s\" to \"%s\"", value, file);
         return sc_err_remedy(err, "inside a container /sys/fs/cgroup is read-only unless it is privileged");
     }
+    /* "cpu.shares" of "many": nothing in the cgroup is to blame */
+    if (errnum == EINVAL && isalpha((unsigned char)value[0]) && !sc_str_starts(value, "max"))
+        return sc_err_errno(err, errnum, "write \"%s\" to \"%s\"", value, file);
     for (size_t i = 0; i < SC_ARRAY_LEN(refusals); i++) {
         if (!refusal_matches(&refusals[i], file, errnum))
             continue;

@@ -24,8 +24,9 @@ enum sc_cgroup_mode { SC_CGROUP_V1, SC_CGROUP_HYBRID, SC_CGROUP_V2, SC_CGROUP_AB
 #define SC_CGROUP_HIERARCHIES_MAX 16
 struct sc_cgroup_hierarchy {
     bool is_v2;
-    char *mount_point; /* "/sys/fs/cgroup/memory" */
-    char *mount_root;  /* 4th field of mountinfo: "/" unless a namespace or bind shows a part */
+    char *mount_point;                 /* "/sys/fs/cgroup/memory" */
+    struct sc_strv other_mount_points; /* where the same hierarchy, or a part of it, can be seen too */
+    char *mount_root;                  /* 4th field of mountinfo: "/" unless a namespace or bind shows a part */
     char *name; /* directory name below /sys/fs/cgroup: "memory", "cpu,cpuacct", "systemd", "unified"; "" for pure v2 */
     struct sc_strv
         controllers; /* "memory"; for v1 named hierarchies "name=systemd"; v2: cgroup.controllers of the root */

@@ -253,9 +253,14 @@ layout_add(struct sc_cgroup_layout *layout, const struct mount_line *mount, cons
     for (size_t i = 0; i < layout->count; i++) {
         if (!is_same_hierarchy(&layout->items[i], &item))
             continue;
-        if (is_better(&item, &layout->items[i]))
+        if (is_better(&item, &layout->items[i])) {
+            item.other_mount_points = layout->items[i].other_mount_points;
+            sc_strv_add(&item.other_mount_points, arena, layout->items[i].mount_point);
             layout->items[i] = item;
-        return 0;
+        } else {
+            sc_strv_add(&layout->items[i].other_mount_points, arena, item.mount_point);
+        }
+        return sc_arena_check(arena, err);
     }
     if (layout->count == SC_CGROUP_HIERARCHIES_MAX)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "read the mounted cgroup hierarchies: more than %d are mounted",
