@@ -297,6 +297,9 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
     if (ask->waits_for_start &&
         add(arena, steps, SC_OP_WAIT_START, "created; the program runs when start says so") == NULL)
         return sc_err_nomem(err);
+    if (add(arena, steps, SC_OP_NULL_FDS,
+            "by a descriptor of the host's, root could give that another owner or mode") == NULL)
+        return sc_err_nomem(err);
     if ((step = add(arena, steps, SC_OP_CLOSE_FDS,
                     "no descriptor of the host gets in, not even as /proc/self/fd/N in the program's path")) == NULL)
         return sc_err_nomem(err);

@@ -420,6 +420,14 @@ print_home(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 }
 
 static void
+print_null_fds(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
+{
+    (void)s;
+    TITLE("take the container's /dev/null");
+    sc_buf_adds(out, "for 0, 1 and 2 where they are the host's: dup2(open(\"/dev/null\", O_RDWR))");
+}
+
+static void
 print_close_fds(const struct sc_step *s, enum sc_print_what what, struct sc_buf *out)
 {
     TITLE("close the launcher's descriptors");
@@ -564,6 +572,7 @@ const struct sc_op_row sc_op_table[SC_OP_COUNT] = {
     [SC_OP_WAIT_START] = {"wait-start", print_wait_start},
     [SC_OP_HOOKS_START] = {"hooks-start", print_hooks},
     [SC_OP_HOME] = {"home", print_home},
+    [SC_OP_NULL_FDS] = {"null-fds", print_null_fds},
     [SC_OP_CLOSE_FDS] = {"close-fds", print_close_fds},
     [SC_OP_CAPS_BOUNDING] = {"caps-bounding", print_caps_bounding},
     [SC_OP_SET_IDS] = {"set-ids", print_set_ids},

@@ -195,6 +195,7 @@ enum sc_op {
     SC_OP_HOME,
     SC_OP_WAIT_START,
     SC_OP_HOOKS_START,
+    SC_OP_NULL_FDS,
     SC_OP_CLOSE_FDS,
     SC_OP_CAPS_BOUNDING,
     SC_OP_SET_IDS,

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "kernel/calls.h"
@@ -305,6 +306,47 @@ step_wait_start(struct sc_executor *x, const struct sc_step *step)
     return 0;
 }
 
+/* The container's /dev/null, and nothing that stands in its place: a pipe would hang who opens it, and a link lead
+ * away. */
+static int
+open_null(void)
+{
+    struct stat st;
+    /* lint: in the container's own root, after the change of root */
+    int result = 0, fd = open("/dev/null", O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, 0) < 0)
+        result = -errno;
+    else if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        result = -ENODEV;
+    if (result < 0)
+        close(fd);
+    return result < 0 ? result : fd;
+}
+
+static int
+step_null_fds(struct sc_executor *x, const struct sc_step *step)
+{
+    int result = 0, null_fd = -1;
+    struct stat st;
+
+    (void)x;
+    (void)step;
+    for (int i = 0; result >= 0 && i < 3; i++) {
+        if (fstat(i, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+            continue;
+        if (null_fd < 0)
+            result = null_fd = open_null();
+        if (result >= 0)
+            result = sc_child_result(dup2(null_fd, i));
+    }
+    if (null_fd >= 0)
+        close(null_fd);
+    return result < 0 ? result : 0;
+}
+
 static int
 step_close_fds(struct sc_executor *x, const struct sc_step *step)
 {
@@ -453,6 +495,7 @@ sc_child_process_executor(enum sc_op op)
         [SC_OP_FIND_PROGRAM] = step_find_program,
         [SC_OP_HOME] = step_home,
         [SC_OP_WAIT_START] = step_wait_start,
+        [SC_OP_NULL_FDS] = step_null_fds,
         [SC_OP_CLOSE_FDS] = step_close_fds,
         [SC_OP_SET_IDS] = step_set_ids,
         [SC_OP_UMASK] = step_umask,

@@ -181,6 +181,27 @@ hostile_image()
     is "$output" 1000
 }
 
+# Taken out: step_null_fds (src/runtime/steps-process.c): the host's /dev/null had group 4242. The group is what is tried,
+# since it harms nobody while it is wrong.
+@test "attack: descriptors 0 to 2 do not lead to the host's /dev/null" {
+    local before
+    before=$(stat -c '%g %a' /dev/null)
+    run_sc run --rm base chgrp 4242 /proc/self/fd/0 </dev/null
+    sc_ok run -d --name box base sleep 1000
+    run_sc exec box chgrp 4242 /proc/self/fd/0 </dev/null
+    is "$output" ""
+    "$SC" exec -i box chgrp 4242 /proc/self/fd/0 </dev/null
+    "$SC" exec -i box sh -c 'chgrp 4242 /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2' </dev/null >/dev/null 2>&1
+    run stat -c '%g %a' /dev/null
+    chgrp "${before% *}" /dev/null
+    is "$output" "$before"
+    # what a container puts in its place is not opened: neither waited for nor followed
+    sc_ok exec box sh -c 'rm /dev/null && mkfifo /dev/null'
+    run_sc exec box true </dev/null
+    expect_error 1 "take the container's /dev/null: no such device"
+    sc_ok rm -f box
+}
+
 # Taken out: the closed list, by taking "Privileged" of the image's config for the flag: every capability, no filter.
 @test "attack: image metadata beyond the closed list changes nothing" {
     local image=$BATS_TEST_TMPDIR/image work=$BATS_TEST_TMPDIR/work plain
