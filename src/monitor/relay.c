@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -332,8 +333,11 @@ relay_release(struct relay *relay)
 int
 sc_relay_run(const struct sc_relay *ask, enum sc_relay_end *end, struct sc_exit *exit_record, struct sc_err *err)
 {
-    /* Not initialised: most runs touch little of them. */
-    char data[3][SC_MONITOR_PACKET_MAX];
+    /* Not on the stack, whose limit may be small (`ulimit -s`); not initialised: most runs touch little of it. */
+    sc_cleanup_free char *data = malloc((size_t)3 * SC_MONITOR_PACKET_MAX);
+
+    if (data == NULL)
+        return sc_err_nomem(err);
     __attribute__((cleanup(relay_release))) struct relay relay = {
         .ask = ask,
         .terminal = SC_TERMINAL_INIT,
@@ -343,9 +347,9 @@ sc_relay_run(const struct sc_relay *ask, enum sc_relay_end *end, struct sc_exit 
         .signal_fd = -1,
     };
 
-    sc_outlet_init(&relay.out, STDOUT_FILENO, data[0]);
-    sc_outlet_init(&relay.err_out, STDERR_FILENO, data[1]);
-    sc_far_init(&relay.far, ask, data[2]);
+    sc_outlet_init(&relay.out, STDOUT_FILENO, data);
+    sc_outlet_init(&relay.err_out, STDERR_FILENO, data + SC_MONITOR_PACKET_MAX);
+    sc_far_init(&relay.far, ask, data + (size_t)2 * SC_MONITOR_PACKET_MAX);
     if (signals_take(&relay, err) < 0)
         return -1;
     if (sc_detach_keys_parse(ask->detach_keys, &relay.filter.keys, err) < 0)

@@ -520,3 +520,20 @@ one_line()
         exec chroot . "$0" run --rm --network none base true' "$SC" "$BATS_TEST_TMPDIR/root"
     expect_error 125 'a chroot must be a mount point for this: mount --bind DIR DIR before chroot DIR'
 }
+
+@test "bad input: a small stack is enough" {
+    local stack=100
+    [ "$SC_WHERE" != asan ] || stack=1000 # instrumented frames are larger
+    sc_ok run -d --name box base sh -c 'seq 20000; exec sleep 1000'
+    wait_until sh -c '"$0" logs box | grep -q 20000' "$SC"
+    (
+        ulimit -S -s "$stack"
+        [ "$("$SC" run --rm base echo hello)" = hello ]
+        [ "$(echo in | "$SC" exec -i box cat)" = in ]
+        [ "$("$SC" logs -n 1 box)" = 20000 ]
+        "$SC" logs box >/dev/null
+        "$SC" cp box:/etc/hostname - >/dev/null
+        "$SC" save base >/dev/null
+    )
+    sc_ok rm -f box
+}
