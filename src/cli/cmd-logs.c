@@ -47,8 +47,7 @@ static const struct sc_option table[] = {
 struct followed {
     struct sc_engine *engine;
     const char *id;
-    bool has_failed, has_times, has_details;
-    bool is_inside; /* a long line, of which the rest comes */
+    bool has_failed;
 };
 
 static bool
@@ -74,17 +73,7 @@ print_line(bool is_stderr, const char *line, size_t len, void *data)
     /* Both may be one terminal: neither overtakes the other. */
     if (is_stderr)
         (void)fflush(stdout);
-    /* Where Docker has the attributes of a line, of which a container without --log-opt labels or env has none. */
-    if (followed->has_details && !followed->is_inside) {
-        const char *space = followed->has_times ? memchr(line, ' ', len) : NULL;
-        size_t before = space ? (size_t)(space - line) + 1 : 0;
-
-        followed->has_failed = fwrite(line, 1, before, to) != before || fputc(' ', to) == EOF;
-        line += before;
-        len -= before;
-    }
-    followed->is_inside = len > 0 && line[len - 1] != '\n';
-    followed->has_failed = followed->has_failed || fwrite(line, 1, len, to) != len;
+    followed->has_failed = fwrite(line, 1, len, to) != len;
     return followed->has_failed;
 }
 
@@ -106,13 +95,12 @@ run(struct sc_cli *cli, struct sc_err *err)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" keeps no log: it was made with --log-driver none",
                           container.name);
     followed.id = container.id;
-    followed.has_times = options.timestamps;
-    followed.has_details = options.details;
     query = (struct sc_log_query){.tail = options.tail < 0 ? -1 : options.tail,
                                   .since = options.since,
                                   .until = options.until,
                                   .follow = options.follow,
-                                  .timestamps = options.timestamps};
+                                  .timestamps = options.timestamps,
+                                  .details = options.details};
     return sc_log_read(path, &query, is_running, print_line, &followed, err);
 }
 

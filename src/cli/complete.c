@@ -168,7 +168,7 @@ static const struct {
     {"ipc", "private shareable none host " JOINS},
     {"isolation", "default"},
     {"log-driver", "json-file local none"},
-    {"log-opt", "max-size= max-file="},
+    {"log-opt", "max-size= max-file= tag= labels= labels-regex= env= env-regex= mode= max-buffer-size="},
     {"mount", "type=bind,source= type=volume,source= type=tmpfs,target="},
     {"network", "none host bridge " JOINS},
     {"pid", "private host " JOINS},

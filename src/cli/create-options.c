@@ -160,7 +160,8 @@
         {"label", 'l', CALL, CREATE(labels), "name[=value]", "Label the container", sc_value_label, NULL},               \
         {"label-file", 0, STRV, AT(label_files), "file", "Read labels from a file, one a line", NULL, NULL},             \
         {"log-driver", 0, CALL, AT(create), "driver", "json-file (default), local or none", sc_value_log_driver, NULL},  \
-        {"log-opt", 0, CALL, AT(create), "name=value", "max-size=10m, max-file=3", sc_value_log_opt, NULL},              \
+        {"log-opt",        0,   CALL, AT(create), "name=value", "max-size=10m, max-file=3, labels=a,b, tag=TEXT",        \
+         sc_value_log_opt, NULL},                                                                                        \
         {"mac-address", 0, CALL, CREATE(mac_address), "mac", "MAC address of the container's link", sc_value_mac, NULL}, \
         {"mount",        0,   CALL, AT(create), "spec", "Mount: type=bind|volume|tmpfs,source=..,target=..[,readonly]",  \
          sc_value_mount, NULL},                                                                                          \

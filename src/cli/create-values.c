@@ -172,6 +172,8 @@ int
 sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     static const char size[] = "max-size=", file[] = "max-file=";
+    static const char *const others[] = {
+        "tag=", "labels=", "labels-regex=", "env=", "env-regex=", "mode=", "max-buffer-size=", "compress="};
     struct sc_create_options *o = create;
     uint32_t count;
 
@@ -185,9 +187,15 @@ sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct
             return -1;
         return o->log.max_size > 0 ? 0 : sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be above 0, or -1", value);
     }
+    for (size_t i = 0; i < SC_ARRAY_LEN(others); i++) { /* their values belong together: sc_check_options */
+        if (sc_str_starts(value, others[i])) {
+            sc_strv_set_env(&o->log.options, arena, value);
+            return 0;
+        }
+    }
     if (!sc_str_starts(value, file)) {
         sc_err_set(err, SC_ERR_INVALID, "\"%s\": is not known", value);
-        return sc_err_remedy(err, "give max-size=10m or max-file=3");
+        return sc_err_remedy(err, "give max-size=10m, max-file=3, tag=, labels=, env= or mode=");
     }
     if (sc_parse_u32(value + sizeof(file) - 1, &count, err) < 0)
         return -1;

@@ -229,6 +229,7 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .log_path = sc_str_eq(o->log.driver, "none") ? NULL : sc_arena_printf(arena, "%s/log.json", in->container_dir),
         .log_max_size = o->log.max_size,
         .log_max_files = o->log.max_files,
+        .log_attributes = sc_log_attributes(c, arena),
         .memory_dir = child->job->plan.memory_dir,
         .memory_is_v2 = child->job->plan.memory_is_v2,
         .watches_oom = o->memory > 0,

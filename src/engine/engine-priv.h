@@ -335,6 +335,12 @@ void sc_layers_undo(const struct sc_engine *engine, const struct sc_container *c
 void sc_layers_offer(const struct sc_engine *engine, const struct sc_container *container,
                      const struct sc_start_job *job, struct sc_layers_held *held);
 
+/* ---- log-attributes.c */
+/* The options beside max-size and max-file, each alone and with the others. */
+SC_MUST_CHECK int sc_check_log_options(const struct sc_log_ask *log, struct sc_err *err);
+/* What --log-opt tag, labels and env choose, as a JSON object; NULL: nothing. */
+const char *sc_log_attributes(const struct sc_container *container, struct sc_arena *arena);
+
 /* ---- attachment.c */
 struct sc_attachments {
     struct sc_attachment *items;

@@ -92,7 +92,8 @@ struct sc_log_ask {
     char *driver; /* "json-file" "none" */
     int64_t max_size;
     int max_files;
-    bool has_options; /* --log-opt was given, of which "none" has no use */
+    bool has_options;       /* --log-opt was given, of which "none" has no use */
+    struct sc_strv options; /* the others, as given and checked: tag labels labels-regex env env-regex mode ... */
 };
 
 struct sc_create_options {

@@ -241,6 +241,16 @@ set_host_rest(json_t *out, const struct sc_create_options *o)
 }
 
 static json_t *
+log_config(const struct sc_log_ask *log)
+{
+    json_t *out = map(&log->options);
+
+    (void)set(out, "max-size", json_sprintf("%lld", (long long)log->max_size));
+    (void)set(out, "max-file", json_sprintf("%d", log->max_files));
+    return out;
+}
+
+static json_t *
 host_config(const struct sc_container *c)
 {
     const struct sc_create_options *o = &c->options;
@@ -252,10 +262,9 @@ host_config(const struct sc_container *c)
     if (o->annotations.count > 0)
         (void)set(out, "Annotations", map(&o->annotations));
     (void)set(out, "ContainerIDFile", text(o->cidfile));
-    (void)set(out, "LogConfig",
-              json_pack("{s:s, s:{s:o, s:o}}", "Type", o->log.driver ? o->log.driver : "json-file", "Config",
-                        "max-size", json_sprintf("%lld", (long long)o->log.max_size), "max-file",
-                        json_sprintf("%d", o->log.max_files)));
+    (void)set(
+        out, "LogConfig",
+        json_pack("{s:s, s:o}", "Type", o->log.driver ? o->log.driver : "json-file", "Config", log_config(&o->log)));
     (void)set(out, "ProcView", text(o->proc_view ? o->proc_view : "auto"));
     (void)set(out, "NetworkMode", mode_of(&o->network, "none"));
     (void)set(out, "NetRateIn", json_integer(o->net_rate_in > 0 ? o->net_rate_in : 0)); /* bits a second */

@@ -110,6 +110,7 @@ const struct sc_field sc_option_fields[] = {
     OPTION("logDriver", SC_FIELD_STR, log.driver),
     OPTION("logMaxSize", SC_FIELD_I64, log.max_size),
     OPTION("logMaxFiles", SC_FIELD_INT, log.max_files),
+    OPTION("logOptions", SC_FIELD_STRV, log.options),
     OPTION("pull", SC_FIELD_STR, pull),
     OPTION("platform", SC_FIELD_STR, platform),
     OPTION("pullQuiet", SC_FIELD_BOOL, pull_quiet),

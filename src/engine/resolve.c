@@ -246,6 +246,8 @@ sc_check_options(const struct sc_create_options *options, struct sc_err *err)
         return -1;
     if (options->log.has_options && sc_str_eq(options->log.driver, "none"))
         return conflict("--log-opt", "--log-driver none, which keeps no log", err);
+    if (sc_check_log_options(&options->log, err) < 0)
+        return -1;
     if (!options->image == !options->rootfs)
         return sc_err_set(err, SC_ERR_INVALID, "either an image or --rootfs must be given");
     if (options->hostname && options->uts.mode == SC_NS_HOST)

@@ -27,6 +27,7 @@ static const struct field fields[] = {
     FIELD(log_path, FIELD_TEXT, false),
     FIELD(log_max_size, FIELD_I64, false),
     FIELD(log_max_files, FIELD_INT, false),
+    FIELD(log_attributes, FIELD_TEXT, false),
     FIELD(memory_dir, FIELD_TEXT, false),
     FIELD(memory_is_v2, FIELD_BOOL, false),
     FIELD(watches_oom, FIELD_BOOL, false),

@@ -31,7 +31,7 @@ struct reader {
     const char *name;      /* of the newest file, in dir_fd */
     struct sc_buf pending; /* the start of a record */
     struct sc_buf log;     /* the output in the record at hand */
-    struct sc_buf timed;   /* the same with its time before it */
+    struct sc_buf timed;   /* the same with its time and details before it */
     bool is_inside[2];     /* stdout, stderr: the last record did not end its line */
     bool is_over;          /* --until was reached, or line asked to stop */
 };
@@ -81,10 +81,15 @@ emit(struct reader *reader, const struct sc_log_record *record, struct sc_err *e
     bool starts_line = !reader->is_inside[record->is_stderr];
 
     reader->is_inside[record->is_stderr] = text->len > 0 && text->data[text->len - 1] != '\n';
-    if (reader->query->timestamps && starts_line) {
+    if ((reader->query->timestamps || reader->query->details) && starts_line) {
         sc_buf_clear(&reader->timed);
-        sc_buf_adds(&reader->timed, record->time);
-        sc_buf_addc(&reader->timed, ' ');
+        if (reader->query->timestamps)
+            sc_buf_addf(&reader->timed, "%s ", record->time);
+        if (reader->query->details) {
+            if (record->attributes != NULL)
+                sc_log_attributes_print(record->attributes, record->attributes_len, &reader->timed);
+            sc_buf_addc(&reader->timed, ' ');
+        }
         sc_buf_add(&reader->timed, text->data, text->len);
         if (sc_buf_check(&reader->timed, err) < 0)
             return -1;

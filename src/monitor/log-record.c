@@ -177,6 +177,8 @@ sc_log_record_parse(const char *record, size_t len, struct sc_log_record *out, s
     struct cursor cursor = {record, record + len}, log = {NULL, NULL}, stream = {NULL, NULL}, time = {NULL, NULL}, key;
     struct sc_err ignored = SC_ERR_INIT;
 
+    out->attributes = NULL;
+    out->attributes_len = 0;
     if (!take(&cursor, '{'))
         return false;
     do {
@@ -184,6 +186,7 @@ sc_log_record_parse(const char *record, size_t len, struct sc_log_record *out, s
 
         if (!take_string(&cursor, &key) || !take(&cursor, ':'))
             return false;
+        const char *start = cursor.at;
         if (is_text(key, "log"))
             value = &log;
         else if (is_text(key, "stream"))
@@ -192,6 +195,10 @@ sc_log_record_parse(const char *record, size_t len, struct sc_log_record *out, s
             value = &time;
         if (value ? !take_string(&cursor, value) : !skip_value(&cursor))
             return false;
+        if (is_text(key, "attrs")) {
+            out->attributes = start;
+            out->attributes_len = (size_t)(cursor.at - start);
+        }
     } while (take(&cursor, ','));
     if (!take(&cursor, '}') || !log.at || !stream.at || !time.at)
         return false;
@@ -202,4 +209,50 @@ sc_log_record_parse(const char *record, size_t len, struct sc_log_record *out, s
     out->time[time.end - time.at] = '\0';
     out->is_stderr = is_text(stream, "stderr");
     return sc_time_parse(out->time, &out->when, &ignored) == 0;
+}
+
+/* As in the query of a URL: what is neither a letter, a digit nor of "-_.~" by its number, a space as +. */
+static void
+add_escaped(struct cursor text, struct sc_buf *unescaped, struct sc_buf *out)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~";
+
+    if (!unescape(text, unescaped))
+        return;
+    for (size_t i = 0; i < unescaped->len; i++) {
+        char c = unescaped->data[i];
+
+        if (c == ' ')
+            sc_buf_addc(out, '+');
+        else if (c != '\0' && strchr(plain, c) != NULL)
+            sc_buf_addc(out, c);
+        else
+            sc_buf_addf(out, "%%%02X", (unsigned)(unsigned char)c);
+    }
+}
+
+void
+sc_log_attributes_print(const char *attributes, size_t len, struct sc_buf *out)
+{
+    struct cursor cursor = {attributes, attributes + len}, key, value;
+    sc_cleanup_buf unescaped = SC_BUF_INIT;
+    const char *between = "";
+
+    if (!take(&cursor, '{'))
+        return;
+    while (take_string(&cursor, &key) && take(&cursor, ':')) {
+        struct cursor from = cursor;
+
+        if (!skip_value(&cursor))
+            return;
+        if (take_string(&from, &value)) {
+            sc_buf_adds(out, between);
+            add_escaped(key, &unescaped, out);
+            sc_buf_addc(out, '=');
+            add_escaped(value, &unescaped, out);
+            between = ",";
+        }
+        if (!take(&cursor, ','))
+            return;
+    }
 }

@@ -11,10 +11,10 @@
 #define BATCH_TARGET 65536 /* bytes of records after which they are written */
 #define NOTE_MAX     320
 
-/* The end of every record of one sc_log_write: `,"stream":"stdout","time":"..."}` and a newline. */
+/* The end of every record of one sc_log_write: `,"stream":"stdout"`, the attributes, `,"time":"..."}` and a newline. */
 struct record_tail {
-    char text[80];
-    size_t len;
+    char stream[24], time[56];
+    size_t stream_len, time_len;
 };
 
 static void
@@ -23,8 +23,9 @@ record_tail_make(struct record_tail *tail, bool is_stderr, int64_t now)
     char time[SC_TIME_MAX];
 
     sc_time_format(now, time);
-    tail->len = (size_t)snprintf(tail->text, sizeof(tail->text), ",\"stream\":\"%s\",\"time\":\"%s\"}\n",
-                                 is_stderr ? "stderr" : "stdout", time);
+    tail->stream_len =
+        (size_t)snprintf(tail->stream, sizeof(tail->stream), ",\"stream\":\"%s\"", is_stderr ? "stderr" : "stdout");
+    tail->time_len = (size_t)snprintf(tail->time, sizeof(tail->time), ",\"time\":\"%s\"}\n", time);
 }
 
 static int
@@ -122,8 +123,8 @@ log_note_loss(struct sc_log_writer *log)
     if (log->lost_bytes == 0)
         return 0;
     record_tail_make(&tail, true, sc_time_now());
-    len = snprintf(note, sizeof(note), "{\"log\":\"sc-monitor: %llu bytes of output are missing here: %s\\n\"%s",
-                   (unsigned long long)log->lost_bytes, strerror(log->lost_errno), tail.text);
+    len = snprintf(note, sizeof(note), "{\"log\":\"sc-monitor: %llu bytes of output are missing here: %s\\n\"%s%s",
+                   (unsigned long long)log->lost_bytes, strerror(log->lost_errno), tail.stream, tail.time);
     if (log_append(log, note, (size_t)len) < 0)
         return -1;
     log->lost_bytes = 0;
@@ -153,7 +154,12 @@ log_add(struct sc_log_writer *log, const struct record_tail *tail, const char *d
 
     sc_buf_adds(&log->batch, "{\"log\":");
     sc_buf_add_json(&log->batch, data, len);
-    sc_buf_add(&log->batch, tail->text, tail->len);
+    sc_buf_add(&log->batch, tail->stream, tail->stream_len);
+    if (log->attributes != NULL) {
+        sc_buf_adds(&log->batch, ",\"attrs\":");
+        sc_buf_adds(&log->batch, log->attributes);
+    }
+    sc_buf_add(&log->batch, tail->time, tail->time_len);
     log->batch_bytes += len;
     if (log->batch.has_failed) { /* no memory: the batch goes, the container stays */
         log->lost_bytes += log->batch_bytes;

@@ -142,6 +142,7 @@ main(int argc, char **argv)
         sc_monitor_complain(&monitor, &err);
         sc_log_release(&monitor.log);
     }
+    monitor.log.attributes = monitor.config.log_attributes;
     sc_oom_watch(&monitor);
     sc_view_watch(&monitor);
     sc_calls_start(&monitor);

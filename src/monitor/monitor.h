@@ -87,6 +87,7 @@ struct sc_monitor_config {
     const char *log_path;           /* NULL: no log */
     int64_t log_max_size;           /* bytes; <= 0: no rotation */
     int log_max_files;              /* 1: truncate; n: path, path.1 .. path.(n-1) */
+    const char *log_attributes;     /* JSON: an object, "attrs" of each record; NULL: none */
     const char *memory_dir;         /* memory cgroup directory, for OOM kills; NULL: not known */
     bool memory_is_v2, watches_oom; /* watches_oom: it has a limit of its own */
     const char *cgroups;            /* its directories, one a line; NULL: it has none */
@@ -200,6 +201,7 @@ struct sc_log_query {
     int64_t since, until; /* CLOCK_REALTIME ns; 0: not set */
     bool follow;          /* until is_running says no and the log has been read to its end; inotify */
     bool timestamps;      /* RFC 3339 nano before each line */
+    bool details;         /* its attributes before each line, "a=1,b=2 ", or a space alone */
 };
 /* True as long as anything may still be written to the log: while the monitor holds its lock, not while init lives. */
 typedef bool (*sc_log_running_fn)(void *data);

@@ -508,6 +508,29 @@ END
     sc_ok rm big none
 }
 
+@test "logs: --log-opt tag, labels and env say in each line whose it is" {
+    sc_ok run --name one -l a=1 -l 'b=x y' -l c=3 -e FOO='"' -e X1=2 --log-opt labels=b,none --log-opt labels-regex='^a' --log-opt env=FOO \
+        --log-opt env-regex='^X[0-9]$' --log-opt 'tag={{.Name}}/{{ .ImageName }}' base echo out
+    is "$("$SC" logs --details one)" 'FOO=%22,X1=2,a=1,b=x+y,tag=one%2Fbase out'
+    is "$("$SC" logs one)" out
+    is "$(jq -c .attrs "$("$SC" inspect -f '{{.LogPath}}' one)")" '{"FOO":"\"","X1":"2","a":"1","b":"x y","tag":"one/base"}'
+    is "$("$SC" inspect -f '{{index .HostConfig.LogConfig.Config "tag"}}' one)" '{{.Name}}/{{ .ImageName }}'
+    sc_ok rm one
+    sc_ok run --rm --log-opt mode=non-blocking --log-opt max-buffer-size=1m --log-opt compress=false --log-opt tag= base true
+    while IFS='|' read -r option why; do
+        run_sc run --rm --log-opt "$option" base true
+        expect_error 125 "$why"
+    done <<'END'
+tag={{.Nope}}|"{{.Nope}}" is not known; give {{.ID}}
+tag=a{{.Name|"{{.Name" is not known
+labels-regex=(|it is no regular expression
+mode=loose|must be blocking or non-blocking
+max-buffer-size=1m|it goes with mode=non-blocking
+compress=true|logs are kept as they are written; bound them with max-size and max-file
+nope=1|"nope=1": is not known
+END
+}
+
 # ---- lists -----------------------------------------------------------------------------------------------------
 
 @test "ps: Docker's columns" {

@@ -348,7 +348,7 @@ test_logging(void **state)
 {
     static const struct bad bad_driver[] = {{"syslog", "\"syslog\": must be json-file, local or none"}};
     static const struct bad bad_opt[] = {{"", "\"\": is not known"},
-                                         {"compress=true", "\"compress=true\": is not known"},
+                                         {"tags=x", "\"tags=x\": is not known"},
                                          {"max-file=0", "\"max-file=0\": must be from 1 to 1000"},
                                          {"max-file=1001", "\"max-file=1001\": must be from 1 to 1000"},
                                          {"max-size=0", "\"max-size=0\": must be above 0, or -1"}};
@@ -367,6 +367,11 @@ test_logging(void **state)
     assert_int_equal(o.log.max_size, -1);
     assert_ok(sc_value_log_opt(&o, "max-file=5", &arena, &err));
     assert_int_equal(o.log.max_files, 5);
+    assert_ok(sc_value_log_opt(&o, "tag=a", &arena, &err));
+    assert_ok(sc_value_log_opt(&o, "labels=x,y", &arena, &err));
+    assert_ok(sc_value_log_opt(&o, "tag=b=c", &arena, &err)); /* the last one counts */
+    assert_int_equal(o.log.options.count, 2);
+    assert_string_equal(o.log.options.items[0], "tag=b=c");
     check_bad(sc_value_log_driver, &o, bad_driver, SC_ARRAY_LEN(bad_driver));
     check_bad(sc_value_log_opt, &o, bad_opt, SC_ARRAY_LEN(bad_opt));
 }

@@ -14,6 +14,7 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_true(sc_str_eq(a->memory_dir, b->memory_dir));
     assert_int_equal(a->log_max_size, b->log_max_size);
     assert_int_equal(a->log_max_files, b->log_max_files);
+    assert_true(sc_str_eq(a->log_attributes, b->log_attributes));
     assert_int_equal(a->memory_is_v2, b->memory_is_v2);
     assert_int_equal(a->watches_oom, b->watches_oom);
     assert_true(sc_str_eq(a->cgroups, b->cgroups));
@@ -49,6 +50,7 @@ static const struct sc_monitor_config full = {
     .log_path = "/var/lib/sc/container/abc/log.json",
     .log_max_size = INT64_C(10737418240),
     .log_max_files = 3,
+    .log_attributes = "{\"a\":\"1\"}",
     .memory_dir = "/sys/fs/cgroup/memory/sc/abc",
     .memory_is_v2 = true,
     .watches_oom = true,

@@ -133,6 +133,55 @@ test_tail_of_a_large_file(void **state)
 }
 
 static void
+test_details(void **state)
+{
+    const struct scratch *scratch = *state;
+    static const struct {
+        const char *attributes, *printed;
+    } cases[] = {
+        {"{}", ""},
+        {"{\"a\":\"1\"}", "a=1"},
+        {"{\"a\":\"x y,z=\",\"b-._~\":\"\\u00e9\\\"\"}", "a=x+y%2Cz%3D,b-._~=%C3%A9%22"},
+        {"{\"a\":[1,2],\"b\":\"2\",\"c\":3}", "b=2"},
+        {"{\"a\":\"1\",\"b\"", "a=1"},
+        {"{\"a\"", ""},
+        {"[]", ""},
+        {"", ""},
+    };
+    sc_cleanup_log_writer log = SC_LOG_WRITER_INIT;
+    struct sc_log_query query = {.tail = -1, .details = true};
+    struct seen seen = {.stop_after = 0};
+    struct sc_err err;
+    char path[128];
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        size_t len = strlen(cases[i].attributes);
+        char *exact = malloc(len + !len); /* so that a sanitizer sees a read past its end */
+        sc_cleanup_buf text = SC_BUF_INIT;
+
+        assert_non_null(exact);
+        memcpy(exact, cases[i].attributes, len);
+        sc_log_attributes_print(exact, len, &text);
+        assert_string_equal(sc_buf_str(&text), cases[i].printed);
+        free(exact);
+    }
+    path_of(scratch, path);
+    assert_ok(sc_log_open(&log, path, 0, 0, &err));
+    sc_log_write(&log, false, "before\n", 7, START);
+    log.attributes = "{\"a\":\"1\",\"tag\":\"t\"}";
+    sc_log_write(&log, false, "one\n", 4, START);
+    assert_ok(sc_log_read(path, &query, NULL, on_line, &seen, &err));
+    assert_string_equal(seen.text.data, " before\na=1,tag=t one\n");
+    sc_buf_release(&seen.text);
+    seen = (struct seen){.stop_after = 0};
+    query.timestamps = true;
+    query.tail = 1;
+    assert_ok(sc_log_read(path, &query, NULL, on_line, &seen, &err));
+    assert_non_null(strstr(seen.text.data, "Z a=1,tag=t one\n"));
+    sc_buf_release(&seen.text);
+}
+
+static void
 test_since_and_until(void **state)
 {
     static const struct {
@@ -399,6 +448,7 @@ main(void)
         SCRATCH_TEST(test_all_over_rotated_files),
         SCRATCH_TEST(test_tail),
         SCRATCH_TEST(test_tail_of_a_large_file),
+        SCRATCH_TEST(test_details),
         SCRATCH_TEST(test_since_and_until),
         SCRATCH_TEST(test_timestamps_stand_before_lines_not_pieces),
         SCRATCH_TEST(test_what_is_no_record_is_passed_over),
