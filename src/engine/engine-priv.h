@@ -388,6 +388,9 @@ json_t *sc_helper_state(const struct sc_engine *engine, const struct sc_containe
 /* inspect-network.c: NULL with err filled */
 json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena,
                             struct sc_err *err);
+/* Pure: what ps says of them. */
+SC_MUST_CHECK int sc_ports_text(const struct sc_strv *exposed, const struct sc_ports *published, struct sc_buf *out,
+                                struct sc_err *err);
 json_t *sc_port_bindings(const struct sc_container *container);
 /* network-carry.c: sockets for ports at the host's IPv6 addresses of a container that has none (monitor/ports.h) */
 struct sc_carried {
@@ -396,8 +399,12 @@ struct sc_carried {
     int fds[SC_PORTS_MAX];
     size_t count;
 };
-SC_MUST_CHECK int sc_carry_listen(const struct sc_engine *engine, const struct sc_inputs *in, struct sc_arena *arena,
+SC_MUST_CHECK int sc_carry_listen(struct sc_engine *engine, const struct sc_inputs *in, struct sc_arena *arena,
                                   struct sc_carried *out, struct sc_err *err);
+/* Of a container that runs, and has just been connected: only ports that it had before have a socket of its monitor's.
+ */
+SC_MUST_CHECK int sc_carry_connected(struct sc_engine *engine, const char *id, const struct sc_endpoint *endpoint,
+                                     struct sc_err *err);
 /* Takes the leases back. */
 void sc_network_give_up(const struct sc_start_job *job);
 /* ---- network-names.c: what hosts and resolv.conf say */

@@ -230,6 +230,126 @@ sc_network_settings(struct sc_engine *engine, const struct sc_container *c, stru
     return out;
 }
 
+/* ---- the PORTS of ps --------------------------------------------------------------------------------------------- */
+
+/* Ports in a row with the same number on both sides, or unpublished: "8000-8002". */
+struct run {
+    struct sc_address address; /* of the host; none: not published */
+    uint8_t proto;
+    uint16_t first, last;
+};
+
+static void
+add_run(const struct run *run, struct sc_buf *out)
+{
+    char address[SC_NET_ADDRESS_MAX + 2], numbers[sizeof("65535-65535")];
+
+    (void)snprintf(numbers, sizeof(numbers), run->first == run->last ? "%u" : "%u-%u", run->first, run->last);
+    sc_address_format_host(&run->address, address);
+    sc_buf_adds(out, out->len ? ", " : "");
+    if (run->address.len > 0)
+        sc_buf_addf(out, "%s:%s->", address, numbers);
+    sc_buf_addf(out, "%s/%s", numbers, sc_proto_name(run->proto));
+}
+
+/* The open one that a port of this place belongs to; count: none. */
+static size_t
+find_run(const struct run *runs, size_t count, const struct sc_port *p)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (runs[i].proto == p->proto && sc_address_compare(&runs[i].address, &p->host_address) == 0)
+            return i;
+    }
+    return count;
+}
+
+static int
+by_container_port(const void *a, const void *b)
+{
+    const struct sc_port *left = a, *right = b;
+    int result = sc_address_compare(&left->host_address, &right->host_address);
+
+    if (left->port != right->port)
+        return left->port < right->port ? -1 : 1;
+    if (result != 0)
+        return result;
+    if (left->host_port != right->host_port)
+        return left->host_port < right->host_port ? -1 : 1;
+    return left->proto < right->proto ? -1 : left->proto > right->proto;
+}
+
+/* Exposed and published, by port. */
+static int
+all_ports(const struct sc_strv *exposed, const struct sc_ports *published, struct sc_arena *arena, struct sc_ports *out,
+          struct sc_err *err)
+{
+    *out = (struct sc_ports){.items = SC_ARENA_ARRAY(arena, struct sc_port, exposed->count + published->count + 1)};
+    if (!out->items)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < published->count; i++)
+        out->items[out->count++] = published->items[i];
+    for (size_t i = 0; i < exposed->count; i++) {
+        struct sc_ports one = {.items = NULL};
+        struct sc_err ignored = SC_ERR_INIT;
+        bool is_published = false;
+
+        if (sc_expose_parse(exposed->items[i], arena, &one, &ignored) < 0 || one.count != 1)
+            continue;
+        for (size_t k = 0; k < published->count; k++)
+            is_published = is_published || (published->items[k].port == one.items[0].port &&
+                                            published->items[k].proto == one.items[0].proto);
+        if (!is_published)
+            out->items[out->count++] = (struct sc_port){.port = one.items[0].port, .proto = one.items[0].proto};
+    }
+    if (out->count > 0)
+        qsort(out->items, out->count, sizeof(*out->items), by_container_port);
+    return 0;
+}
+
+/* As Docker: runs that are over, then the last one of each place, then those with another number on the host. */
+int
+sc_ports_text(const struct sc_strv *exposed, const struct sc_ports *published, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_ports all;
+    struct run *runs;
+    size_t count = 0;
+
+    if (all_ports(exposed, published, &arena, &all, err) < 0)
+        return -1;
+    runs = SC_ARENA_ARRAY(&arena, struct run, all.count + 1);
+    if (!runs)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct sc_port *p = &all.items[i];
+        size_t at = find_run(runs, count, p);
+
+        if (p->host_address.len > 0 && p->host_port != p->port)
+            continue;
+        if (at < count && p->port == runs[at].last + 1) {
+            runs[at].last = p->port;
+            continue;
+        }
+        if (at < count)
+            add_run(&runs[at], out);
+        count += at == count;
+        runs[at] = (struct run){.address = p->host_address, .proto = p->proto, .first = p->port, .last = p->port};
+    }
+    for (size_t i = 0; i < count; i++)
+        add_run(&runs[i], out);
+    for (size_t i = 0; i < all.count; i++) {
+        const struct sc_port *p = &all.items[i];
+        char address[SC_NET_ADDRESS_MAX + 2];
+
+        if (p->host_address.len == 0 || p->host_port == p->port)
+            continue;
+        sc_address_format_host(&p->host_address, address);
+        sc_buf_addf(out, "%s%s:%u->%u/%s", out->len ? ", " : "", address, p->host_port, p->port,
+                    sc_proto_name(p->proto));
+    }
+    return sc_buf_check(out, err);
+}
+
 int
 sc_engine_ports_text(struct sc_engine *engine, const struct sc_container *c, struct sc_buf *out, struct sc_err *err)
 {
@@ -243,25 +363,5 @@ sc_engine_ports_text(struct sc_engine *engine, const struct sc_container *c, str
     sc_engine_net(engine, &net);
     if (sc_ports_of(&net, c->id, &arena, &ports, err) < 0)
         return -1;
-    for (size_t i = 0; i < c->exposed.count; i++) {
-        bool is_published = false;
-
-        for (size_t k = 0; k < ports.count; k++) {
-            char text[32];
-
-            (void)snprintf(text, sizeof(text), "%u/%s", ports.items[k].port, sc_proto_name(ports.items[k].proto));
-            is_published = is_published || strcmp(text, c->exposed.items[i]) == 0;
-        }
-        if (!is_published)
-            sc_buf_addf(out, "%s%s", out->len ? ", " : "", c->exposed.items[i]);
-    }
-    for (size_t i = 0; i < ports.count; i++) {
-        const struct sc_port *p = &ports.items[i];
-        char address[SC_NET_ADDRESS_MAX + 2];
-
-        sc_address_format_host(&p->host_address, address);
-        sc_buf_addf(out, "%s%s:%u->%u/%s", out->len ? ", " : "", address, p->host_port, p->port,
-                    sc_proto_name(p->proto));
-    }
-    return sc_buf_check(out, err);
+    return sc_ports_text(&c->exposed, &ports, out, err);
 }

@@ -398,6 +398,10 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
         return -1;
     if (sc_endpoint_packets(&change->net, &endpoint, 1, change->now.id, change->arena, &net, err) < 0)
         return -1;
+    if (sc_carry_connected(change->engine, change->now.id, &endpoint, err) < 0) {
+        (void)!sc_undo_run(net.undo, &ignored);
+        return -1;
+    }
     if (sc_undo_file_edit(change->run, &change->now, net.undo, true, err) < 0) {
         (void)!sc_undo_run(net.undo, &ignored);
         return -1;

@@ -14,8 +14,9 @@ bool
 sc_carry_target(const char *lease, const char *id, struct sockaddr_in *out)
 {
     size_t id_len = strlen(id);
-    char address[INET_ADDRSTRLEN];
+    char address[INET_ADDRSTRLEN], number[SC_NUM_MAX];
     const char *slash;
+    size_t len;
     uint32_t port = 0;
     struct sc_err ignored = SC_ERR_INIT;
 
@@ -24,8 +25,13 @@ sc_carry_target(const char *lease, const char *id, struct sockaddr_in *out)
         return false;
     lease += id_len + 1;
     slash = strchr(lease, '/');
-    if (!slash || (size_t)(slash - lease) >= sizeof(address) || sc_parse_u32(slash + 1, &port, &ignored) < 0 ||
-        port == 0 || port > UINT16_MAX)
+    len = slash ? strcspn(slash + 1, "/") : 0;
+    if (!slash || (size_t)(slash - lease) >= sizeof(address) || len >= sizeof(number) ||
+        (slash[1 + len] && strcmp(slash + 1 + len, "/both") != 0))
+        return false;
+    memcpy(number, slash + 1, len);
+    number[len] = '\0';
+    if (sc_parse_u32(number, &port, &ignored) < 0 || port == 0 || port > UINT16_MAX)
         return false;
     memcpy(address, lease, (size_t)(slash - lease));
     address[slash - lease] = '\0';

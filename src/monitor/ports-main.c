@@ -16,20 +16,24 @@
 #include "monitor/monitor.h"
 #include "monitor/ports.h"
 
-#define IDLE_MS    30000 /* without a connection */
+#define IDLE_MS    30000 /* without a connection, or a client of udp */
 #define EVENTS_MAX 16
 #define LEASE_MAX  256
+#define TURN_MAX   64 /* datagrams of one socket before others have their turn */
 
 struct ports {
-    int epoll_fd, leases;
+    int epoll_fd, udp_fd, leases; /* udp_fd: an epoll(7) of the sockets of udp, for when no connection can be taken */
     const char *id;
     struct {
         int fd;
+        bool is_udp;
         const char *key;
     } sockets[SC_PORTS_MAX];
     size_t socket_count;
     struct sc_carry carries[SC_CARRY_MAX];
     size_t carry_count;
+    struct sc_flow flows[SC_FLOW_MAX];
+    struct sc_datagram datagram;
 };
 
 /* As it is now. */
@@ -81,40 +85,77 @@ take(struct ports *ports, int fd)
 }
 
 static void
-take_all(struct ports *ports)
+ask(struct ports *ports, int fd, int64_t now)
+{
+    for (int i = 0; i < TURN_MAX && sc_datagram_receive(fd, &ports->datagram); i++) {
+        struct sc_flow *flow = sc_flow_find(ports->flows, &ports->datagram);
+        struct sockaddr_in target;
+
+        if (!flow && find_target(ports, fd, &target))
+            flow = sc_flow_begin(ports->flows, &ports->datagram, &target);
+        if (flow)
+            sc_flow_ask(flow, &ports->datagram, now);
+    }
+}
+
+static bool
+is_udp(const struct ports *ports, int fd)
+{
+    for (size_t i = 0; i < ports->socket_count; i++) {
+        if (ports->sockets[i].fd == fd)
+            return ports->sockets[i].is_udp;
+    }
+    return false;
+}
+
+static void
+take_all(struct ports *ports, int epoll_fd, int64_t now)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(ports->epoll_fd, events, EVENTS_MAX, 0);
+    int count = epoll_wait(epoll_fd, events, EVENTS_MAX, 0);
 
-    for (int i = 0; i < count; i++)
-        take(ports, events[i].data.fd);
+    for (int i = 0; i < count; i++) {
+        if (is_udp(ports, events[i].data.fd))
+            ask(ports, events[i].data.fd, now);
+        else
+            take(ports, events[i].data.fd);
+    }
 }
 
 /* Until nobody has come for a while; who comes now waits for the next of us. */
 static void
 serve(struct ports *ports)
 {
-    static struct pollfd polls[1 + 2 * SC_CARRY_MAX];
+    static struct pollfd polls[1 + 2 * SC_CARRY_MAX + SC_FLOW_MAX];
+    struct pollfd *const carries = polls + 1, *const flows = carries + (size_t)2 * SC_CARRY_MAX;
 
     for (;;) {
-        int ready;
+        int wait = sc_flows_expire(ports->flows, sc_time_monotonic()), ready;
+        bool is_idle = wait < 0 && ports->carry_count == 0;
 
-        polls[0] = (struct pollfd){.fd = ports->carry_count < SC_CARRY_MAX ? ports->epoll_fd : -1, .events = POLLIN};
+        polls[0] = (struct pollfd){.fd = ports->carry_count < SC_CARRY_MAX ? ports->epoll_fd : ports->udp_fd,
+                                   .events = POLLIN};
         for (size_t i = 0; i < SC_CARRY_MAX; i++)
-            sc_carry_wait(&ports->carries[i], &polls[1 + 2 * i]);
-        ready = poll(polls, SC_ARRAY_LEN(polls), ports->carry_count == 0 ? IDLE_MS : -1);
-        if (ready == 0)
+            sc_carry_wait(&ports->carries[i], &carries[2 * i]);
+        for (size_t i = 0; i < SC_FLOW_MAX; i++)
+            flows[i] = (struct pollfd){.fd = ports->flows[i].fd, .events = POLLIN};
+        ready = poll(polls, SC_ARRAY_LEN(polls), is_idle ? IDLE_MS : wait);
+        if (ready == 0 && is_idle)
             return;
         for (size_t i = 0; i < SC_CARRY_MAX && ready > 0; i++) {
             struct sc_carry *carry = &ports->carries[i];
 
-            if (!polls[1 + 2 * i].revents && !polls[2 + 2 * i].revents)
+            if (!carries[2 * i].revents && !carries[2 * i + 1].revents)
                 continue;
-            sc_carry_event(carry, &polls[1 + 2 * i]);
+            sc_carry_event(carry, &carries[2 * i]);
             ports->carry_count -= carry->ends[0] < 0;
         }
+        for (size_t i = 0; i < SC_FLOW_MAX && ready > 0; i++) {
+            if (flows[i].revents)
+                sc_flow_answer(&ports->flows[i], &ports->datagram, sc_time_monotonic());
+        }
         if (polls[0].revents)
-            take_all(ports);
+            take_all(ports, polls[0].fd, sc_time_monotonic());
     }
 }
 
@@ -129,9 +170,24 @@ read_sockets(char *text, struct ports *out)
         char *key = NULL;
 
         out->sockets[out->socket_count].fd = (int)strtol(line, &key, 10);
-        if (*key == ' ')
-            out->sockets[out->socket_count++].key = key + 1;
+        if (*key != ' ')
+            continue;
+        out->sockets[out->socket_count].is_udp = sc_str_starts(key + 1, "udp,");
+        out->sockets[out->socket_count++].key = key + 1;
     }
+}
+
+static int
+watch_udp(struct ports *ports)
+{
+    ports->udp_fd = epoll_create1(EPOLL_CLOEXEC);
+    for (size_t i = 0; i < ports->socket_count; i++) {
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = ports->sockets[i].fd};
+
+        if (ports->sockets[i].is_udp && epoll_ctl(ports->udp_fd, EPOLL_CTL_ADD, event.data.fd, &event) < 0)
+            return -1;
+    }
+    return ports->udp_fd;
 }
 
 int
@@ -149,9 +205,11 @@ main(int argc, char **argv)
     ports.id = argv[2];
     for (size_t i = 0; i < SC_CARRY_MAX; i++)
         ports.carries[i].ends[0] = ports.carries[i].ends[1] = -1;
+    for (size_t i = 0; i < SC_FLOW_MAX; i++)
+        ports.flows[i].fd = -1;
     read_sockets(argv[4], &ports);
     ports.leases = sc_mount_dir_open(argv[3]);
-    if (ports.leases < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
+    if (ports.leases < 0 || watch_udp(&ports) < 0 || sc_jail_enter(SC_JAIL_HAS_NET, 0, &err) < 0)
         return 125;
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     serve(&ports);

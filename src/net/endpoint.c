@@ -66,7 +66,7 @@ lease_ports(const struct sc_net *net, const struct sc_endpoint_ask *ask, bool is
             port.host_address = out->network.binding;
         if (sc_lease_port(net, ask->id, out->addresses, &port, is_dry, &out->ports, err) < 0)
             return -1;
-        if (port.host_address.len == 0 && port.proto == IPPROTO_TCP && out->addresses[SC_V6].len == 0) {
+        if (out->ports.items[out->ports.count - 1].has_beside) {
             struct sc_port *beside = &out->beside.items[out->beside.count++];
 
             *beside = out->ports.items[out->ports.count - 1];

@@ -158,7 +158,7 @@ bool sc_address_nth(const struct sc_network *network, enum sc_family family, siz
 /* ---- port-lease.c */
 void sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX]);
 bool sc_port_key_parse(const char *key, struct sc_port *out);
-/* "<id>/ADDRESS/PORT", what a lease says: the address and out->port */
+/* "<id>/ADDRESS/PORT[/both]", what a lease says: the address, out->port and ->has_beside */
 bool sc_port_target_parse(const char *target, struct sc_address *address, struct sc_port *out);
 /* As sc_ports_of, with the address that each leads to. */
 SC_MUST_CHECK int sc_port_leases(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,

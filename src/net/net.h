@@ -4,7 +4,8 @@
  *
  *     <data>/network/NAME.json      a network: subnet, gateway, bridge, options (record.c)
  *     <run>/lease/net/NAME/ADDRESS  -> "<id>/INDEX/MAC/NAME NAME..."   an address of it is this container's (lease.c)
- *     <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT"             a port of the host leads there (port-lease.c)
+ *     <run>/lease/port/KEY          -> "<id>/ADDRESS/PORT[/both]"      a port of the host leads there (port-lease.c);
+ *                                      both: the same port of the host's IPv6 is carried there (monitor/ports.h)
  *                                      KEY: "tcp,0.0.0.0,8080", "udp,::,53"; ".one-address": there may be one of a
  *                                      single address of the host
  *     table inet sc                    one nftables table of ours: chains that never change, sets of networks, maps of
@@ -84,6 +85,7 @@ struct sc_port {
     uint16_t host_last;             /* one of host_port..host_last is chosen; equal: that one */
     uint16_t port;                  /* the container's */
     uint8_t proto;                  /* IPPROTO_TCP, _UDP, _SCTP */
+    bool has_beside;                /* of IPv4, leased: [::] of the same number is carried to the same container */
 };
 struct sc_ports {
     struct sc_port *items;
@@ -260,7 +262,12 @@ SC_MUST_CHECK int sc_network_leases(const struct sc_net *net, const struct sc_ne
                                     struct sc_lease_list *out, struct sc_err *err);
 /* NULL: the container has none of this family. */
 const struct sc_lease *sc_lease_find(const struct sc_lease_list *list, const char *id, enum sc_family family);
-/* The published ports of all containers, read from the leases: those of id only (NULL: all), by host port. */
+/* Without the port at [::] that is carried beside it: it could not be had. scratch: a name below <run> that is
+ * nobody's. */
+SC_MUST_CHECK int sc_lease_port_alone(const struct sc_net *net, const struct sc_port *beside, const char *scratch,
+                                      struct sc_err *err);
+/* The published ports of all containers, read from the leases: those of id only (NULL: all), by port, with those that
+ * are carried beside others. */
 SC_MUST_CHECK int sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out,
                               struct sc_err *err);
 /* Those of id that lead to these addresses of it. */

@@ -16,6 +16,7 @@
 #define PORT_LAST  60999
 /* In the directory of leases: there is, or was, one of a single address of the host. */
 #define ONE_ADDRESS_MARK ".one-address"
+#define BOTH             "/both"
 
 void
 sc_port_key(const struct sc_port *port, char out[SC_LEASE_KEY_MAX])
@@ -66,21 +67,31 @@ sc_port_key_parse(const char *key, struct sc_port *out)
 bool
 sc_port_target_parse(const char *target, struct sc_address *address, struct sc_port *out)
 {
-    return strlen(target) > SC_ID_LEN && parse_place(target + SC_ID_LEN + 1, '/', address, &out->port);
+    size_t len = strlen(target), tail = strlen(BOTH);
+    char place[SC_LEASE_TARGET_MAX];
+
+    if (len <= SC_ID_LEN || len >= sizeof(place))
+        return false;
+    out->has_beside = strcmp(target + len - tail, BOTH) == 0;
+    memcpy(place, target, len + 1);
+    if (out->has_beside)
+        place[len - tail] = '\0';
+    return parse_place(place + SC_ID_LEN + 1, '/', address, &out->port);
 }
 
 static int
-by_host_port(const void *a, const void *b)
+by_port(const void *a, const void *b)
 {
     const struct sc_port *left = a, *right = b;
+    int result = sc_address_compare(&left->host_address, &right->host_address);
 
     if (left->port != right->port)
         return left->port < right->port ? -1 : 1;
     if (left->proto != right->proto)
         return left->proto < right->proto ? -1 : 1;
-    if (left->host_port != right->host_port)
-        return left->host_port < right->host_port ? -1 : 1;
-    return sc_address_compare(&left->host_address, &right->host_address);
+    if (result != 0)
+        return result;
+    return left->host_port < right->host_port ? -1 : left->host_port > right->host_port;
 }
 
 int
@@ -137,11 +148,22 @@ int
 sc_ports_of(const struct sc_net *net, const char *id, struct sc_arena *arena, struct sc_ports *out, struct sc_err *err)
 {
     struct sc_address *ignored;
+    struct sc_ports leased;
 
-    if (sc_port_leases(net, id, arena, out, &ignored, err) < 0)
+    if (sc_port_leases(net, id, arena, &leased, &ignored, err) < 0)
         return -1;
+    *out = (struct sc_ports){.items = SC_ARENA_ARRAY(arena, struct sc_port, leased.count * SC_FAMILIES + 1)};
+    if (!out->items)
+        return sc_err_nomem(err);
+    for (size_t i = 0; i < leased.count; i++) {
+        out->items[out->count++] = leased.items[i];
+        if (!leased.items[i].has_beside)
+            continue;
+        out->items[out->count] = leased.items[i];
+        out->items[out->count++].host_address = (struct sc_address){.len = 16};
+    }
     if (out->count > 0)
-        qsort(out->items, out->count, sizeof(*out->items), by_host_port);
+        qsort(out->items, out->count, sizeof(*out->items), by_port);
     return 0;
 }
 
@@ -283,7 +305,7 @@ take_one(const struct sc_net *net, int dir, const char *id, const struct sc_addr
     owner[0] = '\0';
     sc_port_key(port, key);
     sc_address_format(address, to);
-    (void)snprintf(target, sizeof(target), "%s/%s/%u", id, to, port->port);
+    (void)snprintf(target, sizeof(target), "%s/%s/%u%s", id, to, port->port, port->has_beside ? BOTH : "");
     if (is_dry)
         return 1;
     result = sc_lease_take(net, dir, key, target, owner, err);
@@ -346,8 +368,17 @@ take_number(const struct sc_net *net, int dir, struct wish *wish, unsigned numbe
 static bool
 will_be_carried(const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port)
 {
-    return port->host_address.len == 16 && port->proto == IPPROTO_TCP && addresses[SC_V6].len == 0 &&
+    return port->host_address.len == 16 && port->proto != IPPROTO_SCTP && addresses[SC_V6].len == 0 &&
            !sc_address_is_any(&addresses[SC_V4]);
+}
+
+/* Whether [::] comes along with it: it was asked for without an address, or had it on the network before. */
+static bool
+wants_beside(const struct sc_address addresses[SC_FAMILIES], const struct sc_port *port)
+{
+    const struct sc_port beside = {.host_address = {.len = 16}, .proto = port->proto};
+
+    return (port->host_address.len == 0 || port->has_beside) && will_be_carried(addresses, &beside);
 }
 
 /* The host's addresses that are meant, as far as the container has an address of their family. */
@@ -366,6 +397,7 @@ make_wish(const char *id, const struct sc_address addresses[SC_FAMILIES], const 
         if (addresses[f].len == 0 || (port->host_address.len > 0 && port->host_address.len != addresses[f].len))
             continue;
         out->ports[out->count] = *port;
+        out->ports[out->count].has_beside = wants_beside(addresses, port);
         out->ports[out->count++].host_address.len = addresses[f].len;
     }
     if (out->count > 0)
@@ -428,6 +460,26 @@ sc_port_carried_key(const struct sc_port *port, bool is_beside, char out[SC_NET_
     if (is_beside)
         leased.host_address = sc_address_v4(0);
     sc_port_key(&leased, out);
+}
+
+int
+sc_lease_port_alone(const struct sc_net *net, const struct sc_port *beside, const char *scratch, struct sc_err *err)
+{
+    sc_cleanup_fd dir = sc_leases_open(net, SC_LEASE_PORT, err);
+    char key[SC_LEASE_KEY_MAX], target[SC_LEASE_TARGET_MAX];
+    size_t tail = strlen(BOTH);
+    ssize_t len;
+
+    if (dir < 0)
+        return -1;
+    sc_port_carried_key(beside, true, key);
+    len = readlinkat(dir, key, target, sizeof(target) - 1);
+    if (len < (ssize_t)tail || memcmp(target + len - tail, BOTH, tail) != 0)
+        return 0;
+    target[(size_t)len - tail] = '\0';
+    if (symlinkat(target, net->run_fd, scratch) < 0 || renameat(net->run_fd, scratch, dir, key) < 0)
+        return sc_err_errno(err, errno, "change the lease of port %u", beside->host_port);
+    return 0;
 }
 
 void

@@ -32,7 +32,7 @@ load network
     SC_NETWORK=none run_sc run --rm base ls /sys/class/net
     is "$output" lo
     SC_NETWORK=none sc_ok run -d --name port -p 80:80 base sleep 1000
-    is "$("$SC" port port)" '80/tcp -> 0.0.0.0:80'
+    is "$("$SC" port port)" $'80/tcp -> 0.0.0.0:80\n80/tcp -> [::]:80'
     SC_NETWORK=nosuch run_sc run --rm base true
     expect_error 125 'no such network: "nosuch"'
     SC_NETWORK=a/b run_sc run --rm base true
@@ -316,13 +316,19 @@ END
     sc_ok network disconnect one web
     wait_until says hello ask "$outside" 203.0.113.1 8080
     sc_ok port web
-    is "$output" '80/tcp -> 0.0.0.0:8080'
+    is "$output" $'80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080'
     sc_ok network disconnect two web
     is "$(ask "$outside" 203.0.113.1 8080)" ''
     sc_ok port web
     is "$output" ''
     sc_ok network connect one web
     wait_until says hello ask "$outside" 203.0.113.1 8080
+    is "$(ask "$host" '[::1]' 8080)" hello
+    is "$("$SC" port web)" $'80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080'
+    # ports that a running container has for the first time have no socket at [::], and show none
+    sc_ok run -d --name late --network none -p 8081:80 base sleep 1000
+    sc_ok network connect one late
+    is "$("$SC" port late)" '80/tcp -> 0.0.0.0:8081'
 }
 
 @test "network ls: the filters of Docker" {
@@ -415,16 +421,33 @@ assert s.recv(64)[0] == 0'
 @test "ps, port and inspect show ports; -P publishes what is exposed; ranges" {
     sc_ok run -d --name rr --network bridge -p 9000-9001:90-91/udp -p 127.0.0.1:8000:80 --expose 7000 base sleep 1000
     sc_ok port rr
-    is "$output" $'80/tcp -> 127.0.0.1:8000\n90/udp -> 0.0.0.0:9000\n91/udp -> 0.0.0.0:9001'
+    is "$output" $'80/tcp -> 127.0.0.1:8000
+90/udp -> 0.0.0.0:9000\n90/udp -> [::]:9000\n91/udp -> 0.0.0.0:9001\n91/udp -> [::]:9001'
     sc_ok port rr 90/udp
-    is "$output" 0.0.0.0:9000
+    is "$output" $'0.0.0.0:9000\n[::]:9000'
     sc_fails 1 port rr 81
     sc_ok ps --format '{{.Ports}}'
-    is "$output" '7000/tcp, 127.0.0.1:8000->80/tcp, 0.0.0.0:9000->90/udp, 0.0.0.0:9001->91/udp'
-    is "$("$SC" inspect rr | jq -c '.[0].NetworkSettings.Ports["80/tcp"]')" '[{"HostIp":"127.0.0.1","HostPort":"8000"}]'
+    is "$output" '7000/tcp, 127.0.0.1:8000->80/tcp, 0.0.0.0:9000->90/udp, [::]:9000->90/udp, 0.0.0.0:9001->91/udp, [::]:9001->91/udp'
+    is "$("$SC" inspect rr | jq -c '.[0].NetworkSettings.Ports["80/tcp", "7000/tcp"]')" \
+        $'[{"HostIp":"127.0.0.1","HostPort":"8000"}]\nnull'
+    is "$("$SC" inspect rr | jq -c '.[0].NetworkSettings.Ports["91/udp"]')" \
+        '[{"HostIp":"0.0.0.0","HostPort":"9001"},{"HostIp":"::","HostPort":"9001"}]'
     sc_ok run -d --name pp -P --expose 7000 base sleep 1000
     sc_ok port pp 7000
-    matches "$output" '^0\.0\.0\.0:[0-9]+$'
+    matches "$output" $'^0\\.0\\.0\\.0:([0-9]+)\n\\[::\\]:([0-9]+)$'
+    # sctp is not carried; of a host that has a program at [::], or no IPv6 at all, it is not said either
+    sc_ok run -d --name ss -p 9100:80/sctp -p 0.0.0.0:9101:80 base sleep 1000
+    is "$("$SC" port ss)" $'80/tcp -> 0.0.0.0:9101\n80/sctp -> 0.0.0.0:9100'
+    nsenter -t "$host" -n python3 -c 'if True:
+        import socket, time
+        a = socket.create_server(("::", 9102), family=socket.AF_INET6)
+        time.sleep(1000)' 3>&- &
+    server=$!
+    wait_until says_something at "$host" ss -Hltn 'sport = :9102'
+    sc_ok run -d --name tt -p 9102:80 base sleep 1000
+    is "$("$SC" port tt)" '80/tcp -> 0.0.0.0:9102'
+    kill "$server"
+    wait "$server" 2>/dev/null || :
 }
 
 @test "a port in use names its holder, and the failed start leaves nothing" {

@@ -1,4 +1,4 @@
-/* ports-carry.c: what a lease says, and bytes from one end to the other. */
+/* ports-carry.c, ports-flow.c: what a lease says, bytes from one end to the other, datagrams of whom. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -21,6 +21,10 @@ test_target(void **state)
         ID "/172.17.0.2/0",
         ID "/172.17.0.2/65536",
         ID "/172.17.0.2/80x",
+        ID "/172.17.0.2/80/",
+        ID "/172.17.0.2/80/bot",
+        ID "/172.17.0.2/80/both/",
+        ID "/172.17.0.2//both",
         ID "/0.0.0.0/80", /* others lead it there */
         ID "/fd00::2/80",
         ID "/1111.1111.1111.1111/80",
@@ -33,6 +37,8 @@ test_target(void **state)
     assert_int_equal(out.sin_family, AF_INET);
     assert_int_equal(ntohs(out.sin_port), 80);
     assert_int_equal(ntohl(out.sin_addr.s_addr), 0xac110002);
+    assert_true(sc_carry_target(ID "/172.17.0.2/81/both", ID, &out));
+    assert_int_equal(ntohs(out.sin_port), 81);
     for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++)
         assert_false(sc_carry_target(bad[i], ID, &out));
 }
@@ -117,6 +123,51 @@ test_slow_end(void **state)
     close(ours[0]);
 }
 
+#define SECOND INT64_C(1000000000)
+
+/* A client is its address, its port, and the address that it asked; who was silent longest makes room. */
+static void
+test_flows(void **state)
+{
+    static struct sc_flow flows[SC_FLOW_MAX];
+    static struct sc_datagram one = {.sock = 7, .client = {.sin6_family = AF_INET6, .sin6_port = 1}};
+    const struct sockaddr_in target = {
+        .sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sc_flow *first;
+
+    (void)state;
+    for (size_t i = 0; i < SC_FLOW_MAX; i++)
+        flows[i].fd = -1;
+    assert_int_equal(sc_flows_expire(flows, 0), -1);
+    assert_null(sc_flow_find(flows, &one));
+    for (in_port_t i = 0; i < SC_FLOW_MAX; i++) {
+        struct sc_flow *flow;
+
+        one.client.sin6_port = i;
+        flow = sc_flow_begin(flows, &one, &target);
+        assert_non_null(flow);
+        flow->last = (i + 1) * SECOND;
+        assert_ptr_equal(sc_flow_find(flows, &one), flow);
+    }
+    one.client.sin6_port = 0;
+    first = sc_flow_find(flows, &one);
+    assert_non_null(first);
+    one.at.ipi6_addr.s6_addr[15] = 1;
+    assert_null(sc_flow_find(flows, &one));
+    one.at.ipi6_addr.s6_addr[15] = 0;
+    one.sock = 8;
+    assert_null(sc_flow_find(flows, &one));
+    assert_ptr_equal(sc_flow_begin(flows, &one, &target), first);
+    first->last = 2 * SECOND + 1;
+    one.sock = 7;
+    assert_null(sc_flow_find(flows, &one));
+    /* the one of two seconds is over, the next has a nanosecond */
+    assert_int_equal(sc_flows_expire(flows, 92 * SECOND), 1);
+    one.client.sin6_port = 1;
+    assert_null(sc_flow_find(flows, &one));
+    assert_int_equal(sc_flows_expire(flows, 1000 * SECOND), -1);
+}
+
 int
 main(void)
 {
@@ -124,6 +175,7 @@ main(void)
         cmocka_unit_test(test_target),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_slow_end),
+        cmocka_unit_test(test_flows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

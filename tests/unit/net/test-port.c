@@ -94,10 +94,38 @@ test_keys(void **state)
     assert_false(sc_port_key_parse("lock", &read));
 }
 
+static void
+test_targets(void **state)
+{
+    static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    static const char *const bad[] = {
+        "", "/both", "/172.17.0.2", "/172.17.0.2/80/", "/172.17.0.2/80/bot", "/172.17.0.2/both"};
+    struct sc_address address;
+    struct sc_port out;
+    char text[160];
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "%s/172.17.0.2/80", id);
+    assert_true(sc_port_target_parse(text, &address, &out));
+    assert_int_equal(out.port, 80);
+    assert_false(out.has_beside);
+    (void)snprintf(text, sizeof(text), "%s/172.17.0.2/81/both", id);
+    assert_true(sc_port_target_parse(text, &address, &out));
+    assert_int_equal(out.port, 81);
+    assert_true(out.has_beside);
+    sc_address_format(&address, text);
+    assert_string_equal(text, "172.17.0.2");
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++) {
+        (void)snprintf(text, sizeof(text), "%s%s", id, bad[i]);
+        assert_false(sc_port_target_parse(text, &address, &out));
+    }
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_publish), cmocka_unit_test(test_keys)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_publish), cmocka_unit_test(test_keys),
+                                       cmocka_unit_test(test_targets)};
     int failed = RUN_TESTS(tests);
 
     sc_arena_release(&arena);
