@@ -237,6 +237,12 @@ add_code(const struct sc_container *c, const struct facts *facts, struct sc_buf 
 }
 
 static void
+add_full_disk(const char *how, struct sc_buf *out)
+{
+    sc_buf_addf(out, " The disk of sc's data root, where its files are, %s (sc system df says of what).", how);
+}
+
+static void
 add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
 {
     char time[SC_TIME_MAX];
@@ -253,6 +259,8 @@ add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *
         add_signal(c, facts, out);
     else if (c->exit.signal == 0 && !c->start_error)
         add_code(c, facts, out);
+    if (c->exit.was_disk_full)
+        add_full_disk("was full then", out);
 }
 
 /* ---- what held it back ---------------------------------------------------------------------------------- */
@@ -336,6 +344,10 @@ add_running(struct sc_engine *engine, const struct sc_container *c, const struct
     if (u.oom_kills > 0)
         sc_buf_addf(out, " Its memory was out %" PRIu64 " time%s, and a process of it was killed (-m gives more).",
                     u.oom_kills, u.oom_kills == 1 ? "" : "s");
+    if (sc_disk_is_full(engine->data_fd)) {
+        add_full_disk("is full", out);
+        is_any = true;
+    }
     if (!is_any && u.oom_kills == 0 && c->status != SC_STATUS_PAUSED)
         sc_buf_adds(out, " Nothing that is counted holds it back.");
 }

@@ -11,7 +11,7 @@ sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err)
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_exit record = {0};
     int64_t code = -1, signum = 0;
-    bool was_oom_killed = false;
+    bool was_oom_killed = false, was_disk_full = false;
     char *finished_at = NULL;
 
     if (sc_json_read_at(data_dir_fd, "exit.json", EXIT_FILE_MAX, &json, err) < 0)
@@ -19,6 +19,7 @@ sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err)
     if (sc_json_get_i64(json, "exitCode", "", &code, err) < 0 ||
         sc_json_get_i64(json, "signal", "", &signum, err) < 0 ||
         sc_json_get_bool(json, "oomKilled", "", &was_oom_killed, err) < 0 ||
+        sc_json_get_bool(json, "diskFull", "", &was_disk_full, err) < 0 ||
         sc_json_get_str(json, "finishedAt", "", &arena, &finished_at, err) < 0)
         return sc_err_wrap(err, "exit.json");
     if (code < 0 || code > 255 || signum < 0 || signum > 127 || !finished_at)
@@ -28,6 +29,7 @@ sc_exit_read(int data_dir_fd, struct sc_exit *out, struct sc_err *err)
     record.code = (int32_t)code;
     record.signal = (int32_t)signum;
     record.was_oom_killed = was_oom_killed;
+    record.was_disk_full = was_disk_full;
     *out = record;
     return 0;
 }

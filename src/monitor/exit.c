@@ -1,9 +1,12 @@
 /* The exit record: how a process ended, in the words of a shell. */
 #include <signal.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include "monitor/monitor.h"
+
+#define DISK_ROOM_MIN 65536
 
 void
 sc_exit_from_wait(int code, int status, struct sc_exit *out)
@@ -17,6 +20,16 @@ sc_exit_from_wait(int code, int status, struct sc_exit *out)
     }
 }
 
+bool
+sc_disk_is_full(int fd)
+{
+    struct statvfs fs;
+
+    if (fstatvfs(fd, &fs) < 0)
+        return false;
+    return (uint64_t)fs.f_bavail * fs.f_frsize < DISK_ROOM_MIN || (fs.f_files > 0 && fs.f_ffree == 0);
+}
+
 int
 sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage, const char *victim,
               const char *place, enum sc_durability durability, struct sc_err *err)
@@ -27,6 +40,8 @@ sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct s
     sc_time_format(exit_record->finished_at, time);
     sc_buf_addf(&text, "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":%s,\"finishedAt\":\"%s\"", exit_record->code,
                 exit_record->signal, exit_record->was_oom_killed ? "true" : "false", time);
+    if (exit_record->was_disk_full)
+        sc_buf_adds(&text, ",\"diskFull\":true");
     if (usage) {
         sc_buf_adds(&text, ",\"usage\":");
         sc_usage_encode(usage, &text);

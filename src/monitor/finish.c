@@ -351,15 +351,16 @@ look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
 }
 
 static void
-keep_blackbox(struct sc_monitor *monitor)
+look_at_disk(struct sc_monitor *monitor, struct sc_exit *record)
 {
     struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_fd dir = -1;
+    /* lint: the engine's own directory */
+    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, monitor->config.data_dir, &ignored);
 
-    if (monitor->blackbox_fd < 0)
+    if (dir < 0)
         return;
-    dir = sc_dir_open_at(AT_FDCWD, monitor->config.data_dir, &ignored); /* lint: the engine's own directory */
-    if (dir >= 0)
+    record->was_disk_full = sc_disk_is_full(dir);
+    if (monitor->blackbox_fd >= 0)
         sc_blackbox_keep(monitor, dir);
 }
 
@@ -394,7 +395,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     sc_log_finish(&monitor->log, record->finished_at);
     sc_log_release(&monitor->log);
     if (!monitor->config.is_rm) { /* else nobody can ever read it */
-        keep_blackbox(monitor);
+        look_at_disk(monitor, record);
         check(monitor, write_exit(monitor, &end, &err), &err);
     }
     sc_buf_release(&end.victim);

@@ -71,7 +71,8 @@ struct sc_exit {
     int32_t code;   /* as a shell says it: status, or 128 + signal */
     int32_t signal; /* 0 when it exited */
     uint8_t was_oom_killed;
-    int64_t finished_at; /* CLOCK_REALTIME ns */
+    uint8_t was_disk_full; /* sc_disk_is_full of the data directory, when it had ended */
+    int64_t finished_at;   /* CLOCK_REALTIME ns */
 };
 
 /* In run_dir: the attributes that events have instead of those in the config, after a rename. */
@@ -134,9 +135,11 @@ SC_MUST_CHECK int sc_monitor_join(int run_dir_fd, const char *refill, const char
  * SC_ERR_PEER_DIED. */
 SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void *data, size_t size, struct sc_err *err);
 
+/* Whether a file system has no room for a container: less than 64 KiB, or no inode. */
+bool sc_disk_is_full(int fd);
 /* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"}, and with usage
  * also "usage":{"cpu":NANOSECONDS,...}; with a victim "oomVictim":"sh (process 42)", and with where memory was out
- * "oomPlace":"/sc/..." (a memory cgroup, or SC_OOM_HOST). All three may be NULL. */
+ * "oomPlace":"/sc/..." (a memory cgroup, or SC_OOM_HOST). All three may be NULL. On a full disk "diskFull":true. */
 SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage,
                                 const char *victim, const char *place, enum sc_durability durability,
                                 struct sc_err *err);

@@ -107,6 +107,8 @@ refused()
     sc_ok ps -q
     sc_ok images -q
     sc_ok exec one true
+    sc_ok why one
+    matches "$output" 'The disk of sc.s data root, where its files are, is full'
     sc_ok stop -t 0 one
     sc_ok rm one
     sc_ok rmi base
@@ -122,6 +124,8 @@ refused()
     sc_ok exec one touch /dev/shm/go
     sc_ok wait one
     is "$output" 7
+    sc_ok why one
+    matches "$output" 'code 7, .*The disk of sc.s data root, where its files are, was full then'
     run_sc inspect --format '{{.State.Status}} {{.State.ExitCode}}' one
     is "$output" "exited 7"
     sc_ok rm one
