@@ -307,7 +307,7 @@ fail(const struct sc_start_child *child, const struct sc_err *why)
     int code = why->exit_code ? why->exit_code : SC_CODE_ENGINE;
     sc_cleanup_buf offers = SC_BUF_INIT;
 
-    sc_layers_undo(child->engine, child->container, child->job, &offers);
+    sc_layers_undo(child->engine, child->job, &offers);
     (void)!sc_undo_run(sc_buf_str(&offers), &ignored);
     if (child->container->is_rm) {
         (void)!sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored);
@@ -337,7 +337,7 @@ sc_start_child_run(struct sc_start_child *child, struct sc_arena *arena)
     /* Away from the caller's terminal and signals: ^C is for the container to get from its client. */
     (void)setsid();
     (void)prctl(PR_SET_NAME, "sc-start");
-    sc_layers_offer(child->engine, child->container, child->job, &held);
+    sc_layers_offer(child->engine, child->job, &held);
     if (make_stdio(child, &io, &err) < 0 ||
         sc_carry_listen(child->engine, &child->job->inputs, arena, &carried, &err) < 0) {
         struct sc_err ignored = SC_ERR_INIT;

@@ -327,13 +327,11 @@ struct sc_layers_held { /* descriptors for its monitor to keep open: of the uppe
     size_t count;
 };
 /* Copies the mounts that other containers' monitors hold, where there are any. */
-void sc_layers_take(const struct sc_engine *engine, const struct sc_container *container, struct sc_start_job *job);
+void sc_layers_take(const struct sc_engine *engine, struct sc_start_job *job);
 /* What takes back the offer that will be made of the others. */
-void sc_layers_undo(const struct sc_engine *engine, const struct sc_container *container,
-                    const struct sc_start_job *job, struct sc_buf *undo);
+void sc_layers_undo(const struct sc_engine *engine, const struct sc_start_job *job, struct sc_buf *undo);
 /* By the process that becomes the monitor, before the mounts are used. */
-void sc_layers_offer(const struct sc_engine *engine, const struct sc_container *container,
-                     const struct sc_start_job *job, struct sc_layers_held *held);
+void sc_layers_offer(const struct sc_engine *engine, const struct sc_start_job *job, struct sc_layers_held *held);
 
 /* ---- log-attributes.c */
 /* The options beside max-size and max-file, each alone and with the others. */

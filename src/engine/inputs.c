@@ -320,7 +320,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     if (!c->options.rootfs)
         sc_rootfs_describe(engine->data_path, &c->chain_ids, in->container_dir, c->is_rm, arena, &job->ask.overlay);
     if (engine->is_root && !is_dry)
-        sc_layers_take(engine, c, job);
+        sc_layers_take(engine, job);
     job->ask.overlay.is_userxattr = !engine->is_root;
     image = job->ask.overlay;
     if (c->options.rootfs)

@@ -30,11 +30,14 @@ struct place {
     int64_t mtime_ns;
 };
 
+/* The layer's name: of <data>/layer/<chain id>/erofs, or .../<chain id>/flat/erofs, which is "<chain id>.flat". */
 static void
-link_path(const struct sc_container *c, size_t layer, char *path, size_t size)
+link_path(const struct sc_engine *engine, const char *image, char *path, size_t size)
 {
-    /* The overlay has the top layer first, the record the lowest. */
-    (void)snprintf(path, size, "layer/%s", c->chain_ids.items[c->chain_ids.count - 1 - layer]);
+    const char *name = image + strlen(engine->data_path) + strlen("/layer/");
+    const size_t len = strcspn(name, "/");
+
+    (void)snprintf(path, size, "layer/%.*s%s", (int)len, name, sc_str_starts(name + len, "/flat/") ? ".flat" : "");
 }
 
 static bool
@@ -89,7 +92,7 @@ copy_from(const struct place *place)
 }
 
 void
-sc_layers_take(const struct sc_engine *engine, const struct sc_container *c, struct sc_start_job *job)
+sc_layers_take(const struct sc_engine *engine, struct sc_start_job *job)
 {
     struct sc_overlay *overlay = &job->ask.overlay;
     char path[LINK_MAX];
@@ -99,7 +102,7 @@ sc_layers_take(const struct sc_engine *engine, const struct sc_container *c, str
 
         if (!*overlay->images.items[i])
             continue;
-        link_path(c, i, path, sizeof(path));
+        link_path(engine, job->ask.overlay.images.items[i], path, sizeof(path));
         if (!read_link(engine->run_fd, path, &then) || !look_at_image(overlay->images.items[i], &now) ||
             now.inode != then.inode || now.mtime_ns != then.mtime_ns)
             continue;
@@ -119,8 +122,7 @@ may_offer(const struct sc_start_job *job, size_t layer)
 }
 
 void
-sc_layers_undo(const struct sc_engine *engine, const struct sc_container *c, const struct sc_start_job *job,
-               struct sc_buf *undo)
+sc_layers_undo(const struct sc_engine *engine, const struct sc_start_job *job, struct sc_buf *undo)
 {
     char path[LINK_MAX];
     sc_cleanup_buf whole = SC_BUF_INIT;
@@ -128,7 +130,7 @@ sc_layers_undo(const struct sc_engine *engine, const struct sc_container *c, con
     for (size_t i = 0; i < SC_MONITOR_HELD_MAX; i++) {
         if (!may_offer(job, i))
             continue;
-        link_path(c, i, path, sizeof(path));
+        link_path(engine, job->ask.overlay.images.items[i], path, sizeof(path));
         sc_buf_clear(&whole);
         sc_buf_addf(&whole, "%s/%s", engine->run_path, path);
         sc_undo_add(undo, SC_UNDO_UNLINK, sc_buf_str(&whole));
@@ -154,8 +156,7 @@ write_link(int run_fd, const char *path, const struct place *place)
 }
 
 void
-sc_layers_offer(const struct sc_engine *engine, const struct sc_container *c, const struct sc_start_job *job,
-                struct sc_layers_held *held)
+sc_layers_offer(const struct sc_engine *engine, const struct sc_start_job *job, struct sc_layers_held *held)
 {
     struct place place = {.pid = getpid()};
     char path[LINK_MAX];
@@ -169,7 +170,7 @@ sc_layers_offer(const struct sc_engine *engine, const struct sc_container *c, co
             return;
         if (place.start_time == 0)
             place.start_time = sc_process_start_time(place.pid);
-        link_path(c, i, path, sizeof(path));
+        link_path(engine, job->ask.overlay.images.items[i], path, sizeof(path));
         if (write_link(engine->run_fd, path, &place))
             held->fds[held->count++] = place.fd;
         else

@@ -103,7 +103,7 @@ write_undo(struct start *start, struct sc_err *err)
         if (path && o->user_ns.mode == SC_NS_PRIVATE && start->engine->is_root)
             sc_undo_add(&text, SC_UNDO_UNLINK, path);
     }
-    sc_layers_undo(start->engine, start->container, start->job, &text);
+    sc_layers_undo(start->engine, start->job, &text);
     if (sc_buf_check(&text, err) < 0 || sc_arena_check(start->arena, err) < 0)
         return -1;
     return sc_file_replace_at(start->run, "undo", sc_buf_str(&text), text.len, 0600, SC_VOLATILE, err);

@@ -6,6 +6,7 @@
  *     <data>/layer/<chain-id>/diff    the files
  *                            /size    bytes of file content
  *                            /blob    digest of the blob that it was unpacked from
+ *                            /flat    see flat.c
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/transfer-priv.h"
+#include "image/tree-priv.h"
 
 #define WORKERS_MAX 4
 #define SYNC_EACH   4 /* layers that are synced one by one */
@@ -23,6 +24,7 @@
 struct layer {
     char *name;               /* of the directory */
     bool is_new, is_unpacked; /* unpacked: ahead of this, with its blob */
+    bool is_flat;             /* a new one, and those below it are kept together too */
     int64_t *file_bytes;
     struct sc_unpack unpack; /* of a new one */
 };
@@ -181,6 +183,31 @@ unpack_all(struct job *job, struct sc_err *err)
     return 0;
 }
 
+/* Many small layers, beside the top one of them where that is new: a layer with a name stays as it is. */
+static int
+flatten(struct job *job, const int64_t *sizes, struct sc_err *err)
+{
+    size_t end = 0, length;
+
+    while ((length = sc_flat_next(sizes, job->image->diff_ids.count, &end)) > 0) {
+        struct layer *top = &job->layers[end - 1];
+        struct sc_flat_ask ask = {.name = sc_arena_printf(job->arena, "%s/flat", top->name),
+                                  .names = &job->names[end - length],
+                                  .count = length,
+                                  .has_below = end > length,
+                                  .diff_id = job->image->diff_ids.items[end - 1]};
+
+        if (!top->is_new)
+            continue;
+        if (!ask.name)
+            return sc_err_nomem(err);
+        if (sc_flat_make(job->store, job->layers_fd, &ask, err) < 0)
+            return -1;
+        top->is_flat = true;
+    }
+    return 0;
+}
+
 /* A name must not outlive, in a power loss, what it names. A few images are synced as files: to sync the file system is
  * to wait for all that others write to it. Of directories there are too many files for that. */
 static int
@@ -191,7 +218,8 @@ sync_new(const struct job *job, struct sc_err *err)
 
     for (size_t i = 0; i < job->image->diff_ids.count; i++) {
         count += job->layers[i].is_new;
-        images += job->layers[i].is_new && sc_stage_is_image(job->layers_fd, job->layers[i].name);
+        images +=
+            job->layers[i].is_new && !job->layers[i].is_flat && sc_stage_is_image(job->layers_fd, job->layers[i].name);
     }
     if (images < count || count > SYNC_EACH) {
         if (syncfs(job->layers_fd) < 0)
@@ -203,6 +231,15 @@ sync_new(const struct job *job, struct sc_err *err)
             status = sc_stage_sync(job->layers_fd, job->layers[i].name, err);
     }
     return status;
+}
+
+static void
+seal_flat(const struct job *job, const struct layer *layer)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/flat", layer->name);
+    sc_stage_seal(job->layers_fd, path);
 }
 
 /* Gives what was unpacked its name. Another process may have unpacked the same layer meanwhile: its is as good. */
@@ -224,6 +261,8 @@ publish(struct job *job, struct sc_err *err)
         if (!layer->is_new)
             continue;
         sc_stage_seal(job->layers_fd, layer->name);
+        if (layer->is_flat)
+            seal_flat(job, layer);
         if (renameat(job->layers_fd, layer->name, job->layers_fd, chain) == 0)
             layer->is_new = false;
         else if (errno != ENOTEMPTY && errno != EEXIST)
@@ -268,7 +307,7 @@ sc_layers_commit(const struct sc_store *store, const struct sc_manifest *manifes
         if (!layer_is_there(&job, layer->name, layer->file_bytes) && stage(&job, i, err) < 0)
             return -1;
     }
-    return unpack_all(&job, err) < 0 ? -1 : publish(&job, err);
+    return unpack_all(&job, err) < 0 || flatten(&job, *file_bytes, err) < 0 ? -1 : publish(&job, err);
 }
 
 int

@@ -167,6 +167,7 @@ check_size(struct fsck *fsck, const char *staging)
 static int
 replace_layer(struct fsck *fsck, const char *staging, struct sc_err *err)
 {
+    char from[128], to[128];
     int status;
 
     if (syncfs(fsck->layers_fd) < 0)
@@ -177,6 +178,10 @@ replace_layer(struct fsck *fsck, const char *staging, struct sc_err *err)
         status = renameat(fsck->layers_fd, staging, fsck->layers_fd, fsck->chain);
     if (status < 0 || fsync(fsck->layers_fd) < 0)
         return sc_err_errno(err, errno, "replace layer %s", fsck->chain);
+    /* What stands for it and those below it was right, or is looked at next; there may be none. */
+    (void)snprintf(from, sizeof(from), "%s/flat", staging);
+    (void)snprintf(to, sizeof(to), "%s/flat", fsck->chain);
+    (void)renameat(fsck->layers_fd, from, fsck->layers_fd, to);
     return 0;
 }
 
@@ -239,6 +244,87 @@ check_layer(struct fsck *fsck, const struct sc_image *image, size_t i, struct sc
     return status;
 }
 
+/* ---- what stands for many layers ---------------------------------------------------------------------------- */
+
+static int
+replace_flat(struct fsck *fsck, const char *staging, const char *flat, struct sc_err *err)
+{
+    if (syncfs(fsck->layers_fd) < 0)
+        return sc_err_errno(err, errno, "sync the layers");
+    sc_stage_seal(fsck->layers_fd, staging);
+    if (renameat2(fsck->layers_fd, staging, fsck->layers_fd, flat, RENAME_EXCHANGE) < 0 || syncfs(fsck->layers_fd) < 0)
+        return sc_err_errno(err, errno, "replace what stands for layer %s", fsck->chain);
+    return 0;
+}
+
+/* Against what the layers, which are whole, are together. */
+static int
+compare_flat(struct fsck *fsck, const char *staging, const char *flat, struct sc_err *err)
+{
+    struct sc_tree_diff diff = {.a_fd = -1, .b_fd = -1, .is_exact = true, .fn = tell_difference, .data = fsck};
+    const size_t before = fsck->check->problems;
+    sc_cleanup_fd fresh = sc_layer_open(fsck->layers_fd, staging, err), is_fd = -1;
+    struct sc_err unread = SC_ERR_INIT;
+    char line[128];
+
+    if (fresh < 0)
+        return -1;
+    is_fd = sc_layer_open(fsck->layers_fd, flat, &unread);
+    diff.a_fd = fresh;
+    diff.b_fd = is_fd;
+    if (is_fd < 0 || sc_tree_diff(&diff, &unread) < 0)
+        problem(fsck, "layer %.12s: put together with those below it: %s", fsck->chain, unread.msg);
+    if (fsck->check->problems == before || !fsck->check->repairs)
+        return 0;
+    if (replace_flat(fsck, staging, flat, err) < 0)
+        return -1;
+    fsck->check->repaired += fsck->check->problems - before;
+    (void)snprintf(line, sizeof(line), "layer %.12s: repaired, put together with those below it", fsck->chain);
+    fsck->check->say(fsck->check->data, line);
+    return 0;
+}
+
+static int
+check_flat(struct fsck *fsck, const struct sc_image *image, size_t i, struct sc_err *err)
+{
+    const size_t length = sc_flat_length(fsck->layers_fd, image->chain_ids.items[i]);
+    char staging[64], flat[SC_DIGEST_HEX_LEN + sizeof("/flat")];
+    struct sc_flat_ask ask = {.name = staging,
+                              .names = (const char *const *)&image->chain_ids.items[i + 1 - length],
+                              .count = length,
+                              .has_below = i + 1 > length,
+                              .is_unbounded = true,
+                              .diff_id = image->diff_ids.items[i]};
+    struct sc_err ignored = SC_ERR_INIT;
+    int status;
+
+    fsck->chain = image->chain_ids.items[i];
+    (void)snprintf(flat, sizeof(flat), "%.64s/flat", fsck->chain);
+    if (json_object_get(fsck->seen, flat))
+        return 0;
+    if (json_object_set_new(fsck->seen, flat, json_true()) < 0)
+        return sc_err_nomem(err);
+    (void)snprintf(staging, sizeof(staging), "tmp-fsck-%d-%lld", (int)getpid(), (long long)sc_time_monotonic());
+    status = sc_flat_make(fsck->store, fsck->layers_fd, &ask, err);
+    if (status == 0)
+        status = compare_flat(fsck, staging, flat, err);
+    (void)!sc_tree_remove_at(fsck->layers_fd, staging, &ignored);
+    return status;
+}
+
+/* All that an image's layers have, once they are known to be whole themselves. */
+static int
+check_flats(struct fsck *fsck, const struct sc_image *image, struct sc_err *err)
+{
+    for (size_t i = 0; i < image->chain_ids.count; i++) {
+        const size_t length = sc_flat_length(fsck->layers_fd, image->chain_ids.items[i]);
+
+        if (length > 0 && length <= i + 1 && check_flat(fsck, image, i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 check_images(struct fsck *fsck, struct sc_err *err)
 {
@@ -265,6 +351,9 @@ check_images(struct fsck *fsck, struct sc_err *err)
             if (check_layer(fsck, &image, k, err) < 0)
                 return -1;
         }
+        /* what cannot be right yet is not compared with what is not either */
+        if (fsck->check->problems == fsck->check->repaired && check_flats(fsck, &image, err) < 0)
+            return -1;
     }
     return 0;
 }

@@ -71,6 +71,30 @@ SC_MUST_CHECK int sc_tree_tar_whiteout(struct sc_tree_tar *tar, const char *path
 SC_MUST_CHECK int sc_tree_tar_end(struct sc_tree_tar *tar, struct sc_err *err);
 int sc_tree_tar_blob(void *writer, const void *data, size_t len, struct sc_err *err); /* into a struct sc_blob_writer */
 
+/* ---- flat.c, flat-walk.c: several layers as the one that they are together */
+struct sc_flat {
+    bool has_below; /* there are layers below them, of which they hide something */
+    size_t entries, entries_max;
+};
+/* names[0..count), lowest first, as a tar. SC_ERR_UNSUPPORTED: they are too many, too deep. */
+SC_MUST_CHECK int sc_flat_write(struct sc_flat *flat, int layers_fd, const char *const *names, size_t count, int to_fd,
+                                struct sc_err *err);
+/* Of layers with these sizes, lowest first, from *at on: how many are to be put together next, up to the one before
+ * *at, which moves; 0: no more. Pure. */
+size_t sc_flat_next(const int64_t *sizes, size_t count, size_t *at);
+/* How many layers, down from this one, its "flat" stands for; 0: it has none. */
+size_t sc_flat_length(int layers_fd, const char *chain);
+struct sc_flat_ask {
+    const char *name;         /* where to, below layer/ */
+    const char *const *names; /* of the layers, lowest first */
+    size_t count;
+    bool has_below;
+    bool is_unbounded;   /* what cannot be is an error; else it is left out */
+    const char *diff_id; /* of the top one */
+};
+SC_MUST_CHECK int sc_flat_make(const struct sc_store *store, int layers_fd, const struct sc_flat_ask *ask,
+                               struct sc_err *err);
+
 /* ---- fsck.c */
 struct sc_store_check {
     bool repairs;

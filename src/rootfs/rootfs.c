@@ -11,13 +11,44 @@
 
 #define MOUNTS_END (-2) /* behind the last of them, as a caller may give the overlay other layers */
 
-static bool
-is_image(int layers_fd, const char *chain)
-{
-    char path[SC_ID_LEN + sizeof("/erofs")];
+#define FLAT_MIN 16 /* layers: image/flat.c puts no fewer together, so that other images are not asked for it */
 
-    (void)snprintf(path, sizeof(path), "%s/erofs", chain);
+static bool
+is_image(int layers_fd, const char *name)
+{
+    char path[SC_ID_LEN + sizeof("/flat/erofs")];
+
+    (void)snprintf(path, sizeof(path), "%s/erofs", name);
     return faccessat(layers_fd, path, F_OK, 0) == 0;
+}
+
+/* How many layers, of `count` from the lowest up to this one, image/flat.c keeps together with it; 1: only itself. */
+static size_t
+flat_length(int layers_fd, const char *chain, size_t count)
+{
+    char path[SC_ID_LEN + sizeof("/flat/layers")], text[SC_NUM_MAX];
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t length;
+    ssize_t len;
+
+    if (count < FLAT_MIN)
+        return 1;
+    (void)snprintf(path, sizeof(path), "%s/flat/layers", chain);
+    len = readlinkat(layers_fd, path, text, sizeof(text) - 1);
+    if (len <= 0)
+        return 1;
+    text[len] = '\0';
+    return sc_parse_i64(text, &length, &ignored) == 0 && length > 0 && (size_t)length <= count ? (size_t)length : 1;
+}
+
+static void
+add_layer(struct sc_overlay *out, int layers_fd, const char *layers, const char *name, struct sc_arena *arena)
+{
+    sc_strv_addf(&out->lowerdirs, arena, "%s/%s/diff", layers, name);
+    if (is_image(layers_fd, name))
+        sc_strv_addf(&out->images, arena, "%s/%s/erofs", layers, name);
+    else
+        sc_strv_add(&out->images, arena, "");
 }
 
 void
@@ -33,14 +64,14 @@ sc_rootfs_describe(const char *data_path, const struct sc_strv *chain_ids, const
         out->mounts[i] = -1;
     if (out->mounts)
         out->mounts[chain_ids->count] = MOUNTS_END;
-    for (size_t i = chain_ids->count; i > 0; i--) {
-        const char *chain = chain_ids->items[i - 1];
+    for (size_t left = chain_ids->count, length; left > 0; left -= length) {
+        const char *chain = chain_ids->items[left - 1];
+        const char *flat = NULL;
 
-        sc_strv_addf(&out->lowerdirs, arena, "%s/%s/diff", layers, chain);
-        if (is_image(layers_fd, chain))
-            sc_strv_addf(&out->images, arena, "%s/%s/erofs", layers, chain);
-        else
-            sc_strv_add(&out->images, arena, "");
+        length = flat_length(layers_fd, chain, left);
+        if (length > 1)
+            flat = sc_arena_printf(arena, "%s/flat", chain);
+        add_layer(out, layers_fd, layers, flat ? flat : chain, arena);
     }
     out->upperdir = sc_arena_printf(arena, "%s/upper", container_dir);
     out->workdir = sc_arena_printf(arena, "%s/work", container_dir);

@@ -5,6 +5,7 @@
  */
 #include <stdarg.h>
 
+#include "image/tree-priv.h"
 #include "store-fixture.h"
 
 static size_t fail_at, calls;
@@ -305,6 +306,66 @@ test_remove(void **state)
     run_all("remove", remove_job, true, false, 10);
 }
 
+/* Layers put together with the n-th call failing: all of it is there, or nothing and a word why. */
+static bool
+flatten_once(size_t n)
+{
+    static const char *const whole[] = {"layer/flat/diff/a", "layer/flat/diff/b/h", "layer/flat/diff/f",
+                                        "layer/flat/size"};
+    struct sc_err err = SC_ERR_INIT;
+    struct sc_image image;
+    sc_cleanup_fd layers_fd = -1;
+    struct fixture *fixture;
+    void *state = NULL;
+    int result;
+
+    assert_int_equal(fixture_setup(&state), 0);
+    fixture = state;
+    prepare(fixture, true);
+    assert_ok(sc_image_find(&fixture->store, "x", &fixture->arena, &image, &err));
+    layers_fd = sc_store_open_layers(&fixture->store, &err);
+    assert_true(layers_fd >= 0);
+    fail_at = n;
+    calls = 0;
+    has_failed = false;
+    is_on = true;
+    result = sc_flat_make(&fixture->store, layers_fd,
+                          &(struct sc_flat_ask){.name = "flat",
+                                                .names = (const char *const *)image.chain_ids.items,
+                                                .count = 2,
+                                                .is_unbounded = true,
+                                                .diff_id = image.diff_ids.items[1]},
+                          &err);
+    is_on = false;
+    if (result < 0 && (!has_failed || strcasestr(err.msg, strerror(fail_errno)) == NULL))
+        fail_msg("call %zu (%s): says \"%s\"", n, failed_call, err.msg);
+    for (size_t i = 0; i < SC_ARRAY_LEN(whole); i++)
+        assert_int_equal(faccessat(fixture->store.data_fd, whole[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0, result == 0);
+    assert_int_equal(faccessat(fixture->store.data_fd, "layer/flat", F_OK, 0) == 0, result == 0);
+    assert_int_equal(sc_flat_length(fixture->store.data_fd, "layer"), result == 0 ? 2 : 0);
+    /* nothing is below them that it could hide */
+    assert_int_not_equal(faccessat(fixture->store.data_fd, "layer/flat/diff/gone", F_OK, AT_SYMLINK_NOFOLLOW), 0);
+    sc_closep(&layers_fd);
+    assert_int_equal(fixture_teardown(&state), 0);
+    return has_failed;
+}
+
+static void
+test_flatten(void **state)
+{
+    static const int errnos[] = {ENOSPC, EIO};
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(errnos); i++) {
+        size_t n = 1;
+
+        fail_errno = errnos[i];
+        while (flatten_once(n))
+            n++;
+        assert_true(n > 20);
+    }
+}
+
 int
 main(void)
 {
@@ -312,6 +373,7 @@ main(void)
         cmocka_unit_test(test_load),
         cmocka_unit_test(test_tag),
         cmocka_unit_test(test_remove),
+        cmocka_unit_test(test_flatten),
     };
 
     return RUN_TESTS(tests);

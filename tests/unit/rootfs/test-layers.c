@@ -307,6 +307,31 @@ test_prepare_lists_layers_top_first(void **state)
     assert_ok(sc_rootfs_prepare(dir, geteuid(), getegid(), &f->arena, &err));
 }
 
+/* What image/flat.c made takes the place of the layers that it says; a number that cannot be means none. */
+static void
+test_many_layers_are_one(void **state)
+{
+    struct fixture *f = *state;
+    struct sc_strv chains = {0};
+    struct sc_overlay made;
+
+    for (int i = 0; i < 20; i++)
+        sc_strv_addf(&chains, &f->arena, "c%02d", i);
+    put_dir(f, "layer/c18/flat");
+    put_dir(f, "layer/c19/flat");
+    put(f, "layer/c18/flat/erofs", "");
+    put_link(f, "layer/c18/flat/layers", "17");
+    put_link(f, "layer/c19/flat/layers", "21");
+    sc_rootfs_describe(f->path, &chains, "c", true, &f->arena, &made);
+    assert_int_equal(made.lowerdirs.count, 4);
+    assert_int_equal(made.images.count, 4);
+    assert_string_equal(made.lowerdirs.items[0] + strlen(f->path), "/layer/c19/diff");
+    assert_string_equal(made.lowerdirs.items[1] + strlen(f->path), "/layer/c18/flat/diff");
+    assert_string_equal(made.images.items[1] + strlen(f->path), "/layer/c18/flat/erofs");
+    assert_string_equal(made.images.items[0], "");
+    assert_string_equal(made.lowerdirs.items[3] + strlen(f->path), "/layer/c00/diff");
+}
+
 /* ---- copying up ----------------------------------------------------------------------------------- */
 
 static void
@@ -390,6 +415,7 @@ main(void)
         WITH_FIXTURE(test_only_regular_files_of_bounded_size),
         WITH_FIXTURE(test_plain_directory_stays_inside),
         WITH_FIXTURE(test_prepare_lists_layers_top_first),
+        WITH_FIXTURE(test_many_layers_are_one),
         WITH_FIXTURE(test_copy_up_merges),
         WITH_FIXTURE(test_copy_up_of_nothing),
     };
