@@ -271,5 +271,8 @@ void sc_signals_reset(void);
  * other descriptor closed; waits; returns the wait status in *status. */
 SC_MUST_CHECK int sc_spawn_wait(const char *const argv[], const char *const envp[], int in, int out, int err_fd,
                                 int *status, struct sc_err *err);
+/* The same, but what has not ended after so many seconds (0: no limit) is killed, and SC_ERR_BUSY. */
+SC_MUST_CHECK int sc_spawn_wait_for(const char *const argv[], const char *const envp[], int in, int out, int err_fd,
+                                    int seconds, int *status, struct sc_err *err);
 
 #endif

@@ -319,6 +319,22 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     sc_ok tag base "$registry/x"
     sc_ok push --creds user:pass "$registry/x"
     sc_ok pull --creds user:pass "$registry/x"
+    # of several authorities any may be the one, wherever it stands
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 2 \
+        -keyout /dev/null -out "$SC_CERTS_D/$registry/a.crt" 2>/dev/null
+    cp "$SC_CERTS_D/$registry/a.crt" "$SC_CERTS_D/$registry/z.crt"
+    sc_ok pull --creds user:pass "$registry/x"
+    local list
+    for list in '"a.crt", "ca.crt"' '"ca.crt", "z.crt"'; do
+        printf 'server = "https://%s"\nca = [%s]\n' "$registry" "$list" >"$SC_CERTS_D/$registry/hosts.toml"
+        sc_ok pull --creds user:pass "$registry/x"
+    done
+    printf 'server = "https://%s"\nca = ["a.crt", "z.crt"]\n' "$registry" >"$SC_CERTS_D/$registry/hosts.toml"
+    sc_fails 1 pull --creds user:pass "$registry/x"
+    expect_error 1 "certificate"
+    printf 'server = "https://%s"\nca = ["ca.crt", "none.crt"]\n' "$registry" >"$SC_CERTS_D/$registry/hosts.toml"
+    sc_fails 1 pull --creds user:pass "$registry/x"
+    expect_error 1 "read the authorities of https://$registry: "
 }
 
 @test "login keeps what was right, logout forgets it" {
@@ -571,6 +587,13 @@ echo '<html>'|credential helper "odd": parse credential helper's answer: line 1
 kill -9 $$|credential helper "odd": failed
 echo credentials not found in native keychain; exit 1|wants a login
 END
+    # one that waits for somebody is killed
+    printf '#!/bin/sh\nexec sleep 1000\n' >"$BATS_TEST_TMPDIR/path/docker-credential-odd"
+    SC_CREDENTIAL_TIMEOUT=1 sc_fails 1 pull "$bad/secret/x:1"
+    expect_error 1 'credential helper "odd": get: run "'
+    expect_stderr 'has not ended within 1 seconds; see what it waits for'
+    SC_CREDENTIAL_TIMEOUT=soon sc_fails 1 pull "$bad/secret/x:1"
+    expect_error 1 'SC_CREDENTIAL_TIMEOUT: '
 }
 
 @test "proxies: named in either case, left out for loopback and for NO_PROXY" {

@@ -166,7 +166,7 @@ exchange_once(struct sc_channel *channel, const struct sc_endpoint *endpoint, st
         for (size_t i = 0; i < endpoint->headers.count; i++)
             sc_strv_add(&headers, arena, endpoint->headers.items[i]);
         ask.authorization = authorization;
-        ask.ca_file = endpoint->ca_file;
+        ask.ca_pem = endpoint->ca_pem;
         ask.cert_file = endpoint->cert_file;
         ask.key_file = endpoint->key_file;
     }

@@ -13,10 +13,12 @@
 
 #include "image/registry/registry-priv.h"
 
-#define CONFIG_MAX    ((size_t)1 << 20)
-#define DOCKER_IO     "docker.io"
-#define DOCKER_IO_KEY "https://index.docker.io/v1/" /* what docker login has always called it */
-#define TOKEN_USER    "<token>"                     /* a helper's user name where the secret is an identity token */
+#define CONFIG_MAX         ((size_t)1 << 20)
+#define DOCKER_IO          "docker.io"
+#define DOCKER_IO_KEY      "https://index.docker.io/v1/" /* what docker login has always called it */
+#define HELPER_SECONDS     120
+#define HELPER_SECONDS_MAX 86400
+#define TOKEN_USER         "<token>" /* a helper's user name where the secret is an identity token */
 
 /* ---- base64 ------------------------------------------------------------------------------------------ */
 
@@ -182,6 +184,20 @@ find_helper(const char *name, struct sc_arena *arena, char **out, struct sc_err 
     return sc_err_remedy(err, "install it, or take credsStore and credHelpers out of the configuration");
 }
 
+/* How long a helper may take: some ask a person for a passphrase. $SC_CREDENTIAL_TIMEOUT says it otherwise, 0: for
+ * ever. */
+static int
+read_helper_timeout(int *out, struct sc_err *err)
+{
+    const char *text = getenv("SC_CREDENTIAL_TIMEOUT");
+    uint32_t seconds = HELPER_SECONDS;
+
+    if (text && *text && sc_parse_u32(text, &seconds, err) < 0)
+        return sc_err_wrap(err, "SC_CREDENTIAL_TIMEOUT");
+    *out = (int)(seconds < HELPER_SECONDS_MAX ? seconds : HELPER_SECONDS_MAX);
+    return 0;
+}
+
 /* Runs `docker-credential-NAME verb` with input; what it printed is in output. *ok: it exited with 0. */
 static int
 run_helper(const char *name, const char *verb, const char *input, struct sc_arena *arena, struct sc_buf *output,
@@ -189,9 +205,9 @@ run_helper(const char *name, const char *verb, const char *input, struct sc_aren
 {
     sc_cleanup_fd in = memfd_create("sc-credential", MFD_CLOEXEC), out = memfd_create("sc-credential", MFD_CLOEXEC);
     char *program = NULL;
-    int status = 0;
+    int status = 0, seconds = 0;
 
-    if (find_helper(name, arena, &program, err) < 0)
+    if (find_helper(name, arena, &program, err) < 0 || read_helper_timeout(&seconds, err) < 0)
         return -1;
     const char *const argv[] = {program, verb, NULL};
     if (in < 0 || out < 0)
@@ -199,8 +215,12 @@ run_helper(const char *name, const char *verb, const char *input, struct sc_aren
     if (sc_io_write_all(in, input, strlen(input), err) < 0)
         return -1;
     (void)lseek(in, 0, SEEK_SET);
-    if (sc_spawn_wait(argv, (const char *const *)environ, in, out, 2, &status, err) < 0)
-        return sc_err_wrap(err, "run \"%s %s\"", program, verb);
+    if (sc_spawn_wait_for(argv, (const char *const *)environ, in, out, 2, seconds, &status, err) < 0) {
+        sc_err_wrap(err, "credential helper \"%s\": %s", name, verb);
+        return err->kind != SC_ERR_BUSY ? -1
+                                        : sc_err_remedy(err, "see what it waits for, a locked keyring for instance; "
+                                                             "SC_CREDENTIAL_TIMEOUT=SECONDS lets it take longer");
+    }
     (void)lseek(out, 0, SEEK_SET);
     if (sc_file_read_fd(out, CONFIG_MAX, output, err) < 0)
         return -1;

@@ -17,6 +17,7 @@
 #include "kernel/kernel.h"
 
 #define HOSTS_MAX      ((size_t)256 << 10)
+#define CA_MAX         ((size_t)4 << 20)
 #define DOCKER_IO      "docker.io"
 #define DOCKER_IO_HOST "registry-1.docker.io"
 
@@ -128,12 +129,13 @@ take_tls(const json_t *table, const char *dir, struct sc_arena *arena, struct sc
 {
     const json_t *ca = json_object_get(table, "ca"), *skip = json_object_get(table, "skip_verify");
 
-    if (json_is_array(ca))
-        ca = json_array_get(ca, 0);
-    if (ca && !json_is_string(ca))
-        return sc_err_set(err, SC_ERR_INVALID, "ca: must be a file");
-    if (ca)
-        endpoint->ca_file = file_in(dir, json_string_value(ca), arena);
+    for (size_t i = 0; ca && i < (json_is_array(ca) ? json_array_size(ca) : 1); i++) {
+        const char *file = json_string_value(json_is_array(ca) ? json_array_get(ca, i) : ca);
+
+        if (!file)
+            return sc_err_set(err, SC_ERR_INVALID, "ca: must be a file, or several");
+        sc_strv_add(&endpoint->ca_files, arena, file_in(dir, file, arena));
+    }
     if (skip && !json_is_boolean(skip))
         return sc_err_set(err, SC_ERR_INVALID, "skip_verify: must be true or false");
     endpoint->skip_verify = json_is_true(skip);
@@ -250,7 +252,7 @@ find_dir(const char *registry, struct sc_arena *arena)
     return NULL;
 }
 
-/* Docker's layout: ca.crt, and a pair of one name. */
+/* Docker's layout: authorities, *.crt, and a pair of one name. */
 static int
 take_cert_dir(const char *path, struct sc_arena *arena, struct sc_endpoint *endpoint, struct sc_err *err)
 {
@@ -265,7 +267,7 @@ take_cert_dir(const char *path, struct sc_arena *arena, struct sc_endpoint *endp
         size_t len = strlen(entry->d_name);
 
         if (sc_str_ends(entry->d_name, ".crt")) {
-            endpoint->ca_file = file_in(path, entry->d_name, arena);
+            sc_strv_add(&endpoint->ca_files, arena, file_in(path, entry->d_name, arena));
         } else if (sc_str_ends(entry->d_name, ".cert")) {
             endpoint->cert_file = file_in(path, entry->d_name, arena);
             endpoint->key_file = sc_arena_printf(arena, "%s/%.*s.key", path, (int)(len - 5), entry->d_name);
@@ -292,10 +294,27 @@ add_default(const char *registry, const char *cert_dir, bool allows_insecure, st
         if (i == 0 && cert_dir && take_cert_dir(cert_dir, arena, endpoint, err) < 0)
             return -1;
         /* Whoever went to the trouble of giving an authority wants it to be checked. */
-        if (endpoint->ca_file)
+        if (endpoint->ca_files.count > 0)
             endpoint->skip_verify = false;
     }
     return 0;
+}
+
+/* The authorities of all files of an endpoint, one after the other: libcurl takes one file, or this. */
+static int
+read_authorities(struct sc_endpoint *endpoint, struct sc_arena *arena, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    for (size_t i = 0; i < endpoint->ca_files.count; i++) {
+        /* lint: the host's own configuration */
+        if (sc_file_read_at(AT_FDCWD, endpoint->ca_files.items[i], CA_MAX, &text, err) < 0)
+            return sc_err_wrap(err, "read the authorities of %s", endpoint->origin);
+        sc_buf_adds(&text, "\n");
+    }
+    if (endpoint->ca_files.count > 0)
+        endpoint->ca_pem = sc_arena_strndup(arena, sc_buf_str(&text), text.len);
+    return sc_arena_check(arena, err);
 }
 
 int
@@ -309,13 +328,19 @@ sc_hosts_find(const char *registry, const struct sc_registry_options *options, s
 
     *out = (struct sc_endpoints){.items = NULL};
     /* lint: the host's own configuration */
-    if (!file || faccessat(AT_FDCWD, file, F_OK, 0) < 0)
-        return add_default(registry, dir, allows_insecure, arena, out, err);
-    if (sc_file_read_at(AT_FDCWD, file, HOSTS_MAX, &text, err) < 0)
-        return -1;
-    if (sc_hosts_parse(sc_buf_str(&text), text.len, file, dir, registry, arena, out, err) < 0)
-        return -1;
-    for (size_t i = 0; options->has_tls_verify && i < out->count; i++)
-        out->items[i].skip_verify = !options->tls_verify;
+    if (!file || faccessat(AT_FDCWD, file, F_OK, 0) < 0) {
+        if (add_default(registry, dir, allows_insecure, arena, out, err) < 0)
+            return -1;
+    } else {
+        if (sc_file_read_at(AT_FDCWD, file, HOSTS_MAX, &text, err) < 0 ||
+            sc_hosts_parse(sc_buf_str(&text), text.len, file, dir, registry, arena, out, err) < 0)
+            return -1;
+        for (size_t i = 0; options->has_tls_verify && i < out->count; i++)
+            out->items[i].skip_verify = !options->tls_verify;
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        if (read_authorities(&out->items[i], arena, err) < 0)
+            return -1;
+    }
     return 0;
 }

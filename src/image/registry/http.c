@@ -287,7 +287,9 @@ set_options(CURL *curl, struct exchange *x, struct curl_slist *headers, char *te
 {
     const struct sc_http_ask *ask = x->ask;
     bool is_read = strcmp(ask->method, "GET") == 0 || strcmp(ask->method, "HEAD") == 0;
+    struct curl_blob authorities = {.data = (void *)(uintptr_t)ask->ca_pem, .flags = CURL_BLOB_NOCOPY};
 
+    authorities.len = ask->ca_pem ? strlen(ask->ca_pem) : 0;
     curl_easy_reset(curl); /* keeps connections */
     (void)curl_easy_setopt(curl, CURLOPT_URL, ask->url);
     (void)curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -316,8 +318,8 @@ set_options(CURL *curl, struct exchange *x, struct curl_slist *headers, char *te
     else
         (void)curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, ask->method);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    if (ask->ca_file)
-        (void)curl_easy_setopt(curl, CURLOPT_CAINFO, ask->ca_file);
+    if (ask->ca_pem) /* the system's directory of authorities still holds */
+        (void)curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authorities);
     if (ask->cert_file)
         (void)curl_easy_setopt(curl, CURLOPT_SSLCERT, ask->cert_file);
     if (ask->key_file)

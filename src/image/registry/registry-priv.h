@@ -23,7 +23,7 @@ struct sc_http_ask {
     size_t body_len;
     int body_fd; /* a file's body_len bytes from body_offset; -1: none */
     int64_t body_offset;
-    const char *ca_file, *cert_file, *key_file; /* or NULL */
+    const char *ca_pem, *cert_file, *key_file; /* or NULL */
     bool skip_verify;
     /* Bytes of a 2xx answer's body, as they come; NULL: they go to the answer's body. An error ends the exchange and is
      * its error. */
@@ -89,7 +89,9 @@ struct sc_endpoint {
     char *origin;                                      /* "https://mirror.example" */
     char *auth_key;                                    /* what credentials are looked for under: "mirror.example" */
     bool can_pull, can_resolve, can_push, skip_verify; /* resolve: tags are asked for there, not only digests */
-    char *ca_file, *cert_file, *key_file;
+    struct sc_strv ca_files;                           /* each holds authorities, beside the system's */
+    char *ca_pem;                                      /* what they hold, once sc_hosts_find has read them; or NULL */
+    char *cert_file, *key_file;
     struct sc_strv headers;
 };
 struct sc_endpoints {

@@ -187,7 +187,7 @@ ask_token(struct sc_channel *channel, const struct sc_endpoint *endpoint, const 
 
     if (check_realm(endpoint, challenge->realm, &channel->arena, err) < 0)
         return -1;
-    ask.ca_file = endpoint->ca_file;
+    ask.ca_pem = endpoint->ca_pem;
     sc_buf_adds(&url, challenge->realm);
     if (credential->identity_token) {
         /* OAuth 2: a refresh token stands for the password (distribution's oauth.md) */

@@ -24,6 +24,24 @@ test_status_and_env(void **state)
     assert_int_equal(WTERMSIG(status), 9);
 }
 
+/* What does not end is killed; what does, is as if there were no limit. */
+static void
+test_time_limit(void **state)
+{
+    const char *const quick[] = {"/bin/sh", "-c", "exit 3", NULL};
+    const char *const never[] = {"/bin/sh", "-c", "exec sleep 1000", NULL};
+    struct sc_err err;
+    int status = -1;
+
+    (void)state;
+    assert_ok(sc_spawn_wait_for(quick, (const char *const *)environ, -1, -1, -1, 100, &status, &err));
+    assert_int_equal(WEXITSTATUS(status), 3);
+    assert_fails(sc_spawn_wait_for(never, (const char *const *)environ, -1, -1, -1, 1, &status, &err), SC_ERR_BUSY,
+                 "run \"/bin/sh\": has not ended within 1 seconds");
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+    assert_int_equal(errno, ECHILD);
+}
+
 static void
 test_failure_to_run(void **state)
 {
@@ -127,11 +145,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_status_and_env),
-        cmocka_unit_test(test_failure_to_run),
-        SCRATCH_TEST(test_descriptors),
-        SCRATCH_TEST(test_descriptors_crosswise),
-        cmocka_unit_test(test_signals_are_default),
+        cmocka_unit_test(test_status_and_env),    cmocka_unit_test(test_failure_to_run),
+        cmocka_unit_test(test_time_limit),        SCRATCH_TEST(test_descriptors),
+        SCRATCH_TEST(test_descriptors_crosswise), cmocka_unit_test(test_signals_are_default),
     };
 
     return RUN_TESTS(tests);

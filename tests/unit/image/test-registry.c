@@ -167,7 +167,7 @@ test_hosts(void **state)
                            "# mirrors\nserver = 'https://up.example'\n"
                            "[host.\"https://m.example/\"] # first\n"
                            " capabilities = [\n  \"pull\", 'resolve',\n ]\n"
-                           " ca = [\"ca.crt\"]\n client = [[\"a.cert\", \"/k/a.key\"]]\n"
+                           " ca = [\"ca.crt\", \"/k/more.crt\"]\n client = [[\"a.cert\", \"/k/a.key\"]]\n"
                            "[host.\"https://m.example/\".header]\n x-a = [\"b c\", \"d\"]\n"
                            "[host.\"http://p.example:8/v2/cache\"]\n override_path = true\n skip_verify = true\n",
                            &e, &err),
@@ -176,7 +176,9 @@ test_hosts(void **state)
     assert_string_equal(e.items[0].base, "https://m.example/v2");
     assert_true(e.items[0].can_pull);
     assert_false(e.items[0].can_push);
-    assert_string_equal(e.items[0].ca_file, "/c/ca.crt");
+    assert_int_equal(e.items[0].ca_files.count, 2);
+    assert_string_equal(e.items[0].ca_files.items[0], "/c/ca.crt");
+    assert_string_equal(e.items[0].ca_files.items[1], "/k/more.crt");
     assert_string_equal(e.items[0].cert_file, "/c/a.cert");
     assert_string_equal(e.items[0].key_file, "/k/a.key");
     assert_true(e.items[0].can_resolve);
