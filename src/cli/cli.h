@@ -54,6 +54,8 @@ struct sc_suggestion {
 void sc_suggest_consider(struct sc_suggestion *suggestion, const char *word);
 /* What to do without a flag of Docker that is not here; NULL: it is none of those. */
 const char *sc_suggest_instead(const char *flag, size_t len);
+/* What to do in place of a command of Docker's that is not here; or NULL. */
+const char *sc_suggest_program(const char *word);
 
 /* ---- commands (commands.c) ------------------------------------------------------------------------------------- */
 
@@ -329,6 +331,12 @@ struct sc_list_format {
     const struct sc_column *columns; /* key NULL ends */
 };
 SC_MUST_CHECK int sc_list_print(const struct sc_list_format *how, const json_t *rows, struct sc_err *err);
+/* Rows of `sc images`, `sc ps --no-trunc` and `sc volume ls`: new objects, NULL without memory. ref: the image's name,
+ * or NULL; now: of sc_time_now(). */
+json_t *sc_images_row(const struct sc_image *image, const struct sc_reference *ref, bool no_trunc, int64_t now,
+                      struct sc_arena *arena);
+json_t *sc_ps_row(struct sc_engine *engine, const struct sc_container *container, int64_t now);
+json_t *sc_volume_row(const struct sc_volume *volume);
 /* One object: "" or NULL indents, "json" is one line, else a template. */
 SC_MUST_CHECK int sc_object_print(const char *format, const json_t *object, struct sc_err *err);
 /* What inspect found, and behind it the messages for what it did not find: 0, or 1 where there are such. */

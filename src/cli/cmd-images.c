@@ -39,9 +39,9 @@ static const struct sc_column columns[] = {
     {NULL, NULL},
 };
 
-static json_t *
-row_of(const struct sc_image *image, const struct sc_reference *ref, const struct images_options *options, int64_t now,
-       struct sc_arena *arena)
+json_t *
+sc_images_row(const struct sc_image *image, const struct sc_reference *ref, bool no_trunc, int64_t now,
+              struct sc_arena *arena)
 {
     struct sc_err ignored = SC_ERR_INIT;
     char size[SC_HUMAN_MAX], since[SC_HUMAN_MAX], at[SC_HUMAN_MAX];
@@ -49,7 +49,7 @@ row_of(const struct sc_image *image, const struct sc_reference *ref, const struc
     int64_t created = 0;
     json_t *row = json_object();
 
-    if (!options->no_trunc && sc_str_starts(id, "sha256:"))
+    if (!no_trunc && sc_str_starts(id, "sha256:"))
         id += strlen("sha256:");
     sc_human_size(image->size, size);
     (void)json_object_set_new(row, "Containers", json_string("N/A"));
@@ -63,7 +63,7 @@ row_of(const struct sc_image *image, const struct sc_reference *ref, const struc
         (void)json_object_set_new(row, "CreatedSince", json_string("N/A"));
     }
     (void)json_object_set_new(row, "Digest", json_string(image->manifest_digest ? image->manifest_digest : "<none>"));
-    (void)json_object_set_new(row, "ID", options->no_trunc ? json_string(id) : json_sprintf("%.12s", id));
+    (void)json_object_set_new(row, "ID", no_trunc ? json_string(id) : json_sprintf("%.12s", id));
     (void)json_object_set_new(row, "Repository", json_string(ref ? sc_reference_familiar(ref, arena) : "<none>"));
     (void)json_object_set_new(row, "SharedSize", json_string("N/A")); /* `sc system df -v` adds these up */
     (void)json_object_set_new(row, "Size", json_string(size));
@@ -221,7 +221,8 @@ run(struct sc_cli *cli, struct sc_err *err)
 
         if ((args.count == 0 || is_asked_for(has_name ? &ref : NULL, args.items[0], &cli->arena)) &&
             passes_all(filters, options.filters.count, image, has_name ? &ref : NULL, &cli->arena))
-            (void)json_array_append_new(rows, row_of(image, has_name ? &ref : NULL, &options, now, &cli->arena));
+            (void)json_array_append_new(
+                rows, sc_images_row(image, has_name ? &ref : NULL, options.no_trunc, now, &cli->arena));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     how.default_table = options.digests

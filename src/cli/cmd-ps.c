@@ -209,6 +209,14 @@ row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_o
     return row;
 }
 
+json_t *
+sc_ps_row(struct sc_engine *engine, const struct sc_container *container, int64_t now)
+{
+    sc_cleanup_json ids = json_object();
+
+    return row_of(engine, container, &(struct ps_options){.no_trunc = true, .format = (char *)"json"}, ids, now);
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {

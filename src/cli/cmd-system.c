@@ -223,6 +223,16 @@ shared_bytes(const struct usage *usage, const struct sc_image *image)
     return bytes;
 }
 
+static size_t
+users_of(const struct usage *usage, const struct sc_image *image)
+{
+    size_t users = 0;
+
+    for (size_t i = 0; i < usage->containers.count; i++)
+        users += sc_str_eq(usage->containers.items[i].image_id, image->id);
+    return users;
+}
+
 static void
 add_image_line(const struct usage *usage, const struct sc_image *image, struct sc_arena *arena, struct sc_buf *out)
 {
@@ -232,10 +242,7 @@ add_image_line(const struct usage *usage, const struct sc_image *image, struct s
     struct sc_reference ref = {.tag = NULL};
     bool has_name = image->name && sc_reference_parse(image->name, arena, &ref, &ignored) == 0;
     bool has_age;
-    size_t users = 0;
 
-    for (size_t k = 0; k < usage->containers.count; k++)
-        users += sc_str_eq(usage->containers.items[k].image_id, image->id);
     sc_human_size(image->size, size);
     sc_human_size_long(shared, shared_size);
     sc_human_size_long(image->size - shared, unique);
@@ -243,7 +250,7 @@ add_image_line(const struct usage *usage, const struct sc_image *image, struct s
     sc_human_duration(sc_time_now() - created, age);
     sc_buf_addf(out, "%s\t%s\t%.12s\t%s%s\t%s\t%s\t%s\t%zu\n", has_name ? sc_reference_familiar(&ref, arena) : "<none>",
                 has_name && ref.tag ? ref.tag : "<none>", hex_of(image->id), has_age ? age : "N/A",
-                has_age ? " ago" : "", size, shared_size, unique, users);
+                has_age ? " ago" : "", size, shared_size, unique, users_of(usage, image));
 }
 
 static void
@@ -283,6 +290,44 @@ print_verbose(const struct usage *usage, struct sc_arena *arena)
     print_part("Images", sc_buf_str(&images));
     print_part("Containers", sc_buf_str(&containers));
     print_part("Local Volumes", sc_buf_str(&volumes));
+    /* Nothing is built here; who reads Docker's output finds its last part. */
+    (void)printf("Build cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
+}
+
+/* The same as an object, with the members of the rows of `sc images`, `sc ps` and `sc volume ls`. */
+static json_t *
+verbose_object(struct sc_cli *cli, const struct usage *usage)
+{
+    json_t *images = json_array(), *containers = json_array(), *volumes = json_array();
+    char text[SC_HUMAN_MAX];
+    int64_t now = sc_time_now();
+
+    for (size_t i = 0; i < usage->images.count; i++) {
+        const struct sc_image *image = &usage->images.items[i];
+        struct sc_err ignored = SC_ERR_INIT;
+        struct sc_reference ref = {.tag = NULL};
+        bool has_name = image->name && sc_reference_parse(image->name, &cli->arena, &ref, &ignored) == 0;
+        json_t *row = sc_images_row(image, has_name ? &ref : NULL, true, now, &cli->arena);
+        int64_t shared = shared_bytes(usage, image);
+
+        (void)json_object_set_new(row, "Containers", json_sprintf("%zu", users_of(usage, image)));
+        sc_human_size_long(shared, text);
+        (void)json_object_set_new(row, "SharedSize", json_string(text));
+        sc_human_size_long(image->size - shared, text);
+        (void)json_object_set_new(row, "UniqueSize", json_string(text));
+        (void)json_array_append_new(images, row);
+    }
+    for (size_t i = 0; i < usage->containers.count; i++) {
+        json_t *row = sc_ps_row(&cli->engine, &usage->containers.items[i], now);
+
+        sc_human_size(usage->container_bytes[i], text);
+        (void)json_object_set_new(row, "Size", json_string(text));
+        (void)json_array_append_new(containers, row);
+    }
+    for (size_t i = 0; i < usage->volumes.count; i++)
+        (void)json_array_append_new(volumes, sc_volume_row(&usage->volumes.items[i]));
+    return json_pack("{s:o, s:o, s:o, s:[]}", "Images", images, "Containers", containers, "Volumes", volumes,
+                     "BuildCache");
 }
 
 static int
@@ -298,13 +343,19 @@ run(struct sc_cli *cli, struct sc_err *err)
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 || look(cli, &usage, err) < 0)
         return -1;
-    if (options.verbose && !options.format) {
+    if (options.verbose && (!options.format || sc_str_starts(options.format, "table"))) {
         print_verbose(&usage, &cli->arena);
         return 0;
+    }
+    if (options.verbose) {
+        sc_cleanup_json all = verbose_object(cli, &usage);
+
+        return all ? sc_object_print(options.format, all, err) : sc_err_nomem(err);
     }
     add_images(cli, &usage, rows);
     add_containers(&usage, rows);
     add_volumes(&usage, rows);
+    add_row(rows, "Build Cache", 0, 0, 0, 0);
     how.format = options.format;
     return sc_list_print(&how, rows, err);
 }

@@ -35,8 +35,8 @@ static const struct sc_column columns[] = {
     {"Links", "LINKS"},   {"Size", "SIZE"},        {NULL, NULL},
 };
 
-static json_t *
-row_of(const struct sc_volume *volume)
+json_t *
+sc_volume_row(const struct sc_volume *volume)
 {
     char size[SC_HUMAN_MAX];
 
@@ -86,7 +86,7 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
         if (is_shown(&list.items[i], &options.filters, &shown, err) < 0)
             return -1;
         if (shown)
-            (void)json_array_append_new(rows, row_of(&list.items[i]));
+            (void)json_array_append_new(rows, sc_volume_row(&list.items[i]));
     }
     how.format = options.quiet && !options.format ? "{{.Name}}" : options.format;
     return sc_list_print(&how, rows, err);

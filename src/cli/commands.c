@@ -205,6 +205,8 @@ unknown_command(const char *group, const char *word, struct sc_err *err)
             sc_suggest_consider(&nearest, of);
     }
     sc_err_set(err, SC_ERR_INVALID, "\"%s%s%.80s\" is not a command", group, blank, word);
+    if (sc_suggest_program(word))
+        return sc_err_remedy(err, "%s", sc_suggest_program(word));
     if (nearest.word)
         return sc_err_remedy(err, "did you mean '%s%s%s'? see 'sc --help'", group, blank, nearest.word);
     return sc_err_remedy(err, "see 'sc --help'");

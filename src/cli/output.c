@@ -140,11 +140,11 @@ sc_list_print(const struct sc_list_format *how, const json_t *rows, struct sc_er
 {
     sc_cleanup_buf out = SC_BUF_INIT, template = SC_BUF_INIT;
     const char *format = how->format ? how->format : "table";
-    bool is_table = strcmp(format, "table") == 0 || sc_str_starts(format, "table ");
+    bool is_table = strcmp(format, "table") == 0 || sc_str_starts(format, "table ") || sc_str_starts(format, "table{");
     int result;
 
     if (is_table)
-        format += format[5] ? 6 : 5;
+        format += format[5] == ' ' ? 6 : 5;
     add_format(&template, is_table && !*format ? how->default_table : format);
     if (is_table)
         result = print_table(how, sc_buf_str(&template), rows, &out, err);

@@ -61,6 +61,28 @@ sc_suggest_instead(const char *flag, size_t len)
     return NULL;
 }
 
+const char *
+sc_suggest_program(const char *word)
+{
+    static const struct {
+        const char *word, *instead;
+    } known[] = {
+        {"attach", "sc logs -f NAME shows what it prints, sc exec -it NAME sh gives a shell"},
+        {"build",
+         "build with buildah or docker, and take the image over: buildah push IMAGE oci-archive:FILE; sc load -i FILE"},
+        {"buildx",
+         "build with buildah or docker, and take the image over: buildah push IMAGE oci-archive:FILE; sc load -i FILE"},
+        {"search", "search on the registry's web page; the tags of a repository: skopeo list-tags docker://NAME"},
+        {"swarm", "one host only; see podman or Kubernetes, with sc-oci as their runtime"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
+        if (strcmp(known[i].word, word) == 0)
+            return known[i].instead;
+    }
+    return NULL;
+}
+
 void
 sc_suggest_consider(struct sc_suggestion *s, const char *word)
 {

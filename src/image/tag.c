@@ -46,6 +46,11 @@ sc_image_tag(const struct sc_store *store, const char *source, const char *targe
     full_name = sc_reference_full(&ref, &arena);
     if (!full_name)
         return sc_err_nomem(err);
+    /* "sha256:0123..": whoever reads it takes it for an id */
+    if (strcmp(sc_reference_familiar(&ref, &arena), "sha256") == 0) {
+        sc_err_set(err, SC_ERR_INVALID, "tag \"%s\" as \"%.300s\": that is how digests are written", source, target);
+        return sc_err_remedy(err, "choose another name than \"sha256\"");
+    }
     lock = sc_store_lock(store, err);
     if (lock < 0 || tag_locked(store, source, full_name, &arena, err) < 0)
         return sc_err_wrap(err, "tag \"%s\" as \"%s\"", source, target);

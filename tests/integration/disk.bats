@@ -109,7 +109,19 @@ du_of()
     matches "$output" $'\nagain +v1 +[0-9a-f]{12} .* ago +[0-9.]+[kM]B +0B +[0-9.]+[kM]B +1'
     matches "$output" $'\nother +latest +[0-9a-f]{12} .* ago +[0-9.]+[kM]B +0B +[0-9.]+[kM]B +0'
     matches "$output" 'CONTAINER ID +IMAGE +COMMAND +LOCAL VOLUMES +SIZE +CREATED +STATUS +NAMES'
+    matches "$output" $'\n\nBuild cache usage: 0B\n\nCACHE ID +CACHE TYPE'
+    is "$("$SC" system df -v --format table | head -n 1)" "Images space usage:"
     matches "$output" '"sh -c .head -c 300.+" +0 +3[0-9.]+MB +.* ago +Exited \(0\) .* ago +one'
+    # for programs: the rows that the lists have, as one object
+    sc_ok system df -v --format json
+    is "$(jq -r 'keys_unsorted | join(" ")' <<<"$output")" "Images Containers Volumes BuildCache"
+    is "$(jq -r '.Images[] | select(.Repository == "again") | [.Tag, .SharedSize, .Containers, (.ID | length)] | join(" ")' <<<"$output")" "v1 0B 1 71"
+    is "$(jq -r '.Containers[] | [.Names, .Size, .State, (.ID | length)] | join(" ")' <<<"$output")" "one 3.08MB exited 64"
+    is "$(jq -r '.Volumes[] | [.Name, .Size, .Links] | join(" ")' <<<"$output")" "vol 2MB 0"
+    is "$(jq -c .BuildCache <<<"$output")" '[]'
+    is "$("$SC" system df -v --format '{{range .Volumes}}{{.Name}}{{end}}')" vol
+    is "$("$SC" system df --format '{{.Type}} {{.Size}}' | tail -n 1)" 'Build Cache 0B'
+    is "$("$SC" images --format 'table{{.Repository}}' | head -n 1)" REPOSITORY
 }
 
 @test "system prune takes stopped containers and unused images; volumes when told" {

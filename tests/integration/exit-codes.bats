@@ -59,6 +59,7 @@ state()
 1|network rm nope|no such network: "nope"
 125|run --network nope base true|no such network: "nope"
 1|volume inspect nope|no such volume: "nope"
+1|tag base sha256:abc|that is how digests are written
 1|volume rm nope|no such volume: "nope"
 1|load -i /no/such|"/no/such": no such file or directory
 1|load -i /etc/passwd|"/etc/passwd"
@@ -75,6 +76,8 @@ END
     mistakes <<'END'
 1|nope|"nope" is not a command
 1|container nope|"container nope" is not a command
+1|build .|"build" is not a command; build with buildah or docker
+1|search x|"search" is not a command; search on the registry
 125|--nope|unknown flag: --nope
 125|run --nope base|unknown flag: --nope
 125|ps -x|unknown shorthand flag: -x
