@@ -116,8 +116,8 @@ du_of()
     sc_ok system df -v --format json
     is "$(jq -r 'keys_unsorted | join(" ")' <<<"$output")" "Images Containers Volumes BuildCache"
     is "$(jq -r '.Images[] | select(.Repository == "again") | [.Tag, .SharedSize, .Containers, (.ID | length)] | join(" ")' <<<"$output")" "v1 0B 1 71"
-    is "$(jq -r '.Containers[] | [.Names, .Size, .State, (.ID | length)] | join(" ")' <<<"$output")" "one 3.08MB exited 64"
-    is "$(jq -r '.Volumes[] | [.Name, .Size, .Links] | join(" ")' <<<"$output")" "vol 2MB 0"
+    is "$(jq -r '.Containers[] | [.Names, .State, (.ID | length)] | join(" ")' <<<"$output")" "one exited 64"
+    is "$(jq -r '.Volumes[] | [.Name, .Driver, .Links] | join(" ")' <<<"$output")" "vol local 0"
     is "$(jq -c .BuildCache <<<"$output")" '[]'
     is "$("$SC" system df -v --format '{{range .Volumes}}{{.Name}}{{end}}')" vol
     is "$("$SC" system df --format '{{.Type}} {{.Size}}' | tail -n 1)" 'Build Cache 0B'
