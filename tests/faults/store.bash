@@ -66,6 +66,7 @@ command_of()
     fromhost) command=("$SC" image from-host -t new cat) ;;
     tag) command=("$SC" tag kept new) ;;
     rmi) command=("$SC" rmi kept) ;;
+    many) command=("$SC" rmi many) ;; # power-loss alone has that image
     pull) command=("$SC" pull -q "$registry/other") ;;
     prune) command=("$SC" image prune -f) ;;
     sysprune) command=("$SC" system prune -a -f) ;;
@@ -105,6 +106,12 @@ sweep()
     "$SC" load -q -i "$scratch/spare.tar" >/dev/null && "$SC" rmi spare >/dev/null
 }
 
+# What sc-remove unlinks behind the answer of a removal has gone.
+has_swept()
+{
+    [ -z "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*' -print -quit)" ]
+}
+
 # That what was there is whole: an archive of it is the same bytes.
 is_kept()
 {
@@ -121,6 +128,7 @@ prepare()
     kept=$("$SC" save kept | sha256sum)
     "${command[@]}" >/dev/null
     "$SC" ps -aq | xargs -r "$SC" rm >/dev/null
+    [ "$1" != many ] || wait_until has_swept
     store >"$scratch/good"
     prepared=$1
 }
