@@ -91,7 +91,8 @@ descend(DIR **dir, struct trail *trail, struct sc_err *err)
             return sc_err_errno(err, errno, "read a cgroup directory");
         if (!entry)
             return 0;
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+        /* a name that begins with a dot is as good as any other: a container makes such ones too */
+        if (entry->d_type != DT_DIR || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         child = open_dir(dirfd(*dir), entry->d_name);
         if (!child && errno == ENOENT)

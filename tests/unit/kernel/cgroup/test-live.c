@@ -378,14 +378,15 @@ test_not_below(void **state)
     remove_own((size_t)found);
 }
 
-/* Processes in the cgroup and in one below it, in every hierarchy: with cgroup.kill, with a freezer and without. */
+/* Processes in the cgroup and in one below it, hidden from ls(1), in every hierarchy: with cgroup.kill, with a freezer
+ * and without. */
 static void
 test_kill(void **state)
 {
     (void)state;
     for (size_t i = 0; i < host.count; i++) {
         sc_cleanup_arena arena = SC_ARENA_INIT;
-        sc_cleanup_fd inner = create(i, "/a/b"), outer = -1;
+        sc_cleanup_fd inner = create(i, "/a/.b"), outer = -1;
         pid_t pids[80];
         struct sc_err err;
 
