@@ -34,6 +34,9 @@ int sc_fd_reopen(int proc_fd, int fd, int flags);
 int sc_fd_chmod(int fd, mode_t mode);
 /* The same as sc_path_open, and -ELOOP when any component is a symlink. */
 int sc_path_open_plain(int root_fd, const char *path, int flags);
+/* For reading, and only what is a regular file, looked at before it is opened: an open does things to devices (it
+ * starts a watchdog, rewinds a tape), and lets a fifo's writer go on. -ENXIO: it is none. proc_fd: as sc_fd_reopen. */
+int sc_path_open_regular(int proc_fd, int root_fd, const char *path);
 /* Like open(O_PATH) of path, creating missing directories (mode 0755); the last component becomes a directory, or
  * (is_file) an empty regular file, when absent. */
 int sc_path_make(int root_fd, const char *path, bool is_file, mode_t mode);

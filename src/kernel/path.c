@@ -224,6 +224,19 @@ sc_path_open_plain(int root_fd, const char *path, int flags)
     return path_open(root_fd, path, flags, 0, false);
 }
 
+int
+sc_path_open_regular(int proc_fd, int root_fd, const char *path)
+{
+    int fd = sc_path_open(root_fd, path, O_PATH, 0);
+    struct stat st;
+
+    if (fd < 0)
+        return fd;
+    int result = fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? sc_fd_reopen(proc_fd, fd, O_RDONLY) : -ENXIO;
+    close(fd);
+    return result;
+}
+
 /* Makes the directories of path[0..len) inside the root; returns the last one's O_PATH fd. */
 static int
 make_directories(int root_fd, const char *path, size_t len, mode_t mode)

@@ -156,18 +156,13 @@ sc_rootfs_read_files(const struct sc_overlay *overlay, const char *dir, const ch
 int
 sc_rootfs_read_file_at(int root_fd, const char *path, size_t max, struct sc_buf *out, struct sc_err *err)
 {
-    int opened = sc_path_open(root_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+    int opened = sc_path_open_regular(-1, root_fd, path);
     sc_cleanup_fd fd = opened >= 0 ? opened : -1;
-    struct stat st;
 
     if (opened == -ENOENT || opened == -ENOTDIR || opened == -ELOOP || opened == -ENXIO)
         return 0;
     if (opened < 0)
         return sc_err_errno(err, -opened, "open \"%s\" of the container", path);
-    if (fstat(fd, &st) < 0)
-        return sc_err_errno(err, errno, "stat \"%s\" of the container", path);
-    if (!S_ISREG(st.st_mode))
-        return 0;
     if (sc_file_read_fd(fd, max, out, err) < 0)
         return sc_err_wrap(err, "read \"%s\" of the container", path);
     return 0;

@@ -256,10 +256,10 @@ step_home(struct sc_executor *x, const struct sc_step *step)
 {
     /* lint: in the container's own root, after the change of root */
     int root = x->plan->is_exec ? open("/", O_PATH | O_DIRECTORY | O_CLOEXEC) : x->slots[SC_SLOT_ROOT];
-    int fd = root < 0 ? -errno : sc_path_open(root, "/etc/passwd", O_RDONLY | O_NONBLOCK, 0);
+    int fd = root < 0 ? -errno : sc_path_open_regular(x->slots[SC_SLOT_PROC], root, "/etc/passwd");
     struct stat st;
 
-    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size <= PASSWD_MAX) {
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= PASSWD_MAX) {
         char *text = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         ssize_t len = text != MAP_FAILED ? read(fd, text, (size_t)st.st_size) : -1;
 

@@ -1,7 +1,9 @@
 /* The layers of an overlay read as one tree: whiteouts, opaque directories, links, and copying. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -278,6 +280,25 @@ test_plain_directory_stays_inside(void **state)
     assert_int_equal(buf.len, 0);
 }
 
+/* Of a container that runs: an open would let the fifo's writer go on, and start a watchdog. */
+static void
+test_only_a_regular_file_is_opened(void **state)
+{
+    struct fixture *f = *state;
+    sc_cleanup_buf buf = SC_BUF_INIT;
+    struct sc_err err = SC_ERR_INIT;
+    sc_cleanup_fd low = openat(f->fd, "low", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    sc_cleanup_fd watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+
+    assert_int_equal(mkfifoat(f->fd, "low/etc/passwd", 0600), 0);
+    assert_true(inotify_add_watch(watch, sc_arena_printf(&f->arena, "%s/low/etc/passwd", f->path), IN_OPEN) >= 0);
+    assert_ok(sc_rootfs_read_file_at(low, "etc/passwd", 100, &buf, &err));
+    assert_int_equal(buf.len, 0);
+    assert_int_equal(read(watch, event, sizeof(event)), -1);
+    assert_int_equal(errno, EAGAIN);
+}
+
 /* ---- prepare ------------------------------------------------------------------------------------ */
 
 static void
@@ -414,6 +435,7 @@ main(void)
         WITH_FIXTURE(test_several_files_of_one_directory),
         WITH_FIXTURE(test_only_regular_files_of_bounded_size),
         WITH_FIXTURE(test_plain_directory_stays_inside),
+        WITH_FIXTURE(test_only_a_regular_file_is_opened),
         WITH_FIXTURE(test_prepare_lists_layers_top_first),
         WITH_FIXTURE(test_many_layers_are_one),
         WITH_FIXTURE(test_copy_up_merges),
