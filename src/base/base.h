@@ -174,6 +174,9 @@ void sc_buf_addf(struct sc_buf *buf, const char *fmt, ...) SC_PRINTF(2, 3);
 void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args) SC_PRINTF(2, 0);
 void sc_buf_add_json(struct sc_buf *buf, const char *text,
                      size_t len); /* quoted and escaped (RFC 8259); invalid UTF-8 becomes U+FFFD */
+/* For a terminal: control characters, also those past ASCII, and what is not UTF-8 as \xNN. Names that others chose
+ * (processes, files, cgroups, images) must stay text. */
+void sc_buf_add_visible(struct sc_buf *buf, const char *text);
 void sc_buf_add_shell(struct sc_buf *buf, const char *text); /* quoted for sh(1) where needed */
 const char *sc_buf_str(const struct sc_buf *buf);            /* "" when nothing was added */
 SC_MUST_CHECK int sc_buf_check(const struct sc_buf *buf, struct sc_err *err);

@@ -149,6 +149,27 @@ sc_utf8_len(const unsigned char *text, size_t len)
     return count;
 }
 
+void
+sc_buf_add_visible(struct sc_buf *buf, const char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t len = strlen(text), count;
+
+    for (size_t i = 0; i < len; i += count) {
+        count = sc_utf8_len(bytes + i, len - i);
+        /* U+0080 to U+009F: terminals obey them as they do ESC and what follows it */
+        bool is_c1 = count == 2 && bytes[i] == 0xc2 && bytes[i + 1] < 0xa0;
+
+        if (count > 0 && bytes[i] >= 0x20 && bytes[i] != 0x7f && !is_c1) {
+            sc_buf_add(buf, bytes + i, count);
+            continue;
+        }
+        count = count > 0 ? count : 1;
+        for (size_t k = 0; k < count; k++)
+            sc_buf_addf(buf, "\\x%02x", bytes[i + k]);
+    }
+}
+
 static void
 buf_add_json_escape(struct sc_buf *buf, unsigned char c)
 {

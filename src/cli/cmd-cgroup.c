@@ -452,7 +452,9 @@ list_below(int fd, const char *prefix, const char *path, struct sc_buf *out, str
             continue;
         if (!below)
             return sc_err_nomem(err);
-        sc_buf_addf(out, "%s:%s\n", prefix, below);
+        sc_buf_addf(out, "%s:", prefix);
+        sc_buf_add_visible(out, below);
+        sc_buf_addc(out, '\n');
         if (child >= 0 && list_below(child, prefix, below, out, err) < 0)
             return -1;
     }

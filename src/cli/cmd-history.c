@@ -60,14 +60,16 @@ row_of(const json_t *entry, const char *id, int64_t bytes, const struct history_
     const char *by = json_string_value(json_object_get(entry, "created_by"));
     const char *comment = json_string_value(json_object_get(entry, "comment"));
     char size[SC_HUMAN_MAX], at[SC_HUMAN_MAX], since[SC_HUMAN_MAX];
-    sc_cleanup_buf cut = SC_BUF_INIT;
+    sc_cleanup_buf line = SC_BUF_INIT, cut = SC_BUF_INIT;
 
     if (options->human)
         sc_human_size(bytes, size);
     else
         (void)snprintf(size, sizeof(size), "%lld", (long long)bytes);
-    if (!by)
-        by = "";
+    /* as Docker: a tab is a space */
+    for (; by && *by; by++)
+        sc_buf_addc(&line, *by == '\t' ? ' ' : *by);
+    by = sc_buf_str(&line);
     if (!options->no_trunc) {
         sc_human_cut(by, CREATED_BY_MAX, &cut);
         by = sc_buf_str(&cut);

@@ -59,12 +59,15 @@ choose(const char *text, const char *defaults, int out[2 * SC_NS_COL_COUNT], siz
     return 0;
 }
 
+/* As it is shown, in characters. */
 static size_t
-width_of(const char *text)
+width_of(const char *cell)
 {
+    sc_cleanup_buf shown = SC_BUF_INIT;
     size_t width = 0;
 
-    for (; *text; text++)
+    sc_buf_add_visible(&shown, cell);
+    for (const char *text = sc_buf_str(&shown); *text; text++)
         width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
 }
@@ -74,18 +77,6 @@ add_raw(const char *text, struct sc_buf *out)
 {
     for (; *text; text++) {
         if (*text == ' ' || *text == '\\' || (unsigned char)*text < 0x20 || *text == 0x7f)
-            sc_buf_addf(out, "\\x%02x", (unsigned char)*text);
-        else
-            sc_buf_addc(out, *text);
-    }
-}
-
-/* What a process calls itself must not speak to the terminal. */
-static void
-add_visible(const char *text, struct sc_buf *out)
-{
-    for (; *text; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
             sc_buf_addf(out, "\\x%02x", (unsigned char)*text);
         else
             sc_buf_addc(out, *text);
@@ -106,7 +97,7 @@ add_cell(const struct sc_ns_row *row, const int *columns, size_t index, size_t c
     sc_buf_adds(out, branch);
     for (size_t i = 0; is_right && i < fill; i++)
         sc_buf_addc(out, ' ');
-    add_visible(cell, out);
+    sc_buf_add_visible(out, cell);
     for (size_t i = 0; !is_right && index + 1 < count && i < fill; i++)
         sc_buf_addc(out, ' ');
 }

@@ -6,20 +6,6 @@
 #include "base/json.h"
 #include "cli/cli.h"
 
-/* Names from images and archives reach messages: a newline or an escape sequence in them must stay text. */
-static void
-add_clean(struct sc_buf *out, const char *text)
-{
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c < 0x20 || c == 0x7f)
-            sc_buf_addf(out, "\\x%02x", c);
-        else
-            sc_buf_addc(out, (char)c);
-    }
-}
-
 void
 sc_print_note(const char *text)
 {
@@ -27,7 +13,7 @@ sc_print_note(const char *text)
     struct sc_err ignored = SC_ERR_INIT;
 
     sc_buf_adds(&line, "sc: note: ");
-    add_clean(&line, text);
+    sc_buf_add_visible(&line, text);
     sc_buf_addc(&line, '\n');
     if (sc_buf_check(&line, &ignored) == 0)
         (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
@@ -58,10 +44,10 @@ sc_print_err(const struct sc_err *err)
     /* What was printed before comes before. */
     (void)fflush(stdout);
     sc_buf_adds(&line, "sc: ");
-    add_clean(&line, err->msg);
+    sc_buf_add_visible(&line, err->msg);
     if (*remedy) {
         sc_buf_adds(&line, "; ");
-        add_clean(&line, remedy);
+        sc_buf_add_visible(&line, remedy);
     }
     sc_buf_addc(&line, '\n');
     if (sc_buf_check(&line, &ignored) == 0)
@@ -119,17 +105,41 @@ print_json_rows(const json_t *rows, struct sc_buf *out, struct sc_err *err)
     return 0;
 }
 
+/* Labels and histories are the image's: in a table they end no line and no column, and do not speak to the terminal. */
+static json_t *
+visible(const json_t *value)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    const char *key;
+    json_t *out, *member;
+    size_t i;
+
+    if (json_is_string(value)) {
+        sc_buf_add_visible(&text, json_string_value(value));
+        return json_string(sc_buf_str(&text));
+    }
+    if (!json_is_object(value) && !json_is_array(value))
+        return json_incref((json_t *)(uintptr_t)value); /* jansson counts in what it calls const */
+    out = json_is_object(value) ? json_object() : json_array();
+    json_object_foreach ((json_t *)(uintptr_t)value, key, member)
+        (void)json_object_set_new(out, key, visible(member));
+    json_array_foreach (value, i, member)
+        (void)json_array_append_new(out, visible(member));
+    return out;
+}
+
 static int
 print_table(const struct sc_list_format *how, const char *template, const json_t *rows, struct sc_buf *out,
             struct sc_err *err)
 {
     sc_cleanup_json header = json_object();
+    sc_cleanup_json shown = visible(rows);
     sc_cleanup_buf text = SC_BUF_INIT;
 
     for (const struct sc_column *c = how->columns; c->key; c++)
         (void)json_object_set_new(header, c->key,
                                   c->is_map ? json_pack("{s:s}", "", c->header) : json_string(c->header));
-    if (print_rows(template, header, rows, &text, err) < 0)
+    if (print_rows(template, header, shown, &text, err) < 0)
         return -1;
     sc_table_align(sc_buf_str(&text), out);
     return sc_buf_check(&text, err);

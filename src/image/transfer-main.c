@@ -24,14 +24,10 @@
 static void
 print_clean(FILE *out, const char *text)
 {
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
+    sc_cleanup_buf shown = SC_BUF_INIT;
 
-        if (c < 0x20 || c == 0x7f)
-            (void)fprintf(out, "\\x%02x", c);
-        else
-            (void)fputc(c, out);
-    }
+    sc_buf_add_visible(&shown, text);
+    (void)fputs(sc_buf_str(&shown), out);
 }
 
 /* One line, as sc itself prints it. */

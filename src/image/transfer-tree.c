@@ -241,16 +241,11 @@ sc_job_umount(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 void
 sc_job_print_change(char kind, const char *path)
 {
-    (void)printf("%c ", kind);
-    for (; *path; path++) {
-        unsigned char c = (unsigned char)*path;
+    sc_cleanup_buf line = SC_BUF_INIT;
 
-        if (c < 0x20 || c == 0x7f)
-            (void)printf("\\x%02x", c);
-        else
-            (void)putchar(c);
-    }
-    (void)putchar('\n');
+    sc_buf_addf(&line, "%c ", kind);
+    sc_buf_add_visible(&line, path);
+    (void)puts(sc_buf_str(&line));
 }
 
 static int

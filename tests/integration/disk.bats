@@ -27,6 +27,25 @@ du_of()
     expect_error 1 "no such image"
 }
 
+@test "history, ps: what an image says of itself ends no line or column of a table, and does not speak to the terminal" {
+    local work=$BATS_TEST_TMPDIR
+    echo '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},
+        "config":{"Cmd":["/x"],"Labels":{"a":"\u001b[31mred"}},
+        "history":[{"created_by":"\u001b[31mRUN\ta\nb","comment":"\u009b31m","empty_layer":true}]}' >"$work/config.json"
+    echo '[{"Config":"config.json","RepoTags":["loud:1"],"Layers":[]}]' >"$work/manifest.json"
+    tar -C "$work" -cf "$work/image.tar" config.json manifest.json
+    sc_ok load -i "$work/image.tar"
+    sc_ok history loud:1
+    is "$(wc -l <<<"$output")" 2
+    expect_output '\x1b[31mRUN a\x0ab   0B        \xc2\x9b31m'
+    # a program's reader gets what is there
+    sc_ok history --format '{{.Comment}}' loud:1
+    is "$output" $'\u009b31m'
+    sc_ok create --name loud loud:1
+    sc_ok ps -a --format 'table {{.Names}}\t{{.Labels}}\t{{.Label "a"}}'
+    is "$(tail -n 1 <<<"$output" | tr -s ' ')" 'loud a=\x1b[31mred \x1b[31mred'
+}
+
 @test "image prune: nameless images go, named ones only with -a, used ones never" {
     for i in 1 2; do
         echo "$i" >"$BATS_TEST_TMPDIR/f"

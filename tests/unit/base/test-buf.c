@@ -97,6 +97,35 @@ test_json_quoting(void **state)
 
 /* sh(1) itself says whether the quoting is right. */
 static void
+test_visible(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } cases[] = {
+        {"", ""},
+        {"plain \\ and \"quoted\"", "plain \\ and \"quoted\""},
+        {"\xc3\xa9 \xe2\x9c\x93 \xc2\xa0", "\xc3\xa9 \xe2\x9c\x93 \xc2\xa0"},
+        {"\033[31mred\n\t\177", "\\x1b[31mred\\x0a\\x09\\x7f"},
+        {"\xc2\x9b"
+         "31m",
+         "\\xc2\\x9b31m"}, /* CSI as one character, */
+        {"\x9b"
+         "31m",
+         "\\x9b31m"}, /* and as one byte */
+        {"caf\xe9", "caf\\xe9"},
+        {"\xf0\x9f", "\\xf0\\x9f"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        sc_cleanup_buf buf = SC_BUF_INIT;
+
+        sc_buf_add_visible(&buf, cases[i].text);
+        assert_string_equal(sc_buf_str(&buf), cases[i].shown);
+    }
+}
+
+static void
 test_shell_quoting(void **state)
 {
     static const char *const words[] = {"",    "plain", "a b", "it's", "$HOME `id` \\",     "a\nb", "~",
@@ -138,9 +167,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty_and_clear), cmocka_unit_test(test_grows_with_nul_behind),
-        cmocka_unit_test(test_failure_sticks),  cmocka_unit_test(test_json_quoting),
-        cmocka_unit_test(test_shell_quoting),   cmocka_unit_test(test_shell_leaves_plain_words),
+        cmocka_unit_test(test_empty_and_clear),
+        cmocka_unit_test(test_grows_with_nul_behind),
+        cmocka_unit_test(test_failure_sticks),
+        cmocka_unit_test(test_json_quoting),
+        cmocka_unit_test(test_visible),
+        cmocka_unit_test(test_shell_quoting),
+        cmocka_unit_test(test_shell_leaves_plain_words),
     };
 
     return RUN_TESTS(tests);
