@@ -269,6 +269,14 @@ answer_wait(struct sc_executor *x, size_t *asked, size_t *done, struct sc_err *e
     return run_ahead(x, done, err);
 }
 
+static int
+child_died(const struct sc_executor *x, struct sc_err *err)
+{
+    sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died while it was made");
+    return x->has_filter ? sc_err_remedy(err, "its seccomp profile must allow write, by which it says how far it is")
+                         : -1;
+}
+
 /* Listens until the child has become the program, or waits at the gate, or failed. */
 static int
 follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
@@ -289,7 +297,7 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
         if (len == 0 && is_execing)
             return 0;
         if (len == 0)
-            return sc_err_set(err, SC_ERR_PEER_DIED, "start the container: its first process died while it was made");
+            return child_died(x, err);
         switch ((enum sc_child_msg_type)msg.type) {
         case SC_CHILD_WAIT:
             if (answer_wait(x, &asked, &done, err) < 0)

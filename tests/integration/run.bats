@@ -397,6 +397,17 @@ perl_inside()
     expect 0
 }
 
+@test "seccomp: a profile that forbids the calls by which a start ends is an error, not a wait for ever" {
+    local action
+    for action in '["write"]' '["write", "exit", "exit_group", "recvfrom"]'; do
+        echo "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": $action, \"action\": \"SCMP_ACT_ERRNO\"}]}" \
+            >"$BATS_TEST_TMPDIR/profile.json"
+        run -125 --separate-stderr timeout -s KILL "$SC_DEADLINE" "$SC" run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base true
+        # shellcheck disable=SC2154  # set by run
+        is "$stderr" "sc: start the container: its first process died while it was made; its seccomp profile must allow write, by which it says how far it is"
+    done
+}
+
 @test "seccomp: a profile of one's own" {
     echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":28}]}' \
         >"$BATS_TEST_TMPDIR/profile.json"
