@@ -95,13 +95,14 @@ add_text(struct sc_buf *text, const struct sc_oci_seccomp *profile)
         add_rule_text(text, &profile->rules[i]);
 }
 
-/* What lies in a directory that others can write to may be theirs. */
+/* What lies in a directory that others can write to may be theirs. To search it, as with all of the engine's, is no
+ * matter. */
 static bool
 is_private_dir(int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 077) == 0;
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && (st.st_mode & 022) == 0;
 }
 
 static bool
