@@ -3,6 +3,7 @@
 # server that misbehaves (bad-registry.py).
 # no-vm: formats and loopback, not the kernel
 load helpers
+load archives
 
 # A free port, kept for docker-registry, which cannot choose one itself.
 free_port()
@@ -662,6 +663,32 @@ END
     wait "$pull"
     has_data "$bad/hold/x:1"
     is "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" ""
+}
+
+# Whatever the image: its processes and their pages of files together, as the kernel counts them.
+@test "a pull of a large image, and of many layers, keeps within 64 MiB of memory" {
+    start_registry plain
+    local layers=() i limit=64M
+    layer "$BATS_TEST_TMPDIR/large.tar" <<<'
+import random
+text = "".join(random.Random(1).choices("0123456789abcdef", k=1 << 20))
+for i in range(90): file("f%d" % i, text[i:] + text[:i])'
+    for i in {1..20}; do
+        layer "$BATS_TEST_TMPDIR/small-$i.tar" <<<"file('s$i', '$i' * 100000)"
+        layers+=("$BATS_TEST_TMPDIR/small-$i.tar")
+    done
+    archive "$BATS_TEST_TMPDIR/x.tar" "$registry/large:1" "$BATS_TEST_TMPDIR/large.tar" "${layers[@]}"
+    sc_ok load -q -i "$BATS_TEST_TMPDIR/x.tar"
+    sc_ok push -q "$registry/large:1"
+    sc_ok rmi "$registry/large:1"
+    sc_ok cgroup create -g "memory:$BATS_TEST_NAME-$$"
+    [ "$SC_WHERE" != asan ] || limit=2G # instrumented programs take more
+    sc_ok cgroup set -r "memory.max=$limit" "$BATS_TEST_NAME-$$"
+    run --separate-stderr "$SC" cgroup exec -g "memory:$BATS_TEST_NAME-$$" "$SC" pull -q "$registry/large:1"
+    local pulled=$status
+    "$SC" cgroup delete -r "memory:$BATS_TEST_NAME-$$"
+    is "$pulled" 0
+    is "$("$SC" history -q "$registry/large:1" | wc -l)" 21
 }
 
 @test "bad input is one line" {
