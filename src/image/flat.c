@@ -101,8 +101,9 @@ sc_flat_make(const struct sc_store *store, int layers_fd, const struct sc_flat_a
     if (tar >= 0 && unpack(store, layers_fd, ask->name, tar, ask->diff_id, ask->count, &why) == 0)
         return 0;
     (void)!sc_tree_remove_at(layers_fd, ask->name, &ignored);
-    /* too many files, too deep, more layers than files may be open: they stay as they are */
-    if (!ask->is_unbounded && (why.kind == SC_ERR_UNSUPPORTED || why.errnum == EMFILE))
+    /* too many files, too deep, more layers than files may be open, and, without root, directories that even their
+     * owner may not read: they stay as they are */
+    if (!ask->is_unbounded && (why.kind == SC_ERR_UNSUPPORTED || why.errnum == EMFILE || why.errnum == EACCES))
         return 0;
     *err = why;
     sc_err_wrap(err, "put %zu layers together", ask->count);

@@ -250,3 +250,18 @@ is_empty()
     expect 0
     rm -rf bundle
 }
+
+@test "rootless: many small layers are the same tree as one and as many" {
+    local flat id
+    "$BATS_TEST_DIRNAME/../../tools/random-stack" 9 18 5000000 "$BATS_TEST_TMPDIR/stack.tar"
+    sc_ok load -q -i "$BATS_TEST_TMPDIR/stack.tar"
+    flat=$(echo "$SC_DATA_ROOT"/layer/*/flat)
+    id=$("$SC" create --network none stack:1)
+    sc_ok export -o "$BATS_TEST_TMPDIR/flat.tar" "$id"
+    mv "$flat" "$BATS_TEST_TMPDIR/away"
+    sc_ok export -o "$BATS_TEST_TMPDIR/layers.tar" "$id"
+    cmp "$BATS_TEST_TMPDIR/flat.tar" "$BATS_TEST_TMPDIR/layers.tar"
+    mv "$BATS_TEST_TMPDIR/away" "$flat"
+    sc_ok rm "$id"
+    sc_ok rmi stack:1
+}
