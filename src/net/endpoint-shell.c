@@ -21,7 +21,7 @@ add_table(const struct sc_network *n, struct sc_buf *out)
     if (!n->forbids_icc)
         sc_buf_addf(out, "nft add element inet sc icc '{ \"%s\" . \"%s\" }'\n", b, b);
     if (n->is_internal)
-        sc_buf_addf(out, "nft add element inet sc internal '{ \"%s\" }'\n", b);
+        sc_buf_addf(out, "nft add element inet sc internal '{ \"%s\" }'; nft flush chain inet sc known\n", b);
     for (int f = 0; f < SC_FAMILIES && !n->is_internal; f++) {
         if (!sc_network_has(n, f))
             continue;

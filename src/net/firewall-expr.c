@@ -94,8 +94,9 @@ sc_fw_lookup(struct sc_buf *out, const char *set, uint32_t dreg, bool is_inverte
     sc_fw_close_expr(out, nest);
 }
 
-void
-sc_fw_verdict(struct sc_buf *out, uint32_t code)
+/* chain NULL: a verdict without one */
+static void
+add_verdict(struct sc_buf *out, uint32_t code, const char *chain)
 {
     struct sc_fw_nest nest = sc_fw_open_expr(out, "immediate");
     size_t data, value;
@@ -104,9 +105,23 @@ sc_fw_verdict(struct sc_buf *out, uint32_t code)
     data = sc_nl_nest(out, NFTA_IMMEDIATE_DATA);
     value = sc_nl_nest(out, NFTA_DATA_VERDICT);
     sc_nl_attr_be32(out, NFTA_VERDICT_CODE, code);
+    if (chain)
+        sc_nl_attr_str(out, NFTA_VERDICT_CHAIN, chain);
     sc_nl_nest_end(out, value);
     sc_nl_nest_end(out, data);
     sc_fw_close_expr(out, nest);
+}
+
+void
+sc_fw_verdict(struct sc_buf *out, uint32_t code)
+{
+    add_verdict(out, code, NULL);
+}
+
+void
+sc_fw_jump(struct sc_buf *out, const char *chain)
+{
+    add_verdict(out, (uint32_t)NFT_JUMP, chain);
 }
 
 void
@@ -164,6 +179,26 @@ sc_fw_add_chain(struct sc_buf *out, uint8_t family, const char *name, const char
     sc_nl_attr_be32(out, NFTA_HOOK_PRIORITY, (uint32_t)priority);
     sc_nl_nest_end(out, nest);
     sc_nl_attr_str(out, NFTA_CHAIN_TYPE, type);
+    sc_nl_end(out, at);
+}
+
+void
+sc_fw_add_plain_chain(struct sc_buf *out, const char *name)
+{
+    size_t at = sc_nl_nft(out, NFPROTO_INET, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+
+    sc_nl_attr_str(out, NFTA_CHAIN_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(out, NFTA_CHAIN_NAME, name);
+    sc_nl_end(out, at);
+}
+
+void
+sc_fw_flush_chain(struct sc_buf *out, const char *name)
+{
+    size_t at = sc_nl_nft(out, NFPROTO_INET, NFT_MSG_DELRULE, 0);
+
+    sc_nl_attr_str(out, NFTA_RULE_TABLE, SC_NFT_TABLE);
+    sc_nl_attr_str(out, NFTA_RULE_CHAIN, name);
     sc_nl_end(out, at);
 }
 

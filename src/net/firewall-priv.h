@@ -47,11 +47,15 @@ void sc_fw_set_payload(struct sc_buf *out, uint32_t base, uint32_t offset, uint3
 void sc_fw_compare(struct sc_buf *out, enum nft_cmp_ops op, const void *value, size_t len);
 void sc_fw_lookup(struct sc_buf *out, const char *set, uint32_t dreg, bool is_inverted); /* dreg 0: of a set */
 void sc_fw_verdict(struct sc_buf *out, uint32_t code);
+void sc_fw_jump(struct sc_buf *out, const char *chain);
 struct sc_fw_rule sc_fw_open_rule(struct sc_buf *out, uint8_t family, const char *chain);
 void sc_fw_close_rule(struct sc_buf *out, struct sc_fw_rule rule);
 void sc_fw_add_table(struct sc_buf *out, uint8_t family, uint16_t type);
 void sc_fw_add_chain(struct sc_buf *out, uint8_t family, const char *name, const char *type, uint32_t hook,
                      int priority);
+/* Of table `inet sc`: a chain that others jump to; and one whose rules all go. */
+void sc_fw_add_plain_chain(struct sc_buf *out, const char *name);
+void sc_fw_flush_chain(struct sc_buf *out, const char *name);
 void sc_fw_add_set(struct sc_buf *out, uint8_t family, const char *name, uint32_t id, uint32_t key_type,
                    uint32_t key_len, uint32_t flags);
 /* A map to an address of the family `to` and a port. */

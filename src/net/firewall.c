@@ -1,8 +1,8 @@
 /* Table inet sc as bytes: chains that never change, which look into sets of networks and maps of ports. Pure.
  *
- *   raw          iifname @bridges ip daddr 127.0.0.0/8 drop
+ *   raw          ip daddr 127.0.0.0/8 iifname @bridges drop
  *                route_localnet opens the host's loopback to us only
- *                iifname @bridges ip6 daddr LOOP notrack
+ *                ip6 daddr LOOP iifname @bridges notrack
  *                an answer to the host's ::1 goes round by sclo0 (up.c), where it is translated back
  *   prerouting   fib daddr type local dnat ip to ... map @ports_at, @ports; dnat ip6 to ... map @ports_at6, @ports6
  *                from outside and from containers
@@ -14,7 +14,11 @@
  *                ip saddr 127.0.0.0/8 oifname @bridges masquerade
  *                ip6 saddr ::1 oifname @bridges snat ip6 to LOOP
  *                a port used by the host through its loopback
- *   forward      iifname "sclo1" drop
+ *   known        ct state established,related accept
+ *                empty once there is an internal network, which is asked about first, whatever its addresses were before
+ *   forward      jump known
+ *                nearly all packets are known: they meet no other rule
+ *                iifname "sclo1" drop
  *                what comes round is the host's, or nobody's
  *                iifname . oifname @icc accept
  *                neighbours, where bridged packets come by here
@@ -167,21 +171,22 @@ if_pair(struct sc_buf *out, const char *set)
     sc_fw_lookup(out, set, 0, false);
 }
 
+/* A packet meets the looks at sets last: those take longest. */
 static void
 add_raw_rules(struct sc_buf *out)
 {
     const struct family *v6 = &families[SC_V6];
     struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, "raw");
 
-    if_in(out, NFT_META_IIFNAME, "bridges", false);
     in_loopback(out, offsetof(struct iphdr, daddr));
+    if_in(out, NFT_META_IIFNAME, "bridges", false);
     sc_fw_verdict(out, NF_DROP);
     sc_fw_close_rule(out, rule);
 
     rule = sc_fw_open_rule(out, NFPROTO_INET, "raw");
-    if_in(out, NFT_META_IIFNAME, "bridges", false);
     address(out, v6, v6->target_at);
     sc_fw_compare(out, NFT_CMP_EQ, sc_loop_address.bytes, sc_loop_address.len);
+    if_in(out, NFT_META_IIFNAME, "bridges", false);
     sc_fw_plain(out, "notrack");
     sc_fw_close_rule(out, rule);
 }
@@ -249,12 +254,28 @@ add_nat_rules(struct sc_buf *out)
 }
 
 static void
+add_known_rule(struct sc_buf *out, const char *chain)
+{
+    struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, chain);
+
+    conntrack(out, NFT_CT_STATE, MARK_RELATED_ESTABLISHED);
+    sc_fw_verdict(out, NF_ACCEPT);
+    sc_fw_close_rule(out, rule);
+}
+
+static void
 add_forward_rules(struct sc_buf *out)
 {
     static const char loop_in[] = SC_LOOP_IN;
     char name[IFNAMSIZ] = "";
-    struct sc_fw_rule rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
+    struct sc_fw_rule rule;
 
+    add_known_rule(out, "known");
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
+    sc_fw_jump(out, "known");
+    sc_fw_close_rule(out, rule);
+
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
     memcpy(name, loop_in, sizeof(loop_in));
     sc_fw_meta(out, NFT_META_IIFNAME, SC_REG_A);
     sc_fw_compare(out, NFT_CMP_EQ, name, sizeof(name));
@@ -271,10 +292,7 @@ add_forward_rules(struct sc_buf *out)
         sc_fw_verdict(out, NF_DROP);
         sc_fw_close_rule(out, rule);
     }
-    rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
-    conntrack(out, NFT_CT_STATE, MARK_RELATED_ESTABLISHED);
-    sc_fw_verdict(out, NF_ACCEPT);
-    sc_fw_close_rule(out, rule);
+    add_known_rule(out, "forward");
 
     rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
     conntrack(out, NFT_CT_STATUS, IPS_DST_NAT);
@@ -316,6 +334,7 @@ add_skeleton(struct sc_buf *out)
     sc_fw_add_chain(out, NFPROTO_INET, "prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST);
     sc_fw_add_chain(out, NFPROTO_INET, "output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST);
     sc_fw_add_chain(out, NFPROTO_INET, "postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC);
+    sc_fw_add_plain_chain(out, "known");
     sc_fw_add_chain(out, NFPROTO_INET, "forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER);
     add_nat_rules(out);
     add_forward_rules(out);
@@ -343,6 +362,8 @@ sc_firewall_network(const struct sc_network *network, bool is_new, struct sc_buf
         sc_nft_element(out, NFPROTO_INET, is_new, "icc", names, sizeof(names), NULL, 0);
     if (network->is_internal) {
         sc_nft_element(out, NFPROTO_INET, is_new, "internal", names, IFNAMSIZ, NULL, 0);
+        if (is_new)
+            sc_fw_flush_chain(out, "known");
         return;
     }
     if (network->keeps_source)

@@ -98,7 +98,7 @@ END
     # route_localnet is on for the bridge: who sends 127.0.0.1 to the gateway must be dropped
     is "$(at "$host" cat /proc/sys/net/ipv4/conf/sc0/route_localnet)" 1
     run at "$host" nft list chain inet sc raw
-    expect_output 'iifname @bridges ip daddr 127.0.0.0/8 drop'
+    expect_output 'ip daddr 127.0.0.0/8 iifname @bridges drop'
 }
 
 @test "the outside does not reach a container behind its ports" {
@@ -168,6 +168,51 @@ END
     sc_ok exec aa ip route
     [[ $output != *default* ]]
     is "$(ask "$outside" 203.0.113.1 8080)" ''
+}
+
+@test "an internal network leads nowhere by what was known of its addresses before" {
+    local heard=$BATS_TEST_TMPDIR/heard
+    nsenter -t "$outside" -n python3 -u -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("203.0.113.9", 5000))
+print("ready")
+while True:
+    text, sender = s.recvfrom(99)
+    print(text.decode())
+    s.sendto(text, sender)' >"$heard" 3>&- &
+    local listener=$!
+    wait_until grep -q ready "$heard"
+    sc_ok network create --subnet 10.79.0.0/24 changed
+    sc_ok run -d --name one --network changed base sleep 1000
+    tell "$(container_pid one)" before and-hear
+    wait_until grep -q before "$heard"
+    matches "$(at "$host" nft list chain inet sc known)" 'ct state established,related accept'
+    sc_ok rm -f one
+    wait_until all_free
+    sc_ok network rm changed
+    sc_ok network create --subnet 10.79.0.0/24 --internal changed
+    sc_ok run -d --name one --network changed base sleep 1000
+    at "$(container_pid one)" ip route add default via 10.79.0.1
+    tell "$(container_pid one)" after
+    tell "$host" end
+    wait_until grep -q end "$heard"
+    is "$(tr '\n' ' ' <"$heard")" 'ready before end '
+    # the table that is made after a flush knows of it too
+    at "$host" nft flush table inet sc
+    sc_ok ps -q
+    [[ "$(at "$host" nft list chain inet sc known)" != *accept* ]]
+    kill "$listener"
+    wait "$listener" || :
+}
+
+# tell PID TEXT [and-hear]: to who listens outside, always from one port
+tell()
+{
+    at "$1" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 5001))
+s.sendto(sys.argv[1].encode(), ("203.0.113.9", 5000))
+if len(sys.argv) > 2: s.recv(99)' "${@:2}"
 }
 
 @test "names of a user's network come and go; other networks and the default one have none" {
