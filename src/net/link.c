@@ -21,12 +21,16 @@ add_mtu(const struct sc_network *network, struct sc_buf *out)
         sc_nl_attr_u32(out, IFLA_MTU, (uint32_t)network->mtu);
 }
 
-/* An address of its own: else it would change with every port that comes and goes. */
+/* An address of its own: else it would change with every port that comes and goes. No snooping of multicast: with each
+ * port that comes up the kernel would start two timers of every other, and as there is no querier it sends to all
+ * anyway.
+ */
 void
 sc_link_bridge(const struct sc_network *network, struct sc_buf *out)
 {
+    const unsigned char off = 0;
     struct ifinfomsg body = {.ifi_family = AF_UNSPEC};
-    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body)), info;
+    size_t at = sc_nl_begin(out, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &body, sizeof(body)), info, data;
     unsigned char mac[6];
 
     sc_mac_of(&network->pools[SC_V4].gateway, mac);
@@ -35,6 +39,9 @@ sc_link_bridge(const struct sc_network *network, struct sc_buf *out)
     add_mtu(network, out);
     info = sc_nl_nest(out, IFLA_LINKINFO);
     sc_nl_attr_str(out, IFLA_INFO_KIND, "bridge");
+    data = sc_nl_nest(out, IFLA_INFO_DATA);
+    sc_nl_attr(out, IFLA_BR_MCAST_SNOOPING, &off, sizeof(off));
+    sc_nl_nest_end(out, data);
     sc_nl_nest_end(out, info);
     sc_nl_end(out, at);
 }

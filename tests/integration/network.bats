@@ -215,6 +215,25 @@ s.sendto(sys.argv[1].encode(), ("203.0.113.9", 5000))
 if len(sys.argv) > 2: s.recv(99)' "${@:2}"
 }
 
+@test "multicast goes to all neighbours, by a bridge that keeps no accounts of groups" {
+    local heard=$BATS_TEST_TMPDIR/heard listener
+    sc_ok run -d --name aa --network bridge base sleep 1000
+    sc_ok run -d --name bb --network bridge base sleep 1000
+    is "$(at "$host" ip -d -j link show sc0 | jq '.[0].linkinfo.info_data.mcast_snooping')" 0
+    nsenter -t "$(container_pid aa)" -n python3 -u -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("239.1.2.3", 5000))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.1.2.3") + socket.inet_aton("0.0.0.0"))
+print("ready")
+print(s.recv(99).decode())' >"$heard" 3>&- &
+    listener=$!
+    wait_until grep -q ready "$heard"
+    at "$(container_pid bb)" python3 -c 'import socket
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to all", ("239.1.2.3", 5000))'
+    wait "$listener"
+    is "$(tail -n 1 "$heard")" 'to all'
+}
+
 @test "names of a user's network come and go; other networks and the default one have none" {
     sc_ok network create one
     sc_ok network create two
