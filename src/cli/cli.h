@@ -162,6 +162,7 @@ struct sc_run_options {
     enum sc_explain explain;
     int64_t kernel_memory; /* read and passed over */
     bool only_runtime;     /* update */
+    bool has_policy;       /* update: --restart, of which there is only "no" */
 };
 extern const struct sc_option sc_run_table[], sc_create_table[], sc_update_table[];
 /* What is accepted and has no effect, or may do harm: a note each. */
@@ -254,6 +255,7 @@ int sc_value_device(void *create, const char *value, struct sc_arena *arena, str
 int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_time_offset(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_update_restart(void *has_policy, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
@@ -339,6 +341,9 @@ json_t *sc_ps_row(struct sc_engine *engine, const struct sc_container *container
 json_t *sc_volume_row(const struct sc_volume *volume);
 /* One object: "" or NULL indents, "json" is one line, else a template. */
 SC_MUST_CHECK int sc_object_print(const char *format, const json_t *object, struct sc_err *err);
+/* One object that `sc inspect` may mean beside containers and images: SC_ERR_NOT_FOUND where there is none. */
+SC_MUST_CHECK int sc_cli_inspect_volume(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err);
+SC_MUST_CHECK int sc_cli_inspect_network(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err);
 /* What inspect found, and behind it the messages for what it did not find: 0, or 1 where there are such. */
 SC_MUST_CHECK int sc_objects_print(const char *format, const json_t *objects, const struct sc_strv *failures,
                                    struct sc_err *err);

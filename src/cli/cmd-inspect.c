@@ -1,4 +1,4 @@
-/* sc inspect, for containers and images. */
+/* sc inspect, for containers, images, networks and volumes. */
 #include <string.h>
 
 #include "base/json.h"
@@ -31,7 +31,8 @@ static const struct sc_option table[] = {
     {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
      NULL},
     SIZE,
-    {"type", 0, SC_OPTION_STR, offsetof(struct inspect_options, type), "type", "container or image", NULL, NULL},
+    {"type", 0, SC_OPTION_STR, offsetof(struct inspect_options, type), "type", "container, image, network or volume",
+     NULL, NULL},
     {.name = NULL},
 };
 
@@ -63,14 +64,22 @@ inspect_container(struct sc_cli *cli, const char *name, bool with_size, json_t *
     return 0;
 }
 
+/* In Docker's order: the first of that name is meant. */
+static const struct kind {
+    const char *type;
+    int (*inspect)(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err);
+} kinds[] = {{"image", inspect_image}, {"network", sc_cli_inspect_network}, {"volume", sc_cli_inspect_volume}};
+
 static int
 inspect_one(struct sc_cli *cli, const char *name, const struct inspect_options *options, json_t **out,
             struct sc_err *err)
 {
-    struct sc_err container_err = SC_ERR_INIT, image_err = SC_ERR_INIT;
+    struct sc_err container_err = SC_ERR_INIT;
 
-    if (sc_str_eq(options->type, "image"))
-        return inspect_image(cli, name, out, err);
+    for (size_t i = 0; i < SC_ARRAY_LEN(kinds); i++) {
+        if (sc_str_eq(options->type, kinds[i].type))
+            return kinds[i].inspect(cli, name, out, err);
+    }
     if (sc_str_eq(options->type, "container"))
         return inspect_container(cli, name, options->size, out, err);
     if (inspect_container(cli, name, options->size, out, &container_err) == 0)
@@ -79,14 +88,18 @@ inspect_one(struct sc_cli *cli, const char *name, const struct inspect_options *
         *err = container_err;
         return -1;
     }
-    if (inspect_image(cli, name, out, &image_err) == 0)
-        return 0;
-    if (image_err.kind != SC_ERR_NOT_FOUND && image_err.kind != SC_ERR_INVALID) {
-        *err = image_err;
-        return -1;
+    for (size_t i = 0; i < SC_ARRAY_LEN(kinds); i++) {
+        struct sc_err other_err = SC_ERR_INIT;
+
+        if (kinds[i].inspect(cli, name, out, &other_err) == 0)
+            return 0;
+        if (other_err.kind != SC_ERR_NOT_FOUND && other_err.kind != SC_ERR_INVALID) {
+            *err = other_err;
+            return -1;
+        }
     }
     sc_err_set(err, SC_ERR_NOT_FOUND, "no such object: \"%s\"", name);
-    return sc_err_remedy(err, "list what is there with: sc ps -a, sc images");
+    return sc_err_remedy(err, "list what is there with: sc ps -a, sc images, sc network ls, sc volume ls");
 }
 
 static int
@@ -135,8 +148,15 @@ run_typed(struct sc_cli *cli, const char *type, struct sc_err *err)
         return -1;
     if (type)
         options.type = sc_arena_strdup(&cli->arena, type);
-    if (options.type && strcmp(options.type, "container") != 0 && strcmp(options.type, "image") != 0)
-        return sc_err_set(err, SC_ERR_INVALID, "--type \"%s\": must be container or image", options.type);
+    if (options.type && strcmp(options.type, "container") != 0) {
+        bool is_known = false;
+
+        for (size_t i = 0; i < SC_ARRAY_LEN(kinds); i++)
+            is_known = is_known || strcmp(options.type, kinds[i].type) == 0;
+        if (!is_known)
+            return sc_err_set(err, SC_ERR_INVALID, "--type \"%s\": must be container, image, network or volume",
+                              options.type);
+    }
     return inspect_all(cli, &args, &options, err);
 }
 
@@ -161,7 +181,7 @@ run_image(struct sc_cli *cli, struct sc_err *err)
 const struct sc_command sc_cmd_inspect = {
     .name = "inspect",
     .synopsis = "[OPTIONS] NAME...",
-    .help = "Print all that is known of containers or images",
+    .help = "Print all that is known of containers, images, networks or volumes",
     .options = table,
     .args_min = 1,
     .args_max = -1,

@@ -435,6 +435,17 @@ inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, stru
     return out;
 }
 
+int
+sc_cli_inspect_network(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err)
+{
+    struct sc_net net;
+
+    sc_engine_refill(&cli->engine);
+    sc_engine_net(&cli->engine, &net);
+    *out = inspect_one(cli, &net, name, err);
+    return *out ? 0 : -1;
+}
+
 static int
 run_inspect(struct sc_cli *cli, struct sc_err *err)
 {

@@ -139,6 +139,33 @@ run_rm(struct sc_cli *cli, struct sc_err *err)
 }
 
 static int
+inspect_listed(const struct sc_volume_list *list, const char *name, json_t **out, struct sc_err *err)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const struct sc_volume *v = &list->items[i];
+        char created[SC_TIME_MAX];
+
+        if (strcmp(v->name, name) != 0)
+            continue;
+        sc_time_format(v->created_at, created);
+        *out = json_pack("{s:s, s:s, s:{}, s:s, s:s, s:{}, s:s}", "CreatedAt", created, "Driver", "local", "Labels",
+                         "Mountpoint", v->mountpoint, "Name", v->name, "Options", "Scope", "local");
+        return *out ? 0 : sc_err_nomem(err);
+    }
+    return sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);
+}
+
+int
+sc_cli_inspect_volume(struct sc_cli *cli, const char *name, json_t **out, struct sc_err *err)
+{
+    struct sc_volume_list list = {.items = NULL};
+
+    if (sc_volume_list(&cli->engine, &cli->arena, &list, err) < 0)
+        return -1;
+    return inspect_listed(&list, name, out, err);
+}
+
+static int
 run_inspect(struct sc_cli *cli, struct sc_err *err)
 {
     struct volume_options options = {.quiet = false};
@@ -150,19 +177,13 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
         sc_volume_list(&cli->engine, &cli->arena, &list, err) < 0)
         return -1;
     for (size_t i = 0; i < args.count; i++) {
-        const struct sc_volume *found = NULL;
-        char created[SC_TIME_MAX];
+        struct sc_err one = SC_ERR_INIT;
+        json_t *json = NULL;
 
-        for (size_t k = 0; k < list.count; k++)
-            found = strcmp(list.items[k].name, args.items[i]) == 0 ? &list.items[k] : found;
-        if (!found) {
-            sc_strv_addf(&failures, &cli->arena, "no such volume: \"%s\"", args.items[i]);
-            continue;
-        }
-        sc_time_format(found->created_at, created);
-        (void)json_array_append_new(out, json_pack("{s:s, s:s, s:{}, s:s, s:s, s:{}, s:s}", "CreatedAt", created,
-                                                   "Driver", "local", "Labels", "Mountpoint", found->mountpoint, "Name",
-                                                   found->name, "Options", "Scope", "local"));
+        if (inspect_listed(&list, args.items[i], &json, &one) == 0)
+            (void)json_array_append_new(out, json);
+        else
+            sc_strv_add(&failures, &cli->arena, one.msg);
     }
     return sc_objects_print(options.format, out, &failures, err);
 }

@@ -175,7 +175,7 @@ static const struct {
     {"restart", "no"},
     {"security-opt", "no-new-privileges seccomp= seccomp=unconfined systempaths=unconfined"},
     {"time-offset", "monotonic= boottime="},
-    {"type", "container image"},
+    {"type", "container image network volume"},
     {"ulimit",
      "core= cpu= data= fsize= locks= memlock= msgqueue= nice= nofile= nproc= rss= rtprio= rttime= sigpending= stack="},
     {"userns", "host auto keep-id " JOINS},

@@ -278,6 +278,8 @@ const struct sc_option sc_update_table[] = {
     {"net-rate-in", 0, CALL, CREATE(net_rate_in), "rate",
      "What it receives: 10mbit, 500kbyte a second; 0: as fast as it goes", sc_value_rate, NULL},
     {"net-rate-out", 0, CALL, CREATE(net_rate_out), "rate", "What it sends", sc_value_rate, NULL},
+    {"restart", 0, CALL, AT(has_policy), "policy", "no: containers are restarted as services", sc_value_update_restart,
+     NULL},
     {"runtime", 0, FLAG, AT(only_runtime), NULL, "Until it ends only: the next start has what it had", NULL, NULL},
     {.name = NULL},
 };

@@ -159,6 +159,13 @@ sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct
 }
 
 int
+sc_value_update_restart(void *has_policy, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    *(bool *)has_policy = true;
+    return sc_value_restart(NULL, value, arena, err);
+}
+
+int
 sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
     (void)create;

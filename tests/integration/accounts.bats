@@ -89,6 +89,23 @@ actions()
     sc_ok rm -f one
 }
 
+@test "inspect: networks and volumes are found too, in Docker's order, or by --type" {
+    sc_ok volume create both
+    sc_ok inspect both none
+    is "$(jq -r '.[] | .Name + " " + .Driver' <<<"$output" | paste -sd,)" 'both local,none null'
+    sc_ok create --name both base true
+    sc_ok inspect -f '{{.Config.Image}}' both
+    is "$output" base
+    sc_ok inspect --type volume both
+    is "$output" "$("$SC" volume inspect both)"
+    sc_ok inspect --type network none
+    is "$output" "$("$SC" network inspect none)"
+    run_sc inspect --type network both
+    expect_error 1 'both'
+    # shellcheck disable=SC2154 # set by run_sc
+    is "$output" '[]'
+}
+
 @test "events: are followed while they happen, over a change of the file" {
     sc_ok run --name one base true
     "$SC" events --since 1h --format '{{.Actor.Attributes.name}} {{.Action}}' >"$BATS_TEST_TMPDIR/said" &

@@ -187,7 +187,7 @@ images --filter||frob=x|1|give dangling=
 images --format||{{.Nope}}|1|there is no field "Nope"
 info --format||{{.Nope}}|1|there is no field "Nope"
 inspect --format|one|{{|1|"{{" without "}}"
-inspect --type|one|frob|1|must be container or image
+inspect --type|one|frob|1|must be container, image, network or volume
 kill --signal|one|SIGNONE|1|must be a signal name
 load --input||/no/such/file|1|no such file or directory
 logs --since|one|soon|1|must be a time
@@ -235,6 +235,7 @@ update --memory-swappiness|one|101|1|101
 update --net-rate-in|one|x|1|is not a rate
 update --net-rate-out|one|10q|1|is not a rate
 update --pids-limit|one|-5|1|-1 for no limit
+update --restart|one|always|1|there is no daemon that would restart it
 version --format||{{.Nope}}|1|there is no field "Nope"
 END
 }

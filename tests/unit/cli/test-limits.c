@@ -170,13 +170,14 @@ test_each_row_is_a_flag(void **state)
     }
 }
 
-/* And no flag of update is without a row, but for the two that are no limits and those of the network's links. */
+/* And no flag of update is without a row, but for the three that are no limits and those of the network's links. */
 static void
 test_each_flag_of_update_is_a_row(void **state)
 {
     (void)state;
     for (const struct sc_option *o = sc_update_table; o->name; o++) {
-        bool is_there = strcmp(o->name, "runtime") == 0 || strcmp(o->name, "kernel-memory") == 0 ||
+        bool is_there = strcmp(o->name, "runtime") == 0 || strcmp(o->name, "restart") == 0 ||
+                        strcmp(o->name, "kernel-memory") == 0 ||
                         strncmp(o->name, "net-rate-", strlen("net-rate-")) == 0;
 
         for (size_t i = 0; i < sc_limit_count; i++)
