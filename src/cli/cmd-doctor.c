@@ -1,6 +1,7 @@
 /* sc doctor: tries what containers need of this host, and says how to mend what fails. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -186,6 +187,40 @@ check_helpers(struct doctor *d, struct sc_err *err)
     return sc_arena_check(&d->cli->arena, err);
 }
 
+/* Rules of others are theirs to change. */
+static int
+check_forwarding(struct doctor *d, struct sc_err *err)
+{
+    static const char *const fixes[] = {
+        [SC_FORWARD_DOCKER] = "iptables -I DOCKER-USER -i " SC_NET_DEFAULT
+                              " -j ACCEPT; iptables -I DOCKER-USER -o " SC_NET_DEFAULT " -j ACCEPT",
+        [SC_FORWARD_UFW] = "ufw route allow in on " SC_NET_DEFAULT "; ufw route allow out on " SC_NET_DEFAULT,
+    };
+    const char *name = "forwarding of packets", *family, *detail, *fix;
+    struct sc_forward_drop drop;
+
+    if (!sc_forward_is_dropped(SC_NET_DEFAULT, &drop)) {
+        add(d, name, false, "", NULL);
+        return 0;
+    }
+    family = drop.family == NFPROTO_INET ? "inet" : "ip";
+    detail =
+        sc_arena_printf(&d->cli->arena,
+                        "chain %s of table %s %s drops it: ports are not reached from outside, and containers reach "
+                        "nothing there",
+                        drop.chain, family, drop.table);
+    fix = drop.whose == SC_FORWARD_OTHER
+              ? sc_arena_printf(&d->cli->arena,
+                                "nft insert rule %s %s %s iifname " SC_NET_DEFAULT
+                                " accept; nft insert rule %s %s %s oifname " SC_NET_DEFAULT " accept",
+                                family, drop.table, drop.chain, family, drop.table, drop.chain)
+              : fixes[drop.whose];
+    if (!detail || !fix)
+        return sc_err_nomem(err);
+    add(d, name, false, detail, fix);
+    return 0;
+}
+
 static void
 print(const struct doctor *d, bool quiet)
 {
@@ -223,7 +258,8 @@ run_doctor(struct sc_cli *cli, struct sc_err *err)
     add(&d, "data root and run root", true, has_engine ? cli->engine.data_path : store.msg,
         has_engine ? NULL : "set SC_DATA_ROOT and SC_RUN_ROOT to directories of this user");
     check_trials(&d, has_engine ? cli->engine.data_fd : -1);
-    if (check_cgroups(&d, err) < 0 || (has_engine && check_helpers(&d, err) < 0))
+    if ((d.is_root && check_forwarding(&d, err) < 0) || check_cgroups(&d, err) < 0 ||
+        (has_engine && check_helpers(&d, err) < 0))
         return -1;
     if (options.format) {
         struct sc_list_format how = {.format = options.format,

@@ -1,11 +1,13 @@
 /* sc network: ls, create, rm, inspect; sc port. */
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 
 struct network_options {
-    bool quiet, force, no_trunc, attachable, verbose;
+    bool quiet, force, no_trunc, attachable, verbose, has_v4;
     char *format, *scope, *ipam_driver;
     struct sc_strv filters;
     struct sc_network_ask ask;
@@ -33,6 +35,8 @@ static const struct sc_option create_table[] = {
     {"ipam-driver", 0, SC_OPTION_STR, AT(ipam_driver), "driver", "default: leases of our own", NULL, NULL},
     {"ip-range", 0, SC_OPTION_STRV, AT(ask.ranges), "subnet", "Part of the subnet that containers get addresses of",
      NULL, NULL},
+    {"ipv4", 0, SC_OPTION_FLAG, AT(has_v4), NULL, "Every network has IPv4: accepted for Docker's command lines", NULL,
+     NULL},
     {"ipv6", 0, SC_OPTION_FLAG, AT(ask.wants_v6), NULL, "IPv6 too; without a --subnet of it in one of our own (ULA)",
      NULL, NULL},
     {"label", 0, SC_OPTION_STRV, AT(ask.labels), "name[=value]", "Label the network", NULL, NULL},
@@ -57,10 +61,10 @@ static const struct sc_option inspect_table[] = {
     {.name = NULL},
 };
 static const struct sc_column columns[] = {
-    {"ID", "NETWORK ID"}, {"Name", "NAME"},         {"Driver", "DRIVER"},
-    {"Scope", "SCOPE"},   {"IPv6", "IPV6"},         {"Internal", "INTERNAL"},
-    {"Labels", "LABELS"}, {"Label", "LABEL", true}, {"CreatedAt", "CREATED AT"},
-    {NULL, NULL},
+    {"ID", "NETWORK ID"},        {"Name", "NAME"},     {"Driver", "DRIVER"},
+    {"Scope", "SCOPE"},          {"IPv4", "IPV4"},     {"IPv6", "IPV6"},
+    {"Internal", "INTERNAL"},    {"Labels", "LABELS"}, {"Label", "LABEL", true},
+    {"CreatedAt", "CREATED AT"}, {NULL, NULL},
 };
 
 /* "bridge" in Docker's listing. */
@@ -190,8 +194,9 @@ row_of(const struct network_options *options, const struct row *row)
 
         sc_buf_addf(&labels, "%s%s%s", i > 0 ? "," : "", label, strchr(label, '=') ? "" : "=");
     }
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:o, s:s, s:s}", "CreatedAt", created, "Driver", row->driver, "ID",
-                     json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, row->id), "IPv6",
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:s, s:s}", "CreatedAt", created, "Driver", row->driver,
+                     "ID", json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, row->id), "IPv4",
+                     network && sc_network_has(network, SC_V4) ? "true" : "false", "IPv6",
                      network && sc_network_has(network, SC_V6) ? "true" : "false", "Internal",
                      network && network->is_internal ? "true" : "false", "Labels", sc_buf_str(&labels), "Label",
                      network ? map_of(&network->labels) : json_object(), "Name", row->name, "Scope", "local");
@@ -211,9 +216,36 @@ add_row(const struct network_options *options, const struct row *row, json_t *ro
 
 /* Modes, not networks: they have no record, and ids that never change. */
 static const struct row modes[] = {
-    {"0000000000000000000000000000000000000000000000000000000000000001", "host", "host", NULL, true},
-    {"0000000000000000000000000000000000000000000000000000000000000002", "none", "null", NULL, true},
+    {"5accd5297b035a9422f48049064e4bdb28b38992a0000c87adc54762614d79bf", "host", "host", NULL, true},
+    {"cc1c7fc0365da1714d25b04ddea899cd93c7b540ddbc7743f9e1b24ca50c74e4", "none", "null", NULL, true},
 };
+
+/* As Docker's: n2 before n10. strverscmp(3) is another thing with each libc. */
+static int
+by_name(const void *a, const void *b)
+{
+    static const char digits[] = "0123456789";
+    const char *left = ((const struct row *)a)->name, *right = ((const struct row *)b)->name;
+
+    while (*left && *right) {
+        size_t len = strspn(left, digits), right_len = strspn(right, digits);
+
+        if (len == 0 || right_len == 0) {
+            if (*left != *right)
+                break;
+            left++;
+            right++;
+            continue;
+        }
+        if (len != right_len)
+            return len < right_len ? -1 : 1;
+        if (memcmp(left, right, len) != 0)
+            return memcmp(left, right, len);
+        left += len;
+        right += len;
+    }
+    return (unsigned char)*left - (unsigned char)*right;
+}
 
 static int
 run_ls(struct sc_cli *cli, struct sc_err *err)
@@ -222,25 +254,35 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
     struct sc_list_format how = {.columns = columns, .default_table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}"};
     struct sc_network_list list = {.items = NULL};
     sc_cleanup_json rows = json_array();
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_network builtin;
     struct sc_strv args = {0};
+    struct row *all;
     struct sc_net net;
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
         return -1;
     sc_engine_refill(&cli->engine);
     sc_engine_net(&cli->engine, &net);
+    /* It is there always, as in Docker, not from its first container on. */
+    if (geteuid() == 0)
+        (void)!sc_network_find(&net, SC_NET_DEFAULT, &cli->arena, &builtin, &ignored);
     if (sc_network_list(&net, &cli->arena, &list, err) < 0)
         return -1;
+    all = SC_ARENA_ARRAY(&cli->arena, struct row, list.count + SC_ARRAY_LEN(modes));
+    if (!all)
+        return sc_err_nomem(err);
     for (size_t i = 0; i < list.count; i++) {
         const struct sc_network *n = &list.items[i];
-        struct row row = {.id = n->id, .name = shown_name(n), .driver = sc_net_driver_name(n->driver), .network = n};
 
-        row.is_used = is_builtin(&row) || (options.filters.count > 0 && is_used(&net, n, &cli->arena));
-        if (add_row(&options, &row, rows, err) < 0)
-            return -1;
+        all[i] =
+            (struct row){.id = n->id, .name = shown_name(n), .driver = sc_net_driver_name(n->driver), .network = n};
+        all[i].is_used = is_builtin(&all[i]) || (options.filters.count > 0 && is_used(&net, n, &cli->arena));
     }
-    for (size_t i = 0; i < SC_ARRAY_LEN(modes); i++) {
-        if (add_row(&options, &modes[i], rows, err) < 0)
+    memcpy(&all[list.count], modes, sizeof(modes));
+    qsort(all, list.count + SC_ARRAY_LEN(modes), sizeof(*all), by_name);
+    for (size_t i = 0; i < list.count + SC_ARRAY_LEN(modes); i++) {
+        if (add_row(&options, &all[i], rows, err) < 0)
             return -1;
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
@@ -262,7 +304,7 @@ tell(const struct sc_cli *cli, const char *action, const struct sc_network *netw
 static int
 run_create(struct sc_cli *cli, struct sc_err *err)
 {
-    struct network_options options = {.quiet = false};
+    struct network_options options = {.has_v4 = true};
     struct sc_strv args = {0};
     struct sc_network made;
     struct sc_net net;
@@ -273,6 +315,8 @@ run_create(struct sc_cli *cli, struct sc_err *err)
     if (options.scope && strcmp(options.scope, "local") != 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "create network: --scope %.40s: a network is of this host: local",
                           options.scope);
+    if (!options.has_v4)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "create network: --ipv4=false: a network has IPv4");
     if (options.ipam_driver && strcmp(options.ipam_driver, "default") != 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "create network: --ipam-driver %.40s: the only one is \"default\"",
                           options.ipam_driver);

@@ -50,7 +50,7 @@ bad_flag(const struct parser *p, struct sc_err *err)
 static int
 unknown_flag(const struct parser *p, const char *name, size_t len, struct sc_err *err)
 {
-    const char *instead = p->command->starts_containers ? sc_suggest_instead(name, len) : NULL;
+    const char *instead = sc_suggest_instead(name, len);
     struct sc_suggestion nearest = {.typed = name, .len = len};
 
     for (const struct sc_option *o = p->command->options; o && o->name; o++) {

@@ -42,13 +42,20 @@ sc_suggest_instead(const char *flag, size_t len)
     static const struct {
         const char *flag, *instead;
     } known[] = {
+        {"config-from", "give the options themselves"},
+        {"config-only", "give the options to the network itself"},
+        {"driver-opt",
+         "links are eth0, eth1.. in the order of the networks; parameters of the kernel are run's --sysctl"},
         {"gpus", "give the devices with --device"},
+        {"gw-priority", "the way out is by the first network that is not internal: name that one first"},
         {"health-cmd", "health checks are not run; run the command with sc exec"},
         {"health-interval", "health checks are not run; run the command with sc exec"},
         {"health-retries", "health checks are not run; run the command with sc exec"},
         {"health-start-interval", "health checks are not run; run the command with sc exec"},
         {"health-start-period", "health checks are not run; run the command with sc exec"},
         {"health-timeout", "health checks are not run; run the command with sc exec"},
+        {"ingress", "a network is of this host"},
+        {"ipam-opt", "addresses are leases of ours, without options; see --ip-range and --aux-address"},
         {"link", "containers of a network that sc network create has made know each other by name"},
         {"runtime", "sc has one runtime, its own; for another engine that is sc-oci"},
         {"storage-opt", "limit the file system that the data root is on"},

@@ -85,7 +85,7 @@ one_network(const struct sc_container *c, const struct sc_attachment *a, const s
 {
     char addresses[SC_FAMILIES][SC_NET_ADDRESS_MAX] = {"", ""}, gateways[SC_FAMILIES][SC_NET_ADDRESS_MAX] = {"", ""};
     int prefixes[SC_FAMILIES] = {0, 0};
-    json_t *aliases = json_array(), *asked;
+    json_t *aliases = a->aliases.count > 0 ? json_array() : json_null(), *asked;
     char mac[18] = "";
 
     for (size_t i = 0; i < a->aliases.count; i++)
@@ -105,11 +105,11 @@ one_network(const struct sc_container *c, const struct sc_attachment *a, const s
         (void)json_object_set_new(asked, "IPv4Address", json_string(a->ip));
     if (a->ip6)
         (void)json_object_set_new(asked, "IPv6Address", json_string(a->ip6));
-    return json_pack("{s:o, s:n, s:o, s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:n, s:o}", "IPAMConfig", asked,
+    return json_pack("{s:o, s:n, s:o, s:s, s:o, s:s, s:s, s:i, s:s, s:s, s:i, s:s, s:n, s:i, s:o}", "IPAMConfig", asked,
                      "Links", "Aliases", aliases, "NetworkID", e ? e->network.id : "", "EndpointID", endpoint_id(c, e),
                      "Gateway", gateways[SC_V4], "IPAddress", addresses[SC_V4], "IPPrefixLen", prefixes[SC_V4],
                      "IPv6Gateway", gateways[SC_V6], "GlobalIPv6Address", addresses[SC_V6], "GlobalIPv6PrefixLen",
-                     prefixes[SC_V6], "MacAddress", mac, "DriverOpts", "DNSNames", dns_names(c, a, e));
+                     prefixes[SC_V6], "MacAddress", mac, "DriverOpts", "GwPriority", 0, "DNSNames", dns_names(c, a, e));
 }
 
 /* By name or by id, as it was asked for. */
@@ -187,7 +187,8 @@ json_t *
 sc_network_settings(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_err *err)
 {
     /* members of each of its networks, which are none of the container's */
-    static const char *const only_there[] = {"Aliases", "NetworkID", "IPAMConfig", "Links", "DriverOpts", "DNSNames"};
+    static const char *const only_there[] = {"Aliases",    "NetworkID", "IPAMConfig", "Links",
+                                             "DriverOpts", "DNSNames",  "GwPriority"};
     struct sc_ports ports = {.items = NULL};
     struct sc_endpoint *endpoints;
     struct sc_attachments all;

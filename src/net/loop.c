@@ -95,8 +95,10 @@ sc_loop_up(struct sc_err *err)
     if (sc_buf_check(&link, err) < 0)
         return -1;
     result = sc_nl_send(NETLINK_ROUTE, link.data, link.len, EEXIST);
-    if (result < 0)
-        return sc_err_errno(err, -result, "make link \"%s\"", SC_LOOP_OUT);
+    if (result < 0) {
+        sc_err_errno(err, -result, "make link \"%s\"", SC_LOOP_OUT);
+        return result == -EOPNOTSUPP ? sc_err_remedy(err, "the kernel must have CONFIG_VETH (module veth)") : -1;
+    }
     for (size_t i = 0; i < SC_ARRAY_LEN(switches); i++) {
         if (sc_net_switch(switches[i], "0", err) < 0)
             return -1;

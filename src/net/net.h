@@ -274,6 +274,16 @@ SC_MUST_CHECK int sc_ports_of(const struct sc_net *net, const char *id, struct s
 SC_MUST_CHECK int sc_ports_to(const struct sc_net *net, const char *id, const struct sc_address addresses[SC_FAMILIES],
                               struct sc_arena *arena, struct sc_ports *out, struct sc_err *err);
 
+/* ---- forward.c: who else drops what we forward */
+struct sc_forward_drop {
+    uint8_t family; /* NFPROTO_* */
+    char table[64], chain[64];
+    enum { SC_FORWARD_OTHER, SC_FORWARD_DOCKER, SC_FORWARD_UFW } whose; /* where such rules are told */
+};
+/* Whether a chain of another's drops what none of its rules allows, and no rule of its table speaks of the link. Tables
+ * of the older iptables are not seen. */
+bool sc_forward_is_dropped(const char *link, struct sc_forward_drop *out);
+
 /* ---- cni.c: networks that plugins make. A state is one JSON object, kept by the caller; see cni.c */
 struct json_t;
 /* Found by name, and its plugins too: *state is {"conf", "path"}. */

@@ -39,7 +39,7 @@ rows()
 -p 80:80:80:80 BASE|an IPv6 address is written
 -p 127.0.0.1:80 BASE|invalid host port "127.0.0.1"
 -p 192.0.2.9:80:80 BASE|cannot assign requested address
--p [::1]:8081:80/udp BASE|no IPv6 address
+-p [::1]:8081:80/sctp BASE|no IPv6 address
 -p 8080:80 BASE|port is already allocated by container
 -p 127.0.0.1:8080:80 BASE|port is already allocated by container
 -p 8090:80 -p 8090:81 BASE|it is published twice

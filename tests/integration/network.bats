@@ -409,6 +409,11 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to all", ("239.1.2.3",
     sc_fails 1 network ls --filter what=ever
     expect_stderr 'invalid filter "what=ever"'
     sc_fails 1 network ls --filter dangling=perhaps
+    sc_ok network create n10
+    sc_ok network create n2
+    sc_ok network ls --format '{{.Name}} {{.IPv4}}'
+    is "$output" $'back true\nbridge true\nfront true\nhost false\nn2 true\nn10 true\nnone false'
+    is "$("$SC" network ls -q | sort -u | wc -l)" 7
 }
 
 @test "what Docker's users write: options, filters by pattern, templates, host names, and their errors" {
@@ -437,6 +442,17 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to all", ("239.1.2.3",
         sc_fails 1 network connect $name web
         expect_stderr 'container cannot be'
     done
+    is "$("$SC" inspect -f '{{json .NetworkSettings.Networks.front.Aliases}}' web)" null
+    sc_ok network create --ipv4 --ipv6=false third
+    sc_ok network rm third
+    sc_fails 1 network create --ipv4=false third
+    expect_stderr '--ipv4=false: a network has IPv4'
+    sc_fails 125 network connect --link web:db back web
+    expect_stderr 'unknown flag: --link; containers of a network that sc network create has made know each other by name'
+    sc_fails 125 network connect --gw-priority 5 back web
+    expect_stderr 'unknown flag: --gw-priority; the way out is by the first network that is not internal'
+    sc_fails 125 network create --ipam-opt a=b third
+    expect_stderr 'unknown flag: --ipam-opt; addresses are leases of ours'
     sc_fails 125 run --rm -p 8091:80 -p 127.0.0.1:8091:81 base true
     expect_stderr 'port is already allocated: it is published twice'
     sc_fails 125 run --rm -p 192.0.2.1:8091:80 base true
@@ -555,7 +571,7 @@ assert s.recv(64)[0] == 0'
     sc_fails 1 network create n
     expect_stderr 'create network: network with name "n" already exists'
     sc_ok network ls --format '{{.Name}} {{.Driver}}'
-    is "$output" $'n bridge\nhost host\nnone null'
+    is "$output" $'bridge bridge\nhost host\nn bridge\nnone null'
     sc_ok network inspect n
     is "$(jq -r '.[0] | .Id + " " + .IPAM.Config[0].Subnet + " " + .Labels.kind' <<<"$output")" "$id 172.17.0.0/16 test"
     sc_ok run -d --name cc --network "${id:0:8}" base sleep 1000
