@@ -80,8 +80,6 @@ struct sc_executor {
     pid_t holder;                   /* launcher: the process with which the systemd unit began; 0: none */
 };
 
-/* Puts in what was not known before and sends it: 0 or -errno. The bytes are changed [child] (steps-process.c) */
-
 /* [child] executors: 0 or -errno */
 typedef int (*sc_child_fn)(struct sc_executor *x, const struct sc_step *step);
 sc_child_fn sc_child_executor(enum sc_op op);          /* NULL: not a child's op */
