@@ -230,7 +230,7 @@ wall_mounts(void)
     if (result == 0)
         result = sc_mount_move(root, -1);
     if (result == 0)
-        result = sc_mount_pivot(root);
+        result = sc_mount_pivot(root, -1);
     if (root >= 0)
         close(root);
     close(fs);

@@ -433,8 +433,8 @@ sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached)
 
 /* ---- the root -------------------------------------------------------------------------------------------- */
 
-int
-sc_mount_pivot(int root_fd)
+static int
+pivot_to(int root_fd)
 {
     int old_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), result = 0;
 
@@ -447,6 +447,46 @@ sc_mount_pivot(int root_fd)
         result = -errno;
     close(old_fd);
     return result;
+}
+
+/* A caller in a chroot has a root that is not its mount namespace's. There pivot_root changes that root only, or, where
+ * what is above has shared mounts, nothing (EINVAL). The namespace's would stay: for who enters it (setns(2) goes to
+ * that root, so an exec would run on the host's files), and for who finds a way above its own. Entering the own
+ * namespace shows which it is. Returns 1 when it was another and is left, 0 when there is nothing to leave. */
+static int
+pivot_again(int root_fd, int proc_fd)
+{
+    struct stat own, of_namespace;
+    int result = 0, ns_fd = openat(proc_fd, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+    if (ns_fd < 0)
+        return errno == ENOENT ? 0 : -errno;
+    if (stat("/", &own) < 0)
+        result = -errno;
+    else if (setns(ns_fd, CLONE_NEWNS) < 0)
+        result = errno == EPERM ? 0 : -errno; /* no CAP_SYS_CHROOT: nor was there a chroot, then, by this caller */
+    else if (stat("/", &of_namespace) < 0)
+        result = -errno;
+    else if (own.st_dev != of_namespace.st_dev || own.st_ino != of_namespace.st_ino) {
+        /* what is above the chroot still hears of the host's mounts, and would tell it of the detaching */
+        result = sc_mount_propagation(-1, MS_REC | MS_PRIVATE);
+        if (result == 0 && (result = pivot_to(root_fd)) == 0)
+            result = 1;
+    }
+    close(ns_fd);
+    return result;
+}
+
+int
+sc_mount_pivot(int root_fd, int proc_fd)
+{
+    int first = pivot_to(root_fd), result = first;
+
+    if (proc_fd >= 0 && (first == 0 || first == -EINVAL))
+        result = pivot_again(root_fd, proc_fd);
+    if (first < 0) /* done by the second, or the first one's error */
+        return result == 1 ? 0 : first;
+    return result < 0 ? result : 0;
 }
 
 int

@@ -257,7 +257,8 @@ PRINT_FIXED(print_loopback, "bring lo up", "ioctl(SIOCSIFFLAGS, {\"lo\", IFF_UP}
 PRINT_FIXED(print_wait_net_devices, "wait for network devices", "recvmsg(launcher)")
 PRINT_FIXED(print_wait_hooks, "wait for hooks", "recvmsg(launcher)")
 PRINT_FIXED(print_pivot, "pivot to the new root",
-            "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\")")
+            "fchdir(root); pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH); chdir(\"/\"); "
+            "setns(\"/proc/self/ns/mnt\"): once more if that leads elsewhere, out of a caller's chroot")
 PRINT_FIXED(print_chroot, "change to the new root", "fchdir(root); chroot(\".\"); chdir(\"/\")")
 PRINT_FIXED(print_root_readonly, "make the root read-only", "mount_setattr(root, MOUNT_ATTR_RDONLY)")
 PRINT_FIXED(print_no_new_privs, "forbid new privileges", "prctl(PR_SET_NO_NEW_PRIVS, 1)")

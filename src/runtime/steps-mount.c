@@ -386,7 +386,7 @@ static int
 step_pivot(struct sc_executor *x, const struct sc_step *step)
 {
     (void)step;
-    return sc_mount_pivot(root_of(x));
+    return sc_mount_pivot(root_of(x), x->slots[SC_SLOT_PROC]);
 }
 
 static int

@@ -202,6 +202,25 @@ hostile_image()
     sc_ok rm -f box
 }
 
+# Taken out: what follows the first pivot_to in sc_mount_pivot (src/kernel/mount.c): exec saw the host's files, and the
+# climb ended above its root. Nothing may be unmounted where the mounts are shared, either.
+@test "attack: in a chroot neither exec nor a climb leads to the host's files" {
+    mkdir "$BATS_TEST_TMPDIR/root"
+    run --separate-stderr unshare -m --propagation slave sh -c 'mount --make-rshared / && mount --bind "$1" "$1" && cd "$1" || exit
+        for path in /*; do
+            if [ -L "$path" ]; then cp -P "$path" .; elif [ -d "$path" ]; then mkdir ".$path" && mount --rbind "$path" ".$path"; fi
+        done
+        touch only-the-chroot
+        before=$(grep -c . /proc/self/mountinfo)
+        chroot . sh -ec "\"\$0\" run -d --name box --network none -v \"\$1:/attack:ro\" base sleep 1000 >/dev/null
+            \"\$0\" exec box sh -c \"ls -d /work /only-the-chroot /attack 2>/dev/null\" || true
+            \"\$0\" exec box /attack above
+            \"\$0\" rm -f box >/dev/null" "$0" "$2"
+        [ "$(grep -c . /proc/self/mountinfo)" -eq "$before" ] && echo "nothing unmounted"' \
+        "$SC" "$BATS_TEST_TMPDIR/root" "$BATS_FILE_TMPDIR/attack"
+    is "$output" $'/attack\nits own root\nnothing unmounted'
+}
+
 # Taken out: the closed list, by taking "Privileged" of the image's config for the flag: every capability, no filter.
 @test "attack: image metadata beyond the closed list changes nothing" {
     local image=$BATS_TEST_TMPDIR/image work=$BATS_TEST_TMPDIR/work plain

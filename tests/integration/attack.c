@@ -90,6 +90,24 @@ call(int argc, char **argv)
     return 0;
 }
 
+/* The old way out of a chroot: a root below the working directory, which then climbs. Prints where it arrives. */
+static int
+above(void)
+{
+    struct stat own, reached;
+
+    if (stat("/", &own) < 0 || (mkdir("/hole", 0700) < 0 && errno != EEXIST) || chroot("/hole") < 0)
+        return 1;
+    for (int i = 0; i < 64; i++) {
+        if (chdir("..") < 0)
+            return 1;
+    }
+    if (stat(".", &reached) < 0)
+        return 1;
+    puts(own.st_dev == reached.st_dev && own.st_ino == reached.st_ino ? "its own root" : "above its root");
+    return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -97,6 +115,8 @@ main(int argc, char **argv)
         return overwrite(argv[2]);
     if (argc >= 3 && strcmp(argv[1], "call") == 0)
         return call(argc - 2, argv + 2);
+    if (argc == 2 && strcmp(argv[1], "above") == 0)
+        return above();
     if (argc == 2 && strcmp(argv[1], "euid") == 0)
         return printf("%d\n", (int)geteuid()) < 0;
     return 2;
