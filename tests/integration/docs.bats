@@ -13,16 +13,17 @@ setup()
     PATH=$SC_BIN:$PATH
 }
 
-# The indented commands of a file below a heading, up to the next one.
+# The indented commands of a file below a heading, up to the next one; without a heading all of them.
 commands()
 {
-    awk -v heading="$2" '/^## /{ on = ($0 == "## " heading) } on && /^    / { print substr($0, 5) }' "$SOURCE/$1"
+    awk -v heading="${2:-}" 'BEGIN { on = heading == "" } heading && /^## /{ on = ($0 == "## " heading) } on && /^    / { print substr($0, 5) }' \
+        "$SOURCE/$1" | sed "s|/var/lib/sc/|$SC_DATA_ROOT/|g; s|/run/sc/container|$SC_RUN_ROOT/container|g"
 }
 
 # Runs them in one shell that stops at the first failure; the output is in $output.
 follow()
 {
-    commands "$1" "$2" >"$BATS_TEST_TMPDIR/commands"
+    commands "$@" >"$BATS_TEST_TMPDIR/commands"
     [ "$(wc -l <"$BATS_TEST_TMPDIR/commands")" -gt 4 ]
     run bash -e -o pipefail "$BATS_TEST_TMPDIR/commands"
     [ "$status" -eq 0 ] || show_last "a command of $1"
@@ -44,6 +45,42 @@ follow()
     cd "$dir"
     run bash -e "$BATS_TEST_TMPDIR/commands"
     is "$status $output" '0 I am pid 1'
+}
+
+@test "docs: a container by hand" {
+    TMPDIR=$BATS_TEST_TMPDIR follow docs/concepts/by-hand.md
+    expect_output 'the whole system: /bin /old /proc /tmp'
+    expect_output $'\n2\n1\n' # the mounts that are shared, and that are not
+    matches "$output" $'I am 1\n[0-9]+\nI am 1\n4\nstill here' # the processes of the host, of the namespace
+    matches "$output" 'MemTotal: +65536 kB'
+    expect_output 'ended with 137'
+    expect_output 'Its memory was out'
+    expect_output 'refused'
+    expect_output '1 packets received'
+    is "${lines[-2]} ${lines[-1]}" 'taken free'
+}
+
+@test "docs: the page about state" {
+    follow docs/concepts/state.md 'See it'
+    expect_output 'held: it runs'
+    expect_output 'cgroup-remove'
+    expect_output 'Exited (137)'
+    expect_output 'free: it has ended'
+}
+
+@test "docs: the page about logs" {
+    follow docs/concepts/logs.md 'See it'
+    expect_output '"log":"unfinished","stream":"stdout","attrs":{"tag":"talk"},"time":'
+    expect_output $'unfinishedtag=talk out\n'
+    matches "$output" 'container die .*exitCode=0'
+}
+
+@test "docs: the page about the root file system" {
+    follow docs/concepts/rootfs.md 'See it'
+    expect_output 'on / type overlay'
+    expect_output 'pivot to the new root'
+    expect_output $'\nnew\n' # in the upper directory
+    expect_output $'\ngroup\n' # in the volume
 }
 
 @test "docs: the page about namespaces" {
