@@ -91,8 +91,8 @@ struct sc_mount_overlay {
 int sc_mount_overlay(const struct sc_mount_overlay *overlay, bool *is_attached);
 /* Mounts image (or its detached mount, -1: none) over lower, idmapped for a user namespace (-1: not). */
 int sc_mount_layer(const char *image, int mount_fd, const char *lower, int user_ns_fd);
-/* The root of this mount namespace becomes root_fd's mount, which covers "/" already; of the whole of it, in a chroot too,
- * where proc_fd is a procfs that shows the caller (-1: its chroot's root is enough). */
+/* The root of this mount namespace becomes root_fd's mount, which covers "/" already; of the whole of it, in a chroot
+ * too, where proc_fd is a procfs that shows the caller (-1: its chroot's root is enough). */
 int sc_mount_pivot(int root_fd, int proc_fd);
 int sc_mount_chroot(int root_fd);
 /* A mount of the old root out of the way, or out of sight. */
