@@ -42,6 +42,8 @@ static const struct sc_option pull_table[] = {
 static const struct sc_option push_table[] = {
     {"all-tags", 'a', SC_OPTION_FLAG, AT(all_tags), NULL, "Push every tag of the repository", NULL, NULL},
     NO_TRUST,
+    {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Refuse an image for another one: linux/arm64", NULL,
+     NULL},
     {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, bar, plain, json or none", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Print the image's name only", NULL, NULL},
     REGISTRY_OPTIONS,

@@ -83,7 +83,6 @@ struct asked {
 struct verb {
     int (*run)(struct sc_job *job, const struct asked *asked, struct sc_err *err);
     size_t max_operands;
-    bool has_platform;
     const char *usage;
 };
 
@@ -99,13 +98,12 @@ do_verb(struct sc_job *job, const struct verb *verb, int argc, char **argv, stru
         {.name = "progress", .value = &flags.progress},
         {.name = "disable-content-trust", .flag = &no_trust},
         SC_REGISTRY_OPTIONS(&flags),
-        {.name = "platform", .value = &flags.platform}, /* the last: not every verb has it */
+        {.name = "platform", .value = &flags.platform},
     };
-    size_t count = SC_ARRAY_LEN(table) - (verb->has_platform ? 0 : 1);
     enum sc_progress_kind kind;
     int status;
 
-    if (sc_transfer_options(argc, argv, table, count, false, &job->arena, &asked.operands, err) < 0 ||
+    if (sc_transfer_options(argc, argv, table, SC_ARRAY_LEN(table), false, &job->arena, &asked.operands, err) < 0 ||
         progress_kind(flags.progress, asked.is_quiet, &kind, err) < 0)
         return -1;
     if (asked.operands.count < 1 || asked.operands.count > verb->max_operands)
@@ -194,13 +192,35 @@ pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
 int
 sc_job_pull(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
-    static const struct verb pull = {pull_as_asked, 1, true,
-                                     "sc pull [-a] [-q] [--platform OS/ARCH] NAME[:TAG|@DIGEST]"};
+    static const struct verb pull = {pull_as_asked, 1, "sc pull [-a] [-q] [--platform OS/ARCH] NAME[:TAG|@DIGEST]"};
 
     return do_verb(job, &pull, argc, argv, err);
 }
 
 /* ---- push --------------------------------------------------------------------------------------------------- */
+
+/* The store has one platform of an image: it is the one that is asked for, or nothing is sent. */
+static int
+check_platform(struct sc_job *job, const char *source, const char *platform, struct sc_err *err)
+{
+    struct sc_platform want = {.os = NULL};
+    struct sc_image image = {.id = NULL};
+    const char *variant;
+
+    if (!platform || !*platform)
+        return 0;
+    if (sc_platform_parse(platform, &job->arena, &want, err) < 0)
+        return sc_err_wrap(err, "--platform");
+    if (sc_image_find(&job->store, source, &job->arena, &image, err) < 0)
+        return -1;
+    variant = image.variant ? image.variant : "";
+    if (sc_str_eq(image.os, want.os) && sc_str_eq(image.architecture, want.arch) &&
+        (!*want.variant || sc_str_eq(variant, want.variant)))
+        return 0;
+    sc_err_set(err, SC_ERR_NOT_FOUND, "push \"%s\": the image that is here is for %s/%s%s%s, not for \"%s\"", source,
+               image.os, image.architecture, *variant ? "/" : "", variant, platform);
+    return sc_err_remedy(err, "get it with: sc pull --platform %s", platform);
+}
 
 static int
 push_one(struct sc_job *job, const char *source, const struct sc_reference *ref,
@@ -208,7 +228,8 @@ push_one(struct sc_job *job, const char *source, const struct sc_reference *ref,
 {
     struct sc_pushed pushed;
 
-    if (sc_image_push(&job->store, source, ref, options, &job->arena, &pushed, err) < 0)
+    if (check_platform(job, source, options->platform, err) < 0 ||
+        sc_image_push(&job->store, source, ref, options, &job->arena, &pushed, err) < 0)
         return -1;
     sc_progress_done(options->progress);
     sc_job_event("push", sc_reference_shown(ref, &job->arena));
@@ -271,7 +292,8 @@ push_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
 int
 sc_job_push(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
-    static const struct verb push = {push_as_asked, 2, false, "sc push [-a] [-q] NAME[:TAG] [DESTINATION[:TAG]]"};
+    static const struct verb push = {push_as_asked, 2,
+                                     "sc push [-a] [-q] [--platform OS/ARCH] NAME[:TAG] [DESTINATION[:TAG]]"};
 
     return do_verb(job, &push, argc, argv, err);
 }

@@ -130,6 +130,20 @@ nothing_partial()
     expect_error 1 "not found"
 }
 
+@test "push --platform sends what is for that platform, or nothing" {
+    start_registry plain
+    sc_ok tag base "$registry/x:1"
+    local other=arm64
+    [ "$("$SC" image inspect base --format '{{.Architecture}}')" != arm64 ] || other=amd64
+    sc_fails 1 push --platform "linux/$other" "$registry/x:1"
+    expect_error 1 "not for \"linux/$other\"; get it with: sc pull --platform linux/$other"
+    run ! curl -sf "http://$registry/v2/x/tags/list"
+    sc_fails 1 push --platform linux/no/such/thing "$registry/x:1"
+    expect_error 1 '--platform'
+    sc_ok push --platform "$("$SC" image inspect base --format '{{.Os}}/{{.Architecture}}')" "$registry/x:1"
+    curl -sf "http://$registry/v2/x/tags/list" >/dev/null
+}
+
 @test "a layer that another repository has is mounted, one that is there is not sent" {
     start_registry plain
     sc_ok tag base "$registry/a"
