@@ -288,8 +288,8 @@ from_auths(const json_t *config, const char *registry, struct sc_arena *arena, s
         const char *auth = json_string_value(json_object_get(entry, "auth"));
         const char *token = json_string_value(json_object_get(entry, "identitytoken"));
         const char *user = json_string_value(json_object_get(entry, "username"));
-        char *text;
-        size_t len;
+        char *text = NULL;
+        size_t len = 0;
 
         if (!is_key_of(key, registry))
             continue;
