@@ -12,7 +12,7 @@
 #include "monitor/log-priv.h"
 #include "monitor/monitor.h"
 
-#define BLOCK        32768   /* on the stack, whose limit may be small */
+#define BLOCK        16384   /* on the stack, whose limit may be small */
 #define FILES_MAX    1000    /* rotated files that are looked at */
 #define RECORD_MAX   1048576 /* a longer line is no record of ours */
 #define OPEN_TRIES   50      /* against rotations meanwhile */

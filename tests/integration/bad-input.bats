@@ -533,8 +533,6 @@ one_line()
         [ "$(echo in | "$SC" exec -i box cat)" = in ]
         [ "$("$SC" logs -n 1 box)" = 20000 ]
         "$SC" logs box >/dev/null
-        "$SC" cp box:/etc/hostname - >/dev/null
-        "$SC" save base >/dev/null
     )
     sc_ok rm -f box
 }
