@@ -102,10 +102,37 @@ inspect_one(struct sc_cli *cli, const char *name, const struct inspect_options *
     return sc_err_remedy(err, "list what is there with: sc ps -a, sc images, sc network ls, sc volume ls");
 }
 
+/* Members that Docker's JSON leaves out where they are empty, and its templates know all the same. */
+static void
+add_omitted(json_t *container)
+{
+    static const struct {
+        const char *of, *name, *value;
+    } omitted[] = {
+        {"Config", "ExposedPorts", "{}"},   {"Config", "Healthcheck", "null"},
+        {"Config", "OnBuild", "[]"},        {"Config", "StopTimeout", "null"},
+        {"Config", "Shell", "[]"},          {"HostConfig", "Mounts", "[]"},
+        {"HostConfig", "StorageOpt", "{}"}, {"HostConfig", "KernelMemoryTCP", "0"},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(omitted); i++) {
+        json_t *of = json_object_get(container, omitted[i].of);
+
+        if (json_is_object(of) && !json_object_get(of, omitted[i].name))
+            (void)json_object_set_new(of, omitted[i].name, json_loads(omitted[i].value, JSON_DECODE_ANY, NULL));
+    }
+    for (const char *const *name = (const char *const[]){"SizeRw", "SizeRootFs", NULL}; *name; name++) {
+        if (!json_object_get(container, *name))
+            (void)json_object_set_new(container, *name, json_null());
+    }
+}
+
 static int
 print_template(const char *format, const json_t *all, struct sc_err *err)
 {
     for (size_t i = 0; i < json_array_size(all); i++) {
+        if (json_object_get(json_array_get(all, i), "HostConfig"))
+            add_omitted(json_array_get(all, i));
         if (sc_object_print(format, json_array_get(all, i), err) < 0)
             return -1;
     }

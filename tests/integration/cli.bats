@@ -686,6 +686,10 @@ END
     is "$output" '/proc/bus 12'
     sc_ok inspect -s -f '{{.SizeRw}} {{gt .SizeRootFs 100000}}' one
     is "$output" '0 true'
+    sc_ok inspect -f '{{if .Config.Healthcheck}}y{{else}}n{{end}} {{json .Config.StopTimeout}} {{len .HostConfig.Mounts}} {{json .SizeRw}}' one
+    is "$output" 'n null 0 null'
+    run jq -c '.[0] | [(.Config | has("Healthcheck")), (.HostConfig | has("Mounts")), has("SizeRw")]' <("$SC" inspect one)
+    is "$output" '[false,false,false]'
     sc_fails 125 image inspect -s base
     sc_ok rm one
 }
