@@ -27,6 +27,9 @@ SC_DEADLINE=${SC_DEADLINE:-60}
 # Root's default is a bridge, which all data roots of a host share: network.bats has hosts of its own for that.
 SC_NETWORK=none
 export SC SC_OCI SC_BIN SC_WHERE SC_NETWORK
+# Whoever calls: what a test makes is for other users too, and its text is UTF-8.
+umask 022
+export LC_ALL=C.UTF-8
 
 # A machine may stall at the wrong moment: CI grants more tries ($SC_TEST_RETRIES), and says so where it was needed,
 # with what the first one showed.

@@ -44,9 +44,9 @@ not_told()
         parent_img; do
         not_told "$arg"
     done
-    # standard input is the host's /dev/null, and the output a file of the host's: none of the container's mounts has them
-    is "$(jq -c 'length' "$IMAGES/descriptors.json")" 3
-    told "external=$(jq -r '.[0]' "$IMAGES/descriptors.json")"
+    # standard input is the container's own /dev/null; the output is a file of the host's, that none of its mounts has
+    is "$(jq -c 'length, .[0]' "$IMAGES/descriptors.json" | xargs)" '3 /dev/null'
+    not_told external=/dev/null
     told "external=$(jq -r '.[1]' "$IMAGES/descriptors.json")"
     matches "$(jq -r '.[1]' "$IMAGES/descriptors.json")" "^file\[[0-9a-f]+:$(printf %x "$(stat -c %i "$BATS_TEST_TMPDIR/out")")\]\$"
     oci state "$ID"
