@@ -151,6 +151,8 @@ SC_MUST_CHECK int sc_engine_remove_all(struct sc_engine *engine, const char *id,
                                        bool volumes, struct sc_err *err);
 
 /* ---- resolve.c: options and image to what is recorded; pure ---- */
+/* "KEY=VALUE" sets; "KEY" alone takes away, as docker run -e KEY does where KEY is not set. */
+void sc_env_merge(struct sc_strv *env, struct sc_arena *arena, const struct sc_strv *from);
 SC_MUST_CHECK int sc_resolve_command(const struct sc_create_options *options, const struct sc_image_config *image,
                                      struct sc_arena *arena, struct sc_container *out, struct sc_err *err);
 SC_MUST_CHECK int sc_resolve_mounts(const struct sc_create_options *options, const struct sc_image_config *image,

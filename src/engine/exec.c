@@ -33,10 +33,7 @@ exec_env(const struct sc_container *c, const struct sc_exec_options *options, co
                      c->options.hostname ? c->options.hostname : sc_arena_strndup(arena, c->id, SC_ID_SHORT));
     if (options->tty && sc_strv_find_key(out, "TERM") < 0)
         sc_strv_add(out, arena, "TERM=xterm");
-    for (size_t i = 0; i < options->env.count; i++) {
-        if (strchr(options->env.items[i], '='))
-            sc_strv_set_env(out, arena, options->env.items[i]);
-    }
+    sc_env_merge(out, arena, &options->env);
     if (sc_strv_find_key(out, "HOME") < 0)
         sc_strv_addf(out, arena, "HOME=%s", home && *home ? home : "/");
 }

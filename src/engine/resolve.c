@@ -41,9 +41,8 @@ resolve_args(const struct sc_create_options *options, const struct sc_image_conf
     return 0;
 }
 
-/* "KEY=VALUE" sets; "KEY" alone takes away, as docker run -e KEY does where KEY is not set. */
-static void
-merge_env(struct sc_strv *env, struct sc_arena *arena, const struct sc_strv *from)
+void
+sc_env_merge(struct sc_strv *env, struct sc_arena *arena, const struct sc_strv *from)
 {
     for (size_t i = 0; i < from->count; i++) {
         const char *entry = from->items[i];
@@ -68,9 +67,9 @@ resolve_env(const struct sc_create_options *options, const struct sc_image_confi
     sc_strv_add(&out->effective_env, arena, PATH_DEFAULT);
     if (options->tty)
         sc_strv_add(&out->effective_env, arena, "TERM=xterm");
-    merge_env(&out->effective_env, arena, &image->env);
-    merge_env(&out->effective_env, arena, &options->env);
-    merge_env(&out->effective_labels, arena, &image->labels);
+    sc_env_merge(&out->effective_env, arena, &image->env);
+    sc_env_merge(&out->effective_env, arena, &options->env);
+    sc_env_merge(&out->effective_labels, arena, &image->labels);
     for (size_t i = 0; i < options->labels.count; i++) {
         const char *label = options->labels.items[i];
         char *with_value = strchr(label, '=') ? NULL : sc_arena_printf(arena, "%s=", label);

@@ -394,7 +394,9 @@ END
 }
 
 @test "exec: -e -w -u --privileged -d" {
-    sleeper --name one
+    sleeper --name one -e GONE=1 -e KEPT=1
+    sc_ok exec -e GONE one sh -c 'echo "${GONE-none} $KEPT"'
+    is "$output" 'none 1'
     sc_ok exec -e A=1 -w /etc one sh -c 'echo $A; pwd'
     is "$output" $'1\n/etc'
     if [ "$(id -u)" -eq 0 ]; then
