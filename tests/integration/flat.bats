@@ -3,12 +3,6 @@
 load helpers
 load archives
 
-setup()
-{
-    sc_setup
-    tools=$BATS_TEST_DIRNAME/../tools
-}
-
 # exported FILE: what a container of stack:1 has
 exported()
 {
@@ -29,7 +23,7 @@ mounted()
 same()
 {
     local flat
-    "$tools/random-stack" "$1" 20 "$2" "$BATS_TEST_TMPDIR/stack.tar"
+    "$TESTS/random-stack.py" "$1" 20 "$2" "$BATS_TEST_TMPDIR/stack.tar"
     sc_ok load -i "$BATS_TEST_TMPDIR/stack.tar"
     mounted "$3"
     exported "$BATS_TEST_TMPDIR/flat.tar"

@@ -253,7 +253,7 @@ is_empty()
 
 @test "rootless: many small layers are the same tree as one and as many" {
     local flat id
-    "$BATS_TEST_DIRNAME/../../tools/random-stack" 9 18 5000000 "$BATS_TEST_TMPDIR/stack.tar"
+    "$TESTS/random-stack.py" 9 18 5000000 "$BATS_TEST_TMPDIR/stack.tar"
     sc_ok load -q -i "$BATS_TEST_TMPDIR/stack.tar"
     flat=$(echo "$SC_DATA_ROOT"/layer/*/flat)
     id=$("$SC" create --network none stack:1)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""random-stack SEED COUNT BASE FILE: a docker-archive of an image `stack:1`: COUNT layers that each change a small tree at
+"""random-stack.py SEED COUNT BASE FILE: a docker-archive of an image `stack:1`: COUNT layers that each change a small tree at
 random in every way a layer can, over a first one that holds BASE bytes of one file and what the others may hide."""
 import hashlib
 import io
