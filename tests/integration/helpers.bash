@@ -29,7 +29,8 @@ SC_NETWORK=none
 export SC SC_OCI SC_BIN SC_WHERE SC_NETWORK
 # Whoever calls: what a test makes is for other users too, and its text is UTF-8.
 umask 022
-export LC_ALL=C.UTF-8
+unset LC_ALL LC_CTYPE
+export LANG=C.UTF-8
 
 # A machine may stall at the wrong moment: CI grants more tries ($SC_TEST_RETRIES), and says so where it was needed,
 # with what the first one showed.
