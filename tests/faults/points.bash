@@ -60,7 +60,7 @@ kill_at()
 # every_point NAME: ends with the line `N passed, N failed, N skipped`; each kill is one test.
 every_point()
 {
-    local name=$1 scenario role passed failed first=0 n status
+    local name=$1 scenario role passed failed first=0 n status unseen
     for scenario in "${scenarios[@]}"; do
         first=$(((first + every / 3) % every + 1))
         for role in "${roles[@]}"; do
@@ -68,6 +68,7 @@ every_point()
             passed=0
             failed=0
             n=$first
+            unseen=0
             while true; do
                 status=0
                 point "$scenario" "$role" "$n" || status=$?
@@ -77,6 +78,12 @@ every_point()
                     sed 's/^/  /' "$scratch/out"
                     clear_up
                     [ "$failed" -lt 20 ] || break
+                elif [ "$status" -eq 10 ] && [ "$n" -eq "$first" ] && [ "$unseen" -lt 2 ]; then
+                    # a role that is told by descent can be missed on a loaded machine
+                    unseen=$((unseen + 1))
+                    echo "  $scenario: no $role was seen; again, after:"
+                    sed 's/^/  /' "$scratch/out"
+                    continue
                 else
                     passed=$((passed + 1))
                     [ "$status" -ne 10 ] || break
