@@ -56,31 +56,20 @@ by_name_and_layer(const void *a, const void *b)
 }
 
 struct names {
-    struct sc_arena arena;
+    struct sc_arena *arena;
     struct name *items;
     size_t count, capacity;
 };
 
-static void
-names_release(struct names *names)
-{
-    sc_freep(&names->items);
-    sc_arena_release(&names->arena);
-}
-
 static int
 names_add(struct names *names, const char *text, size_t layer, struct sc_err *err)
 {
-    if (names->count == names->capacity) {
-        size_t capacity = names->capacity ? names->capacity * 2 : 64;
-        struct name *items = reallocarray(names->items, capacity, sizeof(*items));
+    struct name *items = sc_arena_grow(names->arena, names->items, names->count, &names->capacity, sizeof(*items), 64);
 
-        if (!items)
-            return sc_err_nomem(err);
-        names->items = items;
-        names->capacity = capacity;
-    }
-    names->items[names->count] = (struct name){.text = sc_arena_strdup(&names->arena, text), .layer = layer};
+    if (!items)
+        return sc_err_nomem(err);
+    names->items = items;
+    names->items[names->count] = (struct name){.text = sc_arena_strdup(names->arena, text), .layer = layer};
     return names->items[names->count++].text ? 0 : sc_err_nomem(err);
 }
 
@@ -162,7 +151,8 @@ put_name(struct walk *walk, const struct dirs *in, const struct name *names, siz
 static int
 walk_dirs(struct walk *walk, const struct dirs *dirs, int depth, struct sc_err *err)
 {
-    __attribute__((cleanup(names_release))) struct names names = {.arena = SC_ARENA_INIT};
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct names names = {.arena = &arena};
     const size_t len = strlen(walk->path);
     size_t end;
 
