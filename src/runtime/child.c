@@ -73,8 +73,7 @@ fail(struct sc_executor *x, int step, int errnum)
                                      .hook_status = x->hook_status};
     char byte;
 
-    /* The launcher is gone, or a seccomp profile forbids write(2): who cannot be told would wait for us as we for them.
-     */
+    /* The launcher is gone, or a seccomp profile forbids write(2): it would wait for us as we for it. */
     if (sc_child_send(x->sock, &msg, -1) < 0)
         end();
     /* the launcher looks at the root through /proc/PID/root, then closes its end */
