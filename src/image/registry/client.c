@@ -132,15 +132,15 @@ static int
 follow(struct sc_channel *channel, const char **url, struct sc_err *err)
 {
     const char *location = sc_http_header(&channel->answer, "location");
-    char *next = location ? sc_url_resolve(*url, location, &channel->arena) : NULL, *origin;
+    char *next = location ? sc_url_resolve(*url, location, &channel->arena) : NULL, *origin, *from;
 
     if (!location)
         return sc_err_set(err, SC_ERR_INVALID, "the registry redirects to nowhere");
     if (!next)
         return sc_err_nomem(err);
-    if (sc_url_origin(next, &channel->arena, &origin, err) < 0)
+    if (sc_url_origin(*url, &channel->arena, &from, err) < 0 || sc_url_origin(next, &channel->arena, &origin, err) < 0)
         return sc_err_wrap(err, "redirect");
-    if (sc_str_starts(*url, "https://") && !sc_str_starts(next, "https://"))
+    if (sc_str_starts(from, "https://") && !sc_str_starts(origin, "https://"))
         return sc_err_set(err, SC_ERR_DENIED, "the registry redirects from https to \"%.200s\"", origin);
     *url = next;
     return 0;

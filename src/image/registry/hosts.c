@@ -63,7 +63,10 @@ set_address(struct sc_endpoint *endpoint, const char *url, const char *registry,
     if (sc_url_origin(url, arena, &endpoint->origin, err) < 0)
         return -1;
     endpoint->base = sc_arena_printf(arena, "%s%s", url, overrides_path || sc_str_ends(url, "/v2") ? "" : "/v2");
-    endpoint->auth_key = sc_arena_strdup(arena, strstr(endpoint->origin, "://") + 3);
+    /* As it was written: a login for "host:443" is kept under that name. */
+    endpoint->auth_key = sc_arena_strdup(arena, strstr(url, "://") + 3);
+    if (endpoint->auth_key)
+        endpoint->auth_key[strcspn(endpoint->auth_key, "/?#")] = '\0';
     if (sc_arena_check(arena, err) < 0)
         return -1;
     /* docker.io's own host answers for it: its credential is docker.io's. */

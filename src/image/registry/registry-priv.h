@@ -50,7 +50,8 @@ void *sc_http_open(void);
 void sc_http_close(void *curl);
 
 /* ---- url.c: pure */
-/* "https://host:port": scheme and authority, for comparing where a credential may go. */
+/* "https://host:port": scheme and authority, for comparing where a credential may go; in lower case, and without a port
+ * that goes without saying. */
 SC_MUST_CHECK int sc_url_origin(const char *url, struct sc_arena *arena, char **out, struct sc_err *err);
 /* Resolves a Location header against the address it came from (RFC 3986, 5.2). */
 char *sc_url_resolve(const char *base, const char *location, struct sc_arena *arena);

@@ -1,12 +1,13 @@
 /* Addresses: what they have in common, and how a Location is read. Pure. */
 #include <string.h>
+#include <strings.h>
 
 #include "image/registry/registry-priv.h"
 
 static bool
 has_scheme(const char *url)
 {
-    return sc_str_starts(url, "http://") || sc_str_starts(url, "https://");
+    return strncasecmp(url, "http://", strlen("http://")) == 0 || strncasecmp(url, "https://", strlen("https://")) == 0;
 }
 
 /* How much of url is "scheme://authority". */
@@ -18,6 +19,20 @@ origin_len(const char *url)
     return (size_t)(authority - url) + strcspn(authority, "/?#");
 }
 
+/* The same host is always the same text (RFC 9110, 4.2.3): in lower case, without the port that its scheme means. */
+static void
+normalise(char *origin)
+{
+    size_t len = strlen(origin);
+
+    for (char *c = origin; *c; c++) {
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+    }
+    if (sc_str_starts(origin, "https://") ? sc_str_ends(origin, ":443") : sc_str_ends(origin, ":80"))
+        origin[len - (origin[4] == 's' ? strlen(":443") : strlen(":80"))] = '\0';
+}
+
 int
 sc_url_origin(const char *url, struct sc_arena *arena, char **out, struct sc_err *err)
 {
@@ -26,6 +41,7 @@ sc_url_origin(const char *url, struct sc_arena *arena, char **out, struct sc_err
     *out = sc_arena_strndup(arena, url, origin_len(url));
     if (!*out)
         return sc_err_nomem(err);
+    normalise(*out);
     /* A user and password in an address would be a credential of somebody else's choosing. */
     if (strchr(*out, '@'))
         return sc_err_set(err, SC_ERR_INVALID, "\"%.200s\" has a user name in it", url);

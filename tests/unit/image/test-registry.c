@@ -98,6 +98,7 @@ test_url_resolve(void **state)
         {"https://r.example/v2/a/uploads/?mount=x", "u", "https://r.example/v2/a/uploads/u"},
         {"https://r.example/v2/a/x?y=1", "?last=b", "https://r.example/v2/a/x?last=b"},
         {"https://r.example", "y", "https://r.example/y"},
+        {"https://r.example/v2/x", "HTTPS://cdn.example/y", "HTTPS://cdn.example/y"},
     };
 
     for (size_t i = 0; i < SC_ARRAY_LEN(rows); i++)
@@ -112,6 +113,14 @@ test_url_origin(void **state)
 
     assert_int_equal(sc_url_origin("http://[::1]:5000/v2/x?y#z", *state, &origin, &err), 0);
     assert_string_equal(origin, "http://[::1]:5000");
+    assert_int_equal(sc_url_origin("HTTPS://R.Example:443/V2/", *state, &origin, &err), 0);
+    assert_string_equal(origin, "https://r.example");
+    assert_int_equal(sc_url_origin("http://r.example:80?x", *state, &origin, &err), 0);
+    assert_string_equal(origin, "http://r.example");
+    assert_int_equal(sc_url_origin("http://r.example:443", *state, &origin, &err), 0);
+    assert_string_equal(origin, "http://r.example:443");
+    assert_int_equal(sc_url_origin("https://r.example:4430", *state, &origin, &err), 0);
+    assert_string_equal(origin, "https://r.example:4430");
     assert_int_equal(sc_url_origin("ftp://r.example/", *state, &origin, &err), -1);
     assert_int_equal(sc_url_origin("https://user:pw@r.example/", *state, &origin, &err), -1);
 }
