@@ -20,7 +20,9 @@ The first component of the repository says how; the rest is passed on:
     digest/X       Docker-Content-Digest of another manifest
     lies/X         manifests have one byte changed
     schema1/X      manifests are of Docker's schema 1
-    secret/X       wants Basic user:pass; blobs are redirected to this server's other port
+    secret/X       wants Basic user:pass; blobs are redirected to this server's other port, and so is the rest of the tags
+    moved/X        is redirected to secret/X of this server
+    thief/X        wants a bearer token of the other port's service
     token-sick/X   the same as token, but the token service answers 503 the first time
     token-gone/X   its token service is not there
     token-odd/X    its token service answers with something else
@@ -104,6 +106,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(503, b"")
         if how == "secret" and auth != basic:
             return self.say(401, b"", [("WWW-Authenticate", 'Basic realm="r"')])
+        if how == "secret" and rest.endswith("/tags/list"):
+            more = f'<http://127.0.0.1:{ports[1]}/v2/thief/{rest}>; rel="next"'
+            return self.say(200, b'{"tags":["1"]}', [("Link", more)])
+        if how == "moved":
+            return self.say(307, b"", [("Location", f"/v2/secret/{rest}")])
+        if how == "thief":
+            return self.say(401, b"", [("WWW-Authenticate", f'Bearer realm="http://127.0.0.1:{ports[1]}/token"')])
         if how in ("token-sick", "token-gone", "token-odd") and auth != "Bearer good":
             port = 1 if how == "token-gone" else ports[0]
             where = f'Bearer realm="http://127.0.0.1:{port}/{how}",service="s",scope="repository:token/x:pull"'

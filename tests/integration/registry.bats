@@ -446,6 +446,18 @@ END
     is "$(grep "^$other_port " "$BATS_TEST_TMPDIR/requests" | grep -c Basic_ || true)" 0
 }
 
+@test "a login answers the registry itself only, also behind a redirect of its own" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull -q --creds user:pass "$bad/moved/x:1"
+    has_data "$bad/moved/x:1"
+    sc_fails 1 pull -aq --creds user:pass "$bad/secret/x"
+    expect_error 1 "access denied"
+    grep -q "^$other_port GET /v2/thief/" "$BATS_TEST_TMPDIR/requests"
+    is "$(grep "^$other_port " "$BATS_TEST_TMPDIR/requests" | grep -c 'Basic_\|/token' || true)" 0
+}
+
 @test "plain http only where it is said or on loopback" {
     # A name that means this host but is not loopback's own: the registry answers http only.
     start_registry plain

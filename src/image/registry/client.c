@@ -146,6 +146,15 @@ follow(struct sc_channel *channel, const char **url, struct sc_err *err)
     return 0;
 }
 
+static bool
+is_of(const struct sc_endpoint *endpoint, const char *url, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    char *origin;
+
+    return sc_url_origin(url, arena, &origin, &ignored) == 0 && strcmp(origin, endpoint->origin) == 0;
+}
+
 static int
 exchange_once(struct sc_channel *channel, const struct sc_endpoint *endpoint, struct sc_request *request,
               const char *url, const char *authorization, bool *passing, struct sc_err *err)
@@ -156,13 +165,13 @@ exchange_once(struct sc_channel *channel, const struct sc_endpoint *endpoint, st
     char *origin;
 
     *passing = false;
-    if (sc_url_origin(url, arena, &origin, err) < 0)
+    if (sc_url_origin(url, arena, &origin, err) < 0) /* refuses what is no address of a server */
         return -1;
     for (size_t i = 0; ask.headers && i < ask.headers->count; i++)
         sc_strv_add(&headers, arena, ask.headers->items[i]);
     if (request->before_try && request->before_try(ask.data, &headers, arena, err) < 0)
         return -1;
-    if (strcmp(origin, endpoint->origin) == 0) {
+    if (is_of(endpoint, url, arena)) {
         for (size_t i = 0; i < endpoint->headers.count; i++)
             sc_strv_add(&headers, arena, endpoint->headers.items[i]);
         ask.authorization = authorization;
@@ -176,7 +185,8 @@ exchange_once(struct sc_channel *channel, const struct sc_endpoint *endpoint, st
     return sc_http_exchange(channel->curl, &ask, arena, &channel->answer, passing, err);
 }
 
-/* One try: redirects followed, a 401 answered once. */
+/* One try: redirects followed, a 401 answered once; of the endpoint itself only, as an answer is a credential for
+ * whoever the challenge names. */
 static int
 exchange(struct sc_channel *channel, const struct sc_endpoint *endpoint, struct sc_request *request, const char *url,
          bool *passing, struct sc_err *err)
@@ -187,7 +197,7 @@ exchange(struct sc_channel *channel, const struct sc_endpoint *endpoint, struct 
     for (int hops = 0; hops <= SC_REGISTRY_REDIRECTS;) {
         if (exchange_once(channel, endpoint, request, url, authorization, passing, err) < 0)
             return -1;
-        if (channel->answer.status == 401 && !has_answered && hops == 0) {
+        if (channel->answer.status == 401 && !has_answered && is_of(endpoint, url, &channel->arena)) {
             has_answered = true;
             if (sc_tokens_answer(channel, endpoint, authorization, &authorization, passing, err) < 0)
                 return -1;
