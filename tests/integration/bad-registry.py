@@ -88,7 +88,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(503)
         if self.path.startswith("/token"):
             return self.token(auth)
-        if self.path in ("/v2/", "/v2"):
+        self.path = self.path.replace("/secret/v2/", "/v2/secret/", 1)
+        if self.path in ("/v2/", "/v2", "/v2/secret/"):
             if auth == basic:
                 return self.say(200, b"{}")
             return self.say(401, b"", [("WWW-Authenticate", 'Basic realm="r"')])

@@ -339,6 +339,12 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
         -keyout /dev/null -out "$SC_CERTS_D/$registry/a.crt" 2>/dev/null
     cp "$SC_CERTS_D/$registry/a.crt" "$SC_CERTS_D/$registry/z.crt"
     sc_ok pull --creds user:pass "$registry/x"
+    # none of them is; who says so goes without
+    mv "$SC_CERTS_D/$registry/ca.crt" "$BATS_TEST_TMPDIR/ca.crt"
+    sc_fails 1 pull --creds user:pass "$registry/x"
+    expect_error 1 "certificate"
+    sc_ok pull --tls-verify=false --creds user:pass "$registry/x"
+    mv "$BATS_TEST_TMPDIR/ca.crt" "$SC_CERTS_D/$registry/ca.crt"
     local list
     for list in '"a.crt", "ca.crt"' '"ca.crt", "z.crt"'; do
         printf 'server = "https://%s"\nca = [%s]\n' "$registry" "$list" >"$SC_CERTS_D/$registry/hosts.toml"
@@ -499,6 +505,24 @@ END
     echo 'server = [' >"$SC_CERTS_D/up.example/hosts.toml"
     sc_fails 1 pull up.example/x:1
     expect_error 1 "hosts.toml:2:"
+}
+
+@test "a login of the registry is not for its mirrors, nor tried there" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    mkdir -p "$SC_CERTS_D/up.example"
+    printf '%s\n' "server = \"http://127.0.0.1:$bad_port/secret\"" \
+        "[host.\"http://127.0.0.1:$other_port/v2/secret\"]" 'override_path = true' >"$SC_CERTS_D/up.example/hosts.toml"
+    sc_ok pull -q --creds user:pass up.example/x:1
+    has_data up.example/x:1
+    run --separate-stderr "$SC" login -u user --password-stdin up.example <<<wrong
+    expect_error 1 "check the user name and password"
+    run --separate-stderr "$SC" login -u user --password-stdin up.example <<<pass
+    expect 0
+    sc_ok rmi up.example/x:1
+    sc_ok pull -q up.example/x:1
+    is "$(grep "^$other_port " "$BATS_TEST_TMPDIR/requests" | grep -c Basic_ || true)" 0
 }
 
 # ---- what goes wrong ------------------------------------------------------------------------

@@ -127,7 +127,8 @@ is_redirect(const struct sc_http_ask *ask, long status)
            (strcmp(ask->method, "GET") == 0 || strcmp(ask->method, "HEAD") == 0);
 }
 
-/* Where a redirect leads. What belongs to the endpoint (authorisation, certificates, headers) stays with its origin. */
+/* Where a redirect leads. What belongs to the endpoint (authorisation, its own certificate, headers) stays with its
+ * origin. */
 static int
 follow(struct sc_channel *channel, const char **url, struct sc_err *err)
 {
@@ -175,11 +176,11 @@ exchange_once(struct sc_channel *channel, const struct sc_endpoint *endpoint, st
         for (size_t i = 0; i < endpoint->headers.count; i++)
             sc_strv_add(&headers, arena, endpoint->headers.items[i]);
         ask.authorization = authorization;
-        ask.ca_pem = endpoint->ca_pem;
         ask.cert_file = endpoint->cert_file;
         ask.key_file = endpoint->key_file;
     }
-    ask.skip_verify = endpoint->skip_verify;
+    ask.ca_pem = endpoint->ca_pem; /* whom to believe is no secret: a store of blobs may have the same authority */
+    ask.skip_verify = sc_endpoint_skips_verify(endpoint, url);
     ask.headers = &headers;
     ask.url = url;
     return sc_http_exchange(channel->curl, &ask, arena, &channel->answer, passing, err);
@@ -281,6 +282,8 @@ sc_client_request(struct sc_channel *channel, struct sc_request *request, struct
         const struct sc_endpoint *endpoint = &client->endpoints.items[at];
         struct sc_err cause = SC_ERR_INIT;
 
+        if (client->is_login && endpoint->is_mirror)
+            continue;
         if (client->is_push ? !endpoint->can_push
                             : !endpoint->can_pull || (request->needs_resolve && !endpoint->can_resolve))
             continue;

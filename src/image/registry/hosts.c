@@ -35,6 +35,14 @@ sc_host_is_loopback(const char *host)
     return strspn(host, "0123456789.") == len;
 }
 
+bool
+sc_endpoint_skips_verify(const struct sc_endpoint *endpoint, const char *url)
+{
+    const char *authority = strstr(url, "://");
+
+    return endpoint->skip_verify && (!endpoint->is_unasked || (authority && sc_host_is_loopback(authority + 3)));
+}
+
 static struct sc_endpoint *
 add_endpoint(struct sc_endpoints *list, struct sc_arena *arena)
 {
@@ -202,6 +210,7 @@ sc_hosts_parse(const char *text, size_t len, const char *name, const char *dir, 
             return sc_err_set(err, SC_ERR_INVALID, "%s: host: must be a table", name);
         if (take_host(table, url, dir, registry, arena, out, err) < 0)
             return sc_err_wrap(err, "%s: host \"%.200s\"", name, url);
+        out->items[out->count - 1].is_mirror = true;
     }
     if (!server)
         server = default_server(registry, arena);
@@ -281,7 +290,7 @@ take_cert_dir(const char *path, struct sc_arena *arena, struct sc_endpoint *endp
 
 /* What holds without hosts.toml: the registry itself, by https; by http also where that is allowed. */
 static int
-add_default(const char *registry, const char *cert_dir, bool allows_insecure, struct sc_arena *arena,
+add_default(const char *registry, const char *cert_dir, bool allows_insecure, bool is_asked, struct sc_arena *arena,
             struct sc_endpoints *out, struct sc_err *err)
 {
     for (int i = 0; i < (allows_insecure ? 2 : 1); i++) {
@@ -292,13 +301,16 @@ add_default(const char *registry, const char *cert_dir, bool allows_insecure, st
             return sc_err_nomem(err);
         endpoint->can_pull = endpoint->can_resolve = endpoint->can_push = true;
         endpoint->skip_verify = allows_insecure;
+        endpoint->is_unasked = !is_asked;
         if (set_address(endpoint, url, registry, false, arena, err) < 0)
             return -1;
         if (i == 0 && cert_dir && take_cert_dir(cert_dir, arena, endpoint, err) < 0)
             return -1;
-        /* Whoever went to the trouble of giving an authority wants it to be checked. */
-        if (endpoint->ca_files.count > 0)
+        /* Whoever went to the trouble of giving an authority wants it to be checked, unless he says so. */
+        if (endpoint->ca_files.count > 0 && !is_asked) {
             endpoint->skip_verify = false;
+            break;
+        }
     }
     return 0;
 }
@@ -332,7 +344,7 @@ sc_hosts_find(const char *registry, const struct sc_registry_options *options, s
     *out = (struct sc_endpoints){.items = NULL};
     /* lint: the host's own configuration */
     if (!file || faccessat(AT_FDCWD, file, F_OK, 0) < 0) {
-        if (add_default(registry, dir, allows_insecure, arena, out, err) < 0)
+        if (add_default(registry, dir, allows_insecure, options->has_tls_verify, arena, out, err) < 0)
             return -1;
     } else {
         if (sc_file_read_at(AT_FDCWD, file, HOSTS_MAX, &text, err) < 0 ||

@@ -19,6 +19,7 @@ try_login(const char *registry, const char *user, const char *password, const st
     if (sc_arena_check(arena, err) < 0 || sc_client_open(&client, &ref, NULL, &with, false, err) < 0 ||
         sc_channel_open(&client, &channel, err) < 0)
         return -1;
+    client.is_login = true;
     if (sc_client_request(&channel, &request, err) == 0)
         return 0;
     if (err->kind == SC_ERR_DENIED) /* "log in with sc login" is no remedy here */

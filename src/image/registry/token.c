@@ -183,10 +183,11 @@ ask_token(struct sc_channel *channel, const struct sc_endpoint *endpoint, const 
 {
     sc_cleanup_buf url = SC_BUF_INIT, form = SC_BUF_INIT;
     struct sc_strv headers = {.items = NULL};
-    struct sc_http_ask ask = {.method = "GET", .body_fd = -1, .skip_verify = endpoint->skip_verify};
+    struct sc_http_ask ask = {.method = "GET", .body_fd = -1};
 
     if (check_realm(endpoint, challenge->realm, &channel->arena, err) < 0)
         return -1;
+    ask.skip_verify = sc_endpoint_skips_verify(endpoint, challenge->realm);
     ask.ca_pem = endpoint->ca_pem;
     sc_buf_adds(&url, challenge->realm);
     if (credential->identity_token) {
@@ -226,6 +227,23 @@ ask_token(struct sc_channel *channel, const struct sc_endpoint *endpoint, const 
     return take_token(&channel->answer, &channel->arena, authorization, expires, err);
 }
 
+/* --creds are for the registry, not for a mirror of it; where the registry's own host has another name, a login may be
+ * kept under either. */
+static int
+find_credential(const struct sc_client *client, const struct sc_endpoint *endpoint, struct sc_arena *arena,
+                struct sc_credential *out, struct sc_err *err)
+{
+    struct sc_registry_options options = *client->options;
+
+    if (endpoint->is_mirror)
+        options.credentials = NULL;
+    if (sc_credential_find(endpoint->auth_key, &options, arena, out, err) < 0)
+        return -1;
+    if (out->user || out->identity_token || endpoint->is_mirror || strcmp(endpoint->auth_key, client->registry) == 0)
+        return 0;
+    return sc_credential_find(client->registry, &options, arena, out, err);
+}
+
 static int
 answer_locked(struct sc_channel *channel, const struct sc_endpoint *endpoint, const char *refused, char **out,
               bool *passing, struct sc_err *err)
@@ -239,7 +257,7 @@ answer_locked(struct sc_channel *channel, const struct sc_endpoint *endpoint, co
     if (*out && !sc_str_eq(*out, refused))
         return 0;
     if (sc_challenge_parse(&channel->answer.headers, &channel->arena, &challenge, err) < 0 ||
-        sc_credential_find(endpoint->auth_key, client->options, &channel->arena, &credential, err) < 0)
+        find_credential(client, endpoint, &channel->arena, &credential, err) < 0)
         return -1;
     if (challenge.is_bearer) {
         if (ask_token(channel, endpoint, &challenge, &credential, out, &expires, passing, err) < 0)

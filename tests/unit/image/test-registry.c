@@ -197,6 +197,7 @@ test_hosts(void **state)
     assert_true(e.items[1].skip_verify && e.items[1].can_push);
     assert_string_equal(e.items[2].base, "https://up.example/v2");
     assert_string_equal(e.items[2].origin, "https://up.example");
+    assert_true(e.items[0].is_mirror && e.items[1].is_mirror && !e.items[2].is_mirror);
 }
 
 static void
@@ -273,6 +274,22 @@ test_hosts_bad(void **state)
         if (!strstr(err.msg, rows[i].says))
             fail_msg("%s: says \"%s\", not \"%s\"", rows[i].text, err.msg, rows[i].says);
     }
+}
+
+/* What loopback has without a word goes no further; what was said holds wherever the host leads to. */
+static void
+test_skips_verify(void **state)
+{
+    struct sc_endpoint e = {.skip_verify = true, .is_unasked = true};
+
+    (void)state;
+    assert_true(sc_endpoint_skips_verify(&e, "https://localhost:5001/token"));
+    assert_false(sc_endpoint_skips_verify(&e, "https://auth.example/token"));
+    assert_false(sc_endpoint_skips_verify(&e, "https://auth.example/https://localhost/"));
+    e.is_unasked = false;
+    assert_true(sc_endpoint_skips_verify(&e, "https://auth.example/token"));
+    e.skip_verify = false;
+    assert_false(sc_endpoint_skips_verify(&e, "https://localhost:5001/token"));
 }
 
 static void
@@ -372,6 +389,7 @@ main(void)
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test_setup_teardown(test_hosts_default_server, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts_bad, setup, teardown),
+        cmocka_unit_test(test_skips_verify),
         cmocka_unit_test_setup_teardown(test_loopback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_platform_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_platform_bad, setup, teardown),
