@@ -28,9 +28,17 @@ The first component of the repository says how; the rest is passed on:
     token-odd/X    its token service answers with something else
     token/X        wants a bearer token of its own service, for user:pass
 
+What is pushed is passed on as well:
+
+    no-mount/X     a blob of another repository is refused
+    cut/X          the first blob breaks off after half of it, which arrives
+    forget/X       the same, of which nothing arrives
+    resume/X       the same, and it says how far it is; it keeps nothing
+
 It is a proxy too: of an address that is sent whole the host is left out.
 It prints its port, then its second port, and logs "PORT METHOD PATH AUTHORIZATION RANGE" to LOG, one request a line."""
 import base64
+import hashlib
 import http.server
 import json
 import os
@@ -42,6 +50,7 @@ import urllib.request
 
 upstream, log_path = sys.argv[1], sys.argv[2]
 seen = {}
+uploads = []
 lock = threading.Lock()
 basic = "Basic " + base64.b64encode(b"user:pass").decode()
 
@@ -95,6 +104,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(401, b"", [("WWW-Authenticate", 'Basic realm="r"')])
         how, rest = self.path[len("/v2/"):].split("/", 1)
         kind = "blobs" if "/blobs/" in rest else "manifests"
+        if how == "resume":
+            return self.look_at(rest)
         if how == "busy" and self.count(("busy", kind)) <= 2:
             return self.say(429, b"{}", [("Retry-After", "1")])
         if how == "busy-date" and self.count(("busy-date", kind)) <= 2:
@@ -128,6 +139,63 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.relay(how, rest, kind, span)
 
     do_HEAD = do_GET
+
+    def do_PUT(self):
+        port = self.server.server_address[1]
+        with lock, open(log_path, "a") as log:
+            log.write(f"{port} {self.command} {self.path}\n")
+        how, rest = self.path[len("/v2/"):].split("/", 1)
+        size = int(self.headers.get("Content-Length", 0))
+        if how == "no-mount" and "mount=" in rest:
+            return self.say(403, b'{"errors":[{"code":"DENIED"}]}')
+        is_cut = how in ("cut", "forget", "resume") and size > 1000 and "/blobs/" in rest and self.count(how) == 1
+        body = self.rfile.read(size // 2 if is_cut else size)
+        if how == "resume":
+            answer = self.take(rest, body)
+        elif how == "forget" and is_cut:
+            answer = None
+        else:
+            answer = self.pass_on(how, rest, "PATCH" if is_cut else self.command, body)
+        if is_cut:
+            self.close_connection = True
+            return None
+        return self.say(*answer)
+
+    do_POST = do_PATCH = do_PUT
+
+    def pass_on(self, how, rest, method, body):
+        names = [name for name in ("Content-Type", "Content-Range") if self.headers[name]]
+        request = urllib.request.Request(f"{upstream}/v2/{rest}", data=body, method=method,
+                                         headers={name: self.headers[name] for name in names})
+        try:
+            answer = urllib.request.urlopen(request)
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        location = answer.headers["Location"].replace(f"{upstream}/v2/", f"/v2/{how}/")
+        return answer.status, answer.read(), [("Location", location)]
+
+    # An upload's address says where it goes on.
+    def take(self, rest, body):
+        if self.command == "POST":
+            uploads.append(bytearray())
+            return 202, b"", [("Location", f"up/{len(uploads) - 1}?at=0")]
+        if "/manifests/" in rest:
+            return 201, b""
+        number, query = rest.split("/up/")[1].split("?")
+        data = uploads[int(number)]
+        if query.split("&")[0] != f"at={len(data)}":
+            return 416, b""
+        data += body
+        if self.command == "PUT":
+            return 201 if query.endswith(hashlib.sha256(data).hexdigest()) else 400, b""
+        return 202, b"", [("Location", f"{number}?at={len(data)}"), ("Range", f"0-{len(data) - 1}")]
+
+    def look_at(self, rest):
+        if "/up/" not in rest:
+            return self.say(404)
+        number = rest.split("/up/")[1].split("?")[0]
+        size = len(uploads[int(number)])
+        return self.say(204, b"", [("Location", f"{number}?at={size}"), ("Range", f"0-{max(size, 1) - 1}")])
 
     def token(self, auth):
         if auth != basic:

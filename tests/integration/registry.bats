@@ -525,6 +525,64 @@ END
     is "$(grep "^$other_port " "$BATS_TEST_TMPDIR/requests" | grep -c Basic_ || true)" 0
 }
 
+@test "push: what is not to be taken from another repository is sent, what breaks off goes on" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    local how
+    sc_ok pull -q "$registry/x:1"
+    sc_ok tag "$registry/x:1" "$bad/x:1"
+    sc_ok push "$bad/x:1" "$bad/no-mount/a:1"
+    expect_output ": Pushed"
+    for how in cut forget; do
+        sc_ok push -q "$bad/x:1" "$bad/$how/$how:1"
+    done
+    sc_ok push -q "$bad/x:1" "$bad/resume/b:1"
+    grep -q 'POST /v2/no-mount/a/blobs/uploads/?mount=.*&from=x$' "$BATS_TEST_TMPDIR/requests"
+    # one upload for the layer and one for the config, neither begun anew
+    is "$(grep -c 'POST /v2/resume/' "$BATS_TEST_TMPDIR/requests")" 2
+    grep -q 'PUT /v2/resume/b/blobs/uploads/up/[0-9]*?at=[1-9]' "$BATS_TEST_TMPDIR/requests"
+    sc_ok rmi "$registry/x:1" "$bad/x:1"
+    for how in a cut forget; do
+        sc_ok pull -q "$registry/$how:1"
+        has_data "$registry/$how:1"
+        sc_ok rmi "$registry/$how:1"
+    done
+}
+
+@test "push: who refers to another image is found by a tag where the registry lists no referrers" {
+    start_registry plain
+    sc_ok tag base "$registry/x:1"
+    sc_ok push -q "$registry/x:1"
+    local subject tag
+    subject=$("$SC" manifest inspect -v "$registry/x:1" | jq -c '.Descriptor | {mediaType, digest, size}')
+    tag=$(jq -r '.digest | sub(":"; "-")' <<<"$subject")
+    "$SC" save --format oci-dir -o "$BATS_TEST_TMPDIR/layout" "$registry/x:1"
+    for name in one two; do
+        python3 - "$BATS_TEST_TMPDIR/layout" "$subject" "$name" <<'END'
+import hashlib, json, sys
+root, subject, name = sys.argv[1:]
+index = json.load(open(f"{root}/index.json"))
+entry = index["manifests"][0]
+manifest = json.load(open(f"{root}/blobs/sha256/" + entry["digest"][7:]))
+manifest["subject"], manifest["annotations"] = json.loads(subject), {"name": name}
+data = json.dumps(manifest).encode()
+entry["digest"], entry["size"] = "sha256:" + hashlib.sha256(data).hexdigest(), len(data)
+open(f"{root}/blobs/sha256/" + entry["digest"][7:], "wb").write(data)
+json.dump(index, open(f"{root}/index.json", "w"))
+END
+        sc_ok load -i "$BATS_TEST_TMPDIR/layout"
+        sc_ok push -q "$registry/x:1"
+        sc_ok push -q "$registry/x:1" # is not listed twice
+    done
+    sc_ok manifest inspect "$registry/x:$tag"
+    is "$(jq -r '[.manifests[] | .annotations.name, .artifactType] | join(" ")' <<<"$output")" \
+        "one application/vnd.oci.image.config.v1+json two application/vnd.oci.image.config.v1+json"
+    tag=$(jq -r '.manifests[1].digest' <<<"$output")
+    sc_ok rmi "$registry/x:1"
+    sc_ok pull -q "$registry/x@$tag"
+}
+
 # ---- what goes wrong ------------------------------------------------------------------------
 
 @test "a blob that breaks off is continued where it ended" {

@@ -295,6 +295,9 @@ sc_client_request(struct sc_channel *channel, struct sc_request *request, struct
         /* Of several failures the most telling: that of the registry rather than that of no connection. */
         if (first.kind == SC_ERR_NONE || first.kind == SC_ERR_KERNEL)
             first = cause;
+        /* What the registry itself has answered it would not answer otherwise by plain http. */
+        if (!endpoint->is_mirror && channel->answer.status != 0)
+            break;
     }
     if (first.kind == SC_ERR_NONE)
         return sc_err_set(err, SC_ERR_INVALID, "%s: no configured host of \"%s\" may %s", request->what,

@@ -78,6 +78,7 @@ start(struct upload *up, const char *from, bool *mounted, struct sc_err *err)
     request.what = what_of(up, "push");
     if (sc_arena_check(&channel->arena, err) < 0 || sc_client_request(channel, &request, err) < 0)
         return -1;
+    up->offset = 0;
     *mounted = channel->answer.status == 201;
     if (*mounted)
         return 0;
@@ -115,7 +116,7 @@ finish(struct upload *up, struct sc_err *err)
     return sc_arena_check(&up->channel->arena, err) < 0 ? -1 : sc_client_request(up->channel, &request, err);
 }
 
-/* Range: 0-1048575, what the registry has of the upload. */
+/* Range: 0-1048575, what the registry has of the upload. "0-0" is also what registries say of one that has nothing. */
 static void
 take_range(struct upload *up, int64_t otherwise)
 {
@@ -125,21 +126,19 @@ take_range(struct upload *up, int64_t otherwise)
 
     up->offset = otherwise;
     if (dash && sc_parse_i64(dash + 1, &last, &ignored) == 0 && last >= 0 && last < up->size)
-        up->offset = last + 1;
+        up->offset = last > 0 ? last + 1 : 0;
 }
 
-/* After a chunk that failed: what has arrived? */
+/* After a request that failed: what has arrived? */
 static int
 ask_offset(struct upload *up, struct sc_err *err)
 {
     struct sc_request request = {.ask = {.method = "GET", .body_fd = -1}, .url = up->location};
-    const char *range;
 
     request.what = what_of(up, "go on to push");
     if (sc_client_request(up->channel, &request, err) < 0)
         return -1;
-    range = sc_http_header(&up->channel->answer, "range");
-    take_range(up, range && strcmp(range, "0-0") != 0 ? up->offset : 0);
+    take_range(up, 0);
     return sc_http_header(&up->channel->answer, "location") ? take_location(up, up->location, err) : 0;
 }
 
@@ -167,25 +166,50 @@ send_chunk(struct upload *up, struct sc_err *err)
     return take_location(up, up->location, err);
 }
 
+/* What the registry has not: in chunks, and the rest with the request that ends it. */
+static int
+send_rest(struct upload *up, struct sc_err *err)
+{
+    while (up->size - up->offset > CHUNK) {
+        if (send_chunk(up, err) < 0)
+            return -1;
+    }
+    return finish(up, err);
+}
+
+/* Whether an upload that ended like this may come to a good end: it broke off, or the registry has another idea of how
+ * far it is. Anything else it does not want. */
+static bool
+may_go_on(long status)
+{
+    return status < 400 || status == 400 || status == 404 || status == 408 || status == 416 || status >= 500;
+}
+
+/* Part of what broke off may have arrived: then the registry refuses to take it again, and says how far it is; or it
+ * has given the upload up, and there is another from the beginning. */
 static int
 upload(struct upload *up, struct sc_err *err)
 {
-    int failures = 0;
+    int64_t most = 0;
 
-    while (up->size - up->offset > CHUNK) {
+    for (int tries = 1;; tries++) {
         struct sc_err cause = SC_ERR_INIT, ignored = SC_ERR_INIT;
+        bool is_whole = false;
 
-        if (send_chunk(up, &cause) == 0) {
-            failures = 0;
-            continue;
+        if (send_rest(up, &cause) == 0)
+            return 0;
+        if (up->offset > most) { /* it brought something */
+            most = up->offset;
+            tries = 1;
         }
-        /* Part of it may have arrived: then the registry refuses the same range, and says how far it is. */
-        if (++failures == SC_REGISTRY_TRIES || ask_offset(up, &ignored) < 0) {
+        if (tries == SC_REGISTRY_TRIES || !may_go_on(up->channel->answer.status) ||
+            (ask_offset(up, &ignored) < 0 && start(up, NULL, &is_whole, &ignored) < 0)) {
             *err = cause;
             return -1;
         }
+        if (is_whole)
+            return 0;
     }
-    return finish(up, err);
 }
 
 static int
@@ -194,6 +218,7 @@ push_blob(struct sc_channel *channel, const char *digest, const char *from, stru
 {
     struct upload up = {.channel = channel, .digest = digest, .progress = progress};
     sc_cleanup_fd fd = sc_blob_open(channel->client->store, digest, err);
+    struct sc_err refused = SC_ERR_INIT;
     bool has = false, mounted = false;
     struct stat st;
 
@@ -211,15 +236,16 @@ push_blob(struct sc_channel *channel, const char *digest, const char *from, stru
         sc_progress_item(progress, up.id, "Layer already exists", 0, 0);
         return 0;
     }
-    if (start(&up, from, &mounted, err) < 0)
+    /* It may not be ours to take from there: then it is sent. */
+    if ((!from || start(&up, from, &mounted, &refused) < 0) && start(&up, NULL, &mounted, err) < 0)
         return -1;
-    if (mounted) {
+    if (mounted && from && refused.kind == SC_ERR_NONE) {
         char *text = sc_arena_printf(&channel->arena, "Mounted from %s", from);
 
         sc_progress_item(progress, up.id, text ? text : "Mounted", 0, 0);
         return 0;
     }
-    if (upload(&up, err) < 0)
+    if (!mounted && upload(&up, err) < 0)
         return -1;
     sc_progress_item(progress, up.id, "Pushed", 0, 0);
     return 0;
@@ -296,6 +322,8 @@ add_referrer(struct sc_channel *channel, const struct sc_manifest *manifest, con
         return -1;
     }
     list = json_object_get(index, "manifests");
+    if (!json_is_array(list))
+        return sc_err_set(err, SC_ERR_INVALID, "referrers of %s: \"%s\" is no index", subject, tag);
     for (size_t i = 0; i < json_array_size(list); i++) {
         if (sc_str_eq(json_string_value(json_object_get(json_array_get(list, i), "digest")), digest))
             return 0;
@@ -304,6 +332,8 @@ add_referrer(struct sc_channel *channel, const struct sc_manifest *manifest, con
     artifact = json_object_get(root, "artifactType");
     (void)json_object_set_new(item, "artifactType",
                               json_string(artifact ? json_string_value(artifact) : manifest->config_media_type));
+    if (json_object_get(root, "annotations"))
+        (void)json_object_set(item, "annotations", json_object_get(root, "annotations"));
     if (json_array_append(list, item) < 0)
         return sc_err_nomem(err);
     sc_buf_clear(&text);
