@@ -373,6 +373,16 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     expect_stderr "stored unencrypted in '$HOME/.docker/config.json'"
     is "$(jq -r ".auths[\"$registry\"].auth" "$HOME/.docker/config.json" | base64 -d)" user:pass
     is "$(stat -c %a "$HOME/.docker/config.json")" 600
+    # a configuration that is a link stays one, and what else it holds stays there
+    mv "$HOME/.docker/config.json" "$BATS_TEST_TMPDIR/real.json"
+    ln -s "$BATS_TEST_TMPDIR/real.json" "$HOME/.docker/config.json"
+    jq '.other = 1' "$BATS_TEST_TMPDIR/real.json" >"$BATS_TEST_TMPDIR/more.json"
+    cat "$BATS_TEST_TMPDIR/more.json" >"$BATS_TEST_TMPDIR/real.json"
+    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
+    expect 0
+    [ -L "$HOME/.docker/config.json" ]
+    is "$(jq -r ".auths | keys[0], (. | length)" "$BATS_TEST_TMPDIR/real.json")" "$registry"$'\n'1
+    is "$(jq .other "$BATS_TEST_TMPDIR/real.json")" 1
     run --separate-stderr "$SC" login "$registry" </dev/null
     expect 0
     is "${lines[0]}" "Authenticating with existing credentials... [Username: user]"
@@ -721,7 +731,7 @@ END
     # nobody is there: a proxy that is left out is not asked
     HTTP_PROXY=http://127.0.0.1:1 http_proxy=http://127.0.0.1:1 sc_ok pull -q "$registry/x:1"
     HTTP_PROXY=http://127.0.0.1:1 sc_fails 1 pull far.example/plain/x:1
-    expect_error 1 "talk to http://far.example:80"
+    expect_error 1 "talk to http://far.example"
 }
 
 @test "wrong content never becomes an image" {

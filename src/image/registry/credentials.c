@@ -126,23 +126,40 @@ key_of(const char *registry)
     return strcmp(registry, DOCKER_IO) == 0 ? DOCKER_IO_KEY : registry;
 }
 
-/* Whether a key of auths means this registry: keys have been written as "host", "https://host", "https://host/v1/". */
+/* "https://host", "https://host/v1/", "host/v1/": what logins have been kept under over the years. */
 static bool
-is_key_of(const char *key, const char *registry)
+is_old_key_of(const char *key, const char *registry)
 {
-    size_t len;
+    bool is_url = sc_str_starts(key, "https://") || sc_str_starts(key, "http://");
+    const char *host = is_url ? strstr(key, "://") + 3 : key;
+    size_t len = strcspn(host, "/");
+    const char *path = host + len;
+
+    if (!is_url && strcmp(path, "") != 0 && strcmp(path, "/") != 0 && strcmp(path, "/v1/") != 0 &&
+        strcmp(path, "/v2/") != 0)
+        return false;
+    if (strcmp(registry, DOCKER_IO) == 0)
+        return (len == 15 && memcmp(host, "index.docker.io", len) == 0) ||
+               (len == 20 && memcmp(host, "registry-1.docker.io", len) == 0);
+    return strlen(registry) == len && memcmp(host, registry, len) == 0;
+}
+
+/* How well a key of auths fits: 0 not at all. podman keeps logins of a part of a registry, "host/name", which hold for
+ * the repositories below that name and no others; the longest is the one. */
+static size_t
+key_fit(const char *key, const char *registry, const char *repository)
+{
+    size_t host = strlen(registry), below;
 
     if (strcmp(key, key_of(registry)) == 0 || strcmp(key, registry) == 0)
-        return true;
-    if (sc_str_starts(key, "https://"))
-        key += strlen("https://");
-    else if (sc_str_starts(key, "http://"))
-        key += strlen("http://");
-    len = strcspn(key, "/");
-    if (strcmp(registry, DOCKER_IO) == 0)
-        return (len == 15 && memcmp(key, "index.docker.io", len) == 0) ||
-               (len == 20 && memcmp(key, "registry-1.docker.io", len) == 0);
-    return strlen(registry) == len && memcmp(key, registry, len) == 0;
+        return 2;
+    if (repository && strncmp(key, registry, host) == 0 && key[host] == '/' && key[host + 1] != '\0') {
+        key += host + 1;
+        below = strlen(key);
+        if (strncmp(repository, key, below) == 0 && (repository[below] == '/' || repository[below] == '\0'))
+            return 2 + below;
+    }
+    return is_old_key_of(key, registry) ? 1 : 0;
 }
 
 /* ---- helpers ------------------------------------------------------------------------------------------------ */
@@ -278,40 +295,54 @@ split(const char *text, size_t len, struct sc_arena *arena, struct sc_credential
 }
 
 static int
-from_auths(const json_t *config, const char *registry, struct sc_arena *arena, struct sc_credential *out,
-           struct sc_err *err)
+from_entry(const json_t *entry, struct sc_arena *arena, struct sc_credential *out, struct sc_err *err)
 {
-    const char *key;
+    const char *auth = json_string_value(json_object_get(entry, "auth"));
+    const char *token = json_string_value(json_object_get(entry, "identitytoken"));
+    const char *user = json_string_value(json_object_get(entry, "username"));
+    char *text = NULL;
+    size_t len = 0;
+
+    if (token && *token)
+        out->identity_token = sc_arena_strdup(arena, token);
+    if (auth && *auth) {
+        if (sc_base64_decode(auth, arena, &text, &len, err) < 0 || split(text, len, arena, out, err) < 0)
+            return -1;
+    } else if (user) {
+        const char *password = json_string_value(json_object_get(entry, "password"));
+
+        out->user = sc_arena_strdup(arena, user);
+        out->password = sc_arena_strdup(arena, password ? password : "");
+    }
+    return sc_arena_check(arena, err);
+}
+
+static int
+from_auths(const json_t *config, const char *registry, const char *repository, struct sc_arena *arena,
+           struct sc_credential *out, struct sc_err *err)
+{
+    const char *key, *best_key = NULL;
+    const json_t *best = NULL;
+    size_t best_fit = 0;
     json_t *entry;
 
     json_object_foreach (json_object_get(config, "auths"), key, entry) {
-        const char *auth = json_string_value(json_object_get(entry, "auth"));
-        const char *token = json_string_value(json_object_get(entry, "identitytoken"));
-        const char *user = json_string_value(json_object_get(entry, "username"));
-        char *text = NULL;
-        size_t len = 0;
+        size_t fit = key_fit(key, registry, repository);
 
-        if (!is_key_of(key, registry))
-            continue;
-        if (token && *token)
-            out->identity_token = sc_arena_strdup(arena, token);
-        if (auth && *auth) {
-            if (sc_base64_decode(auth, arena, &text, &len, err) < 0 || split(text, len, arena, out, err) < 0)
-                return sc_err_wrap(err, "auths: \"%s\": auth", key);
-        } else if (user) {
-            const char *password = json_string_value(json_object_get(entry, "password"));
-
-            out->user = sc_arena_strdup(arena, user);
-            out->password = sc_arena_strdup(arena, password ? password : "");
+        if (fit > best_fit) {
+            best_fit = fit;
+            best_key = key;
+            best = entry;
         }
-        return sc_arena_check(arena, err);
     }
+    if (best && from_entry(best, arena, out, err) < 0)
+        return sc_err_wrap(err, "auths: \"%s\": auth", best_key);
     return 0;
 }
 
 int
-sc_credential_find(const char *registry, const struct sc_registry_options *options, struct sc_arena *arena,
-                   struct sc_credential *out, struct sc_err *err)
+sc_credential_find(const char *registry, const char *repository, const struct sc_registry_options *options,
+                   struct sc_arena *arena, struct sc_credential *out, struct sc_err *err)
 {
     const char *path = auth_file(options, false, arena);
     sc_cleanup_json config = NULL;
@@ -335,7 +366,7 @@ sc_credential_find(const char *registry, const struct sc_registry_options *optio
         return -1;
     if (out->user || out->identity_token)
         return 0;
-    if (from_auths(config, registry, arena, out, err) < 0)
+    if (from_auths(config, registry, repository, arena, out, err) < 0)
         return sc_err_wrap(err, "read credentials from \"%s\"", path);
     return 0;
 }
@@ -347,8 +378,13 @@ static int
 write_config(const char *path, const json_t *config, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
-    char *slash = strrchr(path, '/');
+    /* Where it is a symbolic link, into a collection of dot files for instance, it stays one. */
+    sc_cleanup_free char *real = realpath(path, NULL); /* lint: the caller's own file */
+    const char *slash;
 
+    if (real)
+        path = real;
+    slash = strrchr(path, '/');
     if (slash && slash != path) {
         sc_cleanup_free char *dir = strndup(path, (size_t)(slash - path));
 
@@ -447,7 +483,7 @@ sc_credential_erase(const char *registry, const struct sc_registry_options *opti
     auths = json_object_get(config, "auths");
     json_object_foreach_safe(auths, next, key, entry)
     {
-        if (is_key_of(key, registry)) {
+        if (key_fit(key, registry, NULL) > 0) {
             was_there = true;
             (void)json_object_del(auths, key);
         }

@@ -58,7 +58,7 @@ sc_registry_login_kept(const char *registry, const struct sc_registry_options *o
     struct sc_credential kept = {.user = NULL};
 
     *user = NULL;
-    if (sc_credential_find(registry, options, arena, &kept, err) < 0)
+    if (sc_credential_find(registry, NULL, options, arena, &kept, err) < 0)
         return -1;
     if (!kept.user || !kept.password)
         return 0;

@@ -72,8 +72,10 @@ struct sc_credential {
     char *user, *password; /* NULL: none, ask as anybody */
     char *identity_token;  /* for the token service, instead of a password */
 };
-SC_MUST_CHECK int sc_credential_find(const char *registry, const struct sc_registry_options *options,
-                                     struct sc_arena *arena, struct sc_credential *out, struct sc_err *err);
+/* repository: NULL for none: then a login that holds for a part of the registry is not looked at. */
+SC_MUST_CHECK int sc_credential_find(const char *registry, const char *repository,
+                                     const struct sc_registry_options *options, struct sc_arena *arena,
+                                     struct sc_credential *out, struct sc_err *err);
 SC_MUST_CHECK int sc_credential_store(const char *registry, const struct sc_credential *credential,
                                       const struct sc_registry_options *options, struct sc_arena *arena,
                                       char **clear_file, struct sc_err *err);

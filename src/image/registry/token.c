@@ -237,11 +237,11 @@ find_credential(const struct sc_client *client, const struct sc_endpoint *endpoi
 
     if (endpoint->is_mirror)
         options.credentials = NULL;
-    if (sc_credential_find(endpoint->auth_key, &options, arena, out, err) < 0)
+    if (sc_credential_find(endpoint->auth_key, client->repository, &options, arena, out, err) < 0)
         return -1;
     if (out->user || out->identity_token || endpoint->is_mirror || strcmp(endpoint->auth_key, client->registry) == 0)
         return 0;
-    return sc_credential_find(client->registry, &options, arena, out, err);
+    return sc_credential_find(client->registry, client->repository, &options, arena, out, err);
 }
 
 static int

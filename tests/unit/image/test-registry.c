@@ -157,6 +157,56 @@ test_base64(void **state)
     assert_int_equal(sc_base64_decode("a*b=", *state, &back, &len, &err), -1);
 }
 
+/* ---- logins */
+
+static struct sc_credential
+login_of(struct sc_arena *arena, const char *path, const char *registry, const char *repository)
+{
+    struct sc_registry_options options = {.auth_file = path};
+    struct sc_credential out = {.user = NULL};
+    struct sc_err err = SC_ERR_INIT;
+
+    if (sc_credential_find(registry, repository, &options, arena, &out, &err) < 0)
+        fail_msg("%s/%s: %s", registry, repository, err.msg);
+    return out;
+}
+
+/* Whose login is sent where: the exact key, the longest part of a registry, the old forms. */
+static void
+test_credential_keys(void **state)
+{
+    static const char text[] = "{\"auths\": {"
+                               "\"r.example/team/app\": {\"auth\": \"YXBwOng=\"},"
+                               "\"r.example/team\": {\"auth\": \"dGVhbTp4\"},"
+                               "\"https://r.example/v1/\": {\"auth\": \"b2xkOng=\"},"
+                               "\"r.example\": {\"auth\": \"YWxsOng6eQ==\"},"
+                               "\"part.example/team\": {\"auth\": \"dGVhbTp4\"},"
+                               "\"http://old.example:5000/v2/\": {\"username\": \"old\"},"
+                               "\"token.example\": {\"auth\": \"dTo=\", \"identitytoken\": \"t\"},"
+                               "\"https://index.docker.io/v1/\": {\"auth\": \"aHViOng=\"}}}";
+    char path[] = "/tmp/sc-auth-XXXXXX";
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    assert_string_equal(login_of(*state, path, "r.example", "team/app").user, "app");
+    assert_string_equal(login_of(*state, path, "r.example", "team/app/x").user, "app");
+    assert_string_equal(login_of(*state, path, "r.example", "team/apple").user, "team");
+    assert_string_equal(login_of(*state, path, "r.example", "other").user, "all");
+    assert_string_equal(login_of(*state, path, "r.example", NULL).user, "all");
+    assert_string_equal(login_of(*state, path, "r.example", "other").password, "x:y");
+    assert_string_equal(login_of(*state, path, "part.example", "team/x").user, "team");
+    assert_null(login_of(*state, path, "part.example", "other").user);
+    assert_null(login_of(*state, path, "part.example", NULL).user);
+    assert_string_equal(login_of(*state, path, "old.example:5000", "a").user, "old");
+    assert_null(login_of(*state, path, "old.example", "a").user);
+    assert_null(login_of(*state, path, "example", "a").user);
+    assert_string_equal(login_of(*state, path, "token.example", "a").identity_token, "t");
+    assert_string_equal(login_of(*state, path, "docker.io", "library/a").user, "hub");
+    unlink(path);
+}
+
 /* ---- hosts.toml */
 
 static int
@@ -384,6 +434,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_url_origin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_url_encode, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_credential_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts_resolve, setup, teardown),
         cmocka_unit_test(test_retry_after),
