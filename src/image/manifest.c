@@ -111,9 +111,14 @@ sc_manifest_check_layers(const struct sc_manifest *manifest, struct sc_err *err)
         SC_MEDIA_LAYER,
         SC_MEDIA_LAYER_GZIP,
         SC_MEDIA_LAYER_ZSTD,
+        "application/vnd.oci.image.layer.nondistributable.v1.tar",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
         "application/vnd.docker.image.rootfs.diff.tar",
         "application/vnd.docker.image.rootfs.diff.tar.gzip",
         "application/vnd.docker.image.rootfs.diff.tar.zstd",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar",
+        "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
     };
 
     for (size_t i = 0; i < manifest->layer_media_types.count; i++) {

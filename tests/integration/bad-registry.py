@@ -19,6 +19,8 @@ The first component of the repository says how; the rest is passed on:
     away/X         blobs are redirected to another port of this host (UPSTREAM itself)
     digest/X       Docker-Content-Digest of another manifest
     lies/X         manifests have one byte changed
+    zip/X          manifests are packed by gzip, whatever was asked for
+    endless/X      every blob is refused, in words that do not end; its tags are null
     schema1/X      manifests are of Docker's schema 1
     secret/X       wants Basic user:pass; blobs are redirected to this server's other port, and so is the rest of the tags
     moved/X        is redirected to secret/X of this server
@@ -38,6 +40,7 @@ What is pushed is passed on as well:
 It is a proxy too: of an address that is sent whole the host is left out.
 It prints its port, then its second port, and logs "PORT METHOD PATH AUTHORIZATION RANGE" to LOG, one request a line."""
 import base64
+import gzip
 import hashlib
 import http.server
 import json
@@ -69,6 +72,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def drone(self, status):
+        self.send_response(status)
+        self.end_headers()
+        try:
+            while True:
+                self.wfile.write(65536 * b"x")
+        except OSError:
+            self.close_connection = True
 
     def say_part(self, status, body, headers, size):
         self.send_response(status)
@@ -118,6 +130,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(503, b"")
         if how == "secret" and auth != basic:
             return self.say(401, b"", [("WWW-Authenticate", 'Basic realm="r"')])
+        if how == "endless" and rest.endswith("/tags/list"):
+            return self.say(200, b'{"tags":null}')
         if how == "secret" and rest.endswith("/tags/list"):
             more = f'<http://127.0.0.1:{ports[1]}/v2/thief/{rest}>; rel="next"'
             return self.say(200, b'{"tags":["1"]}', [("Link", more)])
@@ -221,7 +235,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 headers.append(("Docker-Content-Digest", answer.headers["Docker-Content-Digest"]))
             if how == "lies":
                 body = body.replace(b'"schemaVersion":2', b'"schemaVersion": 2')
+            if how == "zip":
+                body = gzip.compress(body)
+                headers.append(("Content-Encoding", "gzip"))
             return self.say(200, body, headers)
+        if how == "endless" and kind == "blobs":
+            return self.drone(410)
         if how == "wrong":
             body = body[:-1] + bytes([body[-1] ^ 1])
         if how == "long":

@@ -758,6 +758,19 @@ END
     has_data "$bad/away/x:1"
 }
 
+@test "a manifest that a proxy has packed, words that do not end" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull -q "$bad/zip/x:1"
+    has_data "$bad/zip/x:1"
+    sc_ok rmi "$bad/zip/x:1"
+    sc_fails 1 pull -q "$bad/endless/x:1"
+    expect_error 1 "the registry answers with status 410"
+    sc_fails 1 pull -aq "$bad/endless/x"
+    expect_error 1 "it has no tags"
+}
+
 @test "two pulls of one image fetch it once" {
     start_registry plain
     publish_image

@@ -106,9 +106,10 @@ parse_header(const char *value, struct sc_arena *arena, struct sc_challenge *bes
             r.at++;
             skip(&r, " \t=");
             text = read_value(&r);
-            if (!text)
+            if (text)
+                take_param(&now, word, text);
+            else if (*r.at && *r.at != ',') /* no token68 either ("Negotiate YWJj=="), which names nothing */
                 break;
-            take_param(&now, word, text);
             continue;
         }
         offer(scheme, &now, best, has_best);

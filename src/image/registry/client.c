@@ -215,14 +215,14 @@ exchange(struct sc_channel *channel, const struct sc_endpoint *endpoint, struct 
 
 /* How long to wait before another try, in ms; -1: none will help. */
 static int64_t
-wait_before_retry(struct sc_channel *channel, const char *what, int tries)
+wait_before_retry(struct sc_channel *channel, const char *what, int tries, bool is_last)
 {
     const char *after = sc_http_header(&channel->answer, "retry-after");
     long status = channel->answer.status;
     int64_t seconds;
     char *line;
 
-    if (status != 429 && status != 408 && (status < 500 || status == 501))
+    if (is_last || (status != 429 && status != 408 && (status < 500 || status == 501)))
         return -1;
     seconds = after ? sc_http_retry_after(after, time(NULL)) : -1;
     if (seconds < 0)
@@ -255,7 +255,7 @@ try_endpoint(struct sc_channel *channel, const struct sc_endpoint *endpoint, str
         if (exchange(channel, endpoint, request, url, &passing, &cause) == 0) {
             if (is_accepted(request, channel->answer.status))
                 return 0;
-            wait = wait_before_retry(channel, request->what, i);
+            wait = wait_before_retry(channel, request->what, i, i + 1 >= tries);
             (void)refused(channel, request->what, &cause);
         } else {
             /* Nobody listening is seldom a passing matter; once more is enough. */

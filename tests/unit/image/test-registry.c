@@ -63,6 +63,8 @@ test_challenge_prefers_bearer(void **state)
     assert_true(challenge_of(*state, "Basic realm=\"r\", bearer realm=\"https://a.example\"", NULL).is_bearer);
     assert_true(challenge_of(*state, "Basic realm=\"r\"", "Bearer realm=\"https://a.example\"").is_bearer);
     assert_false(challenge_of(*state, "Basic realm=\"r\"", "Negotiate abc").is_bearer);
+    assert_true(challenge_of(*state, "Negotiate YWJj==, Bearer realm=\"https://a.example\"", NULL).is_bearer);
+    assert_true(challenge_of(*state, "Bearer realm=\"https://a.example\", Negotiate YWJj=", NULL).is_bearer);
     /* A bearer that does not say where its tokens come from is none. */
     assert_false(challenge_of(*state, "Bearer service=\"s\", Basic realm=\"r\"", NULL).is_bearer);
     assert_string_equal(challenge_of(*state, "Basic realm=\"a \\\"b\\\"\"", NULL).realm, "a \"b\"");
