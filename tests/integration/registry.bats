@@ -511,7 +511,13 @@ END
     sc_ok rmi up.example/x:1
     sc_ok pull up.example/x:1
     is "$(grep -c manifests/1 "$BATS_TEST_TMPDIR/requests" || true)" 0
-    grep -q "GET /v2/plain/x/blobs/" "$BATS_TEST_TMPDIR/requests"
+    grep -q "GET /v2/plain/x/blobs/sha256:[0-9a-f]*?ns=up.example " "$BATS_TEST_TMPDIR/requests"
+    # containerd's other name of the directory; who is not named as the server is the registry, on loopback by http
+    mkdir "$SC_CERTS_D/localhost_${upstream#*:}_"
+    printf '[host."http://127.0.0.1:%s"]\n' "${registry#*:}" >"$SC_CERTS_D/localhost_${upstream#*:}_/hosts.toml"
+    sc_ok rmi up.example/x:1
+    sc_ok pull -q "$upstream/x:1"
+    sc_ok rmi "$upstream/x:1"
     echo 'server = [' >"$SC_CERTS_D/up.example/hosts.toml"
     sc_fails 1 pull up.example/x:1
     expect_error 1 "hosts.toml:2:"

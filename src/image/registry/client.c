@@ -236,6 +236,20 @@ wait_before_retry(struct sc_channel *channel, const char *what, int tries, bool 
     return seconds * 1000;
 }
 
+/* A mirror of several registries is told whose repository is meant (distribution-spec, "Registry Proxying"). */
+static char *
+url_at(struct sc_channel *channel, const struct sc_endpoint *endpoint, const char *path)
+{
+    sc_cleanup_buf url = SC_BUF_INIT;
+
+    sc_buf_addf(&url, "%s/%s", endpoint->base, path);
+    if (endpoint->is_mirror) {
+        sc_buf_adds(&url, strchr(path, '?') ? "&ns=" : "?ns=");
+        sc_url_encode(&url, channel->client->registry);
+    }
+    return sc_arena_strdup(&channel->arena, sc_buf_str(&url));
+}
+
 /* All tries at one endpoint: 0 with an accepted status in the answer, or -1. *is_absent: it only does not have it. */
 static int
 try_endpoint(struct sc_channel *channel, const struct sc_endpoint *endpoint, struct sc_request *request, int tries,
@@ -244,7 +258,7 @@ try_endpoint(struct sc_channel *channel, const struct sc_endpoint *endpoint, str
     const char *url = request->url;
 
     if (!url)
-        url = sc_arena_printf(&channel->arena, "%s/%s", endpoint->base, request->path);
+        url = url_at(channel, endpoint, request->path);
     if (!url)
         return sc_err_nomem(err);
     for (int i = 0;; i++) {

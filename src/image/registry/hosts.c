@@ -194,8 +194,27 @@ default_server(const char *registry, struct sc_arena *arena)
     return sc_arena_printf(arena, "https://%s", strcmp(registry, DOCKER_IO) == 0 ? DOCKER_IO_HOST : registry);
 }
 
+/* hosts.toml that names no server: it is the registry itself, by http also where that is allowed. */
+static int
+take_registry(const json_t *root, const char *dir, const char *registry, bool allows_http, struct sc_arena *arena,
+              struct sc_endpoints *out, struct sc_err *err)
+{
+    char *https = default_server(registry, arena), *http = sc_arena_printf(arena, "http://%s", registry);
+    size_t first = out->count;
+
+    if (sc_arena_check(arena, err) < 0 || take_host(root, https, dir, registry, arena, out, err) < 0)
+        return -1;
+    if (!allows_http || out->items[first].ca_files.count > 0)
+        return 0;
+    if (take_host(root, http, dir, registry, arena, out, err) < 0)
+        return -1;
+    out->items[first].is_unasked = !out->items[first].skip_verify;
+    out->items[first].skip_verify = true;
+    return 0;
+}
+
 int
-sc_hosts_parse(const char *text, size_t len, const char *name, const char *dir, const char *registry,
+sc_hosts_parse(const char *text, size_t len, const char *name, const char *dir, const char *registry, bool allows_http,
                struct sc_arena *arena, struct sc_endpoints *out, struct sc_err *err)
 {
     sc_cleanup_json root = NULL;
@@ -212,11 +231,8 @@ sc_hosts_parse(const char *text, size_t len, const char *name, const char *dir, 
             return sc_err_wrap(err, "%s: host \"%.200s\"", name, url);
         out->items[out->count - 1].is_mirror = true;
     }
-    if (!server)
-        server = default_server(registry, arena);
-    if (!server)
-        return sc_err_nomem(err);
-    if (take_host(root, server, dir, registry, arena, out, err) < 0)
+    if ((server ? take_host(root, server, dir, registry, arena, out, err)
+                : take_registry(root, dir, registry, allows_http, arena, out, err)) < 0)
         return sc_err_wrap(err, "%s: server", name);
     return 0;
 }
@@ -248,12 +264,19 @@ static char *
 find_dir(const char *registry, struct sc_arena *arena)
 {
     struct sc_strv dirs = {.items = NULL};
+    const char *colon = strrchr(registry, ':');
+    char *with_port = !colon || strchr(colon, ']')
+                          ? NULL
+                          : sc_arena_printf(arena, "%.*s_%s_", (int)(colon - registry), registry, colon + 1);
 
     config_dirs(arena, &dirs);
     for (size_t i = 0; i < dirs.count; i++) {
-        const char *names[] = {registry, "_default"};
+        /* containerd also knows "host_port_", for file systems without ':' */
+        const char *names[] = {registry, with_port, "_default"};
 
         for (size_t k = 0; k < SC_ARRAY_LEN(names); k++) {
+            if (!names[k])
+                continue;
             char *dir = sc_arena_printf(arena, "%s/%s", dirs.items[i], names[k]);
 
             /* lint: the host's own configuration */
@@ -348,10 +371,12 @@ sc_hosts_find(const char *registry, const struct sc_registry_options *options, s
             return -1;
     } else {
         if (sc_file_read_at(AT_FDCWD, file, HOSTS_MAX, &text, err) < 0 ||
-            sc_hosts_parse(sc_buf_str(&text), text.len, file, dir, registry, arena, out, err) < 0)
+            sc_hosts_parse(sc_buf_str(&text), text.len, file, dir, registry, allows_insecure, arena, out, err) < 0)
             return -1;
-        for (size_t i = 0; options->has_tls_verify && i < out->count; i++)
+        for (size_t i = 0; options->has_tls_verify && i < out->count; i++) {
             out->items[i].skip_verify = !options->tls_verify;
+            out->items[i].is_unasked = false;
+        }
     }
     for (size_t i = 0; i < out->count; i++) {
         if (read_authorities(&out->items[i], arena, err) < 0)

@@ -24,7 +24,7 @@ struct exchange {
     int64_t body_sent;
     bool has_failed, has_started;
     bool has_enough; /* of an answer that is an error: the rest is not waited for */
-    char *held; /* for the sink; NULL until there is something */
+    char *held;      /* for the sink; NULL until there is something */
     size_t held_len;
 };
 

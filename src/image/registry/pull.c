@@ -275,8 +275,7 @@ list_tags(struct sc_channel *channel, struct sc_arena *arena, struct sc_strv *ta
             sc_json_parse(sc_buf_str(&channel->answer.body), channel->answer.body.len, "list of tags", &root, err) <
                 0 ||
             /* null is what some registries say of none */
-            (!json_is_null(json_object_get(root, "tags")) &&
-             sc_json_get_strv(root, "tags", "", arena, &page, err) < 0))
+            (!json_is_null(json_object_get(root, "tags")) && sc_json_get_strv(root, "tags", "", arena, &page, err) < 0))
             return -1;
         for (size_t i = 0; i < page.count; i++)
             sc_strv_add(tags, arena, page.items[i]);

@@ -93,9 +93,9 @@ struct sc_endpoint {
     char *auth_key;                                    /* what credentials are looked for under: "mirror.example" */
     bool can_pull, can_resolve, can_push, skip_verify; /* resolve: tags are asked for there, not only digests */
     bool is_mirror;                                    /* stands in for the registry: its logins are its own */
-    bool is_unasked; /* skip_verify is what loopback has without a word: it holds for no other host */
-    struct sc_strv ca_files;                           /* each holds authorities, beside the system's */
-    char *ca_pem;                                      /* what they hold, once sc_hosts_find has read them; or NULL */
+    bool is_unasked;         /* skip_verify is what loopback has without a word: it holds for no other host */
+    struct sc_strv ca_files; /* each holds authorities, beside the system's */
+    char *ca_pem;            /* what they hold, once sc_hosts_find has read them; or NULL */
     char *cert_file, *key_file;
     struct sc_strv headers;
 };
@@ -106,9 +106,11 @@ struct sc_endpoints {
 /* In the order to try. */
 SC_MUST_CHECK int sc_hosts_find(const char *registry, const struct sc_registry_options *options, struct sc_arena *arena,
                                 struct sc_endpoints *out, struct sc_err *err);
-/* containerd's hosts.toml; pure, fuzzed. name is for messages, dir where relative file names start. */
+/* containerd's hosts.toml; pure, fuzzed. name is for messages, dir where relative file names start. allows_http: a
+ * registry that it gives no server may be asked by plain http. */
 SC_MUST_CHECK int sc_hosts_parse(const char *text, size_t len, const char *name, const char *dir, const char *registry,
-                                 struct sc_arena *arena, struct sc_endpoints *out, struct sc_err *err);
+                                 bool allows_http, struct sc_arena *arena, struct sc_endpoints *out,
+                                 struct sc_err *err);
 bool sc_host_is_loopback(const char *host_and_port);
 /* Whether the certificate at url, where the endpoint leads to, goes unchecked. */
 bool sc_endpoint_skips_verify(const struct sc_endpoint *endpoint, const char *url);
@@ -120,7 +122,7 @@ struct sc_client {
     const char *registry, *repository;
     struct sc_endpoints endpoints;
     bool is_push;
-    bool is_login; /* no mirror is asked */
+    bool is_login;            /* no mirror is asked */
     struct sc_tokens *tokens; /* shared by threads */
     struct sc_arena arena;    /* of what lives as long as the client; not for threads */
 };

@@ -215,7 +215,7 @@ static int
 parse(struct sc_arena *arena, const char *text, struct sc_endpoints *out, struct sc_err *err)
 {
     *out = (struct sc_endpoints){.items = NULL};
-    return sc_hosts_parse(text, strlen(text), "hosts.toml", "/c", REGISTRY, arena, out, err);
+    return sc_hosts_parse(text, strlen(text), "hosts.toml", "/c", REGISTRY, false, arena, out, err);
 }
 
 static void
@@ -289,9 +289,20 @@ test_hosts_default_server(void **state)
     assert_int_equal(e.count, 1);
     assert_string_equal(e.items[0].base, "https://" REGISTRY "/v2");
     e = (struct sc_endpoints){.items = NULL};
-    assert_int_equal(sc_hosts_parse("", 0, "hosts.toml", "/c", "docker.io", *state, &e, &err), 0);
+    assert_int_equal(sc_hosts_parse("", 0, "hosts.toml", "/c", "docker.io", false, *state, &e, &err), 0);
     assert_string_equal(e.items[0].base, "https://registry-1.docker.io/v2");
     assert_string_equal(e.items[0].auth_key, "docker.io");
+    /* on loopback as without the file: http where https is not, nothing verified; unless an authority is named */
+    e = (struct sc_endpoints){.items = NULL};
+    assert_int_equal(sc_hosts_parse("", 0, "hosts.toml", "/c", "localhost:5", true, *state, &e, &err), 0);
+    assert_int_equal(e.count, 2);
+    assert_string_equal(e.items[0].base, "https://localhost:5/v2");
+    assert_true(e.items[0].skip_verify && e.items[0].is_unasked);
+    assert_string_equal(e.items[1].base, "http://localhost:5/v2");
+    e = (struct sc_endpoints){.items = NULL};
+    assert_int_equal(sc_hosts_parse("ca = 'x'", 8, "hosts.toml", "/c", "localhost:5", true, *state, &e, &err), 0);
+    assert_int_equal(e.count, 1);
+    assert_false(e.items[0].skip_verify);
 }
 
 static void
