@@ -50,7 +50,7 @@ unsigned sc_nl_link_index(const char *name);
 /* Whether a chain of table `sc` (forward of inet, prerouting of bridge) is there and has its rules, all of them:
  * another program may have taken some, an older sc have made fewer. 0 or -errno: the kernel has no nf_tables, or not of
  * this family. */
-#define SC_NFT_FORWARD_RULES 9
+#define SC_NFT_FORWARD_RULES 10
 #define SC_NFT_GUARD_RULES   10
 int sc_nft_has_rules(uint8_t family, const char *chain, bool *out);
 

@@ -52,6 +52,7 @@ const char sc_firewall_text[] =
     "    iifname @internal drop\n"
     "    oifname @internal drop\n"
     "    ct state established,related accept\n"
+    "    ct original ip daddr 127.0.0.0/8 drop\n"
     "    ct status dnat accept\n"
     "    oifname @bridges drop\n"
     "    accept\n"

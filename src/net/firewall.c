@@ -18,12 +18,14 @@
  *                empty once there is an internal network, which is asked about first, whatever its addresses were
  * before forward      jump known nearly all packets are known: they meet no other rule iifname "sclo1" drop what comes
  * round is the host's, or nobody's iifname . oifname @icc accept neighbours, where bridged packets come by here iifname
- * @internal drop, oifname @internal drop ct state established,related accept, ct status dnat accept oifname @bridges
- * drop nobody else reaches in, nor networks each other accept
+ * @internal drop, oifname @internal drop ct state established,related accept, ct original ip daddr 127.0.0.0/8 drop
+ * what is forwarded was sent by another machine: a port on the host's loopback is not theirs ct status dnat accept
+ * oifname @bridges drop nobody else reaches in, nor networks each other accept
  */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/netlink.h>
@@ -58,6 +60,20 @@ conntrack(struct sc_buf *out, uint32_t key, uint32_t bits)
     sc_fw_add_value(out, NFTA_BITWISE_XOR, &zero, sizeof(zero));
     sc_fw_close_expr(out, nest);
     sc_fw_compare(out, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+/* The address that a connection was made to, before we led it elsewhere, is in 127.0.0.0/8. */
+static void
+was_to_loopback(struct sc_buf *out)
+{
+    const unsigned char net = 127, original = IP_CT_DIR_ORIGINAL;
+    struct sc_fw_nest nest = sc_fw_open_expr(out, "ct");
+
+    sc_nl_attr_be32(out, NFTA_CT_KEY, NFT_CT_DST_IP);
+    sc_nl_attr_be32(out, NFTA_CT_DREG, SC_REG_A);
+    sc_nl_attr(out, NFTA_CT_DIRECTION, &original, sizeof(original));
+    sc_fw_close_expr(out, nest);
+    sc_fw_compare(out, NFT_CMP_EQ, &net, sizeof(net));
 }
 
 /* What differs between the families. */
@@ -286,6 +302,12 @@ add_forward_rules(struct sc_buf *out)
         sc_fw_close_rule(out, rule);
     }
     add_known_rule(out, "forward");
+
+    /* It is led to a container before the kernel looks whether it is a martian. */
+    rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
+    was_to_loopback(out);
+    sc_fw_verdict(out, NF_DROP);
+    sc_fw_close_rule(out, rule);
 
     rule = sc_fw_open_rule(out, NFPROTO_INET, "forward");
     conntrack(out, NFT_CT_STATUS, IPS_DST_NAT);

@@ -91,7 +91,7 @@ END
 }
 
 @test "a port on the loopback is not the outside's, and containers do not reach the host's loopback" {
-    serve web hello -p 127.0.0.1:8080:80
+    serve web hello -p 127.0.0.1:8080:80 -p 127.0.0.1:5353:53/udp
     wait_until says hello ask "$host" "$(address_of web)" 80
     is "$(ask "$host" 127.0.0.1 8080)" hello
     is "$(ask "$outside" 203.0.113.1 8080)" ''
@@ -99,6 +99,19 @@ END
     is "$(at "$host" cat /proc/sys/net/ipv4/conf/sc0/route_localnet)" 1
     run at "$host" nft list chain inet sc raw
     expect_output 'ip daddr 127.0.0.0/8 iifname @bridges drop'
+    # Whoever is beside the host can send it a packet for 127.0.0.1, which would be led on before it is a martian.
+    unheard()
+    {
+        "$SC" exec web awk '/^Udp:/ { count = $3 } END { print count }' /proc/net/snmp
+    }
+    at "$outside" ip route del table local local 127.0.0.0/8 dev lo
+    at "$outside" ip route del table local local 127.0.0.1 dev lo
+    at "$outside" ip route add 127.0.0.1 via 203.0.113.1 dev ext0 src 203.0.113.9
+    at "$outside" bash -c 'echo >/dev/udp/127.0.0.1/5353'
+    is "$(ask "$host" 127.0.0.1 8080)" hello
+    is "$(unheard)" 0
+    at "$host" bash -c 'echo >/dev/udp/127.0.0.1/5353'
+    wait_until says 1 unheard
 }
 
 @test "the outside does not reach a container behind its ports" {
