@@ -44,7 +44,8 @@ add_bridge(const struct sc_network *n, struct sc_buf *out)
     if (n->mtu > 0)
         (void)snprintf(mtu, sizeof(mtu), " mtu %d", n->mtu);
     sc_buf_addf(out,
-                "ip link show %s >/dev/null 2>&1 || {\n  ip link add %s address %s%s type bridge mcast_snooping 0\n"
+                "ip link show %s >/dev/null 2>&1 || {\n  ip link add %s address %s%s type bridge mcast_snooping 0 "
+                "no_linklocal_learn 1\n"
                 "  echo 1 > /proc/sys/net/ipv4/conf/%s/route_localnet\n",
                 b, b, mac, mtu, b);
     if (sc_network_has(n, SC_V6))

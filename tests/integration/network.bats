@@ -168,6 +168,10 @@ END
             "$("$SC" inspect -f '{{.NetworkSettings.MacAddress}}' liar)" 10.80.0.3 10.80.0.2
     }
     is "$(spoof)" 'own own-arp'
+    # nor does it get the neighbour's frames, by one that no guard sees
+    is "$(at "$host" bridge fdb | grep -c '^02:42:0a:50:00:03 dev scv')" 1
+    liar=scv$("$SC" inspect -f '{{slice .Id 0 12}}' liar)
+    is "$(at "$host" bridge fdb | grep -c "^02:42:0a:50:00:02 dev $liar ")" 0
     # a rule before ours lets them all through: it is ours that this test is about
     at "$host" nft insert rule bridge sc prerouting accept
     matches "$(spoof)" '^arp-ip arp-mac arp-source gateway ip mac nd-other own own-arp ra redirect'

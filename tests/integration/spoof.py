@@ -73,6 +73,8 @@ def main():
     out = packet_socket(sender)
     marks = {name: b"<sc-spoof:" + name.encode() + b">" for name in frames}
     # The last is one that arrives: the order of frames is kept, so what has not come before it does not come.
+    # no neighbour sees it, but a bridge may learn from it whose frames go to the sender
+    out.send(b"\x01\x80\xc2\0\0\x0e" + b"\x02\x42" + socket.inet_aton(other_ip) + b"\x88\xcc" + b"\0" * 46)
     order = [name for name in frames if name != "own"] + ["own"]
     for name in order:
         source, kind, rest = frames[name]
