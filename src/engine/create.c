@@ -33,7 +33,7 @@ write_container(struct sc_engine *engine, struct sc_arena *arena, struct sc_cont
 
     if (!dir)
         return sc_err_nomem(err);
-    if (mkdirat(engine->data_fd, dir, 0711) < 0)
+    if (mkdirat(engine->data_fd, dir, 0700) < 0)
         return sc_err_errno(err, errno, "make directory \"%s/%s\"", engine->data_path, dir);
     if (out->options.name) {
         if (sc_name_claim(engine, out->options.name, out->id, err) < 0)

@@ -20,7 +20,7 @@ lock_once(const struct sc_engine *engine, const char *id, struct sc_err *err)
     int fd;
 
     (void)snprintf(path, sizeof(path), "container/%s", id);
-    if (mkdirat(engine->run_fd, path, 0711) < 0 && errno != EEXIST)
+    if (mkdirat(engine->run_fd, path, 0700) < 0 && errno != EEXIST)
         return sc_err_errno(err, errno, "make run directory \"%s/%s\"", engine->run_path, path);
     (void)snprintf(path, sizeof(path), "container/%s/lock", id);
     fd = sc_lock_at(engine->run_fd, path, SC_LOCK_EXCLUSIVE, false, &first);

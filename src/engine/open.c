@@ -73,7 +73,7 @@ choose_run(bool is_root, const char *data, struct sc_arena *arena, char **out, s
 }
 
 /* Opens the directory, making it and the sub-directories only when it is not there: a start should not pay for mkdir.
- */
+ * Nobody else may come by: a setuid program that a container, an image or a volume holds would be the host's. */
 static int
 open_root(const char *path, const char *const *children, const char *probe, struct sc_err *err)
 {
@@ -82,7 +82,7 @@ open_root(const char *path, const char *const *children, const char *probe, stru
     if (fd < 0) {
         if (errno != ENOENT)
             return sc_err_errno(err, errno, "open \"%s\"", path);
-        if (sc_dir_make_at(AT_FDCWD, path, 0711, err) < 0) /* lint: as above */
+        if (sc_dir_make_at(AT_FDCWD, path, 0700, err) < 0) /* lint: as above */
             return -1;
         fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* lint: as above */
         if (fd < 0)
@@ -90,7 +90,7 @@ open_root(const char *path, const char *const *children, const char *probe, stru
     }
     if (faccessat(fd, probe, F_OK, 0) < 0) {
         for (size_t i = 0; children[i]; i++) {
-            if (sc_dir_make_at(fd, children[i], 0711, err) < 0)
+            if (sc_dir_make_at(fd, children[i], 0700, err) < 0)
                 return sc_err_wrap(err, "in \"%s\"", path);
         }
     }

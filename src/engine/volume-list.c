@@ -95,14 +95,15 @@ sc_volume_list(struct sc_engine *engine, struct sc_arena *arena, struct sc_volum
 int
 sc_volume_create(struct sc_engine *engine, const char *name, struct sc_err *err)
 {
-    char path[VOLUME_PATH_MAX];
+    char path[VOLUME_PATH_MAX], parent[VOLUME_PATH_MAX];
     bool is_new;
 
     if (sc_volume_name_check(name, err) < 0)
         return -1;
+    (void)snprintf(parent, sizeof(parent), "volume/%s", name);
     (void)snprintf(path, sizeof(path), "volume/%s/_data", name);
     is_new = faccessat(engine->data_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    if (sc_dir_make_at(engine->data_fd, path, 0755, err) < 0)
+    if (sc_dir_make_at(engine->data_fd, parent, 0700, err) < 0 || sc_dir_make_at(engine->data_fd, path, 0755, err) < 0)
         return -1;
     if (is_new)
         sc_engine_event_of(engine, "volume", "create", name, DRIVER);

@@ -68,11 +68,12 @@ prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, con
     sc_cleanup_fd volume = -1, data = -1, lock = -1;
 
     (void)snprintf(path, sizeof(path), "volume/%s", m->source);
-    if (mkdirat(engine->data_fd, path, 0711) < 0 && errno != EEXIST)
+    if (mkdirat(engine->data_fd, path, 0700) < 0 && errno != EEXIST)
         return sc_err_errno(err, errno, "make volume \"%s\"", m->source);
     volume = sc_dir_open_at(engine->data_fd, path, err);
     if (volume < 0)
         return -1;
+    (void)fchmod(volume, 0700); /* an older sc's */
     lock = sc_lock_at(volume, "lock", SC_LOCK_EXCLUSIVE, true, err);
     if (lock < 0)
         return -1;

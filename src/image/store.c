@@ -62,7 +62,7 @@ store_open(const char *data_path, struct sc_store *store, struct sc_err *err)
     store->data_path = strdup(data_path);
     if (!store->data_path)
         return sc_err_nomem(err);
-    if (sc_dir_make_at(AT_FDCWD, data_path, 0711, err) < 0)
+    if (sc_dir_make_at(AT_FDCWD, data_path, 0700, err) < 0)
         return -1;
     /* lint: the data root, which the caller names */
     store->data_fd = openat(AT_FDCWD, data_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

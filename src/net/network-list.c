@@ -15,7 +15,7 @@ sc_network_dir(const struct sc_net *net, bool is_locked, struct sc_err *err)
 {
     sc_cleanup_fd dir = -1;
 
-    if (sc_dir_make_at(net->data_fd, SC_NET_DIR, 0711, err) < 0)
+    if (sc_dir_make_at(net->data_fd, SC_NET_DIR, 0700, err) < 0)
         return -1;
     dir = sc_dir_open_at(net->data_fd, SC_NET_DIR, err);
     if (dir >= 0 && is_locked && flock(dir, LOCK_EX) < 0)

@@ -244,3 +244,14 @@ hostile_image()
     sc_ok run --rm greedy:1 /bin/sh -c '[ ! -e /host ] && [ ! -e /dev/mem ] && /bin/busybox wc -c </proc/timer_list'
     is "$output" 0
 }
+
+@test "attack: nobody but root comes by a setuid program that a container leaves in its root or a volume" {
+    local id
+    rm -rf "$SC_DATA_ROOT" "$SC_RUN_ROOT"
+    sc_ok volume create made
+    sc_ok run --name planter -v made:/m -v vol:/v base sh -c 'for to in / /m/ /v/; do cp /bin/busybox ${to}plant; chmod 4755 ${to}plant; done'
+    id=$("$SC" inspect -f '{{.Id}}' planter)
+    [ -u "$SC_DATA_ROOT/container/$id/upper/plant" ]
+    is "$(cd "$SC_DATA_ROOT" && stat -c '%a %n' . * volume/* "container/$id" | grep -v '^[0-7]00 ')" ''
+    is "$(cd "$SC_RUN_ROOT" && stat -c '%a %n' . * | grep -v '^[0-7]00 ')" ''
+}
