@@ -44,6 +44,7 @@ write_container(struct sc_engine *engine, struct sc_arena *arena, struct sc_cont
     }
     if (sc_resolve_userns(engine, false, arena, out, err) < 0)
         return -1;
+    sc_volumes_mark_shared(engine, out);
     return sc_record_write(engine, out, err);
 }
 

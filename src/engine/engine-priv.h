@@ -321,6 +321,9 @@ SC_MUST_CHECK int sc_block_io_look(const struct sc_create_options *options, stru
 /* Makes missing volumes and -v directories, copies up; is_dry only checks. */
 SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
+/* Of --volumes-from: who has a volume without a name and ends with --rm is to look for others before it takes it along.
+ */
+void sc_volumes_mark_shared(const struct sc_engine *engine, const struct sc_container *container);
 void sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container);
 
 /* ---- layer-share.c: layers in images are mounted once for all containers, as far as the kernel lets us */

@@ -90,11 +90,12 @@ write_undo(struct start *start, struct sc_err *err)
     sc_buf_adds(&text, start->job->plan.undo ? start->job->plan.undo : "");
     for (size_t i = 0; i < o->mount_count && start->container->is_rm; i++) {
         char *path = o->mounts[i].is_anonymous
-                         ? sc_arena_printf(start->arena, "%s/volume/%s", start->engine->data_path, o->mounts[i].source)
+                         ? sc_arena_printf(start->arena, "%s/volume/%s %s", start->engine->data_path,
+                                           o->mounts[i].source, start->container->id)
                          : NULL;
 
         if (path)
-            sc_undo_add(&text, SC_UNDO_TREE, path);
+            sc_undo_add(&text, SC_UNDO_VOLUME, path);
     }
     for (size_t i = 0; start->container->is_rm && i < start->job->inputs.uid_maps.count; i++) {
         char *path = sc_arena_printf(start->arena, "%s/userns/%u", start->engine->data_path,

@@ -154,6 +154,23 @@ is_shared(const struct sc_engine *engine, const struct sc_container *container, 
 }
 
 void
+sc_volumes_mark_shared(const struct sc_engine *engine, const struct sc_container *container)
+{
+    const struct sc_create_options *o = &container->options;
+
+    for (size_t i = 0; i < o->mount_count && o->volumes_from.count > 0; i++) {
+        char path[sizeof("volume//" SC_VOLUME_SHARED) + SC_NAME_LEN];
+        sc_cleanup_fd mark = -1;
+
+        if (!o->mounts[i].is_anonymous)
+            continue;
+        (void)snprintf(path, sizeof(path), "volume/%s/" SC_VOLUME_SHARED, o->mounts[i].source);
+        /* one of its own is not there yet; where it cannot be written nothing else can */
+        mark = openat(engine->data_fd, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    }
+}
+
+void
 sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_container *container)
 {
     const struct sc_create_options *o = &container->options;

@@ -1,4 +1,5 @@
 /* Host steps taken back. musl-clean: the monitor, delete and crash recovery run the same text. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,8 @@
 #include "kernel/cgroup/systemd/systemd.h"
 #include "kernel/kernel.h"
 #include "kernel/nlmsg.h"
+
+#define RECORD_MAX (4U << 20)
 
 static int
 undo_tree(const char *path, struct sc_err *err)
@@ -26,6 +29,52 @@ undo_tree(const char *path, struct sc_err *err)
     if (parent < 0)
         return errno == ENOENT ? 0 : sc_err_errno(err, errno, "open directory \"%s\"", above);
     return sc_tree_remove_at(parent, slash + 1, err);
+}
+
+/* Whether another container's record names what is in <data>/volume/NAME. */
+static bool
+has_other(const char *data, const char *name, const char *owner)
+{
+    sc_cleanup_free char *path = NULL;
+    sc_cleanup_dir dir = NULL;
+    struct dirent *item;
+    bool is_named = false;
+
+    if (asprintf(&path, "%s/container", data) < 0)
+        return true;
+    dir = opendir(path);
+    while (dir && !is_named && (item = readdir(dir)) != NULL) {
+        sc_cleanup_buf record = SC_BUF_INIT;
+        struct sc_err absent = SC_ERR_INIT;
+        char file[sizeof(item->d_name) + sizeof("/record.json")];
+
+        if (strlen(item->d_name) != SC_ID_LEN || strcmp(item->d_name, owner) == 0)
+            continue;
+        (void)snprintf(file, sizeof(file), "%s/record.json", item->d_name);
+        is_named = sc_file_read_at(dirfd(dir), file, RECORD_MAX, &record, &absent) == 0
+                       ? strstr(sc_buf_str(&record), name) != NULL
+                       : absent.errnum != ENOENT && absent.errnum != ENOTDIR;
+    }
+    return is_named;
+}
+
+/* "PATH OWNER" */
+static int
+undo_volume(const char *target, struct sc_err *err)
+{
+    const char *space = strrchr(target, ' ');
+    sc_cleanup_free char *path = space ? strndup(target, (size_t)(space - target)) : NULL, *mark = NULL, *data = NULL;
+    const char *slash = path ? strrchr(path, '/') : NULL,
+               *above = slash ? memrchr(path, '/', (size_t)(slash - path)) : NULL;
+
+    if (!above || !slash[1])
+        return sc_err_set(err, SC_ERR_INVALID, "undo volume: \"%s\" is not a volume and an owner", target);
+    data = strndup(path, (size_t)(above - path));
+    if (!data || asprintf(&mark, "%s/" SC_VOLUME_SHARED, path) < 0)
+        return sc_err_nomem(err);
+    if (faccessat(AT_FDCWD, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && has_other(data, slash + 1, space + 1))
+        return 0;
+    return undo_tree(path, err);
 }
 
 static int
@@ -80,6 +129,7 @@ static const struct {
     [SC_UNDO_CGROUP_REMOVE] = {"cgroup-remove", sc_cgroup_remove, false},
     [SC_UNDO_RESCTRL_REMOVE] = {"resctrl-remove", undo_resctrl, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
+    [SC_UNDO_VOLUME] = {"volume-remove", undo_volume, false},
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
     [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true, LATER},
     [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false, LATER},

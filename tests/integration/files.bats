@@ -313,6 +313,20 @@ END
     is "$output" "$(printf 'v\na')"
     sc_ok rm -v two
     is "$(ls "$SC_DATA_ROOT/volume")" "$(printf 'other\nvol')"
+    # with --rm too: of an owner that goes on, of one that goes first
+    sc_ok run -d --name owner -v /anon base sh -c 'echo a >/anon/f; sleep 1000'
+    wait_until "$SC" run --rm --volumes-from owner base cat /anon/f
+    is "$("$SC" exec owner cat /anon/f)" a
+    sc_ok rm -fv owner
+    sc_ok run -d --rm --name owner -v /anon base sh -c 'echo a >/anon/f; sleep 1000'
+    wait_until "$SC" exec owner test -s /anon/f
+    sc_ok run -d --rm --name guest --volumes-from owner base sleep 1000
+    sc_ok kill owner
+    sc_fails 1 wait owner
+    is "$("$SC" exec guest cat /anon/f)" a
+    sc_ok kill guest
+    sc_fails 1 wait guest
+    is "$(ls "$SC_DATA_ROOT/volume")" "$(printf 'other\nvol')"
     sc_fails 125 run --rm --volumes-from nosuch base true
     expect_stderr 'no such container: "nosuch"'
     sc_fails 125 run --rm --volumes-from one:rx base true
