@@ -162,7 +162,6 @@ struct sc_run_options {
     enum sc_explain explain;
     int64_t kernel_memory; /* read and passed over */
     bool only_runtime;     /* update */
-    bool has_policy;       /* update: --restart, of which there is only "no" */
 };
 extern const struct sc_option sc_run_table[], sc_create_table[], sc_update_table[];
 /* What is accepted and has no effect, or may do harm: a note each. */
@@ -255,7 +254,6 @@ int sc_value_device(void *create, const char *value, struct sc_arena *arena, str
 int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_time_offset(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
-int sc_value_update_restart(void *has_policy, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);

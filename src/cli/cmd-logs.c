@@ -61,7 +61,7 @@ is_running(void *data)
     (void)fflush(stdout);
     if (followed->has_failed || sc_engine_find(followed->engine, followed->id, &arena, &now, &ignored) < 0)
         return false;
-    return now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED;
+    return now.is_restarting || now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED;
 }
 
 static int

@@ -157,7 +157,7 @@ prune_containers(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
 
         if (!dir)
             return sc_err_nomem(err);
-        if (c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED ||
+        if (c->is_restarting || c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED ||
             !is_chosen(prune, &c->effective_labels, c->created_at))
             continue;
         bytes = sc_tree_size_at(cli->engine.data_fd, dir);

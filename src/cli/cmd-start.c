@@ -2,10 +2,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/ps-priv.h"
 
 struct attach_options {
-    bool attach, interactive, no_stdin, sig_proxy;
+    bool attach, interactive, no_stdin, sig_proxy, all;
+    struct sc_strv filters;
     char *detach_keys;
     enum sc_explain explain;
 };
@@ -42,7 +43,7 @@ check_terminal(const struct sc_container *container, int flags, struct sc_err *e
 static bool
 is_up(const struct sc_container *container)
 {
-    return container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
+    return container->is_restarting || container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
 }
 
 /* Docker's: a start does not end a pause. */
@@ -58,12 +59,15 @@ refuse_paused(const struct sc_container *container, const char *verb, struct sc_
 /* ---- start ----------------------------------------------------------------------------------------- */
 
 static const struct sc_option start_table[] = {
+    {"all", 0, SC_OPTION_FLAG, offsetof(struct attach_options, all), NULL, "Start all that do not run", NULL, NULL},
     {"attach", 'a', SC_OPTION_FLAG, offsetof(struct attach_options, attach), NULL, "Stay with the container's output",
      NULL, NULL},
     {"detach-keys", 0, SC_OPTION_CALL, offsetof(struct attach_options, detach_keys), "keys",
      "Keys that detach (default ctrl-p,ctrl-q)", sc_value_detach_keys, NULL},
     {"explain", 0, SC_OPTION_OPTIONAL, offsetof(struct attach_options, explain), "text|json",
      "Say what the kernel is told, step by step, and why", sc_value_explain, NULL},
+    {"filter", 'f', SC_OPTION_STRV, offsetof(struct attach_options, filters), "key=value",
+     "Start those of them that sc ps --filter shows", NULL, NULL},
     {"interactive", 'i', SC_OPTION_FLAG, offsetof(struct attach_options, interactive), NULL,
      "Stay with its standard input", NULL, NULL},
     {"sig-proxy", 0, SC_OPTION_FLAG, offsetof(struct attach_options, sig_proxy), NULL,
@@ -115,6 +119,20 @@ start_attached(struct sc_cli *cli, const char *name, struct attach_options *opti
     return stay(&container, options, flags, client, err);
 }
 
+/* Another command has started it meanwhile: as good as ours. */
+static bool
+is_up_now(struct sc_cli *cli, const struct sc_container *container, struct sc_err *err)
+{
+    struct sc_container now = SC_CONTAINER_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (err->kind != SC_ERR_BUSY || sc_engine_find(&cli->engine, container->id, &cli->arena, &now, &ignored) < 0 ||
+        !is_up(&now))
+        return false;
+    sc_err_clear(err);
+    return true;
+}
+
 static int
 start_one(struct sc_cli *cli, const struct sc_container *container, const char *word, void *data, struct sc_err *err)
 {
@@ -126,9 +144,46 @@ start_one(struct sc_cli *cli, const struct sc_container *container, const char *
     if (!is_up(container) && container->options.as_service) {
         if (sc_engine_service_start(&cli->engine, container, err) < 0)
             return -1;
-    } else if (!is_up(container) && sc_engine_start(&cli->engine, &copy, data, NULL, err) < 0)
+    } else if (!is_up(container) && sc_engine_start(&cli->engine, &copy, data, NULL, err) < 0 &&
+               !is_up_now(cli, container, err))
         return -1;
     (void)printf("%s\n", word);
+    return 0;
+}
+
+/* Those that do not run, and are meant: the names of args. Another may start one meanwhile (start_one sees that). */
+static int
+choose(struct sc_cli *cli, const struct attach_options *options, struct sc_strv *args, struct sc_err *err)
+{
+    struct sc_ps_filters filters = {.count = 0};
+    struct sc_container_list list = {.items = NULL};
+
+    if (sc_ps_filters_parse(&options->filters, &cli->arena, &filters, err) < 0 ||
+        sc_ps_filters_find(&filters, &cli->engine, &cli->arena, err) < 0 ||
+        sc_engine_list(&cli->engine, true, &cli->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = list.count; i > 0; i--) { /* the oldest first */
+        const struct sc_container *c = &list.items[i - 1];
+
+        if (!is_up(c) && sc_ps_filters_match(&filters, c, &cli->arena))
+            sc_strv_add(args, &cli->arena, c->name);
+    }
+    return sc_arena_check(&cli->arena, err);
+}
+
+static int
+check_choice(const struct attach_options *options, const struct sc_strv *args, struct sc_err *err)
+{
+    if (!options->all && options->filters.count == 0) {
+        if (args->count > 0)
+            return 0;
+        sc_err_set(err, SC_ERR_INVALID, "'sc start' requires at least 1 argument");
+        return sc_err_remedy(err, "see 'sc start --help'");
+    }
+    if (args->count > 0)
+        return sc_err_set(err, SC_ERR_INVALID, "--all and --filter choose containers: give no names");
+    if (options->attach || options->interactive)
+        return sc_err_set(err, SC_ERR_INVALID, "one can stay with one container only: not with --all or --filter");
     return 0;
 }
 
@@ -147,7 +202,9 @@ run_start(struct sc_cli *cli, struct sc_err *err)
         sc_err_set(err, SC_ERR_INVALID, "one can stay with one container only");
         return sc_err_remedy(err, "leave out -a and -i, or start them one by one");
     }
-    if (sc_cli_engine(cli, err) < 0)
+    if (check_choice(&options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
+        return -1;
+    if ((options.all || options.filters.count > 0) && choose(cli, &options, &args, err) < 0)
         return -1;
     if (options.attach || options.interactive)
         return start_attached(cli, args.items[0], &options, err);
@@ -160,7 +217,7 @@ const struct sc_command sc_cmd_start = {
     .synopsis = "[OPTIONS] CONTAINER...",
     .help = "Start containers that do not run",
     .options = start_table,
-    .args_min = 1,
+    .args_min = 0,
     .args_max = -1,
     .starts_containers = true,
     .run = run_start,
@@ -194,6 +251,8 @@ run_attach(struct sc_cli *cli, struct sc_err *err)
         sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is paused", container.name);
         return sc_err_remedy(err, "unpause it first: sc unpause %s", container.name);
     }
+    if (container.is_restarting)
+        return sc_err_set(err, SC_ERR_BUSY, "you cannot attach to a restarting container, wait until it is running");
     if (container.status != SC_STATUS_RUNNING) {
         sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is not running", container.name);
         return sc_err_remedy(err, "start it first: sc start %s", container.name);

@@ -164,8 +164,8 @@ add_containers(const struct usage *usage, json_t *rows)
     size_t running = 0;
 
     for (size_t i = 0; i < usage->containers.count; i++) {
-        enum sc_status status = usage->containers.items[i].status;
-        bool runs = status == SC_STATUS_RUNNING || status == SC_STATUS_PAUSED;
+        const struct sc_container *c = &usage->containers.items[i];
+        bool runs = c->is_restarting || c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
         total += usage->container_bytes[i];
         idle += runs ? 0 : usage->container_bytes[i];

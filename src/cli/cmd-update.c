@@ -1,4 +1,4 @@
-/* sc update: other limits for containers. */
+/* sc update: other limits, or another restart policy, for containers. */
 #include "cli/cli.h"
 
 static int
@@ -23,9 +23,9 @@ run_update(struct sc_cli *cli, struct sc_err *err)
     sc_run_options_init(&options);
     if (sc_cli_parse(cli, &options, &args, err) < 0)
         return -1;
-    if (options.kernel_memory == 0 && !options.has_policy && !sc_limits_any(&options.create) &&
+    if (options.kernel_memory == 0 && !options.create.restart && !sc_limits_any(&options.create) &&
         options.create.net_rate_in == 0 && options.create.net_rate_out == 0) {
-        sc_err_set(err, SC_ERR_INVALID, "nothing to update: no limit is given");
+        sc_err_set(err, SC_ERR_INVALID, "nothing to update: no limit and no restart policy is given");
         return sc_err_remedy(err, "see 'sc update --help'");
     }
     if (sc_cli_engine(cli, err) < 0)

@@ -243,6 +243,19 @@ add_full_disk(const char *how, struct sc_buf *out)
 }
 
 static void
+add_restarts(const struct sc_container *c, struct sc_buf *out)
+{
+    const char *policy = c->options.restart ? c->options.restart : "no";
+    int done = c->restart_count - (c->is_restarting ? 1 : 0);
+
+    if (done > 0)
+        sc_buf_addf(out, " It was started again %d time%s since it was last started by hand (--restart %s).", done,
+                    done == 1 ? "" : "s", policy);
+    if (c->is_restarting)
+        sc_buf_addf(out, " It is about to be started again (--restart %s; sc stop %s keeps it down).", policy, c->name);
+}
+
+static void
 add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *out)
 {
     char time[SC_TIME_MAX];
@@ -261,6 +274,7 @@ add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *
         add_code(c, facts, out);
     if (c->exit.was_disk_full)
         add_full_disk("was full then", out);
+    add_restarts(c, out);
 }
 
 /* ---- what held it back ---------------------------------------------------------------------------------- */
@@ -329,6 +343,7 @@ add_running(struct sc_engine *engine, const struct sc_container *c, const struct
     sc_buf_addf(out, "%s has been running for ", c->name);
     add_duration(out, sc_time_now() - c->started_at);
     sc_buf_addc(out, '.');
+    add_restarts(c, out);
     if (c->status == SC_STATUS_PAUSED) {
         sc_buf_addf(out, " It stands still: it is paused%s%s (sc unpause %s lets it go on).",
                     facts->paused_at ? " since " : "", facts->paused_at ? facts->paused_at : "", c->name);

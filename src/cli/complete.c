@@ -56,6 +56,8 @@ is_of_use(const struct sc_command *command, const struct sc_container *container
         return container->status == SC_STATUS_PAUSED;
     if (command == &sc_cmd_exec || command == &sc_cmd_attach || command == &sc_cmd_pause)
         return container->status == SC_STATUS_RUNNING;
+    if (container->is_restarting)
+        return command != &sc_cmd_top;
     if (command == &sc_cmd_stop || command == &sc_cmd_kill || command == &sc_cmd_top)
         return container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED;
     return true;
@@ -162,8 +164,8 @@ static const struct {
     {"attach", "stdin stdout stderr"},
     {"cgroup-manager", "cgroupfs systemd auto"},
     {"cgroupns", "private host " JOINS},
-    {"filter",
-     "name= id= status= label= ancestor= before= since= exited= volume= network= publish= expose= health= is-task="},
+    {"filter", "name= id= status= label= ancestor= before= since= exited= volume= network= publish= expose= health= "
+               "is-task= restart-policy= should-start-on-boot="},
     {"format", "json table"},
     {"ipc", "private shareable none host " JOINS},
     {"isolation", "default"},
@@ -172,7 +174,7 @@ static const struct {
     {"mount", "type=bind,source= type=volume,source= type=tmpfs,target="},
     {"network", "none host bridge " JOINS},
     {"pid", "private host " JOINS},
-    {"restart", "no"},
+    {"restart", "no on-failure on-failure: always unless-stopped"},
     {"security-opt", "no-new-privileges seccomp= seccomp=unconfined systempaths=unconfined"},
     {"time-offset", "monotonic= boottime="},
     {"type", "container image network volume"},

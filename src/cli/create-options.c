@@ -213,7 +213,9 @@
          sc_value_pull, NULL},                                                                                           \
         {"quiet", 'q', FLAG, CREATE(pull_quiet), NULL, "Show no progress of a pull", NULL, NULL},                        \
         {"read-only", 0, FLAG, CREATE(read_only), NULL, "Mount the root file system read-only", NULL, NULL},             \
-        {"restart", 0, CALL, AT(create), "policy", "no: containers are restarted as services", sc_value_restart, NULL},  \
+        {"restart",        0,        CALL,                                                                               \
+         CREATE(restart),  "policy", "When it is started again: no, on-failure[:N], always, unless-stopped",             \
+         sc_value_restart, NULL},                                                                                        \
         {"rm", 0, FLAG, CREATE(rm), NULL, "Remove the container when it ends", NULL, NULL},                              \
         {"rootfs", 0, STR, CREATE(rootfs), "dir", "Use this directory as root, and no image", NULL, NULL},               \
         {"security-opt",    0,        CALL,                                                                              \
@@ -278,8 +280,8 @@ const struct sc_option sc_update_table[] = {
     {"net-rate-in", 0, CALL, CREATE(net_rate_in), "rate",
      "What it receives: 10mbit, 500kbyte a second; 0: as fast as it goes", sc_value_rate, NULL},
     {"net-rate-out", 0, CALL, CREATE(net_rate_out), "rate", "What it sends", sc_value_rate, NULL},
-    {"restart", 0, CALL, AT(has_policy), "policy", "no: containers are restarted as services", sc_value_update_restart,
-     NULL},
+    {"restart", 0, CALL, CREATE(restart), "policy",
+     "When it is started again: no, on-failure[:N], always, unless-stopped", sc_value_restart, NULL},
     {"runtime", 0, FLAG, AT(only_runtime), NULL, "Until it ends only: the next start has what it had", NULL, NULL},
     {.name = NULL},
 };
@@ -370,6 +372,20 @@ network_from_env(struct sc_create_options *o, struct sc_arena *arena, struct sc_
     return sc_value_network(&o->network, value, arena, err) < 0 ? sc_err_wrap(err, "SC_NETWORK") : 0;
 }
 
+static int
+check_restart(struct sc_create_options *o, struct sc_err *err)
+{
+    if (o->restart && strcmp(o->restart, "no") == 0)
+        o->restart = NULL;
+    if (o->restart && o->rm)
+        return sc_err_set(err, SC_ERR_INVALID, "conflicting options: cannot specify both --restart and --rm");
+    if (o->restart && o->as_service) {
+        sc_err_set(err, SC_ERR_INVALID, "conflicting options: --restart and --as-service");
+        return sc_err_remedy(err, "a service is systemd's to restart: see sc generate systemd --restart-policy");
+    }
+    return 0;
+}
+
 int
 sc_run_options_finish(struct sc_run_options *options, const char *command, const struct sc_strv *args,
                       struct sc_arena *arena, struct sc_err *err)
@@ -393,6 +409,8 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
     }
     if (o->detach && options->attach.count > 0)
         return sc_err_set(err, SC_ERR_INVALID, "conflicting options: --detach and --attach");
+    if (check_restart(o, err) < 0)
+        return -1;
     return sc_arena_check(arena, err);
 }
 

@@ -140,30 +140,22 @@ sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, str
     return 0;
 }
 
+/* ---- restart policies ------------------------------------------------------------------------------------------ */
+
+/* The policy as it is recorded: "no" is kept for update, which would not know it from nothing. */
+int
+sc_value_restart(void *text, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    struct sc_restart_policy policy;
+
+    if (sc_restart_policy_parse(value, &policy, err) < 0)
+        return -1;
+    *(char **)text = policy.max > 0 ? sc_arena_printf(arena, "%s:%d", sc_restart_policy_name(&policy), policy.max)
+                                    : sc_arena_strdup(arena, sc_restart_policy_name(&policy));
+    return *(char **)text ? 0 : sc_err_nomem(err);
+}
+
 /* ---- words of Docker that have one value here ------------------------------------------------------------------ */
-
-int
-sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)
-{
-    static const char on_failure[] = "on-failure";
-
-    (void)create;
-    (void)arena;
-    if (*value == '\0' || strcmp(value, "no") == 0)
-        return 0;
-    if (strcmp(value, "always") != 0 && strcmp(value, "unless-stopped") != 0 &&
-        !(sc_str_starts(value, on_failure) && (!value[sizeof(on_failure) - 1] || value[sizeof(on_failure) - 1] == ':')))
-        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be no, always, unless-stopped or on-failure[:N]", value);
-    sc_err_set(err, SC_ERR_UNSUPPORTED, "\"%s\": there is no daemon that would restart it", value);
-    return sc_err_remedy(err, "have systemd do it: sc create it, then install what sc generate systemd prints");
-}
-
-int
-sc_value_update_restart(void *has_policy, const char *value, struct sc_arena *arena, struct sc_err *err)
-{
-    *(bool *)has_policy = true;
-    return sc_value_restart(NULL, value, arena, err);
-}
 
 int
 sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)

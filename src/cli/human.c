@@ -116,7 +116,8 @@ sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf
         break;
     case SC_STATUS_STOPPED:
         sc_human_duration(now - container->finished_at, since);
-        sc_buf_addf(out, "Exited (%d) %s ago", (int)container->exit.code, since);
+        sc_buf_addf(out, "%s (%d) %s ago", container->is_restarting ? "Restarting" : "Exited",
+                    (int)container->exit.code, since);
         break;
     default:
         sc_buf_adds(out, "Created");

@@ -1,4 +1,6 @@
 /* sc: finds the command, runs it, prints what went wrong. */
+#include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <string.h>
 
@@ -70,6 +72,31 @@ run_network(const char *verb, const char *file)
     return result < 0 ? report(NULL, &err) : 0;
 }
 
+/* What a monitor's wait for a restart becomes: fd is the file that says so, which is to be held until this has ended,
+ * and by nobody else. */
+static int
+run_restart(char **argv)
+{
+    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT, .copy_fd = -1};
+    struct sc_err err = SC_ERR_INIT;
+    int64_t fd = -1;
+    int result = sc_parse_i64(argv[3], &fd, &err);
+
+    if (result == 0 && (fd < 3 || fd > INT_MAX))
+        result = sc_err_set(&err, SC_ERR_INVALID, "\"%s\": it is started by sc-monitor, not by hand", argv[1]);
+    if (result == 0)
+        result = sc_self_protect(argv, &cli.copy_fd, &err);
+    if (result == 0 && sc_fd_cloexec((int)fd, true) < 0)
+        result = sc_err_errno(&err, errno, "take over descriptor %d", (int)fd);
+    if (result == 0)
+        result = sc_cli_engine(&cli, &err);
+    if (result == 0)
+        result = sc_engine_start_again(&cli.engine, argv[2], &err);
+    sc_engine_release(&cli.engine);
+    sc_arena_release(&cli.arena);
+    return result < 0 ? report(NULL, &err) : 0;
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -135,5 +162,7 @@ main(int argc, char **argv)
     }
     if (argc == 4 && strcmp(argv[1], "__network") == 0)
         return run_network(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "__restart") == 0)
+        return run_restart(argv);
     return run(argc, argv);
 }

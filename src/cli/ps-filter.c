@@ -88,6 +88,16 @@ publishes(const struct sc_container *c, const struct sc_ports *wanted, struct sc
     return has_port(&mine, wanted) || (c->options.publish_all && exposes(c, wanted, arena));
 }
 
+static bool
+has_policy(const struct sc_container *c, const char *wanted)
+{
+    struct sc_restart_policy policy;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return sc_restart_policy_parse(c->options.restart ? c->options.restart : "", &policy, &ignored) == 0 &&
+           strcmp(sc_restart_policy_name(&policy), wanted) == 0;
+}
+
 /* ---- the kinds ----------------------------------------------------------------------------------------------- */
 
 enum kind {
@@ -103,16 +113,31 @@ enum kind {
     NAME,
     NETWORK,
     PUBLISH,
+    RESTART_POLICY,
+    SHOULD_START_ON_BOOT,
     SINCE,
     STATUS,
     VOLUME
 };
 
 static const char *const names[] = {
-    [ANCESTOR] = "ancestor", [BEFORE] = "before", [EXITED] = "exited",       [EXPOSE] = "expose",
-    [HEALTH] = "health",     [ID] = "id",         [ISOLATION] = "isolation", [IS_TASK] = "is-task",
-    [LABEL] = "label",       [NAME] = "name",     [NETWORK] = "network",     [PUBLISH] = "publish",
-    [SINCE] = "since",       [STATUS] = "status", [VOLUME] = "volume",
+    [ANCESTOR] = "ancestor",
+    [BEFORE] = "before",
+    [EXITED] = "exited",
+    [EXPOSE] = "expose",
+    [HEALTH] = "health",
+    [ID] = "id",
+    [ISOLATION] = "isolation",
+    [IS_TASK] = "is-task",
+    [LABEL] = "label",
+    [NAME] = "name",
+    [NETWORK] = "network",
+    [PUBLISH] = "publish",
+    [RESTART_POLICY] = "restart-policy",
+    [SHOULD_START_ON_BOOT] = "should-start-on-boot",
+    [SINCE] = "since",
+    [STATUS] = "status",
+    [VOLUME] = "volume",
 };
 
 static int
@@ -131,6 +156,7 @@ check_value(struct sc_ps_filter *f, struct sc_arena *arena, struct sc_err *err)
     static const char *const states[] = {"created",  "running", "paused", "restarting",
                                          "removing", "exited",  "dead",   NULL};
     static const char *const healths[] = {"starting", "healthy", "unhealthy", "none", NULL};
+    static const char *const policies[] = {"no", "on-failure", "always", "unless-stopped", NULL};
     static const char *const truths[] = {"true", "false", "1", "0", NULL};
 
     switch ((enum kind)f->kind) {
@@ -138,6 +164,9 @@ check_value(struct sc_ps_filter *f, struct sc_arena *arena, struct sc_err *err)
         return one_of(f->text, f->value, states, "created, running, paused, restarting, removing, exited or dead", err);
     case HEALTH:
         return one_of(f->text, f->value, healths, "starting, healthy, unhealthy or none", err);
+    case RESTART_POLICY:
+        return one_of(f->text, f->value, policies, "no, on-failure, always or unless-stopped", err);
+    case SHOULD_START_ON_BOOT:
     case IS_TASK:
         return one_of(f->text, f->value, truths, "true or false", err);
     case EXITED:
@@ -176,11 +205,11 @@ sc_ps_filters_parse(const struct sc_strv *asked, struct sc_arena *arena, struct 
         if (f->kind < 0) {
             sc_err_set(err, SC_ERR_INVALID, "--filter \"%s\": is not known", f->text);
             return sc_err_remedy(err, "give name= id= status= label= ancestor= before= since= exited= volume= network= "
-                                      "publish= expose= health= or is-task=");
+                                      "publish= expose= health= is-task= restart-policy= or should-start-on-boot=");
         }
         if (check_value(f, arena, err) < 0)
             return -1;
-        out->needs_all = out->needs_all || f->kind == STATUS || f->kind == EXITED;
+        out->needs_all = out->needs_all || f->kind == STATUS || f->kind == EXITED || f->kind == SHOULD_START_ON_BOOT;
         out->count++;
     }
     return 0;
@@ -214,7 +243,7 @@ matches(const struct sc_container *c, const struct sc_ps_filter *f, struct sc_ar
     case SINCE:
         return c->created_at > f->number;
     case EXITED:
-        return c->status == SC_STATUS_STOPPED && f->number == c->exit.code;
+        return c->status == SC_STATUS_STOPPED && !c->is_restarting && f->number == c->exit.code;
     case EXPOSE:
         return exposes(c, &f->ports, arena);
     case PUBLISH:
@@ -233,6 +262,10 @@ matches(const struct sc_container *c, const struct sc_ps_filter *f, struct sc_ar
         return has_name(c, f->value);
     case NETWORK:
         return sc_ps_is_on(c, f->value);
+    case RESTART_POLICY:
+        return has_policy(c, f->value);
+    case SHOULD_START_ON_BOOT:
+        return sc_container_starts_at_boot(c) == (*f->value == 't' || *f->value == '1');
     case STATUS:
         return strcmp(sc_container_state(c), f->value) == 0;
     case VOLUME:

@@ -312,10 +312,13 @@ fail(const struct sc_start_child *child, const struct sc_err *why)
     if (child->container->is_rm) {
         (void)!sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored);
     } else {
-        (void)!sc_engine_exit_write(child->data_fd, code, 0, why->msg, true, SC_VOLATILE, &ignored);
+        (void)!sc_engine_exit_write(child->data_fd, code, 0, why->msg, !child->how->again,
+                                    child->how->again ? child->how->again->count : 0, SC_VOLATILE, &ignored);
         (void)unlinkat(child->run_fd, "state.json", 0);
         (void)unlinkat(child->run_fd, "monitor.sock", 0);
         (void)unlinkat(child->run_fd, "undo", 0);
+        (void)unlinkat(child->run_fd, SC_RESTART_FILE, 0);
+        (void)unlinkat(child->run_fd, SC_RESTARTING_FILE, 0);
     }
     memset(&report, 0, sizeof(report));
     report = *why;

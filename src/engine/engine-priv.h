@@ -10,6 +10,7 @@
  *   userns.c   rootless.c         id maps; work with all ids that the caller may map
  *   start.c    child.c            fork, launch, monitor
  *   recover.c  remove.c stop.c exec.c inspect*.c
+ *   restart.c  sc restart         restart-policy.c   --restart (monitor/restart.h)
  *
  * The lock <run>/container/<id>/lock decides who may change a container: its monitor while it runs, else the command
  * that holds it. Claims (name, id range) are symlinks to the owner's id; only the holder of that owner's lock removes
@@ -123,7 +124,8 @@ SC_MUST_CHECK int sc_engine_not_running(const struct sc_container *container, st
 /* ---- exit-file.c ---- */
 /* exit.json with why a start failed, or what ended it while nobody watched */
 SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error,
-                                       bool is_start_failure, enum sc_durability durability, struct sc_err *err);
+                                       bool is_start_failure, int restart_count, enum sc_durability durability,
+                                       struct sc_err *err);
 /* exit.json as out's end and status; *has_ended: there is one. */
 SC_MUST_CHECK int sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *has_ended,
                                struct sc_err *err);
@@ -131,6 +133,29 @@ SC_MUST_CHECK int sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_co
 /* open.c: every directory name below <data>/container that is an id */
 SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out,
                                 struct sc_err *err);
+
+/* ---- restart-policy.c ---- */
+/* What the monitor goes by; without a policy there is none. again: as in struct sc_start_options. */
+SC_MUST_CHECK int sc_restart_plan_write(const struct sc_engine *engine, const struct sc_container *container,
+                                        int run_fd, const struct sc_restarting *again, struct sc_err *err);
+void sc_restart_plan_read(int run_fd, int *count, int64_t *delay); /* 0 where there is none */
+/* With the lock held: leaves a process that waits to start it, in the place of one that was killed. */
+SC_MUST_CHECK int sc_restart_revive(const struct sc_engine *engine, const struct sc_container *container, int run_fd,
+                                    struct sc_restarting *restarting, struct sc_err *err);
+bool sc_restart_was_killed(int run_fd, struct sc_restarting *out); /* who waited: what its file says */
+/* Before what ends it: after this its monitor begins no restart. */
+SC_MUST_CHECK int sc_restart_mark_stopped(const struct sc_engine *engine, const struct sc_container *container,
+                                          struct sc_err *err);
+void sc_restart_unmark_stopped(int data_fd, int run_fd);
+bool sc_restart_was_stopped(int data_fd, int run_fd);
+/* Whether somebody waits to start it, or does. run_fd may be -1. */
+bool sc_restarting_read(int run_fd, struct sc_restarting *out);
+/* With the lock held: nobody does any more. */
+SC_MUST_CHECK int sc_restart_cancel(int run_fd, struct sc_err *err);
+/* Without it: takes a restart back, or waits until it is done and the container runs. */
+SC_MUST_CHECK int sc_restart_settle(struct sc_engine *engine, const char *id, bool *was_cancelled, struct sc_err *err);
+/* With the lock held, in who waited: it still is to start it. */
+SC_MUST_CHECK int sc_restart_check(const struct sc_container *container, int data_fd, int run_fd, struct sc_err *err);
 
 /* ---- exec.c ---- */
 /* The container's root as its first process sees it; SC_ERR_NOT_FOUND: that has just ended. */
@@ -144,8 +169,10 @@ SC_MUST_CHECK int sc_engine_end(struct sc_engine *engine, const struct sc_contai
                                 int signum, bool *has_run, struct sc_err *err);
 
 /* ---- recover.c ---- */
-/* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it. */
-SC_MUST_CHECK int sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struct sc_err *err);
+/* With the lock held: runs undo, writes what is true, removes what is garbage. *is_gone: nothing is left of it.
+ * revives: where its monitor was killed that would have started it again, somebody else does. */
+SC_MUST_CHECK int sc_engine_recover(struct sc_engine *engine, const char *id, bool revives, bool *is_gone,
+                                    struct sc_err *err);
 /* erase.c, with the lock held: all of it. container may be NULL when there is no record. */
 SC_MUST_CHECK int sc_engine_remove_all(struct sc_engine *engine, const char *id, const struct sc_container *container,
                                        bool volumes, struct sc_err *err);

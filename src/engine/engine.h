@@ -11,6 +11,7 @@
  * in base64url): symlink(2) never replaces, so a name is taken once <data>/userns/<host id> -> <id>    the same for the
  * id ranges of --userns auto <data>/volume/<name>/_data volumes <run>/container/<id>/lock          held from start on
  * by CLI, child and then monitor while it lives (flock) state.json undo monitor.sock shm/ (--ipc shareable)
+ *            stopped restart restarting          (monitor/restart.h)
  *            <run>/seccomp/                     filter cache
  * <data> is /var/lib/sc ($SC_DATA_ROOT; not root: $XDG_DATA_HOME/sc), <run> is /run/sc ($SC_RUN_ROOT; not root:
  * $XDG_RUNTIME_DIR/sc).
@@ -28,6 +29,7 @@
 #include "image/image.h"
 #include "kernel/kernel.h"
 #include "monitor/monitor.h"
+#include "monitor/restart.h"
 #include "net/net.h"
 #include "plan/plan.h"
 #include "runtime/runtime.h"
@@ -142,6 +144,7 @@ struct sc_create_options {
     struct sc_opt_i64 memory_swappiness;
     bool oom_kill_disable;
     struct sc_log_ask log;
+    char *restart;  /* --restart, as sc_restart_policy_parse reads it; NULL: "no", and always has been */
     char *pull;     /* "missing" (default, NULL), "always", "never" */
     char *platform; /* of the image to pull, "linux/arm64"; NULL: this machine's */
     bool pull_quiet;
@@ -175,8 +178,12 @@ struct sc_container {
     char *effective_user, *effective_workdir, *effective_stop_signal;
     struct sc_strv effective_entrypoint; /* the first words of path and args, as Docker tells them from Cmd */
     struct sc_strv effective_env, effective_labels, exposed /* by image and --expose */;
-    int restart_count;
-    struct sc_strv chain_ids; /* its image's layers, lowest first: a start reads no image again */
+    int restart_count; /* since it was last started by hand */
+    /* With the status STOPPED, exit and finished_at of the end before: somebody waits to start it again, or is at it.
+     */
+    bool is_restarting;
+    bool was_stopped, has_run; /* read where there is a policy: it was stopped by hand; it has been started */
+    struct sc_strv chain_ids;  /* its image's layers, lowest first: a start reads no image again */
     struct sc_strv effective_uid_maps, effective_gid_maps; /* "0:100000:65536"; empty: no user namespace of its own */
     bool is_i386;                                          /* the image is for i386: its system calls are allowed */
     int lock_fd; /* of create with starts_now, until start takes it; else -1 */
@@ -258,6 +265,7 @@ SC_MUST_CHECK int sc_engine_create(struct sc_engine *engine, const struct sc_cre
 struct sc_start_options {
     int client_flags; /* SC_ATTACH_* of the caller, or -1: nobody attaches (detached) */
     bool explain;
+    const struct sc_restarting *again; /* of a restart by policy: what the waiter's file says; else NULL */
     void (*trace)(const struct sc_plan *plan, enum sc_phase phase, size_t index, int64_t nsec, void *data);
     void *trace_data; /* called in the forked child, whose fd 2 is still the caller's */
 };
@@ -265,6 +273,11 @@ struct sc_start_options {
  * attached monitor socket. */
 SC_MUST_CHECK int sc_engine_start(struct sc_engine *engine, struct sc_container *container,
                                   const struct sc_start_options *how, int *client_fd, struct sc_err *err);
+/* The end of a monitor's wait (sc __restart): the start that its container's policy asks for, unless that was taken
+ * back. */
+SC_MUST_CHECK int sc_engine_start_again(struct sc_engine *engine, const char *id, struct sc_err *err);
+/* Whether its policy wants it up when the host comes up: "always", and "unless-stopped" where nobody stopped it. */
+bool sc_container_starts_at_boot(const struct sc_container *container);
 /* ---- as a service of systemd (service.c) */
 char *sc_service_unit(const struct sc_container *container, struct sc_arena *arena); /* "sc-NAME.service" */
 /* Before anything is made. */

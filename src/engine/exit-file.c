@@ -9,7 +9,7 @@
 
 int
 sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error, bool is_start_failure,
-                     enum sc_durability durability, struct sc_err *err)
+                     int restart_count, enum sc_durability durability, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     char time[SC_TIME_MAX];
@@ -20,6 +20,8 @@ sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error,
         "{\"exitCode\":%d,\"signal\":%d,\"oomKilled\":false,\"finishedAt\":\"%s\",\"startFailed\":%s,\"error\":", code,
         signum, time, is_start_failure ? "true" : "false");
     sc_buf_add_json(&text, start_error, strlen(start_error));
+    if (restart_count > 0)
+        sc_buf_addf(&text, ",\"restartCount\":%d", restart_count);
     sc_buf_adds(&text, "}\n");
     if (sc_buf_check(&text, err) < 0)
         return -1;
@@ -52,6 +54,7 @@ sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_container *out, bool
     if (usage && sc_usage_decode(usage, &out->usage, err) < 0)
         return -1;
     out->has_usage = usage != NULL;
+    out->restart_count = out->exit.restart_count;
     out->finished_at = is_start_failure ? 0 : out->exit.finished_at;
     out->status = is_start_failure ? SC_STATUS_CREATED : SC_STATUS_STOPPED;
     *has_ended = true;

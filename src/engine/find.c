@@ -135,7 +135,7 @@ sweep_run(struct sc_engine *engine)
             continue;
         lock = sc_engine_lock(engine, item->d_name, 0, &ignored);
         if (lock >= 0)
-            (void)!sc_engine_recover(engine, item->d_name, &is_gone, &ignored);
+            (void)!sc_engine_recover(engine, item->d_name, false, &is_gone, &ignored);
     }
 }
 
@@ -161,7 +161,8 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
             *err = load_err;
             return -1;
         }
-        if (all || container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED)
+        if (all || container->is_restarting || container->status == SC_STATUS_RUNNING ||
+            container->status == SC_STATUS_PAUSED)
             out->count++;
     }
     sweep_run(engine);
@@ -184,7 +185,7 @@ sc_engine_image_in_use(const char *image_id, void *engine, struct sc_image_use *
         return -1;
     for (size_t i = 0; i < list.count; i++) {
         const struct sc_container *c = &list.items[i];
-        bool runs = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
+        bool runs = c->is_restarting || c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
         if (!sc_str_eq(c->image_id, image_id) || (out->kind != SC_IMAGE_FREE && !runs))
             continue;

@@ -56,12 +56,14 @@ state_of(const struct sc_container *c)
 {
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
+    /* Docker's: one that is about to be started again counts as running. */
     return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:n}", "Status",
-                     sc_container_state(c), "Running", (int)is_up, "Paused", (int)(c->status == SC_STATUS_PAUSED),
-                     "Restarting", 0, "OOMKilled", (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid",
-                     is_up ? (int)c->pid : 0, "ExitCode", is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error),
-                     "StartedAt", moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim",
-                     text(is_up ? NULL : c->oom_victim), "Health");
+                     sc_container_state(c), "Running", (int)(is_up || c->is_restarting), "Paused",
+                     (int)(c->status == SC_STATUS_PAUSED), "Restarting", (int)c->is_restarting, "OOMKilled",
+                     (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0, "ExitCode",
+                     is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt", moment(c->started_at),
+                     "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim", text(is_up ? NULL : c->oom_victim),
+                     "Health");
 }
 
 /* "host", "container:ID", "private" ... as Docker writes modes */
@@ -251,6 +253,16 @@ log_config(const struct sc_log_ask *log)
 }
 
 static json_t *
+restart_policy(const struct sc_create_options *o)
+{
+    struct sc_restart_policy policy = {.kind = SC_RESTART_NO};
+    struct sc_err ignored = SC_ERR_INIT;
+
+    (void)!sc_restart_policy_parse(o->restart ? o->restart : "", &policy, &ignored);
+    return json_pack("{s:s, s:i}", "Name", sc_restart_policy_name(&policy), "MaximumRetryCount", policy.max);
+}
+
+static json_t *
 host_config(const struct sc_container *c)
 {
     const struct sc_create_options *o = &c->options;
@@ -276,7 +288,7 @@ host_config(const struct sc_container *c)
     (void)set(out, "DnsSearch", strings(&o->dns_search));
     (void)set(out, "ExtraHosts", strings_or_null(&o->add_hosts));
     (void)set(out, "Links", json_null());
-    (void)set(out, "RestartPolicy", json_pack("{s:s, s:i}", "Name", "no", "MaximumRetryCount", 0));
+    (void)set(out, "RestartPolicy", restart_policy(o));
     (void)set(out, "AutoRemove", json_boolean(c->is_rm));
     (void)set(out, "CapAdd", strings_or_null(&o->cap_add));
     (void)set(out, "CapDrop", strings_or_null(&o->cap_drop));

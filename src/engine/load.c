@@ -28,7 +28,7 @@ sc_container_state(const struct sc_container *c)
     case SC_STATUS_PAUSED:
         return "paused";
     case SC_STATUS_STOPPED:
-        return "exited";
+        return c->is_restarting ? "restarting" : "exited";
     default:
         return "created";
     }
@@ -59,6 +59,7 @@ load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_c
     sc_cleanup_fd run = sc_engine_run_dir(engine, out->id, &ignored);
     struct sc_state state = {0};
     enum sc_status status;
+    int64_t delay;
 
     *todo = (struct todo){.recover = false};
     if (run < 0)
@@ -85,7 +86,30 @@ load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_c
     out->status = status == SC_STATUS_PAUSED ? SC_STATUS_PAUSED : SC_STATUS_RUNNING;
     out->pid = state.pid;
     out->started_at = state.created_at;
+    if (out->options.restart)
+        sc_restart_plan_read(run, &out->restart_count, &delay);
     return true;
+}
+
+/* What there is to be known where it has a policy. It may be about to run: then its exit.json is gone already. */
+static void
+load_restarts(int data_fd, int run_fd, struct sc_container *out, struct todo *todo)
+{
+    struct sc_restarting restarting;
+
+    out->was_stopped = sc_restart_was_stopped(data_fd, run_fd);
+    out->has_run = config_time(data_fd) > 0;
+    if (!sc_restarting_read(run_fd, &restarting)) {
+        todo->recover = todo->recover || sc_restart_was_killed(run_fd, &restarting);
+        return;
+    }
+    out->is_restarting = true;
+    out->status = SC_STATUS_STOPPED;
+    out->exit.code = restarting.code;
+    out->exit.finished_at = out->finished_at = restarting.finished_at;
+    out->restart_count = restarting.count;
+    out->started_at = config_time(data_fd);
+    todo->await_end = false;
 }
 
 /* What is on disk, without repairing anything. */
@@ -115,6 +139,11 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
         todo->await_end = false;
     if (has_ended ? out->is_rm : (config_time(data) > 0 || (out->is_rm && out->options.starts_now)))
         todo->recover = true;
+    if (out->options.restart) {
+        sc_closep(&run);
+        run = sc_engine_run_dir(engine, id, &absent);
+        load_restarts(data, run, out, todo);
+    }
     return 0;
 }
 
@@ -156,7 +185,7 @@ load_repaired(struct sc_engine *engine, const char *id, struct sc_arena *arena, 
         *err = result < 0 ? first : lock_err;
         return -1;
     }
-    if (sc_engine_recover(engine, id, &is_gone, err) < 0)
+    if (sc_engine_recover(engine, id, true, &is_gone, err) < 0)
         return sc_err_wrap(err, "recover container %.12s", id);
     if (is_gone)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%.12s\"", id);
@@ -190,6 +219,9 @@ sc_engine_load(struct sc_engine *engine, const char *id, struct sc_arena *arena,
 int
 sc_engine_not_running(const struct sc_container *container, struct sc_err *err)
 {
+    if (container->is_restarting)
+        return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is restarting, wait until it is running",
+                          container->name);
     sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is not running", container->name);
     return sc_err_remedy(err, "start it with: sc start %s", container->name);
 }

@@ -40,7 +40,7 @@ is_alive(const char *id, void *data)
     }
     if (lock < 0)
         return err.kind == SC_ERR_BUSY;
-    (void)!sc_engine_recover(engine, id, &is_gone, &err);
+    (void)!sc_engine_recover(engine, id, true, &is_gone, &err);
     /* Its monitor may have been killed between the halves of its undo, and the link still answer to the address. */
     sc_err_clear(&err);
     for (unsigned i = 0; i < SC_NET_ENDPOINTS_MAX; i++) {

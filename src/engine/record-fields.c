@@ -34,6 +34,7 @@ const struct sc_field sc_option_fields[] = {
     OPTION("labels", SC_FIELD_STRV, labels),
     OPTION("annotations", SC_FIELD_STRV, annotations),
     OPTION("volumesFrom", SC_FIELD_STRV, volumes_from),
+    OPTION("restart", SC_FIELD_STR, restart),
     OPTION("noHealthcheck", SC_FIELD_BOOL, no_healthcheck),
     OPTION("capAdd", SC_FIELD_STRV, cap_add),
     OPTION("capDrop", SC_FIELD_STRV, cap_drop),

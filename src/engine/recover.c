@@ -14,7 +14,9 @@
 
 /* What the run directory tells of the last start. */
 struct remains {
-    bool has_undo, has_state, is_this_boot;
+    bool has_undo, has_state, is_this_boot, was_unsaid /* how it ended */;
+    int restart_count;
+    int64_t restart_delay;
 };
 
 static bool
@@ -52,6 +54,7 @@ undo_run_dir(const struct sc_engine *engine, int run_fd, struct remains *remains
 
     remains->has_undo = exists(run_fd, "undo");
     remains->has_state = exists(run_fd, "state.json");
+    sc_restart_plan_read(run_fd, &remains->restart_count, &remains->restart_delay);
     if (remains->has_state && sc_state_read(run_fd, &arena, &state, &ignored) == 0) {
         remains->is_this_boot = sc_boot_id(boot_id, &ignored) == 0 && sc_str_eq(boot_id, state.boot_id);
         /* A frozen process takes SIGKILL on cgroup v1 only when it is thawed: undo's cgroup-kill knows how. */
@@ -72,7 +75,7 @@ undo_run_dir(const struct sc_engine *engine, int run_fd, struct remains *remains
 static void
 clear_run_dir(int run_fd)
 {
-    static const char *const names[] = {"monitor.sock", "state.json", "undo"};
+    static const char *const names[] = {"monitor.sock", "state.json", "undo", SC_RESTART_FILE};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(names); i++)
         (void)unlinkat(run_fd, names[i], 0);
@@ -85,12 +88,13 @@ write_truth_in(int dir_fd, const struct remains *remains, bool was_started, enum
 {
     if (remains->has_state && remains->is_this_boot)
         return sc_engine_exit_write(dir_fd, SC_CODE_KILLED, SIGKILL,
-                                    "its monitor (sc-monitor) was killed, and it with it", false, durability, err);
+                                    "its monitor (sc-monitor) was killed, and it with it", false,
+                                    remains->restart_count, durability, err);
     if (remains->has_undo && !remains->has_state)
-        return sc_engine_exit_write(dir_fd, SC_CODE_ENGINE, 0, "the start was interrupted", true, durability, err);
+        return sc_engine_exit_write(dir_fd, SC_CODE_ENGINE, 0, "the start was interrupted", true, 0, durability, err);
     if (remains->has_state || was_started)
-        return sc_engine_exit_write(dir_fd, SC_CODE_REBOOT, 0, "the host was restarted while it ran", false, durability,
-                                    err);
+        return sc_engine_exit_write(dir_fd, SC_CODE_REBOOT, 0, "the host was restarted while it ran", false, 0,
+                                    durability, err);
     return 0;
 }
 
@@ -111,8 +115,29 @@ write_truth(int data_fd, int run_fd, const struct remains *remains, enum sc_dura
     return 0;
 }
 
+/* What its monitor would have done, or who waited in its stead, had it not been killed. */
+static void
+revive(const struct sc_engine *engine, const struct sc_container *container, int data_fd, int run_fd,
+       const struct remains *remains)
+{
+    struct sc_err ignored = SC_ERR_INIT; /* it stays down, as its state says */
+    struct sc_restarting now = {.count = remains->restart_count + 1,
+                                .delay = sc_restart_delay(remains->restart_delay, 0),
+                                .code = SC_CODE_KILLED,
+                                .finished_at = sc_time_now()};
+    struct sc_restart_policy policy;
+    bool was_running = remains->has_state && remains->is_this_boot && remains->was_unsaid;
+
+    if (sc_restart_was_stopped(data_fd, run_fd) ||
+        sc_restart_policy_parse(container->options.restart, &policy, &ignored) < 0 || policy.kind == SC_RESTART_NO ||
+        (was_running && !sc_restart_is_due(&policy, now.code, remains->restart_count)))
+        return;
+    if (was_running || sc_restart_was_killed(run_fd, &now))
+        (void)!sc_restart_revive(engine, container, run_fd, &now, &ignored);
+}
+
 int
-sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struct sc_err *err)
+sc_engine_recover(struct sc_engine *engine, const char *id, bool revives, bool *is_gone, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_container container = SC_CONTAINER_INIT;
@@ -146,8 +171,11 @@ sc_engine_recover(struct sc_engine *engine, const char *id, bool *is_gone, struc
         sc_engine_event(engine, &container, "destroy", NULL);
         return 0;
     }
+    remains.was_unsaid = !exists(data, "exit.json") && !exists(run, "exit.json");
     if (write_truth(data, run, &remains, sc_record_durability(&container), err) < 0)
         return -1;
+    if (revives && container.options.restart)
+        revive(engine, &container, data, run, &remains);
     clear_run_dir(run);
     return 0;
 }

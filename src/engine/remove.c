@@ -13,7 +13,7 @@ static int
 refuse_running(const struct sc_container *container, struct sc_err *err)
 {
     sc_err_set(err, SC_ERR_BUSY, "cannot remove container \"%s\": container is %s", container->name,
-               container->status == SC_STATUS_PAUSED ? "paused" : "running");
+               sc_container_state(container));
     return sc_err_remedy(err, "stop it first (sc stop %s) or use --force", container->name);
 }
 
@@ -33,7 +33,7 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
         *err = load_err;
         return -1;
     }
-    if (now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED) {
+    if (now.is_restarting || now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED) {
         if (!force)
             return refuse_running(&now, err);
         if (sc_engine_end(engine, &now, 0, SIGKILL, &has_run, err) < 0)
@@ -42,7 +42,7 @@ sc_engine_remove(struct sc_engine *engine, const struct sc_container *container,
     lock = sc_engine_lock(engine, now.id, SETTLE_MS, err);
     if (lock < 0)
         return sc_err_wrap(err, "remove container \"%s\"", now.name);
-    if (sc_engine_recover(engine, now.id, &is_gone, err) < 0)
+    if (sc_engine_recover(engine, now.id, false, &is_gone, err) < 0)
         return sc_err_wrap(err, "remove container \"%s\"", now.name);
     if (is_gone)
         return 0;

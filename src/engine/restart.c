@@ -8,7 +8,7 @@ sc_engine_restart(struct sc_engine *engine, const struct sc_container *container
     const struct sc_start_options how = {.client_flags = -1};
     struct sc_container now = SC_CONTAINER_INIT;
 
-    if (container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED) {
+    if (container->is_restarting || container->status == SC_STATUS_RUNNING || container->status == SC_STATUS_PAUSED) {
         if (container->options.rm) {
             sc_err_set(err, SC_ERR_BUSY, "cannot restart container \"%s\": its end removes it (--rm)", container->name);
             return sc_err_remedy(err, "run it without --rm");

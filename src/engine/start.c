@@ -13,6 +13,7 @@
 #include "kernel/seccomp.h"
 
 #define SETTLE_MS 10000 /* for a monitor that is cleaning up */
+#define LOOK_MS   100
 
 /* What the fork shares: the descriptors of one start. */
 struct start {
@@ -20,6 +21,7 @@ struct start {
     struct sc_container *container;
     struct sc_start_job *job;
     struct sc_arena *arena;
+    const struct sc_start_options *how;
     bool is_fresh; /* created by this very command, lock kept */
     char *monitor_path;
     int lock, data, run, listen, ours, theirs, seccomp;
@@ -38,6 +40,26 @@ start_release(struct start *start)
 }
 #define sc_cleanup_start __attribute__((cleanup(start_release))) struct start
 
+/* A start by hand ends a wait for one; the one that has waited looks whether it still is to start it. */
+static int
+take_over(struct start *start, struct sc_err *err)
+{
+    const struct sc_container *c = start->container;
+
+    start->data = sc_engine_data_dir(start->engine, c->id, err);
+    start->run = start->data < 0 ? -1 : sc_engine_run_dir(start->engine, c->id, err);
+    if (start->run < 0)
+        return -1;
+    if (start->how->again)
+        return sc_restart_check(c, start->data, start->run, err) < 0
+                   ? sc_err_wrap(err, "restart container \"%s\"", c->name)
+                   : 0;
+    if (sc_restart_cancel(start->run, err) < 0)
+        return -1;
+    sc_restart_unmark_stopped(start->data, start->run);
+    return 0;
+}
+
 static int
 take_lock(struct start *start, struct sc_err *err)
 {
@@ -51,19 +73,23 @@ take_lock(struct start *start, struct sc_err *err)
         start->lock = sc_steal_fd(&c->lock_fd);
         return 0;
     }
-    start->lock = sc_engine_lock(start->engine, c->id, 0, &busy);
-    if (start->lock < 0) {
+    for (int left = SETTLE_MS; start->lock < 0; left -= LOOK_MS) {
+        start->lock = sc_engine_lock(start->engine, c->id, left == SETTLE_MS ? 0 : LOOK_MS, &busy);
+        if (start->lock >= 0)
+            break;
+        /* its monitor cleans up, or another start has it */
         if (sc_engine_load(start->engine, c->id, start->arena, &now, err) < 0)
             return -1;
         if (now.status == SC_STATUS_RUNNING || now.status == SC_STATUS_PAUSED)
             return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is already running", now.name);
-        start->lock = sc_engine_lock(start->engine, c->id, SETTLE_MS, err);
-        if (start->lock < 0)
+        if (busy.kind != SC_ERR_BUSY || left <= 0) {
+            *err = busy;
             return -1;
+        }
     }
-    if (sc_engine_recover(start->engine, c->id, &is_gone, err) < 0)
+    if (sc_engine_recover(start->engine, c->id, false, &is_gone, err) < 0)
         return -1;
-    return is_gone ? sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%s\"", c->name) : 0;
+    return is_gone ? sc_err_set(err, SC_ERR_NOT_FOUND, "no such container: \"%s\"", c->name) : take_over(start, err);
 }
 
 /* config.json: for people and tools; a start does not read it. */
@@ -115,10 +141,12 @@ open_all(struct start *start, struct sc_err *err)
 {
     int pair[2];
 
-    start->data = sc_engine_data_dir(start->engine, start->container->id, err);
+    if (start->data < 0)
+        start->data = sc_engine_data_dir(start->engine, start->container->id, err);
     if (start->data < 0)
         return -1;
-    start->run = sc_engine_run_dir(start->engine, start->container->id, err);
+    if (start->run < 0)
+        start->run = sc_engine_run_dir(start->engine, start->container->id, err);
     if (start->run < 0 || sc_engine_program("sc-monitor", start->arena, &start->monitor_path, err) < 0)
         return -1;
     start->seccomp =
@@ -134,6 +162,9 @@ open_all(struct start *start, struct sc_err *err)
         (void)unlinkat(start->data, SC_BLACKBOX_FILE, 0);
     }
     if (write_undo(start, err) < 0)
+        return -1;
+    if ((!start->is_fresh || start->container->options.restart) &&
+        sc_restart_plan_write(start->engine, start->container, start->run, start->how->again, err) < 0)
         return -1;
     if (!start->is_fresh && unlinkat(start->data, "exit.json", 0) < 0 && errno != ENOENT)
         return sc_err_errno(err, errno, "remove exit.json");
@@ -212,14 +243,20 @@ fork_child(struct start *start, const struct sc_start_options *how, pid_t *pid, 
 
 /* A start that failed before its child: what a command made for itself alone goes with it. */
 static void
-give_up(struct start *start)
+give_up(struct start *start, const struct sc_err *why)
 {
+    const struct sc_restarting *again = start->how->again;
     struct sc_err ignored = SC_ERR_INIT;
 
     if (start->is_fresh)
         (void)!sc_engine_remove_all(start->engine, start->container->id, start->container, true, &ignored);
     else if (start->run >= 0)
         (void)unlinkat(start->run, "undo", 0);
+    if (again && start->run >= 0)
+        (void)unlinkat(start->run, SC_RESTARTING_FILE, 0);
+    if (again && start->data >= 0) /* nobody is there to be told */
+        (void)!sc_engine_exit_write(start->data, why->exit_code ? why->exit_code : SC_CODE_ENGINE, 0, why->msg, false,
+                                    again->count, SC_VOLATILE, &ignored);
 }
 
 int
@@ -230,6 +267,7 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
     sc_cleanup_start start = {.engine = engine,
                               .container = container,
                               .arena = &arena,
+                              .how = how,
                               .lock = -1,
                               .data = -1,
                               .run = -1,
@@ -248,13 +286,13 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
         return sc_err_nomem(err);
     if (sc_engine_prepare(engine, container, false, &arena, start.job, err) < 0) {
         sc_rootfs_release(&start.job->ask.overlay);
-        give_up(&start);
+        give_up(&start, err);
         return -1;
     }
     if (open_all(&start, err) < 0 || fork_child(&start, how, &pid, err) < 0) {
         sc_rootfs_release(&start.job->ask.overlay);
         sc_network_give_up(start.job);
-        give_up(&start);
+        give_up(&start, err);
         return -1;
     }
     /* The child holds them now; kept here they would outlive the container in a long-lived caller. */

@@ -9,6 +9,7 @@
 #include "engine/engine-priv.h"
 
 #define TIMEOUT_DEFAULT 10
+#define RESTART_POLL_MS 20
 #define KILL_MS         60000 /* a process in uninterruptible sleep dies late */
 
 enum end { END_TIMEOUT, END_EXITED, END_LOST };
@@ -128,6 +129,17 @@ ends_pause(const struct sc_container *container, int signum)
     return signum == SIGKILL || signum == stop || (!container->options.stop_signal && stop == SIGTERM);
 }
 
+/* What Docker takes for a stop by hand, after which no policy starts it again. */
+static bool
+is_meant_to_end(const struct sc_container *container, int signum)
+{
+    int stop = SIGTERM;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    (void)!sc_signal_parse(container->effective_stop_signal, &stop, &ignored);
+    return signum == SIGKILL || signum == stop;
+}
+
 static int64_t
 deadline(int64_t msec)
 {
@@ -208,27 +220,65 @@ stop_running(struct sc_engine *engine, const struct sc_container *container, con
                : 0;
 }
 
-int
-sc_engine_end(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum,
-              bool *has_run, struct sc_err *err)
+static bool
+is_up(const struct sc_engine *engine, const struct sc_container *container)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_state state = {0};
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return container->options.restart && sc_engine_running_state(engine, container, &arena, &state, &ignored) == 0;
+}
+
+/* Now. */
+static bool
+is_restarting(const struct sc_engine *engine, const struct sc_container *container)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd run = container->options.restart ? sc_engine_run_dir(engine, container->id, &ignored) : -1;
+    struct sc_restarting restarting;
+
+    return sc_restarting_read(run, &restarting);
+}
+
+/* Ends it where it runs. */
+static int
+end_once(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum, bool *runs,
+         struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_state state = {0};
     struct sc_err state_err = SC_ERR_INIT;
 
-    if (sc_engine_running_state(engine, container, &arena, &state, &state_err) < 0) {
-        if (state_err.kind == SC_ERR_BUSY)
-            return 0;
+    *runs = sc_engine_running_state(engine, container, &arena, &state, &state_err) == 0;
+    if (!*runs && state_err.kind != SC_ERR_BUSY) {
         *err = state_err;
         return -1;
     }
+    if (!*runs && !is_restarting(engine, container))
+        return 0;
+    if (sc_restart_mark_stopped(engine, container, err) < 0)
+        return -1;
+    return *runs ? stop_running(engine, container, &state, timeout_sec, signum, err) : 0;
+}
+
+int
+sc_engine_end(struct sc_engine *engine, const struct sc_container *container, int timeout_sec, int signum,
+              bool *has_run, struct sc_err *err)
+{
     if (timeout_sec < 0)
         timeout_sec = container->options.stop_timeout >= 0 ? container->options.stop_timeout : TIMEOUT_DEFAULT;
     if (signum == 0 && sc_signal_parse(container->effective_stop_signal, &signum, err) < 0)
         return -1;
-    if (stop_running(engine, container, &state, timeout_sec, signum, err) < 0)
-        return sc_err_wrap(err, "stop container \"%s\"", container->name);
-    *has_run = true;
+    /* Its monitor may have begun a restart just before the mark, which is then taken back, or is done and stopped anew.
+     */
+    for (bool was_cancelled = false, runs = true; runs;) {
+        if (end_once(engine, container, timeout_sec, signum, &runs, err) < 0 ||
+            (container->options.restart && sc_restart_settle(engine, container->id, &was_cancelled, err) < 0))
+            return sc_err_wrap(err, "stop container \"%s\"", container->name);
+        *has_run = *has_run || runs || was_cancelled;
+        runs = !was_cancelled && is_up(engine, container);
+    }
     return 0;
 }
 
@@ -252,8 +302,20 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
     struct sc_state state = {0};
     struct sc_exit exit_record;
     sc_cleanup_fd sock = -1;
+    bool was_cancelled = false, is_last = is_meant_to_end(container, signum);
 
-    if (sc_engine_running_state(engine, container, &arena, &state, err) < 0)
+    if (is_restarting(engine, container)) {
+        if (!is_last)
+            return sc_engine_not_running(container, err);
+        if (sc_restart_mark_stopped(engine, container, err) < 0 ||
+            sc_restart_settle(engine, container->id, &was_cancelled, err) < 0)
+            return -1;
+        tell_of_signal(engine, container, "kill", signum);
+        if (was_cancelled)
+            return 0;
+    }
+    if (sc_engine_running_state(engine, container, &arena, &state, err) < 0 ||
+        (is_last && sc_restart_mark_stopped(engine, container, err) < 0))
         return -1;
     /* As with Docker, whoever kills finds it ended. Without a monitor the next look makes it so. */
     if (signum == SIGKILL && connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
@@ -265,7 +327,10 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
         sc_err_set(err, SC_ERR_BUSY, "process %d does not die", (int)state.pid);
         return sc_err_wrap(err, "kill container \"%s\"", container->name);
     }
-    return 0;
+    /* It may have ended by itself just before the mark. */
+    return signum == SIGKILL && container->options.restart
+               ? sc_restart_settle(engine, container->id, &was_cancelled, err)
+               : 0;
 }
 
 int
@@ -294,15 +359,36 @@ sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, 
     return 0;
 }
 
+/* As with Docker, one that is about to be started again has not ended: what counts is its next end. */
+static int
+await_restart(struct sc_engine *engine, const char *id, enum sc_status *status, struct sc_exit *out, struct sc_err *err)
+{
+    for (;;) {
+        sc_cleanup_arena arena = SC_ARENA_INIT;
+        struct sc_container now = SC_CONTAINER_INIT;
+
+        if (sc_engine_load(engine, id, &arena, &now, err) < 0)
+            return -1;
+        *status = now.status;
+        *out = now.exit;
+        if (!now.is_restarting)
+            return 0;
+        (void)poll(NULL, 0, RESTART_POLL_MS);
+    }
+}
+
 int
 sc_engine_wait(struct sc_engine *engine, const struct sc_container *container, struct sc_exit *out, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_container now = SC_CONTAINER_INIT;
+    enum sc_status status = container->status;
     sc_cleanup_fd sock = -1;
 
     *out = container->exit;
-    if (container->status != SC_STATUS_RUNNING && container->status != SC_STATUS_PAUSED)
+    if (container->is_restarting && await_restart(engine, container->id, &status, out, err) < 0)
+        return -1;
+    if (status != SC_STATUS_RUNNING && status != SC_STATUS_PAUSED)
         return 0;
     if (connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
         return -1;

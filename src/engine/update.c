@@ -1,5 +1,5 @@
-/* update: other limits for a container that exists. All of them, or none: the record is written first, and written back
- * when the kernel refuses; the kernel's files are taken back by runtime/update.c. */
+/* update: other limits, or another restart policy, for a container that exists. All of them, or none: the record is
+ * written first, and written back when the kernel refuses; the kernel's files are taken back by runtime/update.c. */
 #include <errno.h>
 #include <string.h>
 #include <sys/file.h>
@@ -61,6 +61,8 @@ merge(const struct sc_create_options *asked, struct sc_create_options *to, struc
         else
             sc_limit_copy(limit, asked, to);
     }
+    if (asked->restart && (to->restart || strcmp(asked->restart, "no") != 0))
+        to->restart = asked->restart; /* "no" is kept where another was: how often that came is known still */
     if (asked->net_rate_in != 0)
         to->net_rate_in = asked->net_rate_in;
     if (asked->net_rate_out != 0)
@@ -179,6 +181,33 @@ look_at_host(const struct sc_create_options *o, struct sc_host *host, struct sc_
     return 0;
 }
 
+/* What its monitor will go by. Of one that does not run, the record is all there is. */
+static int
+tell_policy(const struct sc_engine *engine, const struct sc_container *next, struct sc_err *err)
+{
+    sc_cleanup_fd run = sc_engine_run_dir(engine, next->id, err);
+    struct sc_restarting now = {.pid = 0};
+
+    if (run < 0)
+        return -1;
+    sc_restart_plan_read(run, &now.count, &now.delay);
+    return sc_restart_plan_write(engine, next, run, &now, err);
+}
+
+static int
+check_policy(const struct sc_container *now, const struct sc_create_options *asked, bool only_runtime,
+             struct sc_err *err)
+{
+    if (!asked->restart)
+        return 0;
+    if (now->is_rm && strcmp(asked->restart, "no") != 0)
+        return sc_err_set(err, SC_ERR_INVALID,
+                          "restart policy cannot be updated because AutoRemove is enabled for the container");
+    if (only_runtime)
+        return sc_err_set(err, SC_ERR_INVALID, "--restart is kept, and --runtime would not: give one of them");
+    return 0;
+}
+
 static int
 update(struct sc_engine *engine, const struct sc_container *now, const struct sc_create_options *asked,
        bool only_runtime, struct sc_arena *arena, struct sc_err *err)
@@ -195,6 +224,8 @@ update(struct sc_engine *engine, const struct sc_container *now, const struct sc
         return sc_engine_not_running(now, err);
     if (look_at_host(&now->options, host, arena, err) < 0 || check_conflicts(asked, &now->options, err) < 0)
         return -1;
+    if (check_policy(now, asked, only_runtime, err) < 0)
+        return -1;
     merge(asked, &next.options, arena);
     complete(&delta, &next.options);
     if (sc_arena_check(arena, err) < 0 || check(now, &next.options, host, arena, err) < 0)
@@ -203,8 +234,11 @@ update(struct sc_engine *engine, const struct sc_container *now, const struct sc
      * would double the time of all of it. */
     if (!only_runtime && sc_record_write_as(engine, &next, SC_WHOLE, err) < 0)
         return -1;
-    if (!is_running || apply_all(engine, now, &next, &delta, host, arena, err) == 0)
+    if (!is_running || ((!asked->restart || tell_policy(engine, &next, err) == 0) &&
+                        apply_all(engine, now, &next, &delta, host, arena, err) == 0))
         return 0;
+    if (asked->restart)
+        (void)!tell_policy(engine, now, &ignored);
     if (!only_runtime)
         (void)!sc_record_write_as(engine, now, SC_WHOLE, &ignored);
     return -1;

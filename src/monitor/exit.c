@@ -42,6 +42,8 @@ sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct s
                 exit_record->signal, exit_record->was_oom_killed ? "true" : "false", time);
     if (exit_record->was_disk_full)
         sc_buf_adds(&text, ",\"diskFull\":true");
+    if (exit_record->restart_count > 0)
+        sc_buf_addf(&text, ",\"restartCount\":%d", (int)exit_record->restart_count);
     if (usage) {
         sc_buf_adds(&text, ",\"usage\":");
         sc_usage_encode(usage, &text);

@@ -384,6 +384,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     sc_cleanup_fd run_root = open_run_root(monitor);
     struct end end;
     struct sc_exit *record = &end.record;
+    sc_cleanup_fd restarts = -1;
 
     memset(&end, 0, sizeof(end)); /* the record is sent whole, with its padding */
     record->finished_at = sc_time_now();
@@ -395,6 +396,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     sc_log_finish(&monitor->log, record->finished_at);
     sc_log_release(&monitor->log);
     if (!monitor->config.is_rm) { /* else nobody can ever read it */
+        restarts = sc_restart_decide(monitor, record);
         look_at_disk(monitor, record);
         check(monitor, write_exit(monitor, &end, &err), &err);
     }
@@ -414,6 +416,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     undo_rest(monitor, &rest, &err);
     /* Only now may it start again: its next link has the same name. */
     sc_closep(&monitor->config.lock_fd);
+    sc_closep(&restarts);
     remove_aside(monitor);
     say_goodbye_to_all(monitor, record);
 }

@@ -6,6 +6,7 @@
  *   output.c   chunks of output on their way to clients
  *   client.c   accepting clients, their messages, stdin
  *   finish.c   what happens when init has ended
+ *   restart.c  whether it is started again, and who waits to do that (restart.h)
  *   blackbox.c the black box: a sample every few seconds
  *   oom.c      memory that ran out
  *   on-demand.c    programs that run while there is something for them to do:
@@ -112,6 +113,10 @@ void sc_client_close_input(struct sc_monitor *monitor);
 void sc_monitor_finish(struct sc_monitor *monitor);
 /* An event of its container; more: further attributes, as JSON, or NULL. */
 void sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more);
+
+/* restart.c: with how it ended known, and not yet written. What keeps the next start waiting until it is closed; -1:
+ * there will be none. Sets record->restart_count. */
+int sc_restart_decide(const struct sc_monitor *monitor, struct sc_exit *record);
 
 /* blackbox.c */
 void sc_blackbox_start(struct sc_monitor *monitor);

@@ -14,7 +14,8 @@
  * namespace may hold them open for ever), asks the memory cgroup for OOM kills, closes the log, writes exit.json, only
  * then reaps init (so a pid that is gone always has its exit.json), runs the undo file, removes an --rm container's
  * directory, name and run directory, releases the lock, and tells every client EXIT once it has taken all output. A
- * crash in between is repaired by the next command. What went wrong meanwhile is a line each in run_dir/monitor.err.
+ * crash in between is repaired by the next command. Before exit.json it decides whether the container is started again,
+ * and leaves a process that does (restart.h). What went wrong meanwhile is a line each in run_dir/monitor.err.
  * The container dies with its monitor (PDEATHSIG): nobody runs unsupervised.
  *
  * Messages: one packet each, first byte the type, numbers in host order. End of file from a client means it is gone
@@ -72,6 +73,7 @@ struct sc_exit {
     int32_t signal; /* 0 when it exited */
     uint8_t was_oom_killed;
     uint8_t was_disk_full; /* sc_disk_is_full of the data directory, when it had ended */
+    int32_t restart_count; /* since it was started by hand, with one that is about to come (restart.h) */
     int64_t finished_at;   /* CLOCK_REALTIME ns */
 };
 
@@ -139,7 +141,8 @@ SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void 
 bool sc_disk_is_full(int fd);
 /* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"}, and with usage
  * also "usage":{"cpu":NANOSECONDS,...}; with a victim "oomVictim":"sh (process 42)", and with where memory was out
- * "oomPlace":"/sc/..." (a memory cgroup, or SC_OOM_HOST). All three may be NULL. On a full disk "diskFull":true. */
+ * "oomPlace":"/sc/..." (a memory cgroup, or SC_OOM_HOST). All three may be NULL. On a full disk "diskFull":true; after
+ * restarts "restartCount":N. */
 SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage,
                                 const char *victim, const char *place, enum sc_durability durability,
                                 struct sc_err *err);

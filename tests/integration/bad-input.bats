@@ -101,7 +101,7 @@ run_table()
 --proc-view|perhaps|must be auto, on, full or off
 --publish|70000:80|must be 1 to 65535
 --pull|sometimes|give missing, always or never
---restart|always|sc generate systemd
+--restart|on-failures|invalid restart policy 'on-failures'
 --rootfs|/no/such/dir|no such file or directory
 --security-opt|apparmor=x|give seccomp=FILE
 --security-opt|seccomp=/etc/passwd|a value is expected
@@ -235,7 +235,7 @@ update --memory-swappiness|one|101|1|101
 update --net-rate-in|one|x|1|is not a rate
 update --net-rate-out|one|10q|1|is not a rate
 update --pids-limit|one|-5|1|-1 for no limit
-update --restart|one|always|1|there is no daemon that would restart it
+update --restart|one|alway|1|invalid restart policy 'alway'
 version --format||{{.Nope}}|1|there is no field "Nope"
 END
 }

@@ -658,10 +658,6 @@ END
     sc_ok logs one
     is "$output" kept
     sc_ok rm one
-    run_sc run --restart on-failure:3 base true
-    expect_error 125 'no daemon that would restart it; have systemd do it'
-    run_sc run --restart on-failures base true
-    expect_error 125 'must be no, always, unless-stopped or on-failure[:N]'
     run_sc run --gpus all base true
     expect_error 125 'unknown flag: --gpus; give the devices with --device'
     run_sc create --health-cmd true base true

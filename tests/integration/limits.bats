@@ -317,16 +317,6 @@ END
     sc_ok rm -f one
 }
 
-@test "update: --restart no is taken, as there is no other" {
-    sc_ok create --name one base true
-    sc_ok update --restart no one
-    is "$output" one
-    sc_ok update --restart=no -m 64m one
-    is "$("$SC" inspect -f '{{.HostConfig.Memory}}' one)" 67108864
-    run_sc update --restart always one
-    expect_error 1 'there is no daemon that would restart it'
-}
-
 @test "update: of a container that does not run, and of one that is paused" {
     sc_ok create --name one base sleep 1000
     sc_ok update --pids-limit 20 -m 64m one

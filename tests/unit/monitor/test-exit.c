@@ -14,7 +14,7 @@ test_write_and_read_are_inverses(void **state)
     static const struct sc_exit records[] = {
         {.code = 0, .finished_at = INT64_C(1795425047123456789)},
         {.code = 137, .signal = 9, .was_oom_killed = 1, .finished_at = 1},
-        {.code = 255, .was_disk_full = 1, .finished_at = INT64_C(999999999)},
+        {.code = 255, .was_disk_full = 1, .restart_count = 7, .finished_at = INT64_C(999999999)},
     };
     const struct scratch *scratch = *state;
 
@@ -28,6 +28,7 @@ test_write_and_read_are_inverses(void **state)
         assert_int_equal(back.signal, records[i].signal);
         assert_int_equal(back.was_oom_killed, records[i].was_oom_killed);
         assert_int_equal(back.was_disk_full, records[i].was_disk_full);
+        assert_int_equal(back.restart_count, records[i].restart_count);
         assert_int_equal(back.finished_at, records[i].finished_at);
     }
 }

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# --restart: when a container is started again, by whom, and how that is taken back; after kill -9 of whoever would do it.
+load helpers
+
+state() { "$SC" inspect -f '{{.State.Status}}' "$1"; }
+is_state() { [ "$(state "$1")" = "$2" ]; }
+count() { "$SC" inspect -f '{{.RestartCount}}' "$1"; }
+is_count() { [ "$(count "$1")" = "$2" ]; }
+pid_of() { "$SC" inspect -f '{{.State.Pid}}' "$1"; }
+is_up() { [ "$(pid_of "$1")" -gt 0 ]; }
+monitor_of() { pgrep -f "sc-monitor id=$("$SC" inspect -f '{{.Id}}' "$1")"; }
+# its file names who waits to start it
+waiter_of() { cut -d' ' -f1 "$SC_RUN_ROOT/container/$("$SC" inspect -f '{{.Id}}' "$1")/restarting"; }
+# waiting NAME: it has ended, and its next start is a minute off
+waiting()
+{
+    sc_ok run -d --name "$1" --restart always base sleep 1000
+    sed -i '3s/.*/30000/' "$SC_RUN_ROOT/container/$output/restart"
+    kill -KILL "$(pid_of "$1")"
+    wait_until is_state "$1" restarting
+}
+
+@test "restart: on-failure:N, its count, its log, its events" {
+    sc_ok run -d --name one --restart on-failure:2 base sh -c 'echo once; exit 6'
+    sc_ok wait one
+    is "$output" 6
+    sc_ok logs -f one
+    is "$output" $'once\nonce\nonce'
+    wait_until is_state one exited
+    is "$("$SC" inspect -f '{{.RestartCount}} {{.State.ExitCode}} {{.State.Restarting}} {{json .HostConfig.RestartPolicy}}' one)" \
+        '2 6 false {"Name":"on-failure","MaximumRetryCount":2}'
+    sc_ok events --since 0 --until 0s --filter container=one --format '{{.Action}}'
+    is "$(echo $output)" 'create start die start die start die'
+    sc_ok why one
+    expect_output 'was started again 2 times'
+    sc_ok ps -a --filter restart-policy=on-failure --format '{{.Names}}'
+    is "$output" one
+    # a start by hand begins anew
+    sc_ok start one
+    wait_until is_count one 2
+    wait_until is_state one exited
+}
+
+@test "restart: a success is no failure, and always is always" {
+    sc_ok run -d --name one --restart on-failure base true
+    wait_until is_state one exited
+    is "$(count one)" 0
+    sc_ok run -d --name two --restart always base true
+    wait_until is_count two 1
+    sc_ok rm -f two
+}
+
+@test "restart: while it waits it is restarting, and what needs it running says so" {
+    waiting one
+    sc_ok ps --format '{{.Status}} {{.State}}'
+    matches "$output" '^Restarting \(137\) Less than a second ago restarting$|^Restarting \(137\) [0-9]+ seconds? ago restarting$'
+    sc_ok ps -q --filter status=restarting
+    [ -n "$output" ]
+    is "$("$SC" inspect -f '{{.State.Running}} {{.State.Restarting}} {{.State.Pid}} {{.State.ExitCode}}' one)" 'true true 0 137'
+    sc_ok why one
+    expect_output 'is about to be started again'
+    run_sc exec one true
+    expect_stderr 'container "one" is restarting, wait until it is running'
+    run_sc attach one
+    expect_stderr 'you cannot attach to a restarting container'
+    run_sc rm one
+    expect_stderr 'container is restarting'
+    sc_ok container prune -f
+    sc_ok start one
+    is "$(state one)" restarting
+    sc_ok restart -t 0 one
+    is "$(state one) $(count one)" 'running 0'
+    sc_ok stop -t 0 one
+    is "$(state one)" exited
+    sc_ok rm one
+}
+
+@test "restart: what is stopped by hand stays down" {
+    sc_ok run -d --name one --restart always base sleep 1000
+    sc_ok run -d --name two --restart unless-stopped base sleep 1000
+    sc_ok stop -t 0 one
+    sc_ok kill two
+    is "$(state one) $(state two)" 'exited exited'
+    # Docker: until the host comes up again, for always
+    sc_ok ps -aq --filter should-start-on-boot=true --format '{{.Names}}'
+    is "$output" one
+    sc_ok start two
+    kill -KILL "$(pid_of two)"
+    wait_until is_count two 1
+    wait_until is_up two
+    sc_ok restart -t 0 two
+    is "$(count two) $(state two)" '0 running'
+    # another signal is no stop
+    sc_ok kill -s WINCH two
+    kill -KILL "$(pid_of two)"
+    wait_until is_count two 1
+    sc_ok rm -f one two
+}
+
+@test "restart: rm -f, kill and stop take a restart back at once" {
+    for how in 'rm -f' kill stop; do
+        waiting one
+        waiter=$(waiter_of one)
+        sc_ok $how one
+        ! kill -0 "$waiter" 2>/dev/null
+        [ "$how" = 'rm -f' ] || sc_ok rm one
+    done
+}
+
+@test "restart: update changes the policy of what runs, waits or has ended" {
+    sc_ok run -d --name one base sleep 1000
+    sc_ok update --restart on-failure:5 one
+    is "$("$SC" inspect -f '{{json .HostConfig.RestartPolicy}}' one)" '{"Name":"on-failure","MaximumRetryCount":5}'
+    kill -KILL "$(pid_of one)"
+    wait_until is_count one 1
+    wait_until is_up one
+    sc_ok update --restart no one
+    kill -KILL "$(pid_of one)"
+    wait_until is_state one exited
+    is "$(count one)" 1
+    sc_ok rm one
+    waiting two
+    sc_ok update --restart no two
+    sc_ok stop two
+    is "$(state two)" exited
+    sc_ok rm two
+    sc_ok create --name three --rm base true
+    sc_fails 1 update --restart always three
+    expect_stderr 'cannot be updated because AutoRemove is enabled'
+}
+
+@test "restart: kill -9 of the monitor, or of who waits: the next command sees to it" {
+    sc_ok run -d --name one --restart unless-stopped base sleep 1000
+    kill -KILL "$(monitor_of one)"
+    wait_until is_count one 1
+    wait_until is_up one
+    kill -KILL "$(pid_of one)"
+    wait_until is_state one restarting
+    kill -KILL "$(waiter_of one)"
+    wait_until is_up one
+    is "$(count one)" 2
+    # stopped, its monitor's end is no reason
+    sc_ok stop -t 0 one
+    is "$(state one)" exited
+    # without a policy it stays down
+    sc_ok run -d --name two base sleep 1000
+    kill -KILL "$(monitor_of two)"
+    wait_until is_state two exited
+    sc_ok rm one two
+}
+
+@test "restart: a start that fails is said, and not tried again" {
+    sc_ok run -d --name one --restart always -v "$BATS_TEST_TMPDIR/dir:/x" base sleep 1000
+    rm -rf "$BATS_TEST_TMPDIR/dir"
+    touch "$BATS_TEST_TMPDIR/dir"
+    kill -KILL "$(pid_of one)"
+    wait_until is_state one exited
+    matches "$("$SC" inspect -f '{{.State.Error}}' one)" 'bind .* on /x'
+    is "$(count one)" 1
+    rm "$BATS_TEST_TMPDIR/dir"
+    sc_ok start one
+    sc_ok rm -f one
+}
+
+@test "start --all and --filter: what the host's boot runs, twice at once" {
+    for name in always stopped ended never; do
+        policy=always
+        [ "$name" != stopped ] || policy=unless-stopped
+        [ "$name" != ended ] || policy=on-failure
+        sc_ok create --name "$name" --restart "$policy" base sleep 1000
+    done
+    sc_ok start always stopped ended
+    sc_ok stop -t 0 always stopped ended
+    "$SC" start --all --filter should-start-on-boot=true >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+    sc_ok start --all --filter should-start-on-boot=true
+    wait $!
+    is "$(state always) $(state stopped) $(state ended) $(state never)" 'running exited exited created'
+    is "$(sort -u - "$BATS_TEST_TMPDIR/first" <<<"$output" | grep .)" always
+    sc_ok start --all --filter should-start-on-boot=true
+    is "$output" ''
+    sc_ok start --filter restart-policy=always --filter restart-policy=unless-stopped
+    is "$(state stopped) $(state never)" 'running running'
+    sc_ok start --all
+    is "$(state ended)" running
+    sc_fails 1 start
+    sc_fails 1 start --all one
+    sc_ok rm -f always stopped ended never
+}
+
+@test "restart: values, and what does not go together" {
+    sc_fails 125 run --rm --restart always base true
+    expect_stderr 'conflicting options: cannot specify both --restart and --rm'
+    sc_fails 125 run --restart sometimes base true
+    expect_stderr "invalid restart policy 'sometimes'"
+    sc_fails 125 create --restart always:3 base true
+    expect_stderr "maximum retry count cannot be used with restart policy 'always'"
+    # as with docker run, whoever stays sees one run
+    sc_fails 4 run --name one --restart on-failure:1 base sh -c 'echo hi; exit 4'
+    is "$output" hi
+    wait_until is_state one exited
+    sc_ok rm one
+}
