@@ -54,9 +54,9 @@ moment(int64_t nsec)
 static json_t *
 state_of(const struct sc_container *c)
 {
+    /* as with Docker, one that is about to be started again is "Running" */
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
-    /* Docker's: one that is about to be started again counts as running. */
     return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:n}", "Status",
                      sc_container_state(c), "Running", (int)(is_up || c->is_restarting), "Paused",
                      (int)(c->status == SC_STATUS_PAUSED), "Restarting", (int)c->is_restarting, "OOMKilled",
