@@ -201,6 +201,7 @@ restart --timeout|one|soon|125|must be a whole number
 save --format|-o /dev/null base|frob|1|give docker-archive
 save --output|base|/no/such/dir/x.tar|1|no such file or directory
 start --detach-keys|-a one|ctrl-1|125|is not a key
+start --filter||frob=x|1|give name=
 start --explain|one|loud|125|must be text
 stats --format|--no-stream|{{.Nope}}|1|there is no field "Nope"
 stats --since|one|soon|1|must be a time

@@ -372,7 +372,7 @@ END
     sc_ok create --name one -m 64m --cpus 1 base true
     sc_ok create --name two --cpu-quota 50000 base true
     run_sc update one
-    expect_error 1 'no limit is given'
+    expect_error 1 'no limit and no restart policy is given'
     while IFS='|' read -r arguments says; do
         # shellcheck disable=SC2086 # words
         run_sc update $arguments

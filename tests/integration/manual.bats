@@ -111,6 +111,8 @@ oci_known()
     diff - "$BATS_TEST_TMPDIR/installed" <<'END'
 ./bin/sc
 ./bin/sc-oci
+./lib/systemd/system/sc-restart.service
+./lib/systemd/user/sc-restart.service
 ./libexec/sc/sc-init
 ./libexec/sc/sc-monitor
 ./libexec/sc/sc-names

@@ -265,3 +265,13 @@ is_empty()
     sc_ok rm "$id"
     sc_ok rmi stack:1
 }
+
+@test "rootless: a restart, of one whose files belong to other ids" {
+    restarted() { [ "$("$SC" inspect -f '{{.RestartCount}} {{.State.Status}}' one)" = "$1" ]; }
+
+    sc_ok run -d --name one --restart on-failure:1 base sh -c 'touch /f; chown 7:7 /f; echo once; exit 2'
+    wait_until restarted '1 exited'
+    sc_ok logs one
+    is "$output" $'once\nonce'
+    sc_ok rm one
+}
