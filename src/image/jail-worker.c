@@ -106,8 +106,12 @@ work(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
     int sock = fds[SC_JAIL_FD_SOCK];
 
     (void)prctl(PR_SET_NAME, "sc-unpack");
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)signal(SIGCHLD, SIG_DFL);
+    if (sc_jail_narrow(&word.err) < 0) {
+        word.has_failed = true;
+        (void)say(sock, &word);
+        _exit(0);
+    }
     if (ask->work == SC_JAIL_INFLATE) {
         (void)prctl(PR_SET_NAME, "sc-inflate");
         word.has_failed = inflate_ask(ask, fds, &word.err) < 0;

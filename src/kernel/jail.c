@@ -8,7 +8,8 @@
  *     ipc, uts    namespaces of their own
  *     privileges  only the capabilities that it is told to keep; none can come by execve(2), which it cannot call
  *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory
- *                 (SC_JAIL_HAS_NET: for reading)
+ *                 (SC_JAIL_HAS_NET: for reading), and none that sends a signal, be it by way of a descriptor's owner
+ *     others      what has no more processes to make makes none, and ends with its parent (sc_jail_narrow)
  *     memory      SC_JAIL_MEMORY_MAX, no core dump, nothing executable that was not
  */
 #include <errno.h>
@@ -17,6 +18,7 @@
 #include <linux/filter.h>
 #include <linux/mount.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -60,7 +62,6 @@ static const int plain_calls[] = {
     SYS_close_range,
     SYS_dup,
     SYS_dup3,
-    SYS_fcntl,
     SYS_fstat,
     SYS_newfstatat,
     SYS_statx,
@@ -87,7 +88,6 @@ static const int plain_calls[] = {
     SYS_rt_sigprocmask,
     SYS_rt_sigreturn,
     SYS_sigaltstack,
-    SYS_tgkill,
     SYS_exit,
     SYS_exit_group,
     SYS_wait4,
@@ -169,6 +169,14 @@ allow_network(struct sock_filter *out)
     return SC_ARRAY_LEN(code) + allow_each(out + SC_ARRAY_LEN(code), net_calls, SC_ARRAY_LEN(net_calls));
 }
 
+static int
+install(struct sock_filter *filter, size_t count)
+{
+    struct sock_fprog program = {.len = (unsigned short)count, .filter = filter};
+
+    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+}
+
 /* Whatever is not on the lists does not happen, and says EPERM: what a library tries and can do without is no end. */
 static int
 wall_calls(unsigned needs)
@@ -187,6 +195,14 @@ wall_calls(unsigned needs)
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_NAMESPACES, 0, 1),
         DENY,
         ALLOW,
+        /* descriptors, but nobody who gets a signal when something comes in (F_SETOWN, F_SETSIG): any root may kill any
+         * root's process */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 5),
+        LOAD_ARG(1),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_DUPFD_CLOEXEC, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, F_SETFL, 1, 0),
+        ALLOW,
+        DENY,
         /* memory, but nothing executable */
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 1, 0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 4),
@@ -197,7 +213,6 @@ wall_calls(unsigned needs)
     };
     struct sock_filter filter[SC_ARRAY_LEN(head) + NETWORK_CODE + 1 +
                               2 * (SC_ARRAY_LEN(plain_calls) + SC_ARRAY_LEN(tree_calls) + SC_ARRAY_LEN(net_calls))];
-    struct sock_fprog program = {.filter = filter};
     size_t count = SC_ARRAY_LEN(head);
 
     memcpy(filter, head, sizeof(head));
@@ -207,12 +222,32 @@ wall_calls(unsigned needs)
     if (needs & SC_JAIL_HAS_TREE)
         count += allow_each(filter + count, tree_calls, SC_ARRAY_LEN(tree_calls));
     filter[count++] = (struct sock_filter)DENY;
-    program.len = (unsigned short)count;
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+    return install(filter, count);
 #else
     (void)needs;
     return -ENOSYS;
 #endif
+}
+
+/* On top of the other: threads, but no processes; and of oneself nothing but a name. */
+static int
+wall_children(void)
+{
+    struct sock_filter filter[] = {
+        LOAD(nr),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 4),
+        LOAD_ARG(0),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0),
+        DENY,
+        ALLOW,
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
+        LOAD_ARG(0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_NAME, 1, 0),
+        DENY,
+        ALLOW,
+    };
+
+    return install(filter, SC_ARRAY_LEN(filter));
 }
 
 /* An empty directory that nobody can write to becomes the root. */
@@ -260,6 +295,15 @@ static bool
 is_out_of_reach(int errnum)
 {
     return errnum == EPERM || errnum == ENOSYS || errnum == EINVAL || errnum == ENOSPC || errnum == EUSERS;
+}
+
+int
+sc_jail_narrow(struct sc_err *err)
+{
+    int result = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : IS_SANITIZED ? 0 : wall_children();
+
+    return result < 0 && !is_out_of_reach(-result) ? sc_err_errno(err, -result, "filter the system calls of a process")
+                                                   : 0;
 }
 
 int

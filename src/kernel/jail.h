@@ -13,5 +13,8 @@ enum {
 /* For good, for this process and all that come of it. needs: SC_JAIL_HAS_*. caps: a mask of the capabilities that it
  * keeps, of those it has. Walls that this kernel or our privileges do not give are left out. */
 SC_MUST_CHECK int sc_jail_enter(unsigned needs, uint64_t caps, struct sc_err *err);
+/* For a process that has entered and makes no others, of one thread yet: it ends with its parent, whatever it does, and
+ * leaves nobody behind who could write on to what it was given. */
+SC_MUST_CHECK int sc_jail_narrow(struct sc_err *err);
 
 #endif

@@ -56,6 +56,9 @@ check_calls(void)
     IS_DENIED(unshare(CLONE_NEWUSER));
     IS_DENIED(syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
     IS_DENIED(kill(getppid(), 0));
+    IS_DENIED(syscall(SYS_tgkill, getppid(), getppid(), 0));
+    IS_DENIED(fcntl(0, F_SETOWN, getppid()));
+    IS_DENIED(fcntl(0, F_SETSIG, SIGKILL));
     IS_DENIED(ptrace(PTRACE_SEIZE, getppid(), NULL, NULL));
     IS_DENIED(syscall(SYS_bpf, 0, NULL, 0));
     IS_DENIED(syscall(SYS_io_uring_setup, 1, NULL));
@@ -80,6 +83,7 @@ check_work(int out_fd)
     pid_t pid;
 
     HOLDS(write(out_fd, "x", 1) == 1);
+    HOLDS(close(fcntl(out_fd, F_DUPFD_CLOEXEC, 3)) == 0 && fcntl(out_fd, F_GETFL) >= 0);
     HOLDS(pthread_create(&thread, NULL, run_thread, &said) == 0 && pthread_join(thread, NULL) == 0 && said == 7);
     pid = fork();
     if (pid == 0)
@@ -90,6 +94,22 @@ check_work(int out_fd)
     HOLDS(mmap(NULL, (size_t)SC_JAIL_MEMORY_MAX, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) ==
               MAP_FAILED &&
           errno == ENOMEM);
+}
+
+/* The last of a line: nobody is left behind when whoever started it ends. */
+static void
+check_narrow(void)
+{
+    struct sc_err err = SC_ERR_INIT;
+    pthread_t thread;
+    int said = 0;
+
+    HOLDS(sc_jail_narrow(&err) == 0);
+    HOLDS(pthread_create(&thread, NULL, run_thread, &said) == 0 && pthread_join(thread, NULL) == 0 && said == 7);
+    HOLDS(prctl(PR_SET_NAME, "narrow") == 0);
+    HOLDS(IS_SANITIZED || (prctl(PR_SET_PDEATHSIG, 0) < 0 && errno == EPERM));
+    if (!IS_SANITIZED)
+        IS_DENIED(fork());
 }
 
 /* A file of the directory: made, and everything outside of it out of reach. */
@@ -137,6 +157,7 @@ test_file(void **state)
             IS_DENIED(mkdirat(AT_FDCWD, "x", 0700));
             IS_DENIED(unlinkat(AT_FDCWD, "x", 0));
         }
+        check_narrow();
         _exit(0);
     }
     assert_ends_well(pid);
@@ -169,6 +190,7 @@ test_tree(void **state)
         /* of the capabilities, only the one is left */
         if (tree_fd >= 0)
             IS_DENIED(mknodat(tree_fd, "null", S_IFCHR | 0600, makedev(1, 3)));
+        check_narrow();
         _exit(0);
     }
     assert_ends_well(pid);
