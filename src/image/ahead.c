@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "image/transfer-priv.h"
+#include "kernel/kernel.h"
 
 struct sc_ahead {
     struct sc_ahead *next;
@@ -100,7 +101,8 @@ start(struct sc_ahead *ahead, int blob_fd, int64_t blob_size)
 {
     struct sc_err err = SC_ERR_INIT;
 
-    ahead->blob_fd = fcntl(blob_fd, F_DUPFD_CLOEXEC, 3);
+    /* The writer's own fd may write: who unpacks must not. */
+    ahead->blob_fd = sc_fd_reopen(-1, blob_fd, O_RDONLY);
     ahead->layers_fd = sc_store_open_layers(ahead->store, &err);
     if (ahead->blob_fd < 0 || ahead->layers_fd < 0)
         return -1;

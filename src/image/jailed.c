@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -192,9 +193,12 @@ employ(struct sc_unpack *unpack, const struct sc_jail_ask *ask, int in_fd, struc
     sc_cleanup_fd tree = -1;
     int fds[SC_JAIL_FD_COUNT];
 
-    /* A detached mount of the directory: from it, no ".." leads anywhere. Who may not mount is shut in by less. */
+    /* A detached mount of the directory: from it, no ".." leads anywhere, and no device that a layer brings can be
+     * opened there. Who may not mount is shut in by less. */
     if (!jailed->is_erofs)
         tree = sc_mount_tree_open(unpack->root_fd, "", false);
+    if (tree >= 0)
+        (void)!sc_mount_setattr(tree, false, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, 0);
     fds[SC_JAIL_FD_OUT] = tree >= 0 ? tree : unpack->root_fd;
     fds[SC_JAIL_FD_IN] = in_fd;
     fds[SC_JAIL_FD_FOLLOW] = follow ? follow->hear_fd : -1;

@@ -1,15 +1,13 @@
 /* What a worker that was taken over may say, and what comes of it: each jail here is one of the test's own, which lies.
  */
-#include "test.h"
+#include "store-fixture.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "image/jail-priv.h"
 
@@ -23,6 +21,7 @@ enum lie {
     INFLATER_FAILS, /* having written half */
     INFLATER_DIES,
     INFLATER_ASKS, /* it has nothing to ask */
+    TRIES,         /* what its descriptors might be good for; it fails where they are */
 };
 
 static bool
@@ -126,6 +125,17 @@ unpack(enum lie lie, const struct sc_jail_ask *ask, int in_fd, struct sc_jail_wo
     word->unpacked.is_compressed = lie == ANOTHERS_DIGEST;
 }
 
+/* Its input is there to be read, and no device that it makes to be opened. */
+static void
+try_fds(const struct sc_jail_ask *ask, const int fds[SC_JAIL_FD_COUNT], struct sc_jail_word *word)
+{
+    if ((fcntl(fds[SC_JAIL_FD_IN], F_GETFL) & O_ACCMODE) != O_RDONLY)
+        word->has_failed = sc_err_set(&word->err, SC_ERR_INTERNAL, "its input can be written to") < 0;
+    else if (ask->work == SC_JAIL_TREE && mknodat(fds[SC_JAIL_FD_OUT], "null", S_IFCHR | 0600, makedev(1, 3)) == 0 &&
+             (openat(fds[SC_JAIL_FD_OUT], "null", O_RDWR) >= 0 || errno != EACCES))
+        word->has_failed = sc_err_set(&word->err, SC_ERR_INTERNAL, "a device can be opened") < 0;
+}
+
 _Noreturn static void
 serve(enum lie lie, int sock)
 {
@@ -138,7 +148,9 @@ serve(enum lie lie, int sock)
         pid_t pid = fork();
 
         if (pid == 0) {
-            if (ask.work == SC_JAIL_INFLATE)
+            if (lie == TRIES)
+                try_fds(&ask, fds, &word);
+            else if (ask.work == SC_JAIL_INFLATE)
                 inflate(lie, fds[SC_JAIL_FD_OUT], &word);
             else
                 unpack(lie, &ask, fds[SC_JAIL_FD_IN], &word);
@@ -328,10 +340,44 @@ test_a_plain_layer_is_what_its_blob_is(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+/* A layer that is unpacked while its blob comes in, as a directory: whoever is talked into something by it has the blob
+ * to read, and no device of the host's. */
+static void
+test_no_worker_reaches_more_than_its_layer(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sc_ahead_list list = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct sc_unpack layer = {.root_fd = -1, .cached_fd = -1};
+    struct sc_jail *jail = start(TRIES);
+    sc_cleanup_blob writer = NULL;
+    struct sc_err err = SC_ERR_INIT;
+    char digest[SC_DIGEST_LEN + 1], data[512] = "x", *name;
+    struct sc_ahead *ahead;
+
+    memcpy(data + 257, "ustar", 5);
+    fixture->store.jail = jail;
+    fixture->store.ahead = &list;
+    assert_ok(sc_blob_create(&fixture->store, &writer, &err));
+    assert_ok(sc_blob_write(writer, data, sizeof(data), &err));
+    assert_ok(sc_hash_text(data, sizeof(data), digest, &err));
+    ahead = sc_ahead_start(&fixture->store, sc_blob_fd(writer), sizeof(data), data, sizeof(data));
+    assert_non_null(ahead);
+    sc_ahead_wrote(ahead, sizeof(data));
+    sc_ahead_end(ahead);
+    sc_ahead_name(ahead, digest);
+    assert_true(sc_ahead_take(&fixture->store, digest, digest, &fixture->arena, &name, &layer));
+    sc_layer_unpack_release(&layer);
+    sc_ahead_release(&list);
+    fixture->store.jail = NULL;
+    fixture->store.ahead = NULL;
+    sc_jail_stop(&jail);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(test_no_worker_reaches_more_than_its_layer),
         cmocka_unit_test(test_what_passes_is_hashed),
         cmocka_unit_test(test_no_worker_says_the_digest),
         cmocka_unit_test(test_no_worker_says_what_is_compressed),
