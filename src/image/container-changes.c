@@ -129,15 +129,23 @@ look(int dir_fd, const char *name, struct stat *st, bool *is_there, struct sc_er
     return dir_fd < 0 || *is_there || errno == ENOENT ? 0 : sc_err_errno(err, errno, "look at it");
 }
 
-/* File capabilities count, as with Docker; what cannot be read is none. */
+/* File capabilities count, as with Docker; what cannot be read, or is no regular file any more, is none. */
+static ssize_t
+read_capability(int dir_fd, const char *name, char value[CAP_MAX])
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_fd fd = -1;
+    struct stat st;
+
+    return sc_tree_open(dir_fd, name, &st, &fd, &ignored) < 0 ? -1
+                                                              : fgetxattr(fd, "security.capability", value, CAP_MAX);
+}
+
 static bool
 same_capability(int a_dir, int b_dir, const char *name)
 {
     char a[CAP_MAX], b[CAP_MAX];
-    sc_cleanup_fd a_fd = openat(a_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    sc_cleanup_fd b_fd = openat(b_dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    ssize_t a_len = fgetxattr(a_fd, "security.capability", a, sizeof(a));
-    ssize_t b_len = fgetxattr(b_fd, "security.capability", b, sizeof(b));
+    ssize_t a_len = read_capability(a_dir, name, a), b_len = read_capability(b_dir, name, b);
 
     return (a_len < 0 && b_len < 0) || (a_len == b_len && memcmp(a, b, (size_t)a_len) == 0);
 }
@@ -177,6 +185,16 @@ open_dir(int at_fd, const char *name, int *fd, struct sc_err *err)
     return *fd < 0 ? sc_err_errno(err, errno, "open it") : 0;
 }
 
+/* What was a directory when it was looked at: the container, which runs, has removed or replaced it. */
+static int
+skip_gone(struct sc_err *err)
+{
+    if (err->errnum != ENOENT && err->errnum != ENOTDIR && err->errnum != ELOOP)
+        return -1;
+    sc_err_clear(err);
+    return 0;
+}
+
 /* What is below a directory that is there now. */
 static int
 walk_below(struct walk *walk, const struct place *at, const char *name, bool was_dir, int depth, struct sc_err *err)
@@ -184,9 +202,11 @@ walk_below(struct walk *walk, const struct place *at, const char *name, bool was
     sc_cleanup_fd upper = -1, image = -1, merged = -1;
     struct place below;
 
-    if (open_dir(at->merged, name, &merged, err) < 0 || (was_dir && open_dir(at->image, name, &image, err) < 0) ||
-        (was_dir && at->upper >= 0 && open_dir(at->upper, name, &upper, err) < 0))
+    if (was_dir && open_dir(at->image, name, &image, err) < 0)
         return -1;
+    if (open_dir(at->merged, name, &merged, err) < 0 ||
+        (was_dir && at->upper >= 0 && open_dir(at->upper, name, &upper, err) < 0))
+        return skip_gone(err);
     below = (struct place){.upper = upper >= 0 && !is_detour(upper) ? upper : -1, .image = image, .merged = merged};
     return walk_dir(walk, &below, depth + 1, err);
 }

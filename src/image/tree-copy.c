@@ -167,8 +167,7 @@ copy_file(const struct copy *copy, int from, int to_dir, const char *name, const
 }
 
 static int
-copy_other(const struct copy *copy, int from_dir, const char *from_name, int to_dir, const char *name,
-           const struct stat *st, struct sc_err *err)
+copy_other(const struct copy *copy, int from, int to_dir, const char *name, const struct stat *st, struct sc_err *err)
 {
     const struct timespec times[2] = {st->st_mtim, st->st_mtim};
     char target[PATH_MAX];
@@ -179,7 +178,7 @@ copy_other(const struct copy *copy, int from_dir, const char *from_name, int to_
     if (make_room(copy, to_dir, name, false, &is_there, err) < 0 || owner_of(copy, st, &uid, &gid, err) < 0)
         return -1;
     if (S_ISLNK(st->st_mode)) {
-        ssize_t len = readlinkat(from_dir, from_name, target, sizeof(target) - 1);
+        ssize_t len = readlinkat(from, "", target, sizeof(target) - 1);
 
         if (len < 0)
             return sc_err_errno(err, errno, "read the link");
@@ -289,7 +288,7 @@ copy_entry(struct copy *copy, int from_dir, const char *from_name, int to_dir, c
     if (S_ISDIR(st.st_mode))
         return copy_subdir(copy, from, to_dir, name, depth, err);
     return S_ISREG(st.st_mode) ? copy_file(copy, from, to_dir, name, &st, err)
-                               : copy_other(copy, from_dir, from_name, to_dir, name, &st, err);
+                               : copy_other(copy, from, to_dir, name, &st, err);
 }
 
 /* One entry, its path being told in what goes wrong. */

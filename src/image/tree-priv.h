@@ -31,8 +31,9 @@ SC_MUST_CHECK int sc_tree_copy_entry(int from_fd, const char *from_name, int to_
                                      const struct sc_tree_copy_how *how, struct sc_err *err);
 /* Of procfs, sysfs and the like: a copy of a tree does not go into these, where it is live. */
 bool sc_tree_is_virtual(int fd);
-/* at_fd's name ("": what at_fd itself is): a regular file or a directory is opened for reading; *fd stays -1 for the
- * rest, as to open a device would do something. */
+/* at_fd's name ("": what at_fd itself is): a regular file or a directory is opened for reading, a link for
+ * readlinkat(2) alone; *fd stays -1 for the rest, as to open a device would do something. What st says is what fd is,
+ * whatever has taken the name meanwhile. */
 SC_MUST_CHECK int sc_tree_open(int at_fd, const char *name, struct stat *st, int *fd, struct sc_err *err);
 
 /* ---- tree-diff.c */
@@ -63,7 +64,8 @@ void sc_tree_tar_closep(struct sc_tree_tar **tar);
 #define sc_cleanup_tree_tar __attribute__((cleanup(sc_tree_tar_closep))) struct sc_tree_tar *
 /* All that is in directory dir_fd, below path ("": the names alone). */
 SC_MUST_CHECK int sc_tree_tar_children(struct sc_tree_tar *tar, int dir_fd, const char *path, struct sc_err *err);
-/* at_fd's name ("": what at_fd itself is) as path, and what is below it unless is_alone. */
+/* at_fd's name ("": what at_fd itself is; a path: no link on the way is followed) as path, and what is below it unless
+ * is_alone. */
 SC_MUST_CHECK int sc_tree_tar_add(struct sc_tree_tar *tar, int at_fd, const char *name, const char *path, bool is_alone,
                                   struct sc_err *err);
 /* path of the layers below is gone. */

@@ -124,8 +124,8 @@ shown_id(const struct sc_oci_id_maps *maps, uint32_t id)
 }
 
 static int
-fill_entry(struct sc_tree_tar *walk, int at_fd, const char *name, const struct stat *st, struct archive_entry *entry,
-           const char **twin, struct sc_err *err)
+fill_entry(struct sc_tree_tar *walk, int fd, const struct stat *st, struct archive_entry *entry, const char **twin,
+           struct sc_err *err)
 {
     char target[PATH_MAX];
     ssize_t len;
@@ -146,7 +146,7 @@ fill_entry(struct sc_tree_tar *walk, int at_fd, const char *name, const struct s
         archive_entry_set_rdevmajor(entry, major(st->st_rdev));
         archive_entry_set_rdevminor(entry, minor(st->st_rdev));
     } else if (S_ISLNK(st->st_mode)) {
-        len = readlinkat(at_fd, name, target, sizeof(target) - 1);
+        len = readlinkat(fd, "", target, sizeof(target) - 1);
         if (len < 0)
             return sc_err_errno(err, errno, "read the link");
         target[len] = '\0';
@@ -197,6 +197,8 @@ sc_tree_open(int at_fd, const char *name, struct stat *st, int *fd, struct sc_er
 
     if (path_fd < 0 || fstat(path_fd, st) < 0)
         return sc_err_errno(err, errno, "look at it");
+    if (S_ISLNK(st->st_mode))
+        *fd = sc_steal_fd(&path_fd);
     if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
         return 0;
     status = sc_fd_reopen(-1, path_fd, O_RDONLY | (S_ISDIR(st->st_mode) ? O_DIRECTORY : 0));
@@ -221,7 +223,8 @@ walk_entry(struct sc_tree_tar *walk, int at_fd, const char *name, int depth, str
         return walk->how.is_live && err->errnum == ENOENT ? skip_gone(err) : -1;
     if (S_ISSOCK(st.st_mode))
         return 0;
-    if (fill_entry(walk, at_fd, name, &st, entry, &twin, err) < 0 || (fd >= 0 && add_xattrs(fd, entry, err) < 0))
+    if (fill_entry(walk, fd, &st, entry, &twin, err) < 0 ||
+        (fd >= 0 && !S_ISLNK(st.st_mode) && add_xattrs(fd, entry, err) < 0))
         return -1;
     /* Names that are not ASCII make a warning, and are kept byte by byte. */
     if (archive_write_header(walk->tar, entry) < ARCHIVE_WARN)
@@ -338,13 +341,35 @@ sc_tree_tar_children(struct sc_tree_tar *tar, int dir_fd, const char *path, stru
     return set_path(tar, path, err) < 0 ? -1 : walk_dir(tar, dir_fd, 0, err);
 }
 
+/* The directory that a path leads to below at_fd; no link on the way is followed: where a container runs, it may have
+ * put one where a directory was, and an absolute one would be the host's. */
+static int
+open_above(int at_fd, const char *path, size_t len)
+{
+    char above[PATH_MAX];
+
+    if (len >= sizeof(above))
+        return -ENAMETOOLONG;
+    memcpy(above, path, len);
+    above[len] = '\0';
+    return sc_path_open_plain(at_fd, above, O_PATH | O_DIRECTORY);
+}
+
 int
 sc_tree_tar_add(struct sc_tree_tar *tar, int at_fd, const char *name, const char *path, bool is_alone,
                 struct sc_err *err)
 {
+    const char *slash = strrchr(name, '/');
+    int status = slash ? open_above(at_fd, name, (size_t)(slash - name)) : 0;
+    sc_cleanup_fd above = slash && status >= 0 ? status : -1;
+
+    if (status < 0 && tar->how.is_live && (status == -ENOENT || status == -ENOTDIR || status == -ELOOP))
+        return 0; /* it has gone meanwhile */
+    if (status < 0)
+        return sc_err_errno(err, -status, "\"%.300s\": open its directory", path);
     if (set_path(tar, path, err) < 0)
         return -1;
-    if (walk_entry(tar, at_fd, name, is_alone ? -1 : 0, err) < 0)
+    if (walk_entry(tar, slash ? above : at_fd, slash ? slash + 1 : name, is_alone ? -1 : 0, err) < 0)
         return tar->is_told ? -1 : sc_err_wrap(err, "\"%.300s\"", path);
     return 0;
 }

@@ -167,6 +167,52 @@ test_mount_points_of_the_engine(void **state)
     check(&trees, true, "A /dev, A /dev/own, A /vol");
 }
 
+/* ---- into a layer ------------------------------------------------------------------------------------------------ */
+
+static int
+take(void *sink, const void *data, size_t len, struct sc_err *err)
+{
+    sc_buf_add(sink, data, len);
+    return sc_buf_check(sink, err);
+}
+
+static int
+write_entry(int top_fd, const char *path, bool is_live, struct sc_buf *out, struct sc_err *err)
+{
+    const struct sc_tree_tar_how how = {.is_live = is_live};
+    sc_cleanup_tree_tar tar = NULL;
+
+    assert_int_equal(sc_tree_tar_open(take, out, &how, &tar, err), 0);
+    return sc_tree_tar_add(tar, top_fd, path, path, true, err) < 0 ? -1 : sc_tree_tar_end(tar, err);
+}
+
+/* A container that runs puts a link where a directory was when its changes were listed: what that leads to may be the
+ * host's. */
+static void
+test_no_link_on_the_way_is_followed(void **state)
+{
+    struct trees trees = trees_make(state);
+    sc_cleanup_buf written = SC_BUF_INIT, none = SC_BUF_INIT;
+    struct sc_err err = SC_ERR_INIT;
+
+    dir(trees.image, "host", 0755);
+    file(trees.image, "host/secret", "of the host");
+    dir(trees.merged, "a", 0755);
+    dir(trees.merged, "a/b", 0755);
+    file(trees.merged, "a/b/secret", "its own");
+    assert_int_equal(symlinkat("../../image/host", trees.merged, "a/link"), 0);
+    assert_ok(write_entry(trees.merged, "a/b/secret", true, &written, &err));
+    assert_non_null(memmem(written.data, written.len, "its own", 7));
+    assert_ok(write_entry(trees.merged, "a/link/secret", true, &none, &err));
+    assert_ok(write_entry(trees.merged, "a/gone/secret", true, &none, &err));
+    assert_null(memmem(none.data, none.len, "secret", 6));
+    assert_fails(write_entry(trees.merged, "a/link/secret", false, &none, &err), SC_ERR_KERNEL,
+                 "\"a/link/secret\": open its directory: too many levels of symbolic links");
+    close(trees.upper);
+    close(trees.image);
+    close(trees.merged);
+}
+
 int
 main(void)
 {
@@ -177,6 +223,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_directories, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_an_opaque_directory, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_mount_points_of_the_engine, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_no_link_on_the_way_is_followed, scratch_setup, scratch_teardown),
     };
 
     return RUN_TESTS(tests);
