@@ -135,20 +135,67 @@ open_busy(int to_dir, const char *name, struct sc_err *err)
     return status < 0 ? sc_err_errno(err, -status, "open what is there") : status;
 }
 
-static int
-copy_content(const struct copy *copy, int from, int to, struct sc_err *err)
+/* Where the next bytes are that are no hole, from at on, and the next hole behind them; at at the end: there are none.
+ */
+static void
+find_data(int from, off_t at, off_t *data, off_t *hole)
 {
+    *data = lseek(from, at, SEEK_DATA);
+    *hole = *data < 0 ? -1 : lseek(from, *data, SEEK_HOLE);
+    if (*hole < 0) {
+        /* Nothing but a hole is left; or a file system that cannot say, which has none. */
+        *data = errno == ENXIO ? -1 : at;
+        *hole = INT64_MAX;
+    }
+}
+
+static bool
+is_zeros(const char *data, size_t len)
+{
+    return data[0] == '\0' && memcmp(data, data + 1, len - 1) == 0;
+}
+
+/* Holes stay holes: the size of a file that somebody else made says nothing about the room that there is. */
+static int
+copy_content(const struct copy *copy, int from, int to, int64_t size, struct sc_err *err)
+{
+    off_t at = 0, hole = size > (int64_t)CHUNK ? 0 : INT64_MAX, data;
+    bool is_short = false; /* what was read last is a hole in the copy */
     ssize_t got;
 
-    while ((got = read(from, copy->chunk, CHUNK)) != 0) {
+    for (;;) {
+        if (at >= hole) {
+            find_data(from, at, &data, &hole);
+            if (data < 0) {
+                is_short = is_short || at < size;
+                break;
+            }
+            if (lseek(from, data, SEEK_SET) < 0 || lseek(to, data, SEEK_SET) < 0)
+                return sc_err_errno(err, errno, "seek");
+            at = data;
+        }
+        got = read(from, copy->chunk, hole - at < (off_t)CHUNK ? (size_t)(hole - at) : CHUNK);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return sc_err_errno(err, errno, "read it");
-        if (sc_io_write_all(to, copy->chunk, (size_t)got, err) < 0)
-            return -1;
+        if (got == 0)
+            break;
+        at += got;
+        /* In a layer that is an image, no hole can be told from zeros. */
+        if (!copy->how.merges && got == (ssize_t)CHUNK && is_zeros(copy->chunk, CHUNK)) {
+            if (lseek(to, at, SEEK_SET) < 0)
+                return sc_err_errno(err, errno, "seek");
+            is_short = true;
+        } else {
+            if (sc_io_write_all(to, copy->chunk, (size_t)got, err) < 0)
+                return -1;
+            is_short = false;
+        }
     }
-    return 0;
+    return is_short && ftruncate(to, at < size ? size : at) < 0
+               ? sc_err_errno(err, errno, "make it %lld bytes long", (long long)size)
+               : 0;
 }
 
 static int
@@ -163,7 +210,7 @@ copy_file(const struct copy *copy, int from, int to_dir, const char *name, const
                   : openat(to_dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (to < 0)
         return is_there ? -1 : sc_err_errno(err, errno, "create it");
-    return copy_content(copy, from, to, err) < 0 ? -1 : copy_attrs(copy, from, to, st, err);
+    return copy_content(copy, from, to, st->st_size, err) < 0 ? -1 : copy_attrs(copy, from, to, st, err);
 }
 
 static int

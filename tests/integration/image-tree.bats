@@ -88,6 +88,26 @@ END
     is "$(find "$BATS_TEST_TMPDIR" -maxdepth 1 -name '*.sc-*')" ""
 }
 
+@test "image unpack: a file that is nearly all hole takes no more room in the copy" {
+    local backend dir=$BATS_TEST_TMPDIR/dir out
+    mkdir "$dir"
+    truncate -s 1G "$dir/end"
+    echo x | dd of="$dir/end" conv=notrunc bs=1M seek=10 status=none
+    cp --sparse=always "$dir/end" "$dir/middle"
+    echo y >>"$dir/middle"
+    tar -C "$dir" -Scf "$dir.tar" .
+    for backend in directory erofs; do
+        [ "$backend" = directory ] || [ "$(id -u)" -eq 0 ] || continue
+        SC_LAYER_BACKEND=$backend sc_ok import "$dir.tar" sparse:1
+        out=$BATS_TEST_TMPDIR/$backend
+        sc_ok image unpack sparse:1 "$out"
+        is "$(stat -c %s "$out/end" "$out/middle")" "$(stat -c %s "$dir/end" "$dir/middle")"
+        [ "$(du -sk "$out" | cut -f1)" -lt 3000 ]
+        is "$(dd if="$out/end" bs=1M skip=10 count=1 status=none | head -c 2)" x
+        is "$(tail -c 2 "$out/middle")" y
+    done
+}
+
 @test "image mount: read-only, where it is asked for, until it is unmounted" {
     local out=$BATS_TEST_TMPDIR/out
     stack two:1
