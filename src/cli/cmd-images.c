@@ -288,7 +288,7 @@ run_rmi(struct sc_cli *cli, struct sc_err *err)
     int status = 0;
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
-        sc_rootless_enter(&cli->engine, &cli->arena, &note, err) < 0)
+        sc_rootless_enter(&cli->engine, false, &cli->arena, &note, err) < 0)
         return -1;
     for (size_t i = 0; i < args.count; i++) {
         struct sc_image_removed removed = {.deleted = {0}};

@@ -59,6 +59,13 @@ sc_transfer_program(struct sc_arena *arena, char **out, struct sc_err *err)
     return sc_err_remedy(err, "install sc completely: meson install");
 }
 
+/* What puts layers together needs a mount. */
+static bool
+must_mount(const char *verb)
+{
+    return sc_str_starts(verb, "container-") || strcmp(verb, "unpack") == 0 || strcmp(verb, "diff") == 0;
+}
+
 int
 sc_cli_become_transfer(struct sc_cli *cli, const char *verb, const struct sc_strv *words, struct sc_err *err)
 {
@@ -67,7 +74,7 @@ sc_cli_become_transfer(struct sc_cli *cli, const char *verb, const struct sc_str
     char *program;
 
     if (sc_transfer_program(&cli->arena, &program, err) < 0 ||
-        sc_rootless_enter(&cli->engine, &cli->arena, &note, err) < 0)
+        sc_rootless_enter(&cli->engine, must_mount(verb), &cli->arena, &note, err) < 0)
         return -1;
     if (note)
         sc_print_note(note);

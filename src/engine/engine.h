@@ -52,9 +52,10 @@ void sc_engine_release(struct sc_engine *engine);
 SC_MUST_CHECK int sc_rootless_note(const struct sc_engine *engine, struct sc_arena *arena, const char **note,
                                    struct sc_err *err);
 /* This process enters a user namespace in which all ids of the caller are mapped, so that layers can be unpacked and
- * removed with their owners. Does nothing for root, or without ranges: then *note says why. */
-SC_MUST_CHECK int sc_rootless_enter(const struct sc_engine *engine, struct sc_arena *arena, const char **note,
-                                    struct sc_err *err);
+ * removed with their owners. Does nothing for root, and without ranges (then *note says why) only what must_mount wants
+ * it for: there is one id in it then. */
+SC_MUST_CHECK int sc_rootless_enter(const struct sc_engine *engine, bool must_mount, struct sc_arena *arena,
+                                    const char **note, struct sc_err *err);
 
 /* ---- what a user can ask of run/create (docker run's flags, parsed and checked, not yet resolved) -------- */
 enum sc_ns_mode {

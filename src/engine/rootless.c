@@ -109,7 +109,8 @@ sc_rootless_run(const struct sc_engine *engine, int (*fn)(void *data, struct sc_
 }
 
 int
-sc_rootless_enter(const struct sc_engine *engine, struct sc_arena *arena, const char **note, struct sc_err *err)
+sc_rootless_enter(const struct sc_engine *engine, bool must_mount, struct sc_arena *arena, const char **note,
+                  struct sc_err *err)
 {
     sc_cleanup_buf uids = SC_BUF_INIT, gids = SC_BUF_INIT;
     struct sc_rootless rootless;
@@ -120,7 +121,7 @@ sc_rootless_enter(const struct sc_engine *engine, struct sc_arena *arena, const 
     if (sc_rootless_read(arena, &rootless, err) < 0)
         return -1;
     *note = rootless.note;
-    if (rootless.how == SC_IDMAP_OWN_ID)
+    if (rootless.how == SC_IDMAP_OWN_ID && !must_mount)
         return 0;
     return sc_idmap_enter(maps_text(&rootless.uids, &uids), maps_text(&rootless.gids, &gids), rootless.how, err);
 }

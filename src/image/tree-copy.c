@@ -90,7 +90,7 @@ copy_attrs(const struct copy *copy, int from_fd, int to_fd, const struct stat *s
 
     if (owner_of(copy, st, &uid, &gid, err) < 0)
         return -1;
-    if (fchown(to_fd, uid, gid) < 0 && (copy->is_root || errno != EPERM))
+    if (fchown(to_fd, uid, gid) < 0 && (copy->is_root || (errno != EPERM && errno != EINVAL)))
         return sc_err_errno(err, errno, "set its owner");
     if (fchmod(to_fd, st->st_mode & 07777) < 0)
         return sc_err_errno(err, errno, "set its mode");
@@ -235,7 +235,8 @@ copy_other(const struct copy *copy, int from, int to_dir, const char *name, cons
     } else if (mknodat(to_dir, name, st->st_mode & (S_IFMT | 0600), st->st_rdev) < 0) {
         return sc_err_errno(err, errno, "make the device or fifo");
     }
-    if (fchownat(to_dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && (copy->is_root || errno != EPERM))
+    if (fchownat(to_dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 &&
+        (copy->is_root || (errno != EPERM && errno != EINVAL)))
         return sc_err_errno(err, errno, "set its owner");
     if (!S_ISLNK(st->st_mode)) {
         /* Where a container runs, a link may have taken its place: fchmodat(2) would follow it. */
@@ -388,8 +389,8 @@ copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, bool has_attrs, s
 static int
 copy_init(struct copy *copy, const struct sc_tree_copy_how *how, int to_root, struct sc_err *err)
 {
-    *copy =
-        (struct copy){.to_root = to_root, .links = json_object(), .chunk = malloc(CHUNK), .is_root = geteuid() == 0};
+    *copy = (struct copy){
+        .to_root = to_root, .links = json_object(), .chunk = malloc(CHUNK), .is_root = sc_process_can_chown()};
     if (how)
         copy->how = *how;
     return copy->links && copy->chunk ? 0 : sc_err_nomem(err);

@@ -92,7 +92,7 @@ put_attrs(const struct untar *untar, int fd, const struct place *place, struct a
     const void *value;
     size_t len;
 
-    if (fchown(fd, place->uid, place->gid) < 0 && (untar->is_root || errno != EPERM))
+    if (fchown(fd, place->uid, place->gid) < 0 && (untar->is_root || (errno != EPERM && errno != EINVAL)))
         return sc_err_errno(err, errno, "set its owner");
     if (fchmod(fd, place->mode) < 0)
         return sc_err_errno(err, errno, "set its mode");
@@ -213,7 +213,7 @@ put_other(const struct untar *untar, const struct place *place, struct archive_e
         return sc_err_errno(err, errno, "make the device or fifo");
     }
     if (fchownat(place->dir_fd, place->name, place->uid, place->gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-        (untar->is_root || errno != EPERM))
+        (untar->is_root || (errno != EPERM && errno != EINVAL)))
         return sc_err_errno(err, errno, "set its owner");
     if (type != AE_IFLNK) {
         made = openat(place->dir_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -283,7 +283,8 @@ sc_untar(struct sc_jail *jail, int from_fd, int root_fd, const char *dir, const 
          struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct untar untar = {.root_fd = root_fd, .dir = dir, .ids = ids, .is_root = geteuid() == 0, .arena = &arena};
+    struct untar untar = {
+        .root_fd = root_fd, .dir = dir, .ids = ids, .is_root = sc_process_can_chown(), .arena = &arena};
     sc_cleanup_tar_in tar = NULL;
     struct archive_entry *entry;
     struct sc_stream *stream = NULL;

@@ -235,6 +235,8 @@ bool sc_process_is_zombie(pid_t pid);
 bool sc_process_is_alive(pid_t pid, uint64_t start_time);
 /* Whether our root is not the host's: uid_map is not the one line that maps every id to itself. */
 bool sc_process_is_in_user_ns(void);
+/* Whether we may give files to any user: root, and not in a user namespace of one id. */
+bool sc_process_can_chown(void);
 /* /proc/sys/kernel/random/boot_id without newline */
 SC_MUST_CHECK int sc_boot_id(char out[40], struct sc_err *err);
 /* pidfd_open(2), then verifies start_time (0: no check): -1 with SC_ERR_NOT_FOUND when gone or another process. Before

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -25,16 +26,37 @@
 #endif
 #define WAIT_STEP_MS 5
 
+/* Our own, or the beginning of it; "" for a kernel without user namespaces. */
+static void
+read_uid_map(char text[64])
+{
+    sc_cleanup_fd fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd >= 0 ? read(fd, text, 63) : -1;
+
+    text[len > 0 ? len : 0] = '\0';
+}
+
+bool
+sc_process_can_chown(void)
+{
+    unsigned long count = 0;
+    char text[64], *at = text;
+
+    read_uid_map(text);
+    for (int i = 0; i < 3; i++)
+        count = strtoul(at, &at, 10);
+    /* several lines, or one of several ids */
+    return geteuid() == 0 && (!*text || strcmp(at, "\n") != 0 || count > 1);
+}
+
 bool
 sc_process_is_in_user_ns(void)
 {
     char text[64];
-    sc_cleanup_fd fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
 
-    if (len <= 0)
-        return false; /* a kernel without user namespaces */
-    text[len] = '\0';
+    read_uid_map(text);
+    if (!*text)
+        return false;
     /* the kernel prints each number ten wide */
     return strcmp(text, "         0          0 4294967295\n") != 0;
 }

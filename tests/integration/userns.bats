@@ -171,6 +171,31 @@ as_user()
     expect_stderr "user 5: it is not mapped"
 }
 
+@test "userns: an ordinary user without ranges reaches the files of its containers" {
+    user_programs
+    cat >"$BATS_TEST_TMPDIR/script" <<'END'
+set -e
+sc=$1
+cd "$HOME"
+"$sc" create --name box base sh >id
+echo new >f
+tar --owner=5 --group=6 -cf - f | "$sc" cp - box:/
+"$sc" cp f box:/tmp/g
+"$sc" cp box:/f out
+cat out
+"$sc" diff box
+"$sc" export box | tar -tv --numeric-owner f | awk '{ print $2, $6 }'
+"$sc" commit box two >id
+"$sc" image diff base two
+"$sc" image unpack two tree
+cat tree/tmp/g
+END
+    run --separate-stderr env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+        env -u SC_DATA_ROOT -u SC_RUN_ROOT bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR/bin/sc"
+    expect 0
+    is "$output" $'new\nA /f\nC /tmp\nA /tmp/g\n0/0 f\nA /f\nA /tmp/g\nnew'
+}
+
 @test "userns: an ordinary user is given no more ids than /etc/subuid says" {
     user_programs
     run --separate-stderr as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'tr -s " " </proc/self/uid_map'
