@@ -178,7 +178,7 @@ sc_layer_put_xattrs(const struct sc_unpack *unpack, int fd, struct archive_entry
     if (archive_entry_xattr_reset(entry) == 0)
         return 0;
     while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-        int verdict = sc_layer_xattr_check(name, err);
+        int verdict = sc_layer_xattr_check(name, value, size, err);
 
         if (verdict < 0)
             return -1;

@@ -51,7 +51,7 @@ read_xattrs(const struct item *item, struct sc_erofs_xattr **list, struct sc_err
     if (archive_entry_xattr_reset(item->entry) == 0)
         return 0;
     while (archive_entry_xattr_next(item->entry, &name, &value, &size) == ARCHIVE_OK) {
-        int verdict = sc_layer_xattr_check(name, err);
+        int verdict = sc_layer_xattr_check(name, value, size, err);
 
         if (verdict < 0)
             return -1;

@@ -97,12 +97,37 @@ sc_layer_name_parse(const char *name, struct sc_layer_name *out, struct sc_err *
     return 0;
 }
 
+/* linux/capability.h: of the forms that a file's capabilities have had, those that the kernel lets anybody set. */
+static bool
+is_capability(const unsigned char *value, size_t size)
+{
+    static const struct {
+        unsigned char revision;
+        size_t size;
+    } forms[] = {{2, 20}, {3, 24}};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(forms); i++) {
+        /* 32 bits, the lowest first: the lowest is a flag, the highest eight are the revision */
+        if (size == forms[i].size && value[3] == forms[i].revision && value[2] == 0 && value[1] == 0 &&
+            (value[0] & ~1U) == 0)
+            return true;
+    }
+    return false;
+}
+
 int
-sc_layer_xattr_check(const char *name, struct sc_err *err)
+sc_layer_xattr_check(const char *name, const void *value, size_t size, struct sc_err *err)
 {
     /* Overlay would obey these: a layer could redirect a directory to any path of the layers below, or be opaque. */
     if (sc_str_starts(name, "trusted.overlay.") || sc_str_starts(name, "user.overlay."))
         return sc_err_set(err, SC_ERR_INVALID, "it has the attribute \"%.100s\", which only overlay itself may set",
                           name);
-    return sc_str_starts(name, "user.") || strcmp(name, "security.capability") == 0;
+    /* In an image of ours nothing else would refuse these before somebody reads them. */
+    if (strcmp(name, "user.") == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "it has the attribute \"user.\", which is no name");
+    if (strcmp(name, "security.capability") != 0)
+        return sc_str_starts(name, "user.");
+    if (value && !is_capability(value, size))
+        return sc_err_set(err, SC_ERR_INVALID, "its attribute \"security.capability\" has no capabilities in it");
+    return 1;
 }

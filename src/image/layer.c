@@ -293,6 +293,38 @@ put_by_type(struct item *item, struct sc_err *err)
     }
 }
 
+/* A file of a directory in the directory's own place. */
+static int
+check_link(const struct item *item, const char *target, struct sc_err *err)
+{
+    const struct sc_layer_name *name = &item->name;
+    struct sc_layer_name to;
+    char path[PATH_MAX + NAME_MAX + 2];
+    size_t len;
+
+    if (sc_layer_name_parse(target, &to, err) < 0)
+        return sc_err_wrap(err, "it is a hard link");
+    len = (size_t)snprintf(path, sizeof(path), "%s%s%s", name->dir, *name->dir ? "/" : "", name->base);
+    if (strncmp(to.dir, path, len) == 0 && (to.dir[len] == '/' || to.dir[len] == '\0'))
+        return sc_err_set(err, SC_ERR_INVALID, "it is a hard link to \"%.300s\", which is below itself", target);
+    return 0;
+}
+
+/* The kernel's numbers of devices: 12 and 20 bits (linux/kdev_t.h). What is cut off a larger one may leave 0:0. */
+static int
+check_device(struct archive_entry *entry, mode_t type, struct sc_err *err)
+{
+    const uint64_t major = archive_entry_rdevmajor(entry), minor = archive_entry_rdevminor(entry);
+
+    if (type != AE_IFCHR && type != AE_IFBLK)
+        return 0;
+    if (major > 0xfff || minor > 0xfffff)
+        return sc_err_set(err, SC_ERR_INVALID, "its device number is out of range");
+    if (type == AE_IFCHR && major == 0 && minor == 0)
+        return sc_err_set(err, SC_ERR_INVALID, "it is a character device 0:0, which overlay would take for a whiteout");
+    return 0;
+}
+
 /* What no layer can hold, wherever it is unpacked to. */
 static int
 check_entry(const struct item *item, struct sc_err *err)
@@ -308,14 +340,14 @@ check_entry(const struct item *item, struct sc_err *err)
     if (is_link && archive_entry_size_is_set(item->entry) && archive_entry_size(item->entry) > 0)
         return sc_err_set(err, SC_ERR_INVALID, "it is a hard link with content");
     if (is_link)
-        return 0;
+        return check_link(item, archive_entry_hardlink(item->entry), err);
     if (item->attrs.uid == UINT32_MAX || item->attrs.gid == UINT32_MAX)
         return sc_err_set(err, SC_ERR_INVALID, "its owner is out of range");
     if (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK && type != AE_IFCHR && type != AE_IFBLK &&
         type != AE_IFIFO)
         return sc_err_set(err, SC_ERR_INVALID, "a layer cannot hold an entry of its type");
-    if (type == AE_IFCHR && archive_entry_rdevmajor(item->entry) == 0 && archive_entry_rdevminor(item->entry) == 0)
-        return sc_err_set(err, SC_ERR_INVALID, "it is a character device 0:0, which overlay would take for a whiteout");
+    if (check_device(item->entry, type, err) < 0)
+        return -1;
     if (type == AE_IFREG && archive_entry_size(item->entry) < 0)
         return sc_err_set(err, SC_ERR_INVALID, "its size is negative");
     if (type == AE_IFLNK && (!archive_entry_symlink(item->entry) || !*archive_entry_symlink(item->entry)))

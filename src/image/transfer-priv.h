@@ -184,8 +184,8 @@ struct sc_layer_name {
 };
 SC_MUST_CHECK int sc_layer_name_parse(const char *name, struct sc_layer_name *out, struct sc_err *err);
 /* Whether an extended attribute is set: user.* and file capabilities are (1), what belongs to the host's policy is
- * passed over (0), and overlay's own are an attack (-1). */
-SC_MUST_CHECK int sc_layer_xattr_check(const char *name, struct sc_err *err);
+ * passed over (0), and overlay's own are an attack (-1), as is what no kernel takes. value NULL: not known yet. */
+SC_MUST_CHECK int sc_layer_xattr_check(const char *name, const void *value, size_t size, struct sc_err *err);
 
 /* ---- layer-path.c, layer-attr.c */
 /* The layers below, by their names under layer/, lowest first: implicit parents take their attributes from there. */

@@ -67,7 +67,7 @@ add_xattrs(int fd, struct archive_entry *entry, struct sc_err *err)
         struct sc_err refused = SC_ERR_INIT;
         ssize_t size;
 
-        if (sc_layer_xattr_check(name, &refused) <= 0)
+        if (sc_layer_xattr_check(name, NULL, 0, &refused) <= 0)
             continue;
         size = fgetxattr(fd, name, value, XATTR_SIZE_MAX);
         if (size < 0)

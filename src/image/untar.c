@@ -98,7 +98,7 @@ put_attrs(const struct untar *untar, int fd, const struct place *place, struct a
         return sc_err_errno(err, errno, "set its mode");
     archive_entry_xattr_reset(entry);
     while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
-        int is_wanted = sc_layer_xattr_check(name, err);
+        int is_wanted = sc_layer_xattr_check(name, value, len, err);
 
         if (is_wanted < 0)
             return -1;

@@ -469,7 +469,7 @@ none_is_left() { [ -z "$(find "$SC_DATA_ROOT/layer" -maxdepth 1 -name 'tmp-*')" 
 @test "hostile layers: each of many is refused with one line, and no trace of it" {
     local tool=$BATS_TEST_DIRNAME/../tools/hostile-layers file before
     mkdir "$BATS_TEST_TMPDIR/layers"
-    is "$(python3 "$tool" "$BATS_TEST_TMPDIR/layers")" 196
+    is "$(python3 "$tool" "$BATS_TEST_TMPDIR/layers")" 242
     before=$(store)
     for file in "$BATS_TEST_TMPDIR"/layers/*.tar; do
         sc_fails 1 import "$file"

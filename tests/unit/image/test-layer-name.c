@@ -105,25 +105,44 @@ test_xattrs(void **state)
     struct sc_err err;
 
     (void)state;
-    assert_int_equal(sc_layer_xattr_check("user.x", &err), 1);
-    assert_int_equal(sc_layer_xattr_check("security.capability", &err), 1);
-    assert_int_equal(sc_layer_xattr_check("security.selinux", &err), 0);
-    assert_int_equal(sc_layer_xattr_check("trusted.x", &err), 0);
-    assert_int_equal(sc_layer_xattr_check("system.posix_acl_access", &err), 0);
-    assert_fails(sc_layer_xattr_check("trusted.overlay.redirect", &err), SC_ERR_INVALID,
+    assert_int_equal(sc_layer_xattr_check("user.x", NULL, 0, &err), 1);
+    assert_int_equal(sc_layer_xattr_check("security.capability", NULL, 0, &err), 1);
+    assert_int_equal(sc_layer_xattr_check("security.selinux", NULL, 0, &err), 0);
+    assert_int_equal(sc_layer_xattr_check("trusted.x", NULL, 0, &err), 0);
+    assert_int_equal(sc_layer_xattr_check("system.posix_acl_access", NULL, 0, &err), 0);
+    assert_fails(sc_layer_xattr_check("trusted.overlay.redirect", NULL, 0, &err), SC_ERR_INVALID,
                  "it has the attribute \"trusted.overlay.redirect\", which only overlay itself may set");
-    assert_fails(sc_layer_xattr_check("user.overlay.opaque", &err), SC_ERR_INVALID,
+    assert_fails(sc_layer_xattr_check("user.overlay.opaque", NULL, 0, &err), SC_ERR_INVALID,
                  "it has the attribute \"user.overlay.opaque\", which only overlay itself may set");
+    assert_fails(sc_layer_xattr_check("user.", "v", 1, &err), SC_ERR_INVALID,
+                 "it has the attribute \"user.\", which is no name");
+}
+
+static void
+test_capabilities(void **state)
+{
+    static const char second[24] = {1, 0, 0, 2, 4}, third[24] = {0, 0, 0, 3, 4}, flags[24] = {2, 0, 0, 2, 4},
+                      first[24] = {0, 0, 0, 1, 4};
+    const struct {
+        const char *value;
+        size_t size;
+    } bad[] = {{second, 24}, {third, 20}, {flags, 20}, {first, 12}, {first, 20}, {second, 19}, {second, 0}};
+    struct sc_err err;
+
+    (void)state;
+    assert_int_equal(sc_layer_xattr_check("security.capability", second, 20, &err), 1);
+    assert_int_equal(sc_layer_xattr_check("security.capability", third, 24, &err), 1);
+    for (size_t i = 0; i < SC_ARRAY_LEN(bad); i++)
+        assert_fails(sc_layer_xattr_check("security.capability", bad[i].value, bad[i].size, &err), SC_ERR_INVALID,
+                     "its attribute \"security.capability\" has no capabilities in it");
 }
 
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_accepted),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_xattrs),
+        cmocka_unit_test(test_accepted), cmocka_unit_test(test_refused),      cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_xattrs),   cmocka_unit_test(test_capabilities),
     };
 
     return RUN_TESTS(tests);
