@@ -6,12 +6,16 @@
  *
  * On disk:   <data>/container/<id>/record.json  what was asked, with the image's id; durable unless --rm
  *                                  config.json  the OCI config of the last start
- *                                  exit.json    how it last ended (the monitor writes it; when the disk is full, to the
- * run directory) upper/ work/ log.json  hosts hostname resolv.conf <data>/name/<name> -> <id>         symlink (the id
- * in base64url): symlink(2) never replaces, so a name is taken once <data>/userns/<host id> -> <id>    the same for the
- * id ranges of --userns auto <data>/volume/<name>/_data volumes <run>/container/<id>/lock          held from start on
- * by CLI, child and then monitor while it lives (flock) state.json undo monitor.sock shm/ (--ipc shareable)
- *            stopped restart restarting          (monitor/restart.h)
+ *                                  exit.json    how it last ended (the monitor writes it; in the run directory when
+ *                                               the disk is full)
+ *                                  upper/ work/ log.json  hosts hostname resolv.conf
+ *            <data>/name/<name> -> <id>         symlink (the id in base64url): symlink(2) never replaces, so a name is
+ *                                               taken once
+ *            <data>/userns/<host id> -> <id>    the same for the id ranges of --userns auto
+ *            <data>/volume/<name>/_data         volumes
+ *            <run>/container/<id>/lock          held from start on by CLI, child, then monitor while it lives (flock)
+ *                                 state.json undo monitor.sock shm/ (--ipc shareable)
+ *                                 stopped restart restarting  (monitor/restart.h)
  *            <run>/seccomp/                     filter cache
  * <data> is /var/lib/sc ($SC_DATA_ROOT; not root: $XDG_DATA_HOME/sc), <run> is /run/sc ($SC_RUN_ROOT; not root:
  * $XDG_RUNTIME_DIR/sc).

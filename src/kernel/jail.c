@@ -132,9 +132,8 @@ static const int net_calls[] = {
 #define DENY         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM)
 #define NETWORK_CODE 11 /* instructions of allow_network */
 #define LOAD(member) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, member))
-#define LOAD_ARG(n)                                                                                                    \
-    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t)) /* little-endian  \
-                                                                                                      */
+/* The low half, which comes first: little-endian. */
+#define LOAD_ARG(n) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t))
 
 static size_t
 allow_each(struct sock_filter *out, const int *calls, size_t count)

@@ -192,14 +192,22 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     cgroup-remove DIR     rmdir it and its children
  *     resctrl-remove DIR    rmdir a group of resctrl, whose tasks go into the default one
  *     tree PATH             rm -rf
- *     volume-remove PATH OWNER            rm -rf a volume <data>/volume/NAME that others than the owner may have had,
- * as SC_VOLUME_SHARED in it says, unless the record of one of them names it unlink PATH link-remove NAME      of this
- * network namespace lease-release PATH OWNER            where the lease (a symbolic link to OWNER...) is still the
- * owner's port-release PATH OWNER MAP KEY DATA  the same for a published port: its element of a map of `inet sc` goes
- * first guard-remove SET KEY  a link's element of a set of table `bridge sc` names-withdraw PATH OWNER           from a
- * lease that is still the owner's the names that it is found by network-down PROGRAM FILE           run `PROGRAM
- * __network down FILE` systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's A
- * PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
+ *     volume-remove PATH OWNER
+ *                           rm -rf a volume <data>/volume/NAME that others than the owner may have had, as
+ *                           SC_VOLUME_SHARED in it says, unless the record of one of them names it
+ *     unlink PATH
+ *     link-remove NAME      of this network namespace
+ *     lease-release PATH OWNER
+ *                           where the lease (a symbolic link to OWNER...) is still the owner's
+ *     port-release PATH OWNER MAP KEY DATA
+ *                           the same for a published port: its element of a map of `inet sc` goes first
+ *     guard-remove SET KEY  a link's element of a set of table `bridge sc`
+ *     names-withdraw PATH OWNER
+ *                           from a lease that is still the owner's the names that it is found by
+ *     network-down PROGRAM FILE
+ *                           run `PROGRAM __network down FILE`
+ *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
+ * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
 enum sc_undo_op {
     SC_UNDO_CGROUP_KILL,
     SC_UNDO_CGROUP_REMOVE,

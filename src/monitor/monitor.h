@@ -21,20 +21,25 @@
  * Messages: one packet each, first byte the type, numbers in host order. End of file from a client means it is gone
  * (nothing else); end of file from the monitor without EXIT means the monitor died: SC_ERR_PEER_DIED.
  *
- *   type       from      body                         answer
- *   HELLO      client    u8 flags (SC_ATTACH_*)       STARTED; then output as asked for. Not sent on config.client_fd.
- *   STDIN      client    1..32000 bytes               STDIN_DONE once the container's stdin has taken them all; until
- * then the client sends no other STDIN (so KILL never queues behind data) STDIN_EOF  client    - - (the container's
- * stdin closes with stdin_once, when no client with SC_ATTACH_STDIN feeds it any more; a terminal gets ^D) RESIZE
- * client    u16 rows, u16 columns        - KILL       client    i32 signal                   - (to init, by pidfd)
- *   LISTENER   client    - (a seccomp listener rides)  LISTENER_KEPT, or end of file when there is no room for it
- *   JOINED     client    refill NUL names NUL, fds    - (it is on a network that its monitor was not started with: as
- * in struct sc_monitor_config, either may be ""; the sockets for names ride along, udp and tcp) STARTED    monitor i32
- * pid                      also sent by the engine's forked child when exec succeeded ERROR      monitor   struct
- * sc_err, whole         sent by the engine's forked child: the start failed, all is undone STDOUT     monitor   bytes
- * a terminal's output is STDOUT STDERR     monitor   bytes STDIN_DONE monitor   -                            never
- * comes when a container without terminal has closed its stdin EXIT       monitor   struct sc_exit               last
- * message: cleanup is complete
+ *   type       from      body                       answer
+ *   HELLO      client    u8 flags (SC_ATTACH_*)     STARTED; then output as asked for. Not sent on config.client_fd.
+ *   STDIN      client    1..32000 bytes             STDIN_DONE once the container's stdin has taken them all; until
+ *                                                   then the client sends no other STDIN (so KILL never queues behind
+ *                                                   data)
+ *   STDIN_EOF  client    -                          - (the container's stdin closes with stdin_once, when no client
+ *                                                   with SC_ATTACH_STDIN feeds it any more; a terminal gets ^D)
+ *   RESIZE     client    u16 rows, u16 columns      -
+ *   KILL       client    i32 signal                 - (to init, by pidfd)
+ *   LISTENER   client    - (a listener rides)       LISTENER_KEPT, or end of file when there is no room for it
+ *   JOINED     client    refill NUL names NUL, fds  - (it is on a network that its monitor was not started with: as in
+ *                                                   struct sc_monitor_config, either may be ""; the sockets for names
+ *                                                   ride along, udp and tcp)
+ *   STARTED    monitor   i32 pid                    also sent by the engine's forked child when exec succeeded
+ *   ERROR      monitor   struct sc_err, whole       sent by the engine's forked child: the start failed, all is undone
+ *   STDOUT     monitor   bytes                      a terminal's output is STDOUT
+ *   STDERR     monitor   bytes
+ *   STDIN_DONE monitor   -                          never comes when a container without terminal has closed its stdin
+ *   EXIT       monitor   struct sc_exit             last message: cleanup is complete
  *
  * Output is held back, never dropped: a client that does not read stops the container's writes once the pipe, one
  * packet and its socket are full, as in Docker. The log never holds anything back: what a full disk refuses is counted,

@@ -2,9 +2,10 @@
  * sc-names: answers a container's questions about names, as Docker does on 127.0.0.11. A container on a network that a
  * user has made has two sockets of its own for them, in its own network namespace:
  *
- *     program ──127.0.0.11:53──► rules (net/names.c) ──► sockets on SC_NAMES_PORT ◄── sc-monitor, until a question
- * comes │                          │ starts, waits for its end └──────► sc-names ◄────────┘ leases of networks
- * ─────────┘   └──► the host's name servers, or --dns
+ *     program ─127.0.0.11:53──► rules (net/names.c) ──► sockets on SC_NAMES_PORT ◄── sc-monitor, until a question comes
+ *                                                             │                          │ starts, waits for its end
+ *                                                             └──────► sc-names ◄────────┘
+ *                                           leases of networks ─────────┘   └──► the host's name servers, or --dns
  *
  * The sockets are made before the container's program runs; a question waits in them. sc-monitor reads none: at the
  * first it starts sc-names, which takes what is there and ends when nobody has asked for a while. So an idle container

@@ -16,11 +16,20 @@
  *                a port used by the host through its loopback
  *   known        ct state established,related accept
  *                empty once there is an internal network, which is asked about first, whatever its addresses were
- * before forward      jump known nearly all packets are known: they meet no other rule iifname "sclo1" drop what comes
- * round is the host's, or nobody's iifname . oifname @icc accept neighbours, where bridged packets come by here iifname
- * @internal drop, oifname @internal drop ct state established,related accept, ct original ip daddr 127.0.0.0/8 drop
- * what is forwarded was sent by another machine: a port on the host's loopback is not theirs ct status dnat accept
- * oifname @bridges drop nobody else reaches in, nor networks each other accept
+ *   forward      jump known
+ *                nearly all packets are known: they meet no other rule
+ *                iifname "sclo1" drop
+ *                what comes round is the host's, or nobody's
+ *                iifname . oifname @icc accept
+ *                neighbours, where bridged packets come by here
+ *                iifname @internal drop, oifname @internal drop
+ *                ct state established,related accept
+ *                ct original ip daddr 127.0.0.0/8 drop
+ *                what is forwarded was sent by another machine: a port on the host's loopback is not theirs
+ *                ct status dnat accept
+ *                oifname @bridges drop
+ *                nobody else reaches in, nor networks each other
+ *                accept
  */
 #include <arpa/inet.h>
 #include <linux/netfilter.h>

@@ -12,8 +12,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sc_err err = SC_ERR_INIT;
     struct sc_endpoints endpoints = {.items = NULL};
 
-    if (sc_hosts_parse((const char *)data, size, "hosts.toml", "/etc/sc/certs.d/x", "registry.example:5000", true, &arena,
-                       &endpoints, &err) < 0) {
+    if (sc_hosts_parse((const char *)data, size, "hosts.toml", "/etc/sc/certs.d/x", "registry.example:5000", true,
+                       &arena, &endpoints, &err) < 0) {
         if (err.kind == SC_ERR_NONE || err.msg[0] == '\0')
             SC_BUG("an error without words");
         return 0;

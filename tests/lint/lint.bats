@@ -91,6 +91,12 @@ allows()
     allows no-machine-paths src/base/good2.c '// /var/lib/sc/work/x, $dir/work/x and /workdir'
 }
 
+@test "comment-width refuses a comment that is wider than code, in characters" {
+    refuses comment-width src/base/bad.c "/* $(printf 'x%.0s' {1..120})" 'characters wide'
+    allows comment-width src/base/good2.c " * $(printf '─%.0s' {1..117})"
+    allows comment-width src/base/good2.c "$(printf 'x%.0s' {1..121}) /* code is the formatter's */"
+}
+
 @test "a lint that finds nothing to look at fails" {
     mkdir "$BATS_TEST_TMPDIR/empty"
     for lint in "$own"/*; do
