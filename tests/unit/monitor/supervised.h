@@ -18,6 +18,8 @@
 #include "monitor/monitor.h"
 #include "scratch.h"
 
+#define BOTH          (SC_ATTACH_STDOUT | SC_ATTACH_STDERR)
+#define ALL           (SC_ATTACH_STDIN | BOTH)
 #define CLIENT_SNDBUF 65536 /* doubled by the kernel; small, so that backpressure comes soon */
 
 struct supervised {
@@ -287,6 +289,25 @@ attach(struct supervised *s, int flags, struct told *told)
     while (told->started == 0)
         hear_one(sock, told);
     return sock;
+}
+
+static inline int
+add_line(bool is_stderr, const char *line, size_t len, void *data)
+{
+    sc_buf_add(data, is_stderr ? "[" : "", is_stderr);
+    sc_buf_add(data, line, len);
+    return 0;
+}
+
+static inline void
+assert_log(const struct supervised *s, const char *expected)
+{
+    struct sc_log_query query = {.tail = -1};
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err err;
+
+    assert_ok(sc_log_read(s->log, &query, NULL, add_line, &text, &err));
+    assert_string_equal(sc_buf_str(&text), expected);
 }
 
 #define SUPERVISED_TEST(f) cmocka_unit_test_setup_teardown(f, supervised_setup, supervised_teardown)
