@@ -78,8 +78,7 @@ sc_parse_i64(const char *text, int64_t *out, struct sc_err *err)
 
 /* A decimal such as "1.5", ".5" or "2." at *at: whole part, and the fraction in units of 10^-18 (the
  * digits after that are read but too small to matter). False when there is no digit or it overflows. */
-#define FRACTION_DIGITS 18
-#define FRACTION_ONE    1000000000000000000ULL
+#define FRACTION_ONE 1000000000000000000ULL
 static bool
 parse_decimal(const char **at, uint64_t *whole, uint64_t *fraction)
 {

@@ -20,7 +20,7 @@ struct ns_ask {
 struct unshare_options {
     struct ns_ask ns[SC_NS_COUNT];
     struct sc_ns_unshare ask;
-    bool forks, maps_root, maps_current, maps_auto, has_propagation;
+    bool forks, maps_root, maps_current, maps_auto;
     int kill_child;
     struct sc_opt_i64 map_user, map_group;
     struct sc_ns_range users, groups; /* count 0: none; AUTO_RANGE: what /etc/subuid or /etc/subgid gives */

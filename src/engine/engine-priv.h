@@ -331,8 +331,7 @@ struct sc_start_job { /* all of one start; lives in the arena */
     struct sc_ask ask;
     struct sc_systemd systemd; /* ask.systemd, with that cgroup manager */
     struct sc_plan plan;
-    struct sc_strv anonymous; /* directories of anonymous volumes, removed with an --rm container */
-    uint32_t layers_taken;    /* bit i: overlay.mounts[i] is a copy of another container's */
+    uint32_t layers_taken; /* bit i: overlay.mounts[i] is a copy of another container's */
 };
 /* is_dry: nothing is written, nothing is made. */
 SC_MUST_CHECK int sc_engine_prepare(struct sc_engine *engine, struct sc_container *container, bool is_dry,

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/engine-priv.h"
+#include "kernel/seccomp.h"
 #include "rootfs/rootfs.h"
 
 /* The container's root as its init sees it. A magic link by pid: the start time is checked after it is open. */
@@ -96,8 +97,7 @@ exec_seccomp(const struct sc_container *c, const struct sc_exec_options *options
     if (sc_spec_caps(&c->options, host->caps, &caps, err) < 0)
         return -1;
     if (!c->options.seccomp) {
-        *out = (struct sc_oci_seccomp){
-            .is_set = true, .is_sc_default = true, .sc_default_caps = caps, .sc_default_i386 = c->is_i386};
+        *out = sc_seccomp_default(caps, c->is_i386);
         return 0;
     }
     if (sc_file_read_at(AT_FDCWD, c->options.seccomp, SC_SMALL_FILE_MAX, &text, err) <

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/engine-priv.h"
+#include "kernel/seccomp.h"
 
 static const char *const masked[] = {
     "/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
@@ -46,12 +47,7 @@ sc_spec_security(const struct sc_inputs *in, struct sc_arena *arena, struct sc_o
     } else if (o->seccomp) {
         *seccomp = in->seccomp;
     } else {
-        *seccomp = (struct sc_oci_seccomp){
-            .is_set = true,
-            .is_sc_default = true,
-            .sc_default_caps = out->process.capabilities.bounding,
-            .sc_default_i386 = in->container->is_i386,
-        };
+        *seccomp = sc_seccomp_default(out->process.capabilities.bounding, in->container->is_i386);
     }
     return sc_arena_check(arena, err);
 }

@@ -185,9 +185,6 @@ void sc_blob_abort(struct sc_blob_writer *writer_take);
 SC_MUST_CHECK int sc_image_commit(const struct sc_store *store, const char *config_json, size_t config_len,
                                   const struct sc_store_layer *layers, size_t count, const char *full_name,
                                   struct sc_arena *arena, char **image_id, struct sc_err *err);
-/* Unpacks one layer tar (any compression) from the blob into dir_fd; verifies diff_id. */
-SC_MUST_CHECK int sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
-                                  struct sc_err *err);
 /* docker-archive, OCI archive or OCI layout directory (path, or "-" for standard input; gz/zst accepted). Prints
  * nothing; *names lists "base:latest" or image ids loaded, also those before one that fails. */
 SC_MUST_CHECK int sc_image_load(const struct sc_store *store, const char *path, struct sc_arena *arena,

@@ -554,24 +554,3 @@ sc_layer_unpack_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_
         return sc_jailed_finish(unpack, diff_id, err);
     return unpack->erofs ? sc_layer_erofs_finish(unpack, diff_id, err) : sc_layer_late_apply(unpack, err);
 }
-
-int
-sc_layer_unpack_within(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd,
-                       const struct sc_limits *limits, struct sc_err *err)
-{
-    __attribute__((cleanup(sc_layer_unpack_release))) struct sc_unpack unpack = {.root_fd = -1, .cached_fd = -1};
-    int own_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
-
-    if (own_fd < 0)
-        return sc_err_errno(err, errno, "duplicate a directory");
-    if (sc_layer_unpack_init(&unpack, own_fd, limits, err) < 0 ||
-        sc_layer_unpack_stream(store, digest, diff_id, &unpack, err) < 0)
-        return -1;
-    return sc_layer_unpack_finish(&unpack, diff_id, err);
-}
-
-int
-sc_layer_unpack(const struct sc_store *store, const char *digest, const char *diff_id, int dir_fd, struct sc_err *err)
-{
-    return sc_layer_unpack_within(store, digest, diff_id, dir_fd, &sc_limits_default, err);
-}

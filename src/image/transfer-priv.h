@@ -270,9 +270,6 @@ SC_MUST_CHECK int sc_layer_unpack_finish(struct sc_unpack *unpack, const char *d
 SC_MUST_CHECK int sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take,
                                              const struct sc_limits *limits, struct sc_err *err);
 void sc_layer_unpack_release(struct sc_unpack *unpack);
-/* All of these, with limits of the caller's. */
-SC_MUST_CHECK int sc_layer_unpack_within(const struct sc_store *store, const char *digest, const char *diff_id,
-                                         int dir_fd, const struct sc_limits *limits, struct sc_err *err);
 
 /* ---- layer-erofs.c */
 /* One entry of a layer into its image; what is wrong with its name, owner and type was said before. */

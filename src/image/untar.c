@@ -14,8 +14,6 @@
 #include "image/container-priv.h"
 #include "kernel/kernel.h"
 
-#define DIR_MODE 0755
-
 /* A directory gets its time when all is in it. */
 struct late {
     struct late *next;

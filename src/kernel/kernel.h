@@ -238,8 +238,7 @@ SC_MUST_CHECK int sc_undo_run_part(const char *text, enum sc_undo_part part, int
 /* ---- process.c -------------------------------------------------------------------------------------- */
 /* Start time of a process in clock ticks since boot (field 22 of /proc/PID/stat); 0 when it does not exist. */
 uint64_t sc_process_start_time(pid_t pid);
-bool sc_process_is_zombie(pid_t pid);
-/* Whether it is there, started then, and is no zombie: what the two above say, in one look. */
+/* Whether it is there, started then, and is no zombie. */
 bool sc_process_is_alive(pid_t pid, uint64_t start_time);
 /* Whether our root is not the host's: uid_map is not the one line that maps every id to itself. */
 bool sc_process_is_in_user_ns(void);

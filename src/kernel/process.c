@@ -113,15 +113,6 @@ sc_process_start_time(pid_t pid)
 }
 
 bool
-sc_process_is_zombie(pid_t pid)
-{
-    uint64_t start_time;
-    char state;
-
-    return pid > 0 && read_stat(pid, &state, &start_time) && (state == 'Z' || state == 'X');
-}
-
-bool
 sc_process_is_alive(pid_t pid, uint64_t start_time)
 {
     uint64_t started;

@@ -334,11 +334,10 @@ sc_seccomp_verdict_ret(enum sc_verdict verdict)
     SC_BUG("unknown verdict");
 }
 
-int
-sc_seccomp_default(uint64_t caps, bool with_i386, struct sc_arena *arena, struct sc_oci_seccomp *out,
-                   struct sc_err *err)
+struct sc_oci_seccomp
+sc_seccomp_default(uint64_t caps, bool with_i386)
 {
-    struct sc_oci_seccomp profile = {
+    return (struct sc_oci_seccomp){
         .is_set = true,
         .default_action = SCMP_ACT_ERRNO(EPERM),
         /* As runc when a profile has no flags: without it, kernels before 5.16 slow every filtered process down (SSBD).
@@ -348,11 +347,6 @@ sc_seccomp_default(uint64_t caps, bool with_i386, struct sc_arena *arena, struct
         .sc_default_caps = caps,
         .sc_default_i386 = with_i386,
     };
-
-    (void)arena;
-    (void)err;
-    *out = profile;
-    return 0;
 }
 
 static const char *
@@ -444,9 +438,6 @@ sc_seccomp_expand(struct sc_oci_seccomp *profile, struct sc_arena *arena, struct
     if (profile->rules == NULL)
         return sc_err_nomem(err);
     profile->rule_count = 0;
-    /* Also for a profile that was not begun by sc_seccomp_default: 0 would kill. */
-    profile->default_action = SCMP_ACT_ERRNO(EPERM);
-    profile->flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     if (arch != NULL)
         sc_strv_add(&profile->architectures, arena, arch);
     if (profile->sc_default_i386 && seccomp_arch_native() == SCMP_ARCH_X86_64)
@@ -488,13 +479,12 @@ is_same_rule(const struct sc_oci_seccomp_rule *a, const struct sc_oci_seccomp_ru
 int
 sc_seccomp_recognise(struct sc_oci_seccomp *profile, uint64_t caps, struct sc_arena *arena, struct sc_err *err)
 {
-    struct sc_oci_seccomp own = {.is_set = true, .is_sc_default = true, .sc_default_caps = caps};
+    struct sc_oci_seccomp own = sc_seccomp_default(caps, profile->architectures.count > 1);
 
     /* What other engines write has no flags, or other actions: they pay for this comparison alone. */
     if (!profile->is_set || profile->is_sc_default || profile->flags != SECCOMP_FILTER_FLAG_SPEC_ALLOW ||
         profile->default_action != SCMP_ACT_ERRNO(EPERM) || profile->listener_path || profile->listener_metadata)
         return 0;
-    own.sc_default_i386 = profile->architectures.count > 1;
     if (sc_seccomp_expand(&own, arena, err) < 0)
         return -1;
     if (own.rule_count != profile->rule_count || !is_same_list(&own.architectures, &profile->architectures))

@@ -27,8 +27,7 @@ struct sc_seccomp_filter {
  * are allowed only with it). with_i386: image is i386 (or asks for it). Pure. No rules are written out: is_sc_default
  * and the two sc_default_* members say it all to sc_seccomp_get, which then finds the cached filter without building
  * them. */
-SC_MUST_CHECK int sc_seccomp_default(uint64_t caps, bool with_i386, struct sc_arena *arena, struct sc_oci_seccomp *out,
-                                     struct sc_err *err);
+struct sc_oci_seccomp sc_seccomp_default(uint64_t caps, bool with_i386);
 /* Writes the rules and architectures of such a profile out (for config.json or a reader), in place; any other profile,
  * or one that has its rules, stays as it is. A runtime that compiles the result with libseccomp refuses the same calls.
  */

@@ -174,13 +174,5 @@ struct sc_pid_list {
     size_t count;
 };
 SC_MUST_CHECK int sc_cgroup_pids(const char *dir, struct sc_arena *arena, struct sc_pid_list *out, struct sc_err *err);
-/* accounts for stats/events */
-struct sc_cgroup_stats {
-    uint64_t cpu_usage_ns, cpu_user_ns, cpu_system_ns, throttled_periods, periods, throttled_ns;
-    uint64_t memory_usage, memory_limit, memory_max_usage, memory_inactive_file, swap_usage;
-    uint64_t pids_current, pids_limit, oom_kills;
-};
-SC_MUST_CHECK int sc_cgroup_stats_read(const struct sc_cgroup_layout *layout, const char *path,
-                                       struct sc_cgroup_stats *out, struct sc_err *err);
 
 #endif

@@ -89,7 +89,6 @@ struct collect {
     struct sc_arena *arena;
     struct sc_pid_list *out;
     size_t capacity;
-    bool stops_at_first;
 };
 
 static int

@@ -4,6 +4,21 @@
 
 #include "store-fixture.h"
 
+/* Unpacks a blob into a directory. */
+static inline int
+unpack_into(struct fixture *fixture, const char *digest, const char *diff_id, int dir_fd,
+            const struct sc_limits *limits, struct sc_err *err)
+{
+    __attribute__((cleanup(sc_layer_unpack_release))) struct sc_unpack unpack = {.root_fd = -1, .cached_fd = -1};
+    int own_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+
+    assert_true(own_fd >= 0);
+    if (sc_layer_unpack_init(&unpack, own_fd, limits, err) < 0 ||
+        sc_layer_unpack_stream(&fixture->store, digest, diff_id, &unpack, err) < 0)
+        return -1;
+    return sc_layer_unpack_finish(&unpack, diff_id, err);
+}
+
 /* Unpacks a layer of these items over nothing; the fd of the directory, or -1. */
 static inline int
 unpack(struct fixture *fixture, const struct tar_item *items, const struct sc_limits *limits, struct sc_err *err)
@@ -15,8 +30,7 @@ unpack(struct fixture *fixture, const struct tar_item *items, const struct sc_li
     assert_int_equal(mkdirat(fixture->dir_fd, "out", 0700), 0);
     fd = openat(fixture->dir_fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
-    if (sc_layer_unpack_within(&fixture->store, layer.digest, layer.diff_id, fd, limits ? limits : &sc_limits_default,
-                               err) < 0) {
+    if (unpack_into(fixture, layer.digest, layer.diff_id, fd, limits ? limits : &sc_limits_default, err) < 0) {
         (void)close(fd);
         return -1;
     }
@@ -43,7 +57,7 @@ unpack_blob(struct fixture *fixture, const char *digest, const char *diff_id, co
     assert_int_equal(mkdirat(fixture->dir_fd, "out", 0700), 0);
     fd = openat(fixture->dir_fd, "out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     *err = (struct sc_err)SC_ERR_INIT;
-    return sc_layer_unpack_within(&fixture->store, digest, diff_id, fd, limits, err);
+    return unpack_into(fixture, digest, diff_id, fd, limits, err);
 }
 
 /* A blob compressed by libarchive. */

@@ -38,7 +38,7 @@ assert_no_image(struct fixture *fixture, const char *name)
 {
     struct sc_image image;
     struct sc_err err;
-    char expected[200];
+    char expected[300];
 
     (void)snprintf(expected, sizeof(expected), "no such image: \"%s\"", name);
     assert_fails(sc_image_find(&fixture->store, name, &fixture->arena, &image, &err), SC_ERR_NOT_FOUND, expected);

@@ -62,24 +62,9 @@ test_hostile_name(void **state)
     for (size_t i = 0; i < SC_ARRAY_LEN(names); i++) {
         assert_int_equal(prctl(PR_SET_NAME, names[i]), 0);
         assert_int_equal(sc_process_start_time(getpid()), start);
-        assert_false(sc_process_is_zombie(getpid()));
+        assert_true(sc_process_is_alive(getpid(), start));
     }
     prctl(PR_SET_NAME, "test-process");
-}
-
-static void
-test_zombie(void **state)
-{
-    pid_t pid = sleeper();
-    siginfo_t info;
-
-    (void)state;
-    assert_false(sc_process_is_zombie(pid));
-    kill(pid, SIGKILL);
-    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
-    assert_true(sc_process_is_zombie(pid));
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
-    assert_false(sc_process_is_zombie(pid));
 }
 
 static void
@@ -151,8 +136,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_start_time), cmocka_unit_test(test_hostile_name), cmocka_unit_test(test_zombie),
-        cmocka_unit_test(test_alive),      cmocka_unit_test(test_boot_id),      cmocka_unit_test(test_pidfd),
+        cmocka_unit_test(test_start_time), cmocka_unit_test(test_hostile_name), cmocka_unit_test(test_alive),
+        cmocka_unit_test(test_boot_id),    cmocka_unit_test(test_pidfd),
     };
 
     return RUN_TESTS(tests);

@@ -105,7 +105,7 @@ test_cache_keeps_profiles_apart(void **state)
     (void)state;
     add_rule(&first, EPERM_, "getcwd");
     add_rule(&second, SECCOMP_RET_USER_NOTIF, "getcwd");
-    assert_int_equal(sc_seccomp_default(sc_caps_default(), false, &arena, &third, &err), 0);
+    third = sc_seccomp_default(sc_caps_default(), false);
     assert_int_equal(sc_seccomp_get(&first, dir_fd, &arena, &a, &err), 0);
     assert_int_equal(sc_seccomp_get(&second, dir_fd, &arena, &b, &err), 0);
     assert_int_equal(sc_seccomp_get(&third, dir_fd, &arena, &c, &err), 0);
@@ -136,7 +136,7 @@ test_cache_is_used(void **state)
     bool has_replaced = false;
 
     (void)state;
-    assert_int_equal(sc_seccomp_default(0, false, &arena, &profile, &err), 0);
+    profile = sc_seccomp_default(0, false);
     assert_int_equal(sc_seccomp_get(&profile, dir_fd, &arena, &filter, &err), 0);
     len = syscall(SYS_getdents64, dir_fd, entries, sizeof(entries));
     for (long at = 0; at < len; at += *(unsigned short *)(entries + at + 16)) {
@@ -173,7 +173,7 @@ test_cache_mends_damage(void **state)
     struct sc_seccomp_filter good, filter;
 
     (void)state;
-    assert_int_equal(sc_seccomp_default(sc_caps_default(), true, &arena, &profile, &err), 0);
+    profile = sc_seccomp_default(sc_caps_default(), true);
     assert_int_equal(sc_seccomp_compile(&profile, &arena, &good, &err), 0);
     for (size_t i = 0; i < SC_ARRAY_LEN(ways); i++) {
         assert_int_equal(sc_seccomp_get(&profile, dir_fd, &arena, &filter, &err), 0);
@@ -191,7 +191,7 @@ test_cache_of_others_is_not_used(void **state)
     struct sc_seccomp_filter filter;
 
     (void)state;
-    assert_int_equal(sc_seccomp_default(0, false, &arena, &profile, &err), 0);
+    profile = sc_seccomp_default(0, false);
     for (mode_t writable = 02; writable <= 020; writable *= 8) {
         assert_int_equal(fchmod(dir_fd, 0711 | writable), 0);
         assert_int_equal(sc_seccomp_get(&profile, dir_fd, &arena, &filter, &err), 0);

@@ -8,11 +8,9 @@ static int
 job_compile(void *context, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_oci_seccomp profile;
+    struct sc_oci_seccomp profile = sc_seccomp_default(sc_caps_default(), *(bool *)context);
     struct sc_seccomp_filter filter;
 
-    if (sc_seccomp_default(sc_caps_default(), *(bool *)context, &arena, &profile, err) < 0)
-        return -1;
     return sc_seccomp_get(&profile, -1, &arena, &filter, err);
 }
 
@@ -20,10 +18,8 @@ static int
 job_expand(void *context, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_oci_seccomp profile;
+    struct sc_oci_seccomp profile = sc_seccomp_default(0, *(bool *)context);
 
-    if (sc_seccomp_default(0, *(bool *)context, &arena, &profile, err) < 0)
-        return -1;
     return sc_seccomp_expand(&profile, &arena, err);
 }
 
