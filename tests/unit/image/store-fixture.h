@@ -14,6 +14,10 @@
 #include "tar-build.h"
 #include "image/transfer-priv.h"
 
+#ifndef FIXTURE_DIR
+#define FIXTURE_DIR "/tmp"
+#endif
+
 struct fixture {
     char path[64]; /* the temporary directory; the store is "data" in it */
     char data[80];
@@ -30,7 +34,7 @@ fixture_setup(void **state)
 
     if (!fixture)
         return -1;
-    (void)snprintf(fixture->path, sizeof(fixture->path), "/tmp/sc-image-test.XXXXXX");
+    (void)snprintf(fixture->path, sizeof(fixture->path), FIXTURE_DIR "/sc-image-test.XXXXXX");
     assert_non_null(mkdtemp(fixture->path)); /* lint: a name nobody else has */
     (void)snprintf(fixture->data, sizeof(fixture->data), "%s/data", fixture->path);
     fixture->dir_fd = openat(-1, fixture->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

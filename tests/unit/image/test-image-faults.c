@@ -5,6 +5,8 @@
  */
 #include <stdarg.h>
 
+#define FIXTURE_DIR "/dev/shm" /* thousands of small files come and go, and a disk's journal waits for each */
+
 #include "image/tree-priv.h"
 #include "store-fixture.h"
 
