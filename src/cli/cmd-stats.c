@@ -285,16 +285,17 @@ add_past(const struct stats *stats, const struct sc_container *c, const char *wo
          const struct sc_blackbox_sample *samples, size_t count, json_t *rows)
 {
     for (size_t i = 0; i < count; i++) {
-        struct sc_stats_sample before = {.when = i > 0 ? samples[i - 1].when : c->started_at},
-                               now = {.when = samples[i].when, .usage = samples[i].usage};
+        int64_t first = samples[i].made - (samples[i].when - c->started_at); /* of the first: since it was started */
+        struct sc_stats_sample before = {.when = i > 0 ? samples[i - 1].made : first},
+                               now = {.when = samples[i].made, .usage = samples[i].usage};
         char time[SC_TIME_MAX];
         json_t *row;
 
         if (i > 0)
             before.usage = samples[i - 1].usage;
-        if (now.when < stats->options->since)
+        if (samples[i].when < stats->options->since)
             continue;
-        sc_time_format(now.when / SC_SECOND * SC_SECOND, time);
+        sc_time_format(samples[i].when / SC_SECOND * SC_SECOND, time);
         row = row_of(stats->options, c, word, &before, &now, stats->host_memory);
         (void)json_object_set_new(row, "Time", json_sprintf("%.19sZ", time));
         (void)json_array_append_new(rows, row);

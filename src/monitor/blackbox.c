@@ -33,7 +33,7 @@ sc_blackbox_wait(const struct sc_monitor *monitor)
 static void
 write_sample(struct sc_monitor *monitor, const struct sc_usage *usage)
 {
-    struct sc_blackbox_sample sample = {.when = sc_time_now(), .usage = *usage};
+    struct sc_blackbox_sample sample = {.when = sc_time_now(), .made = sc_time_monotonic(), .usage = *usage};
     off_t at = (off_t)(monitor->sample_count % SC_BLACKBOX_SLOTS * sizeof(sample));
 
     if (monitor->blackbox_fd < 0) {

@@ -172,7 +172,8 @@ SC_MUST_CHECK int sc_usage_decode(const struct json_t *json, struct sc_usage *ou
 #define SC_BLACKBOX_SLOTS   130
 #define SC_SECOND           INT64_C(1000000000)
 struct sc_blackbox_sample {
-    int64_t when; /* CLOCK_REALTIME ns */
+    int64_t when; /* CLOCK_REALTIME ns, for people */
+    int64_t made; /* CLOCK_MONOTONIC ns: the order, and what has passed, when the other clock is set */
     struct sc_usage usage;
 };
 /* Oldest first. In lib_monitor only. SC_ERR_NOT_FOUND when there is none. */

@@ -21,11 +21,11 @@ sc_usage_decode(const json_t *json, struct sc_usage *out, struct sc_err *err)
 }
 
 static int
-by_time(const void *a, const void *b)
+by_age(const void *a, const void *b)
 {
     const struct sc_blackbox_sample *x = a, *y = b;
 
-    return x->when < y->when ? -1 : x->when > y->when;
+    return x->made < y->made ? -1 : x->made > y->made;
 }
 
 int
@@ -43,6 +43,6 @@ sc_blackbox_read(int dir_fd, struct sc_arena *arena, struct sc_blackbox_sample *
         return sc_err_nomem(err);
     if (*count > 0)
         memcpy(*out, text.data, *count * sizeof(**out));
-    qsort(*out, *count, sizeof(**out), by_time);
+    qsort(*out, *count, sizeof(**out), by_age);
     return 0;
 }
