@@ -608,10 +608,16 @@ has_worker()
     jail=$(pgrep -P "$loader") && worker=$(pgrep -P "$jail")
 }
 
-# The call filter comes last of all walls; a worker has it from its beginning.
+filters() # PID: how many call filters it has; 0 where this cannot be told (before Linux 5.9)
+{
+    awk '/^Seccomp_filters:/ { n = $2 } END { print n + 0 }' "/proc/$1/status"
+}
+
+# The call filter comes last of all walls; a worker has it from its beginning, and soon one more, of its own.
 is_shut_in()
 {
-    grep -q '^Seccomp:.*2$' "/proc/$worker/status"
+    grep -q '^Seccomp:.*2$' "/proc/$worker/status" &&
+        { [ "$(filters self)" = "$(filters "$jail")" ] || [ "$(filters "$worker")" -eq $(($(filters "$jail") + 1)) ]; }
 }
 
 load_rest()
