@@ -98,6 +98,25 @@ follow()
     [ "${lines[-1]}" = 'nothing left' ]
 }
 
+@test "docs: the page about images" {
+    cd "$BATS_TEST_TMPDIR"
+    TMPDIR=$BATS_TEST_TMPDIR follow docs/concepts/images.md 'See for yourself'
+    expect_output '"RepoTags"'
+    expect_output 'RESOLVE_BENEATH'
+    matches "$output" $'c--------- .* 0, +0 .*/diff/etc/group\n'
+    matches "$output" ' +[0-9]+ +3 +group' # a character device
+}
+
+@test "docs: the page about seccomp" {
+    while read -r line; do
+        run bash -c "$line"
+        case $line in
+        *'# refused'*) [ "$status" -ne 0 ] || show_last "not refused: $line" ;;
+        *) [ "$status" -eq 0 ] || show_last "failed: $line" ;;
+        esac
+    done < <(commands docs/concepts/seccomp.md 'Seeing it')
+}
+
 @test "docs: the page about capabilities refuses what it says" {
     while read -r line; do
         run bash -c "$line"
