@@ -5,9 +5,9 @@
  *                                     struct sc_restart_plan. The monitor reads it when its container has ended.
  *   <data>/container/<id>/stopped     sc stop, kill and rm -f, before their signal: nothing is to start it again. A
  *                                     start by hand removes it. On a full disk it lies in the run directory.
- *   <run>/container/<id>/restarting   the monitor, before exit.json: struct sc_restarting. As long as somebody holds its
- *                                     flock(2) the container is "restarting", and that is the process that is named in
- *                                     it.
+ *   <run>/container/<id>/restarting   the monitor, before exit.json: struct sc_restarting. As long as somebody holds
+ *                                     its flock(2) the container is "restarting", and that is the process that is named
+ *                                     in it.
  *
  *     init ends ─► monitor decides (stopped? policy, code, count) ─no─► exit.json, undo: "exited"
  *                      │yes: forks the waiter, which holds `restarting`; goes on as ever: exit.json, undo, lock, EXIT
