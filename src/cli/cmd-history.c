@@ -7,7 +7,7 @@
 
 struct history_options {
     bool no_trunc, quiet, human;
-    char *format;
+    char *format, *platform;
 };
 
 #define AT(member) offsetof(struct history_options, member)
@@ -16,6 +16,8 @@ static const struct sc_option table[] = {
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"human", 'H', SC_OPTION_FLAG, AT(human), NULL, "Print sizes and dates in readable form (the default)", NULL, NULL},
     {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show all of each value", NULL, NULL},
+    {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Refuse an image for another one: linux/arm64", NULL,
+     NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
     {.name = NULL},
 };
@@ -122,6 +124,7 @@ run(struct sc_cli *cli, struct sc_err *err)
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         sc_image_find(&cli->engine.store, args.items[0], &cli->arena, &image, err) < 0 ||
+        sc_image_want_platform(&image, args.items[0], options.platform, &cli->arena, err) < 0 ||
         sc_image_history(&cli->engine.store, &image, &history, err) < 0 ||
         add_rows(&image, history, &options, rows, err) < 0)
         return -1;

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 
 struct images_options {
-    bool all, quiet, no_trunc, digests;
+    bool all, quiet, no_trunc, digests, tree;
     struct sc_strv filters;
     char *format;
 };
@@ -21,6 +21,8 @@ static const struct sc_option table[] = {
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"no-trunc", 0, SC_OPTION_FLAG, AT(no_trunc), NULL, "Show ids whole", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show ids only", NULL, NULL},
+    {"tree", 0, SC_OPTION_FLAG, AT(tree), NULL, "Show each image once, with its platform and what it takes", NULL,
+     NULL},
     {.name = NULL},
 };
 
@@ -38,6 +40,14 @@ static const struct sc_column columns[] = {
     {"Containers", "CONTAINERS"},
     {NULL, NULL},
 };
+
+const struct sc_reference *
+sc_images_reference(const struct sc_image *image, struct sc_reference *ref, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return image->name && sc_reference_parse(image->name, arena, ref, &ignored) == 0 ? ref : NULL;
+}
 
 json_t *
 sc_images_row(const struct sc_image *image, const struct sc_reference *ref, bool no_trunc, int64_t now,
@@ -69,6 +79,7 @@ sc_images_row(const struct sc_image *image, const struct sc_reference *ref, bool
     (void)json_object_set_new(row, "Size", json_string(size));
     (void)json_object_set_new(row, "Tag", json_string(ref && ref->tag ? ref->tag : "<none>"));
     (void)json_object_set_new(row, "UniqueSize", json_string("N/A"));
+    sc_human_size_long(image->size, size);
     (void)json_object_set_new(row, "VirtualSize", json_string(size));
     return row;
 }
@@ -198,31 +209,62 @@ passes_all(const struct filter *filters, size_t count, const struct sc_image *im
     return !has_pattern || is_like_one;
 }
 
+/* Leaves in list what is asked for. */
+static int
+choose(struct sc_cli *cli, const struct images_options *options, const char *wanted, struct sc_image_list *list,
+       struct sc_err *err)
+{
+    struct filter *filters = NULL;
+    size_t count = 0;
+
+    if (read_filters(cli, &options->filters, &filters, err) < 0 ||
+        sc_image_list(&cli->engine.store, &cli->arena, list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < list->count; i++) {
+        struct sc_reference ref = {0};
+        const struct sc_reference *named = sc_images_reference(&list->items[i], &ref, &cli->arena);
+
+        if ((!wanted || is_asked_for(named, wanted, &cli->arena)) &&
+            passes_all(filters, options->filters.count, &list->items[i], named, &cli->arena))
+            list->items[count++] = list->items[i];
+    }
+    list->count = count;
+    return 0;
+}
+
+/* As Docker: a tree is for people, and has its own form. */
+static int
+check_tree(const struct images_options *options, struct sc_err *err)
+{
+    const char *other = options->quiet      ? "--quiet"
+                        : options->no_trunc ? "--no-trunc"
+                        : options->digests  ? "--digests"
+                        : options->format   ? "--format"
+                                            : NULL;
+
+    return options->tree && other ? sc_err_set(err, SC_ERR_INVALID, "%s is not supported with --tree", other) : 0;
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
     struct images_options options = {.all = false};
-    struct filter *filters = NULL;
     struct sc_list_format how = {.columns = columns};
     struct sc_image_list list = {.items = NULL};
     struct sc_strv args = {0};
     sc_cleanup_json rows = json_array();
     int64_t now = sc_time_now();
 
-    if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
-        read_filters(cli, &options.filters, &filters, err) < 0 ||
-        sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || check_tree(&options, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        choose(cli, &options, args.count > 0 ? args.items[0] : NULL, &list, err) < 0)
         return -1;
+    if (options.tree)
+        return sc_images_print_tree(cli, &list, options.all, err);
     for (size_t i = 0; i < list.count; i++) {
-        const struct sc_image *image = &list.items[i];
         struct sc_reference ref = {0};
-        struct sc_err ignored = SC_ERR_INIT;
-        bool has_name = image->name && sc_reference_parse(image->name, &cli->arena, &ref, &ignored) == 0;
+        const struct sc_reference *named = sc_images_reference(&list.items[i], &ref, &cli->arena);
 
-        if ((args.count == 0 || is_asked_for(has_name ? &ref : NULL, args.items[0], &cli->arena)) &&
-            passes_all(filters, options.filters.count, image, has_name ? &ref : NULL, &cli->arena))
-            (void)json_array_append_new(
-                rows, sc_images_row(image, has_name ? &ref : NULL, options.no_trunc, now, &cli->arena));
+        (void)json_array_append_new(rows, sc_images_row(&list.items[i], named, options.no_trunc, now, &cli->arena));
     }
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     how.default_table = options.digests
@@ -244,6 +286,7 @@ const struct sc_command sc_cmd_images = {
 
 struct rmi_options {
     bool force, no_prune;
+    struct sc_strv platforms;
 };
 
 static const struct sc_option rmi_table[] = {
@@ -251,6 +294,8 @@ static const struct sc_option rmi_table[] = {
      NULL, NULL},
     {"no-prune", 0, SC_OPTION_FLAG, offsetof(struct rmi_options, no_prune), NULL,
      "Accepted for Docker's sake, without effect", NULL, NULL},
+    {"platform", 0, SC_OPTION_STRV, offsetof(struct rmi_options, platforms), "platform",
+     "Refuse an image for another one: linux/arm64", NULL, NULL},
     {.name = NULL},
 };
 
@@ -279,6 +324,24 @@ print_removed(const struct sc_cli *cli, const struct sc_image_removed *removed, 
         tell(cli, "delete", id, id);
 }
 
+/* The image is for one of them, or is none that can be found, which its removal will say. */
+static int
+check_platforms(struct sc_cli *cli, const struct sc_image *image, const char *name, const struct sc_strv *platforms,
+                struct sc_err *err)
+{
+    for (size_t i = 0; image->os && i < platforms->count; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        if (sc_image_want_platform(image, name, platforms->items[i], &cli->arena, &one) == 0)
+            return 0;
+        if (i + 1 == platforms->count || one.kind == SC_ERR_INVALID) {
+            *err = one;
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int
 run_rmi(struct sc_cli *cli, struct sc_err *err)
 {
@@ -297,7 +360,8 @@ run_rmi(struct sc_cli *cli, struct sc_err *err)
 
         if (sc_image_find(&cli->engine.store, args.items[i], &cli->arena, &image, &ignored) < 0)
             image.id = args.items[i];
-        if (sc_image_remove(&cli->engine.store, args.items[i], options.force, sc_engine_image_in_use, &cli->engine,
+        if (check_platforms(cli, &image, args.items[i], &options.platforms, &one) < 0 ||
+            sc_image_remove(&cli->engine.store, args.items[i], options.force, sc_engine_image_in_use, &cli->engine,
                             &cli->arena, &removed, &one) < 0) {
             sc_print_err(&one);
             if (!(options.force && one.kind == SC_ERR_NOT_FOUND))

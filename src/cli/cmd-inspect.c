@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 
 struct inspect_options {
-    char *format, *type;
+    char *format, *type, *platform;
     bool size;
 };
 #define SIZE                                                                                                           \
@@ -14,9 +14,11 @@ struct inspect_options {
             "Show what a container has written (SizeRw), and with its image (SizeRootFs)", NULL, NULL                  \
     }
 
-static const struct sc_option typed_table[] = {
+static const struct sc_option image_table[] = {
     {"format", 'f', SC_OPTION_STR, offsetof(struct inspect_options, format), "how", "json, or a Go template", NULL,
      NULL},
+    {"platform", 0, SC_OPTION_STR, offsetof(struct inspect_options, platform), "platform",
+     "Refuse an image for another one: linux/arm64", NULL, NULL},
     {.name = NULL},
 };
 
@@ -76,6 +78,13 @@ inspect_one(struct sc_cli *cli, const char *name, const struct inspect_options *
 {
     struct sc_err container_err = SC_ERR_INIT;
 
+    if (options->platform && *options->platform) {
+        struct sc_image image = {.id = NULL};
+
+        if (sc_image_find(&cli->engine.store, name, &cli->arena, &image, err) < 0 ||
+            sc_image_want_platform(&image, name, options->platform, &cli->arena, err) < 0)
+            return -1;
+    }
     for (size_t i = 0; i < SC_ARRAY_LEN(kinds); i++) {
         if (sc_str_eq(options->type, kinds[i].type))
             return kinds[i].inspect(cli, name, out, err);
@@ -229,7 +238,7 @@ const struct sc_command sc_cmd_image_inspect = {
     .name = "image inspect",
     .synopsis = "[OPTIONS] IMAGE...",
     .help = "Print all that is known of images",
-    .options = typed_table,
+    .options = image_table,
     .args_min = 1,
     .args_max = -1,
     .run = run_image,

@@ -18,12 +18,16 @@ struct transfer_options {
 static const struct sc_option load_table[] = {
     {"input", 'i', SC_OPTION_STR, AT(input), "file", "Archive or OCI layout to read (default: standard input)", NULL,
      NULL},
+    {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Of several, the image for this one: linux/arm64", NULL,
+     NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show no progress", NULL, NULL},
     {.name = NULL},
 };
 static const struct sc_option save_table[] = {
     {"format", 0, SC_OPTION_STR, AT(format), "format", "docker-archive (default), oci-archive or oci-dir", NULL, NULL},
     {"output", 'o', SC_OPTION_STR, AT(output), "file", "Where to write (default: standard output)", NULL, NULL},
+    {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Refuse an image for another one: linux/arm64", NULL,
+     NULL},
     {.name = NULL},
 };
 static const struct sc_option import_table[] = {

@@ -78,6 +78,24 @@ add_format(struct sc_buf *out, const char *text)
     }
 }
 
+int
+sc_row_dump(const json_t *row, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_json_dump(row, &text, err) < 0)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) { /* these three occur inside strings only */
+        char c = text.data[i];
+
+        if (c == '<' || c == '>' || c == '&')
+            sc_buf_addf(out, "\\u%04x", (unsigned int)c);
+        else
+            sc_buf_addc(out, c);
+    }
+    return sc_buf_check(out, err);
+}
+
 static int
 print_rows(const char *template, const json_t *header, const json_t *rows, struct sc_buf *out, struct sc_err *err)
 {
@@ -87,7 +105,7 @@ print_rows(const char *template, const json_t *header, const json_t *rows, struc
         sc_buf_addc(out, '\n');
     }
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        if (sc_template_run(template, json_array_get(rows, i), out, err) < 0)
+        if (sc_template_run_row(template, json_array_get(rows, i), out, err) < 0)
             return -1;
         sc_buf_addc(out, '\n');
     }
@@ -98,7 +116,7 @@ static int
 print_json_rows(const json_t *rows, struct sc_buf *out, struct sc_err *err)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        if (sc_json_dump(json_array_get(rows, i), out, err) < 0)
+        if (sc_row_dump(json_array_get(rows, i), out, err) < 0)
             return -1;
         sc_buf_addc(out, '\n');
     }

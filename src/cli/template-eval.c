@@ -240,7 +240,7 @@ unknown_function(const struct eval *e, struct sc_err *err)
 static int
 eval_command(struct eval *e, json_t *piped_take, json_t **out, struct sc_err *err)
 {
-    __attribute__((cleanup(args_release))) struct sc_template_args args = {.count = 0};
+    __attribute__((cleanup(args_release))) struct sc_template_args args = {.row = e->t->is_row ? e->t->root : NULL};
     sc_cleanup_json piped = piped_take;
     sc_template_fn function;
 

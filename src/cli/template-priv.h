@@ -17,6 +17,7 @@ struct sc_template_variable {
 struct sc_template {
     const char *at;          /* the text not yet run */
     const json_t *root;      /* $ */
+    bool is_row;             /* root is a row of a list: see sc_template_run_row */
     bool trims_next;         /* the last action ended in -}} */
     const char *else_inside; /* what stood after `else` */
     size_t else_len;
@@ -35,6 +36,7 @@ void sc_template_forget(struct sc_template *t, size_t count); /* all beyond the 
 struct sc_template_args {
     json_t *items[SC_TEMPLATE_ARGS_MAX]; /* owned */
     size_t count;
+    const json_t *row; /* of a list, or NULL */
 };
 /* A function's value, a new reference. */
 typedef int (*sc_template_fn)(const struct sc_template_args *args, json_t **out, struct sc_err *err);

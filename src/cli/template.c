@@ -337,17 +337,28 @@ run_list(struct sc_template *t, const json_t *dot, struct sc_buf *out, struct sc
     }
 }
 
-int
-sc_template_run(const char *text, const json_t *data, struct sc_buf *out, struct sc_err *err)
+static int
+run_template(struct sc_template *t, struct sc_buf *out, struct sc_err *err)
 {
-    struct sc_template t = {.at = text, .root = data};
-    enum stop stop = run_list(&t, data, out, err);
+    enum stop stop = run_list(t, t->root, out, err);
 
-    sc_template_forget(&t, 0);
+    sc_template_forget(t, 0);
     if (stop == STOP_ERROR)
         return -1;
     if (stop != STOP_TEXT)
         return sc_err_set(err, SC_ERR_INVALID, "template: {{%s}} without an if, range or with",
                           stop == STOP_END ? "end" : "else");
     return sc_buf_check(out, err);
+}
+
+int
+sc_template_run(const char *text, const json_t *data, struct sc_buf *out, struct sc_err *err)
+{
+    return run_template(&(struct sc_template){.at = text, .root = data}, out, err);
+}
+
+int
+sc_template_run_row(const char *text, const json_t *row, struct sc_buf *out, struct sc_err *err)
+{
+    return run_template(&(struct sc_template){.at = text, .root = row, .is_row = true}, out, err);
 }

@@ -63,6 +63,9 @@ read_image(const struct sc_store *store, const json_t *descriptor, bool needs_ch
     out->layer_digests = manifest.layer_digests;
     out->manifest_digest = sc_arena_strdup(arena, sc_index_digest(descriptor));
     out->name = sc_index_name(descriptor, arena);
+    out->content_size = manifest.config_size + json_integer_value(json_object_get(descriptor, "size"));
+    for (size_t i = 0; i < manifest.layer_digests.count; i++)
+        out->content_size += manifest.layer_sizes[i];
     if (read_chain(store, arena, out, &chain_err) < 0 && (needs_chain || !sc_image_is_damaged(&chain_err))) {
         *err = chain_err;
         return !sc_image_is_damaged(err)

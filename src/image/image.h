@@ -86,6 +86,8 @@ SC_MUST_CHECK int sc_platform_host(struct sc_arena *arena, struct sc_platform *o
 /* How well an image of os/arch/variant does where `want` is wanted: 0 not at all, 1 only by running another
  * architecture (386 on amd64), more is better. */
 int sc_platform_fit(const struct sc_platform *want, const char *os, const char *arch, const char *variant);
+/* Is os/arch/variant what was asked for by name? Without a variant, every variant is. */
+bool sc_platform_is(const struct sc_platform *want, const char *os, const char *arch, const char *variant);
 /* 1 to 4, from the flags that /proc/cpuinfo names (x86-64 psABI) */
 int sc_platform_amd64_level(const char *flags);
 
@@ -110,6 +112,7 @@ struct sc_image {
     struct sc_strv chain_ids;     /* hex of each layer's chain id, lowest first: names below layer/ */
     int64_t *layer_sizes;         /* bytes of each unpacked diff, as recorded; NULL without sidecar */
     int64_t size;                 /* their sum */
+    int64_t content_size;         /* bytes of its blobs: manifest, config and layers, compressed as they are */
 };
 /* By name, "name:tag", name@digest, image id or unique id prefix (>= 1 hex digit, as Docker).
  * SC_ERR_NOT_FOUND: `no such image: "x"` with the remedy (sc image load / from-host / "base").
@@ -133,6 +136,10 @@ SC_MUST_CHECK int sc_image_list(const struct sc_store *store, struct sc_arena *a
  */
 SC_MUST_CHECK int sc_image_history(const struct sc_store *store, const struct sc_image *image, json_t **out,
                                    struct sc_err *err);
+/* SC_ERR_NOT_FOUND when the image, which was asked for by this name, is for another platform than `platform` ("linux/arm64"; NULL or
+ * "": any): the store has one platform of each. */
+SC_MUST_CHECK int sc_image_want_platform(const struct sc_image *image, const char *name, const char *platform,
+                                         struct sc_arena *arena, struct sc_err *err);
 /* SC_ERR_UNSUPPORTED when the image is not for this machine: names both platforms. (i386 runs on amd64.) */
 SC_MUST_CHECK int sc_image_check_platform(const struct sc_image *image, struct sc_err *err);
 /* Decodes an image config blob (application/vnd.oci.image.config.v1+json or Docker's): pure, fuzzed. */
@@ -189,6 +196,9 @@ SC_MUST_CHECK int sc_image_commit(const struct sc_store *store, const char *conf
  * nothing; *names lists "base:latest" or image ids loaded, also those before one that fails. */
 SC_MUST_CHECK int sc_image_load(const struct sc_store *store, const char *path, struct sc_arena *arena,
                                 struct sc_strv *names, struct sc_err *err);
+/* The same of images for one platform, or for this machine where that is NULL; SC_ERR_NOT_FOUND: there is none. */
+SC_MUST_CHECK int sc_image_load_for(const struct sc_store *store, const char *path, const struct sc_platform *platform,
+                                    struct sc_arena *arena, struct sc_strv *names, struct sc_err *err);
 enum sc_archive_format { SC_ARCHIVE_DOCKER, SC_ARCHIVE_OCI, SC_ARCHIVE_OCI_DIR };
 SC_MUST_CHECK int sc_image_save(const struct sc_store *store, const struct sc_strv *names,
                                 enum sc_archive_format format, int out_fd, const char *out_dir, struct sc_err *err);

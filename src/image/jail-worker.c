@@ -157,6 +157,7 @@ receive(int sock, struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
 void
 sc_jail_serve(int sock, bool has_tree)
 {
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
     struct sc_jail_ask ask;
     struct sc_err err = SC_ERR_INIT;
     int fds[SC_JAIL_FD_COUNT];
@@ -164,6 +165,8 @@ sc_jail_serve(int sock, bool has_tree)
 
     (void)prctl(PR_SET_NAME, "sc-jail");
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t i = 0; i < SC_ARRAY_LEN(ending); i++) /* what our parent does about them is not for us */
+        (void)signal(ending[i], SIG_DFL);
     (void)signal(SIGCHLD, SIG_IGN); /* workers are reaped by themselves */
     if (sock != 3 && (dup3(sock, 3, O_CLOEXEC) < 0))
         _exit(1);

@@ -119,6 +119,8 @@ load_image(const struct sc_source *source, const json_t *item, struct sc_strv *n
         return sc_err_wrap(err, "image config");
     if (sc_image_config_decode(sc_buf_str(&config), config.len, source->arena, &image, err) < 0)
         return -1;
+    if (!sc_load_is_wanted(source, image.os, image.architecture, image.variant))
+        return 0;
     layers = SC_ARENA_ARRAY(source->arena, struct sc_store_layer, paths.count + 1);
     if (!layers)
         return sc_err_nomem(err);

@@ -40,14 +40,38 @@ read_json_blob(const struct sc_source *source, const json_t *descriptor, struct 
     return 0;
 }
 
-/* 2: of this machine or not said, 1: it can run it, 0: another platform's. */
+/* 2: of the platform that is wanted or not said, 1: this machine can run it, 0: another platform's. */
 static int
-rank(const json_t *descriptor)
+rank(const struct sc_source *source, const json_t *descriptor)
 {
     const json_t *platform = json_object_get(descriptor, "platform");
+    const char *os = json_string_value(json_object_get(platform, "os"));
+    const char *arch = json_string_value(json_object_get(platform, "architecture"));
 
-    return sc_platform_rank(json_string_value(json_object_get(platform, "os")),
-                            json_string_value(json_object_get(platform, "architecture")));
+    if (!source->platform)
+        return sc_platform_rank(os, arch);
+    if (!platform)
+        return 1; /* its config will say it */
+    return sc_load_is_wanted(source, os, arch, json_string_value(json_object_get(platform, "variant"))) ? 2 : 0;
+}
+
+/* What the config says, where the descriptor may not have said it. */
+static int
+read_wanted(const struct sc_source *source, const struct sc_manifest *manifest, bool *is_wanted, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    char path[SC_BLOB_PATH_MAX];
+    struct sc_image image;
+
+    *is_wanted = true;
+    if (!source->platform)
+        return 0;
+    sc_blob_path(manifest->config_digest, path);
+    if (sc_source_text(source, path, &text, err) < 0 ||
+        sc_image_config_decode(sc_buf_str(&text), text.len, source->arena, &image, err) < 0)
+        return -1;
+    *is_wanted = sc_load_is_wanted(source, image.os, image.architecture, image.variant);
+    return 0;
 }
 
 static int
@@ -93,11 +117,15 @@ load_manifest(const struct sc_source *source, const json_t *descriptor, const ch
     struct sc_manifest manifest;
     const char *digest;
     char *id = NULL;
+    bool is_wanted;
 
     if (read_json_blob(source, descriptor, &text, &digest, err) < 0 ||
         sc_manifest_decode(sc_buf_str(&text), text.len, source->arena, &manifest, err) < 0 ||
-        sc_manifest_check_layers(&manifest, err) < 0 ||
-        take_blob(source, manifest.config_digest, manifest.config_size, err) < 0)
+        sc_manifest_check_layers(&manifest, err) < 0 || read_wanted(source, &manifest, &is_wanted, err) < 0)
+        return -1;
+    if (!is_wanted)
+        return 0;
+    if (take_blob(source, manifest.config_digest, manifest.config_size, err) < 0)
         return -1;
     for (size_t i = 0; i < manifest.layer_digests.count; i++) {
         if (take_blob(source, manifest.layer_digests.items[i], manifest.layer_sizes[i], err) < 0)
@@ -110,7 +138,27 @@ load_manifest(const struct sc_source *source, const json_t *descriptor, const ch
     return sc_arena_check(source->arena, err);
 }
 
-/* The one manifest of an index that fits this machine best, however deep it is. */
+/* What is there instead of an image for this machine. */
+static int
+none_fits(const json_t *list, struct sc_err *err)
+{
+    sc_cleanup_buf has = SC_BUF_INIT;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *platform = json_object_get(json_array_get(list, i), "platform");
+        const char *os = json_string_value(json_object_get(platform, "os"));
+        const char *arch = json_string_value(json_object_get(platform, "architecture"));
+        const char *variant = json_string_value(json_object_get(platform, "variant"));
+
+        if (os && arch && strcmp(os, "unknown") != 0)
+            sc_buf_addf(&has, " %.40s/%.40s%s%.40s", os, arch, variant ? "/" : "", variant ? variant : "");
+    }
+    sc_err_set(err, SC_ERR_UNSUPPORTED, "none of the %zu images of the index is for this machine",
+               json_array_size(list));
+    return has.len > 0 ? sc_err_remedy(err, "choose with --platform of:%.300s", sc_buf_str(&has)) : -1;
+}
+
+/* The one manifest of an index that fits best, however deep it is. */
 static int
 load_descriptor(const struct sc_source *source, const json_t *descriptor, int depth, const char *full, char *shown,
                 struct sc_strv *names, struct sc_err *err)
@@ -132,14 +180,13 @@ load_descriptor(const struct sc_source *source, const json_t *descriptor, int de
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
 
-        if (rank(item) > best_rank) {
+        if (rank(source, item) > best_rank) {
             best = item;
-            best_rank = rank(item);
+            best_rank = rank(source, item);
         }
     }
     if (!best)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "none of the %zu images of the index is for this machine",
-                          json_array_size(list));
+        return source->platform ? 0 : none_fits(list, err);
     return load_descriptor(source, best, depth + 1, full, shown, names, err);
 }
 
@@ -158,13 +205,13 @@ sc_load_oci(const struct sc_source *source, struct sc_strv *names, struct sc_err
     if (!json_is_array(list) || json_array_size(list) == 0)
         return sc_err_set(err, SC_ERR_INVALID, "index.json: has no manifests");
     for (size_t i = 0; i < json_array_size(list); i++)
-        has_ours = has_ours || rank(json_array_get(list, i)) > 0;
+        has_ours = has_ours || rank(source, json_array_get(list, i)) > 0;
     for (size_t i = 0; i < json_array_size(list); i++) {
         const json_t *item = json_array_get(list, i);
         char *full, *shown;
 
         /* Beside images for this machine, those for others (and attestations, "unknown") are passed over. */
-        if (has_ours && rank(item) == 0)
+        if ((has_ours || source->platform) && rank(source, item) == 0)
             continue;
         if (asked_name(item, source->arena, &full, &shown, err) < 0 ||
             load_descriptor(source, item, 0, full, shown, names, err) < 0)

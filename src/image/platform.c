@@ -141,6 +141,17 @@ sc_platform_host(struct sc_arena *arena, struct sc_platform *out, struct sc_err 
     return sc_arena_check(arena, err);
 }
 
+bool
+sc_platform_is(const struct sc_platform *want, const char *os, const char *arch, const char *variant)
+{
+    if (!arch || !*arch || (os && *os && strcmp(os, want->os) != 0))
+        return false;
+    if (!variant)
+        variant = "";
+    normalise(&arch, &variant);
+    return strcmp(arch, want->arch) == 0 && (*want->variant == '\0' || strcmp(variant, want->variant) == 0);
+}
+
 static int
 level_of(const char *variant)
 {
@@ -171,4 +182,22 @@ sc_platform_fit(const struct sc_platform *want, const char *os, const char *arch
     have = *variant ? level_of(variant) : 1;
     most = *want_variant ? level_of(want_variant) : 1;
     return have > 0 && have <= most ? 2 + have : 0;
+}
+
+int
+sc_image_want_platform(const struct sc_image *image, const char *name, const char *platform, struct sc_arena *arena,
+                       struct sc_err *err)
+{
+    const char *variant = image->variant ? image->variant : "";
+    struct sc_platform want = {.os = NULL};
+
+    if (!platform || !*platform)
+        return 0;
+    if (sc_platform_parse(platform, arena, &want, err) < 0)
+        return sc_err_wrap(err, "--platform");
+    if (sc_platform_is(&want, image->os, image->architecture, variant))
+        return 0;
+    sc_err_set(err, SC_ERR_NOT_FOUND, "\"%s\": the image that is here is for %s/%s%s%s, not for \"%s\"", name, image->os,
+               image->architecture, *variant ? "/" : "", variant, platform);
+    return sc_err_remedy(err, "get it with: sc pull --platform %s", platform);
 }

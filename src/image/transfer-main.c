@@ -152,25 +152,29 @@ static int
 run_load(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     struct sc_strv operands = {.items = NULL}, names = {.items = NULL};
-    const char *input = NULL;
+    const char *input = NULL, *platform = NULL;
+    struct sc_platform want;
     bool is_quiet = false;
     const struct sc_transfer_option options[] = {
         {.letter = 'i', .name = "input", .value = &input},
         {.letter = 'q', .name = "quiet", .flag = &is_quiet},
+        {.name = "platform", .value = &platform},
     };
     int status;
 
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
         return -1;
     if (operands.count > 0)
-        return sc_job_usage(err, "sc image load [-q] [-i FILE]");
+        return sc_job_usage(err, "sc image load [-q] [--platform OS/ARCH] [-i FILE]");
+    if (platform && sc_platform_parse(platform, &job->arena, &want, err) < 0)
+        return sc_err_wrap(err, "--platform");
     if (!input && isatty(STDIN_FILENO)) {
         sc_err_set(err, SC_ERR_INVALID, "load an image: standard input is a terminal");
         return sc_err_remedy(err, "name the archive with -i FILE, or redirect it to standard input");
     }
-    if (sc_job_open_writer(job, err) < 0)
+    if (sc_job_open_writer(job, err) < 0 || sc_interrupt_ready(job, "load", err) < 0)
         return -1;
-    status = sc_image_load(&job->store, input ? input : "-", &job->arena, &names, err);
+    status = sc_image_load_for(&job->store, input ? input : "-", platform ? &want : NULL, &job->arena, &names, err);
     /* Docker prints these also with --quiet, which is about progress. Images before a bad one are there to stay. */
     for (size_t i = 0; i < names.count; i++)
         (void)printf("Loaded image%s: %s\n", sc_str_starts(names.items[i], "sha256:") ? " ID" : "", names.items[i]);
@@ -220,6 +224,7 @@ sc_job_to_file(struct sc_job *job, const char *path, mode_t mode, sc_job_write_f
     fd = openat(AT_FDCWD, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
     if (fd < 0)
         return sc_err_errno(err, errno, "create \"%s\"", path);
+    sc_interrupt_file(temp);
     if (write(data, fd, err) == 0) {
         if (fsync(fd) < 0)
             sc_err_errno(err, errno, "sync \"%s\"", path);
@@ -249,15 +254,30 @@ save_to(void *data, int fd, struct sc_err *err)
 }
 
 static int
+check_platforms(struct sc_job *job, const struct sc_strv *names, const char *platform, struct sc_err *err)
+{
+    for (size_t i = 0; platform && i < names->count; i++) {
+        struct sc_image image = {.id = NULL};
+
+        if (sc_image_find(&job->store, names->items[i], &job->arena, &image, err) < 0)
+            return -1;
+        if (sc_image_want_platform(&image, names->items[i], platform, &job->arena, err) < 0)
+            return sc_err_wrap(err, "save");
+    }
+    return 0;
+}
+
+static int
 run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
-    const char *output = NULL, *format_text = NULL;
+    const char *output = NULL, *format_text = NULL, *platform = NULL;
     struct sc_strv names = {.items = NULL};
     enum sc_archive_format format;
     int status;
     const struct sc_transfer_option options[] = {
         {.letter = 'o', .name = "output", .value = &output},
         {.name = "format", .value = &format_text},
+        {.name = "platform", .value = &platform},
     };
 
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &names, err) < 0 ||
@@ -274,7 +294,8 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         return sc_err_remedy(err, "name a file with -o FILE, or redirect the output");
     }
     /* A docker-archive has layers as they were before they were compressed. */
-    if ((format == SC_ARCHIVE_DOCKER ? sc_job_open_writer(job, err) : sc_job_open_store(job, err)) < 0)
+    if ((format == SC_ARCHIVE_DOCKER ? sc_job_open_writer(job, err) : sc_job_open_store(job, err)) < 0 ||
+        check_platforms(job, &names, platform, err) < 0 || sc_interrupt_ready(job, "save", err) < 0)
         return -1;
     if (format == SC_ARCHIVE_OCI_DIR)
         status = sc_image_save(&job->store, &names, format, -1, output, err);
@@ -313,7 +334,7 @@ run_import(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     how.message = message;
     how.platform = platform ? &parsed : NULL;
     if (sc_job_full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||
-        sc_job_open_writer(job, err) < 0 ||
+        sc_job_open_writer(job, err) < 0 || sc_interrupt_ready(job, "import", err) < 0 ||
         sc_image_import(&job->store, operands.items[0], name, &how, &job->arena, &id, err) < 0)
         return -1;
     (void)printf("%s\n", id);
@@ -387,6 +408,7 @@ static const struct verb {
     const char *name;
     sc_job_fn run;
 } verbs[] = {
+    {"interrupted", sc_job_interrupted},
     {"load", run_load},
     {"save", run_save},
     {"import", run_import},
@@ -452,5 +474,5 @@ main(int argc, char **argv)
     sc_jail_stop(&job.store.jail);
     sc_store_release(&job.store);
     sc_arena_release(&job.arena);
-    return status < 0 ? 1 : 0;
+    return status < 0 ? 1 : status;
 }

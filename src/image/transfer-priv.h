@@ -352,6 +352,8 @@ struct sc_source {
     struct sc_member *items;
     size_t count, capacity;
     uint64_t held; /* bytes of small members, in the arena */
+    const struct sc_platform *platform; /* only images for this one are wanted; NULL: for this machine, or as they are */
+    struct sc_strv *passed_over;        /* with platform: those of images that were not, once each */
 };
 #define SC_SOURCE_INIT                                                                                                 \
     {                                                                                                                  \
@@ -374,6 +376,8 @@ SC_MUST_CHECK int sc_source_blob(const struct sc_source *source, const char *nam
 /* ---- load-docker.c, load-oci.c: all images of a source; what was loaded goes to names also when a later one fails */
 SC_MUST_CHECK int sc_load_docker(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);
 SC_MUST_CHECK int sc_load_oci(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);
+/* load.c: is an image of this platform wanted? One that is not is noted in passed_over. */
+bool sc_load_is_wanted(const struct sc_source *source, const char *os, const char *arch, const char *variant);
 /* Opens a file or "-" (standard input) for reading: the fd. */
 SC_MUST_CHECK int sc_transfer_open(const char *path, struct sc_err *err);
 

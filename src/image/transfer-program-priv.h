@@ -26,6 +26,15 @@ SC_MUST_CHECK int sc_job_open_writer(struct sc_job *job, struct sc_err *err);
 void sc_job_event(const char *action, const char *name);
 int sc_job_usage(struct sc_err *err, const char *usage);
 
+/* ---- transfer-interrupt.c */
+/* From now on SIGINT, SIGTERM and SIGHUP end this verb cleanly, with 128 and the signal's number. After the store was
+ * opened, if it is. */
+SC_MUST_CHECK int sc_interrupt_ready(struct sc_job *job, const char *verb, struct sc_err *err);
+void sc_interrupt_file(const char *path); /* removed then; NULL: none; kept by the caller until replaced */
+struct termios;
+void sc_interrupt_terminal(const struct termios *before); /* set again then, on standard input; NULL: leave it */
+int sc_job_interrupted(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+
 typedef int (*sc_job_write_fn)(void *data, int fd, struct sc_err *err);
 /* What write puts into the file that it is given becomes path when it is whole; a pipe or device is written as it is.
  */

@@ -178,7 +178,7 @@ pull_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
         return -1;
     if (asked->all_tags && names_a_tag(name))
         return sc_err_set(err, SC_ERR_INVALID, "tag can't be used with --all-tags/-a");
-    if (sc_job_open_writer(job, err) < 0)
+    if (sc_job_open_writer(job, err) < 0 || sc_interrupt_ready(job, "pull", err) < 0)
         return -1;
     if (!asked->all_tags && !names_a_tag(name))
         say(options->progress, "Using default tag: latest");
@@ -199,27 +199,17 @@ sc_job_pull(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 
 /* ---- push --------------------------------------------------------------------------------------------------- */
 
-/* The store has one platform of an image: it is the one that is asked for, or nothing is sent. */
+/* The one that the store has is the one that is asked for, or nothing is sent. */
 static int
 check_platform(struct sc_job *job, const char *source, const char *platform, struct sc_err *err)
 {
-    struct sc_platform want = {.os = NULL};
     struct sc_image image = {.id = NULL};
-    const char *variant;
 
     if (!platform || !*platform)
         return 0;
-    if (sc_platform_parse(platform, &job->arena, &want, err) < 0)
-        return sc_err_wrap(err, "--platform");
     if (sc_image_find(&job->store, source, &job->arena, &image, err) < 0)
         return -1;
-    variant = image.variant ? image.variant : "";
-    if (sc_str_eq(image.os, want.os) && sc_str_eq(image.architecture, want.arch) &&
-        (!*want.variant || sc_str_eq(variant, want.variant)))
-        return 0;
-    sc_err_set(err, SC_ERR_NOT_FOUND, "push \"%s\": the image that is here is for %s/%s%s%s, not for \"%s\"", source,
-               image.os, image.architecture, *variant ? "/" : "", variant, platform);
-    return sc_err_remedy(err, "get it with: sc pull --platform %s", platform);
+    return sc_image_want_platform(&image, source, platform, &job->arena, err) < 0 ? sc_err_wrap(err, "push") : 0;
 }
 
 static int
@@ -280,7 +270,7 @@ push_as_asked(struct sc_job *job, const struct asked *asked, struct sc_err *err)
         return sc_err_set(err, SC_ERR_INVALID, "tag can't be used with --all-tags/-a");
     if (ref.digest)
         return sc_err_set(err, SC_ERR_INVALID, "push \"%s\": it is sent under a tag, not a digest", target);
-    if (sc_job_open_store(job, err) < 0)
+    if (sc_job_open_store(job, err) < 0 || sc_interrupt_ready(job, "push", err) < 0)
         return -1;
     if (!asked->all_tags && !names_a_tag(target))
         say(options->progress, "Using default tag: latest");
@@ -339,6 +329,8 @@ ask(const char *prompt, bool is_secret, struct sc_arena *arena, char **out, stru
     }
     silent = before;
     silent.c_lflag &= ~(tcflag_t)ECHO;
+    if (is_secret)
+        sc_interrupt_terminal(&before);
     (void)fputs(prompt, stdout);
     (void)fflush(stdout);
     if (is_secret)
@@ -346,6 +338,7 @@ ask(const char *prompt, bool is_secret, struct sc_arena *arena, char **out, stru
     status = read_line(is_secret ? "password" : "user name", arena, out, err);
     if (is_secret) {
         (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
+        sc_interrupt_terminal(NULL);
         (void)putchar('\n');
     }
     return status;
@@ -408,7 +401,7 @@ sc_job_login(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         return sc_job_usage(err, "sc login [-u USER] [-p PASSWORD | --password-stdin] [REGISTRY]");
     sc_registry_flags_apply(&flags, argc, argv, &options);
     registry = registry_of(&operands, &job->arena);
-    if (sc_arena_check(&job->arena, err) < 0)
+    if (sc_arena_check(&job->arena, err) < 0 || sc_interrupt_ready(job, "login", err) < 0)
         return -1;
     return login(job, registry, sc_arena_strdup(&job->arena, user), sc_arena_strdup(&job->arena, password), from_stdin,
                  &options, err);

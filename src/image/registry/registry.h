@@ -35,6 +35,12 @@ void sc_progress_result(struct sc_progress *progress, const char *text, const ch
 /* Item `id` (12 digits) is now in this state; total in bytes, or 0 where the state has no amount. */
 void sc_progress_item(struct sc_progress *progress, const char *id, const char *state, int64_t done, int64_t total);
 void sc_progress_done(struct sc_progress *progress); /* leaves the bars as they stand */
+/* One line of at most width characters; speed in bytes a second, 0 where it is not known. Pure. */
+struct sc_progress_shown {
+    char id[13], state[40];
+    int64_t done, total;
+};
+void sc_progress_text(const struct sc_progress_shown *item, int64_t speed, size_t width, struct sc_buf *out);
 
 /* ---- what a caller chooses */
 struct sc_registry_options {

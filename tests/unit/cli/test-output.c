@@ -3,6 +3,7 @@
 
 #include "test.h"
 
+#include "base/json.h"
 #include "cli/cli.h"
 
 #define SECOND 1000000000LL
@@ -173,13 +174,37 @@ test_labels(void **state)
         assert_int_equal(sc_cli_has_label(&labels, cases[i].wanted), cases[i].expected);
 }
 
+/* Docker's rows escape what HTML minds, as Go does by default; a member of a row is as it is. */
+static void
+test_rows(void **state)
+{
+    static const struct {
+        const char *template, *expected;
+    } cases[] = {
+        {"{{json .}}", "{\"By\":\"a \\u0026\\u0026 b\",\"Tag\":\"\\u003cnone\\u003e\"}"},
+        {"{{json $}}", "{\"By\":\"a \\u0026\\u0026 b\",\"Tag\":\"\\u003cnone\\u003e\"}"},
+        {"{{json .Tag}} {{json .By}}", "\"<none>\" \"a && b\""},
+        {"{{.Tag}}", "<none>"},
+    };
+    sc_cleanup_json row = json_pack("{s:s, s:s}", "By", "a && b", "Tag", "<none>");
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        sc_cleanup_buf out = SC_BUF_INIT;
+        struct sc_err err = SC_ERR_INIT;
+
+        assert_int_equal(sc_template_run_row(cases[i].template, row, &out, &err), 0);
+        assert_string_equal(sc_buf_str(&out), cases[i].expected);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),  cmocka_unit_test(test_durations), cmocka_unit_test(test_time),
         cmocka_unit_test(test_states), cmocka_unit_test(test_cuts),      cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_labels), cmocka_unit_test(test_rows),
     };
 
     return RUN_TESTS(tests);

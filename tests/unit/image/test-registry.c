@@ -436,6 +436,69 @@ test_platform_level(void **state)
         4);
 }
 
+/* What is asked for by name: without a variant each is meant, in whichever words. */
+static void
+test_platform_is(void **state)
+{
+    static const struct {
+        const char *want, *os, *arch, *variant;
+        bool is;
+    } cases[] = {
+        {"linux/amd64", "linux", "amd64", NULL, true},       {"linux/x86_64", "linux", "amd64", "", true},
+        {"linux/amd64", "linux", "amd64", "v3", true},       {"linux/amd64", "linux", "386", NULL, false},
+        {"linux/arm64/v8", "linux", "arm64", NULL, true},    {"linux/arm64", "linux", "arm64", "v8", true},
+        {"linux/arm/v6", "linux", "arm", "v7", false},       {"windows/amd64", "linux", "amd64", NULL, false},
+        {"linux/amd64/v3", "linux", "amd64", "v2", false},   {"linux/arm64", "linux", NULL, NULL, false},
+    };
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        struct sc_err err = SC_ERR_INIT;
+        struct sc_platform want;
+
+        assert_int_equal(sc_platform_parse(cases[i].want, *state, &want, &err), 0);
+        assert_int_equal(sc_platform_is(&want, cases[i].os, cases[i].arch, cases[i].variant), cases[i].is);
+    }
+}
+
+/* Half of 50 MB at 10 MB/s, on terminals of each width. */
+static void
+test_progress_text(void **state)
+{
+    static const struct sc_progress_shown item = {"0123456789ab", "Downloading", 25000000, 50000000};
+    static const struct sc_progress_shown final = {"0123456789ab", "Pull complete", 0, 0};
+    static const struct {
+        size_t width;
+        const char *expected;
+    } cases[] = {
+        {100, "0123456789ab: Downloading [===============>              ] 25.0MB/50.0MB 10.0MB/s 3s"},
+        {79, "0123456789ab: Downloading [============>            ] 25.0MB/50.0MB 10.0MB/s 3s"},
+        {60, "0123456789ab: Downloading [===>  ] 25.0MB/50.0MB 10.0MB/s 3s"},
+        {59, "0123456789ab: Downloading [==>  ] 25.0MB/50.0MB 10.0MB/s 3s"},
+        {50, "0123456789ab: Downloading [==>  ] 25.0MB/50.0MB 3s"},
+        {40, "0123456789ab: Downloading 25.0MB/50.0MB"},
+        {38, "0123456789ab:  50%"},
+        {20, "0123456789ab:  50%"},
+        {17, "0123456789ab:"},
+        {8, "01234567"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
+        sc_cleanup_buf out = SC_BUF_INIT;
+
+        sc_progress_text(&item, 10000000, cases[i].width, &out);
+        assert_string_equal(sc_buf_str(&out), cases[i].expected);
+    }
+    for (size_t width = 0; width < 120; width++) { /* whatever is shown, never more than there is room for */
+        sc_cleanup_buf one = SC_BUF_INIT, two = SC_BUF_INIT, three = SC_BUF_INIT;
+
+        sc_progress_text(&item, 0, width, &one);
+        sc_progress_text(&item, 1, width, &two);
+        sc_progress_text(&final, 0, width, &three);
+        assert_true(one.len <= width && two.len <= width && three.len <= width);
+    }
+}
+
 int
 main(void)
 {
@@ -458,6 +521,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_platform_fit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_platform_bad, setup, teardown),
         cmocka_unit_test(test_platform_level),
+        cmocka_unit_test_setup_teardown(test_platform_is, setup, teardown),
+        cmocka_unit_test(test_progress_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
