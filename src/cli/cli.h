@@ -309,7 +309,8 @@ void sc_table_align(const char *text, struct sc_buf *out);
 SC_MUST_CHECK int sc_template_run(const char *text, const json_t *data, struct sc_buf *out, struct sc_err *err);
 /* The same for a row of a list, of which {{json .}} is sc_row_dump. */
 SC_MUST_CHECK int sc_template_run_row(const char *text, const json_t *row, struct sc_buf *out, struct sc_err *err);
-/* One line of JSON in which <, > and & are escaped, as in Docker's lists (its objects, and members of rows, have them as they are). */
+/* One line of JSON in which <, > and & are escaped, as in Docker's lists (its objects, and members of rows, have them
+ * as they are). */
 SC_MUST_CHECK int sc_row_dump(const json_t *row, struct sc_buf *out, struct sc_err *err);
 
 /* ---- event-read.c: the log of events, oldest first; the reader may go on where it ended ---------------------------
@@ -342,8 +343,10 @@ json_t *sc_images_row(const struct sc_image *image, const struct sc_reference *r
 /* An image's name read into ref, or NULL: it has none. */
 const struct sc_reference *sc_images_reference(const struct sc_image *image, struct sc_reference *ref,
                                                struct sc_arena *arena);
-/* images --tree (cmd-images-tree.c): of a list as sc_image_list gives it; those without a name only where all are wanted. */
-SC_MUST_CHECK int sc_images_print_tree(struct sc_cli *cli, const struct sc_image_list *list, bool all, struct sc_err *err);
+/* images --tree (cmd-images-tree.c): of a list as sc_image_list gives it; those without a name only where all are
+ * wanted. */
+SC_MUST_CHECK int sc_images_print_tree(struct sc_cli *cli, const struct sc_image_list *list, bool all,
+                                       struct sc_err *err);
 json_t *sc_ps_row(struct sc_engine *engine, const struct sc_container *container, int64_t now);
 json_t *sc_volume_row(const struct sc_volume *volume);
 /* One object: "" or NULL indents, "json" is one line, else a template. */

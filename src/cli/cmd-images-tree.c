@@ -15,8 +15,7 @@ static const struct column {
     const char *header;
     size_t width;
     bool is_right;
-} columns[] = {
-    {"ID", ID_WIDTH, false}, {"DISK USAGE", 10, true}, {"CONTENT SIZE", 12, true}, {USE_HEADER, 5, false}};
+} columns[] = {{"ID", ID_WIDTH, false}, {"DISK USAGE", 10, true}, {"CONTENT SIZE", 12, true}, {USE_HEADER, 5, false}};
 #define COLUMN_COUNT SC_ARRAY_LEN(columns)
 
 struct row {
@@ -60,7 +59,7 @@ add_cells(struct tree *tree, const struct sc_image *image, const char *digest, b
     row->cells[0] = sc_arena_printf(arena, "%.*s", ID_WIDTH, colon ? colon + 1 : digest);
     row->cells[1] = sc_arena_strdup(arena, usage);
     row->cells[2] = sc_arena_strdup(arena, content);
-    row->cells[3] = is_used ? "  U" : "";
+    row->cells[3] = is_used ? "U" : "";
 }
 
 /* The names of the image at `first` of the list, the last with what it takes; and its platform. */
@@ -69,7 +68,9 @@ add_image(struct sc_cli *cli, const struct sc_image_list *list, size_t first, st
 {
     const struct sc_image *image = &list->items[first];
     struct sc_image_use use = {.kind = SC_IMAGE_FREE};
+    sc_cleanup_buf platform = SC_BUF_INIT, shown = SC_BUF_INIT;
     struct sc_arena *arena = &cli->arena;
+    const char *name;
 
     if (sc_engine_image_in_use(image->id, &cli->engine, &use, err) < 0)
         return -1;
@@ -82,10 +83,14 @@ add_image(struct sc_cli *cli, const struct sc_image_list *list, size_t first, st
             add_name(tree, sc_reference_shown(&ref, arena));
     }
     add_cells(tree, image, image->id, use.kind != SC_IMAGE_FREE, arena);
-    add_name(tree, sc_arena_printf(arena, "└─ %s/%s%s%s", image->os, image->architecture, image->variant ? "/" : "",
-                                   image->variant ? image->variant : ""));
+    sc_buf_addf(&platform, "%s/%s%s%s", image->os, image->architecture, image->variant ? "/" : "",
+                image->variant ? image->variant : "");
+    sc_buf_adds(&shown, "└─ ");
+    sc_buf_add_visible(&shown, sc_buf_str(&platform));
+    name = sc_arena_strdup(arena, sc_buf_str(&shown));
     if (sc_arena_check(arena, err) < 0)
         return -1;
+    add_name(tree, name);
     add_cells(tree, image, image->manifest_digest, use.kind != SC_IMAGE_FREE, arena);
     tree->rows[tree->count++] = (struct row){.name = NULL};
     return sc_arena_check(arena, err);

@@ -97,6 +97,8 @@ inspect_one(struct sc_cli *cli, const char *name, const struct inspect_options *
         *err = container_err;
         return -1;
     }
+    if (options->size)
+        sc_print_note("--size is of containers: it is passed over for what is none");
     for (size_t i = 0; i < SC_ARRAY_LEN(kinds); i++) {
         struct sc_err other_err = SC_ERR_INIT;
 
@@ -136,12 +138,25 @@ add_omitted(json_t *container)
     }
 }
 
+/* The same of an image. */
+static void
+add_omitted_of_image(json_t *image)
+{
+    json_t *config = json_object_get(image, "Config");
+
+    (void)json_object_update_missing_new(image, json_pack("{s:s, s:s}", "Variant", "", "OsVersion", ""));
+    (void)json_object_update_missing_new(config,
+                                         json_pack("{s:s, s:n, s:[]}", "StopSignal", "", "Healthcheck", "Shell"));
+}
+
 static int
 print_template(const char *format, const json_t *all, struct sc_err *err)
 {
     for (size_t i = 0; i < json_array_size(all); i++) {
         if (json_object_get(json_array_get(all, i), "HostConfig"))
             add_omitted(json_array_get(all, i));
+        else if (json_object_get(json_array_get(all, i), "RootFS"))
+            add_omitted_of_image(json_array_get(all, i));
         if (sc_object_print(format, json_array_get(all, i), err) < 0)
             return -1;
     }

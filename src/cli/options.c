@@ -212,12 +212,13 @@ check_count(const struct parser *p, size_t count, struct sc_err *err)
     const struct sc_command *c = p->command;
 
     if (count < (size_t)c->args_min)
-        sc_err_set(err, SC_ERR_INVALID, "'sc %s' requires at least %d argument%s", c->name, c->args_min,
-                   c->args_min == 1 ? "" : "s");
+        sc_err_set(err, SC_ERR_INVALID, "'sc %s' requires %s%d argument%s", c->name,
+                   c->args_min == c->args_max ? "" : "at least ", c->args_min, c->args_min == 1 ? "" : "s");
     else if (c->args_max == 0 && count > 0)
         sc_err_set(err, SC_ERR_INVALID, "'sc %s' accepts no arguments", c->name);
     else if (c->args_max >= 0 && count > (size_t)c->args_max)
-        sc_err_set(err, SC_ERR_INVALID, "'sc %s' accepts at most %d argument%s", c->name, c->args_max,
+        sc_err_set(err, SC_ERR_INVALID, "'sc %s' %s %d argument%s", c->name,
+                   c->args_min == c->args_max ? "requires" : "accepts at most", c->args_max,
                    c->args_max == 1 ? "" : "s");
     else
         return 0;

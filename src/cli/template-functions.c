@@ -18,8 +18,9 @@ fn_json(const struct sc_template_args *args, json_t **out, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
 
-    if (need("json", args, 1, 1, err) < 0 || (args->items[0] == args->row ? sc_row_dump(args->row, &text, err)
-                                                                          : sc_json_dump(args->items[0], &text, err)) < 0)
+    if (need("json", args, 1, 1, err) < 0 ||
+        (args->items[0] == args->row ? sc_row_dump(args->row, &text, err) : sc_json_dump(args->items[0], &text, err)) <
+            0)
         return -1;
     *out = json_stringn_nocheck(sc_buf_str(&text), text.len);
     return 0;

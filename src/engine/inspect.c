@@ -526,6 +526,7 @@ image_config(const struct sc_image_config *config)
     (void)set(out, "Volumes", config->volumes.count > 0 ? set_of(&config->volumes) : json_null());
     (void)set(out, "Entrypoint", strings_or_null(&config->entrypoint));
     (void)set(out, "WorkingDir", text(config->working_dir));
+    (void)set(out, "OnBuild", strings_or_null(&config->on_build));
     (void)set(out, "Labels", config->labels.count > 0 ? map(&config->labels) : json_null());
     if (config->stop_signal && *config->stop_signal)
         (void)set(out, "StopSignal", json_string(config->stop_signal));
@@ -586,6 +587,7 @@ sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, 
     (void)set(json, "Comment", text(image->comment));
     (void)set(json, "Created", text(image->created));
     (void)set(json, "Author", text(image->author));
+    (void)set(json, "DockerVersion", json_string(""));
     (void)set(json, "Config", image_config(&image->config));
     (void)set(json, "Architecture", text(image->architecture));
     if (image->variant)
@@ -594,6 +596,8 @@ sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, 
     (void)set(json, "Size", json_integer(image->size));
     (void)set(json, "VirtualSize", json_integer(image->size));
     (void)set(json, "RootFS", json_pack("{s:s, s:o}", "Type", "layers", "Layers", strings(&image->diff_ids)));
+    /* the store does not say when */
+    (void)set(json, "Metadata", json_pack("{s:s}", "LastTagTime", "0001-01-01T00:00:00Z"));
     (void)set(json, "Descriptor", json_pack("{s:o}", "digest", text(image->manifest_digest)));
     *out = json;
     return 0;

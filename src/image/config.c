@@ -67,6 +67,7 @@ config_decode_run(const json_t *config, struct sc_arena *arena, struct sc_image_
         sc_json_get_map(config, "Labels", "config", arena, &out->labels, err) < 0 ||
         config_get_keys(config, "Volumes", arena, &out->volumes, err) < 0 ||
         config_get_keys(config, "ExposedPorts", arena, &out->exposed_ports, err) < 0 ||
+        sc_json_get_strv(config, "OnBuild", "config", arena, &out->on_build, err) < 0 ||
         config_decode_health(config, arena, &out->healthcheck, err) < 0)
         return -1;
     /* Docker takes a relative one from the root. */

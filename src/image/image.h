@@ -98,6 +98,7 @@ struct sc_image_health { /* Docker's Healthcheck; durations in ns */
 };
 struct sc_image_config { /* the closed list */
     struct sc_strv env, entrypoint, cmd, labels /* "k=v" */, volumes, exposed_ports;
+    struct sc_strv on_build; /* of Dockerfiles that begin with the image */
     char *working_dir, *user, *stop_signal;
     struct sc_image_health healthcheck;
 };
@@ -136,7 +137,8 @@ SC_MUST_CHECK int sc_image_list(const struct sc_store *store, struct sc_arena *a
  */
 SC_MUST_CHECK int sc_image_history(const struct sc_store *store, const struct sc_image *image, json_t **out,
                                    struct sc_err *err);
-/* SC_ERR_NOT_FOUND when the image, which was asked for by this name, is for another platform than `platform` ("linux/arm64"; NULL or
+/* SC_ERR_NOT_FOUND when the image, which was asked for by this name, is for another platform than `platform`
+ * ("linux/arm64"; NULL or
  * "": any): the store has one platform of each. */
 SC_MUST_CHECK int sc_image_want_platform(const struct sc_image *image, const char *name, const char *platform,
                                          struct sc_arena *arena, struct sc_err *err);

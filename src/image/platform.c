@@ -197,7 +197,7 @@ sc_image_want_platform(const struct sc_image *image, const char *name, const cha
         return sc_err_wrap(err, "--platform");
     if (sc_platform_is(&want, image->os, image->architecture, variant))
         return 0;
-    sc_err_set(err, SC_ERR_NOT_FOUND, "\"%s\": the image that is here is for %s/%s%s%s, not for \"%s\"", name, image->os,
-               image->architecture, *variant ? "/" : "", variant, platform);
+    sc_err_set(err, SC_ERR_NOT_FOUND, "\"%s\": the image that is here is for %s/%s%s%s, not for \"%s\"", name,
+               image->os, image->architecture, *variant ? "/" : "", variant, platform);
     return sc_err_remedy(err, "get it with: sc pull --platform %s", platform);
 }

@@ -212,6 +212,16 @@ save_tar(const struct sc_store *store, const struct sc_save_list *list, enum sc_
     return sc_tar_finish(&tar, err);
 }
 
+char *
+sc_save_temp_dir(const char *path, struct sc_arena *arena)
+{
+    size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    return sc_arena_printf(arena, "%.*s.sc-%d", (int)len, path, (int)getpid());
+}
+
 /* Fills a new directory beside the wanted one, then gives it its name: it is there whole or not at all. */
 static int
 save_to_dir(const struct sc_store *store, const struct sc_save_list *list, const char *path, struct sc_arena *arena,
@@ -219,15 +229,10 @@ save_to_dir(const struct sc_store *store, const struct sc_save_list *list, const
 {
     struct sc_save_out out = {.dir_fd = -1, .file_fd = -1};
     struct sc_err ignored = SC_ERR_INIT;
-    size_t len = strlen(path);
-    char *temp;
+    char *temp = sc_save_temp_dir(path, arena);
     int status;
 
-    while (len > 1 && path[len - 1] == '/')
-        len--;
-    path = sc_arena_strndup(arena, path, len);
-    temp = sc_arena_printf(arena, "%s.sc-%d", path ? path : "", (int)getpid());
-    if (!path || !temp)
+    if (!temp)
         return sc_err_nomem(err);
     /* lint: the caller's own path */
     if (mkdirat(AT_FDCWD, temp, 0755) < 0)

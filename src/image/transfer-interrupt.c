@@ -20,12 +20,12 @@
 
 #include "image/transfer-program-priv.h"
 
-#define SIGNALLED   128
-#define REAP_TRIES  100
-#define REAP_NSEC   10000000
+#define SIGNALLED    128
+#define REAP_TRIES   100
+#define REAP_NSEC    10000000
 #define VALUE_SIGNAL 4 /* of the words after execve */
-#define VALUE_FILE  6
-#define VALUE_COUNT 8
+#define VALUE_FILE   6
+#define VALUE_COUNT  8
 
 static const struct {
     int signum;
@@ -59,8 +59,8 @@ on_signal(int signum)
 int
 sc_interrupt_ready(struct sc_job *job, const char *verb, struct sc_err *err)
 {
-    char *words[VALUE_COUNT] = {"sc-transfer", "--data", job->store.data_path, "interrupted", "2",
-                                sc_arena_strdup(&job->arena, verb)};
+    char *words[VALUE_COUNT] = {"sc-transfer", "--data", job->store.data_path,
+                                "interrupted", "2",      sc_arena_strdup(&job->arena, verb)};
     struct sigaction act = {.sa_handler = on_signal};
 
     if (sc_arena_check(&job->arena, err) < 0)
@@ -114,11 +114,11 @@ sc_job_interrupted(struct sc_job *job, int argc, char **argv, struct sc_err *err
     while (at + 1 < SC_ARRAY_LEN(signals) && strcmp(signals[at].text, argv[0]) != 0)
         at++;
     if (argc > 2)
-        (void)unlinkat(AT_FDCWD, argv[2], 0); /* lint: the file that we were writing */
+        (void)!sc_tree_remove_at(AT_FDCWD, argv[2], &ignored); /* what we were writing */
     reap();
     if (sc_job_open_store(job, &ignored) == 0)
         sc_store_collect(&job->store);
-    what = strcmp(argv[1], "pull") == 0 ? "; what has come is kept for a day: pull again to go on"
+    what = strcmp(argv[1], "pull") == 0   ? "; what has come is kept for a day: pull again to go on"
            : strcmp(argv[1], "push") == 0 ? "; what has been sent stays there: push again to go on"
                                           : "; nothing was changed";
     (void)fprintf(stderr, "sc: %s: %s%s\n", argv[1], signals[at].is, what);

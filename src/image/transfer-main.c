@@ -253,6 +253,58 @@ save_to(void *data, int fd, struct sc_err *err)
     return sc_image_save(save->store, save->names, save->format, fd, NULL, err);
 }
 
+struct saved_names {
+    struct sc_strv as_given, full; /* of each the same number */
+};
+
+/* Each once, by whichever of its spellings; full NULL: it is no name. */
+static void
+add_name(struct saved_names *names, const char *name, const char *full, struct sc_arena *arena)
+{
+    for (size_t i = 0; i < names->full.count; i++) {
+        if (sc_str_eq(names->full.items[i], full ? full : name))
+            return;
+    }
+    sc_strv_add(&names->as_given, arena, name);
+    sc_strv_add(&names->full, arena, full ? full : name);
+}
+
+/* As Docker: a repository without a tag is all its tags. */
+static int
+expand_names(struct sc_job *job, const struct sc_strv *asked, struct sc_strv *out, struct sc_err *err)
+{
+    struct saved_names names = {.full = {.items = NULL}};
+    struct sc_image_list list;
+
+    if (sc_image_list(&job->store, &job->arena, &list, err) < 0)
+        return -1;
+    for (size_t i = 0; i < asked->count; i++) {
+        const char *name = asked->items[i], *colon = strrchr(name, ':');
+        bool has_tag = strchr(name, '@') || (colon && !strchr(colon, '/'));
+        struct sc_err ignored = SC_ERR_INIT;
+        bool is_known = false;
+        struct sc_reference ref, other;
+
+        if (sc_reference_parse(name, &job->arena, &ref, &ignored) < 0) {
+            add_name(&names, name, NULL, &job->arena);
+            continue;
+        }
+        for (size_t k = 0; !has_tag && k < list.count; k++) {
+            const char *of = list.items[k].name;
+
+            if (!of || sc_reference_parse(of, &job->arena, &other, &ignored) < 0 || !other.tag ||
+                !sc_str_eq(other.registry, ref.registry) || !sc_str_eq(other.repository, ref.repository))
+                continue;
+            add_name(&names, sc_reference_shown(&other, &job->arena), of, &job->arena);
+            is_known = true;
+        }
+        if (!is_known)
+            add_name(&names, name, sc_reference_full(&ref, &job->arena), &job->arena);
+    }
+    *out = names.as_given;
+    return sc_arena_check(&job->arena, err);
+}
+
 static int
 check_platforms(struct sc_job *job, const struct sc_strv *names, const char *platform, struct sc_err *err)
 {
@@ -271,7 +323,7 @@ static int
 run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     const char *output = NULL, *format_text = NULL, *platform = NULL;
-    struct sc_strv names = {.items = NULL};
+    struct sc_strv asked = {.items = NULL}, names = {.items = NULL};
     enum sc_archive_format format;
     int status;
     const struct sc_transfer_option options[] = {
@@ -280,10 +332,10 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         {.name = "platform", .value = &platform},
     };
 
-    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &names, err) < 0 ||
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &asked, err) < 0 ||
         save_format(format_text, &format, err) < 0)
         return -1;
-    if (names.count == 0)
+    if (asked.count == 0)
         return sc_job_usage(err, "sc image save [-o FILE] [--format docker-archive|oci-archive|oci-dir] IMAGE...");
     if (format == SC_ARCHIVE_OCI_DIR && !output) {
         sc_err_set(err, SC_ERR_INVALID, "--format oci-dir needs a directory");
@@ -295,8 +347,11 @@ run_save(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     }
     /* A docker-archive has layers as they were before they were compressed. */
     if ((format == SC_ARCHIVE_DOCKER ? sc_job_open_writer(job, err) : sc_job_open_store(job, err)) < 0 ||
-        check_platforms(job, &names, platform, err) < 0 || sc_interrupt_ready(job, "save", err) < 0)
+        expand_names(job, &asked, &names, err) < 0 || check_platforms(job, &names, platform, err) < 0 ||
+        sc_interrupt_ready(job, "save", err) < 0)
         return -1;
+    if (format == SC_ARCHIVE_OCI_DIR)
+        sc_interrupt_file(sc_save_temp_dir(output, &job->arena));
     if (format == SC_ARCHIVE_OCI_DIR)
         status = sc_image_save(&job->store, &names, format, -1, output, err);
     else
@@ -331,6 +386,8 @@ run_import(struct sc_job *job, int argc, char **argv, struct sc_err *err)
                             "sc image import [-c CHANGE]... [-m MESSAGE] [--platform OS/ARCH] FILE|-|DIR [NAME[:TAG]]");
     if (platform && sc_platform_parse(platform, &job->arena, &parsed, err) < 0)
         return -1;
+    if (platform && strcmp(parsed.os, "linux") != 0)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "--platform \"%s\": only images for linux are made here", platform);
     how.message = message;
     how.platform = platform ? &parsed : NULL;
     if (sc_job_full_name(operands.count > 1 ? operands.items[1] : NULL, &job->arena, &name, err) < 0 ||

@@ -352,8 +352,9 @@ struct sc_source {
     struct sc_member *items;
     size_t count, capacity;
     uint64_t held; /* bytes of small members, in the arena */
-    const struct sc_platform *platform; /* only images for this one are wanted; NULL: for this machine, or as they are */
-    struct sc_strv *passed_over;        /* with platform: those of images that were not, once each */
+    const struct sc_platform
+        *platform;               /* only images for this one are wanted; NULL: for this machine, or as they are */
+    struct sc_strv *passed_over; /* with platform: those of images that were not, once each */
 };
 #define SC_SOURCE_INIT                                                                                                 \
     {                                                                                                                  \
@@ -372,6 +373,10 @@ SC_MUST_CHECK int sc_source_text(const struct sc_source *source, const char *nam
 /* Makes a member a blob; expected may be NULL. */
 SC_MUST_CHECK int sc_source_blob(const struct sc_source *source, const char *name, const char *expected, char **digest,
                                  int64_t *size, struct sc_err *err);
+
+/* The directory beside `path` that sc_image_save of this process fills before it gets that name; NULL without memory.
+ */
+char *sc_save_temp_dir(const char *path, struct sc_arena *arena);
 
 /* ---- load-docker.c, load-oci.c: all images of a source; what was loaded goes to names also when a later one fails */
 SC_MUST_CHECK int sc_load_docker(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);

@@ -104,6 +104,110 @@ hostile()
     is "$(wc -l <"$BATS_TEST_TMPDIR/tty")" 1
 }
 
+@test "image save: a repository is all its tags, each name once" {
+    sc_ok tag base base:2
+    sc_ok tag base other:1
+    while IFS='|' read -r asked expected; do
+        # shellcheck disable=SC2086
+        sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" $asked
+        is "$asked: $(tar -xOf "$BATS_TEST_TMPDIR/x.tar" manifest.json | jq -c '[.[].RepoTags[]] | sort')" "$asked: $expected"
+    done <<END
+base|["base:2","base:latest"]
+base base:latest|["base:2","base:latest"]
+base:2 docker.io/library/base:2|["base:2"]
+other|["other:1"]
+other:1 other|["other:1"]
+$("$SC" images -q base:2)|[]
+END
+    refused 'no such image: "other:2"' "$SC" save -o "$BATS_TEST_TMPDIR/y.tar" other:2
+}
+
+@test "images: --platform takes what is for that platform, or nothing; load chooses by it" {
+    local os=linux arch other=arm64 word
+    arch=$("$SC" image inspect base --format '{{.Architecture}}')
+    [ "$arch" != arm64 ] || other=amd64
+    for word in history 'image inspect' 'image save -o x.tar' rmi; do
+        cd "$BATS_TEST_TMPDIR"
+        # shellcheck disable=SC2086
+        run_sc $word --platform "$os/$other" base:latest
+        expect_error 1 "\"base:latest\": the image that is here is for $os/$arch, not for \"$os/$other\"; get it with: sc pull --platform $os/$other"
+        # shellcheck disable=SC2086
+        run_sc $word --platform a/b/c/d base
+        expect_error 1 '--platform: invalid platform "a/b/c/d"'
+    done
+    [ ! -e x.tar ]
+    sc_ok history -q --platform "$os/$arch" base
+    sc_ok image inspect --platform "$os/$arch" base
+    sc_ok image save --platform "$os/$arch" -o x.tar base
+    # An index of two platforms.
+    sc_ok image import --platform "$os/$other" -c 'LABEL for=other' <(tar -c -T /dev/null) two:1
+    sc_ok save --format oci-dir -o layout base two:1
+    index=$(jq -c --arg os "$os" --arg arch "$arch" --arg other "$other" '.manifests |= [
+        (.[0] + {platform: {os: $os, architecture: $arch}}), (.[1] + {platform: {os: $os, architecture: $other}})] |
+        del(.manifests[].annotations)' layout/index.json)
+    digest=$(printf %s "$index" | sha256sum | cut -d' ' -f1)
+    printf %s "$index" >"layout/blobs/sha256/$digest"
+    jq -n --arg d "sha256:$digest" --argjson n "${#index}" '{schemaVersion: 2, manifests: [{mediaType: "application/vnd.oci.image.index.v1+json",
+        digest: $d, size: $n, annotations: {"org.opencontainers.image.ref.name": "both:1"}}]}' >layout/index.json
+    sc_ok load -i layout
+    is "$("$SC" image inspect both:1 --format '{{.Architecture}}')" "$arch"
+    sc_ok load --platform "$os/$other" -i layout
+    is "$("$SC" image inspect both:1 --format '{{.Architecture}} {{.Config.Labels.for}}')" "$other other"
+    refused "it has no image for $os/s390x; choose with --platform of: $os/$arch $os/$other" "$SC" load --platform "$os/s390x" -i layout
+    refused "it has no image for $os/$other; choose with --platform of: $os/$arch" "$SC" load --platform "$os/$other" -i x.tar
+    refused 'only images for linux are made here' "$SC" import --platform windows/amd64 x.tar
+    sc_ok rmi --platform "$os/riscv64" --platform "$os/$arch" base
+}
+
+@test "images --tree: each image once, what it takes, and which are in use" {
+    sc_ok tag base second:1
+    sc_ok import <(tar -c -T /dev/null)
+    sc_ok create base true
+    local id
+    id=$("$SC" images -q base)
+    sc_ok images --tree
+    is "${lines[0]}" 'Info ->  U In Use'
+    [[ "${lines[1]}" =~ ^IMAGE\ +ID\ +DISK\ USAGE\ +CONTENT\ SIZE\ +EXTRA$ ]]
+    is "${lines[2]}" base:latest
+    [[ "${lines[3]}" =~ ^second:1\ +"$id"\ +[0-9.]+MB\ +[0-9.]+MB\ +U$ ]]
+    [[ "${lines[4]}" =~ ^"└─ $("$SC" image inspect base --format '{{.Os}}/{{.Architecture}}')"\ +"$("$SC" image inspect base --format '{{slice .Descriptor.digest 7 19}}')"\  ]]
+    [[ "$output" != *untagged* ]]
+    sc_ok images --tree -a
+    expect_output '<untagged>'
+    sc_ok images --tree --filter reference=nowhere
+    is "${#lines[@]}" 2
+    # On a narrow terminal columns go, and no line is too long.
+    python3 "$TESTS/terminal.py" show sh -c "stty cols 34; '$SC' images --tree" >"$BATS_TEST_TMPDIR/narrow"
+    is "$(sed 's/\\r\\n/\n/g' "$BATS_TEST_TMPDIR/narrow" | grep IMAGE)" 'IMAGE            ID'
+    is "$(sed 's/\\r\\n/\n/g' "$BATS_TEST_TMPDIR/narrow" | awk 'length > 34')" ''
+    for word in --quiet --no-trunc --digests '--format json'; do
+        # shellcheck disable=SC2086
+        run_sc images --tree $word
+        expect_error 1 "${word%% *} is not supported with --tree"
+    done
+}
+
+@test "image load: one that is interrupted says so, and leaves nothing" {
+    local before row signal code is pid status
+    sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
+    before=$(store)
+    mkfifo "$BATS_TEST_TMPDIR/fifo"
+    for row in 'INT 130 interrupted' 'TERM 143 terminated' 'HUP 129 the terminal has gone'; do
+        read -r signal code is <<<"$row"
+        # Shells start what is in the background with SIGINT ignored; sleep keeps the pipe open.
+        env --default-signal=INT "$SC" load -i "$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+        pid=$!
+        { head -c 1000000 "$BATS_TEST_TMPDIR/x.tar" && exec sleep 60; } >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+        wait_until eval '[ -n "$(ls -A "$SC_DATA_ROOT/image/tmp")" ]'
+        kill "-$signal" "$pid"
+        status=0
+        wait "$pid" || status=$?
+        kill %%
+        is "$signal $status $(cat "$BATS_TEST_TMPDIR/err")" "$signal $code sc: load: $is; nothing was changed"
+        is "$(store)" "$before"
+    done
+}
+
 @test "image load: from standard input, compressed or not" {
     sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
     sc_ok rmi base

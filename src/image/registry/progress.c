@@ -220,9 +220,9 @@ print_json(const char *status, const struct item *item, const char *image_id)
         (void)json_object_set_new(line, "aux", json_pack("{s:s}", "ID", image_id));
     if (line && item) {
         if (item->shown.total > 0)
-            (void)json_object_set_new(
-                line, "progressDetail",
-                json_pack("{s:I, s:I}", "current", (json_int_t)item->shown.done, "total", (json_int_t)item->shown.total));
+            (void)json_object_set_new(line, "progressDetail",
+                                      json_pack("{s:I, s:I}", "current", (json_int_t)item->shown.done, "total",
+                                                (json_int_t)item->shown.total));
         (void)json_object_set_new(line, "id", json_string(item->shown.id));
     }
     if (line)

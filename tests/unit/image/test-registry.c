@@ -444,11 +444,11 @@ test_platform_is(void **state)
         const char *want, *os, *arch, *variant;
         bool is;
     } cases[] = {
-        {"linux/amd64", "linux", "amd64", NULL, true},       {"linux/x86_64", "linux", "amd64", "", true},
-        {"linux/amd64", "linux", "amd64", "v3", true},       {"linux/amd64", "linux", "386", NULL, false},
-        {"linux/arm64/v8", "linux", "arm64", NULL, true},    {"linux/arm64", "linux", "arm64", "v8", true},
-        {"linux/arm/v6", "linux", "arm", "v7", false},       {"windows/amd64", "linux", "amd64", NULL, false},
-        {"linux/amd64/v3", "linux", "amd64", "v2", false},   {"linux/arm64", "linux", NULL, NULL, false},
+        {"linux/amd64", "linux", "amd64", NULL, true},     {"linux/x86_64", "linux", "amd64", "", true},
+        {"linux/amd64", "linux", "amd64", "v3", true},     {"linux/amd64", "linux", "386", NULL, false},
+        {"linux/arm64/v8", "linux", "arm64", NULL, true},  {"linux/arm64", "linux", "arm64", "v8", true},
+        {"linux/arm/v6", "linux", "arm", "v7", false},     {"windows/amd64", "linux", "amd64", NULL, false},
+        {"linux/amd64/v3", "linux", "amd64", "v2", false}, {"linux/arm64", "linux", NULL, NULL, false},
     };
 
     for (size_t i = 0; i < SC_ARRAY_LEN(cases); i++) {
