@@ -73,10 +73,9 @@ set_address(struct sc_endpoint *endpoint, const char *url, const char *registry,
     endpoint->base = sc_arena_printf(arena, "%s%s", url, overrides_path || sc_str_ends(url, "/v2") ? "" : "/v2");
     /* As it was written: a login for "host:443" is kept under that name. */
     endpoint->auth_key = sc_arena_strdup(arena, strstr(url, "://") + 3);
-    if (endpoint->auth_key)
-        endpoint->auth_key[strcspn(endpoint->auth_key, "/?#")] = '\0';
-    if (sc_arena_check(arena, err) < 0)
-        return -1;
+    if (!endpoint->auth_key || sc_arena_check(arena, err) < 0)
+        return sc_err_nomem(err);
+    endpoint->auth_key[strcspn(endpoint->auth_key, "/?#")] = '\0';
     /* docker.io's own host answers for it: its credential is docker.io's. */
     if (strcmp(endpoint->auth_key, DOCKER_IO_HOST) == 0 && strcmp(registry, DOCKER_IO) == 0)
         endpoint->auth_key = sc_arena_strdup(arena, DOCKER_IO);

@@ -270,7 +270,7 @@ answer_locked(struct sc_channel *channel, const struct sc_endpoint *endpoint, co
             return sc_err_remedy(err, "log in with `sc login %s`", client->registry);
         }
     }
-    return keep(client->tokens, endpoint->origin, *out, expires, err);
+    return *out ? keep(client->tokens, endpoint->origin, *out, expires, err) : sc_err_nomem(err);
 }
 
 int
