@@ -140,6 +140,7 @@ SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, s
 /* sc_relay_run, until the container ends (its exit code) or the user detaches (0); detach_keys NULL: Docker's. */
 SC_MUST_CHECK int sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err);
 /* A filter's "name" or "name=value" among "name=value" of labels. */
+json_t *sc_cli_map_of(const struct sc_strv *pairs); /* "k=v" as members of an object */
 bool sc_cli_has_label(const struct sc_strv *labels, const char *wanted);
 
 void sc_help_command(const struct sc_command *command, struct sc_buf *out);

@@ -74,8 +74,8 @@ shown_name(const struct sc_network *network)
     return strcmp(network->name, SC_NET_DEFAULT) == 0 ? "bridge" : network->name;
 }
 
-static json_t *
-map_of(const struct sc_strv *list)
+json_t *
+sc_cli_map_of(const struct sc_strv *list)
 {
     json_t *out = json_object();
 
@@ -199,7 +199,7 @@ row_of(const struct network_options *options, const struct row *row)
                      network && sc_network_has(network, SC_V4) ? "true" : "false", "IPv6",
                      network && sc_network_has(network, SC_V6) ? "true" : "false", "Internal",
                      network && network->is_internal ? "true" : "false", "Labels", sc_buf_str(&labels), "Label",
-                     network ? map_of(&network->labels) : json_object(), "Name", row->name, "Scope", "local");
+                     network ? sc_cli_map_of(&network->labels) : json_object(), "Name", row->name, "Scope", "local");
 }
 
 static int
@@ -471,7 +471,7 @@ inspect_one(struct sc_cli *cli, const struct sc_net *net, const char *name, stru
         "EnableIPv4", 1, "EnableIPv6", (int)sc_network_has(&n, SC_V6), "IPAM", "Driver", "default", "Options",
         strcmp(n.name, SC_NET_DEFAULT) == 0 ? json_null() : json_object(), "Config", config_of(&n), "Internal",
         (int)n.is_internal, "Attachable", 0, "Ingress", 0, "ConfigFrom", "Network", "", "ConfigOnly", 0, "Containers",
-        containers, "Options", map_of(&n.options), "Labels", map_of(&n.labels));
+        containers, "Options", sc_cli_map_of(&n.options), "Labels", sc_cli_map_of(&n.labels));
     if (out)
         (void)json_object_set_new(out, "Bridge", json_string(n.driver == SC_NET_BRIDGE ? n.bridge : ""));
     else

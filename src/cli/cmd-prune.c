@@ -26,7 +26,7 @@ static const struct sc_option container_table[] = {
 };
 static const struct sc_option volume_table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Also volumes that were given a name", NULL, NULL},
-    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "all=true", NULL, NULL},
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "all=true, label=name[=value], label!=..", NULL, NULL},
     {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
     {.name = NULL},
 };
@@ -259,7 +259,8 @@ prune_volumes(struct sc_cli *cli, struct prune *prune, bool every_name, struct s
         struct sc_err one = SC_ERR_INIT;
 
         /* One that was given a name may hold what somebody wants to keep. */
-        if (list.items[i].links > 0 || (!every_name && !list.items[i].is_anonymous))
+        if (list.items[i].links > 0 || (!every_name && !list.items[i].is_anonymous) ||
+            !is_chosen(prune, &list.items[i].labels, list.items[i].created_at))
             continue;
         if (sc_volume_remove(&cli->engine, list.items[i].name, &one) < 0) {
             say_failure(prune, &one);
@@ -364,7 +365,7 @@ run_volume(struct sc_cli *cli, struct sc_err *err)
     struct prune_options options = {.all = false};
     struct prune prune = {.freed = 0};
 
-    if (begin(cli, &options, &prune, BY_ALL, err) < 0)
+    if (begin(cli, &options, &prune, BY_ALL | BY_LABEL, err) < 0)
         return -1;
     if (!confirm(&options,
                  options.all ? "WARNING! This will remove all local volumes not used by at least one container."

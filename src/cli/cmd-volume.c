@@ -12,13 +12,16 @@ struct volume_options {
 #define AT(member) offsetof(struct volume_options, member)
 
 static const struct sc_option ls_table[] = {
-    {"filter", 'f', SC_OPTION_STRV, AT(filters), "filter", "name=.., dangling=true|false", NULL, NULL},
+    {"filter", 'f', SC_OPTION_STRV, AT(filters), "filter",
+     "name=.., dangling=true|false, driver=local, label=name[=value], label!=..", NULL, NULL},
     {"format", 0, SC_OPTION_STR, AT(format), "how", "json, table, or a Go template", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show names only", NULL, NULL},
     {.name = NULL},
 };
 static const struct sc_option create_table[] = {
     {"driver", 'd', SC_OPTION_STR, AT(driver), "driver", "local, the only one", NULL, NULL},
+    {"label", 0, SC_OPTION_STRV, AT(labels), "key=value", "Set a label", NULL, NULL},
+    {"opt", 'o', SC_OPTION_STRV, AT(opts), "key=value", "type=, device= and o=, as mount(8) has them", NULL, NULL},
     {.name = NULL},
 };
 static const struct sc_option rm_table[] = {
@@ -38,12 +41,16 @@ static const struct sc_column columns[] = {
 json_t *
 sc_volume_row(const struct sc_volume *volume)
 {
+    sc_cleanup_buf labels = SC_BUF_INIT;
     char size[SC_HUMAN_MAX];
 
+    for (size_t i = 0; i < volume->labels.count; i++)
+        sc_buf_addf(&labels, "%s%s%s", i > 0 ? "," : "", volume->labels.items[i],
+                    strchr(volume->labels.items[i], '=') ? "" : "=");
     sc_human_size(volume->bytes, size);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "Driver", "local", "Labels", "", "Links",
-                     volume->links > 0 ? "1" : "0", "Mountpoint", volume->mountpoint, "Name", volume->name, "Scope",
-                     "local", "Size", size);
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s}", "Driver", "local", "Labels", sc_buf_str(&labels),
+                     "Label", sc_cli_map_of(&volume->labels), "Links", volume->links > 0 ? "1" : "0", "Mountpoint",
+                     volume->mountpoint, "Name", volume->name, "Scope", "local", "Size", size);
 }
 
 static int
@@ -61,6 +68,12 @@ is_shown(const struct sc_volume *volume, const struct sc_strv *filters, bool *ou
             if (sc_parse_bool(filter + strlen("dangling="), &wanted, err) < 0)
                 return sc_err_wrap(err, "--filter dangling");
             *out = *out && (volume->links == 0) == wanted;
+        } else if (sc_str_starts(filter, "driver=")) {
+            *out = *out && strcmp(filter + strlen("driver="), "local") == 0;
+        } else if (sc_str_starts(filter, "label=")) {
+            *out = *out && sc_cli_has_label(&volume->labels, filter + strlen("label="));
+        } else if (sc_str_starts(filter, "label!=")) {
+            *out = *out && !sc_cli_has_label(&volume->labels, filter + strlen("label!="));
         } else {
             return sc_err_set(err, SC_ERR_INVALID, "invalid filter \"%.100s\"", filter);
         }
@@ -97,6 +110,7 @@ run_create(struct sc_cli *cli, struct sc_err *err)
 {
     struct volume_options options = {.quiet = false};
     struct sc_strv args = {0};
+    struct sc_volume_ask ask;
     char id[SC_ID_LEN + 1];
     const char *name = id;
 
@@ -108,7 +122,8 @@ run_create(struct sc_cli *cli, struct sc_err *err)
         name = args.items[0];
     else if (sc_id_random(id, err) < 0)
         return -1;
-    if (sc_cli_engine(cli, err) < 0 || sc_volume_create(&cli->engine, name, err) < 0)
+    ask = (struct sc_volume_ask){.name = name, .labels = options.labels, .options = options.opts};
+    if (sc_cli_engine(cli, err) < 0 || sc_volume_create(&cli->engine, &ask, err) < 0)
         return -1;
     (void)printf("%s\n", name);
     return 0;
@@ -148,8 +163,9 @@ inspect_listed(const struct sc_volume_list *list, const char *name, json_t **out
         if (strcmp(v->name, name) != 0)
             continue;
         sc_time_format(v->created_at, created);
-        *out = json_pack("{s:s, s:s, s:{}, s:s, s:s, s:{}, s:s}", "CreatedAt", created, "Driver", "local", "Labels",
-                         "Mountpoint", v->mountpoint, "Name", v->name, "Options", "Scope", "local");
+        *out = json_pack("{s:s, s:s, s:o, s:s, s:s, s:o, s:s}", "CreatedAt", created, "Driver", "local", "Labels",
+                         sc_cli_map_of(&v->labels), "Mountpoint", v->mountpoint, "Name", v->name, "Options",
+                         sc_cli_map_of(&v->options), "Scope", "local");
         return *out ? 0 : sc_err_nomem(err);
     }
     return sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);

@@ -211,6 +211,14 @@ offer_value(struct complete *c, const struct sc_option *option)
         offer_words(c, "container= event= image= label= network= type= volume=", ' ');
         return;
     }
+    if (c->cli->command == &sc_cmd_volume_create && strcmp(option->name, "opt") == 0) {
+        offer_words(c, "type= device= o=", ' ');
+        return;
+    }
+    if (c->cli->command == &sc_cmd_volume_ls && strcmp(option->name, "filter") == 0) {
+        offer_words(c, "name= dangling=true driver=local label=", ' ');
+        return;
+    }
     for (size_t i = 0; i < SC_ARRAY_LEN(values); i++) {
         if (strcmp(values[i].option, option->name) != 0)
             continue;

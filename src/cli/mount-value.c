@@ -263,6 +263,7 @@ mount_type(const char *text, enum sc_mount_kind *kind, struct sc_err *err)
 
 struct mount_parse {
     struct sc_mount_ask ask;
+    struct sc_arena *arena;
     bool nocopy;
     const char *only_bind, *only_volume, *only_tmpfs; /* the first key seen that belongs to one kind alone */
 };
@@ -307,6 +308,20 @@ special_field(struct mount_parse *p, const char *key, char *value, struct sc_err
                    ? 0
                    : sc_err_set(err, SC_ERR_INVALID, "bind-recursive \"%s\": must be enabled or disabled", value);
     }
+    if (is_key(key, "volume-opt", NULL, NULL) || is_key(key, "volume-label", NULL, NULL)) {
+        sc_strv_add(strcasecmp(key, "volume-opt") == 0 ? &p->ask.options : &p->ask.labels, p->arena, value);
+        return sc_arena_check(p->arena, err);
+    }
+    if (is_key(key, "volume-driver", NULL, NULL))
+        return strcmp(value, "local") == 0
+                   ? 0
+                   : sc_err_set(err, SC_ERR_UNSUPPORTED, "volume driver \"%.80s\": only local is known", value);
+    if (is_key(key, "volume-subpath", NULL, NULL)) {
+        p->ask.subpath = value;
+        return *value && *value != '/'
+                   ? 0
+                   : sc_err_set(err, SC_ERR_INVALID, "volume-subpath \"%s\": must be a relative path", value);
+    }
     if (is_key(key, "tmpfs-size", NULL, NULL))
         return tmpfs_size(value, &p->ask.tmpfs_size, err);
     return is_key(key, "tmpfs-mode", NULL, NULL) ? parse_mode(value, &p->ask.tmpfs_mode, err) : 1;
@@ -345,9 +360,9 @@ mount_field(struct mount_parse *p, char *field, struct sc_err *err)
     if (result <= 0)
         return result;
     sc_err_set(err, SC_ERR_INVALID, value ? "unknown key \"%s\"" : "\"%s\": must be KEY=VALUE", field);
-    return sc_err_remedy(
-        err, "known are type source target readonly idmap bind-propagation bind-recursive volume-nocopy tmpfs-size "
-             "tmpfs-mode");
+    return sc_err_remedy(err,
+                         "known are type source target readonly idmap bind-propagation bind-recursive volume-nocopy "
+                         "volume-opt volume-label volume-subpath volume-driver tmpfs-size tmpfs-mode");
 }
 
 static int
@@ -379,7 +394,7 @@ check_mount(const struct mount_parse *p, struct sc_err *err)
 int
 sc_value_mount(void *create, const char *value, struct sc_arena *arena, struct sc_err *err)
 {
-    struct mount_parse p = {.ask = {.kind = SC_MOUNT_VOLUME}};
+    struct mount_parse p = {.ask = {.kind = SC_MOUNT_VOLUME}, .arena = arena};
     char *at = sc_arena_strdup(arena, value), *field;
 
     if (!at)

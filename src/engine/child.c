@@ -308,6 +308,7 @@ fail(const struct sc_start_child *child, const struct sc_err *why)
     sc_cleanup_buf offers = SC_BUF_INIT;
 
     sc_layers_undo(child->engine, child->job, &offers);
+    sc_volumes_undo(child->engine, child->container, &offers);
     (void)!sc_undo_run(sc_buf_str(&offers), &ignored);
     if (child->container->is_rm) {
         (void)!sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored);

@@ -90,18 +90,19 @@ add_mounts(const struct sc_engine *engine, const struct sc_container *c, const s
         sc_strv_add(&image.lowerdirs, arena, c->options.rootfs);
         image.upperdir = NULL;
     }
-    if (sc_volumes_prepare(engine, c, &image, false, err) < 0)
+    if (sc_volumes_resolve(engine, c, false, arena, err) < 0 || sc_volumes_prepare(engine, c, &image, false, err) < 0)
         return -1;
     for (size_t i = 0; i < c->options.mount_count; i++) {
         const struct sc_mount_ask *m = &c->options.mounts[i];
 
-        if (m->kind == SC_MOUNT_TMPFS)
+        if (m->kind == SC_MOUNT_TMPFS || (sc_volume_is_mounted(engine, m) && !sc_volume_is_up(engine, m->source)))
             continue;
         add(words, arena, "--bind-source",
-            m->kind == SC_MOUNT_VOLUME ? sc_arena_printf(arena, "%s/volume/%s/_data", engine->data_path, m->source)
-                                       : m->source);
+            m->resolved                  ? m->resolved
+            : m->kind == SC_MOUNT_VOLUME ? sc_arena_printf(arena, "%s/volume/%s/_data", engine->data_path, m->source)
+                                         : m->source);
         add(words, arena, "--bind-target", m->target);
-        add(words, arena, "--bind-mode", m->is_readonly ? "ro" : "rw");
+        add(words, arena, "--bind-mode", m->is_readonly || m->resolved_readonly ? "ro" : "rw");
     }
     return 0;
 }

@@ -347,6 +347,34 @@ SC_MUST_CHECK int sc_block_io_look(const struct sc_create_options *options, stru
 /* Makes missing volumes and -v directories, copies up; is_dry only checks. */
 SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
+bool sc_dir_is_empty(int dir_fd);
+/* Its directory, made where it is not there, and locked: *lock (-1 before) is the caller's. */
+SC_MUST_CHECK int sc_volume_open(const struct sc_engine *engine, const struct sc_volume_ask *ask, int *lock,
+                                 bool *is_new, struct sc_err *err);
+/* ---- volume-options.c: <data>/volume/NAME/options.json */
+struct sc_volume_mount { /* what is mounted over its directory; type NULL: nothing */
+    const char *type, *device, *data;
+    unsigned long flags; /* of mount(2); MS_BIND: the device is a directory that containers get itself */
+};
+/* What "type=..", "device=.." and "o=.." say; strings are the options'. */
+SC_MUST_CHECK int sc_volume_options_check(const struct sc_strv *options, struct sc_arena *arena,
+                                          struct sc_volume_mount *out, struct sc_err *err);
+SC_MUST_CHECK int sc_volume_options_write(int volume_fd, const struct sc_strv *labels, const struct sc_strv *options,
+                                          struct sc_err *err);
+SC_MUST_CHECK int sc_volume_options_read(int volume_fd, struct sc_arena *arena, struct sc_strv *labels,
+                                         struct sc_strv *options, struct sc_err *err);
+/* ---- volume-mount.c */
+/* Sets `resolved` of volumes that are bound from elsewhere, or in part. */
+SC_MUST_CHECK int sc_volumes_resolve(const struct sc_engine *engine, const struct sc_container *container, bool is_dry,
+                                     struct sc_arena *arena, struct sc_err *err);
+/* Mounts those that want it and fills what is empty; sc_volumes_undo's text must have been written. */
+SC_MUST_CHECK int sc_volumes_mount(const struct sc_engine *engine, const struct sc_container *container,
+                                   const struct sc_overlay *overlay, struct sc_arena *arena, struct sc_err *err);
+void sc_volumes_undo(const struct sc_engine *engine, const struct sc_container *container, struct sc_buf *undo);
+bool sc_volume_is_mounted(const struct sc_engine *engine, const struct sc_mount_ask *mount); /* while it is in use */
+bool sc_volume_is_up(const struct sc_engine *engine, const char *name);                      /* now */
+SC_MUST_CHECK int sc_volume_down(const struct sc_engine *engine, const char *name, struct sc_err *err);
+
 /* Of --volumes-from: who has a volume without a name and ends with --rm is to look for others before it takes it along.
  */
 void sc_volumes_mark_shared(const struct sc_engine *engine, const struct sc_container *container);

@@ -89,8 +89,12 @@ struct sc_mount_ask { /* -v, --mount, --tmpfs */
     bool non_recursive;     /* --mount bind-recursive=disabled */
     int64_t tmpfs_size;     /* bytes, 0: none */
     unsigned tmpfs_mode;    /* 0: 1777 */
-    struct sc_strv options; /* further tmpfs options: noexec, uid=.. */
+    struct sc_strv options; /* further tmpfs options: noexec, uid=..; of a volume that is made by it, its own */
+    struct sc_strv labels;  /* of a volume that is made by it */
+    char *subpath;          /* of a volume: what of it is mounted */
     bool is_anonymous;      /* set by create: a volume that was given no name and goes with the container */
+    char *resolved;         /* not recorded: of a volume, what a start binds instead of its directory */
+    bool resolved_readonly;
 };
 struct sc_device_ask {
     char *host_path, *container_path, *permissions /* "rwm" */;
@@ -236,10 +240,15 @@ SC_MUST_CHECK int sc_engine_ports_text(struct sc_engine *engine, const struct sc
 /* ---- volumes (volume-list.c) */
 struct sc_volume {
     char *name, *mountpoint;
-    size_t links;       /* containers that have it */
-    int64_t bytes;      /* of disk */
-    int64_t created_at; /* ns */
-    bool is_anonymous;  /* nobody gave it a name */
+    size_t links;                   /* containers that have it */
+    int64_t bytes;                  /* of disk */
+    int64_t created_at;             /* ns */
+    bool is_anonymous;              /* nobody gave it a name */
+    struct sc_strv labels, options; /* "k=v" */
+};
+struct sc_volume_ask {
+    const char *name;
+    struct sc_strv labels, options; /* options: of the driver "local" (volume-options.c) */
 };
 struct sc_volume_list {
     struct sc_volume *items; /* by name */
@@ -247,7 +256,8 @@ struct sc_volume_list {
 };
 SC_MUST_CHECK int sc_volume_list(struct sc_engine *engine, struct sc_arena *arena, struct sc_volume_list *out,
                                  struct sc_err *err);
-SC_MUST_CHECK int sc_volume_create(struct sc_engine *engine, const char *name, struct sc_err *err);
+/* One that is there stays as it is. */
+SC_MUST_CHECK int sc_volume_create(struct sc_engine *engine, const struct sc_volume_ask *ask, struct sc_err *err);
 /* SC_ERR_NOT_FOUND; SC_ERR_BUSY while a container, running or not, has it. */
 SC_MUST_CHECK int sc_volume_remove(struct sc_engine *engine, const char *name, struct sc_err *err);
 

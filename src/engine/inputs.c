@@ -329,8 +329,9 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
     if (look_at_manager(&c->options, arena, job, err) < 0 || look_at_namespaces(engine, arena, in, err) < 0 ||
         look_at_user(c, arena, job, err) < 0 || sc_block_io_look(&c->options, arena, &in->block_io, err) < 0 ||
         sc_devices_look(&c->options, engine->is_root, arena, &in->devices, err) < 0 ||
-        look_at_seccomp(&c->options, arena, job, err) < 0 || sc_spec_build(in, arena, &job->spec, err) < 0 ||
-        fill_ask(c, arena, job, err) < 0 || sc_volumes_prepare(engine, c, &image, true, err) < 0 ||
+        look_at_seccomp(&c->options, arena, job, err) < 0 || sc_volumes_resolve(engine, c, is_dry, arena, err) < 0 ||
+        sc_spec_build(in, arena, &job->spec, err) < 0 || fill_ask(c, arena, job, err) < 0 ||
+        sc_volumes_prepare(engine, c, &image, true, err) < 0 ||
         sc_network_prepare(engine, c, is_dry, arena, job, err) < 0)
         return -1;
     if (is_shifted(engine, c)) {

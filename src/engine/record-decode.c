@@ -46,6 +46,8 @@ get_mount(const json_t *obj, const char *where, struct sc_arena *arena, struct s
         sc_json_get_i64(obj, "tmpfsSize", where, &m->tmpfs_size, err) < 0 ||
         get_int(obj, "tmpfsMode", where, 0, 07777, &mode, err) < 0 ||
         sc_json_get_strv(obj, "options", where, arena, &m->options, err) < 0 ||
+        sc_json_get_strv(obj, "labels", where, arena, &m->labels, err) < 0 ||
+        sc_json_get_str(obj, "subpath", where, arena, &m->subpath, err) < 0 ||
         sc_json_get_bool(obj, "anonymous", where, &m->is_anonymous, err) < 0)
         return -1;
     m->kind = (enum sc_mount_kind)kind;

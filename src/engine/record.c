@@ -77,6 +77,8 @@ add_mounts(struct sc_buf *out, const char *key, const struct sc_mount_ask *mount
         add_i64(out, "tmpfsSize", m->tmpfs_size);
         add_i64(out, "tmpfsMode", m->tmpfs_mode);
         add_strv(out, "options", &m->options);
+        add_strv(out, "labels", &m->labels);
+        add_str(out, "subpath", m->subpath);
         add_bool(out, "anonymous", m->is_anonymous);
         sc_buf_addc(out, '}');
     }

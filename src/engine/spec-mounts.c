@@ -173,12 +173,12 @@ add_asked(const struct sc_inputs *in, const struct sc_mount_ask *ask, struct sc_
         return;
     }
     if (ask->kind == SC_MOUNT_VOLUME)
-        source = sc_arena_printf(arena, "%s/%s/_data", in->volume_dir, ask->source);
+        source = ask->resolved ? ask->resolved : sc_arena_printf(arena, "%s/%s/_data", in->volume_dir, ask->source);
     m = add(list, arena, ask->target, "bind", source, ask->non_recursive ? "bind" : "rbind");
     if (!m)
         return;
     sc_strv_add(&m->options, arena, ask->propagation ? ask->propagation : "rprivate");
-    if (ask->is_readonly)
+    if (ask->is_readonly || ask->resolved_readonly)
         sc_strv_add(&m->options, arena, ask->non_recursive ? "ro" : "rro");
     /* A volume is the containers' own: its files carry the ids that they know. A directory of the host keeps the
      * host's, if not asked otherwise. */

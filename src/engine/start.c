@@ -114,6 +114,7 @@ write_undo(struct start *start, struct sc_err *err)
     sc_cleanup_buf text = SC_BUF_INIT;
 
     sc_buf_adds(&text, start->job->plan.undo ? start->job->plan.undo : "");
+    sc_volumes_undo(start->engine, start->container, &text);
     for (size_t i = 0; i < o->mount_count && start->container->is_rm; i++) {
         char *path = o->mounts[i].is_anonymous
                          ? sc_arena_printf(start->arena, "%s/volume/%s %s", start->engine->data_path,
@@ -259,6 +260,16 @@ give_up(struct start *start, const struct sc_err *why)
                                     again->count, SC_VOLATILE, &ignored);
 }
 
+static void
+leave_volumes(const struct start *start)
+{
+    sc_cleanup_buf undo = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+
+    sc_volumes_undo(start->engine, start->container, &undo);
+    (void)!sc_undo_run(sc_buf_str(&undo), &ignored);
+}
+
 int
 sc_engine_start(struct sc_engine *engine, struct sc_container *container, const struct sc_start_options *how,
                 int *client_fd, struct sc_err *err)
@@ -289,9 +300,11 @@ sc_engine_start(struct sc_engine *engine, struct sc_container *container, const 
         give_up(&start, err);
         return -1;
     }
-    if (open_all(&start, err) < 0 || fork_child(&start, how, &pid, err) < 0) {
+    if (open_all(&start, err) < 0 || sc_volumes_mount(engine, container, &start.job->ask.overlay, &arena, err) < 0 ||
+        fork_child(&start, how, &pid, err) < 0) {
         sc_rootfs_release(&start.job->ask.overlay);
         sc_network_give_up(start.job);
+        leave_volumes(&start);
         give_up(&start, err);
         return -1;
     }

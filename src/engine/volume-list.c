@@ -33,7 +33,9 @@ add_volume(struct sc_engine *engine, int dir_fd, const char *name, const struct 
            struct sc_arena *arena, struct sc_volume_list *list, struct sc_err *err)
 {
     struct sc_volume *items = SC_ARENA_ARRAY(arena, struct sc_volume, list->count + 1);
+    struct sc_err ignored = SC_ERR_INIT;
     struct sc_volume *volume;
+    sc_cleanup_fd own = -1;
     struct stat st;
 
     if (!items)
@@ -42,11 +44,15 @@ add_volume(struct sc_engine *engine, int dir_fd, const char *name, const struct 
         memcpy(items, list->items, list->count * sizeof(*items));
     list->items = items;
     volume = &items[list->count];
+    *volume = (struct sc_volume){.name = NULL};
     volume->name = sc_arena_strdup(arena, name);
     volume->mountpoint = sc_arena_printf(arena, "%s/volume/%s/_data", engine->data_path, name);
     volume->links = count_links(containers, name);
     volume->bytes = sc_tree_size_at(dir_fd, name);
     volume->is_anonymous = sc_engine_is_id(name);
+    own = sc_dir_open_at(dir_fd, name, &ignored);
+    if (own >= 0 && sc_volume_options_read(own, arena, &volume->labels, &volume->options, err) < 0)
+        return sc_err_wrap(err, "volume \"%s\"", name);
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         volume->created_at = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec;
     list->count++;
@@ -93,20 +99,22 @@ sc_volume_list(struct sc_engine *engine, struct sc_arena *arena, struct sc_volum
 }
 
 int
-sc_volume_create(struct sc_engine *engine, const char *name, struct sc_err *err)
+sc_volume_create(struct sc_engine *engine, const struct sc_volume_ask *ask, struct sc_err *err)
 {
-    char path[VOLUME_PATH_MAX], parent[VOLUME_PATH_MAX];
-    bool is_new;
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    sc_cleanup_fd volume = -1, lock = -1;
+    struct sc_volume_mount ignored;
+    bool is_new = false;
 
-    if (sc_volume_name_check(name, err) < 0)
+    if (sc_volume_name_check(ask->name, err) < 0)
         return -1;
-    (void)snprintf(parent, sizeof(parent), "volume/%s", name);
-    (void)snprintf(path, sizeof(path), "volume/%s/_data", name);
-    is_new = faccessat(engine->data_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
-    if (sc_dir_make_at(engine->data_fd, parent, 0700, err) < 0 || sc_dir_make_at(engine->data_fd, path, 0755, err) < 0)
+    if (sc_volume_options_check(&ask->options, &arena, &ignored, err) < 0)
+        return sc_err_wrap(err, "create %s", ask->name);
+    volume = sc_volume_open(engine, ask, &lock, &is_new, err);
+    if (volume < 0)
         return -1;
     if (is_new)
-        sc_engine_event_of(engine, "volume", "create", name, DRIVER);
+        sc_engine_event_of(engine, "volume", "create", ask->name, DRIVER);
     return 0;
 }
 
@@ -116,13 +124,23 @@ sc_volume_remove(struct sc_engine *engine, const char *name, struct sc_err *err)
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_container_list containers = {.items = NULL};
     char path[VOLUME_PATH_MAX];
-    struct stat st;
+    sc_cleanup_fd volume = -1, lock = -1;
+    struct sc_err absent = SC_ERR_INIT;
 
     if (sc_volume_name_check(name, err) < 0)
         return -1;
     (void)snprintf(path, sizeof(path), "volume/%s", name);
-    if (fstatat(engine->data_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    volume = sc_dir_open_at(engine->data_fd, path, &absent);
+    if (volume < 0 && absent.kind != SC_ERR_NOT_FOUND) {
+        *err = absent;
+        return -1;
+    }
+    if (volume < 0)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);
+    /* Who starts with it has written its record before it waits for this. */
+    lock = sc_lock_at(volume, "lock", SC_LOCK_EXCLUSIVE, true, err);
+    if (lock < 0)
+        return -1;
     if (sc_engine_list(engine, true, &arena, &containers, err) < 0)
         return -1;
     for (size_t i = 0; i < containers.count; i++) {
@@ -134,7 +152,7 @@ sc_volume_remove(struct sc_engine *engine, const char *name, struct sc_err *err)
             return sc_err_remedy(err, "remove the container first (`sc rm %s`)", containers.items[i].name);
         }
     }
-    if (sc_tree_remove_at(engine->data_fd, path, err) < 0)
+    if (sc_volume_down(engine, name, err) < 0 || sc_engine_tree_remove(engine, engine->data_fd, path, err) < 0)
         return -1;
     sc_engine_event_of(engine, "volume", "destroy", name, DRIVER);
     return 0;

@@ -5,12 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "engine/engine-priv.h"
 #include "rootfs/rootfs.h"
 
-static bool
-is_empty(int dir_fd)
+#define LOCK_TRIES 100
+
+bool
+sc_dir_is_empty(int dir_fd)
 {
     int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
@@ -60,26 +63,66 @@ copy_up_job(void *data, struct sc_err *err)
     return copy_up(copy->volume_fd, copy->overlay, copy->target, err);
 }
 
+/* The volume's directory, locked; whoever removes it holds the lock, and it is made again. */
+static int
+lock_volume(const struct sc_engine *engine, const char *name, int *lock, struct sc_err *err)
+{
+    char path[sizeof("volume/") + SC_NAME_LEN];
+
+    (void)snprintf(path, sizeof(path), "volume/%s", name);
+    for (int i = 0; i < LOCK_TRIES; i++) {
+        struct sc_err gone = SC_ERR_INIT;
+        sc_cleanup_fd volume = -1;
+        struct stat st;
+
+        if (mkdirat(engine->data_fd, path, 0700) < 0 && errno != EEXIST)
+            return sc_err_errno(err, errno, "make volume \"%s\"", name);
+        volume = sc_dir_open_at(engine->data_fd, path, &gone);
+        if (volume < 0)
+            continue;
+        sc_closep(lock);
+        *lock = sc_lock_at(volume, "lock", SC_LOCK_EXCLUSIVE, true, &gone);
+        if (*lock < 0 && gone.errnum != ENOENT) {
+            *err = gone;
+            return -1;
+        }
+        if (*lock >= 0 && fstat(*lock, &st) == 0 && st.st_nlink > 0)
+            return sc_steal_fd(&volume);
+    }
+    return sc_err_set(err, SC_ERR_BUSY, "volume \"%s\" is being removed again and again", name);
+}
+
+int
+sc_volume_open(const struct sc_engine *engine, const struct sc_volume_ask *ask, int *lock, bool *is_new,
+               struct sc_err *err)
+{
+    sc_cleanup_fd volume = lock_volume(engine, ask->name, lock, err);
+
+    if (volume < 0)
+        return -1;
+    (void)fchmod(volume, 0700); /* an older sc's */
+    *is_new = faccessat(volume, "_data", F_OK, 0) < 0;
+    /* what it is comes before its directory, which says that it is whole */
+    if (*is_new && sc_volume_options_write(volume, &ask->labels, &ask->options, err) < 0)
+        return -1;
+    if (*is_new && mkdirat(volume, "_data", 0755) < 0 && errno != EEXIST)
+        return sc_err_errno(err, errno, "make volume \"%s\"", ask->name);
+    return sc_steal_fd(&volume);
+}
+
 static int
 prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, const struct sc_overlay *overlay,
                struct sc_err *err)
 {
-    char path[sizeof("volume/") + SC_NAME_LEN];
+    const struct sc_volume_ask ask = {.name = m->source, .labels = m->labels, .options = m->options};
     sc_cleanup_fd volume = -1, data = -1, lock = -1;
+    bool is_new;
 
-    (void)snprintf(path, sizeof(path), "volume/%s", m->source);
-    if (mkdirat(engine->data_fd, path, 0700) < 0 && errno != EEXIST)
-        return sc_err_errno(err, errno, "make volume \"%s\"", m->source);
-    volume = sc_dir_open_at(engine->data_fd, path, err);
+    volume = sc_volume_open(engine, &ask, &lock, &is_new, err);
     if (volume < 0)
         return -1;
-    (void)fchmod(volume, 0700); /* an older sc's */
-    lock = sc_lock_at(volume, "lock", SC_LOCK_EXCLUSIVE, true, err);
-    if (lock < 0)
-        return -1;
-    if (mkdirat(volume, "_data", 0755) < 0 && errno != EEXIST)
-        return sc_err_errno(err, errno, "make volume \"%s\"", m->source);
-    if (!m->copies_up)
+    /* what is mounted is filled once it is (volume-mount.c) */
+    if (!m->copies_up || m->resolved || sc_volume_is_mounted(engine, m))
         return 0;
     data = sc_dir_open_at(volume, "_data", err);
     if (data < 0)
@@ -87,7 +130,7 @@ prepare_volume(const struct sc_engine *engine, const struct sc_mount_ask *m, con
 
     struct copy copy = {volume, overlay, m->target};
 
-    if (is_empty(data) && sc_rootless_run(engine, copy_up_job, &copy, err) < 0)
+    if (sc_dir_is_empty(data) && sc_rootless_run(engine, copy_up_job, &copy, err) < 0)
         return sc_err_wrap(err, "fill volume \"%s\"", m->source);
     return 0;
 }
@@ -183,6 +226,8 @@ sc_volumes_remove_anonymous(const struct sc_engine *engine, const struct sc_cont
             is_shared(engine, container, o->mounts[i].source))
             continue;
         (void)snprintf(path, sizeof(path), "volume/%s", o->mounts[i].source);
+        if (sc_volume_down(engine, o->mounts[i].source, &ignored) < 0)
+            continue;
         (void)!sc_engine_tree_remove(engine, engine->data_fd, path, &ignored);
     }
 }

@@ -195,6 +195,8 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     volume-remove PATH OWNER
  *                           rm -rf a volume <data>/volume/NAME that others than the owner may have had, as
  *                           SC_VOLUME_SHARED in it says, unless the record of one of them names it
+ *     volume-leave PATH OWNER
+ *                           unlink PATH/OWNER; if it was the last, unmount where PATH/at leads
  *     unlink PATH
  *     link-remove NAME      of this network namespace
  *     lease-release PATH OWNER
@@ -214,6 +216,7 @@ enum sc_undo_op {
     SC_UNDO_RESCTRL_REMOVE,
     SC_UNDO_TREE,
     SC_UNDO_VOLUME,
+    SC_UNDO_VOLUME_LEAVE,
     SC_UNDO_UNLINK,
     SC_UNDO_LINK,
     SC_UNDO_LEASE,
@@ -225,6 +228,7 @@ enum sc_undo_op {
     SC_UNDO_SYSTEMD_USER_STOP
 };
 #define SC_VOLUME_SHARED "shared"
+#define SC_VOLUME_AT     "at"
 void sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *target);
 /* Runs all; goes on after an error and reports the first. */
 SC_MUST_CHECK int sc_undo_run(const char *text, struct sc_err *err);

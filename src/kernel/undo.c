@@ -2,9 +2,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "kernel/cgroup/cgroup.h"
@@ -72,9 +75,57 @@ undo_volume(const char *target, struct sc_err *err)
     data = strndup(path, (size_t)(above - path));
     if (!data || asprintf(&mark, "%s/" SC_VOLUME_SHARED, path) < 0)
         return sc_err_nomem(err);
-    if (faccessat(AT_FDCWD, mark, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && has_other(data, slash + 1, space + 1))
+    if (faccessat(AT_FDCWD, mark, F_OK, 0) == 0 && has_other(data, slash + 1, space + 1))
         return 0;
     return undo_tree(path, err);
+}
+
+/* Whether a name of the directory is an owner's. */
+static bool
+has_owner(int dir_fd)
+{
+    int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
+    struct dirent *item;
+
+    if (!dir)
+        sc_closep(&copy);
+    while (dir && (item = readdir(dir)) != NULL) {
+        if (strlen(item->d_name) == SC_ID_LEN)
+            return true;
+    }
+    return !dir;
+}
+
+/* "PATH OWNER" */
+static int
+undo_volume_leave(const char *target, struct sc_err *err)
+{
+    const char *space = strrchr(target, ' ');
+    sc_cleanup_free char *path = space ? strndup(target, (size_t)(space - target)) : NULL;
+    char at[PATH_MAX];
+    sc_cleanup_fd dir = -1;
+    ssize_t len;
+
+    if (!path)
+        return sc_err_set(err, SC_ERR_INVALID, "undo volume: \"%s\" is not a directory and an owner", target);
+    dir = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return errno == ENOENT ? 0 : sc_err_errno(err, errno, "open directory \"%s\"", path);
+    if (flock(dir, LOCK_EX) < 0)
+        return sc_err_errno(err, errno, "lock \"%s\"", path);
+    if (unlinkat(dir, space + 1, 0) < 0 && errno != ENOENT)
+        return sc_err_errno(err, errno, "remove \"%s/%s\"", path, space + 1);
+    len = readlinkat(dir, SC_VOLUME_AT, at, sizeof(at) - 1);
+    if (len < 0 || has_owner(dir))
+        return 0;
+    at[len] = '\0';
+    /* EINVAL: it is not mounted (any more) */
+    if (umount2(at, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
+        return sc_err_errno(err, errno, "unmount volume \"%s\"", at);
+    (void)unlinkat(dir, SC_VOLUME_AT, 0);
+    (void)unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
+    return 0;
 }
 
 static int
@@ -130,6 +181,7 @@ static const struct {
     [SC_UNDO_RESCTRL_REMOVE] = {"resctrl-remove", undo_resctrl, false},
     [SC_UNDO_TREE] = {"tree", undo_tree, false},
     [SC_UNDO_VOLUME] = {"volume-remove", undo_volume, false},
+    [SC_UNDO_VOLUME_LEAVE] = {"volume-leave", undo_volume_leave, false},
     [SC_UNDO_UNLINK] = {"unlink", undo_unlink, false},
     [SC_UNDO_LINK] = {"link-remove", sc_undo_link, true, LATER},
     [SC_UNDO_LEASE] = {"lease-release", sc_undo_lease, false, LATER},

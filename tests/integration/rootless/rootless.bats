@@ -134,8 +134,16 @@ is_empty()
     is "$output" $'hello\nmore'
     sc_ok run --rm -v /anon base sh -c 'mkdir -m 700 /anon/x; touch /anon/x/y; chown -R 5:5 /anon'
     wait_until test ! -e "$SC_DATA_ROOT"/volume/[0-9a-f]*
-    sc_ok run --rm -v named:/data base sh -c 'rm -rf /data/*'
+    sc_ok volume rm named
     sc_ok rmi vol:1
+    # what others would have to see is root's to mount; what is bound is not mounted on the host
+    sc_ok volume create -o type=tmpfs -o device=tmpfs mem
+    sc_fails 125 run --rm -v mem:/m base true
+    expect_stderr 'volume "mem": only root can mount tmpfs'
+    sc_ok volume create -o type=none -o o=bind -o device="$PWD/layer/data" bound
+    sc_ok run --rm -v bound:/b base cat /b/f
+    is "$output" hello
+    sc_ok volume rm mem bound
 }
 
 @test "rootless: a directory of the host keeps its owner" {

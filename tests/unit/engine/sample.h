@@ -56,7 +56,9 @@ sample_fill(const struct sc_field *field, void *base, struct sc_arena *arena, un
                                           .propagation = sc_arena_strdup(arena, "rslave"),
                                           .non_recursive = true,
                                           .is_idmapped = true,
+                                          .subpath = sc_arena_strdup(arena, "a/b"),
                                           .is_anonymous = true};
+        sc_strv_add(&mounts[0].labels, arena, "k=v");
         mounts[1] = (struct sc_mount_ask){
             .kind = SC_MOUNT_TMPFS, .target = sc_arena_strdup(arena, "/t"), .tmpfs_size = 4096, .tmpfs_mode = 01770};
         sc_strv_add(&mounts[1].options, arena, "exec");
