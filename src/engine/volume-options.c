@@ -105,7 +105,7 @@ sc_volume_options_check(const struct sc_strv *options, struct sc_arena *arena, s
         return sc_err_set(err, SC_ERR_INVALID, "missing required option: \"%s\"", missing);
     if (o && read_words(o, arena, out, err) < 0)
         return -1;
-    if ((out->flags & MS_BIND) && out->device[0] != '/')
+    if ((out->flags & MS_BIND) && out->device && out->device[0] != '/')
         return sc_err_set(err, SC_ERR_INVALID, "device \"%s\": what is bound must be an absolute path", out->device);
     return 0;
 }
