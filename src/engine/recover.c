@@ -125,10 +125,12 @@ revive(const struct sc_engine *engine, const struct sc_container *container, int
                                 .delay = sc_restart_delay(remains->restart_delay, 0),
                                 .code = SC_CODE_KILLED,
                                 .finished_at = sc_time_now()};
+    struct sc_restarting other;
     struct sc_restart_policy policy;
     bool was_running = remains->has_state && remains->is_this_boot && remains->was_unsaid;
 
-    if (sc_restart_was_stopped(data_fd, run_fd) ||
+    /* somebody may wait already: its monitor was killed after it had decided */
+    if (sc_restart_was_stopped(data_fd, run_fd) || sc_restarting_read(run_fd, &other) ||
         sc_restart_policy_parse(container->options.restart, &policy, &ignored) < 0 || policy.kind == SC_RESTART_NO ||
         (was_running && !sc_restart_is_due(&policy, now.code, remains->restart_count)))
         return;
