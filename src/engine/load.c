@@ -220,7 +220,7 @@ int
 sc_engine_not_running(const struct sc_container *container, struct sc_err *err)
 {
     if (container->is_restarting)
-        return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is restarting, wait until it is running",
+        return sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is restarting, wait until the container is running",
                           container->name);
     sc_err_set(err, SC_ERR_BUSY, "container \"%s\" is not running", container->name);
     return sc_err_remedy(err, "start it with: sc start %s", container->name);

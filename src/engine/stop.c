@@ -305,8 +305,8 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
     bool was_cancelled = false, is_last = is_meant_to_end(container, signum);
 
     if (is_restarting(engine, container)) {
-        if (!is_last)
-            return sc_engine_not_running(container, err);
+        if (!is_last) /* there is nobody to get it, which Docker takes for done */
+            return 0;
         if (sc_restart_mark_stopped(engine, container, err) < 0 ||
             sc_restart_settle(engine, container->id, &was_cancelled, err) < 0)
             return -1;

@@ -60,11 +60,12 @@ waiting()
     sc_ok why one
     expect_output 'is about to be started again'
     run_sc exec one true
-    expect_stderr 'container "one" is restarting, wait until it is running'
+    expect_stderr 'container "one" is restarting, wait until the container is running'
     run_sc attach one
     expect_stderr 'you cannot attach to a restarting container'
     run_sc rm one
     expect_stderr 'container is restarting'
+    sc_ok kill -s WINCH one
     sc_ok container prune -f
     sc_ok start one
     is "$(state one)" restarting
