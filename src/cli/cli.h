@@ -254,7 +254,9 @@ int sc_value_group_id(void *opt_i64, const char *value, struct sc_arena *arena, 
 int sc_value_device(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_security(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_time_offset(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
-int sc_value_restart(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_health_time(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_health_retries(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err);
+int sc_value_restart(void *text, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_isolation(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_driver(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);
 int sc_value_log_opt(void *create, const char *value, struct sc_arena *arena, struct sc_err *err);

@@ -170,6 +170,23 @@
          CREATE(net_rate_in), "rate", "What each of its links receives: 10mbit, 500kbyte a second",                      \
          sc_value_rate,       NULL},                                                                                     \
         {"net-rate-out", 0, CALL, CREATE(net_rate_out), "rate", "What each of its links sends", sc_value_rate, NULL},    \
+        {"health-cmd", 0,   STR, CREATE(health_cmd), "command", "What is run by /bin/sh to see whether it is healthy",   \
+         NULL,         NULL},                                                                                            \
+        {"health-interval",       0,          CALL,                                                                      \
+         CREATE(health.interval), "duration", "From one look to the next (default 30s)",                                 \
+         sc_value_health_time,    NULL},                                                                                 \
+        {"health-retries",        0,        CALL,                                                                        \
+         CREATE(health.retries),  "number", "Failures in a row that make it unhealthy (default 3)",                      \
+         sc_value_health_retries, NULL},                                                                                 \
+        {"health-start-interval",       0,          CALL,                                                                \
+         CREATE(health.start_interval), "duration", "From one look to the next in the start period (default 5s)",        \
+         sc_value_health_time,          NULL},                                                                           \
+        {"health-start-period",       0,          CALL,                                                                  \
+         CREATE(health.start_period), "duration", "How long failures do not count after the start (default 0s)",         \
+         sc_value_health_time,        NULL},                                                                             \
+        {"health-timeout",       0,          CALL,                                                                       \
+         CREATE(health.timeout), "duration", "How long one look may take (default 30s)",                                 \
+         sc_value_health_time,   NULL},                                                                                  \
         {"no-healthcheck", 0, FLAG, CREATE(no_healthcheck), NULL, "Do without the image's health check", NULL, NULL},    \
         {"network",                                                                                                      \
          0,                                                                                                              \
@@ -373,6 +390,17 @@ network_from_env(struct sc_create_options *o, struct sc_arena *arena, struct sc_
 }
 
 static int
+check_health(const struct sc_create_options *o, struct sc_err *err)
+{
+    const struct sc_health_times *h = &o->health;
+
+    if (o->no_healthcheck && ((o->health_cmd && *o->health_cmd) || h->interval || h->timeout || h->start_period ||
+                              h->start_interval || h->retries))
+        return sc_err_set(err, SC_ERR_INVALID, "--no-healthcheck conflicts with --health-* options");
+    return 0;
+}
+
+static int
 check_restart(struct sc_create_options *o, struct sc_err *err)
 {
     if (o->restart && strcmp(o->restart, "no") == 0)
@@ -409,7 +437,7 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
     }
     if (o->detach && options->attach.count > 0)
         return sc_err_set(err, SC_ERR_INVALID, "conflicting options: --detach and --attach");
-    if (check_restart(o, err) < 0)
+    if (check_restart(o, err) < 0 || check_health(o, err) < 0)
         return -1;
     return sc_arena_check(arena, err);
 }

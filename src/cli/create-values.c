@@ -155,6 +155,32 @@ sc_value_restart(void *text, const char *value, struct sc_arena *arena, struct s
     return *(char **)text ? 0 : sc_err_nomem(err);
 }
 
+/* ---- health checks ---------------------------------------------------------------------------------------------- */
+
+int
+sc_value_health_time(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    (void)arena;
+    if (sc_parse_duration(value, i64, err) < 0)
+        return -1;
+    if (*(int64_t *)i64 < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": cannot be negative", value);
+    if (*(int64_t *)i64 > 0 && *(int64_t *)i64 < 1000000)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": cannot be less than 1ms", value);
+    return 0;
+}
+
+int
+sc_value_health_retries(void *i64, const char *value, struct sc_arena *arena, struct sc_err *err)
+{
+    (void)arena;
+    if (sc_parse_i64(value, i64, err) < 0)
+        return -1;
+    return *(int64_t *)i64 < 0 || *(int64_t *)i64 > INT32_MAX
+               ? sc_err_set(err, SC_ERR_INVALID, "\"%s\": cannot be negative, or beyond %d", value, INT32_MAX)
+               : 0;
+}
+
 /* ---- words of Docker that have one value here ------------------------------------------------------------------ */
 
 int

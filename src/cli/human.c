@@ -113,6 +113,9 @@ sc_human_status(const struct sc_container *container, int64_t now, struct sc_buf
     case SC_STATUS_PAUSED:
         sc_human_duration(now - container->started_at, since);
         sc_buf_addf(out, "Up %s%s", since, container->status == SC_STATUS_PAUSED ? " (Paused)" : "");
+        if (container->health_status && container->status == SC_STATUS_RUNNING)
+            sc_buf_addf(out, " (%s%s)", strcmp(container->health_status, "starting") == 0 ? "health: " : "",
+                        container->health_status);
         break;
     case SC_STATUS_STOPPED:
         sc_human_duration(now - container->finished_at, since);

@@ -97,6 +97,24 @@ run_restart(char **argv)
     return result < 0 ? report(NULL, &err) : 0;
 }
 
+/* What a monitor runs when it is time for a look at its container's health. */
+static int
+run_health(char **argv)
+{
+    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT, .copy_fd = -1};
+    struct sc_err err = SC_ERR_INIT;
+    bool is_starting = false;
+    int result = sc_self_protect(argv, &cli.copy_fd, &err);
+
+    if (result == 0)
+        result = sc_cli_engine(&cli, &err);
+    if (result == 0)
+        result = sc_engine_health_look(&cli.engine, argv[2], &is_starting, &err);
+    sc_engine_release(&cli.engine);
+    sc_arena_release(&cli.arena);
+    return result < 0 ? report(NULL, &err) : is_starting ? SC_HEALTH_STILL_STARTING : 0;
+}
+
 static int
 run(int argc, char **argv)
 {
@@ -164,5 +182,7 @@ main(int argc, char **argv)
         return run_network(argv[2], argv[3]);
     if (argc == 4 && strcmp(argv[1], "__restart") == 0)
         return run_restart(argv);
+    if (argc == 3 && strcmp(argv[1], "__health") == 0)
+        return run_health(argv);
     return run(argc, argv);
 }

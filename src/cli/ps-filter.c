@@ -248,8 +248,8 @@ matches(const struct sc_container *c, const struct sc_ps_filter *f, struct sc_ar
         return exposes(c, &f->ports, arena);
     case PUBLISH:
         return publishes(c, &f->ports, arena);
-    case HEALTH: /* nothing runs health checks */
-        return strcmp(f->value, "none") == 0;
+    case HEALTH:
+        return strcmp(f->value, c->health_status ? c->health_status : "none") == 0;
     case ID:
         return sc_str_starts(c->id, f->value);
     case ISOLATION: /* a word of Windows */

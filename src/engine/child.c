@@ -201,6 +201,23 @@ refill_lines(const struct sc_start_child *child, struct sc_arena *arena)
     return NULL;
 }
 
+static const char *
+health_lines(const struct sc_start_child *child, struct sc_arena *arena)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_strv env = {0};
+    char self[PATH_MAX];
+
+    if (!sc_container_has_health(child->container) || sc_self_path(self, sizeof(self), &ignored) < 0)
+        return NULL;
+    sc_engine_env(child->engine, arena, &env);
+    sc_buf_adds(&text, self);
+    for (size_t i = 0; i < env.count; i++)
+        sc_buf_addf(&text, "\n%s", env.items[i]);
+    return text.has_failed ? NULL : sc_arena_strdup(arena, sc_buf_str(&text));
+}
+
 /* "7 9": what a monitor keeps open for others. NULL: nothing. */
 static const char *
 held_list(const struct sc_layers_held *held, struct sc_arena *arena)
@@ -237,6 +254,10 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .event = event_attributes(c, arena),
         .refill = refill_lines(child, arena),
         .held = held_list(held, arena),
+        .health = health_lines(child, arena),
+        .health_interval = c->health.interval,
+        .health_start_interval = c->health.start_interval,
+        .health_start_period = c->health.start_period,
         .names = process->names_udp >= 0 ? sc_names_lines(child->engine, o, arena) : NULL,
         .names_udp = process->names_udp,
         .names_tcp = process->names_tcp,

@@ -226,7 +226,7 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
 {
     const struct sc_create_options *o = &c->options;
     const struct sc_strv *entrypoint, *cmd;
-    sc_cleanup_json config = json_object();
+    sc_cleanup_json config = json_object(), *healthcheck = sc_health_config_json(c);
     sc_cleanup_buf text = SC_BUF_INIT, said = SC_BUF_INIT;
     struct sc_image image;
 
@@ -245,7 +245,7 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
         json_object_set_new(config, "WorkingDir", json_string(c->effective_workdir ? c->effective_workdir : "")) < 0 ||
         json_object_set_new(config, "Labels", map_of(&c->effective_labels)) < 0 ||
         (c->exposed.count > 0 && json_object_set_new(config, "ExposedPorts", keys_of(&c->exposed)) < 0) ||
-        (o->no_healthcheck && json_object_set_new(config, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE")) < 0) ||
+        (healthcheck && json_object_set(config, "Healthcheck", healthcheck) < 0) ||
         (o->stop_signal && json_object_set_new(config, "StopSignal", json_string(o->stop_signal)) < 0))
         return sc_err_set(err, SC_ERR_INVALID, "commit container \"%s\": its configuration is not UTF-8", c->name);
     if (sc_json_dump(config, &text, err) < 0)

@@ -134,7 +134,17 @@ SC_MUST_CHECK int sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_co
 SC_MUST_CHECK int sc_engine_ids(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out,
                                 struct sc_err *err);
 
+/* ---- health.c ---- */
+void sc_health_resolve(const struct sc_create_options *options, const struct sc_image_config *image,
+                       struct sc_arena *arena, struct sc_container *out);
+bool sc_container_has_health(const struct sc_container *container);
+json_t *sc_health_config_json(const struct sc_container *container); /* Docker's Config.Healthcheck, or NULL */
+json_t *sc_health_state_json(const struct sc_engine *engine, const struct sc_container *container); /* or NULL */
+void sc_health_load(int run_fd, struct sc_arena *arena, struct sc_container *out); /* its health_status */
+
 /* ---- restart-policy.c ---- */
+/* The variables that a start looks at, for a program that the monitor starts. */
+void sc_engine_env(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out);
 /* What the monitor goes by; without a policy there is none. again: as in struct sc_start_options. */
 SC_MUST_CHECK int sc_restart_plan_write(const struct sc_engine *engine, const struct sc_container *container,
                                         int run_fd, const struct sc_restarting *again, struct sc_err *err);

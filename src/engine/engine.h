@@ -32,6 +32,7 @@
 #include "base/base.h"
 #include "image/image.h"
 #include "kernel/kernel.h"
+#include "monitor/health.h"
 #include "monitor/monitor.h"
 #include "monitor/restart.h"
 #include "net/net.h"
@@ -117,6 +118,8 @@ struct sc_create_options {
     struct sc_strv
         volumes_from; /* "NAME", "NAME:ro", "NAME:rw": its volumes and directories; create adds them to mounts */
     bool no_healthcheck;
+    char *health_cmd;              /* for /bin/sh -c; NULL: the image's */
+    struct sc_health_times health; /* 0: the image's, or the default */
     struct sc_strv env, labels, cap_add, cap_drop, group_add, sysctls, ulimits /* "nofile=1024:2048" checked */;
     char *workdir, *user, *hostname, *domainname, *stop_signal, *seccomp /* NULL default, "unconfined", or path */,
         *cgroup_parent;
@@ -195,7 +198,10 @@ struct sc_container {
     struct sc_strv chain_ids;  /* its image's layers, lowest first: a start reads no image again */
     struct sc_strv effective_uid_maps, effective_gid_maps; /* "0:100000:65536"; empty: no user namespace of its own */
     bool is_i386;                                          /* the image is for i386: its system calls are allowed */
-    int lock_fd; /* of create with starts_now, until start takes it; else -1 */
+    struct sc_strv health_test;    /* "CMD-SHELL" and a line, "CMD" and words, "NONE", or empty */
+    struct sc_health_times health; /* 0: the default */
+    char *health_status;           /* "starting" "healthy" "unhealthy", or NULL: nothing is checked */
+    int lock_fd;                   /* of create with starts_now, until start takes it; else -1 */
 };
 /* Closes lock_fd; the rest is the arena's. */
 void sc_container_release(struct sc_container *container);
@@ -415,6 +421,9 @@ SC_MUST_CHECK int sc_engine_commit_config(struct sc_engine *engine, const struct
 void sc_engine_size(struct sc_engine *engine, const struct sc_container *container, int64_t *own, int64_t *all);
 /* For `sc events`: "export", "commit", "archive-path", "extract-to-dir". Never fails for the caller. */
 void sc_engine_files_event(const struct sc_engine *engine, const struct sc_container *container, const char *action);
+/* ---- health checks (health.c): of its monitor, which is told whether its container is still starting */
+SC_MUST_CHECK int sc_engine_health_look(struct sc_engine *engine, const char *id, bool *is_starting,
+                                        struct sc_err *err);
 /* For `sc events`: the caller has reaped it. */
 void sc_engine_exec_ended(const struct sc_engine *engine, const struct sc_container *container, int code);
 /* Docker's inspect object of a container, and of an image (jansson, caller decrefs). */

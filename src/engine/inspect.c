@@ -52,18 +52,18 @@ moment(int64_t nsec)
 }
 
 static json_t *
-state_of(const struct sc_container *c)
+state_of(const struct sc_engine *engine, const struct sc_container *c)
 {
     /* as with Docker, one that is about to be started again is "Running" */
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
-    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:n}", "Status",
+    return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o?}", "Status",
                      sc_container_state(c), "Running", (int)(is_up || c->is_restarting), "Paused",
                      (int)(c->status == SC_STATUS_PAUSED), "Restarting", (int)c->is_restarting, "OOMKilled",
                      (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0, "ExitCode",
                      is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt", moment(c->started_at),
                      "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim", text(is_up ? NULL : c->oom_victim),
-                     "Health");
+                     "Health", sc_health_state_json(engine, c));
 }
 
 /* "host", "container:ID", "private" ... as Docker writes modes */
@@ -375,7 +375,7 @@ config_of(const struct sc_container *c)
 {
     const struct sc_create_options *o = &c->options;
     const size_t entrypoint = c->effective_entrypoint.count;
-    json_t *out = json_object(), *cmd = json_array();
+    json_t *out = json_object(), *cmd = json_array(), *healthcheck = sc_health_config_json(c);
 
     if (entrypoint == 0)
         (void)json_array_append_new(cmd, text(c->path));
@@ -404,8 +404,8 @@ config_of(const struct sc_container *c)
     (void)set(out, "StopSignal", text(c->effective_stop_signal));
     if (c->exposed.count > 0)
         (void)set(out, "ExposedPorts", set_of(&c->exposed));
-    if (o->no_healthcheck)
-        (void)set(out, "Healthcheck", json_pack("{s:[s]}", "Test", "NONE"));
+    if (healthcheck)
+        (void)set(out, "Healthcheck", healthcheck);
     if (o->stop_timeout >= 0)
         (void)set(out, "StopTimeout", json_integer(o->stop_timeout));
     return out;
@@ -485,7 +485,7 @@ sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t
     (void)set(json, "Created", moment(c->created_at));
     (void)set(json, "Path", text(c->path));
     (void)set(json, "Args", strings(&c->args));
-    (void)set(json, "State", state_of(c));
+    (void)set(json, "State", state_of(engine, c));
     (void)set(json, "Image", text(c->image_id));
     (void)set(json, "ResolvConfPath", json_sprintf("%s/resolv.conf", dir));
     (void)set(json, "HostnamePath", json_sprintf("%s/hostname", dir));

@@ -88,6 +88,7 @@ load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_c
     out->started_at = state.created_at;
     if (out->options.restart)
         sc_restart_plan_read(run, &out->restart_count, &delay);
+    sc_health_load(run, arena, out);
     return true;
 }
 

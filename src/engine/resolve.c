@@ -115,6 +115,7 @@ sc_resolve_command(const struct sc_create_options *options, const struct sc_imag
         return -1;
     resolve_env(options, image, arena, out);
     resolve_exposed(options, image, arena, out);
+    sc_health_resolve(options, image, arena, out);
     if (stop && *stop && sc_signal_parse(stop, &signum, err) < 0)
         return sc_err_wrap(err, "stop signal");
     out->effective_stop_signal = sc_arena_strdup(arena, sc_signal_name(signum));

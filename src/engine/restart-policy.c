@@ -36,9 +36,9 @@ read_file(int fd, struct sc_restarting *out)
 
 /* ---- what the monitor goes by --------------------------------------------------------------------------------- */
 
-/* The variables that a start looks at, its own roots, and PATH for the programs that it runs. */
-static void
-add_env(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out)
+/* Its own roots, and PATH for the programs that it runs, too. */
+void
+sc_engine_env(const struct sc_engine *engine, struct sc_arena *arena, struct sc_strv *out)
 {
     static const char *const names[] = {
         "PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME", "DBUS_SESSION_BUS_ADDRESS", "NETCONFPATH", "CNI_PATH"};
@@ -72,7 +72,7 @@ sc_restart_plan_write(const struct sc_engine *engine, const struct sc_container 
     }
     if (sc_self_path(self, sizeof(self), err) < 0)
         return -1;
-    add_env(engine, &arena, &env);
+    sc_engine_env(engine, &arena, &env);
     if (sc_arena_check(&arena, err) < 0)
         return -1;
     plan.envp = env.items;
@@ -95,7 +95,7 @@ sc_restart_revive(const struct sc_engine *engine, const struct sc_container *con
 
     if (sc_self_path(self, sizeof(self), err) < 0)
         return -1;
-    add_env(engine, &arena, &env);
+    sc_engine_env(engine, &arena, &env);
     if (sc_arena_check(&arena, err) < 0)
         return -1;
     plan.envp = env.items;

@@ -159,6 +159,7 @@ open_all(struct start *start, struct sc_err *err)
         (void)unlinkat(start->run, "monitor.err", 0);
         (void)unlinkat(start->run, "view", 0);
         (void)unlinkat(start->run, "exit.json", 0);
+        (void)unlinkat(start->run, SC_HEALTH_FILE, 0);
         (void)unlinkat(start->run, SC_BLACKBOX_FILE, 0);
         (void)unlinkat(start->data, SC_BLACKBOX_FILE, 0);
     }

@@ -47,9 +47,10 @@ config_decode_health(const json_t *config, struct sc_arena *arena, struct sc_ima
         sc_json_get_i64(health, "Interval", where, &out->interval, err) < 0 ||
         sc_json_get_i64(health, "Timeout", where, &out->timeout, err) < 0 ||
         sc_json_get_i64(health, "StartPeriod", where, &out->start_period, err) < 0 ||
+        sc_json_get_i64(health, "StartInterval", where, &out->start_interval, err) < 0 ||
         sc_json_get_i64(health, "Retries", where, &out->retries, err) < 0)
         return -1;
-    if (out->interval < 0 || out->timeout < 0 || out->start_period < 0 || out->retries < 0)
+    if (out->interval < 0 || out->timeout < 0 || out->start_period < 0 || out->start_interval < 0 || out->retries < 0)
         return sc_err_set(err, SC_ERR_INVALID, "%s: a duration or count is negative", where);
     out->is_set = true;
     return 0;

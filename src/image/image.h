@@ -94,7 +94,7 @@ int sc_platform_amd64_level(const char *flags);
 struct sc_image_health { /* Docker's Healthcheck; durations in ns */
     bool is_set;
     struct sc_strv test;
-    int64_t interval, timeout, start_period, retries;
+    int64_t interval, timeout, start_period, start_interval, retries;
 };
 struct sc_image_config { /* the closed list */
     struct sc_strv env, entrypoint, cmd, labels /* "k=v" */, volumes, exposed_ports;

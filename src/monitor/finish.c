@@ -390,6 +390,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     record->finished_at = sc_time_now();
     sc_names_stop(monitor);
     sc_ports_stop(monitor);
+    sc_health_stop(monitor);
     drain(monitor);
     wait_for_init(monitor, WNOWAIT, record);
     look_back(monitor, &end, &err);

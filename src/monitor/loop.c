@@ -18,6 +18,7 @@ enum {
     WAIT_NAMES,
     WAIT_PORTS_ASK,
     WAIT_PORTS,
+    WAIT_HEALTH,
     WAIT_LISTEN,
     WAIT_OUT,
     WAIT_ERR,
@@ -90,6 +91,7 @@ fill_polls(struct sc_monitor *monitor, struct pollfd *polls)
     polls[WAIT_PORTS_ASK] =
         (struct pollfd){.fd = sc_on_demand_is_due(&monitor->ports) ? config->ports_fd : -1, .events = POLLIN};
     polls[WAIT_PORTS] = (struct pollfd){.fd = monitor->ports.fd, .events = POLLIN};
+    polls[WAIT_HEALTH] = (struct pollfd){.fd = monitor->health.fd, .events = POLLIN};
     polls[WAIT_LISTEN] = (struct pollfd){.fd = config->listen_fd, .events = POLLIN};
     polls[WAIT_OUT] = (struct pollfd){.fd = has_room ? out_fd : -1, .events = POLLIN};
     polls[WAIT_ERR] = (struct pollfd){.fd = has_room ? config->err_fd : -1, .events = POLLIN};
@@ -127,7 +129,7 @@ sc_monitor_loop(struct sc_monitor *monitor)
     for (;;) {
         size_t clients = monitor->client_count;
         size_t count = fill_polls(monitor, polls);
-        int own = sc_refill_wait(monitor, sc_blackbox_wait(monitor)),
+        int own = sc_health_wait(monitor, sc_refill_wait(monitor, sc_blackbox_wait(monitor))),
             wait = sc_on_demand_wait(&monitor->names, config->names_udp >= 0,
                                      sc_on_demand_wait(&monitor->ports, config->ports_fd >= 0, own));
         bool trims = monitor->has_scratch && (wait < 0 || wait > TRIM_AFTER_MS);
@@ -137,6 +139,7 @@ sc_monitor_loop(struct sc_monitor *monitor)
             trim(monitor);
         sc_blackbox_tick(monitor);
         sc_refill_tick(monitor);
+        sc_health_tick(monitor);
         if (ready <= 0)
             continue;
         for (size_t i = 0; i < clients; i++) {
@@ -159,6 +162,8 @@ sc_monitor_loop(struct sc_monitor *monitor)
             sc_on_demand_ended(&monitor->names);
         if (polls[WAIT_NAMES_UDP].revents || polls[WAIT_NAMES_TCP].revents)
             sc_names_asked(monitor);
+        if (polls[WAIT_HEALTH].revents)
+            sc_health_ended(monitor);
         if (polls[WAIT_PORTS].revents)
             sc_on_demand_ended(&monitor->ports);
         if (polls[WAIT_PORTS_ASK].revents)

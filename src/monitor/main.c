@@ -125,7 +125,7 @@ main(int argc, char **argv)
     struct sc_err err = SC_ERR_INIT;
 
     monitor.tty_hold_fd = monitor.blackbox_fd = monitor.oom_fd = monitor.view_fd = monitor.refill_places =
-        monitor.refill_fds[0] = monitor.refill_fds[1] = monitor.names.fd = monitor.ports.fd = -1;
+        monitor.refill_fds[0] = monitor.refill_fds[1] = monitor.names.fd = monitor.ports.fd = monitor.health.fd = -1;
     monitor.started_at = sc_time_now();
     monitor.log = (struct sc_log_writer)SC_LOG_WRITER_INIT;
     if (sc_monitor_config_decode(argc, argv, &monitor.config, &err) < 0) {
@@ -148,6 +148,7 @@ main(int argc, char **argv)
     sc_calls_start(&monitor);
     sc_refill_watch(&monitor);
     sc_blackbox_start(&monitor);
+    sc_health_start(&monitor);
     sc_monitor_loop(&monitor);
     sc_monitor_finish(&monitor);
     return 0;

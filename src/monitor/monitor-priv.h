@@ -12,6 +12,7 @@
  *   on-demand.c    programs that run while there is something for them to do:
  *   names-watch.c  sc-names, when its container has a question for it
  *   ports-watch.c  sc-ports, when somebody comes to a published port by IPv6
+ *   health.c   health checks: when the next look is due
  *   refill.c   our tables of nftables, when another program flushes them
  *   view-watch.c  the view of /proc, when it has one
  *   calls.c    the system calls that the view answers
@@ -80,7 +81,7 @@ struct sc_monitor {
     struct sc_calls *calls; /* or NULL */
     bool refill_pending, refill_listens;
     int refill_places, refill_fds[SC_REFILL_PLACES]; /* the socket, if it listens; else pidfds of those who do */
-    struct sc_on_demand names, ports;                /* sc-names, sc-ports */
+    struct sc_on_demand names, ports, health;        /* sc-names, sc-ports, sc __health */
 };
 
 /* loop.c: returns when init has ended */
@@ -148,6 +149,13 @@ void sc_names_stop(struct sc_monitor *monitor);
 size_t sc_ports_sockets(const struct sc_monitor_config *config, int out[SC_PORTS_MAX]);
 void sc_ports_asked(struct sc_monitor *monitor);
 void sc_ports_stop(struct sc_monitor *monitor);
+
+/* health.c */
+void sc_health_start(struct sc_monitor *monitor);
+int sc_health_wait(const struct sc_monitor *monitor, int wait); /* the loop's, or sooner */
+void sc_health_tick(struct sc_monitor *monitor);
+void sc_health_ended(struct sc_monitor *monitor);
+void sc_health_stop(struct sc_monitor *monitor);
 
 /* refill.c */
 void sc_refill_watch(struct sc_monitor *monitor);

@@ -102,6 +102,8 @@ struct sc_monitor_config {
     const char *event;              /* members of the Attributes of its events, as JSON; NULL: no events */
     const char *held;               /* numbers of descriptors that others take from it, "7 9"; NULL: none */
     const char *refill; /* sc, data root and run root, one a line: to put back our tables; NULL: it needs none */
+    const char *health; /* sc, and its environment, one a line: it has a health check (health.h); NULL: it has none */
+    int64_t health_interval, health_start_interval, health_start_period; /* ns; 0: the default */
     const char
         *names; /* sc-names, the directory of leases, and name servers if any are given, one a line; NULL: none */
     int names_udp, names_tcp; /* the container's sockets for it */

@@ -74,6 +74,12 @@ run_table()
 --label|=x|must be NAME or NAME=VALUE
 --label-file|/nosuch|open "/nosuch"
 --volumes-from|nosuch|no such container
+--health-cmd||the shell says what it is
+--health-interval|x|must be a duration
+--health-retries|-1|cannot be negative
+--health-start-interval|-1s|cannot be negative
+--health-start-period|-1s|cannot be negative
+--health-timeout|1us|cannot be less than 1ms
 --isolation|hyperv|must be default
 --log-driver|syslog|must be json-file, local or none
 --log-opt|max-size=q|must be a size

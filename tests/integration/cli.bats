@@ -660,8 +660,6 @@ END
     sc_ok rm one
     run_sc run --gpus all base true
     expect_error 125 'unknown flag: --gpus; give the devices with --device'
-    run_sc create --health-cmd true base true
-    expect_error 125 'health checks are not run'
 }
 
 @test "run: who reads no more is told of, and ends the command; the container goes on" {
