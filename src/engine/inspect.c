@@ -54,7 +54,6 @@ moment(int64_t nsec)
 static json_t *
 state_of(const struct sc_engine *engine, const struct sc_container *c)
 {
-    /* as with Docker, one that is about to be started again is "Running" */
     bool is_up = c->status == SC_STATUS_RUNNING || c->status == SC_STATUS_PAUSED;
 
     return json_pack("{s:s, s:b, s:b, s:b, s:b, s:b, s:i, s:i, s:o, s:o, s:o, s:o, s:o?}", "Status",
