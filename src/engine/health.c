@@ -205,9 +205,9 @@ follow(const struct sc_exec_process *process, int64_t until, struct look *look)
         int64_t left = (until - sc_time_monotonic()) / 1000000;
 
         if (poll(polls, SC_ARRAY_LEN(polls),
-                 left < 0           ? 0
-                 : left > INT32_MAX ? INT32_MAX
-                                    : (int)left + 1) < 0 &&
+                 left < 0            ? 0
+                 : left >= INT32_MAX ? INT32_MAX
+                                     : (int)left + 1) < 0 &&
             errno != EINTR)
             return false;
         for (size_t i = 1; i < SC_ARRAY_LEN(polls); i++) {
