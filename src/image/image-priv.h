@@ -28,8 +28,8 @@
 #define SC_MEDIA_INDEX       "application/vnd.oci.image.index.v1+json"
 #define SC_MEDIA_CONFIG      "application/vnd.oci.image.config.v1+json"
 #define SC_MEDIA_LAYER       "application/vnd.oci.image.layer.v1.tar"
-#define SC_MEDIA_LAYER_GZIP  SC_MEDIA_LAYER "+gzip"
-#define SC_MEDIA_LAYER_ZSTD  SC_MEDIA_LAYER "+zstd"
+#define SC_MEDIA_LAYER_GZIP  (SC_MEDIA_LAYER "+gzip")
+#define SC_MEDIA_LAYER_ZSTD  (SC_MEDIA_LAYER "+zstd")
 #define SC_MEDIA_DOCKER_LIST "application/vnd.docker.distribution.manifest.list.v2+json"
 #define SC_MEDIA_DOCKER      "application/vnd.docker.distribution.manifest.v2+json"
 
