@@ -108,7 +108,7 @@ start(struct sc_ahead *ahead, int blob_fd, int64_t blob_size)
         return -1;
     (void)snprintf(ahead->name, sizeof(ahead->name), "tmp-%d-%lld-ahead", (int)getpid(),
                    (long long)sc_time_monotonic());
-    if (sc_stage_open(ahead->store, ahead->layers_fd, ahead->name, blob_size, &ahead->unpack, &err) < 0)
+    if (sc_stage_open(ahead->store, ahead->layers_fd, ahead->name, ahead->blob_fd, blob_size, &ahead->unpack, &err) < 0)
         return -1;
     ahead->is_running = pthread_create(&ahead->thread, NULL, work, ahead) == 0;
     return ahead->is_running ? 0 : -1;

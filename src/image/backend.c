@@ -8,6 +8,7 @@
 #include "kernel/kernel.h"
 
 #define VARIABLE "SC_LAYER_BACKEND"
+#define INDEX    "index" /* EROFS, and the contents of files in the blob wherever they can be */
 
 static const char *const names[] = {[SC_LAYER_DIRECTORY] = "directory", [SC_LAYER_EROFS] = "erofs"};
 
@@ -56,9 +57,11 @@ sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *are
 
     if (asked && !*asked)
         asked = NULL;
-    if (asked && strcmp(asked, names[SC_LAYER_DIRECTORY]) != 0 && strcmp(asked, names[SC_LAYER_EROFS]) != 0) {
+    store->is_index_asked = asked && strcmp(asked, INDEX) == 0;
+    if (asked && !store->is_index_asked && strcmp(asked, names[SC_LAYER_DIRECTORY]) != 0 &&
+        strcmp(asked, names[SC_LAYER_EROFS]) != 0) {
         sc_err_set(err, SC_ERR_INVALID, VARIABLE ": \"%.100s\" is no way to keep layers", asked);
-        return sc_err_remedy(err, "use \"directory\" or \"erofs\", or leave it unset");
+        return sc_err_remedy(err, "use \"directory\", \"erofs\" or \"" INDEX "\", or leave it unset");
     }
     store->backend = SC_LAYER_DIRECTORY;
     store->is_backend_asked = asked != NULL;
@@ -70,10 +73,11 @@ sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *are
         *err = failed;
         return -1;
     }
-    if (asked && not &&!can_loop)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, VARIABLE "=erofs: %s", not );
+    if (asked && not &&(!can_loop || store->is_index_asked))
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, VARIABLE "=%s: %s", asked, not );
     if (!asked)
         *why = sc_arena_strdup(arena, not ? not : "this kernel mounts image files; small layers stay directories");
     store->backend = asked || !not ? SC_LAYER_EROFS : SC_LAYER_DIRECTORY;
+    store->can_index = !not ; /* what mounts a file knows small blocks and second devices (both are older) */
     return sc_arena_check(arena, err);
 }

@@ -90,9 +90,11 @@ static int
 stage(struct job *job, size_t i, struct sc_err *err)
 {
     struct layer *layer = &job->layers[i];
+    const char *digest = job->manifest->layer_digests.items[i];
+    sc_cleanup_fd blob = -1;
 
-    layer->is_unpacked = sc_ahead_take(job->store, job->manifest->layer_digests.items[i], job->image->diff_ids.items[i],
-                                       job->arena, &layer->name, &layer->unpack);
+    layer->is_unpacked =
+        sc_ahead_take(job->store, digest, job->image->diff_ids.items[i], job->arena, &layer->name, &layer->unpack);
     if (!layer->is_unpacked)
         layer->name = sc_arena_printf(job->arena, "tmp-%d-%lld-%zu", (int)getpid(), (long long)sc_time_monotonic(), i);
     if (!layer->name)
@@ -101,9 +103,12 @@ stage(struct job *job, size_t i, struct sc_err *err)
     layer->unpack.lowers.count = i;
     job->names[i] = layer->name;
     layer->is_new = true;
-    return layer->is_unpacked ? 0
-                              : sc_stage_open(job->store, job->layers_fd, layer->name, job->manifest->layer_sizes[i],
-                                              &layer->unpack, err);
+    if (layer->is_unpacked)
+        return sc_stage_adopt(job->store, job->layers_fd, layer->name, digest, err);
+    blob = sc_blob_open(job->store, digest, err);
+    return blob < 0 ? -1
+                    : sc_stage_open(job->store, job->layers_fd, layer->name, blob, job->manifest->layer_sizes[i],
+                                    &layer->unpack, err);
 }
 
 /* What a layer needs of nobody else. */

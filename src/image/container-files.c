@@ -166,18 +166,15 @@ static int
 mount_single(const struct layers *layers)
 {
     const char *dir = layers->overlay.lower[0], *image = layers->overlay.images[0];
-    /* lint: in our data root */
-    sc_cleanup_fd file = *image ? openat(AT_FDCWD, image, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
     sc_cleanup_fd fd = -1;
     int status;
 
-    if (*image && file < 0)
-        return -errno;
     /* A user namespace may copy mounts of a mount namespace of its own only. */
     status = layers->overlay.is_userxattr ? own_namespace() : 0;
     if (status < 0)
         return status;
-    status = *image ? sc_mount_erofs(file, true) : sc_mount_tree_open(AT_FDCWD, dir, false); /* lint: as above */
+    /* lint: in our data root */
+    status = *image ? sc_mount_erofs(AT_FDCWD, image, true) : sc_mount_tree_open(AT_FDCWD, dir, false);
     if (status < 0)
         return status;
     fd = status;

@@ -41,27 +41,27 @@ sort_entries(struct sc_erofs *image, struct sc_erofs_dir *dir, struct sc_err *er
 
 /* How many entries from `from` on go into one block; *used: the bytes they take. */
 static size_t
-fill_block(const struct sc_erofs_dir *dir, size_t from, size_t *used)
+fill_block(const struct sc_erofs *image, const struct sc_erofs_dir *dir, size_t from, size_t *used)
 {
     size_t count = 0;
 
     *used = 0;
     while (from + count < dir->sorted_count &&
-           *used + SC_EROFS_DIRENT + dir->sorted[from + count]->name_len <= SC_EROFS_BLOCK)
+           *used + SC_EROFS_DIRENT + dir->sorted[from + count]->name_len <= image->block)
         *used += SC_EROFS_DIRENT + dir->sorted[from + count++]->name_len;
     return count;
 }
 
 static uint64_t
-dir_size(const struct sc_erofs_dir *dir)
+dir_size(const struct sc_erofs *image, const struct sc_erofs_dir *dir)
 {
     uint64_t whole = 0;
     size_t used = 0;
 
     for (size_t at = 0; at < dir->sorted_count;) {
-        at += fill_block(dir, at, &used);
+        at += fill_block(image, dir, at, &used);
         if (at < dir->sorted_count)
-            whole += SC_EROFS_BLOCK;
+            whole += image->block;
     }
     return whole + used;
 }
@@ -73,31 +73,30 @@ header_size(const struct sc_erofs_dir *dir)
 }
 
 static size_t
-tail_size(const struct sc_erofs_dir *dir)
+tail_size(const struct sc_erofs *image, const struct sc_erofs_dir *dir)
 {
-    return dir->is_inline ? (size_t)(dir->size % SC_EROFS_BLOCK) : 0;
+    return dir->is_inline ? (size_t)(dir->size % image->block) : 0;
 }
 
 /* Bytes in blocks of their own. */
 static uint64_t
-block_bytes(const struct sc_erofs_dir *dir)
+block_bytes(const struct sc_erofs *image, const struct sc_erofs_dir *dir)
 {
-    uint64_t bytes = dir->size - tail_size(dir);
-
-    return (bytes + SC_EROFS_BLOCK - 1) / SC_EROFS_BLOCK * SC_EROFS_BLOCK;
+    return sc_erofs_round(image, dir->size - tail_size(image, dir));
 }
 
 static int
-place_top(struct sc_erofs_dir *top, struct sc_err *err)
+place_top(const struct sc_erofs *image, struct sc_erofs_dir *top, struct sc_err *err)
 {
-    const size_t room = SC_EROFS_BLOCK - SC_EROFS_ROOT_AT;
+    const size_t room = SC_EROFS_HEAD - SC_EROFS_ROOT_AT, header = header_size(top), tail = top->size % image->block;
 
-    if (header_size(top) > room)
+    if (header > room)
         return sc_err_set(err, SC_ERR_UNSUPPORTED,
                           "the attributes of the layer's top directory take more than an image can hold: %zu bytes",
                           room - SC_EROFS_INODE);
     top->place = SC_EROFS_ROOT_AT;
-    top->is_inline = top->size % SC_EROFS_BLOCK > 0 && header_size(top) + top->size % SC_EROFS_BLOCK <= room;
+    top->is_inline =
+        tail > 0 && header + tail <= room && sc_erofs_place(top->place, header, tail, image->block) == top->place;
     return 0;
 }
 
@@ -115,27 +114,27 @@ place_all(struct sc_erofs *image, struct sc_err *err)
             continue;
         if (sort_entries(image, dir, err) < 0)
             return -1;
-        dir->size = dir_size(dir);
+        dir->size = dir_size(image, dir);
         if (dir == image->top) {
-            if (place_top(dir, err) < 0)
+            if (place_top(image, dir, err) < 0)
                 return -1;
         } else {
-            size_t tail = dir->size % SC_EROFS_BLOCK;
+            size_t header = header_size(dir), tail = dir->size % image->block;
 
-            dir->is_inline = tail > 0 && sc_erofs_tail_fits(header_size(dir), tail);
-            dir->place = sc_erofs_place(at, header_size(dir), tail_size(dir));
-            at = dir->place + header_size(dir) + tail_size(dir);
+            dir->is_inline = tail > 0 && sc_erofs_tail_fits(header, tail, image->block);
+            dir->place = sc_erofs_place(at, header, tail_size(image, dir), image->block);
+            at = dir->place + header + tail_size(image, dir);
         }
         dir->node->nid = dir->place / SC_EROFS_SLOT;
         dir->node->nlink = (uint32_t)(2 + dir->subdirs);
     }
-    at = (at + SC_EROFS_BLOCK - 1) / SC_EROFS_BLOCK * SC_EROFS_BLOCK;
+    at = sc_erofs_round(image, at);
     for (size_t i = 0; i < image->dir_count; i++) {
         struct sc_erofs_dir *dir = image->dirs[i];
 
         if (dir->is_live) {
             dir->data_at = at;
-            at += block_bytes(dir);
+            at += block_bytes(image, dir);
         }
     }
     return 0;
@@ -150,9 +149,9 @@ put(unsigned char *at, size_t bytes, uint64_t value)
 
 /* One block of entries: first all of them, then their names. Returns the number of them. */
 static size_t
-encode_block(const struct sc_erofs_dir *dir, size_t from, unsigned char *out)
+encode_block(const struct sc_erofs *image, const struct sc_erofs_dir *dir, size_t from, unsigned char *out)
 {
-    size_t used, count = fill_block(dir, from, &used), name_at = count * SC_EROFS_DIRENT;
+    size_t used, count = fill_block(image, dir, from, &used), name_at = count * SC_EROFS_DIRENT;
 
     for (size_t i = 0; i < count; i++) {
         const struct sc_erofs_entry *entry = dir->sorted[from + i];
@@ -169,12 +168,12 @@ encode_block(const struct sc_erofs_dir *dir, size_t from, unsigned char *out)
 
 /* The first entry of the last block. */
 static size_t
-last_block(const struct sc_erofs_dir *dir)
+last_block(const struct sc_erofs *image, const struct sc_erofs_dir *dir)
 {
     size_t at = 0, used;
 
     for (;;) {
-        size_t next = at + fill_block(dir, at, &used);
+        size_t next = at + fill_block(image, dir, at, &used);
 
         if (next >= dir->sorted_count)
             return at;
@@ -188,14 +187,14 @@ encode_dir(struct sc_erofs *image, const struct sc_erofs_dir *dir, unsigned char
     const struct sc_erofs_inode inode = {.mode = S_IFDIR | dir->attrs.mode,
                                          .size = dir->size,
                                          .is_inline = dir->is_inline,
-                                         .where = (uint32_t)(dir->data_at / SC_EROFS_BLOCK),
+                                         .where = sc_erofs_block(image, dir->data_at),
                                          .nlink = dir->node->nlink,
                                          .attrs = &dir->attrs,
                                          .xattrs = dir->xattrs};
 
     sc_erofs_encode(image, &inode, out);
     if (dir->is_inline)
-        (void)encode_block(dir, last_block(dir), out + header_size(dir));
+        (void)encode_block(image, dir, last_block(image, dir), out + header_size(dir));
 }
 
 static int
@@ -204,27 +203,27 @@ write_blocks(struct sc_erofs *image, const struct sc_erofs_dir *dir, struct sc_e
     unsigned char block[SC_EROFS_BLOCK];
     size_t at = 0;
 
-    for (uint64_t left = block_bytes(dir); left > 0; left -= SC_EROFS_BLOCK) {
+    for (uint64_t left = block_bytes(image, dir); left > 0; left -= image->block) {
         memset(block, 0, sizeof(block));
-        at += encode_block(dir, at, block);
-        if (sc_erofs_append(image, block, sizeof(block), err) < 0)
+        at += encode_block(image, dir, at, block);
+        if (sc_erofs_append(image, block, image->block, err) < 0)
             return -1;
     }
     return 0;
 }
 
 int
-sc_erofs_finish(struct sc_erofs *image, const void *uuid, struct sc_err *err)
+sc_erofs_finish(struct sc_erofs *image, const char *hex, struct sc_err *err)
 {
     sc_cleanup_free unsigned char *inode = NULL;
-    unsigned char first[SC_EROFS_BLOCK] = {0};
+    unsigned char head[SC_EROFS_HEAD] = {0};
 
     if (place_all(image, err) < 0)
         return -1;
-    encode_dir(image, image->top, first + SC_EROFS_ROOT_AT);
+    encode_dir(image, image->top, head + SC_EROFS_ROOT_AT);
     for (size_t i = 0; i < image->dir_count; i++) {
         const struct sc_erofs_dir *dir = image->dirs[i];
-        size_t size = header_size(dir) + tail_size(dir);
+        size_t size = header_size(dir) + tail_size(image, dir);
 
         if (!dir->is_live || dir == image->top)
             continue;
@@ -236,11 +235,11 @@ sc_erofs_finish(struct sc_erofs *image, const void *uuid, struct sc_err *err)
         if (sc_erofs_pad(image, dir->place, err) < 0 || sc_erofs_append(image, inode, size, err) < 0)
             return -1;
     }
-    if (sc_erofs_pad(image, (image->end + SC_EROFS_BLOCK - 1) / SC_EROFS_BLOCK * SC_EROFS_BLOCK, err) < 0)
+    if (sc_erofs_pad(image, sc_erofs_round(image, image->end), err) < 0)
         return -1;
     for (size_t i = 0; i < image->dir_count; i++) {
         if (image->dirs[i]->is_live && write_blocks(image, image->dirs[i], err) < 0)
             return -1;
     }
-    return sc_erofs_put_super(image, first, uuid, err);
+    return sc_erofs_put_super(image, head, hex, err);
 }

@@ -133,13 +133,14 @@ sc_erofs_mkdir(struct sc_erofs *image, struct sc_erofs_dir *parent, const char *
 }
 
 int
-sc_erofs_init(struct sc_erofs *image, int fd_take, const struct sc_limits *limits, struct sc_err *err)
+sc_erofs_init(struct sc_erofs *image, int fd_take, bool is_index, const struct sc_limits *limits, struct sc_err *err)
 {
     static const struct sc_layer_attrs top = {.mode = 0755};
 
     image->fd = fd_take;
     image->limits = limits;
-    image->end = SC_EROFS_BLOCK; /* block 0 comes last */
+    image->block = is_index ? SC_EROFS_INDEX : SC_EROFS_BLOCK;
+    image->end = SC_EROFS_HEAD; /* which comes last */
     /* Nobody shall know which names collide. */
     if (getrandom(&image->seed, sizeof(image->seed), 0) != (ssize_t)sizeof(image->seed))
         return sc_err_errno(err, errno, "get random bytes");

@@ -1,5 +1,6 @@
 /* The bytes of an EROFS image: blocks in order, metadata between them, and what an inode looks like. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -11,7 +12,6 @@
 #define LONG        ((size_t)64 << 10) /* bytes that are worth a call of their own */
 #define META        ((size_t)64 << 10)
 #define TAIL_MAX    2048 /* a longer tail gets a block of its own */
-#define BLOCKS_MAX  ((uint64_t)UINT32_MAX)
 #define XATTR_HEAD  12
 #define XATTR_ENTRY 4
 
@@ -22,6 +22,9 @@
 #define FORMAT_PLAIN      0u
 #define FORMAT_INLINE     (2u << 1)
 #define INODE_NLINK_AT    44
+#define INCOMPAT_DEVICES  8u
+#define DEVICE_SLOT       128 /* bytes: its name, and at 64 how many blocks it has, at 68 the first one's number */
+#define DEVICE_AT         (SC_EROFS_SUPER_AT - DEVICE_SLOT)
 #define CRC32C_POLYNOMIAL 0x82F63B78u
 
 static void
@@ -64,7 +67,7 @@ drain(struct sc_erofs *image, struct sc_err *err)
 static ssize_t
 append_long(struct sc_erofs *image, const char *data, size_t len, struct sc_err *err)
 {
-    size_t taken = len - (image->used + len) % SC_EROFS_BLOCK;
+    size_t taken = len - (image->used + len) % image->block;
     struct iovec parts[2] = {{.iov_base = image->buffer, .iov_len = image->used},
                              {.iov_base = (void *)(uintptr_t)data, .iov_len = taken}};
     ssize_t put_now;
@@ -117,27 +120,52 @@ sc_erofs_append(struct sc_erofs *image, const void *data, size_t len, struct sc_
     return 0;
 }
 
+static uint64_t
+round_up(uint64_t value, uint64_t unit)
+{
+    return (value + unit - 1) / unit * unit;
+}
+
+uint64_t
+sc_erofs_round(const struct sc_erofs *image, uint64_t at)
+{
+    return round_up(at, image->block);
+}
+
+uint32_t
+sc_erofs_block(const struct sc_erofs *image, uint64_t at)
+{
+    return (uint32_t)(at / image->block);
+}
+
+static bool
+is_index(const struct sc_erofs *image)
+{
+    return image->block == SC_EROFS_INDEX;
+}
+
+/* How many blocks the image itself may have. */
+static uint64_t
+blocks_max(const struct sc_erofs *image)
+{
+    return is_index(image) ? SC_EROFS_TAR_AT : UINT32_MAX;
+}
+
 /* What is jumped over is a hole of the file, and reads as zeros. */
 int
 sc_erofs_pad(struct sc_erofs *image, uint64_t to, struct sc_err *err)
 {
     static const char zeros[SC_EROFS_BLOCK];
 
-    if (to / SC_EROFS_BLOCK >= BLOCKS_MAX)
+    if (to / image->block >= blocks_max(image))
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "the layer takes more than %llu blocks of an image",
-                          (unsigned long long)BLOCKS_MAX);
+                          (unsigned long long)blocks_max(image));
     if (to - image->end <= sizeof(zeros))
         return sc_erofs_append(image, zeros, (size_t)(to - image->end), err);
     if (drain(image, err) < 0)
         return -1;
     image->end = to;
     return 0;
-}
-
-static uint64_t
-round_up(uint64_t value, uint64_t unit)
-{
-    return (value + unit - 1) / unit * unit;
 }
 
 static int
@@ -219,18 +247,17 @@ sc_erofs_encode(struct sc_erofs *image, const struct sc_erofs_inode *inode, unsi
 }
 
 bool
-sc_erofs_tail_fits(size_t header, size_t tail)
+sc_erofs_tail_fits(size_t header, size_t tail, uint64_t block)
 {
-    return tail <= SC_EROFS_BLOCK - header % SC_EROFS_BLOCK;
+    return tail <= block - header % block;
 }
 
 uint64_t
-sc_erofs_place(uint64_t at, size_t header, size_t tail)
+sc_erofs_place(uint64_t at, size_t header, size_t tail, uint64_t block)
 {
     at = round_up(at, SC_EROFS_SLOT);
-    if (at % SC_EROFS_BLOCK > SC_EROFS_BLOCK - SC_EROFS_INODE ||
-        (tail > 0 && (at + header) % SC_EROFS_BLOCK + tail > SC_EROFS_BLOCK))
-        at = round_up(at, SC_EROFS_BLOCK);
+    if (at % block > block - SC_EROFS_INODE || (tail > 0 && (at + header) % block + tail > block))
+        at = round_up(at, block);
     return at;
 }
 
@@ -238,10 +265,10 @@ sc_erofs_place(uint64_t at, size_t header, size_t tail)
 static int
 meta_take(struct sc_erofs *image, size_t header, size_t tail, unsigned char **out, uint64_t *at, struct sc_err *err)
 {
-    uint64_t place = sc_erofs_place(image->meta_at + image->meta_used, header, tail);
+    uint64_t place = sc_erofs_place(image->meta_at + image->meta_used, header, tail, image->block);
 
     if (image->meta_size == 0 || place + header + tail > image->meta_at + image->meta_size) {
-        size_t size = (size_t)round_up(header + tail, SC_EROFS_BLOCK);
+        size_t size = (size_t)round_up(header + tail, image->block);
 
         size = size < META ? META : size;
         if (meta_drain(image, err) < 0)
@@ -281,13 +308,13 @@ node_new(struct sc_erofs *image, enum sc_erofs_type type, uint64_t place, struct
 int
 sc_erofs_file_begin(struct sc_erofs *image, uint64_t size, const struct sc_erofs_xattr *xattrs, struct sc_err *err)
 {
-    size_t header = SC_EROFS_INODE + sc_erofs_xattrs_size(xattrs), tail = size % SC_EROFS_BLOCK;
+    size_t header = SC_EROFS_INODE + sc_erofs_xattrs_size(xattrs), tail = size % image->block;
 
-    if (size / SC_EROFS_BLOCK >= BLOCKS_MAX)
+    if (size / image->block >= blocks_max(image))
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "its size of %llu bytes is more than an image can hold",
                           (unsigned long long)size);
     image->file.size = size;
-    image->file.is_inline = tail > 0 && tail <= TAIL_MAX && sc_erofs_tail_fits(header, tail);
+    image->file.is_inline = tail > 0 && tail <= TAIL_MAX && sc_erofs_tail_fits(header, tail, image->block);
     image->file.whole = image->file.is_inline ? size - tail : size;
     image->file.start = image->end;
     image->file.done = 0;
@@ -326,7 +353,7 @@ sc_erofs_file_end(struct sc_erofs *image, const struct sc_layer_attrs *attrs, co
     const struct sc_erofs_inode inode = {.mode = S_IFREG | attrs->mode,
                                          .size = image->file.size,
                                          .is_inline = image->file.is_inline,
-                                         .where = (uint32_t)(image->file.start / SC_EROFS_BLOCK),
+                                         .where = sc_erofs_block(image, image->file.start),
                                          .nlink = 1,
                                          .attrs = attrs,
                                          .xattrs = xattrs};
@@ -335,11 +362,32 @@ sc_erofs_file_end(struct sc_erofs *image, const struct sc_layer_attrs *attrs, co
     uint64_t place;
 
     /* A hole at its end, and the rest of its last block. */
-    if (sc_erofs_pad(image, image->file.start + round_up(image->file.whole, SC_EROFS_BLOCK), err) < 0 ||
+    if (sc_erofs_pad(image, image->file.start + sc_erofs_round(image, image->file.whole), err) < 0 ||
         meta_take(image, header, image->file.tail_len, &at, &place, err) < 0)
         return -1;
     sc_erofs_encode(image, &inode, at);
     memcpy(at + header, image->file.tail, image->file.tail_len);
+    return node_new(image, SC_EROFS_FILE, place, out, err);
+}
+
+int
+sc_erofs_file_in_tar(struct sc_erofs *image, uint64_t size, uint64_t at, const struct sc_layer_attrs *attrs,
+                     const struct sc_erofs_xattr *xattrs, struct sc_erofs_node **out, struct sc_err *err)
+{
+    const struct sc_erofs_inode inode = {.mode = S_IFREG | attrs->mode,
+                                         .size = size,
+                                         .where = SC_EROFS_TAR_AT + sc_erofs_block(image, at),
+                                         .nlink = 1,
+                                         .attrs = attrs,
+                                         .xattrs = xattrs};
+    unsigned char *to;
+    uint64_t place;
+
+    if ((at + size) / image->block >= UINT32_MAX - SC_EROFS_TAR_AT)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "the layer's tar is longer than an image can name blocks of");
+    if (meta_take(image, SC_EROFS_INODE + sc_erofs_xattrs_size(xattrs), 0, &to, &place, err) < 0)
+        return -1;
+    sc_erofs_encode(image, &inode, to);
     return node_new(image, SC_EROFS_FILE, place, out, err);
 }
 
@@ -350,7 +398,7 @@ sc_erofs_special(struct sc_erofs *image, mode_t mode, uint32_t dev, const char *
     size_t len = target ? strlen(target) : 0;
     struct sc_erofs_inode inode = {.mode = mode,
                                    .size = len,
-                                   .is_inline = len > 0 && sc_erofs_tail_fits(SC_EROFS_INODE, len),
+                                   .is_inline = len > 0 && sc_erofs_tail_fits(SC_EROFS_INODE, len, image->block),
                                    .where = dev,
                                    .nlink = 1,
                                    .attrs = attrs};
@@ -362,9 +410,9 @@ sc_erofs_special(struct sc_erofs *image, mode_t mode, uint32_t dev, const char *
     uint64_t place;
 
     if (len > 0 && !inode.is_inline) { /* a target of nearly a whole block */
-        inode.where = (uint32_t)(image->end / SC_EROFS_BLOCK);
+        inode.where = sc_erofs_block(image, image->end);
         if (sc_erofs_append(image, target, len, err) < 0 ||
-            sc_erofs_pad(image, round_up(image->end, SC_EROFS_BLOCK), err) < 0)
+            sc_erofs_pad(image, sc_erofs_round(image, image->end), err) < 0)
             return -1;
     }
     if (meta_take(image, SC_EROFS_INODE, inode.is_inline ? len : 0, &at, &place, err) < 0)
@@ -410,23 +458,49 @@ put_link_counts(struct sc_erofs *image, struct sc_err *err)
     return 0;
 }
 
-int
-sc_erofs_put_super(struct sc_erofs *image, unsigned char block[SC_EROFS_BLOCK], const void *uuid, struct sc_err *err)
+/* The layer's tar as a second device. Its name is of no meaning to the kernel, which is told the file. */
+static void
+put_device(const struct sc_erofs *image, unsigned char *head, const char *hex)
 {
-    unsigned char *super = block + SC_EROFS_SUPER_AT;
+    memcpy(head + DEVICE_AT, hex, SC_DIGEST_HEX_LEN);
+    put(head + DEVICE_AT + 64, 4, sc_erofs_block(image, sc_erofs_round(image, image->tar_size)));
+    put(head + DEVICE_AT + 68, 4, SC_EROFS_TAR_AT);
+    put(head + SC_EROFS_SUPER_AT + 80, 4, INCOMPAT_DEVICES);
+    put(head + SC_EROFS_SUPER_AT + 86, 2, 1);
+    put(head + SC_EROFS_SUPER_AT + 88, 2, DEVICE_AT / DEVICE_SLOT);
+}
 
-    if (sc_erofs_pad(image, round_up(image->end, SC_EROFS_BLOCK), err) < 0 || sc_erofs_flush(image, err) < 0 ||
+/* The same layer gives the same bytes: its identifier is the beginning of its digest. */
+static void
+put_uuid(unsigned char *out, const char *hex)
+{
+    for (int i = 0; i < 16; i++) {
+        const char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
+
+        out[i] = (unsigned char)strtoul(pair, NULL, 16);
+    }
+}
+
+int
+sc_erofs_put_super(struct sc_erofs *image, unsigned char head[SC_EROFS_HEAD], const char *hex, struct sc_err *err)
+{
+    unsigned char *super = head + SC_EROFS_SUPER_AT;
+
+    if (sc_erofs_pad(image, sc_erofs_round(image, image->end), err) < 0 || sc_erofs_flush(image, err) < 0 ||
         put_link_counts(image, err) < 0)
         return -1;
     if (ftruncate(image->fd, (off_t)image->end) < 0) /* a hole at the end */
         return sc_err_errno(err, errno, "make the layer's image %llu bytes long", (unsigned long long)image->end);
     put(super, 4, MAGIC);
     put(super + 8, 4, COMPAT_CHECKSUM);
-    super[12] = 12; /* 2^12 bytes in a block */
+    super[12] = is_index(image) ? 9 : 12; /* 2^n bytes in a block */
     put(super + 14, 2, SC_EROFS_ROOT_AT / SC_EROFS_SLOT);
     put(super + 16, 8, image->inodes);
-    put(super + 36, 4, image->end / SC_EROFS_BLOCK);
-    memcpy(super + 48, uuid, 16);
-    put(super + 4, 4, crc32c(super, SC_EROFS_BLOCK - SC_EROFS_SUPER_AT));
-    return write_at(image, block, SC_EROFS_BLOCK, 0, err);
+    put(super + 36, 4, sc_erofs_block(image, image->end));
+    put_uuid(super + 48, hex);
+    if (is_index(image))
+        put_device(image, head, hex);
+    /* of the rest of the superblock's block; what is larger begins with other people's 1024 bytes */
+    put(super + 4, 4, crc32c(super, is_index(image) ? SC_EROFS_INDEX : SC_EROFS_BLOCK - SC_EROFS_SUPER_AT));
+    return write_at(image, head, SC_EROFS_HEAD, 0, err);
 }

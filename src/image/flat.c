@@ -81,7 +81,7 @@ unpack(const struct sc_store *store, int layers_fd, const char *name, int tar_fd
 
     if (fstat(tar_fd, &st) < 0)
         return sc_err_errno(err, errno, "look at it");
-    if (sc_stage_open(store, layers_fd, name, st.st_size, &into, err) < 0 ||
+    if (sc_stage_open(store, layers_fd, name, -1, st.st_size, &into, err) < 0 ||
         sc_layer_unpack_blob(&into, tar_fd, NULL, false, &unpacked, err) < 0 ||
         sc_layer_unpack_finish(&into, diff_id, err) < 0 ||
         sc_stage_note(store, layers_fd, name, into.file_bytes, diff_id, err) < 0)

@@ -117,10 +117,11 @@ unpack_staged(struct fsck *fsck, const struct sc_image *image, size_t i, const c
               struct sc_err *err)
 {
     const char *digest = image->layer_digests.items[i], *diff_id = image->diff_ids.items[i];
+    sc_cleanup_fd blob = -1;
     int64_t size;
 
-    if (sc_blob_size(fsck->store, digest, &size, err) < 0 ||
-        sc_stage_open(fsck->store, fsck->layers_fd, staging, size, unpack, err) < 0 ||
+    if (sc_blob_size(fsck->store, digest, &size, err) < 0 || (blob = sc_blob_open(fsck->store, digest, err)) < 0 ||
+        sc_stage_open(fsck->store, fsck->layers_fd, staging, blob, size, unpack, err) < 0 ||
         sc_layer_unpack_stream(fsck->store, digest, diff_id, unpack, err) < 0 ||
         sc_layer_unpack_finish(unpack, diff_id, err) < 0 ||
         sc_stage_note(fsck->store, fsck->layers_fd, staging, unpack->file_bytes, digest, err) < 0)

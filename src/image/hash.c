@@ -1,6 +1,8 @@
 /* SHA-256 through libcrypto, which uses the processor's instructions for it. */
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "image/transfer-priv.h"
 
@@ -49,5 +51,27 @@ sc_hash_text(const void *data, size_t len, char digest[SC_DIGEST_LEN + 1], struc
 
     if (sc_hash_start(&hash, err) < 0 || sc_hash_add(&hash, data, len, err) < 0)
         return -1;
+    return sc_hash_end(&hash, digest, err);
+}
+
+int
+sc_hash_file(int fd, char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
+{
+    sc_cleanup_hash hash = SC_HASH_INIT;
+    char chunk[65536];
+    off_t at = 0;
+    ssize_t got;
+
+    if (sc_hash_start(&hash, err) < 0)
+        return -1;
+    while ((got = pread(fd, chunk, sizeof(chunk), at)) != 0) {
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return sc_err_errno(err, errno, "read what is to be hashed");
+        if (sc_hash_add(&hash, chunk, (size_t)got, err) < 0)
+            return -1;
+        at += got;
+    }
     return sc_hash_end(&hash, digest, err);
 }

@@ -53,6 +53,8 @@ struct sc_store {                  /* opened directories */
     enum sc_layer_backend backend; /* of layers that are unpacked from now on; sc_layer_backend_choose sets it */
     struct sc_jail *jail;          /* where layers are unpacked (jail-priv.h); NULL: here */
     bool is_backend_asked;         /* .. because the user said so: then also of small layers (stage.c) */
+    bool can_index;                /* EROFS: what files hold can stay in a blob that is a tar, .. */
+    bool is_index_asked;           /* .. and shall, also of small layers */
     struct sc_limits *limits;      /* of layers, in the heap; NULL: sc_limits_default (transfer-priv.h) */
     struct sc_ahead_list *ahead;   /* layers unpacked before their image was known; NULL: none (transfer-priv.h) */
 };
@@ -65,9 +67,10 @@ SC_MUST_CHECK int sc_store_open(const char *data_path, struct sc_store *out, str
 void sc_store_release(struct sc_store *store);
 #define sc_cleanup_store __attribute__((cleanup(sc_store_release))) struct sc_store
 
-/* How layers are kept that are unpacked from now on: what SC_LAYER_BACKEND says ("directory", "erofs"), else EROFS for
- * root where the kernel mounts an image file of this store, which is tried. *why says why, for people. SC_ERR_INVALID
- * for another word, SC_ERR_UNSUPPORTED where "erofs" is asked for and cannot be. */
+/* How layers are kept that are unpacked from now on: what SC_LAYER_BACKEND says ("directory", "erofs", or "index":
+ * EROFS whose files stay in the blob, where that is a tar, however small), else EROFS for root where the kernel mounts
+ * an image file of this store, which is tried. *why says why, for people. SC_ERR_INVALID for another word,
+ * SC_ERR_UNSUPPORTED where "erofs" is asked for and cannot be. */
 SC_MUST_CHECK int sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *arena,
                                           struct sc_err *err);
 const char *sc_layer_backend_name(enum sc_layer_backend backend);

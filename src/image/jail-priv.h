@@ -44,8 +44,8 @@ enum sc_jail_work { SC_JAIL_TREE, SC_JAIL_EROFS, SC_JAIL_INFLATE };
 struct sc_jail_ask {
     enum sc_jail_work work;
     bool has_follow, hashes_plain;
-    bool reads_ring;                             /* the input is a ring: TREE and EROFS, without follow */
-    bool is_root, makes_plain, can_make_devices; /* of sc_unpack */
+    bool reads_ring;                                       /* the input is a ring: TREE and EROFS, without follow */
+    bool is_index, is_root, makes_plain, can_make_devices; /* of sc_unpack */
     struct sc_limits limits;
     struct sc_peek peek; /* of the input: these bytes were read from it; TREE and EROFS inflate nothing */
     uint64_t heard;      /* of sc_follow */

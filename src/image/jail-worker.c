@@ -52,12 +52,18 @@ unpack_ask(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT], struct sc_u
     sc_cleanup_stream stream = NULL;
     int status;
 
-    if ((is_erofs ? sc_layer_unpack_init_erofs(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)
+    if ((is_erofs ? sc_layer_unpack_init_erofs(unpack, fds[SC_JAIL_FD_OUT], ask->is_index, &ask->limits, err)
                   : sc_layer_unpack_init(unpack, fds[SC_JAIL_FD_OUT], &ask->limits, err)) < 0)
         return -1;
     unpack->is_root = ask->is_root;
     unpack->makes_plain = ask->makes_plain;
     unpack->can_make_devices = ask->can_make_devices;
+    if (ask->is_index) {
+        if (sc_layer_index(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, unpack, err) < 0)
+            return -1;
+        out->file_bytes = unpack->file_bytes;
+        return 0;
+    }
     status = ask->reads_ring ? sc_stream_start_ring(fds[SC_JAIL_FD_IN], &stream, err)
                              : sc_stream_start(fds[SC_JAIL_FD_IN], ask->has_follow ? &follow : NULL, &ask->limits,
                                                &ask->peek, &stream, err);

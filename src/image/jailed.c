@@ -244,6 +244,7 @@ sc_jailed_unpack(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow
     struct sc_jail_ask ask = {.work = jailed->is_erofs ? SC_JAIL_EROFS : SC_JAIL_TREE,
                               .has_follow = follow != NULL,
                               .hashes_plain = hashes_plain,
+                              .is_index = unpack->is_index,
                               .is_root = unpack->is_root,
                               .makes_plain = unpack->makes_plain,
                               .can_make_devices = unpack->can_make_devices,

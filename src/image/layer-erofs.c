@@ -72,9 +72,22 @@ put_file(const struct item *item, struct sc_err *err)
     struct sc_erofs_xattr *xattrs = NULL;
     struct sc_erofs_node *node;
     const void *data;
+    uint64_t place;
     size_t len;
+    int is_in_tar;
 
-    if (read_xattrs(item, &xattrs, err) < 0 || sc_erofs_file_begin(item->image, (uint64_t)size, xattrs, err) < 0)
+    if (read_xattrs(item, &xattrs, err) < 0)
+        return -1;
+    is_in_tar = item->unpack->is_index ? sc_tar_in_place(item->tar, item->entry, &place, err) : 0;
+    if (is_in_tar < 0)
+        return -1;
+    if (is_in_tar) {
+        item->unpack->file_bytes += (uint64_t)size;
+        return sc_erofs_file_in_tar(item->image, (uint64_t)size, place, item->attrs, xattrs, &node, err) < 0
+                   ? -1
+                   : enter(item, node, err);
+    }
+    if (sc_erofs_file_begin(item->image, (uint64_t)size, xattrs, err) < 0)
         return -1;
     for (;;) {
         if (sc_tar_in_data(item->tar, &data, &len, &at, err) < 0)
@@ -206,7 +219,6 @@ int
 sc_layer_erofs_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err)
 {
     struct sc_erofs *image = unpack->erofs;
-    unsigned char uuid[16];
 
     for (size_t i = 0; i < image->dir_count; i++) {
         struct sc_erofs_dir *dir = image->dirs[i];
@@ -215,11 +227,5 @@ sc_layer_erofs_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_e
         if (dir->attrs.is_implicit && dir->entry && dir->entry->node == dir->node && sc_erofs_path(dir, path))
             dir->attrs = sc_layer_lower_attrs(unpack, path);
     }
-    /* The same layer gives the same bytes. */
-    for (size_t i = 0; i < sizeof(uuid); i++) {
-        char pair[3] = {sc_digest_hex(diff_id)[2 * i], sc_digest_hex(diff_id)[2 * i + 1], '\0'};
-
-        uuid[i] = (unsigned char)strtoul(pair, NULL, 16);
-    }
-    return sc_erofs_finish(image, uuid, err);
+    return sc_erofs_finish(image, sc_digest_hex(diff_id), err);
 }

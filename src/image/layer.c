@@ -418,18 +418,19 @@ sc_layer_unpack_init(struct sc_unpack *unpack, int dir_fd_take, const struct sc_
 }
 
 int
-sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take, const struct sc_limits *limits,
+sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take, bool is_index, const struct sc_limits *limits,
                            struct sc_err *err)
 {
     sc_cleanup_fd fd = image_fd_take;
 
     unpack->root_fd = unpack->cached_fd = -1;
     unpack->is_root = true;
+    unpack->is_index = is_index;
     unpack->limits = limits;
     unpack->erofs = calloc(1, sizeof(*unpack->erofs));
     if (!unpack->erofs)
         return sc_err_nomem(err);
-    return sc_erofs_init(unpack->erofs, sc_steal_fd(&fd), limits, err);
+    return sc_erofs_init(unpack->erofs, sc_steal_fd(&fd), is_index, limits, err);
 }
 
 static int
@@ -495,6 +496,18 @@ sc_layer_unpack_from(struct sc_stream *stream_take, struct sc_unpack *unpack, ch
     return sc_tar_in_digest(tar, digest, err);
 }
 
+int
+sc_layer_index(int tar_fd, struct sc_follow *follow, struct sc_unpack *unpack, struct sc_err *err)
+{
+    sc_cleanup_tar_in tar = NULL;
+
+    if (sc_tar_in_open_heads(tar_fd, follow, unpack->limits, &tar, err) < 0 || unpack_all(unpack, tar, err) < 0 ||
+        sc_tar_in_digest(tar, NULL, err) < 0)
+        return -1;
+    unpack->erofs->tar_size = sc_tar_heads_at(tar->heads);
+    return 0;
+}
+
 /* In this process. */
 static int
 unpack_here(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, bool hashes_plain, struct sc_unpacked *out,
@@ -503,6 +516,12 @@ unpack_here(struct sc_unpack *unpack, int blob_fd, struct sc_follow *follow, boo
     sc_cleanup_stream stream = NULL;
     struct sc_peek peek;
 
+    if (unpack->is_index) {
+        if (sc_layer_index(blob_fd, follow, unpack, err) < 0)
+            return -1;
+        out->file_bytes = unpack->file_bytes;
+        return 0;
+    }
     if (sc_stream_peek(blob_fd, follow, &peek, err) < 0 ||
         sc_stream_start(blob_fd, follow, unpack->limits, &peek, &stream, err) < 0)
         return -1;
@@ -523,6 +542,9 @@ sc_layer_unpack_blob(struct sc_unpack *unpack, int blob_fd, struct sc_follow *fo
     *out = (struct sc_unpacked){.diff_id = ""};
     status = unpack->jailed ? sc_jailed_unpack(unpack, blob_fd, follow, hashes_plain, out, err)
                             : unpack_here(unpack, blob_fd, follow, hashes_plain, out, err);
+    /* Who unpacks it has not read it. */
+    if (status == 0 && unpack->is_index && hashes_plain)
+        status = sc_hash_file(blob_fd, out->diff_id, err);
     if (follow) /* whoever writes need not wait for us */
         sc_closep(&follow->hear_fd);
     return status;

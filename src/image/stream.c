@@ -123,9 +123,8 @@ sc_follow_tell(struct sc_follow *follow, uint64_t len, enum sc_follow_state stat
     (void)!send(follow->tell_fd, &word, sizeof(word), MSG_NOSIGNAL | (state == SC_FOLLOW_GROWS ? MSG_DONTWAIT : 0));
 }
 
-/* Waits until there is more than `read` bytes, or an end. */
-static void
-follow_hear(struct sc_follow *follow, uint64_t read)
+void
+sc_follow_hear(struct sc_follow *follow, uint64_t read)
 {
     while (follow->heard_state == SC_FOLLOW_GROWS && follow->heard <= read) {
         struct follow_word word;
@@ -149,7 +148,7 @@ read_file(int fd, struct sc_follow *follow, uint64_t *in, void *data, size_t siz
     ssize_t got;
 
     if (follow) {
-        follow_hear(follow, *in);
+        sc_follow_hear(follow, *in);
         if (follow->heard_state == SC_FOLLOW_BROKEN)
             return sc_err_set(err, SC_ERR_PEER_DIED, "read the archive: its writer gave up");
         if (follow->heard - *in < size)
@@ -408,13 +407,23 @@ static la_ssize_t
 tar_read(struct archive *archive, void *data, const void **buffer)
 {
     struct sc_tar_in *tar = data;
-    ssize_t got = sc_pump_next(tar->pump, buffer, &tar->err);
+    ssize_t got = tar->heads ? sc_tar_heads_next(tar->heads, &tar->guard, buffer, &tar->err)
+                             : sc_pump_next(tar->pump, buffer, &tar->err);
 
-    if (got > 0 && sc_tar_guard(&tar->guard, *buffer, (size_t)got, &tar->err) < 0)
+    if (!tar->heads && got > 0 && sc_tar_guard(&tar->guard, *buffer, (size_t)got, &tar->err) < 0)
         got = -1;
     if (got < 0)
         archive_set_error(archive, EIO, "%s", tar->err.msg);
     return got;
+}
+
+static la_int64_t
+tar_skip(struct archive *archive, void *data, la_int64_t len)
+{
+    struct sc_tar_in *tar = data;
+
+    (void)archive;
+    return tar->heads ? sc_tar_heads_skip(tar->heads, &tar->guard, len) : 0;
 }
 
 void
@@ -425,8 +434,23 @@ sc_tar_in_closep(struct sc_tar_in **tar)
     if ((*tar)->archive)
         (void)archive_read_free((*tar)->archive);
     sc_pump_closep(&(*tar)->pump);
+    free((*tar)->heads);
     free(*tar);
     *tar = NULL;
+}
+
+/* Begins to read, from whichever of the two there is. */
+static int
+tar_in_start(struct sc_tar_in *tar, struct sc_err *err)
+{
+    tar->archive = archive_read_new();
+    if (!tar->archive)
+        return sc_err_nomem(err);
+    if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
+        archive_read_support_format_empty(tar->archive) != ARCHIVE_OK ||
+        archive_read_open2(tar->archive, tar, NULL, tar_read, tar_skip, NULL) != ARCHIVE_OK)
+        return archive_err(err, &tar->err, tar->archive, "read as tar");
+    return 0;
 }
 
 int
@@ -439,17 +463,36 @@ sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, bo
     if (!tar)
         return sc_err_nomem(err);
     tar->limits = limits;
-    if (sc_pump_open(sc_steal_ptr(&stream), hashes, &tar->pump, err) < 0)
+    if (sc_pump_open(sc_steal_ptr(&stream), hashes, &tar->pump, err) < 0 || tar_in_start(tar, err) < 0)
         return -1;
-    tar->archive = archive_read_new();
-    if (!tar->archive)
-        return sc_err_nomem(err);
-    if (archive_read_support_format_tar(tar->archive) != ARCHIVE_OK ||
-        archive_read_support_format_empty(tar->archive) != ARCHIVE_OK ||
-        archive_read_open(tar->archive, tar, NULL, tar_read, NULL) != ARCHIVE_OK)
-        return archive_err(err, &tar->err, tar->archive, "read as tar");
     *out = sc_steal_ptr(&tar);
     return 0;
+}
+
+int
+sc_tar_in_open_heads(int fd, struct sc_follow *follow, const struct sc_limits *limits, struct sc_tar_in **out,
+                     struct sc_err *err)
+{
+    sc_cleanup_tar_in tar = calloc(1, sizeof(*tar));
+
+    if (!tar)
+        return sc_err_nomem(err);
+    tar->limits = limits;
+    if (sc_tar_heads_open(fd, follow, &tar->heads, err) < 0 || tar_in_start(tar, err) < 0)
+        return -1;
+    *out = sc_steal_ptr(&tar);
+    return 0;
+}
+
+int
+sc_tar_in_place(const struct sc_tar_in *tar, struct archive_entry *entry, uint64_t *at, struct sc_err *err)
+{
+    const int64_t size = archive_entry_size(entry), from = archive_filter_bytes(tar->archive, 0);
+
+    if (archive_entry_sparse_count(entry) > 0 || from < 0)
+        return 0;
+    *at = (uint64_t)from;
+    return sc_tar_heads_is_whole(tar->heads, *at, (uint64_t)size, err);
 }
 
 int
@@ -505,7 +548,8 @@ sc_tar_in_digest(struct sc_tar_in *tar, char *digest, struct sc_err *err)
 
     /* What libarchive did not ask for is hashed all the same. */
     do
-        got = sc_pump_next(tar->pump, &passed, err);
+        got = tar->heads ? sc_tar_heads_next(tar->heads, &tar->guard, &passed, err)
+                         : sc_pump_next(tar->pump, &passed, err);
     while (got > 0);
     if (got < 0)
         return -1;

@@ -8,6 +8,7 @@
  *   layer.c         unpacking one layer            layer-path.c   reaching its directories by fd
  *   commit-layers.c its layers, side by side       ahead.c        or while their blobs come in
  *   commit.c        layers + config = image        layer-attr.c   owners, modes, xattrs, times
+ *   tar-heads.c     a tar without its files        stage.c        a layer while it is made
  *   load*.c         archives in                    save.c         archives out
  *   import.c        a root tree in                 changes.c      Dockerfile words
  *
@@ -39,6 +40,8 @@ SC_MUST_CHECK int sc_hash_end(struct sc_hash *hash, char digest[SC_DIGEST_LEN + 
 void sc_hash_release(struct sc_hash *hash);
 #define sc_cleanup_hash __attribute__((cleanup(sc_hash_release))) struct sc_hash
 SC_MUST_CHECK int sc_hash_text(const void *data, size_t len, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+/* Of all that is in a file, wherever it was read before. */
+SC_MUST_CHECK int sc_hash_file(int fd, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
 
 /* ---- blob.c */
 void sc_blob_abortp(struct sc_blob_writer **writer);
@@ -93,6 +96,8 @@ void sc_follow_init(struct sc_follow *follow);
 void sc_follow_release(struct sc_follow *follow);
 /* len more bytes are there; what is WHOLE or BROKEN stays so. */
 void sc_follow_tell(struct sc_follow *follow, uint64_t len, enum sc_follow_state state);
+/* Waits until there are more than `read` bytes, or an end. */
+void sc_follow_hear(struct sc_follow *follow, uint64_t read);
 /* The first bytes of a file, which say how it is compressed. */
 #define SC_PEEK_MAX 512
 struct sc_peek {
@@ -145,11 +150,27 @@ struct sc_tar_guard {
 /* The next bytes of the tar. It fails where libarchive would read another tree than GNU tar does. */
 SC_MUST_CHECK int sc_tar_guard(struct sc_tar_guard *guard, const char *data, size_t len, struct sc_err *err);
 
-/* A tar reader over a pumped stream. */
+/* ---- tar-heads.c: the heads of a tar, without what its files hold */
+struct sc_tar_heads;
+/* fd and follow (NULL: the file is whole) are borrowed. To be freed by free(3). */
+SC_MUST_CHECK int sc_tar_heads_open(int fd, struct sc_follow *follow, struct sc_tar_heads **out, struct sc_err *err);
+/* The next bytes, which the guard has seen, good until the next call; 0 at the end. */
+SC_MUST_CHECK ssize_t sc_tar_heads_next(struct sc_tar_heads *heads, struct sc_tar_guard *guard, const void **data,
+                                        struct sc_err *err);
+/* Jumps over that many bytes, or some less: returns how many. */
+int64_t sc_tar_heads_skip(struct sc_tar_heads *heads, struct sc_tar_guard *guard, int64_t len);
+uint64_t sc_tar_heads_at(const struct sc_tar_heads *heads); /* where the next byte is */
+/* Whether the head right before `at` says, by itself, that a file of this size follows, and all of it is there: waits
+ * for it. 1, 0 or -1. */
+SC_MUST_CHECK int sc_tar_heads_is_whole(const struct sc_tar_heads *heads, uint64_t at, uint64_t size,
+                                        struct sc_err *err);
+
+/* A tar reader over a pumped stream, or over heads. */
 struct sc_tar_in {
     struct archive *archive;
     struct sc_pump *pump;
-    struct sc_err err; /* of the read callback */
+    struct sc_tar_heads *heads; /* instead */
+    struct sc_err err;          /* of the read callback */
     uint64_t entries;
     const struct sc_limits *limits;
     int64_t size, end; /* of the entry: what it promises, and where its last piece ended */
@@ -158,12 +179,19 @@ struct sc_tar_in {
 /* hashes: sc_tar_in_digest will be asked. */
 SC_MUST_CHECK int sc_tar_in_open(struct sc_stream *stream_take, const struct sc_limits *limits, bool hashes,
                                  struct sc_tar_in **out, struct sc_err *err);
+/* The same over a file of which only heads are read: what is not asked for is jumped over. */
+SC_MUST_CHECK int sc_tar_in_open_heads(int fd, struct sc_follow *follow, const struct sc_limits *limits,
+                                       struct sc_tar_in **out, struct sc_err *err);
 /* The next entry; *entry is NULL at the end. */
 SC_MUST_CHECK int sc_tar_in_next(struct sc_tar_in *tar, struct archive_entry **entry, struct sc_err *err);
 /* The next piece of the entry's content; *len is 0 at the end. Holes are jumped over. Pieces come in order, within the
  * size that the entry promises; anything else is an error. */
 SC_MUST_CHECK int sc_tar_in_data(struct sc_tar_in *tar, const void **data, size_t *len, int64_t *offset,
                                  struct sc_err *err);
+/* Right after sc_tar_in_next, over heads: whether the whole content of a file is one piece of the tar, and where. What
+ * is not is to be read as usual, also to hear what is wrong with it. 1, 0 or -1. */
+SC_MUST_CHECK int sc_tar_in_place(const struct sc_tar_in *tar, struct archive_entry *entry, uint64_t *at,
+                                  struct sc_err *err);
 /* After the last entry: reads what is left and gives the digest of the whole uncompressed stream (NULL: not asked for).
  */
 SC_MUST_CHECK int sc_tar_in_digest(struct sc_tar_in *tar, char *digest, struct sc_err *err);
@@ -207,6 +235,7 @@ struct sc_layer_attrs {
 struct sc_unpack {
     struct sc_jailed *jailed; /* who unpacks it, in a process of its own (jail-priv.h); NULL: we do */
     struct sc_erofs *erofs;   /* what the layer is written to; NULL: the directory root_fd */
+    bool is_index;            /* an image: what files hold stays in the blob, a tar as it is */
     int root_fd;              /* owned */
     bool is_root;             /* uid 0: failures to chown, mknod and set attributes are errors */
     bool makes_plain;         /* a file is made with root as its owner and the mode that it is asked for */
@@ -265,9 +294,11 @@ SC_MUST_CHECK int sc_layer_unpack_blob(struct sc_unpack *unpack, int blob_fd, st
 /* The same from any stream. digest: of what was unpacked, is written there; NULL: it is not asked for. */
 SC_MUST_CHECK int sc_layer_unpack_from(struct sc_stream *stream_take, struct sc_unpack *unpack, char *digest,
                                        struct sc_err *err);
+/* The same where unpack is_index, from the tar itself. */
+SC_MUST_CHECK int sc_layer_index(int tar_fd, struct sc_follow *follow, struct sc_unpack *unpack, struct sc_err *err);
 SC_MUST_CHECK int sc_layer_unpack_finish(struct sc_unpack *unpack, const char *diff_id, struct sc_err *err);
 /* Instead of init: the layer becomes an EROFS image in image_fd, an empty file. */
-SC_MUST_CHECK int sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take,
+SC_MUST_CHECK int sc_layer_unpack_init_erofs(struct sc_unpack *unpack, int image_fd_take, bool is_index,
                                              const struct sc_limits *limits, struct sc_err *err);
 void sc_layer_unpack_release(struct sc_unpack *unpack);
 
@@ -281,9 +312,14 @@ SC_MUST_CHECK int sc_layer_erofs_finish(struct sc_unpack *unpack, const char *di
 /* ---- stage.c: a layer while it is made, under a temporary name */
 /* What layer `name` of <data>/layer holds, whichever way it is kept: an fd of its top directory. */
 SC_MUST_CHECK int sc_layer_open(int layers_fd, const char *name, struct sc_err *err);
-/* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend and the size of its blob say. */
-SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int64_t blob_size,
-                                struct sc_unpack *unpack, struct sc_err *err);
+/* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend and the size of its blob say.
+ * blob_fd
+ * (-1: it is in no file of the store) has the blob's first bytes. */
+SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int blob_fd,
+                                int64_t blob_size, struct sc_unpack *unpack, struct sc_err *err);
+/* The blob beside an index becomes the store's own, where it is another file of the same content. */
+SC_MUST_CHECK int sc_stage_adopt(const struct sc_store *store, int layers_fd, const char *name, const char *digest,
+                                 struct sc_err *err);
 /* Whether it is a file, so that it can be synced alone; then sync does so, with all that is beside it. */
 bool sc_stage_is_image(int layers_fd, const char *name);
 SC_MUST_CHECK int sc_stage_sync(int layers_fd, const char *name, struct sc_err *err);

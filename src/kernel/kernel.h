@@ -99,9 +99,12 @@ int sc_mount_chroot(int root_fd);
 int sc_mount_detach(const char *path);
 
 /* ---- erofs.c [child] ------------------------------------------------------------------ */
-/* A detached, read-only mount of the EROFS image that image_fd is open on. ENOTBLK: this kernel (before 6.12) mounts
- * block devices only; with may_loop a loop device is put between. ENODEV: it has no EROFS. */
-int sc_mount_erofs(int image_fd, bool may_loop);
+#define SC_EROFS_TAR                                                                                                   \
+    ".tar" /* after an image's name: the tar beside it that what its files hold is in, if there is one */
+/* A detached, read-only mount of the EROFS image that is at path. ENOTBLK: this kernel (before 6.12) mounts block
+ * devices only; with may_loop loop devices are put between. ENODEV: it has no EROFS. EINVAL: it does not know its
+ * blocks. */
+int sc_mount_erofs(int dir_fd, const char *path, bool may_loop);
 /* Whether a file in directory dir_fd can be mounted as it is: 0, or what says no. By doing it. */
 int sc_erofs_probe(int dir_fd);
 

@@ -385,13 +385,8 @@ overlay_classic(const struct sc_mount_overlay *o)
 int
 sc_mount_layer(const char *image, int mount_fd, const char *lower, int user_ns_fd)
 {
-    int image_fd = mount_fd < 0 ? open(image, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1, target = -1, tree, result;
+    int tree = mount_fd < 0 ? sc_mount_erofs(AT_FDCWD, image, true) : mount_fd, target = -1, result;
 
-    if (mount_fd < 0 && image_fd < 0)
-        return -errno;
-    tree = mount_fd < 0 ? sc_mount_erofs(image_fd, true) : mount_fd;
-    if (image_fd >= 0)
-        close(image_fd);
     if (tree < 0)
         return tree;
     result = user_ns_fd >= 0 ? sc_mount_idmap(tree, false, user_ns_fd) : 0;

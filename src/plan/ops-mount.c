@@ -66,8 +66,9 @@ sc_print_overlay(const struct sc_step *s, enum sc_print_what what, struct sc_buf
     TITLE("mount overlay of %zu layer%s as the root", o->lowerdirs.count, o->lowerdirs.count == 1 ? "" : "s");
     for (size_t i = 0; i < o->images.count; i++)
         if (o->images.items[i][0] != '\0')
-            sc_buf_addf(out, "fsopen(\"erofs\"); fsconfig(source=%s); fsmount(); move_mount(\"%s\"); ",
-                        o->images.items[i], o->lowerdirs.items[i]);
+            sc_buf_addf(
+                out, "fsopen(\"erofs\"); fsconfig(source=%s, device=%s%s if there is); fsmount(); move_mount(\"%s\"); ",
+                o->images.items[i], o->images.items[i], SC_EROFS_TAR, o->lowerdirs.items[i]);
     sc_buf_adds(out, "fsopen(\"overlay\"); fsconfig(");
     for (size_t i = 0; i < o->lowerdirs.count; i++)
         sc_buf_addf(out, "%slowerdir=%s", i > 0 ? ", " : "", o->lowerdirs.items[i]);

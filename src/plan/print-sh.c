@@ -325,6 +325,19 @@ sh_host_half(const struct sc_steps *list, struct sc_buf *out)
     }
 }
 
+/* An image, as mount(8) wants it. */
+static void
+sh_layer_mount(const char *image, struct sc_buf *out)
+{
+    sc_buf_adds(out, "# a layer is an image of a file system; what its files hold may be in a tar beside it\n"
+                     "tar=");
+    sc_buf_add_shell(out, image);
+    sc_buf_adds(out, SC_EROFS_TAR "\n"
+                                  "[ ! -e \"$tar\" ] && tar= || tar=,device=$(losetup -rf --show \"$tar\")\n"
+                                  "mount -t erofs -o \"ro,loop$tar\" ");
+    sc_buf_add_shell(out, image);
+}
+
 /* Layers that are images, each on its directory. mount(8) wants a loop device, which the container's cgroup forbids: so
  * on the host, before the container. */
 static void
@@ -337,15 +350,18 @@ sh_layers(const struct sc_plan *plan, bool is_up, struct sc_buf *out)
 
         if (o->images.items[i][0] == '\0')
             continue;
-        if (is_up) {
-            sc_buf_adds(out, "# a layer is an image of a file system\nmount -t erofs -o ro,loop ");
-            sc_buf_add_shell(out, o->images.items[i]);
-        } else {
+        if (is_up)
+            sh_layer_mount(o->images.items[i], out);
+        else
             sc_buf_adds(out, "  umount");
-        }
         sc_buf_addc(out, ' ');
         sc_buf_add_shell(out, o->lowerdirs.items[i]);
         sc_buf_adds(out, is_up ? "\n" : " 2>/dev/null || :\n");
+        if (!is_up) {
+            sc_buf_adds(out, "  losetup -n -O NAME -j ");
+            sc_buf_add_shell(out, o->images.items[i]);
+            sc_buf_adds(out, SC_EROFS_TAR " | xargs -r losetup -d\n");
+        }
     }
 }
 

@@ -68,17 +68,15 @@ static int
 open_image(const struct sc_overlay *overlay, size_t i, struct sc_err *err)
 {
     const char *path = overlay->images.items[i];
-    sc_cleanup_fd image = -1;
     int status;
 
     if (overlay->mounts[i] >= 0)
         return sc_dir_open_at(overlay->mounts[i], ".", err);
-    image = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC); /* lint: the store's own file */
-    status = image < 0 ? -errno : sc_mount_erofs(image, true);
+    status = sc_mount_erofs(AT_FDCWD, path, true); /* lint: the store's own file */
     if (status < 0) {
         sc_err_errno(err, -status, "mount layer \"%s\"", path);
-        return status == -ENODEV || status == -ENOTBLK || status == -ENOSYS
-                   ? sc_err_remedy(err, "this kernel has no EROFS: `sc system fsck --repair` unpacks the layer")
+        return status == -ENODEV || status == -ENOTBLK || status == -ENOSYS || status == -EINVAL
+                   ? sc_err_remedy(err, "this kernel does not mount it: `sc system fsck --repair` unpacks the layer")
                    : -1;
     }
     overlay->mounts[i] = status;
