@@ -27,6 +27,7 @@ struct sc_tree_tar {
     struct sc_err err; /* of the write callback */
     json_t *links;     /* "dev:ino" of files with several names, to the first of them */
     bool is_told;      /* an error names its path already */
+    bool is_given_up;  /* nobody takes the archive's end any more: its sink may be gone */
     char path[PATH_MAX];
 };
 
@@ -35,6 +36,8 @@ walk_write(struct archive *archive, void *data, const void *buffer, size_t len)
 {
     struct sc_tree_tar *walk = data;
 
+    if (walk->is_given_up)
+        return (la_ssize_t)len;
     if (walk->write(walk->sink, buffer, len, &walk->err) < 0) {
         archive_set_error(archive, EIO, "%s", walk->err.msg);
         return -1;
@@ -319,6 +322,7 @@ sc_tree_tar_closep(struct sc_tree_tar **tar)
 {
     if (!*tar)
         return;
+    (*tar)->is_given_up = true;
     if ((*tar)->tar)
         (void)archive_write_free((*tar)->tar);
     sc_json_decrefp(&(*tar)->links);

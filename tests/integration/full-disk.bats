@@ -96,6 +96,11 @@ refused()
     refused 1 tag base other
 }
 
+@test "full disk: a container is not committed" {
+    sc_ok run --name writer base dd if=/dev/urandom of=/big bs=1M count=3
+    refused 1 commit writer kept
+}
+
 @test "full disk: no run root, no container" {
     export SC_RUN_ROOT=$small/run
     refused 125 run --rm base true
