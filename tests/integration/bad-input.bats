@@ -189,6 +189,7 @@ exec --explain|one true|loud|125|must be text
 exec --user|one true|nobody-knows|126|find user "nobody-knows"
 exec --workdir|one true|relative|126|it is not an absolute path
 history --format|base|{{.Nope}}|1|there is no field "Nope"
+history --platform|base|frob|1|not for "frob"
 images --filter||frob=x|1|give dangling=
 images --format||{{.Nope}}|1|there is no field "Nope"
 info --format||{{.Nope}}|1|there is no field "Nope"
@@ -196,6 +197,7 @@ inspect --format|one|{{|1|"{{" without "}}"
 inspect --type|one|frob|1|must be container, image, network or volume
 kill --signal|one|SIGNONE|1|must be a signal name
 load --input||/no/such/file|1|no such file or directory
+load --platform|-i /dev/null|frob|1|it is no image archive
 logs --since|one|soon|1|must be a time
 logs --tail|one|some|1|"some"
 logs --until|one|soon|1|must be a time
@@ -206,6 +208,7 @@ restart --signal|one|SIGNONE|1|must be a signal name
 restart --timeout|one|soon|125|must be a whole number
 save --format|-o /dev/null base|frob|1|give docker-archive
 save --output|base|/no/such/dir/x.tar|1|no such file or directory
+save --platform|-o /dev/null base|frob|1|not for "frob"
 start --detach-keys|-a one|ctrl-1|125|is not a key
 start --filter||frob=x|1|give name=
 start --explain|one|loud|125|must be text

@@ -261,7 +261,7 @@ classify -g pids:GROUP nobody|nobody
 delete|which cgroup?
 procs pids:GROUP/none|GROUP
 ls pids:GROUP/none|GROUP
-mount pids|requires at least 2 arguments
+mount pids|requires 2 arguments
 umount /tmp|it is no cgroup file system
 umount /no/such|no such file
 apply|requires at least 1 argument

@@ -188,7 +188,7 @@ END
 }
 
 @test "image load: one that is interrupted says so, and leaves nothing" {
-    local before row signal code is pid status
+    local before row signal code is pid feeder status
     sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
     before=$(store)
     mkfifo "$BATS_TEST_TMPDIR/fifo"
@@ -198,11 +198,13 @@ END
         env --default-signal=INT "$SC" load -i "$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
         pid=$!
         { head -c 1000000 "$BATS_TEST_TMPDIR/x.tar" && exec sleep 60; } >"$BATS_TEST_TMPDIR/fifo" 3>&- &
+        feeder=$!
         wait_until eval '[ -n "$(ls -A "$SC_DATA_ROOT/image/tmp")" ]'
         kill "-$signal" "$pid"
         status=0
         wait "$pid" || status=$?
-        kill %%
+        kill "$feeder" 2>/dev/null || true # or it has written to nobody
+        wait "$feeder" || true
         is "$signal $status $(cat "$BATS_TEST_TMPDIR/err")" "$signal $code sc: load: $is; nothing was changed"
         is "$(store)" "$before"
     done

@@ -102,8 +102,8 @@ ROWS
     sc_ok run -d --name hosty --network host base sleep 1000
     rows 1 network <<'ROWS'
 create n|network with name "n" already exists
-create|requires at least 1 argument
-create a b|accepts at most 1 argument
+create|requires 1 argument
+create a b|requires 1 argument
 create host|is reserved
 create none|is reserved
 create bridge|is reserved
@@ -147,7 +147,7 @@ rm nope|no such network: "nope"
 rm bridge|is a pre-defined network and cannot be removed
 rm host|is a pre-defined network and cannot be removed
 rm n|has active endpoints
-connect n|requires at least 2 arguments
+connect n|requires 2 arguments
 connect nope web|no such network: "nope"
 connect n nope|no such container: "nope"
 connect n web|is on network "n" already
