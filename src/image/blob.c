@@ -9,14 +9,12 @@
 #include "image/transfer-priv.h"
 
 #define NAME_TRIES 16
-#define LONG       ((size_t)64 << 10) /* bytes that are worth a word to another thread */
 
 struct sc_blob_writer {
     const struct sc_store *store;
     int fd;
     char path[64]; /* below image_fd; "" when there is no file to remove */
     struct sc_hash hash;
-    struct sc_hash_beside beside;
     int64_t size, begun; /* written, and on its way to the disk */
 };
 
@@ -39,7 +37,6 @@ sc_blob_abort(struct sc_blob_writer *writer)
     sc_closep(&writer->fd);
     if (writer->path[0] != '\0')
         (void)unlinkat(writer->store->image_fd, writer->path, 0);
-    sc_hash_beside_release(&writer->beside);
     sc_hash_release(&writer->hash);
     free(writer);
     errno = saved;
@@ -85,19 +82,11 @@ sc_blob_create(const struct sc_store *store, struct sc_blob_writer **out, struct
 int
 sc_blob_write(struct sc_blob_writer *writer, const void *data, size_t len, struct sc_err *err)
 {
-    bool is_beside = len >= LONG && sc_hash_beside_add(&writer->beside, &writer->hash, data, len);
-    struct sc_err hash_err = SC_ERR_INIT;
-    int written = sc_io_write_all(writer->fd, data, len, err);
-    int hashed =
-        is_beside ? sc_hash_beside_wait(&writer->beside, &hash_err) : sc_hash_add(&writer->hash, data, len, &hash_err);
-
-    if (written < 0) {
+    if (sc_hash_add(&writer->hash, data, len, err) < 0)
+        return -1;
+    if (sc_io_write_all(writer->fd, data, len, err) < 0) {
         sc_err_wrap(err, "write a blob in \"%s/image\"", writer->store->data_path);
         return sc_err_disk(err, writer->store);
-    }
-    if (hashed < 0) {
-        *err = hash_err;
-        return -1;
     }
     writer->size += (int64_t)len;
     sc_io_write_behind(writer->fd, writer->size, &writer->begun);

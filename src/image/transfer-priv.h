@@ -43,24 +43,6 @@ SC_MUST_CHECK int sc_hash_text(const void *data, size_t len, char digest[SC_DIGE
 /* Of all that is in a file, wherever it was read before. */
 SC_MUST_CHECK int sc_hash_file(int fd, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
 
-/* ---- hash-beside.c: SHA-256 on a thread of its own. Zeroed before its first use; the thread starts with that. */
-struct sc_hash_beside {
-    pthread_t thread;
-    bool is_running; /* to be joined */
-    struct sc_hash *hash;
-    struct sc_err err;     /* the thread's between add and wait, as the hash is */
-    pthread_mutex_t mutex; /* of what follows */
-    pthread_cond_t asked, done;
-    const void *data; /* NULL: there is nothing to do */
-    size_t len;
-    bool is_over;
-};
-/* Adds data, which stays as it is until the wait that has to follow; false: there is no thread to be had, nothing was
- * added. Always the same hash. */
-bool sc_hash_beside_add(struct sc_hash_beside *beside, struct sc_hash *hash, const void *data, size_t len);
-SC_MUST_CHECK int sc_hash_beside_wait(struct sc_hash_beside *beside, struct sc_err *err);
-void sc_hash_beside_release(struct sc_hash_beside *beside);
-
 /* ---- blob.c */
 void sc_blob_abortp(struct sc_blob_writer **writer);
 #define sc_cleanup_blob __attribute__((cleanup(sc_blob_abortp))) struct sc_blob_writer *
@@ -331,7 +313,8 @@ SC_MUST_CHECK int sc_layer_erofs_finish(struct sc_unpack *unpack, const char *di
 /* What layer `name` of <data>/layer holds, whichever way it is kept: an fd of its top directory. */
 SC_MUST_CHECK int sc_layer_open(int layers_fd, const char *name, struct sc_err *err);
 /* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend and the size of its blob say.
- * blob_fd (-1: it is in no file of the store) has the blob's first bytes. */
+ * blob_fd
+ * (-1: it is in no file of the store) has the blob's first bytes. */
 SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int blob_fd,
                                 int64_t blob_size, struct sc_unpack *unpack, struct sc_err *err);
 /* The blob beside an index becomes the store's own, where it is another file of the same content. */
