@@ -313,8 +313,7 @@ SC_MUST_CHECK int sc_layer_erofs_finish(struct sc_unpack *unpack, const char *di
 /* What layer `name` of <data>/layer holds, whichever way it is kept: an fd of its top directory. */
 SC_MUST_CHECK int sc_layer_open(int layers_fd, const char *name, struct sc_err *err);
 /* Makes <data>/layer/<name> and prepares unpack to fill it, as the store's backend and the size of its blob say.
- * blob_fd
- * (-1: it is in no file of the store) has the blob's first bytes. */
+ * blob_fd (-1: it is in no file of the store) has the blob's first bytes. */
 SC_MUST_CHECK int sc_stage_open(const struct sc_store *store, int layers_fd, const char *name, int blob_fd,
                                 int64_t blob_size, struct sc_unpack *unpack, struct sc_err *err);
 /* The blob beside an index becomes the store's own, where it is another file of the same content. */

@@ -99,8 +99,8 @@ int sc_mount_chroot(int root_fd);
 int sc_mount_detach(const char *path);
 
 /* ---- erofs.c [child] ------------------------------------------------------------------ */
-#define SC_EROFS_TAR                                                                                                   \
-    ".tar" /* after an image's name: the tar beside it that what its files hold is in, if there is one */
+/* After an image's name: the tar beside it that what its files hold is in, if there is one. */
+#define SC_EROFS_TAR ".tar"
 /* A detached, read-only mount of the EROFS image that is at path. ENOTBLK: this kernel (before 6.12) mounts block
  * devices only; with may_loop loop devices are put between. ENODEV: it has no EROFS. EINVAL: it does not know its
  * blocks. */
