@@ -194,8 +194,8 @@ END
     mkfifo "$BATS_TEST_TMPDIR/fifo"
     for row in 'INT 130 interrupted' 'TERM 143 terminated' 'HUP 129 the terminal has gone'; do
         read -r signal code is <<<"$row"
-        # Shells start what is in the background with SIGINT ignored; sleep keeps the pipe open.
-        env --default-signal=INT "$SC" load -i "$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
+        # Shells start what is in the background with SIGINT ignored, and who runs this may ignore more; sleep keeps the pipe open.
+        env --default-signal=INT,TERM,HUP "$SC" load -i "$BATS_TEST_TMPDIR/fifo" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" 3>&- &
         pid=$!
         { head -c 1000000 "$BATS_TEST_TMPDIR/x.tar" && exec sleep 60; } >"$BATS_TEST_TMPDIR/fifo" 3>&- &
         feeder=$!
