@@ -22,7 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = sc_arena_strndup(&arena, (const char *)data, size);
     struct sc_layer_name name;
 
-    (void)!sc_layer_xattr_check(text, &err);
+    (void)!sc_layer_xattr_check(text, data, size, &err);
     err = (struct sc_err)SC_ERR_INIT;
     if (sc_layer_name_parse(text, &name, &err) < 0) {
         if (err.kind != SC_ERR_INVALID || err.msg[0] == '\0')
