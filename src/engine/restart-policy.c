@@ -53,30 +53,38 @@ sc_engine_env(const struct sc_engine *engine, struct sc_arena *arena, struct sc_
     }
 }
 
+/* What every plan has: what is started, and with which environment (in the arena). self: room for it. */
+static int
+plan_program(const struct sc_engine *engine, struct sc_arena *arena, char self[PATH_MAX], struct sc_restart_plan *plan,
+             struct sc_err *err)
+{
+    struct sc_strv env = {0};
+
+    if (sc_self_path(self, PATH_MAX, err) < 0)
+        return -1;
+    sc_engine_env(engine, arena, &env);
+    plan->program = self;
+    plan->envp = env.items;
+    plan->env_count = env.count;
+    return sc_arena_check(arena, err);
+}
+
 int
 sc_restart_plan_write(const struct sc_engine *engine, const struct sc_container *container, int run_fd,
                       const struct sc_restarting *again, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     sc_cleanup_buf text = SC_BUF_INIT;
-    struct sc_strv env = {0};
     char self[PATH_MAX];
-    struct sc_restart_plan plan = {.policy = container->options.restart,
-                                   .count = again ? again->count : 0,
-                                   .delay = again ? again->delay : 0,
-                                   .program = self};
+    struct sc_restart_plan plan = {
+        .policy = container->options.restart, .count = again ? again->count : 0, .delay = again ? again->delay : 0};
 
     if (!container->options.restart) {
         (void)unlinkat(run_fd, SC_RESTART_FILE, 0);
         return 0;
     }
-    if (sc_self_path(self, sizeof(self), err) < 0)
+    if (plan_program(engine, &arena, self, &plan, err) < 0)
         return -1;
-    sc_engine_env(engine, &arena, &env);
-    if (sc_arena_check(&arena, err) < 0)
-        return -1;
-    plan.envp = env.items;
-    plan.env_count = env.count;
     sc_restart_plan_encode(&plan, &text);
     if (sc_buf_check(&text, err) < 0)
         return -1;
@@ -88,17 +96,12 @@ sc_restart_revive(const struct sc_engine *engine, const struct sc_container *con
                   struct sc_restarting *restarting, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_strv env = {0};
     char self[PATH_MAX];
-    struct sc_restart_plan plan = {.policy = container->options.restart, .program = self};
+    struct sc_restart_plan plan = {.policy = container->options.restart};
     sc_cleanup_fd done = -1;
 
-    if (sc_self_path(self, sizeof(self), err) < 0)
+    if (plan_program(engine, &arena, self, &plan, err) < 0)
         return -1;
-    sc_engine_env(engine, &arena, &env);
-    if (sc_arena_check(&arena, err) < 0)
-        return -1;
-    plan.envp = env.items;
     return sc_restart_leave(container->id, &plan, run_fd, restarting, &done, err);
 }
 
