@@ -362,3 +362,13 @@ sc_json_get_arr(const json_t *obj, const char *key, const char *where, json_t **
     *out = json;
     return 0;
 }
+
+json_t *
+sc_json_strv(const struct sc_strv *list)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < list->count; i++)
+        (void)json_array_append_new(out, json_string(list->items[i]));
+    return out;
+}

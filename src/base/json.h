@@ -41,6 +41,8 @@ SC_MUST_CHECK int sc_json_get_bool(const json_t *obj, const char *key, const cha
                                    struct sc_err *err);
 SC_MUST_CHECK int sc_json_get_strv(const json_t *obj, const char *key, const char *where, struct sc_arena *arena,
                                    struct sc_strv *out, struct sc_err *err);
+/* An array of what is in the list, without what is not UTF-8; NULL when memory is out. Owned by the caller. */
+json_t *sc_json_strv(const struct sc_strv *list);
 /* {"a":"b"} to "a=b" entries, sorted as written */
 SC_MUST_CHECK int sc_json_get_map(const json_t *obj, const char *key, const char *where, struct sc_arena *arena,
                                   struct sc_strv *out, struct sc_err *err);

@@ -183,16 +183,6 @@ sc_engine_files_words(struct sc_engine *engine, const struct sc_container *c, bo
 
 /* ---- commit ----------------------------------------------------------------------------------------------------- */
 
-static json_t *
-list_of(const struct sc_strv *list)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < list->count; i++)
-        (void)json_array_append_new(out, json_string(list->items[i]));
-    return out;
-}
-
 /* "k=v" as members. */
 static json_t *
 map_of(const struct sc_strv *list)
@@ -239,9 +229,9 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
     entrypoint = o->has_entrypoint ? &o->entrypoint : &image.config.entrypoint;
     cmd = o->args.count > 0 || o->has_entrypoint ? &o->args : &image.config.cmd;
     if (json_object_set_new(config, "User", json_string(c->effective_user ? c->effective_user : "")) < 0 ||
-        json_object_set_new(config, "Env", list_of(&c->effective_env)) < 0 ||
-        json_object_set_new(config, "Entrypoint", entrypoint->count > 0 ? list_of(entrypoint) : json_null()) < 0 ||
-        json_object_set_new(config, "Cmd", cmd->count > 0 ? list_of(cmd) : json_null()) < 0 ||
+        json_object_set_new(config, "Env", sc_json_strv(&c->effective_env)) < 0 ||
+        json_object_set_new(config, "Entrypoint", entrypoint->count > 0 ? sc_json_strv(entrypoint) : json_null()) < 0 ||
+        json_object_set_new(config, "Cmd", cmd->count > 0 ? sc_json_strv(cmd) : json_null()) < 0 ||
         json_object_set_new(config, "WorkingDir", json_string(c->effective_workdir ? c->effective_workdir : "")) < 0 ||
         json_object_set_new(config, "Labels", map_of(&c->effective_labels)) < 0 ||
         (c->exposed.count > 0 && json_object_set_new(config, "ExposedPorts", keys_of(&c->exposed)) < 0) ||

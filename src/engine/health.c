@@ -61,13 +61,10 @@ sc_health_config_json(const struct sc_container *c)
                    {"StartPeriod", c->health.start_period},
                    {"StartInterval", c->health.start_interval},
                    {"Retries", c->health.retries}};
-    json_t *out = json_object(), *test = json_array();
+    json_t *out = json_object();
 
-    for (size_t i = 0; i < c->health_test.count; i++)
-        (void)json_array_append_new(test, json_string(c->health_test.items[i]));
     if (c->health_test.count > 0)
-        (void)json_object_set(out, "Test", test);
-    json_decref(test);
+        (void)json_object_set_new(out, "Test", sc_json_strv(&c->health_test));
     for (size_t i = 0; i < SC_ARRAY_LEN(numbers); i++) {
         if (numbers[i].value > 0)
             (void)json_object_set_new(out, numbers[i].key, json_integer(numbers[i].value));

@@ -4,21 +4,11 @@
 #include "base/json.h"
 #include "engine/engine-priv.h"
 
-static json_t *
-strings(const struct sc_strv *list)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < list->count; i++)
-        (void)json_array_append_new(out, json_string(list->items[i]));
-    return out;
-}
-
 /* Docker writes an empty list as null. */
 static json_t *
 strings_or_null(const struct sc_strv *list)
 {
-    return list->count > 0 ? strings(list) : json_null();
+    return list->count > 0 ? sc_json_strv(list) : json_null();
 }
 
 static json_t *
@@ -282,9 +272,9 @@ host_config(const struct sc_container *c)
     (void)set(out, "NetRateOut", json_integer(o->net_rate_out > 0 ? o->net_rate_out : 0));
     (void)set(out, "PortBindings", sc_port_bindings(c));
     (void)set(out, "PublishAllPorts", json_boolean(o->publish_all));
-    (void)set(out, "Dns", strings(&o->dns));
-    (void)set(out, "DnsOptions", strings(&o->dns_options));
-    (void)set(out, "DnsSearch", strings(&o->dns_search));
+    (void)set(out, "Dns", sc_json_strv(&o->dns));
+    (void)set(out, "DnsOptions", sc_json_strv(&o->dns_options));
+    (void)set(out, "DnsSearch", sc_json_strv(&o->dns_search));
     (void)set(out, "ExtraHosts", strings_or_null(&o->add_hosts));
     (void)set(out, "Links", json_null());
     (void)set(out, "RestartPolicy", restart_policy(o));
@@ -393,7 +383,7 @@ config_of(const struct sc_container *c)
     (void)set(out, "Tty", json_boolean(o->tty));
     (void)set(out, "OpenStdin", json_boolean(o->interactive));
     (void)set(out, "StdinOnce", json_boolean(o->interactive && !o->detach));
-    (void)set(out, "Env", strings(&c->effective_env));
+    (void)set(out, "Env", sc_json_strv(&c->effective_env));
     (void)set(out, "Cmd", cmd);
     (void)set(out, "Image", text(c->image_name));
     (void)set(out, "Volumes", anonymous_volumes(o));
@@ -483,7 +473,7 @@ sc_engine_inspect(struct sc_engine *engine, const struct sc_container *c, json_t
     (void)set(json, "Id", json_string(c->id));
     (void)set(json, "Created", moment(c->created_at));
     (void)set(json, "Path", text(c->path));
-    (void)set(json, "Args", strings(&c->args));
+    (void)set(json, "Args", sc_json_strv(&c->args));
     (void)set(json, "State", state_of(engine, c));
     (void)set(json, "Image", text(c->image_id));
     (void)set(json, "ResolvConfPath", json_sprintf("%s/resolv.conf", dir));
@@ -531,7 +521,7 @@ image_config(const struct sc_image_config *config)
         (void)set(out, "StopSignal", json_string(config->stop_signal));
     if (config->healthcheck.is_set)
         (void)set(out, "Healthcheck",
-                  json_pack("{s:o, s:I, s:I, s:I, s:I}", "Test", strings(&config->healthcheck.test), "Interval",
+                  json_pack("{s:o, s:I, s:I, s:I, s:I}", "Test", sc_json_strv(&config->healthcheck.test), "Interval",
                             (json_int_t)config->healthcheck.interval, "Timeout",
                             (json_int_t)config->healthcheck.timeout, "StartPeriod",
                             (json_int_t)config->healthcheck.start_period, "Retries",
@@ -594,7 +584,7 @@ sc_engine_inspect_image(struct sc_engine *engine, const struct sc_image *image, 
     (void)set(json, "Os", text(image->os));
     (void)set(json, "Size", json_integer(image->size));
     (void)set(json, "VirtualSize", json_integer(image->size));
-    (void)set(json, "RootFS", json_pack("{s:s, s:o}", "Type", "layers", "Layers", strings(&image->diff_ids)));
+    (void)set(json, "RootFS", json_pack("{s:s, s:o}", "Type", "layers", "Layers", sc_json_strv(&image->diff_ids)));
     /* the store does not say when */
     (void)set(json, "Metadata", json_pack("{s:s}", "LastTagTime", "0001-01-01T00:00:00Z"));
     (void)set(json, "Descriptor", json_pack("{s:o}", "digest", text(image->manifest_digest)));

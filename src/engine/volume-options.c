@@ -110,20 +110,10 @@ sc_volume_options_check(const struct sc_strv *options, struct sc_arena *arena, s
     return 0;
 }
 
-static json_t *
-list_of(const struct sc_strv *list)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < list->count; i++)
-        (void)json_array_append_new(out, json_string(list->items[i]));
-    return out;
-}
-
 int
 sc_volume_options_write(int volume_fd, const struct sc_strv *labels, const struct sc_strv *options, struct sc_err *err)
 {
-    sc_cleanup_json root = json_pack("{s:o, s:o}", "labels", list_of(labels), "options", list_of(options));
+    sc_cleanup_json root = json_pack("{s:o, s:o}", "labels", sc_json_strv(labels), "options", sc_json_strv(options));
     sc_cleanup_buf text = SC_BUF_INIT;
 
     if (labels->count + options->count == 0)
