@@ -80,10 +80,8 @@ sc_blob_create(const struct sc_store *store, struct sc_blob_writer **out, struct
 }
 
 int
-sc_blob_write(struct sc_blob_writer *writer, const void *data, size_t len, struct sc_err *err)
+sc_blob_append(struct sc_blob_writer *writer, const void *data, size_t len, struct sc_err *err)
 {
-    if (sc_hash_add(&writer->hash, data, len, err) < 0)
-        return -1;
     if (sc_io_write_all(writer->fd, data, len, err) < 0) {
         sc_err_wrap(err, "write a blob in \"%s/image\"", writer->store->data_path);
         return sc_err_disk(err, writer->store);
@@ -91,6 +89,18 @@ sc_blob_write(struct sc_blob_writer *writer, const void *data, size_t len, struc
     writer->size += (int64_t)len;
     sc_io_write_behind(writer->fd, writer->size, &writer->begun);
     return 0;
+}
+
+int
+sc_blob_write(struct sc_blob_writer *writer, const void *data, size_t len, struct sc_err *err)
+{
+    return sc_hash_add(&writer->hash, data, len, err) < 0 ? -1 : sc_blob_append(writer, data, len, err);
+}
+
+struct sc_hash *
+sc_blob_hash(struct sc_blob_writer *writer)
+{
+    return &writer->hash;
 }
 
 /* Gives the verified file its name. One that is there already is the same by its digest, and synced. */

@@ -103,51 +103,89 @@ promised_digest(const char *name, struct sc_arena *arena)
     return sc_digest_is_valid(digest) ? digest : NULL;
 }
 
+/* A member that is kept in memory until it is asked for. */
+static int
+hold_file(struct sc_source *source, struct sc_tar_read *tar, struct sc_member *member, struct sc_err *err)
+{
+    char *held = sc_arena_alloc(source->arena, (size_t)member->size + 1);
+    const void *data;
+    size_t end = 0;
+    ssize_t len;
+
+    if (!held)
+        return sc_err_nomem(err);
+    while ((len = sc_tar_read_data(tar, &data, err)) > 0) {
+        memcpy(held + end, data, (size_t)len);
+        end += (size_t)len;
+    }
+    member->data = held;
+    source->held += end;
+    return len < 0 ? -1 : 0;
+}
+
+/* A member's content into a blob, hashed beside, and unpacked behind where it can be a layer. */
+static int
+copy_file(const struct sc_source *source, struct sc_tar_read *tar, int64_t size, struct sc_blob_writer *writer,
+          struct sc_ahead **ahead, struct sc_err *err)
+{
+    bool is_begun = false;
+    const void *data;
+    ssize_t len;
+
+    while ((len = sc_tar_read_data(tar, &data, err)) > 0) {
+        if (sc_tar_read_hash(tar, sc_blob_hash(writer), data, (size_t)len, err) < 0 ||
+            sc_blob_append(writer, data, (size_t)len, err) < 0)
+            return -1;
+        if (!is_begun) {
+            if (source->store->ahead)
+                sc_ahead_limit(source->store->ahead, AHEAD_MAX);
+            *ahead = sc_ahead_start(source->store, sc_blob_fd(writer), size, data, (size_t)len);
+        }
+        is_begun = true;
+        sc_ahead_wrote(*ahead, (size_t)len);
+    }
+    return len < 0 ? -1 : 0;
+}
+
+static int
+keep_file(const struct sc_source *source, struct sc_tar_read *tar, const char *promised, struct sc_member *member,
+          struct sc_err *err)
+{
+    sc_cleanup_blob writer = NULL;
+    struct sc_ahead *ahead = NULL;
+    struct sc_err other = SC_ERR_INIT;
+    int status;
+
+    if (sc_blob_create(source->store, &writer, err) < 0)
+        return -1;
+    status = copy_file(source, tar, member->size, writer, &ahead, err);
+    /* Told before the blob is synced: the two go on side by side. */
+    if (status == 0)
+        sc_ahead_end(ahead);
+    if (sc_tar_read_hashed(tar, status == 0 ? err : &other) < 0 || status < 0)
+        return -1;
+    if (sc_blob_commit(sc_steal_ptr(&writer), promised, source->arena, &member->digest, NULL, err) < 0)
+        return -1;
+    sc_ahead_name(ahead, member->digest);
+    return 0;
+}
+
 static int
 take_file(struct sc_source *source, struct sc_tar_read *tar, const char *name, int64_t size, struct sc_err *err)
 {
     struct sc_member member = {.size = size};
     const char *promised = promised_digest(name, source->arena);
-    bool hold = size <= HOLD_ONE_MAX && source->held + (uint64_t)size <= HOLD_ALL_MAX;
-    sc_cleanup_blob writer = NULL;
-    struct sc_ahead *ahead = NULL;
-    int64_t end = 0;
-    const void *data;
-    char *held = NULL;
-    ssize_t len;
 
-    if (!hold && promised && sc_store_has_blob(source->store, promised)) {
-        member.digest = sc_arena_strdup(source->arena, promised);
-        return member.digest ? source_add(source, name, &member, err) : sc_err_nomem(err);
-    }
-    if (hold)
-        held = sc_arena_alloc(source->arena, (size_t)size + 1);
-    if (hold && !held)
-        return sc_err_nomem(err);
-    if (!hold && sc_blob_create(source->store, &writer, err) < 0)
-        return -1;
-    while ((len = sc_tar_read_data(tar, &data, err)) > 0) {
-        if (hold)
-            memcpy(held + end, data, (size_t)len);
-        else if (sc_blob_write(writer, data, (size_t)len, err) < 0)
+    if (size <= HOLD_ONE_MAX && source->held + (uint64_t)size <= HOLD_ALL_MAX) {
+        if (hold_file(source, tar, &member, err) < 0)
             return -1;
-        if (!hold && end == 0) {
-            if (source->store->ahead)
-                sc_ahead_limit(source->store->ahead, AHEAD_MAX);
-            ahead = sc_ahead_start(source->store, sc_blob_fd(writer), size, data, (size_t)len);
-        }
-        sc_ahead_wrote(ahead, (size_t)len);
-        end += len;
+    } else if (promised && sc_store_has_blob(source->store, promised)) {
+        member.digest = sc_arena_strdup(source->arena, promised);
+        if (!member.digest)
+            return sc_err_nomem(err);
+    } else if (keep_file(source, tar, promised, &member, err) < 0) {
+        return -1;
     }
-    if (len < 0)
-        return -1;
-    member.data = held;
-    source->held += hold ? (uint64_t)size : 0;
-    /* Told before the blob is synced: the two go on side by side. */
-    sc_ahead_end(ahead);
-    if (!hold && sc_blob_commit(sc_steal_ptr(&writer), promised, source->arena, &member.digest, NULL, err) < 0)
-        return -1;
-    sc_ahead_name(ahead, member.digest);
     return source_add(source, name, &member, err);
 }
 

@@ -70,5 +70,9 @@ void sc_tar_read_release(struct sc_tar_read *tar);
 SC_MUST_CHECK int sc_tar_read_next(struct sc_tar_read *tar, struct sc_tar_member *out, struct sc_err *err);
 /* The next bytes of its content, good until the next call; 0 at its end. */
 SC_MUST_CHECK ssize_t sc_tar_read_data(struct sc_tar_read *tar, const void **data, struct sc_err *err);
+/* Has those bytes added to a hash behind the caller: as sc_pump_hash() and sc_pump_hashed(). */
+SC_MUST_CHECK int sc_tar_read_hash(struct sc_tar_read *tar, struct sc_hash *hash, const void *data, size_t len,
+                                   struct sc_err *err);
+SC_MUST_CHECK int sc_tar_read_hashed(struct sc_tar_read *tar, struct sc_err *err);
 
 #endif

@@ -231,3 +231,15 @@ sc_tar_read_data(struct sc_tar_read *tar, const void **data, struct sc_err *err)
     }
     return got;
 }
+
+int
+sc_tar_read_hash(struct sc_tar_read *tar, struct sc_hash *hash, const void *data, size_t len, struct sc_err *err)
+{
+    return sc_pump_hash(tar->pump, hash, data, len, err);
+}
+
+int
+sc_tar_read_hashed(struct sc_tar_read *tar, struct sc_err *err)
+{
+    return sc_pump_hashed(tar->pump, err);
+}

@@ -50,6 +50,9 @@ void sc_blob_abortp(struct sc_blob_writer **writer);
 SC_MUST_CHECK int sc_blob_put(const struct sc_store *store, const void *data, size_t len, const char *expected,
                               struct sc_arena *arena, char **digest, int64_t *size, struct sc_err *err);
 int sc_blob_fd(const struct sc_blob_writer *writer); /* borrowed */
+/* As sc_blob_write(), where somebody else hashes: every byte, in order, before the blob is committed. */
+SC_MUST_CHECK int sc_blob_append(struct sc_blob_writer *writer, const void *data, size_t len, struct sc_err *err);
+struct sc_hash *sc_blob_hash(struct sc_blob_writer *writer); /* borrowed */
 /* Opens a blob for reading: the fd. */
 SC_MUST_CHECK int sc_blob_open(const struct sc_store *store, const char *digest, struct sc_err *err);
 SC_MUST_CHECK int sc_blob_size(const struct sc_store *store, const char *digest, int64_t *size, struct sc_err *err);
@@ -137,6 +140,12 @@ struct sc_pump;
 SC_MUST_CHECK int sc_pump_open(struct sc_stream *stream_take, bool hashes, struct sc_pump **out, struct sc_err *err);
 /* The next bytes, good until the next call; 0 at the end. */
 SC_MUST_CHECK ssize_t sc_pump_next(struct sc_pump *pump, const void **data, struct sc_err *err);
+/* Adds bytes of what sc_pump_next() gave last, behind the caller, who may go on and not use the hash until
+ * sc_pump_hashed(): that waits for all of them, and must be asked also where the caller gives up. For pumps that do not
+ * hash all. */
+SC_MUST_CHECK int sc_pump_hash(struct sc_pump *pump, struct sc_hash *hash, const void *data, size_t len,
+                               struct sc_err *err);
+SC_MUST_CHECK int sc_pump_hashed(struct sc_pump *pump, struct sc_err *err);
 /* At the end: the digest of all that was pumped. */
 SC_MUST_CHECK int sc_pump_digest(struct sc_pump *pump, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
 void sc_pump_closep(struct sc_pump **pump);
