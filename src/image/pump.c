@@ -47,10 +47,10 @@ struct sc_pump {
     size_t head, tail;
     struct pump_job jobs[PUMP_JOBS];
     size_t first_job, job_count; /* the first is the hasher's until it is done */
-    bool is_lent;  /* the caller has chunk [tail] */
-    bool is_over;  /* no chunk will follow */
-    bool is_asked; /* to end early */
-    bool is_last;  /* no job will follow */
+    bool is_lent;                /* the caller has chunk [tail] */
+    bool is_over;                /* no chunk will follow */
+    bool is_asked;               /* to end early */
+    bool is_last;                /* no job will follow */
     struct sc_err err, hash_err;
     size_t lens[PUMP_SLOTS];
     char *chunks; /* PUMP_SLOTS of PUMP_CHUNK bytes */
