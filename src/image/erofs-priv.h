@@ -98,7 +98,8 @@ struct sc_erofs {
     uint64_t name_bytes, inodes;
     /* what is written in order: buffer holds [end - used, end) */
     uint64_t end;
-    int64_t begun; /* on its way to the disk */
+    int64_t begun;     /* on its way to the disk */
+    uint64_t reserved; /* the file has blocks up to here, or, as UINT64_MAX, gets none ahead */
     size_t used;
     char *buffer;
     /* the piece of metadata at hand */

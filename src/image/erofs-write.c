@@ -1,5 +1,7 @@
 /* The bytes of an EROFS image: blocks in order, metadata between them, and what an inode looks like. */
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,7 +13,8 @@
 #define BUFFER      ((size_t)1 << 20)
 #define LONG        ((size_t)64 << 10) /* bytes that are worth a call of their own */
 #define META        ((size_t)64 << 10)
-#define TAIL_MAX    2048 /* a longer tail gets a block of its own */
+#define RESERVE     ((uint64_t)32 << 20) /* bytes of blocks taken ahead, of an image that has at least as many already */
+#define TAIL_MAX    2048                 /* a longer tail gets a block of its own */
 #define XATTR_HEAD  12
 #define XATTR_ENTRY 4
 
@@ -53,6 +56,21 @@ write_at(const struct sc_erofs *image, const void *data, size_t len, uint64_t at
     return 0;
 }
 
+/* Blocks for what comes next: a file system that looks for them page by page takes a third more of a processor's time
+ * for a write. Where it cannot, or has few left, the write itself says so. What is over goes with the file's last size. */
+static void
+reserve(struct sc_erofs *image)
+{
+    if (image->end < RESERVE || image->reserved >= image->end + RESERVE / 2)
+        return;
+    if (image->reserved < image->end)
+        image->reserved = image->end;
+    if (fallocate(image->fd, 0, (off_t)image->reserved, (off_t)RESERVE) < 0)
+        image->reserved = UINT64_MAX;
+    else
+        image->reserved += RESERVE;
+}
+
 static int
 drain(struct sc_erofs *image, struct sc_err *err)
 {
@@ -60,6 +78,7 @@ drain(struct sc_erofs *image, struct sc_err *err)
         return -1;
     image->used = 0;
     sc_io_write_behind(image->fd, (int64_t)image->end, &image->begun);
+    reserve(image);
     return 0;
 }
 
@@ -86,6 +105,7 @@ append_long(struct sc_erofs *image, const char *data, size_t len, struct sc_err 
     image->used = 0;
     image->end += (uint64_t)put_now;
     sc_io_write_behind(image->fd, (int64_t)image->end, &image->begun);
+    reserve(image);
     return put_now;
 }
 
@@ -151,20 +171,39 @@ blocks_max(const struct sc_erofs *image)
     return is_index(image) ? SC_EROFS_TAR_AT : UINT32_MAX;
 }
 
-/* What is jumped over is a hole of the file, and reads as zeros. */
+static int
+check_size(const struct sc_erofs *image, uint64_t size, struct sc_err *err)
+{
+    if (size / image->block >= blocks_max(image))
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "the layer takes more than %llu blocks of an image",
+                          (unsigned long long)blocks_max(image));
+    return 0;
+}
+
+/* What is jumped over reads as zeros. */
+static int
+jump(struct sc_erofs *image, uint64_t to, struct sc_err *err)
+{
+    if (check_size(image, to, err) < 0 || drain(image, err) < 0)
+        return -1;
+    image->end = to;
+    return 0;
+}
+
+/* What is jumped over is a hole of the file. */
 int
 sc_erofs_pad(struct sc_erofs *image, uint64_t to, struct sc_err *err)
 {
     static const char zeros[SC_EROFS_BLOCK];
+    const uint64_t from = image->end;
 
-    if (to / image->block >= blocks_max(image))
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "the layer takes more than %llu blocks of an image",
-                          (unsigned long long)blocks_max(image));
-    if (to - image->end <= sizeof(zeros))
-        return sc_erofs_append(image, zeros, (size_t)(to - image->end), err);
-    if (drain(image, err) < 0)
+    if (to - from <= sizeof(zeros))
+        return check_size(image, to, err) < 0 ? -1 : sc_erofs_append(image, zeros, (size_t)(to - from), err);
+    if (jump(image, to, err) < 0)
         return -1;
-    image->end = to;
+    if (image->reserved != UINT64_MAX && image->reserved > from) /* else they would stay: a hole has no last size */
+        (void)fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+                        (off_t)((to < image->reserved ? to : image->reserved) - from));
     return 0;
 }
 
@@ -283,7 +322,7 @@ meta_take(struct sc_erofs *image, size_t header, size_t tail, unsigned char **ou
         memset(image->meta, 0, size);
         place = image->meta_at = image->end; /* between files: on a block */
         image->meta_size = size;
-        if (sc_erofs_pad(image, image->end + size, err) < 0)
+        if (jump(image, image->end + size, err) < 0)
             return -1;
     }
     image->meta_used = (size_t)(place - image->meta_at) + header + tail;
