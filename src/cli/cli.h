@@ -139,6 +139,14 @@ typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *contain
 SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void *data);
 /* sc_relay_run, until the container ends (its exit code) or the user detaches (0); detach_keys NULL: Docker's. */
 SC_MUST_CHECK int sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err);
+/* The same with a container's monitor at sock (SC_ATTACH_* flags): a signal that is forwarded counts as one of sc kill. */
+struct sc_stay {
+    int sock, flags;
+    bool sig_proxy;
+    const char *detach_keys;
+};
+SC_MUST_CHECK int sc_cli_stay_with(struct sc_cli *cli, const struct sc_container *container, const struct sc_stay *how,
+                                   struct sc_err *err);
 /* A filter's "name" or "name=value" among "name=value" of labels. */
 json_t *sc_cli_map_of(const struct sc_strv *pairs); /* "k=v" as members of an object */
 bool sc_cli_has_label(const struct sc_strv *labels, const char *wanted);

@@ -15,25 +15,6 @@ check_terminal(const struct sc_run_options *options, int flags, struct sc_err *e
 }
 
 static int
-stay(const struct sc_run_options *options, int flags, int client, struct sc_err *err)
-{
-    const struct sc_create_options *o = &options->create;
-    struct sc_relay relay = {
-        .sock = client,
-        .tty_fd = -1,
-        .in_fd = -1,
-        .out_fd = -1,
-        .err_fd = -1,
-        .pidfd = -1,
-        .with_stdin = flags & SC_ATTACH_STDIN,
-        .with_terminal = o->tty,
-        .forwards_signals = options->sig_proxy,
-    };
-
-    return sc_cli_stay(&relay, o->detach_keys, err);
-}
-
-static int
 open_engine(struct sc_cli *cli, struct sc_err *err)
 {
     const char *note = NULL;
@@ -108,7 +89,9 @@ run(struct sc_cli *cli, struct sc_err *err)
     note_network(&options, &container);
     sc_service_ready();
     if (!options.create.detach)
-        return stay(&options, flags, client, err);
+        return sc_cli_stay_with(cli, &container,
+                                &(const struct sc_stay){client, flags, options.sig_proxy, options.create.detach_keys},
+                                err);
     (void)printf("%s\n", container.id);
     return 0;
 }

@@ -12,23 +12,17 @@ struct attach_options {
 };
 
 static int
-stay(const struct sc_container *container, const struct attach_options *options, int flags, int client,
-     struct sc_err *err)
+stay(struct sc_cli *cli, const struct sc_container *container, const struct attach_options *options, int flags,
+     int client, struct sc_err *err)
 {
-    const char *keys = options->detach_keys ? options->detach_keys : container->options.detach_keys;
-    struct sc_relay relay = {
+    const struct sc_stay how = {
         .sock = client,
-        .tty_fd = -1,
-        .in_fd = -1,
-        .out_fd = -1,
-        .err_fd = -1,
-        .pidfd = -1,
-        .with_stdin = flags & SC_ATTACH_STDIN,
-        .with_terminal = container->options.tty,
-        .forwards_signals = options->sig_proxy,
+        .flags = flags,
+        .sig_proxy = options->sig_proxy,
+        .detach_keys = options->detach_keys ? options->detach_keys : container->options.detach_keys,
     };
 
-    return sc_cli_stay(&relay, keys, err);
+    return sc_cli_stay_with(cli, container, &how, err);
 }
 
 static int
@@ -116,7 +110,7 @@ start_attached(struct sc_cli *cli, const char *name, struct attach_options *opti
         return -1;
     }
     sc_service_ready();
-    return stay(&container, options, flags, client, err);
+    return stay(cli, &container, options, flags, client, err);
 }
 
 /* Another command has started it meanwhile: as good as ours. */
@@ -262,7 +256,7 @@ run_attach(struct sc_cli *cli, struct sc_err *err)
     if (check_terminal(&container, flags, err) < 0 ||
         sc_engine_attach(&cli->engine, &container, flags, &client, err) < 0)
         return -1;
-    return stay(&container, &options, flags, client, err);
+    return stay(cli, &container, &options, flags, client, err);
 }
 
 const struct sc_command sc_cmd_attach = {

@@ -45,6 +45,41 @@ sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err)
     return end == SC_RELAY_DETACHED ? 0 : exit_record.code;
 }
 
+struct proxy {
+    struct sc_cli *cli;
+    const struct sc_container *container;
+};
+
+static void
+before_signal(void *data, int signum)
+{
+    const struct proxy *proxy = data;
+
+    sc_engine_before_signal(&proxy->cli->engine, proxy->container, proxy->cli->command->name, signum);
+}
+
+int
+sc_cli_stay_with(struct sc_cli *cli, const struct sc_container *container, const struct sc_stay *how,
+                 struct sc_err *err)
+{
+    struct proxy proxy = {cli, container};
+    struct sc_relay relay = {
+        .sock = how->sock,
+        .tty_fd = -1,
+        .in_fd = -1,
+        .out_fd = -1,
+        .err_fd = -1,
+        .pidfd = -1,
+        .with_stdin = how->flags & SC_ATTACH_STDIN,
+        .with_terminal = container->options.tty,
+        .forwards_signals = how->sig_proxy,
+        .before_signal = before_signal,
+        .data = &proxy,
+    };
+
+    return sc_cli_stay(&relay, how->detach_keys, err);
+}
+
 bool
 sc_cli_has_label(const struct sc_strv *labels, const char *wanted)
 {

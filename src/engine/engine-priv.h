@@ -156,6 +156,8 @@ bool sc_restart_was_killed(int run_fd, struct sc_restarting *out); /* who waited
 /* Before what ends it: after this its monitor begins no restart. */
 SC_MUST_CHECK int sc_restart_mark_stopped(const struct sc_engine *engine, const struct sc_container *container,
                                           struct sc_err *err);
+/* Whether any signal by hand is a stop to its policy. */
+bool sc_restart_minds_signals(const struct sc_container *container);
 void sc_restart_unmark_stopped(int data_fd, int run_fd);
 bool sc_restart_was_stopped(int data_fd, int run_fd);
 /* Whether somebody waits to start it, or does. run_fd may be -1. */

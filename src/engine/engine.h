@@ -370,6 +370,9 @@ SC_MUST_CHECK int sc_engine_restart(struct sc_engine *engine, const struct sc_co
 /* SIGKILL: returns when the container has ended. */
 SC_MUST_CHECK int sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, int signum,
                                  struct sc_err *err);
+/* Before another sends it signum for the user: as with sc_engine_kill no policy starts it again. verb: "run" */
+void sc_engine_before_signal(struct sc_engine *engine, const struct sc_container *container, const char *verb,
+                             int signum);
 SC_MUST_CHECK int sc_engine_remove(struct sc_engine *engine, const struct sc_container *container, bool force,
                                    bool volumes, struct sc_err *err);
 SC_MUST_CHECK int sc_engine_rename(struct sc_engine *engine, const struct sc_container *container, const char *name,

@@ -257,14 +257,21 @@ sc_restart_settle(struct sc_engine *engine, const char *id, bool *was_cancelled,
     return 0;
 }
 
-static bool
-has_policy(const struct sc_container *container)
+static enum sc_restart_kind
+policy_of(const struct sc_container *container)
 {
-    struct sc_restart_policy policy;
+    struct sc_restart_policy policy = {.kind = SC_RESTART_NO};
     struct sc_err ignored = SC_ERR_INIT;
 
-    return container->options.restart && sc_restart_policy_parse(container->options.restart, &policy, &ignored) == 0 &&
-           policy.kind != SC_RESTART_NO;
+    if (container->options.restart)
+        (void)!sc_restart_policy_parse(container->options.restart, &policy, &ignored);
+    return policy.kind;
+}
+
+bool
+sc_restart_minds_signals(const struct sc_container *container)
+{
+    return policy_of(container) == SC_RESTART_UNLESS_STOPPED;
 }
 
 int
@@ -274,7 +281,7 @@ sc_restart_check(const struct sc_container *container, int data_fd, int run_fd, 
 
     if (!sc_restarting_read(run_fd, &restarting) || restarting.pid != getpid())
         return sc_err_set(err, SC_ERR_BUSY, "its restart was taken back");
-    if (has_policy(container) && !sc_restart_was_stopped(data_fd, run_fd))
+    if (policy_of(container) != SC_RESTART_NO && !sc_restart_was_stopped(data_fd, run_fd))
         return 0;
     (void)unlinkat(run_fd, SC_RESTARTING_FILE, 0);
     return sc_err_set(err, SC_ERR_BUSY, "it is not to be started again");

@@ -118,9 +118,10 @@ is_ending(const struct sc_state *state)
     return false;
 }
 
-/* Docker's: one that is to end it lets it go on, so that it can. */
+/* What Docker takes for a stop by hand, after which no policy starts it again, and which ends a pause: where no stop
+ * signal was chosen, any signal. */
 static bool
-ends_pause(const struct sc_container *container, int signum)
+is_meant_to_end(const struct sc_container *container, int signum)
 {
     int stop = SIGTERM;
     struct sc_err ignored = SC_ERR_INIT;
@@ -129,15 +130,13 @@ ends_pause(const struct sc_container *container, int signum)
     return signum == SIGKILL || signum == stop || (!container->options.stop_signal && stop == SIGTERM);
 }
 
-/* What Docker takes for a stop by hand, after which no policy starts it again. */
-static bool
-is_meant_to_end(const struct sc_container *container, int signum)
+/* Before the signal. The policy unless-stopped minds every signal by hand. */
+static int
+mark_signalled(const struct sc_engine *engine, const struct sc_container *container, int signum, struct sc_err *err)
 {
-    int stop = SIGTERM;
-    struct sc_err ignored = SC_ERR_INIT;
-
-    (void)!sc_signal_parse(container->effective_stop_signal, &stop, &ignored);
-    return signum == SIGKILL || signum == stop;
+    return is_meant_to_end(container, signum) || sc_restart_minds_signals(container)
+               ? sc_restart_mark_stopped(engine, container, err)
+               : 0;
 }
 
 static int64_t
@@ -315,13 +314,13 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
             return 0;
     }
     if (sc_engine_running_state(engine, container, &arena, &state, err) < 0 ||
-        (is_last && sc_restart_mark_stopped(engine, container, err) < 0))
+        mark_signalled(engine, container, signum, err) < 0)
         return -1;
     /* As with Docker, whoever kills finds it ended. Without a monitor the next look makes it so. */
     if (signum == SIGKILL && connect_monitor(engine, container->id, SC_ATTACH_WAIT_ONLY, &sock, err) < 0)
         return -1;
     tell_of_signal(engine, container, "kill", signum);
-    if ((ends_pause(container, signum) ? signal_and_thaw(&state, signum, err) : send_signal(&state, signum, err)) < 0)
+    if ((is_last ? signal_and_thaw(&state, signum, err) : send_signal(&state, signum, err)) < 0)
         return sc_err_wrap(err, "kill container \"%s\"", container->name);
     if (sock >= 0 && await_exit(sock, deadline(KILL_MS), &exit_record) == END_TIMEOUT) {
         sc_err_set(err, SC_ERR_BUSY, "process %d does not die", (int)state.pid);
@@ -331,6 +330,15 @@ sc_engine_kill(struct sc_engine *engine, const struct sc_container *container, i
     return signum == SIGKILL && container->options.restart
                ? sc_restart_settle(engine, container->id, &was_cancelled, err)
                : 0;
+}
+
+void
+sc_engine_before_signal(struct sc_engine *engine, const struct sc_container *container, const char *verb, int signum)
+{
+    struct sc_err ignored = SC_ERR_INIT; /* the signal is what matters */
+
+    (void)!mark_signalled(engine, container, signum, &ignored);
+    tell_of_signal(engine, container, verb, signum);
 }
 
 int

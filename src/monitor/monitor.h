@@ -198,7 +198,9 @@ struct sc_relay {
     bool with_stdin,
         with_terminal; /* with_terminal: our stdin, where it is a terminal, is put in raw mode; SIGWINCH is forwarded */
     bool keeps_output; /* with_terminal: our terminal goes on making "\r\n" of a newline */
-    bool forwards_signals;   /* --sig-proxy: TERM INT HUP QUIT USR1 USR2 ... go to the container (not in raw mode) */
+    bool forwards_signals; /* --sig-proxy: TERM INT HUP QUIT USR1 USR2 ... go to the container (not in raw mode) */
+    void (*before_signal)(void *data, int signum); /* called before one goes there; NULL: nothing is */
+    void *data;
     const char *detach_keys; /* "ctrl-p,ctrl-q"; NULL or "": none. Only in raw mode. */
 };
 enum sc_relay_end { SC_RELAY_EXITED, SC_RELAY_DETACHED };

@@ -113,6 +113,8 @@ on_signal(struct relay *relay)
         } else if (relay->is_raw) {
             suffer(relay, signum);
         } else {
+            if (relay->ask->before_signal)
+                relay->ask->before_signal(relay->ask->data, signum);
             sc_far_send_signal(&relay->far, signum);
         }
     }

@@ -3,8 +3,9 @@
  *
  *   <run>/container/<id>/restart      the engine, at each start of a container with a policy (sc update rewrites it):
  *                                     struct sc_restart_plan. The monitor reads it when its container has ended.
- *   <data>/container/<id>/stopped     sc stop, kill and rm -f, before their signal: nothing is to start it again. A
- *                                     start by hand removes it. On a full disk it lies in the run directory.
+ *   <data>/container/<id>/stopped     sc stop, kill and rm -f, before their signal (and a client that passes on one of
+ *                                     the user's): nothing is to start it again. A start by hand removes it. On a full
+ *                                     disk it lies in the run directory.
  *   <run>/container/<id>/restarting   the monitor, before exit.json: struct sc_restarting. As long as somebody holds
  *                                     its flock(2) the container is "restarting", and that is the process that is named
  *                                     in it.

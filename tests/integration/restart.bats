@@ -11,10 +11,10 @@ is_up() { [ "$(pid_of "$1")" -gt 0 ]; }
 monitor_of() { pgrep -f "sc-monitor id=$("$SC" inspect -f '{{.Id}}' "$1")"; }
 # its file names who waits to start it
 waiter_of() { cut -d' ' -f1 "$SC_RUN_ROOT/container/$("$SC" inspect -f '{{.Id}}' "$1")/restarting"; }
-# waiting NAME: it has ended, and its next start is a minute off
+# waiting NAME [OPTION...]: it has ended, and its next start is a minute off
 waiting()
 {
-    sc_ok run -d --name "$1" --restart always base sleep 1000
+    sc_ok run -d --name "$1" --restart always "${@:2}" base sleep 1000
     sed -i '3s/.*/30000/' "$SC_RUN_ROOT/container/$output/restart"
     kill -KILL "$(pid_of "$1")"
     wait_until is_state "$1" restarting
@@ -65,7 +65,6 @@ waiting()
     expect_stderr 'you cannot attach to a restarting container'
     run_sc rm one
     expect_stderr 'container is restarting'
-    sc_ok kill -s WINCH one
     sc_ok container prune -f
     sc_ok start one
     is "$(state one)" restarting
@@ -91,21 +90,64 @@ waiting()
     wait_until is_up two
     sc_ok restart -t 0 two
     is "$(count two) $(state two)" '0 running'
-    # another signal is no stop
-    sc_ok kill -s WINCH two
-    kill -KILL "$(pid_of two)"
-    wait_until is_count two 1
     sc_ok rm -f one two
 }
 
+# ends NAME CODE: it is dead for good
+ends()
+{
+    wait_until is_state "$1" exited
+    is "$(count "$1") $("$SC" inspect -f '{{.State.ExitCode}}' "$1")" "0 $2"
+}
+
+@test "restart: any signal by hand is a stop, but where another stop signal was chosen" {
+    for policy in always unless-stopped on-failure; do
+        sc_ok run -d --name one --restart $policy base sleep 1000
+        sc_ok run -d --name two --restart $policy --stop-signal QUIT base sleep 1000
+        sc_ok kill -s WINCH one two
+        kill -KILL "$(pid_of one)" "$(pid_of two)"
+        ends one 137
+        if [ $policy = unless-stopped ]; then
+            ends two 137
+        else
+            wait_until is_count two 1
+            wait_until is_up two
+        fi
+        sc_ok rm -f one two
+    done
+}
+
+@test "restart: a signal that run or attach passes on is one by hand, too" {
+    local pid status
+    "$SC" run --name one --restart always base sh -c 'trap "exit 5" USR1; echo ready; while :; do sleep 0.02; done' \
+        >"$BATS_TEST_TMPDIR/out" 3>&- &
+    pid=$!
+    wait_until grep -q ready "$BATS_TEST_TMPDIR/out"
+    kill -USR1 $pid
+    status=0
+    wait $pid || status=$?
+    is "$status" 5
+    ends one 5
+    sc_ok events --since 0 --until 0s --filter container=one --format '{{.Action}}'
+    is "$(echo $output)" 'create attach start kill die'
+    sc_ok why one
+    expect_output 'sc run (process'
+    sc_ok rm one
+}
+
 @test "restart: rm -f, kill and stop take a restart back at once" {
-    for how in 'rm -f' kill stop; do
+    for how in 'rm -f' kill stop 'kill -s WINCH'; do
         waiting one
         waiter=$(waiter_of one)
         sc_ok $how one
         ! kill -0 "$waiter" 2>/dev/null
         [ "$how" = 'rm -f' ] || sc_ok rm one
     done
+    # nobody is there to get it
+    waiting one --stop-signal QUIT
+    sc_ok kill -s WINCH one
+    is "$(state one)" restarting
+    sc_ok rm -f one
 }
 
 @test "restart: update changes the policy of what runs, waits or has ended" {
