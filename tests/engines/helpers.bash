@@ -23,7 +23,7 @@ ENGINE_NOFILE=1024
 ok()
 {
     last_command="$*"
-    run --separate-stderr "$@"
+    run_split "$@"
     expect 0
 }
 
@@ -32,7 +32,7 @@ fails()
     local code=$1
     shift
     last_command="$*"
-    run --separate-stderr "-$code" "$@"
+    run_split "$@"
     expect "$code"
 }
 
@@ -80,6 +80,7 @@ ENGINE_ARCHIVE=$BATS_SUITE_TMPDIR/archive.tar
 # SC_RUN_ROOT is looked at by leftovers: here it is where sc-oci keeps the state of podman's containers.
 engine_setup()
 {
+    untraced
     export SC_RUN_ROOT=/run/$RUNTIME_NAME SC_DATA_ROOT=$BATS_TEST_TMPDIR/none
     leftovers >"$BATS_TEST_TMPDIR/before"
 }

@@ -206,7 +206,7 @@ hostile_image()
 # climb ended above its root. Nothing may be unmounted where the mounts are shared, either.
 @test "attack: in a chroot neither exec nor a climb leads to the host's files" {
     mkdir "$BATS_TEST_TMPDIR/root"
-    run --separate-stderr unshare -m --propagation slave sh -c 'mount --make-rshared / && mount --bind "$1" "$1" && cd "$1" || exit
+    run_split unshare -m --propagation slave sh -c 'mount --make-rshared / && mount --bind "$1" "$1" && cd "$1" || exit
         for path in /*; do
             if [ -L "$path" ]; then cp -P "$path" .; elif [ -d "$path" ]; then mkdir ".$path" && mount --rbind "$path" ".$path"; fi
         done

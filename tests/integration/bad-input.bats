@@ -13,7 +13,7 @@ value_flags()
 # Everything in the store and of containers, by name.
 state()
 {
-    (cd "$SC_DATA_ROOT" && find . -not -path './layer/*/*' -not -path ./network | LC_ALL=C sort)
+    (cd "$SC_DATA_ROOT" && find . -path './layer/*/*' -prune -o -not -path ./network -print)
 }
 
 # ---- flags --------------------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ called()
 
 @test "bad input: a hard limit above the caller's says what that is" {
     # Without CAP_SYS_RESOURCE nobody raises it; the bounding set passes exec.
-    run --separate-stderr setpriv --bounding-set -sys_resource "$BASH" -c 'ulimit -n 512; exec "$@"' - \
+    run_split setpriv --bounding-set -sys_resource "$BASH" -c 'ulimit -n 512; exec "$@"' - \
         "$SC" run --rm --security-opt seccomp=unconfined --ulimit nofile=1000000 base true
     last_command='sc run --ulimit nofile=1000000'
     expect_error 125 --ulimit
@@ -384,7 +384,7 @@ without_controller()
     shift
     mounted=$(awk -v c="$controller" '$0 ~ / - cgroup / { n = split($NF, a, ","); for (i = 1; i <= n; i++) if (a[i] == c) print $5 }' /proc/self/mountinfo)
     [ -n "$mounted" ] || { echo "no hierarchy has $controller" && return 1; }
-    run --separate-stderr unshare --mount --propagation private "$BASH" -c 'umount "$1" && shift && exec "$@"' - "$mounted" "$@"
+    run_split unshare --mount --propagation private "$BASH" -c 'umount "$1" && shift && exec "$@"' - "$mounted" "$@"
     last_command="without $controller: $*"
 }
 
@@ -513,10 +513,10 @@ one_line()
     within 'ulimit -f 512' run --rm --network none base grep SigIgn /proc/self/status
     expect 0
     is "${output//[[:space:]]/}" SigIgn:0000000000000000
-    run --separate-stderr unshare -m sh -c 'mount -t tmpfs none /proc; exec "$0" run --rm --network none base true' "$SC"
+    run_split unshare -m sh -c 'mount -t tmpfs none /proc; exec "$0" run --rm --network none base true' "$SC"
     stderr=$(grep -v '^==[0-9]*==WARNING: reading executable name failed' <<<"$stderr") # AddressSanitizer's own
     expect_error 125 'mount proc on /proc'
-    run --separate-stderr unshare -m sh -c 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$0" run --rm --network none base true' \
+    run_split unshare -m sh -c 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$0" run --rm --network none base true' \
         "$SC" "$SC_DATA_ROOT"
     expect_error 125 "lock \"$SC_DATA_ROOT/image/lock\": read-only file system"
     is "$(state)" "$before"
@@ -524,7 +524,7 @@ one_line()
 
 @test "bad input: a chroot that is no mount point" {
     mkdir "$BATS_TEST_TMPDIR/root"
-    run --separate-stderr unshare -m sh -c 'cd "$1" || exit
+    run_split unshare -m sh -c 'cd "$1" || exit
         for path in /*; do
             if [ -L "$path" ]; then cp -P "$path" .; elif [ -d "$path" ]; then mkdir ".$path" && mount --rbind "$path" ".$path"; fi
         done

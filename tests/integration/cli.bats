@@ -851,10 +851,10 @@ null ["/bin/busybox","true"] /bin/busybox ["true"]'
 
 @test "what cannot be written to standard output is an error" {
     [ -c /dev/full ] || skip "no /dev/full"
-    run --separate-stderr sh -c '"$1" version >/dev/full' sh "$SC"
+    run_split sh -c '"$1" version >/dev/full' sh "$SC"
     expect_error 1 'standard output'
     for words in --version --help list features; do
-        run --separate-stderr sh -c '"$1" "$2" >/dev/full' sh "$SC_BIN/sc-oci" "$words"
+        run_split sh -c '"$1" "$2" >/dev/full' sh "$SC_BIN/sc-oci" "$words"
         expect 1
         expect_stderr 'no space left on device'
     done

@@ -71,20 +71,20 @@ du_of()
     sc_fails 1 image prune -f --filter colour=red
     expect_error 1 "invalid filter"
     sc_fails 125 image prune -f --filter colour
-    run --separate-stderr "$SC" image prune </dev/null
+    run_split "$SC" image prune </dev/null
     expect_output "WARNING! This will remove all dangling images."
-    run --separate-stderr "$SC" prune -a </dev/null
+    run_split "$SC" prune -a </dev/null
     expect_output "WARNING! This will remove all images without at least one container associated to them."
 }
 
 @test "prune asks first, and does nothing without a yes" {
     sc_ok create --name stopped base true
-    run --separate-stderr "$SC" container prune <<<n
+    run_split "$SC" container prune <<<n
     expect 0
     expect_output "WARNING! This will remove all stopped containers."
     expect_output "[y/N]"
     sc_ok inspect stopped
-    run --separate-stderr "$SC" container prune <<<y
+    run_split "$SC" container prune <<<y
     expect 0
     expect_output "Deleted Containers:"
     sc_fails 1 inspect stopped
@@ -154,7 +154,7 @@ du_of()
     sc_ok volume create
     sc_fails 1 system prune -f --volumes --filter until=1h
     expect_error 1 'the "until" filter is not supported with "--volumes"'
-    run --separate-stderr "$SC" system prune -a --volumes --filter label=x </dev/null
+    run_split "$SC" system prune -a --volumes --filter label=x </dev/null
     is "$output" "WARNING! This will remove:
   - all stopped containers
   - all networks not used by at least one container

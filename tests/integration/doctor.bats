@@ -19,7 +19,7 @@ load helpers
 without()
 {
     local code=$1 commands=$2
-    run --separate-stderr unshare -m sh -ec "$commands; exec \"\$SC\" doctor -q"
+    run_split unshare -m sh -ec "$commands; exec \"\$SC\" doctor -q"
     last_command="$commands; sc doctor -q"
     expect "$code"
     shift 2
@@ -37,11 +37,11 @@ without()
 }
 
 @test "doctor: user namespaces at 0" {
-    run --separate-stderr unshare -r sh -ec 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$SC" doctor'
+    run_split unshare -r sh -ec 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$SC" doctor'
     last_command="doctor without user namespaces"
     expect_output 'missing  user namespaces: no --userns'
     expect_output 'max_user_namespaces='
-    run --separate-stderr unshare -r sh -ec 'echo 0 >/proc/sys/user/max_net_namespaces; exec "$SC" doctor'
+    run_split unshare -r sh -ec 'echo 0 >/proc/sys/user/max_net_namespaces; exec "$SC" doctor'
     expect 1
     expect_output 'FAILED   network namespaces'
     expect_output '/proc/sys/user/max_net_namespaces'
@@ -49,7 +49,7 @@ without()
 
 @test "doctor: a data root on an overlay" {
     mkdir -p "$BATS_TEST_TMPDIR"/{lower,upper,rw}
-    SC_ROOT=$BATS_TEST_TMPDIR run --separate-stderr unshare -m sh -ec '
+    SC_ROOT=$BATS_TEST_TMPDIR run_split unshare -m sh -ec '
         mount -t tmpfs none "$SC_ROOT/rw"
         mkdir "$SC_ROOT"/rw/u "$SC_ROOT"/rw/w "$SC_ROOT"/rw/m
         mount -t overlay -o "lowerdir=$SC_ROOT/lower,upperdir=$SC_ROOT/rw/u,workdir=$SC_ROOT/rw/w" none "$SC_ROOT/rw/m"

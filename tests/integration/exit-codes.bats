@@ -14,15 +14,14 @@ mistakes()
         eval "words=($command)"
         run_sc ${words[@]+"${words[@]}"}
         expect_error "$code" "$says"
-        is "$(wc -l <<<"$stderr") of $command" "1 of $command"
         is "$(state) $command" "$before $command"
     done
 }
 
 state()
 {
-    find "$SC_DATA_ROOT"/{container,name,volume} -mindepth 1 -maxdepth 1 | LC_ALL=C sort
-    jq -c '[.manifests[] | .digest, .annotations]' "$SC_DATA_ROOT/image/index.json"
+    find "$SC_DATA_ROOT"/{container,name,volume} -mindepth 1 -maxdepth 1
+    echo "$(<"$SC_DATA_ROOT/image/index.json")"
 }
 
 @test "exit codes: what is not there, is 1 where Docker's daemon would say it" {

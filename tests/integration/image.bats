@@ -16,7 +16,7 @@ refused()
     local text=$1 before
     shift
     before=$(store)
-    run --separate-stderr "$@"
+    run_split "$@"
     last_command="$*"
     expect_error 1 "$text"
     is "$(store)" "$before"
@@ -214,7 +214,7 @@ END
     sc_ok save -o "$BATS_TEST_TMPDIR/x.tar" base
     sc_ok rmi base
     for filter in cat gzip xz bzip2; do
-        run --separate-stderr bash -c "$filter <'$BATS_TEST_TMPDIR/x.tar' | '$SC' load -q"
+        run_split bash -c "$filter <'$BATS_TEST_TMPDIR/x.tar' | '$SC' load -q"
         expect 0
         is "$output" "Loaded image: base:latest"
         sc_ok rmi base
@@ -393,7 +393,7 @@ END
     sc_ok run --rm one sh -c 'echo $GREETING'
     is "$output" "hello there"
     is "$("$SC" image inspect one | jq -r '.[0].Comment')" "why not"
-    run --separate-stderr bash -c "tar -C '$root' -c . | '$SC' image import - two"
+    run_split bash -c "tar -C '$root' -c . | '$SC' image import - two"
     expect 0
     sc_ok run --rm two sh -c 'echo two'
     is "$output" two
@@ -638,7 +638,7 @@ t.close()' "$BATS_TEST_TMPDIR/many.tar"
 
 @test "hostile layer: a control sequence in a name stays text" {
     layer "$BATS_TEST_TMPDIR/a.tar" <<<'file("../\x1b[31mred\n", "x")'
-    run --separate-stderr "$SC" image import "$BATS_TEST_TMPDIR/a.tar"
+    run_split "$SC" image import "$BATS_TEST_TMPDIR/a.tar"
     expect_error 1 '\x1b[31mred\x0a'
 }
 
@@ -684,7 +684,7 @@ t.close()' "$BATS_TEST_TMPDIR/many.tar"
     small=$BATS_TEST_TMPDIR/small
     mkdir "$small"
     mount -t tmpfs -o size=3m none "$small"
-    run --separate-stderr env SC_DATA_ROOT="$small" "$SC" load -i "$BATS_TEST_TMPDIR/x.tar"
+    run_split env SC_DATA_ROOT="$small" "$SC" load -i "$BATS_TEST_TMPDIR/x.tar"
     left=$(find "$small/image/blobs" "$small/image/tmp" "$small/layer" -type f)
     umount "$small"
     expect_error 1 'no space left on device'

@@ -7,7 +7,7 @@ SOURCE=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 # Everything in the store and of containers, by name.
 state()
 {
-    (cd "$SC_DATA_ROOT" && find . -not -path './layer/*/*' -not -path ./network | LC_ALL=C sort)
+    (cd "$SC_DATA_ROOT" && find . -path './layer/*/*' -prune -o -not -path ./network -print)
 }
 
 container_pid()

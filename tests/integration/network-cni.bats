@@ -186,7 +186,7 @@ plugin()
     )
     for ((row = 0; row < ${#rows[@]}; row += 2)); do
         plugin odd "${rows[row]}"
-        run --separate-stderr "$SC" run --rm --network cni:lab base true
+        run_split "$SC" run --rm --network cni:lab base true
         is "$status:$stderr" "125:sc: --network cni:lab: CNI plugin \"odd\", ADD: ${rows[row + 1]}"
         no_leases
     done

@@ -194,7 +194,7 @@ lacking()
 {
     at "$host" nft flush ruleset
     ! at "$host" ip link show "$bridge" >/dev/null 2>&1 || at "$host" ip link del "$bridge"
-    run --separate-stderr at "$host" strace -qqq -o "$BATS_TEST_TMPDIR/trace" -e trace=sendto "$@" \
+    run_split at "$host" strace -qqq -o "$BATS_TEST_TMPDIR/trace" -e trace=sendto "$@" \
         "$SC_REAL" run --rm --network n -p 8080:80 base true
     # more than one of -f's processes may have been told so, and of other sockets too
     grep INJECTED "$BATS_TEST_TMPDIR/trace" | grep -v NLM_F_REQUEST && return

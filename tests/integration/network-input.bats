@@ -12,7 +12,7 @@ rows()
     while IFS='|' read -r words text; do
         local -a list
         eval "list=($words)"
-        run --separate-stderr "$SC" "$@" "${list[@]/#BASE/base}"
+        run_split "$SC" "$@" "${list[@]/#BASE/base}"
         is "$words: $status" "$words: $code"
         is "$words: $(wc -l <<<"$stderr")" "$words: 1"
         case $stderr in *"$text"*) ;; *) is "$words: $stderr" "$words: ...$text..." ;; esac

@@ -405,7 +405,7 @@ load oci
     mkdir -p "$top/leaf"
     echo "$frozen" >"$top/leaf/$file"
     for verb in create run; do
-        run --separate-stderr timeout 20 "$SC_OCI" --root "$OCI_ROOT" "$verb" --bundle "$B" "$ID" </dev/null
+        run_split timeout 20 "$SC_OCI" --root "$OCI_ROOT" "$verb" --bundle "$B" "$ID" </dev/null
         [ "$status" -ne 0 ] && [ "$status" -ne 124 ] || show_last "$verb in a frozen cgroup"
         expect_stderr "frozen"
     done
@@ -413,7 +413,7 @@ load oci
         is "$(cat "$top/leaf/$file")" "$frozen"
         echo "$thawed" >"$top/leaf/$file"
         echo "$frozen" >"$top/$file"
-        run --separate-stderr timeout 20 "$SC_OCI" --root "$OCI_ROOT" run --bundle "$B" "$ID" </dev/null
+        run_split timeout 20 "$SC_OCI" --root "$OCI_ROOT" run --bundle "$B" "$ID" </dev/null
         expect 255
         expect_stderr "frozen"
     fi
@@ -527,7 +527,7 @@ load oci
 
 @test "a promised descriptor that is not open is an error" {
     make_bundle "$B" '.process.args = ["true"]'
-    run --separate-stderr sh -c 'exec 7<&- 8<&- 9<&-; exec "$@"' - "$SC_OCI" --root "$OCI_ROOT" run --preserve-fds 300 --bundle "$B" "$ID"
+    run_split sh -c 'exec 7<&- 8<&- 9<&-; exec "$@"' - "$SC_OCI" --root "$OCI_ROOT" run --preserve-fds 300 --bundle "$B" "$ID"
     [ "$status" -ne 0 ] || show_last "accepted"
     is_sc_oci && expect_error 255 "--preserve-fds: descriptor"
     oci state "$ID"
@@ -597,7 +597,7 @@ MAINPID=$(init_pid)"
 @test "a signal that exec gets while it makes its process reaches that" {
     make_bundle "$B" "$sleeper"
     start_container
-    run --separate-stderr strace -qqq -o /dev/null -e trace=clone3 -e inject=clone3:signal=TERM:when=1 \
+    run_split strace -qqq -o /dev/null -e trace=clone3 -e inject=clone3:signal=TERM:when=1 \
         "$SC_OCI" --root "$OCI_ROOT" exec "$ID" sleep 1000
     expect 143
     status_is running

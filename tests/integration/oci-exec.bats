@@ -98,7 +98,7 @@ END
     run sh -c 'exec "$@" 3<"$0/3"' "$BATS_TEST_TMPDIR" "$SC_OCI" --root "$OCI_ROOT" \
         exec "$ID" sh -c 'test -e /proc/self/fd/3 || echo closed'
     is "$output" closed
-    run --separate-stderr sh -c 'exec 7<&- 8<&- 9<&-; exec "$@"' - "$SC_OCI" --root "$OCI_ROOT" exec --preserve-fds 300 "$ID" true
+    run_split sh -c 'exec 7<&- 8<&- 9<&-; exec "$@"' - "$SC_OCI" --root "$OCI_ROOT" exec --preserve-fds 300 "$ID" true
     expect_error 255 "--preserve-fds: descriptor"
 }
 

@@ -195,7 +195,7 @@ no_mount_namespace='.linux.namespaces -= [{type: "mount"}] | .linux.maskedPaths 
 @test "without a mount namespace: mounts below the root that others see, chroot, and exec in that root" {
     make_bundle "$B" "$no_mount_namespace | .process.args = [\"sleep\", \"1000\"]"
     echo here >"$B/rootfs/here"
-    run --separate-stderr unshare -m sh -euc '
+    run_split unshare -m sh -euc '
         "$1" --root "$2" run -d --bundle "$3" "$4" </dev/null >/dev/null
         test "$(readlink "/proc/$("$1" --root "$2" state "$4" | jq .pid)/ns/mnt")" = "$(readlink /proc/self/ns/mnt)"
         grep -c " $3/rootfs/proc " /proc/self/mountinfo

@@ -26,15 +26,16 @@ oci_leaves()
 # hook NAME SCRIPT: an entry of hooks that runs the script by the host's shell
 hook()
 {
-    jq -nc --arg n "$1" --arg s "$2" '{($n): [{path: "/bin/sh", args: ["sh", "-c", $s]}]}'
+    local script=${2//\\/\\\\}
+    printf '{"%s": [{"path": "/bin/sh", "args": ["sh", "-c", "%s"]}]}' "$1" "${script//\"/\\\"}"
 }
 
-# hooked JQ_OBJECT...: a bundle with these hooks that sleeps
+# hooked OBJECT...: a bundle with these hooks that sleeps
 hooked()
 {
     local all
-    all=$(printf '%s\n' "$@" | jq -sc 'reduce .[] as $h ({}; reduce ($h | to_entries[]) as $e (.; .[$e.key] += $e.value))')
-    make_bundle "$b" ".hooks = $all | .process.args = [\"sleep\", \"1000\"]"
+    all=$(printf ', %s' "$@")
+    make_bundle "$b" ".hooks = reduce ([${all:2}][] | to_entries[]) as \$e ({}; .[\$e.key] += \$e.value) | .process.args = [\"sleep\", \"1000\"]"
 }
 
 all_logged()

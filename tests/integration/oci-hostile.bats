@@ -253,10 +253,10 @@ r"
     local holder='exec 3</etc 5</etc 9</usr 77</usr; exec "$0" "$@"'
     config '.process.args = ["sh", "-c", "ls -l /proc/self/fd | sed -n \"s/.* -> //p\""]'
     last_command=$holder
-    run --separate-stderr bash -c "$holder" "$SC_OCI" --root "$root" run --bundle "$bundle" "$id"
+    run_split bash -c "$holder" "$SC_OCI" --root "$root" run --bundle "$bundle" "$id"
     expect 0
     is "$(grep -cE '^/(etc|usr)$' <<<"$output")" 0
-    run --separate-stderr bash -c "$holder" "$SC_OCI" --root "$root" run --preserve-fds 1 --bundle "$bundle" "$id"
+    run_split bash -c "$holder" "$SC_OCI" --root "$root" run --preserve-fds 1 --bundle "$bundle" "$id"
     expect 0
     is "$(grep -E '^/(etc|usr)$' <<<"$output")" /etc
 }
@@ -289,7 +289,7 @@ r"
     local hook="{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat </proc/self/environ >\$0\", \"$BATS_TEST_TMPDIR/NAME\"], env: [\"A=b\", \"LD_BIND_NOW=1\"]}"
     config ".hooks = {prestart: [${hook/NAME/prestart}], createRuntime: [${hook/NAME/createRuntime}],
         createContainer: [${hook/NAME/createContainer}], poststart: [${hook/NAME/poststart}], poststop: [${hook/NAME/poststop}]}"
-    run --separate-stderr env LD_PRELOAD=/nonexistent.so LD_LIBRARY_PATH=/evil SECRET=yes "$SC_OCI" --root "$root" run --bundle "$bundle" "$id"
+    run_split env LD_PRELOAD=/nonexistent.so LD_LIBRARY_PATH=/evil SECRET=yes "$SC_OCI" --root "$root" run --bundle "$bundle" "$id"
     expect 0
     for kind in prestart createRuntime createContainer poststart poststop; do
         is "$(tr '\0' ' ' <"$BATS_TEST_TMPDIR/$kind")" "A=b LD_BIND_NOW=1 "

@@ -312,7 +312,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
 
 @test "capabilities: what this launcher cannot give is left out, with a warning" {
     make_bundle "$b" '.process.capabilities[] += ["CAP_SYS_TIME", "CAP_NOT_YET"] | .process.args = ["grep", "CapPrm", "/proc/self/status"]'
-    run --separate-stderr setpriv --bounding-set=-sys_time "$SC_OCI" --root "$root" run --bundle "$b" "t$$"
+    run_split setpriv --bounding-set=-sys_time "$SC_OCI" --root "$root" run --bundle "$b" "t$$"
     expect 0
     is "$(((0x${output#*:?} >> 25) & 1))" 0
     expect_stderr 'left out, because they cannot be given here: CAP_SYS_TIME CAP_NOT_YET'

@@ -220,7 +220,7 @@ for verb in "kill $id KILL" "pause $id" "exec $id true" "delete $id" "delete --f
     grep -q '^State:[[:space:]]*S' "/proc/$pid/status" || echo "the stranger is gone after $verb"
 done
 END
-    run --separate-stderr unshare --pid --fork --kill-child --mount-proc bash "$BATS_TEST_TMPDIR/reuse" "$root" "$BATS_TEST_TMPDIR/bundle" "$id"
+    run_split unshare --pid --fork --kill-child --mount-proc bash "$BATS_TEST_TMPDIR/reuse" "$root" "$BATS_TEST_TMPDIR/bundle" "$id"
     last_command=reuse
     expect 0
     is "$output" "stopped

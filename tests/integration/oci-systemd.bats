@@ -5,7 +5,7 @@ load helpers
 without_systemd()
 {
     # shellcheck disable=SC2016
-    run --separate-stderr unshare -m sh -c 'mount -t tmpfs none /run && exec "$@"' sh "$@"
+    run_split unshare -m sh -c 'mount -t tmpfs none /run && exec "$@"' sh "$@"
 }
 
 @test "systemd driver: where systemd is not running it says so, and makes nothing" {

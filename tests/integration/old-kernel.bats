@@ -26,7 +26,7 @@ quiet() { "$@" </dev/null >/dev/null 2>&1 3>&-; }
 run_without()
 {
     last_command="without $*"
-    run --separate-stderr "$BATS_SUITE_TMPDIR/old-kernel" "$@"
+    run_split "$BATS_SUITE_TMPDIR/old-kernel" "$@"
 }
 
 # The whole life of a bundle with a bind of each kind, read-only paths, masks, and a read-only root.

@@ -364,10 +364,10 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     sc_fails 1 push "$registry/x"
     expect_error 1 "wants a login"
     expect_stderr "sc login $registry"
-    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<wrong
+    run_split "$SC" login -u user --password-stdin "$registry" <<<wrong
     expect_error 1 "check the user name and password"
     [ ! -e "$HOME/.docker/config.json" ]
-    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
+    run_split "$SC" login -u user --password-stdin "$registry" <<<pass
     expect 0
     is "$output" "Login Succeeded"
     expect_stderr "stored unencrypted in '$HOME/.docker/config.json'"
@@ -378,12 +378,12 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     ln -s "$BATS_TEST_TMPDIR/real.json" "$HOME/.docker/config.json"
     jq '.other = 1' "$BATS_TEST_TMPDIR/real.json" >"$BATS_TEST_TMPDIR/more.json"
     cat "$BATS_TEST_TMPDIR/more.json" >"$BATS_TEST_TMPDIR/real.json"
-    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
+    run_split "$SC" login -u user --password-stdin "$registry" <<<pass
     expect 0
     [ -L "$HOME/.docker/config.json" ]
     is "$(jq -r ".auths | keys[0], (. | length)" "$BATS_TEST_TMPDIR/real.json")" "$registry"$'\n'1
     is "$(jq .other "$BATS_TEST_TMPDIR/real.json")" 1
-    run --separate-stderr "$SC" login "$registry" </dev/null
+    run_split "$SC" login "$registry" </dev/null
     expect 0
     is "${lines[0]}" "Authenticating with existing credentials... [Username: user]"
     sc_ok push "$registry/x"
@@ -413,7 +413,7 @@ END
     sc_ok tag base "$registry/x"
     sc_fails 1 push "$registry/x"
     expect_error 1 "wants a login"
-    run --separate-stderr "$SC" login -u user --password-stdin "$registry" <<<pass
+    run_split "$SC" login -u user --password-stdin "$registry" <<<pass
     expect 0
     is "$(jq -r .Secret "$BATS_TEST_TMPDIR/kept")" pass
     is "$(jq -r .auths "$HOME/.docker/config.json")" null
@@ -532,9 +532,9 @@ END
         "[host.\"http://127.0.0.1:$other_port/v2/secret\"]" 'override_path = true' >"$SC_CERTS_D/up.example/hosts.toml"
     sc_ok pull -q --creds user:pass up.example/x:1
     has_data up.example/x:1
-    run --separate-stderr "$SC" login -u user --password-stdin up.example <<<wrong
+    run_split "$SC" login -u user --password-stdin up.example <<<wrong
     expect_error 1 "check the user name and password"
-    run --separate-stderr "$SC" login -u user --password-stdin up.example <<<pass
+    run_split "$SC" login -u user --password-stdin up.example <<<pass
     expect 0
     sc_ok rmi up.example/x:1
     sc_ok pull -q up.example/x:1
@@ -821,7 +821,7 @@ for i in range(90): file("f%d" % i, text[i:] + text[:i])'
     sc_ok cgroup create -g "memory:$BATS_TEST_NAME-$$"
     [ "$SC_WHERE" != asan ] || limit=2G # instrumented programs take more
     sc_ok cgroup set -r "memory.max=$limit" "$BATS_TEST_NAME-$$"
-    run --separate-stderr "$SC" cgroup exec -g "memory:$BATS_TEST_NAME-$$" "$SC" pull -q "$registry/large:1"
+    run_split "$SC" cgroup exec -g "memory:$BATS_TEST_NAME-$$" "$SC" pull -q "$registry/large:1"
     local pulled=$status
     "$SC" cgroup delete -r "memory:$BATS_TEST_NAME-$$"
     is "$pulled" 0
@@ -840,8 +840,8 @@ for i in range(90): file("f%d" % i, text[i:] + text[:i])'
     echo "server = \"http://127.0.0.1:$(free_port)\"" >"$SC_CERTS_D/docker.io/hosts.toml"
     sc_fails 1 pull -q nosuch
     expect_error 1 "talk to http://127.0.0.1"
-    run --separate-stderr "$SC" login localhost:1 </dev/null
+    run_split "$SC" login localhost:1 </dev/null
     expect_error 1 "standard input is not a terminal"
-    run --separate-stderr "$SC" login --password-stdin localhost:1 </dev/null
+    run_split "$SC" login --password-stdin localhost:1 </dev/null
     expect_error 1 "must provide --username with --password-stdin"
 }

@@ -402,7 +402,8 @@ perl_inside()
     for action in '["write"]' '["write", "exit", "exit_group", "recvfrom"]'; do
         echo "{\"defaultAction\": \"SCMP_ACT_ALLOW\", \"syscalls\": [{\"names\": $action, \"action\": \"SCMP_ACT_ERRNO\"}]}" \
             >"$BATS_TEST_TMPDIR/profile.json"
-        run -125 --separate-stderr timeout -s KILL "$SC_DEADLINE" "$SC" run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base true
+        run_split timeout -s KILL "$SC_DEADLINE" "$SC" run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base true
+        expect 125
         # shellcheck disable=SC2154  # set by run
         is "$stderr" "sc: start the container: its first process died while it was made; its seccomp profile must allow write, by which it says how far it is"
     done
@@ -637,7 +638,7 @@ perl_inside()
     ours=$output
     sc_ok run --explain=sh -h byhand --proc-view off -m 64m --pids-limit 50 base sh -c "$inside"
     echo "$output" >"$BATS_TEST_TMPDIR/script"
-    run --separate-stderr sh "$BATS_TEST_TMPDIR/script"
+    run_split sh "$BATS_TEST_TMPDIR/script"
     expect 3
     is "$output" "$ours"
     sc_ok ps -aq
@@ -662,7 +663,7 @@ no_directories()
         sc_ok run --explain=sh --network none -h same "${words[@]}" base sh -c "$inside"
         echo "$output" >"$BATS_TEST_TMPDIR/script"
         # before sc itself runs it: the script makes what it needs
-        run --separate-stderr sh "$BATS_TEST_TMPDIR/script"
+        run_split sh "$BATS_TEST_TMPDIR/script"
         [ "$status" -eq 3 ] || show_last "by hand: $flags"
         hands=$output
         sc_fails 3 run --rm --network none -h same "${words[@]}" base sh -c "$inside"
@@ -685,7 +686,7 @@ END
     need_root
     sc_ok run --explain=sh -m 64m --pids-limit 50 base sh -c 'cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null'
     echo "$output" >"$BATS_TEST_TMPDIR/script"
-    run --separate-stderr sh "$BATS_TEST_TMPDIR/script"
+    run_split sh "$BATS_TEST_TMPDIR/script"
     is "$output" 50
 }
 
@@ -707,7 +708,7 @@ END
     home=$(TMPDIR='' mktemp -d -t sc-user.XXXXXX)
     cp "$SC" "$home/sc"
     chown -R 65534:65534 "$home"
-    run --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups env -u SC_DATA_ROOT -u SC_RUN_ROOT \
+    run_split setpriv --reuid 65534 --regid 65534 --clear-groups env -u SC_DATA_ROOT -u SC_RUN_ROOT \
         HOME="$home" XDG_RUNTIME_DIR= "$home/sc" run --dry-run --rootfs /usr true
     rm -rf "$home"
     expect 0

@@ -52,7 +52,7 @@ as_user()
 }
 
 @test "userns: auto without a range names the users and the file" {
-    run --separate-stderr with_subids 'somebody:100000:65536\n' "$SC" run --rm --userns auto base true
+    run_split with_subids 'somebody:100000:65536\n' "$SC" run --rm --userns auto base true
     expect_error 125 "/etc/subuid and /etc/subgid give no range to user containers, sc or root"
     [ -z "$(ls "$SC_DATA_ROOT/container")$(ls "$SC_DATA_ROOT/userns")" ]
 }
@@ -62,13 +62,13 @@ as_user()
     with_subids "$subids" "$SC" run -d --name c1 --userns auto base sleep 1000
     with_subids "$subids" "$SC" create --name c2 --userns auto base true
     is "$(uid_map c1)" " 0 100000 65536"
-    run --separate-stderr with_subids "$subids" "$SC" run --rm --userns auto base true
+    run_split with_subids "$subids" "$SC" run --rm --userns auto base true
     expect_error 125 "every range of /etc/subuid is in use"
     sc_ok rm c2
-    run --separate-stderr with_subids "$subids" "$SC" run --rm --userns auto base cat /proc/self/uid_map
+    run_split with_subids "$subids" "$SC" run --rm --userns auto base cat /proc/self/uid_map
     is "$(tr -s ' ' <<<"$output")" " 0 165536 65536"
     # the --rm container gave it back too
-    run --separate-stderr with_subids "$subids" "$SC" run --rm --userns auto base cat /proc/self/uid_map
+    run_split with_subids "$subids" "$SC" run --rm --userns auto base cat /proc/self/uid_map
     is "$(tr -s ' ' <<<"$output")" " 0 165536 65536"
     sc_ok rm -f c1
     [ -z "$(ls "$SC_DATA_ROOT/userns")" ]
@@ -160,12 +160,12 @@ as_user()
 
 @test "userns: an ordinary user without ranges has id 0 alone, and is told" {
     user_programs
-    run --separate-stderr env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+    run_split env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
         env -u SC_DATA_ROOT -u SC_RUN_ROOT "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'id -u; tr -s " " </proc/self/uid_map'
     expect 0
     is "$output" $'0\n 0 60123 1'
     expect_error 0 "note: user sctest has no range in /etc/subuid"
-    run --separate-stderr env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+    run_split env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
         env -u SC_DATA_ROOT -u SC_RUN_ROOT "$BATS_TEST_TMPDIR/bin/sc" run --rm -u 5 base true
     expect 125
     expect_stderr "user 5: it is not mapped"
@@ -190,7 +190,7 @@ cat out
 "$sc" image unpack two tree
 cat tree/tmp/g
 END
-    run --separate-stderr env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+    run_split env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
         env -u SC_DATA_ROOT -u SC_RUN_ROOT bash "$BATS_TEST_TMPDIR/script" "$BATS_TEST_TMPDIR/bin/sc"
     expect 0
     is "$output" $'new\nA /f\nC /tmp\nA /tmp/g\n0/0 f\nA /f\nA /tmp/g\nnew'
@@ -198,14 +198,14 @@ END
 
 @test "userns: an ordinary user is given no more ids than /etc/subuid says" {
     user_programs
-    run --separate-stderr as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'tr -s " " </proc/self/uid_map'
+    run_split as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'tr -s " " </proc/self/uid_map'
     expect 0
     is "$output" $' 0 60123 1\n 1 3000000000 65536'
 }
 
 @test "userns: auto is refused to an ordinary user" {
     user_programs
-    run --separate-stderr as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm --userns auto base true
+    run_split as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm --userns auto base true
     expect_error 125 "--userns auto: a range for each container needs root"
 }
 
@@ -253,12 +253,12 @@ teardown()
     user_programs
     delegate
     # shellcheck disable=SC2016
-    run --separate-stderr in_delegated bash -c '"$1" run -d --name box -m 64m base sleep 1000 && "$1" inspect --format "{{.State.Pid}}" box' - "$BATS_TEST_TMPDIR/bin/sc"
+    run_split in_delegated bash -c '"$1" run -d --name box -m 64m base sleep 1000 && "$1" inspect --format "{{.State.Pid}}" box' - "$BATS_TEST_TMPDIR/bin/sc"
     expect 0
     local pid=${lines[1]}
     is "$(cgroup_value "$pid" memory.max memory memory.limit_in_bytes)" 67108864
     matches "$(cgroup_dir "$pid" memory)" "^$delegated/sc/[0-9a-f]{64}\$"
-    run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" rm -f box
+    run_split in_delegated "$BATS_TEST_TMPDIR/bin/sc" rm -f box
     expect 0
     [ -z "$(find "$delegated/sc" -mindepth 1 -type d)" ]
 }
@@ -268,10 +268,10 @@ teardown()
     delegate
     # of the delegated hierarchy v1 has memory alone, and v2 what delegate enabled
     if [ "$(cgroup_mode)" = v2 ]; then
-        run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --cpuset-cpus 0 base true
+        run_split in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --cpuset-cpus 0 base true
         expect_error 125 '"cpuset" cgroup controller is not delegated to this user'
     else
-        run --separate-stderr in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --pids-limit 5 base true
+        run_split in_delegated "$BATS_TEST_TMPDIR/bin/sc" run --rm --pids-limit 5 base true
         expect_error 125 '"pids" cgroup controller is not delegated to this user'
     fi
     [ -z "$(find "$delegated/sc" -mindepth 1 -type d 2>/dev/null)" ]

@@ -4,12 +4,12 @@ load ../helpers
 
 @test "rootless: another's data root or run root is refused, with the variable that names one's own" {
     for variable in SC_DATA_ROOT SC_RUN_ROOT; do
-        run --separate-stderr env "$variable=/usr/no-such" "$SC" run --rm base true
+        run_split env "$variable=/usr/no-such" "$SC" run --rm base true
         last_command="$variable=/usr/no-such sc run"
         expect_error 125 '"/usr/no-such": permission denied'
         expect_stderr "$variable"
     done
-    run --separate-stderr "$SC_OCI" --root /proc/1/root list
+    run_split "$SC_OCI" --root /proc/1/root list
     last_command='sc-oci --root /proc/1/root list'
     expect_error 1 'permission denied'
 }

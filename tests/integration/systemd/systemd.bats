@@ -217,7 +217,7 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     pid=$("${as_user[@]}" state mine | jq -e .pid)
     matches "$(cat "/proc/$pid/cgroup")" "^0::/user.slice/user-1000.slice/user@1000.service/user.slice/mine.scope$"
     is "$(cgroup_value "$pid" pids.max pids "")" 44
-    run --separate-stderr "${as_user[@]}" delete --force mine
+    run_split "${as_user[@]}" delete --force mine
     expect 0
     [ -z "$(find /sys/fs/cgroup -name mine.scope)" ]
     systemctl stop user@1000.service user-runtime-dir@1000.service user-1000.slice user.slice
@@ -233,15 +233,15 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     chmod 755 "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" "$BATS_SUITE_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_RUN_TMPDIR/file" 2>/dev/null || true
     as_user=(setpriv --reuid=1000 --regid=1000 --clear-groups env HOME="$home" XDG_RUNTIME_DIR=/run/user/1000 SC_DATA_ROOT="$home/data"
         SC_RUN_ROOT=/run/user/1000/sc "$SC")
-    run --separate-stderr "${as_user[@]}" run -d --name one --network none --cgroup-manager systemd -m 64m --pids-limit 50 \
+    run_split "${as_user[@]}" run -d --name one --network none --cgroup-manager systemd -m 64m --pids-limit 50 \
         --rootfs "$home/rootfs" sleep 1000
     expect 0
     pid=$("${as_user[@]}" inspect -f '{{.State.Pid}}' one)
     is "$(cgroup_value "$pid" memory.max memory "") $(cgroup_value "$pid" pids.max pids "")" '67108864 50'
-    run --separate-stderr "${as_user[@]}" update -m 32m --memory-swap 32m --pids-limit 40 one
+    run_split "${as_user[@]}" update -m 32m --memory-swap 32m --pids-limit 40 one
     expect 0
     is "$(cgroup_value "$pid" memory.max memory "") $(cgroup_value "$pid" pids.max pids "")" '33554432 40'
-    run --separate-stderr "${as_user[@]}" rm -f one
+    run_split "${as_user[@]}" rm -f one
     expect 0
     systemctl stop user@1000.service user-runtime-dir@1000.service user-1000.slice user.slice
 }
