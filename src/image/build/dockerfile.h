@@ -20,7 +20,7 @@
  *     while ((at = sc_df_plan_next(&plan, is_done)) >= 0)
  *         stage = &plan.stages[at]
  *         base: SCRATCH nothing, STAGE the result of plan.stages[stage->base_stage], IMAGE fetch stage->base
- *         if IMAGE has config.OnBuild: sc_df_plan_add_triggers(&plan, at, &triggers, &arena, err);
+ *         if the base (a stage too) has config.OnBuild: sc_df_plan_add_triggers(&plan, at, &triggers, &arena, err);
  *             if (!sc_df_plan_is_ready(&plan, at, is_done)) continue   (a trigger needs a stage that is not built yet)
  *         sc_df_scope_init(&scope[at], &plan, at, &base_env, STAGE ? &scope[base_stage] : NULL, &arena, err)
  *         for each i < stage->instr_count:
@@ -179,7 +179,7 @@ SC_MUST_CHECK int sc_df_plan_make(const struct sc_df_file *file, const struct sc
  * for each stage. */
 ssize_t sc_df_plan_next(const struct sc_df_plan *plan, const bool *is_done);
 bool sc_df_plan_is_ready(const struct sc_df_plan *plan, size_t stage, const bool *is_done);
-/* The base image's config.OnBuild becomes the stage's first instructions. Call it once for a stage, before its scope is
+/* The base's config.OnBuild becomes the stage's first instructions. Call it once for a stage, before its scope is
  * begun. More stages may be needed after it. A message begins with the trigger: ONBUILD trigger "COPY . .": ... */
 SC_MUST_CHECK int sc_df_plan_add_triggers(struct sc_df_plan *plan, size_t stage, const struct sc_strv *triggers,
                                           struct sc_arena *arena, struct sc_err *err);

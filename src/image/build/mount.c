@@ -256,6 +256,11 @@ complete(struct sc_df_mount *mount, struct sc_arena *arena, struct sc_err *err)
 {
     const char *slash;
 
+    /* A variable without a value: as if it were not said. */
+    if (mount->target && *mount->target == '\0')
+        mount->target = NULL;
+    if (mount->env && *mount->env == '\0')
+        mount->env = NULL;
     if (mount->type == SC_DF_MOUNT_SECRET) {
         if (mount->source && mount->id)
             return sc_err_set(err, SC_ERR_INVALID, "both source and id can't be set");
@@ -273,9 +278,9 @@ complete(struct sc_df_mount *mount, struct sc_arena *arena, struct sc_err *err)
             mount->target = sc_arena_printf(arena, "/run/secrets/%s", slash ? slash + 1 : mount->id);
         }
     } else if (mount->type == SC_DF_MOUNT_SSH) {
-        if (!mount->id)
+        if (!mount->id || *mount->id == '\0')
             mount->id = mount->source && *mount->source ? mount->source : "default";
-    } else if (!mount->target || *mount->target == '\0') {
+    } else if (!mount->target) {
         return sc_err_set(err, SC_ERR_INVALID, "a mount of type %s needs a target", type_names[mount->type]);
     }
     if (mount->type == SC_DF_MOUNT_CACHE && (!mount->id || *mount->id == '\0'))
@@ -310,7 +315,7 @@ sc_df_mount_parse(const struct sc_df_plan *plan, const struct sc_df_expansion *h
             return -1;
         out->type = (enum sc_df_mount_type)found;
     }
-    out->is_read_only = out->type == SC_DF_MOUNT_BIND || out->type == SC_DF_MOUNT_SECRET;
+    out->is_read_only = out->type != SC_DF_MOUNT_CACHE && out->type != SC_DF_MOUNT_TMPFS;
     for (size_t i = 0; i < fields.count; i++) {
         const struct field *field = &fields.items[i];
         size_t at = 0;

@@ -1,4 +1,6 @@
 /* An instruction becomes a step: its variables are expanded, its values checked. */
+#include <errno.h>
+
 #include "image/build/step-priv.h"
 
 #define SHOWN_MAX 4096 /* bytes of a progress text that variables may make */
@@ -210,10 +212,15 @@ shown(const struct sc_df_making *making)
     case SC_DF_EXPOSE:
     case SC_DF_VOLUME:
     case SC_DF_STOPSIGNAL:
-        if (!strchr(rest, '$') || sc_df_expand_to(&how, rest, &scratch, &expanded, NULL, &ignored) < 0 ||
-            strlen(expanded) > SHOWN_MAX)
+        if (!strchr(rest, '$'))
             break;
-        rest = expanded;
+        if (sc_df_expand_to(&how, rest, &scratch, &expanded, NULL, &ignored) < 0) {
+            if (ignored.errnum == ENOMEM)
+                return NULL;
+            break;
+        }
+        if (strlen(expanded) <= SHOWN_MAX)
+            rest = expanded;
         break;
     default:
         break;
@@ -237,6 +244,8 @@ sc_df_step_make(struct sc_df_scope *scope, const struct sc_df_instr *instr, stru
     out->op = instr->op;
     out->instr = instr;
     out->shown = shown(&making); /* before ENV changes what it would be */
+    if (!out->shown)
+        return sc_err_nomem(err);
     if (make_value(&making, out) < 0)
         return sc_df_wrap(instr, err);
     return sc_arena_check(arena, err);

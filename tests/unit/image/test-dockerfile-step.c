@@ -160,6 +160,7 @@ test_mounts_refused(void **state)
         {"type=secret", "a secret needs an id or a target"},
         {"type=secret,id=a,src=b", "both source and id can't be set"},
         {"type=secret,target=/a/", "the id of a secret is empty"},
+        {"type=secret,target=$N", "a secret needs an id or a target"},
         {"type=secret,id=a,from=b", "unexpected key 'from' for mount type 'secret'"},
     };
 

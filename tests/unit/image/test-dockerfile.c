@@ -98,7 +98,7 @@ test_heredocs(void **state)
                                "RUN <<EOF\none\n  # two\n\\\nEOF\n"
                                "RUN cat <<-A > x; cat 3<<'B C' && z\n\t\tin a\n\tA\n$b\nB C\n"
                                "COPY <<f <<\"g\" /d/\nF\nf\nG\ng\n"
-                               "RUN echo '<<no' it\\'s $((1<<2))\n"
+                               "RUN echo '<<no' it\\'s $((1<<2)) $((1 <<2)) $((x << y))\n"
                                "ONBUILD RUN <<E\nlater\nE\n"
                                "CMD <<x\nRUN [\"a\", \"<<x\"]\n";
     struct sc_err err = SC_ERR_INIT;
