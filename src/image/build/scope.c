@@ -24,9 +24,35 @@ sc_df_scope_lookup(void *context, const char *name, size_t len)
     return value ? value : value_in(&scope->args, name, len);
 }
 
-/* All the names and values of a stage are given to its programs: the kernel has no room for more either (execve(2)). */
+/* The same strings in a list of its own: stages that begin from one another, and their RUNs, do not copy them. */
+static void
+share(const struct sc_strv *from, struct sc_arena *arena, struct sc_strv *out)
+{
+    *out = (struct sc_strv){.items = NULL};
+    if (from->count == 0)
+        return;
+    out->items = SC_ARENA_ARRAY(arena, char *, from->count + 1);
+    for (size_t i = 0; out->items && i < from->count; i++)
+        out->items[out->count++] = from->items[i];
+    out->capacity = out->count;
+}
+
+/* Each value that a scope takes in is counted, those too that ARG has from elsewhere. */
 static int
-check_size(const struct sc_df_scope *scope, struct sc_err *err)
+spend(struct sc_df_scope *scope, const char *value, struct sc_err *err)
+{
+    scope->spent += value ? strlen(value) : 0;
+    if (scope->spent > SC_DF_SPENT_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "the variables of the stage make it larger than %d bytes",
+                          SC_DF_SPENT_MAX);
+    if (scope->env.count + scope->args.count > SC_DF_VARS_MAX)
+        return sc_err_set(err, SC_ERR_INVALID, "more than %d variables", SC_DF_VARS_MAX);
+    return 0;
+}
+
+/* All the names and values of a stage are given to its programs: the kernel has no room for more either (execve(2)). */
+int
+sc_df_scope_check(const struct sc_df_scope *scope, struct sc_err *err)
 {
     size_t size = 0;
 
@@ -45,17 +71,27 @@ int
 sc_df_scope_set_env(struct sc_df_scope *scope, const char *name, const char *value, struct sc_arena *arena,
                     struct sc_err *err)
 {
-    sc_strv_set_env(&scope->env, arena, sc_arena_printf(arena, "%s=%s", name, value));
-    return sc_arena_check(arena, err) < 0 ? -1 : check_size(scope, err);
+    const char *entry;
+
+    if (spend(scope, value, err) < 0)
+        return -1;
+    entry = sc_arena_printf(arena, "%s=%s", name, value);
+    if (!entry)
+        return sc_err_nomem(err);
+    sc_strv_set_env(&scope->env, arena, entry);
+    return sc_arena_check(arena, err);
 }
 
 int
 sc_df_scope_set_arg(struct sc_df_scope *scope, const char *name, const char *value, struct sc_arena *arena,
                     struct sc_err *err)
 {
-    const char *entry = value ? sc_arena_printf(arena, "%s=%s", name, value) : sc_arena_strdup(arena, name);
+    const char *entry;
     size_t len = strlen(name), i = 0;
 
+    if (spend(scope, value, err) < 0)
+        return -1;
+    entry = value ? sc_arena_printf(arena, "%s=%s", name, value) : sc_arena_strdup(arena, name);
     if (!entry)
         return sc_err_nomem(err);
     while (i < scope->args.count && (strncmp(scope->args.items[i], name, len) != 0 ||
@@ -65,7 +101,7 @@ sc_df_scope_set_arg(struct sc_df_scope *scope, const char *name, const char *val
         sc_strv_add(&scope->args, arena, entry);
     else if (value)
         scope->args.items[i] = sc_arena_strdup(arena, entry);
-    return sc_arena_check(arena, err) < 0 ? -1 : check_size(scope, err);
+    return sc_arena_check(arena, err);
 }
 
 int
@@ -74,15 +110,14 @@ sc_df_scope_init(struct sc_df_scope *out, const struct sc_df_plan *plan, size_t 
 {
     *out = (struct sc_df_scope){.plan = plan, .stage = stage};
     if (parent) {
-        base_env = &parent->env;
-        for (size_t i = 0; i < parent->args.count; i++)
-            sc_strv_add(&out->args, arena, parent->args.items[i]);
+        share(&parent->env, arena, &out->env);
+        share(&parent->args, arena, &out->args);
     }
-    for (size_t i = 0; base_env && i < base_env->count; i++)
+    for (size_t i = 0; !parent && base_env && i < base_env->count; i++)
         sc_strv_add(&out->env, arena, base_env->items[i]);
     if (!value_in(&out->env, "PATH", 4))
         sc_strv_add(&out->env, arena, DEFAULT_PATH);
-    return sc_arena_check(arena, err) < 0 ? -1 : check_size(out, err);
+    return sc_arena_check(arena, err) < 0 ? -1 : sc_df_scope_check(out, err);
 }
 
 /* The predefined proxy arguments, in both spellings, as programs look for either. */
@@ -114,9 +149,7 @@ int
 sc_df_scope_run_env(const struct sc_df_scope *scope, bool with_proxies, struct sc_arena *arena, struct sc_strv *out,
                     struct sc_err *err)
 {
-    *out = (struct sc_strv){.items = NULL};
-    for (size_t i = 0; i < scope->env.count; i++)
-        sc_strv_add(out, arena, scope->env.items[i]);
+    share(&scope->env, arena, out);
     for (size_t i = 0; i < scope->args.count; i++) {
         const char *equals = strchr(scope->args.items[i], '=');
 

@@ -11,6 +11,8 @@ SC_MUST_CHECK int sc_df_scope_set_env(struct sc_df_scope *scope, const char *nam
 /* value NULL: declared only. */
 SC_MUST_CHECK int sc_df_scope_set_arg(struct sc_df_scope *scope, const char *name, const char *value,
                                       struct sc_arena *arena, struct sc_err *err);
+/* After either: that the variables are not too large, all together. */
+SC_MUST_CHECK int sc_df_scope_check(const struct sc_df_scope *scope, struct sc_err *err);
 
 /* One instruction on its way to a step. */
 struct sc_df_making {

@@ -53,7 +53,7 @@ make_pairs(struct sc_df_making *making, struct sc_df_step *out)
             return -1;
     out->pairs.items = pairs;
     out->pairs.count = instr->pair_count;
-    return 0;
+    return sc_df_scope_check(making->scope, making->err);
 }
 
 /* --build-arg, else the default, else what is said before the first FROM. Each sees those before it. */
@@ -83,7 +83,7 @@ make_args(struct sc_df_making *making, struct sc_df_step *out)
     }
     out->pairs.items = pairs;
     out->pairs.count = instr->pair_count;
-    return 0;
+    return sc_df_scope_check(making->scope, making->err);
 }
 
 static int

@@ -386,9 +386,19 @@ test_bounds(void **state)
     struct sc_err err = SC_ERR_INIT;
     sc_cleanup_buf text = SC_BUF_INIT;
     DF doubled = {.arena = SC_ARENA_INIT}, many = {.arena = SC_ARENA_INIT}, names = {.arena = SC_ARENA_INIT};
+    DF args = {.arena = SC_ARENA_INIT};
     struct sc_df_step step;
 
     (void)state;
+    sc_buf_adds(&text, "ARG A=aaaaaaaaaaaaaaaa\n");
+    for (size_t i = 0; i < 13; i++)
+        sc_buf_adds(&text, "ARG A=$A$A\n");
+    sc_buf_adds(&text, "FROM a\nARG");
+    for (size_t i = 0; i < 1000; i++)
+        sc_buf_adds(&text, " A");
+    assert_fails(df_step(&args, text.data, &step, &err), SC_ERR_INVALID,
+                 "Dockerfile:16: the variables of the stage make it larger than 67108864 bytes");
+    sc_buf_clear(&text);
     sc_buf_adds(&text, "FROM a\nENV A=aaaaaaaaaaaaaaaa\n");
     for (size_t i = 0; i < 30; i++)
         sc_buf_adds(&text, "ENV A=$A$A\n");
