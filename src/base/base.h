@@ -174,6 +174,7 @@ void sc_buf_addf(struct sc_buf *buf, const char *fmt, ...) SC_PRINTF(2, 3);
 void sc_buf_vaddf(struct sc_buf *buf, const char *fmt, va_list args) SC_PRINTF(2, 0);
 void sc_buf_add_json(struct sc_buf *buf, const char *text,
                      size_t len); /* quoted and escaped (RFC 8259); invalid UTF-8 becomes U+FFFD */
+void sc_buf_add_utf8(struct sc_buf *buf, const char *text, size_t len); /* what is not UTF-8 becomes U+FFFD */
 /* For a terminal: control characters, also those past ASCII, and what is not UTF-8 as \xNN. Names that others chose
  * (processes, files, cgroups, images) must stay text. */
 void sc_buf_add_visible(struct sc_buf *buf, const char *text);
@@ -190,6 +191,8 @@ SC_MUST_CHECK int sc_parse_u32(const char *text, uint32_t *out, struct sc_err *e
 /* "256m", "1.5g", "64kb", "1073741824": bytes; binary multiples, as docker/go-units RAMInBytes */
 SC_MUST_CHECK int sc_parse_size(const char *text, int64_t *bytes, struct sc_err *err);
 /* "300ms", "1.5h", "10s", "1m30s": nanoseconds, as Go's time.ParseDuration; a bare number is seconds */
+#define SC_DURATION_MAX 40
+void sc_duration_format(int64_t nsec, char out[SC_DURATION_MAX]); /* "1m30s" "1.5s" "200ms", as Go; of a millisecond at least */
 SC_MUST_CHECK int sc_parse_duration(const char *text, int64_t *nsec, struct sc_err *err);
 /* ".5", "1.25": billionths, at most nine decimals, as Docker's --cpus */
 SC_MUST_CHECK int sc_parse_decimal_nano(const char *text, int64_t *nano, struct sc_err *err);

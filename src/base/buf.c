@@ -170,6 +170,20 @@ sc_buf_add_visible(struct sc_buf *buf, const char *text)
     }
 }
 
+void
+sc_buf_add_utf8(struct sc_buf *buf, const char *text, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    for (size_t i = 0, count; i<len; i += count> 0 ? count : 1) {
+        count = sc_utf8_len(bytes + i, len - i);
+        if (count > 0)
+            sc_buf_add(buf, text + i, count);
+        else
+            sc_buf_adds(buf, "\xef\xbf\xbd");
+    }
+}
+
 static void
 buf_add_json_escape(struct sc_buf *buf, unsigned char c)
 {

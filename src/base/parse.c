@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -469,4 +470,36 @@ const char *
 sc_signal_name(int signum)
 {
     return signum >= 1 && signum <= SIGNAL_RTMAX ? signal_names[signum] : NULL;
+}
+
+/* "1.5" of 1 and 500 of 3 digits */
+static void
+add_decimal(char *out, size_t size, int64_t whole, int64_t rest, int digits)
+{
+    size_t len = (size_t)snprintf(out, size, "%" PRId64 ".%0*" PRId64, whole, digits, rest);
+
+    while (out[len - 1] == '0')
+        len--;
+    out[out[len - 1] == '.' ? len - 1 : len] = '\0';
+}
+
+void
+sc_duration_format(int64_t nsec, char out[SC_DURATION_MAX])
+{
+    const int64_t minute = 60 * INT64_C(1000000000);
+    int64_t minutes = nsec / minute, rest = nsec % minute;
+    char number[24];
+    size_t len = 0;
+
+    if (nsec > 0 && nsec < 1000000000) {
+        add_decimal(number, sizeof(number), nsec / 1000000, nsec % 1000000, 6);
+        (void)snprintf(out, SC_DURATION_MAX, "%sms", number);
+    } else {
+        if (minutes >= 60)
+            len = (size_t)snprintf(out, SC_DURATION_MAX, "%" PRId64 "h", minutes / 60);
+        if (minutes > 0)
+            len += (size_t)snprintf(out + len, SC_DURATION_MAX - len, "%" PRId64 "m", minutes % 60);
+        add_decimal(number, sizeof(number), rest / 1000000000, rest % 1000000000, 9);
+        (void)snprintf(out + len, SC_DURATION_MAX - len, "%ss", number);
+    }
 }

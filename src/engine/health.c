@@ -77,6 +77,13 @@ sc_health_config_json(const struct sc_container *c)
 
 /* ---- what is known --------------------------------------------------------------------------------------------- */
 
+/* Docker's: what nobody looks at, paused or ended, is not healthy. */
+static bool
+is_unseen(const struct sc_container *c)
+{
+    return c->status == SC_STATUS_PAUSED || c->status == SC_STATUS_STOPPED;
+}
+
 /* Docker's State.Health; as it begins where nothing is written yet. */
 static json_t *
 read_state(int run_fd)
@@ -98,20 +105,26 @@ sc_health_state_json(const struct sc_engine *engine, const struct sc_container *
 {
     struct sc_err ignored = SC_ERR_INIT;
     sc_cleanup_fd run = -1;
+    json_t *state;
 
-    if (!sc_container_has_health(c))
+    if (!sc_container_has_health(c) || c->status == SC_STATUS_CREATED)
         return NULL;
     run = sc_engine_run_dir(engine, c->id, &ignored);
-    return read_state(run);
+    state = read_state(run);
+    if (is_unseen(c))
+        (void)json_object_set_new(state, "Status", json_string(sc_health_name(SC_HEALTH_UNHEALTHY)));
+    return state;
 }
 
 void
 sc_health_load(int run_fd, struct sc_arena *arena, struct sc_container *out)
 {
-    sc_cleanup_json state = sc_container_has_health(out) ? read_state(run_fd) : NULL;
+    bool is_looked_at = sc_container_has_health(out) && out->status != SC_STATUS_CREATED;
+    sc_cleanup_json state = is_looked_at && !is_unseen(out) ? read_state(run_fd) : NULL;
 
-    if (state)
-        out->health_status = sc_arena_strdup(arena, json_string_value(json_object_get(state, "Status")));
+    if (is_looked_at)
+        out->health_status = sc_arena_strdup(arena, state ? json_string_value(json_object_get(state, "Status"))
+                                                          : sc_health_name(SC_HEALTH_UNHEALTHY));
 }
 
 /* ---- one look -------------------------------------------------------------------------------------------------- */
@@ -121,6 +134,7 @@ struct look {
     int code;
     struct sc_buf output; /* the first SC_HEALTH_OUTPUT_MAX bytes */
     bool is_cut;
+    bool is_void; /* it says nothing of the container, which ends or was paused */
 };
 
 /* The session that a process belongs to; 0: it is gone. */
@@ -218,9 +232,23 @@ follow(const struct sc_exec_process *process, int64_t until, struct look *look)
     }
 }
 
-static void
-run_command(struct sc_engine *engine, const struct sc_container *c, int64_t timeout, struct look *look)
+/* Whether a look fails because of what has become of its container meanwhile: nobody is told of it then. */
+static bool
+is_void(int run_fd, bool has_ended)
 {
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_state state = {0};
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (sc_state_read(run_fd, &arena, &state, &ignored) < 0 || sc_process_is_exiting(state.pid, state.start_time))
+        return true;
+    return !has_ended && sc_state_status(&state) == SC_STATUS_PAUSED;
+}
+
+static void
+run_command(struct sc_engine *engine, const struct sc_container *c, int run_fd, int64_t timeout, struct look *look)
+{
+    char limit[SC_DURATION_MAX];
     struct sc_exec_options how = {.args = {0}};
     struct sc_exec_process process;
     sc_cleanup_arena arena = SC_ARENA_INIT;
@@ -238,9 +266,11 @@ run_command(struct sc_engine *engine, const struct sc_container *c, int64_t time
     look->code = CODE_NO_ANSWER;
     if (sc_arena_check(&arena, &err) < 0 || sc_engine_exec(engine, c, &how, &process, &err) < 0) {
         sc_buf_adds(&look->output, err.msg);
+        look->is_void = is_void(run_fd, true);
         return;
     }
     has_ended = follow(&process, sc_time_monotonic() + timeout, look);
+    look->is_void = is_void(run_fd, has_ended);
     for (int i = 0; !has_ended && i < KILL_ROUNDS && kill_session(process.process.pid); i++)
         (void)sc_pidfd_wait(process.process.pidfd, 1);
     while (waitid(P_PID, (id_t)process.process.pid, &info, WEXITED) < 0 && errno == EINTR)
@@ -251,7 +281,8 @@ run_command(struct sc_engine *engine, const struct sc_container *c, int64_t time
     } else {
         sc_buf_release(&look->output);
         look->is_cut = false;
-        sc_buf_addf(&look->output, "Health check exceeded timeout (%gs)", (double)timeout / 1e9);
+        sc_duration_format(timeout, limit);
+        sc_buf_addf(&look->output, "Health check exceeded timeout (%s)", limit);
     }
     sc_engine_exec_ended(engine, c, has_ended ? record.code : 137);
     sc_closep(&process.out_fd);
@@ -263,7 +294,7 @@ static json_t *
 entry_of(struct look *look)
 {
     char start[SC_TIME_MAX], end[SC_TIME_MAX];
-    json_t *text;
+    sc_cleanup_buf text = SC_BUF_INIT;
 
     if (look->is_cut)
         sc_buf_adds(&look->output, "...");
@@ -273,13 +304,9 @@ entry_of(struct look *look)
         if (look->output.data[i] == '\0')
             look->output.data[i] = '?';
     }
-    text = json_string(sc_buf_str(&look->output));
-    for (size_t i = 0; !text && i < look->output.len; i++) { /* it is not UTF-8 */
-        if ((unsigned char)look->output.data[i] >= 0x80)
-            look->output.data[i] = '?';
-    }
-    return json_pack("{s:s, s:s, s:i, s:o}", "Start", start, "End", end, "ExitCode", look->code, "Output",
-                     text ? text : json_string(sc_buf_str(&look->output)));
+    sc_buf_add_utf8(&text, sc_buf_str(&look->output), look->output.len);
+    return json_pack("{s:s, s:s, s:i, s:s}", "Start", start, "End", end, "ExitCode", look->code, "Output",
+                     sc_buf_str(&text));
 }
 
 static int
@@ -334,7 +361,11 @@ sc_engine_health_look(struct sc_engine *engine, const char *id, bool *is_startin
         return 0;
     times = sc_health_defaults(&c.health);
     look.start = sc_time_now();
-    run_command(engine, &c, times.timeout, &look);
+    run_command(engine, &c, run, times.timeout, &look);
+    if (look.is_void) {
+        sc_buf_release(&look.output);
+        return 0;
+    }
     look.end = sc_time_now();
     after = take_answer(&times, state, &look, look.start - c.started_at);
     *is_starting = after == SC_HEALTH_STARTING;

@@ -145,6 +145,7 @@ load_once(const struct sc_engine *engine, const char *id, struct sc_arena *arena
         run = sc_engine_run_dir(engine, id, &absent);
         load_restarts(data, run, out, todo);
     }
+    sc_health_load(-1, arena, out);
     return 0;
 }
 

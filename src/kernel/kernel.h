@@ -247,6 +247,8 @@ SC_MUST_CHECK int sc_undo_run_part(const char *text, enum sc_undo_part part, int
 uint64_t sc_process_start_time(pid_t pid);
 /* Whether it is there, started then, and is no zombie. */
 bool sc_process_is_alive(pid_t pid, uint64_t start_time);
+/* Whether it has begun to exit at the latest: what its pid namespace kills with it dies before it is a zombie. */
+bool sc_process_is_exiting(pid_t pid, uint64_t start_time);
 /* Whether our root is not the host's: uid_map is not the one line that maps every id to itself. */
 bool sc_process_is_in_user_ns(void);
 /* Whether we may give files to any user: root, and not in a user namespace of one id. */

@@ -61,9 +61,18 @@ sc_process_is_in_user_ns(void)
     return strcmp(text, "         0          0 4294967295\n") != 0;
 }
 
-/* State (field 3) and start time (field 22) of proc_pid_stat(5). False when there is no such process. */
+#define EXITING 0x4 /* PF_EXITING, include/linux/sched.h */
+
+/* Fields 3, 9 and 22 of proc_pid_stat(5). */
+struct stat_fields {
+    char state;
+    unsigned long flags;
+    uint64_t start_time;
+};
+
+/* False when there is no such process. */
 static bool
-read_stat_at(int dir_fd, const char *path, char *state, uint64_t *start_time)
+read_stat_at(int dir_fd, const char *path, struct stat_fields *out)
 {
     char text[1024], *at;
     sc_cleanup_fd fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
@@ -83,42 +92,50 @@ read_stat_at(int dir_fd, const char *path, char *state, uint64_t *start_time)
     if (at == NULL || at[1] != ' ' || at[2] == '\0')
         return false;
     at += 2;
-    *state = *at;
+    out->state = *at;
     for (int field = 3; field < 22; field++) {
         at = strchr(at, ' ');
         if (at == NULL)
             return false;
         at++;
+        if (field + 1 == 9)
+            out->flags = strtoul(at, NULL, 10);
     }
-    *start_time = strtoull(at, NULL, 10);
+    out->start_time = strtoull(at, NULL, 10);
     return true;
 }
 
 static bool
-read_stat(pid_t pid, char *state, uint64_t *start_time)
+read_stat(pid_t pid, struct stat_fields *out)
 {
     char path[32];
 
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-    return read_stat_at(AT_FDCWD, path, state, start_time);
+    return read_stat_at(AT_FDCWD, path, out);
 }
 
 uint64_t
 sc_process_start_time(pid_t pid)
 {
-    uint64_t start_time;
-    char state;
+    struct stat_fields now;
 
-    return pid > 0 && read_stat(pid, &state, &start_time) ? start_time : 0;
+    return pid > 0 && read_stat(pid, &now) ? now.start_time : 0;
 }
 
 bool
 sc_process_is_alive(pid_t pid, uint64_t start_time)
 {
-    uint64_t started;
-    char state;
+    struct stat_fields now;
 
-    return pid > 0 && read_stat(pid, &state, &started) && started == start_time && state != 'Z' && state != 'X';
+    return pid > 0 && read_stat(pid, &now) && now.start_time == start_time && now.state != 'Z' && now.state != 'X';
+}
+
+bool
+sc_process_is_exiting(pid_t pid, uint64_t start_time)
+{
+    struct stat_fields now;
+
+    return pid <= 0 || !read_stat(pid, &now) || now.start_time != start_time || (now.flags & EXITING);
 }
 
 int
@@ -145,10 +162,9 @@ sc_boot_id(char out[40], struct sc_err *err)
 static bool
 is_alive_in(int fd)
 {
-    uint64_t start_time;
-    char state;
+    struct stat_fields now;
 
-    return read_stat_at(fd, "stat", &state, &start_time) && state != 'Z' && state != 'X';
+    return read_stat_at(fd, "stat", &now) && now.state != 'Z' && now.state != 'X';
 }
 
 /* Before Linux 5.3: the process's directory of procfs, which stays its own when the pid goes to another. */

@@ -98,6 +98,23 @@ follow()
     [ "${lines[-1]}" = 'nothing left' ]
 }
 
+@test "docs: the page about restart policies" {
+    follow docs/concepts/restart.md 'See it'
+    matches "$output" '(Restarting \(7\)|Up |Exited \(7\))'
+    expect_output $'\n7\n'
+    expect_output 'was started again 3 times'
+    expect_output $'\n3 exited\n'
+}
+
+@test "docs: the page about health checks" {
+    follow docs/concepts/health.md 'See it'
+    expect_output '(unhealthy)'
+    expect_output '(healthy)'
+    expect_output '{"Status":"healthy","FailingStreak":0,"Log":[{"Start":'
+    expect_output 'health_status: unhealthy'
+    expect_output 'health_status: healthy'
+}
+
 @test "docs: the page about images" {
     cd "$BATS_TEST_TMPDIR"
     TMPDIR=$BATS_TEST_TMPDIR follow docs/concepts/images.md 'See for yourself'

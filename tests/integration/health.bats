@@ -47,7 +47,7 @@ has_looked() { [ "$(log_of "$1" | jq length)" -ge "$2" ]; }
     sc_ok run -d --init --name one --health-cmd '(sleep 501 &) ; sleep 502 & sleep 503' --health-interval 50ms \
         --health-timeout 100ms --health-retries 1 base sleep 1000
     wait_until is_health one unhealthy
-    matches "$(log_of one | jq -c '.[0] | [.ExitCode, .Output]')" '^\[-1,"Health check exceeded timeout \(0\.1s\)"\]$'
+    matches "$(log_of one | jq -c '.[0] | [.ExitCode, .Output]')" '^\[-1,"Health check exceeded timeout \(100ms\)"\]$'
     sc_ok rm -f one
     sc_ok run -d --init --name two --health-cmd 'sleep 504' --health-interval 50ms --health-timeout 100ms --health-retries 1 \
         base sh -c 'trap exit TERM; while :; do sleep 0.1; done'
@@ -58,13 +58,55 @@ has_looked() { [ "$(log_of "$1" | jq length)" -ge "$2" ]; }
     sc_ok rm two
 }
 
+@test "health: what a look has met of its container's end or pause is no answer; ended or paused is unhealthy" {
+    sc_ok create --name made --health-cmd true base true
+    is "$("$SC" inspect -f '{{json .State.Health}}' made)" null
+    sc_ok ps -aq --filter health=none --format '{{.Names}}'
+    is "$output" made
+    # one that is going on when it ends; the monitor is held, so that it cannot end it first
+    sc_ok run -d --name one --health-cmd 'sleep 506' --health-interval 20ms base sleep 1000
+    monitor=$(pgrep -of "sc-monitor id=$("$SC" inspect -f '{{.Id}}' one)")
+    wait_until pgrep -f 'sleep 506'
+    look=$(pgrep -P "$monitor" -f __health)
+    kill -STOP "$monitor"
+    kill -KILL "$("$SC" inspect -f '{{.State.Pid}}' one)"
+    wait_until sh -c "grep -q 'State:.Z' /proc/$look/status"
+    kill -CONT "$monitor"
+    wait_until sh -c '[ "$("$SC" inspect -f "{{.State.Status}}" one)" = exited ]'
+    is "$("$SC" inspect -f '{{json .State.Health}}' one)" '{"Status":"unhealthy","FailingStreak":0,"Log":[]}'
+    sc_ok ps -aq --filter health=unhealthy --format '{{.Names}}'
+    is "$output" one
+    # one that has no time left because it was frozen
+    sc_ok run -d --name two --health-cmd 'test -e /x/ok || sleep 507' --health-interval 20ms --health-timeout 500ms \
+        -v "$BATS_TEST_TMPDIR:/x" base sleep 1000
+    wait_until pgrep -f 'sleep 507'
+    sc_ok pause two
+    paused=$(date -u +%FT%T.%NZ)
+    sc_ok ps --filter health=unhealthy --format '{{.Names}} {{.Status}}'
+    matches "$output" '^two Up .* \(Paused\)$'
+    touch "$BATS_TEST_TMPDIR/ok"
+    sleep 0.6
+    sc_ok unpause two
+    wait_until is_health two healthy
+    is "$(log_of two | jq --arg paused "$paused" '[.[] | select(.ExitCode != 0 and .End > $paused)] | length')" 0
+    sc_ok rm -f made one two
+}
+
+@test "health: an output is cut at 4096 bytes, not at a character, and no letter is lost by that" {
+    sc_ok run -d --name one --health-cmd 'printf x; i=0; while [ $i -lt 2100 ]; do printf "\303\251"; i=$((i + 1)); done; exit 1' \
+        --health-interval 20ms base sleep 1000
+    wait_until has_looked one 1
+    is "$(log_of one | jq -r '.[0].Output | [(. | length), .[0:3], .[-5:]] | join(" ")')" $'2052 x\u00e9\u00e9 \u00e9\ufffd...'
+    sc_ok rm -f one
+}
+
 @test "health: nobody looks at what is paused; a long output is cut" {
     sc_ok run -d --name one --health-cmd 'head -c 9000 /dev/zero | tr "\0" x' --health-interval 50ms base sleep 1000
     wait_until is_health one healthy
     is "$(log_of one | jq '.[0].Output | length')" 4099
     sc_ok pause one
     before=$(log_of one)
-    monitor=$(pgrep -f "sc-monitor id=$("$SC" inspect -f '{{.Id}}' one)")
+    monitor=$(pgrep -of "sc-monitor id=$("$SC" inspect -f '{{.Id}}' one)")
     # a look or two that find it paused
     seen=0 last=
     for _ in {1..300}; do
@@ -99,7 +141,7 @@ has_looked() { [ "$(log_of "$1" | jq length)" -ge "$2" ]; }
 
 @test "health: kill -9 of the monitor during a look; values" {
     sc_ok run -d --name one --health-cmd 'sleep 505' --health-interval 20ms base sleep 1000
-    monitor=$(pgrep -f "sc-monitor id=$("$SC" inspect -f '{{.Id}}' one)")
+    monitor=$(pgrep -of "sc-monitor id=$("$SC" inspect -f '{{.Id}}' one)")
     wait_until pgrep -f 'sleep 505'
     kill -KILL "$monitor"
     wait_until sh -c '! pgrep -f "[s]leep 505"'

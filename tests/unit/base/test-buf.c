@@ -61,6 +61,18 @@ test_failure_sticks(void **state)
 }
 
 static void
+test_utf8(void **state)
+{
+    const char text[] = "a\0\xff\xc3\xa9\xe2\x82";
+    sc_cleanup_buf buf = SC_BUF_INIT;
+
+    (void)state;
+    sc_buf_add_utf8(&buf, text, sizeof(text) - 1);
+    assert_int_equal(buf.len, 2 + 3 + 2 + 3 + 3);
+    assert_memory_equal(buf.data, "a\0\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd", buf.len);
+}
+
+static void
 test_json_quoting(void **state)
 {
     static const struct {
@@ -170,6 +182,7 @@ main(void)
         cmocka_unit_test(test_empty_and_clear),
         cmocka_unit_test(test_grows_with_nul_behind),
         cmocka_unit_test(test_failure_sticks),
+        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_json_quoting),
         cmocka_unit_test(test_visible),
         cmocka_unit_test(test_shell_quoting),

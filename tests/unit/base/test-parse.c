@@ -127,6 +127,19 @@ test_duration(void **state)
         {".5s", 500000000},
         {"0.1ns", 0},
     };
+    static const struct {
+        const char *text;
+        int64_t value;
+    } written[] = {{"0s", 0},
+                   {"1ms", 1000000},
+                   {"1.5ms", 1500000},
+                   {"200ms", 200000000},
+                   {"1s", 1000000000},
+                   {"10s", 10000000000},
+                   {"1.000000001s", 1000000001},
+                   {"1m30s", 90000000000},
+                   {"1h0m0.5s", 3600500000000}};
+    char text[SC_DURATION_MAX];
     static const char *const bad[] = {"", "s", "1x", "1s1", "1 s", "-", "--1s", "1m 3s", ".", ".s", "1e3s"};
     struct sc_err err;
     int64_t value;
@@ -140,6 +153,10 @@ test_duration(void **state)
         err = (struct sc_err)SC_ERR_INIT;
         assert_int_equal(sc_parse_duration(bad[i], &value, &err), -1);
         assert_int_equal(err.kind, SC_ERR_INVALID);
+    }
+    for (size_t i = 0; i < SC_ARRAY_LEN(written); i++) {
+        sc_duration_format(written[i].value, text);
+        assert_string_equal(text, written[i].text);
     }
     assert_fails(sc_parse_duration("1d", &value, &err), SC_ERR_INVALID,
                  "\"1d\": must be a duration such as 10s, 300ms or 1m30s");

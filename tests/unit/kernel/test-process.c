@@ -76,11 +76,14 @@ test_alive(void **state)
 
     (void)state;
     assert_true(sc_process_is_alive(pid, start));
+    assert_false(sc_process_is_exiting(pid, start));
+    assert_true(sc_process_is_exiting(pid, start + 1));
     assert_false(sc_process_is_alive(pid, start + 1)); /* the pid was used again */
     assert_false(sc_process_is_alive(0, 0));
     kill(pid, SIGKILL);
     assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
     assert_false(sc_process_is_alive(pid, start));
+    assert_true(sc_process_is_exiting(pid, start));
     assert_int_equal(waitpid(pid, NULL, 0), pid);
     assert_false(sc_process_is_alive(pid, start));
 }
