@@ -139,7 +139,7 @@ typedef int (*sc_each_fn)(struct sc_cli *cli, const struct sc_container *contain
 SC_MUST_CHECK int sc_cli_each(struct sc_cli *cli, const struct sc_strv *names, sc_each_fn fn, void *data);
 /* sc_relay_run, until the container ends (its exit code) or the user detaches (0); detach_keys NULL: Docker's. */
 SC_MUST_CHECK int sc_cli_stay(struct sc_relay *relay, const char *detach_keys, struct sc_err *err);
-/* The same with a container's monitor at sock (SC_ATTACH_* flags): a signal that is forwarded counts as one of sc kill. */
+/* The same with a container's monitor at sock (SC_ATTACH_* flags): a signal that is forwarded is one of sc kill. */
 struct sc_stay {
     int sock, flags;
     bool sig_proxy;

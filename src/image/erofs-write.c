@@ -57,7 +57,7 @@ write_at(const struct sc_erofs *image, const void *data, size_t len, uint64_t at
 }
 
 /* Blocks for what comes next: a file system that looks for them page by page takes a third more of a processor's time
- * for a write. Where it cannot, or has few left, the write itself says so. What is over goes with the file's last size. */
+ * for a write. Where it cannot, or has few left, the write itself says so. What is over goes with the last size. */
 static void
 reserve(struct sc_erofs *image)
 {
