@@ -192,7 +192,8 @@ SC_MUST_CHECK int sc_parse_u32(const char *text, uint32_t *out, struct sc_err *e
 SC_MUST_CHECK int sc_parse_size(const char *text, int64_t *bytes, struct sc_err *err);
 /* "300ms", "1.5h", "10s", "1m30s": nanoseconds, as Go's time.ParseDuration; a bare number is seconds */
 #define SC_DURATION_MAX 40
-void sc_duration_format(int64_t nsec, char out[SC_DURATION_MAX]); /* "1m30s" "1.5s" "200ms", as Go; of a millisecond at least */
+/* "1m30s" "1.5s" "200ms", as Go; of a millisecond at least */
+void sc_duration_format(int64_t nsec, char out[SC_DURATION_MAX]);
 SC_MUST_CHECK int sc_parse_duration(const char *text, int64_t *nsec, struct sc_err *err);
 /* ".5", "1.25": billionths, at most nine decimals, as Docker's --cpus */
 SC_MUST_CHECK int sc_parse_decimal_nano(const char *text, int64_t *nano, struct sc_err *err);

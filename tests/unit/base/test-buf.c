@@ -179,14 +179,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty_and_clear),
-        cmocka_unit_test(test_grows_with_nul_behind),
-        cmocka_unit_test(test_failure_sticks),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_json_quoting),
-        cmocka_unit_test(test_visible),
-        cmocka_unit_test(test_shell_quoting),
-        cmocka_unit_test(test_shell_leaves_plain_words),
+        cmocka_unit_test(test_empty_and_clear), cmocka_unit_test(test_grows_with_nul_behind),
+        cmocka_unit_test(test_failure_sticks),  cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_json_quoting),    cmocka_unit_test(test_visible),
+        cmocka_unit_test(test_shell_quoting),   cmocka_unit_test(test_shell_leaves_plain_words),
     };
 
     return RUN_TESTS(tests);
