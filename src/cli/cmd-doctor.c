@@ -53,7 +53,7 @@ static const struct check {
      "raise /proc/sys/user/max_cgroup_namespaces; Linux 4.6 or later"},
     {SC_TRIAL_USER_NS, "user namespaces", ROOTLESS, "no --userns, and nothing without root",
      "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1 "
-     "kernel.apparmor_restrict_unprivileged_userns=0, those of the three that exist"},
+     "kernel.apparmor_restrict_unprivileged_userns=0, those of the three that exist; in a chroot, nobody makes one"},
     {SC_TRIAL_TIME_NS, "time namespaces", WANTED, "no --time-offset", "Linux 5.6 or later, with CONFIG_TIME_NS"},
     {SC_TRIAL_SECCOMP, "seccomp filters", NEEDED, "only with --security-opt seccomp=unconfined",
      "kernel option CONFIG_SECCOMP_FILTER; in a container, one whose own filter allows seccomp(2)"},

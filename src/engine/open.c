@@ -97,11 +97,11 @@ open_root(const char *path, const char *const *children, const char *probe, stru
     return sc_steal_fd(&fd);
 }
 
-/* What may not be written is perhaps another user's. */
+/* What may not be written is perhaps another user's, or a system's that is read only. */
 static int
 denied(const char *variable, struct sc_err *err)
 {
-    if (err->kind == SC_ERR_DENIED && err->remedy[0] == '\0')
+    if ((err->kind == SC_ERR_DENIED || err->errnum == EROFS) && err->remedy[0] == '\0')
         return sc_err_remedy(err, "name a directory of your own in %s, or leave that unset", variable);
     return -1;
 }

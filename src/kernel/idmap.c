@@ -13,6 +13,10 @@
 #include "kernel/kernel.h"
 
 #define PROC_NAME_MAX 64
+/* The remedy for EPERM. */
+#define NO_USER_NAMESPACE                                                                                              \
+    "this host lets only root make user namespaces: see /proc/sys/kernel/unprivileged_userns_clone and "               \
+    "/proc/sys/kernel/apparmor_restrict_unprivileged_userns; or it is a chroot, where nobody makes one"
 
 static int
 write_proc(pid_t pid, const char *file, const char *text, struct sc_err *err)
@@ -87,8 +91,10 @@ sc_idmap_ns_create(const char *uid_map, const char *gid_map, struct sc_err *err)
         for (;;)
             pause();
     }
-    if (pid < 0)
-        return sc_err_errno(err, -pid, "make a user namespace");
+    if (pid < 0) {
+        (void)sc_err_errno(err, -pid, "make a user namespace");
+        return pid == -EPERM ? sc_err_remedy(err, NO_USER_NAMESPACE) : -1;
+    }
     int result = sc_idmap_write(pid, uid_map, gid_map, SC_IDMAP_DIRECT, err);
     if (result == 0) {
         snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
@@ -173,9 +179,7 @@ sc_idmap_enter(const char *uid_map, const char *gid_map, enum sc_idmap_how how, 
         if (err->errnum == ENOSPC)
             (void)sc_err_remedy(err, "raise the limit in /proc/sys/user/max_user_namespaces");
         if (err->errnum == EPERM)
-            (void)sc_err_remedy(err, "this host lets only root make user namespaces: see "
-                                     "/proc/sys/kernel/unprivileged_userns_clone and "
-                                     "/proc/sys/kernel/apparmor_restrict_unprivileged_userns");
+            (void)sc_err_remedy(err, NO_USER_NAMESPACE);
         close(ends[0]); /* end of file: the helper ends */
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
             ;

@@ -360,6 +360,10 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
         sc_step_failed(x->plan, SC_PHASE_CLONE, 0, -pid, err);
         if (pid == -ENOSPC || pid == -EUSERS)
             return sc_err_remedy(err, "raise the limits in /proc/sys/user/max_*_namespaces");
+        if (pid == -EPERM)
+            return sc_err_remedy(err,
+                                 "this host lets only root make namespaces, or it is a chroot, where nobody makes one "
+                                 "of users: `sc doctor` says what to do");
         return -1;
     }
     x->pid = out->pid = pid;

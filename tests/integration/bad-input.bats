@@ -519,6 +519,9 @@ one_line()
     run_split unshare -m sh -c 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; exec "$0" run --rm --network none base true' \
         "$SC" "$SC_DATA_ROOT"
     expect_error 125 "lock \"$SC_DATA_ROOT/image/lock\": read-only file system"
+    run_split unshare -m sh -c 'mount --bind "$1" "$1"; mount -o remount,bind,ro "$1"; SC_DATA_ROOT=$1/new exec "$0" ps' \
+        "$SC" "$SC_DATA_ROOT"
+    expect_error 1 'read-only file system; name a directory of your own in SC_DATA_ROOT'
     is "$(state)" "$before"
 }
 

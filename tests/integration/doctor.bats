@@ -47,6 +47,21 @@ without()
     expect_output '/proc/sys/user/max_net_namespaces'
 }
 
+@test "doctor: in a chroot nobody makes a user namespace, as it says, and who is refused one" {
+    mkdir "$BATS_TEST_TMPDIR/root"
+    in_chroot() { run_split unshare -m sh -c 'mount --rbind / "$0" && exec chroot "$0" "$@"' "$BATS_TEST_TMPDIR/root" "$@"; }
+    in_chroot "$SC" doctor
+    last_command="doctor in a chroot"
+    expect_output 'missing  user namespaces'
+    expect_output 'in a chroot, nobody makes one'
+    make_bundle "$BATS_TEST_TMPDIR/bundle" '.linux.namespaces += [{type: "user"}]
+        | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 1000}] | .linux.gidMappings = .linux.uidMappings'
+    in_chroot "$SC_OCI" --root "$SC_RUN_ROOT/oci" run --bundle "$BATS_TEST_TMPDIR/bundle" "chroot-$$"
+    last_command="sc-oci run in a chroot"
+    expect_error 255 'make a user namespace: operation not permitted'
+    expect_stderr 'or it is a chroot, where nobody makes one'
+}
+
 @test "doctor: a data root on an overlay" {
     mkdir -p "$BATS_TEST_TMPDIR"/{lower,upper,rw}
     SC_ROOT=$BATS_TEST_TMPDIR run_split unshare -m sh -ec '
