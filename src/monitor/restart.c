@@ -18,6 +18,20 @@ was_stopped(const struct sc_monitor *monitor, int run_dir)
            (data_dir >= 0 && faccessat(data_dir, SC_STOPPED_FILE, F_OK, 0) == 0);
 }
 
+/* For the next command that looks at it, as if who waits had been killed. */
+static void
+owe(int run_dir, struct sc_restarting *next)
+{
+    sc_cleanup_fd fd = openat(run_dir, SC_RESTARTING_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct sc_err ignored = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    next->pid = getpid();
+    sc_restarting_encode(next, &text);
+    if (fd >= 0 && (text.has_failed || sc_io_write_all(fd, text.data, text.len, &ignored) < 0))
+        (void)unlinkat(run_dir, SC_RESTARTING_FILE, 0);
+}
+
 /* As sc_restart_decide; *done stays -1 where it is not started again. */
 static int
 decide(const struct sc_monitor *monitor, int run_dir, struct sc_exit *record, int *done, struct sc_err *err)
@@ -42,10 +56,11 @@ decide(const struct sc_monitor *monitor, int run_dir, struct sc_exit *record, in
                                   .delay = sc_restart_delay(plan.delay, record->finished_at - monitor->started_at),
                                   .code = record->code,
                                   .finished_at = record->finished_at};
-    if (sc_restart_leave(monitor->config.id, &plan, run_dir, &next, done, err) < 0)
-        return -1;
     record->restart_count = next.count;
-    return 0;
+    if (sc_restart_leave(monitor->config.id, &plan, run_dir, &next, done, err) == 0)
+        return 0;
+    owe(run_dir, &next);
+    return -1;
 }
 
 int

@@ -15,7 +15,8 @@
  *                      └► waiter: until the monitor is done, then until the time has come ─execve─► sc __restart ID FD
  *                             takes the container's lock, looks whether it still is the one, starts as sc start does
  *
- * A command that finds a container whose monitor or waiter was killed leaves a waiter in its place (recover.c).
+ * A command that finds a container whose monitor or waiter was killed, or whose monitor could not fork (it leaves the
+ * file without a holder), leaves a waiter in its place (recover.c).
  * Who takes a restart back has the container's lock, kills the holder of `restarting` and removes the file. Nothing can
  * come in between: before it starts anything the waiter needs that lock, and then looks for its own pid in the file.
  */

@@ -8,7 +8,7 @@ count() { "$SC" inspect -f '{{.RestartCount}}' "$1"; }
 is_count() { [ "$(count "$1")" = "$2" ]; }
 pid_of() { "$SC" inspect -f '{{.State.Pid}}' "$1"; }
 is_up() { [ "$(pid_of "$1")" -gt 0 ]; }
-monitor_of() { pgrep -f "sc-monitor id=$("$SC" inspect -f '{{.Id}}' "$1")"; }
+monitor_of() { pgrep -of "sc-monitor id=$("$SC" inspect -f '{{.Id}}' "$1")"; }
 # its file names who waits to start it
 waiter_of() { cut -d' ' -f1 "$SC_RUN_ROOT/container/$("$SC" inspect -f '{{.Id}}' "$1")/restarting"; }
 # waiting NAME [OPTION...]: it has ended, and its next start is a minute off
@@ -190,6 +190,23 @@ ends()
     kill -KILL "$(monitor_of two)"
     wait_until is_state two exited
     sc_ok rm one two
+}
+
+@test "restart: where the monitor cannot fork, the next command that looks leaves who waits" {
+    local monitor tracer
+    sc_ok run -d --name one --restart always base sleep 1000
+    monitor=$(monitor_of one)
+    strace -qq -o /dev/null -e trace=fork,vfork,clone -e inject=fork,vfork,clone:error=EAGAIN -p "$monitor" 3>&- &
+    tracer=$!
+    wait_until grep -q "^TracerPid:.$tracer$" "/proc/$monitor/status"
+    kill -KILL "$(pid_of one)"
+    wait $tracer || true
+    wait_until is_up one
+    is "$(count one)" 1
+    # and with its own fork it goes on as ever
+    kill -KILL "$(pid_of one)"
+    wait_until is_count one 2
+    sc_ok rm -f one
 }
 
 @test "restart: a start that fails is said, and not tried again" {

@@ -33,6 +33,21 @@ on_terminal()
     sc_ok rm one
 }
 
+@test "terminal: a part of the detach keys is typed on, also slowly; a paste of 1 MB comes whole, with its letters" {
+    on_terminal 'wait:# ' 'type:echo $((6 * 7)); cat -v\r' 'wait:42' 'type:\x10' 'type:x\r' 'wait:^Px' 'type:\x10\x10a\r' 'wait:^P^Pa' \
+        'type:\x10' 'type:\x11' -- "$SC" run -it --name one -e PS1='# ' base sh
+    [[ $output == *$'exit 0\nmodes kept'* ]] || show_last 'expected exit 0, and the modes kept'
+    is "$("$SC" inspect -f '{{.State.Status}}' one)" running
+    python3 -c 'print("0123456\u20ac" * 100000, end="")' >"$BATS_TEST_TMPDIR/paste"
+    on_terminal 'wait:ready' "paste:$BATS_TEST_TMPDIR/paste" 'wait:end' -- \
+        "$SC" run --rm -it base sh -c 'stty raw -echo; echo ready; head -c 1000000 | md5sum; echo end'
+    expect_output "$(md5sum <"$BATS_TEST_TMPDIR/paste")"
+    on_terminal 'wait:ready' "paste:$BATS_TEST_TMPDIR/paste" 'wait:end' -- \
+        "$SC" exec -it one sh -c 'stty raw -echo; echo ready; head -c 1000000 | md5sum; echo end'
+    expect_output "$(md5sum <"$BATS_TEST_TMPDIR/paste")"
+    sc_ok rm -f one
+}
+
 @test "terminal: exec -it has ctrl-c and the size of its own, and ends alone" {
     sc_ok run -d --name one base sleep 1000
     on_terminal 'wait:# ' 'size:40x120' 'type:stty size\r' 'wait:40 120' 'type:sh -c "echo \$((6 * 7)); exec sleep 1000"\r' 'wait:42' 'type:\x03' 'wait:# ' \
