@@ -89,6 +89,28 @@ cgroup_version(const struct sc_host *host)
     }
 }
 
+/* How the layers of all images are kept that are there. */
+static int
+count_layers(struct sc_cli *cli, const struct sc_image_list *images, json_t *object, struct sc_err *err)
+{
+    sc_cleanup_json seen = json_object();
+    json_t *counts = json_pack("{s:i, s:i, s:i}", "directory", 0, "erofs", 0, "index", 0);
+
+    for (size_t i = 0; i < images->count; i++) {
+        for (size_t k = 0; k < images->items[i].chain_ids.count; k++) {
+            const char *chain = images->items[i].chain_ids.items[k];
+            const char *kept_as = json_object_get(seen, chain) ? NULL : sc_layer_kept_as(&cli->engine.store, chain);
+
+            if (!kept_as)
+                continue;
+            (void)json_object_set_new(seen, chain, json_true());
+            (void)json_object_set_new(counts, kept_as,
+                                      json_integer(json_integer_value(json_object_get(counts, kept_as)) + 1));
+        }
+    }
+    return json_object_set_new(object, "Layers", counts) < 0 ? sc_err_nomem(err) : 0;
+}
+
 static int
 count(struct sc_cli *cli, json_t *object, struct sc_err *err)
 {
@@ -116,7 +138,7 @@ count(struct sc_cli *cli, json_t *object, struct sc_err *err)
     (void)json_object_set_new(object, "ContainersStopped",
                               json_integer((json_int_t)containers.count - running - paused));
     (void)json_object_set_new(object, "Images", json_integer(distinct));
-    return 0;
+    return count_layers(cli, &images, object, err);
 }
 
 /* How layers are kept that come from now on, and why so. */

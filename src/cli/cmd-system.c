@@ -270,8 +270,57 @@ add_container_line(const struct sc_container *c, int64_t bytes, struct sc_buf *o
                 sc_buf_str(&command), volumes, size, since, sc_buf_str(&status), c->name);
 }
 
+/* A row for each layer of an image: how it is kept, what its files hold, and how many images have it. */
+static int
+list_layers(struct sc_cli *cli, const struct usage *usage, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_json seen = json_object();
+    char size[SC_HUMAN_MAX];
+
+    *out = json_array();
+    for (size_t i = 0; i < usage->images.count; i++) {
+        const struct sc_image *image = &usage->images.items[i];
+
+        for (size_t k = 0; k < image->chain_ids.count; k++) {
+            const char *chain = image->chain_ids.items[k];
+            const char *kept_as = json_object_get(seen, chain) ? NULL : sc_layer_kept_as(&cli->engine.store, chain);
+            size_t users = 0;
+
+            if (!kept_as)
+                continue;
+            (void)json_object_set_new(seen, chain, json_true());
+            for (size_t n = 0; n < usage->images.count; n++) {
+                const struct sc_strv *chains = &usage->images.items[n].chain_ids;
+
+                users += k < chains->count && sc_str_eq(chains->items[k], chain); /* at the same place or nowhere */
+            }
+            sc_human_size_long(image->layer_sizes ? image->layer_sizes[k] : 0, size);
+            (void)json_array_append_new(*out, json_pack("{s:s, s:s, s:s, s:o}", "ID", chain, "KeptAs", kept_as, "Size",
+                                                        size, "Images", json_sprintf("%zu", users)));
+        }
+    }
+    return *out ? 0 : sc_err_nomem(err);
+}
+
 static void
-print_verbose(const struct usage *usage, struct sc_arena *arena)
+print_layers(const json_t *layers)
+{
+    sc_cleanup_buf out = SC_BUF_INIT, table_text = SC_BUF_INIT;
+
+    sc_buf_adds(&table_text, "LAYER ID\tKEPT AS\tSIZE\tIMAGES\n");
+    for (size_t i = 0; i < json_array_size(layers); i++) {
+        const json_t *row = json_array_get(layers, i);
+
+        sc_buf_addf(&table_text, "%.12s\t%s\t%s\t%s\n", json_string_value(json_object_get(row, "ID")),
+                    json_string_value(json_object_get(row, "KeptAs")), json_string_value(json_object_get(row, "Size")),
+                    json_string_value(json_object_get(row, "Images")));
+    }
+    sc_table_align(sc_buf_str(&table_text), &out);
+    (void)printf("\nLayers space usage:\n\n%s", sc_buf_str(&out));
+}
+
+static void
+print_verbose(const struct usage *usage, const json_t *layers, struct sc_arena *arena)
 {
     sc_cleanup_buf images = SC_BUF_INIT, containers = SC_BUF_INIT, volumes = SC_BUF_INIT;
     char size[SC_HUMAN_MAX];
@@ -290,13 +339,14 @@ print_verbose(const struct usage *usage, struct sc_arena *arena)
     print_part("Images", sc_buf_str(&images));
     print_part("Containers", sc_buf_str(&containers));
     print_part("Local Volumes", sc_buf_str(&volumes));
-    /* Nothing is built here; who reads Docker's output finds its last part. */
+    /* Nothing is built here; who reads Docker's output finds its last part. Ours comes behind it. */
     (void)printf("Build cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
+    print_layers(layers);
 }
 
 /* The same as an object, with the members of the rows of `sc images`, `sc ps` and `sc volume ls`. */
 static json_t *
-verbose_object(struct sc_cli *cli, const struct usage *usage)
+verbose_object(struct sc_cli *cli, const struct usage *usage, json_t *layers)
 {
     json_t *images = json_array(), *containers = json_array(), *volumes = json_array();
     char text[SC_HUMAN_MAX];
@@ -326,8 +376,8 @@ verbose_object(struct sc_cli *cli, const struct usage *usage)
     }
     for (size_t i = 0; i < usage->volumes.count; i++)
         (void)json_array_append_new(volumes, sc_volume_row(&usage->volumes.items[i]));
-    return json_pack("{s:o, s:o, s:o, s:[]}", "Images", images, "Containers", containers, "Volumes", volumes,
-                     "BuildCache");
+    return json_pack("{s:o, s:o, s:o, s:[], s:O}", "Images", images, "Containers", containers, "Volumes", volumes,
+                     "BuildCache", "Layers", layers);
 }
 
 static int
@@ -338,17 +388,20 @@ run(struct sc_cli *cli, struct sc_err *err)
         .columns = columns, .default_table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}"};
     sc_cleanup_json rows = json_array();
     sc_cleanup_json active = json_object();
+    sc_cleanup_json layers = NULL;
     struct usage usage = {.active = active};
     struct sc_strv args = {0};
 
     if (sc_cli_parse(cli, &options, &args, err) < 0 || sc_cli_engine(cli, err) < 0 || look(cli, &usage, err) < 0)
         return -1;
+    if (options.verbose && list_layers(cli, &usage, &layers, err) < 0)
+        return -1;
     if (options.verbose && (!options.format || sc_str_starts(options.format, "table"))) {
-        print_verbose(&usage, &cli->arena);
+        print_verbose(&usage, layers, &cli->arena);
         return 0;
     }
     if (options.verbose) {
-        sc_cleanup_json all = verbose_object(cli, &usage);
+        sc_cleanup_json all = verbose_object(cli, &usage, layers);
 
         return all ? sc_object_print(options.format, all, err) : sc_err_nomem(err);
     }

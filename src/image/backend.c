@@ -1,5 +1,8 @@
 /* Which of the two ways of keeping layers (stage.c) new ones get. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +19,25 @@ const char *
 sc_layer_backend_name(enum sc_layer_backend backend)
 {
     return names[backend];
+}
+
+static bool
+has_part(const struct sc_store *store, const char *chain_id, const char *part)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "layer/%s/%s", chain_id, part);
+    return faccessat(store->data_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+const char *
+sc_layer_kept_as(const struct sc_store *store, const char *chain_id)
+{
+    if (has_part(store, chain_id, "erofs" SC_EROFS_TAR))
+        return INDEX;
+    if (has_part(store, chain_id, "erofs"))
+        return names[SC_LAYER_EROFS];
+    return has_part(store, chain_id, "diff") ? names[SC_LAYER_DIRECTORY] : NULL;
 }
 
 /* Why EROFS cannot be, or only by what nobody wants unasked; NULL: it can. */

@@ -74,6 +74,8 @@ void sc_store_release(struct sc_store *store);
 SC_MUST_CHECK int sc_layer_backend_choose(struct sc_store *store, char **why, struct sc_arena *arena,
                                           struct sc_err *err);
 const char *sc_layer_backend_name(enum sc_layer_backend backend);
+/* How the layer of that chain id is kept: these words, or "index"; NULL where it is not there. */
+const char *sc_layer_kept_as(const struct sc_store *store, const char *chain_id);
 
 /* This machine's architecture in image-spec's words ("amd64"); returns its argument. */
 #define SC_PLATFORM_MAX 65

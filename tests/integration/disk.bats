@@ -133,7 +133,7 @@ du_of()
     matches "$output" '"sh -c .head -c 300.+" +0 +3[0-9.]+MB +.* ago +Exited \(0\) .* ago +one'
     # for programs: the rows that the lists have, as one object
     sc_ok system df -v --format json
-    is "$(jq -r 'keys_unsorted | join(" ")' <<<"$output")" "Images Containers Volumes BuildCache"
+    is "$(jq -r 'keys_unsorted | join(" ")' <<<"$output")" "Images Containers Volumes BuildCache Layers"
     is "$(jq -r '.Images[] | select(.Repository == "again") | [.Tag, .SharedSize, .Containers, (.ID | length)] | join(" ")' <<<"$output")" "v1 0B 1 71"
     is "$(jq -r '.Containers[] | [.Names, .State, (.ID | length)] | join(" ")' <<<"$output")" "one exited 64"
     is "$(jq -r '.Volumes[] | [.Name, .Driver, .Links] | join(" ")' <<<"$output")" "vol local 0"

@@ -238,6 +238,16 @@ END
     is "$(find "$SC_DATA_ROOT/layer" -name erofs -size -200k | wc -l)" 1
     is "$(find "$SC_DATA_ROOT/layer" -name erofs.tar -samefile "$(find "$SC_DATA_ROOT/image/blobs" -size +4M)" | wc -l)" 1
     is "$(find "$SC_DATA_ROOT/layer" -path '*/diff/small' | wc -l)" 1
+    # as sc itself says; the layer of base is there once, though two images have it
+    sc_ok info --format '{{.Layers.directory}} {{.Layers.erofs}} {{.Layers.index}}'
+    is "$output" "2 0 1"
+    sc_ok system df -v
+    is "$(sed '1,/^LAYER ID /d' <<<"$output" | awk '{ print $2, $3, $4 }' | tail -n 2)" $'directory 4MB 1\nindex 5MB 1'
+    sc_ok system df -v --format json
+    is "$(jq -c '.Layers | map([.KeptAs, .Images]) | sort' <<<"$output")" '[["directory","1"],["directory","2"],["index","1"]]'
+    SC_LAYER_BACKEND=erofs sc_ok import "$BATS_TEST_TMPDIR/small.tar" kept:1
+    sc_ok info --format '{{.Layers.directory}} {{.Layers.erofs}} {{.Layers.index}}'
+    is "$output" "2 1 1"
     sc_ok run --rm both:1 sh -c 'cat /small /large | wc -c'
     is "$output" 9000000
 }
