@@ -117,7 +117,10 @@ make_config(struct parent *parent, const struct sc_commit_ask *ask, const char *
     sc_cleanup_json own = NULL;
     char created[SC_TIME_MAX];
     json_t *root = parent->root;
+    int64_t now;
 
+    if (sc_time_of_creation(&now, err) < 0)
+        return -1;
     if (!json_is_object(config)) {
         sc_json_decrefp(&config);
         config = json_object();
@@ -132,7 +135,7 @@ make_config(struct parent *parent, const struct sc_commit_ask *ask, const char *
     }
     for (size_t i = 0; i < SC_ARRAY_LEN(stale); i++)
         (void)json_object_del(root, stale[i]);
-    sc_time_format(sc_time_now(), created);
+    sc_time_format(now, created);
     if (json_object_set_new(root, "created", json_string(created)) < 0 || json_object_set(root, "config", config) < 0)
         return sc_err_nomem(err);
     if (set_text(root, "author", ask->author, err) < 0 || set_text(root, "comment", ask->message, err) < 0 ||

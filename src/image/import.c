@@ -48,10 +48,8 @@ import_layer(const struct sc_store *store, const char *path, struct sc_arena *ar
     return sc_layer_make_plain(layer, arena, err);
 }
 
-/* Now, or what SOURCE_DATE_EPOCH says, for who wants two imports of one tree to be one image
- * (reproducible-builds.org/specs/source-date-epoch). */
-static int
-time_of_creation(int64_t *nsec, struct sc_err *err)
+int
+sc_time_of_creation(int64_t *nsec, struct sc_err *err)
 {
     const char *text = getenv("SOURCE_DATE_EPOCH");
     int64_t seconds = 0;
@@ -82,7 +80,7 @@ import_config(const struct sc_store_layer *layer, const struct sc_import *how, c
 
     if (!config)
         return sc_err_nomem(err);
-    if (time_of_creation(&now, err) < 0)
+    if (sc_time_of_creation(&now, err) < 0)
         return -1;
     for (size_t i = 0; changes && i < changes->count; i++) {
         if (sc_change_apply(config, changes->items[i], err) < 0)
