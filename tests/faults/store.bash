@@ -3,21 +3,25 @@
 #   command_of SCENARIO   sets `command`          fresh    the store as it was before any of them
 #   store                 what the store holds    is_kept  whether the image that was there is whole
 #   sweep                 another command of a writer, by which garbage goes
+#   is_sound SCENARIO     whether `system fsck` finds nothing, or nothing but what the scenario is there to mend
 #
-# In the store are the images `kept` and one without a name. `other` is not: it comes by load (other.tar), import or pull.
+# In the store are the images `kept` and one without a name. `other` is not: it comes by load (other.tar), import or pull; nor
+# is `large`, whose layer is large enough to become an index of its blob. `commit` has a container more, of `kept`; `repair`
+# begins with a damaged layer of the image without a name.
 
-# What import makes has a time in it.
+# What import and commit make has a time in it.
 export SOURCE_DATE_EPOCH=1700000000
 # A probe that fails is no error: layers are directories then. Asked for by name it is one.
 SC_LAYER_BACKEND=${SC_LAYER_BACKEND:-$("$SC" info --format '{{.LayerBackend}}')}
 export SC_LAYER_BACKEND
 
 start=$scratch/start
-mkdir "$start" "$scratch/root" "$scratch/root/etc" "$scratch/none"
+mkdir "$start" "$scratch/root" "$scratch/root/etc" "$scratch/none" "$scratch/big"
 echo one >"$scratch/root/etc/one"
 ln -s one "$scratch/root/etc/two"
 mkfifo "$scratch/root/pipe"
-echo none >"$scratch/none/file"
+echo none >"$scratch/none/unmistakable"
+head -c 5000000 <(yes large) >"$scratch/big/file"
 
 # One that only listens on loopback, on a port that is free.
 start_registry()
@@ -47,14 +51,22 @@ start_registry
 "$SC" push -q "$registry/other" >/dev/null
 "$SC" save -o "$scratch/other.tar" other
 "$SC" rmi other x "$registry/other" >/dev/null
-echo spare >"$scratch/none/file"
+echo spare >"$scratch/none/unmistakable"
 "$SC" import "$scratch/none" spare >/dev/null
 "$SC" save -o "$scratch/spare.tar" spare
 "$SC" rmi spare >/dev/null
+"$SC" import "$scratch/big" large >/dev/null
+"$SC" save -o "$scratch/large.tar" large
+"$SC" rmi large >/dev/null
 "$SC" tag base kept
 "$SC" rmi base >/dev/null
 "$SC" save -o "$scratch/kept.tar" kept
 cp -a "$SC_DATA_ROOT"/{image,layer} "$start/"
+"$SC" create --name changed kept true >/dev/null
+"$SC" cp "$scratch/root" changed:/
+mkdir "$scratch/changed"
+cp -a "$SC_DATA_ROOT"/{container,name} "$scratch/changed/"
+"$SC" rm changed >/dev/null
 
 # shellcheck disable=SC2034  # for whoever sourced this
 command_of()
@@ -62,7 +74,11 @@ command_of()
     case $1 in
     base) command=("$SC" create base true) ;;
     load) command=("$SC" load -q -i "$scratch/other.tar") ;;
+    large) command=("$SC" load -q -i "$scratch/large.tar") ;;
     import) command=("$SC" import -c 'CMD ["/x"]' "$scratch/root" new) ;;
+    largeimport) command=("$SC" import "$scratch/big" new) ;;
+    commit) command=("$SC" commit changed new) ;;
+    repair) command=("$SC" system fsck --repair) ;;
     fromhost) command=("$SC" image from-host -t new cat) ;;
     tag) command=("$SC" tag kept new) ;;
     rmi) command=("$SC" rmi kept) ;;
@@ -71,6 +87,39 @@ command_of()
     prune) command=("$SC" image prune -f) ;;
     sysprune) command=("$SC" system prune -a -f) ;;
     esac
+    of=$1
+}
+
+# What the scenario that command_of was asked for finds beside the images.
+add_to_it()
+{
+    local at
+    case $of in
+    commit) cp -a "$scratch/changed/." "$SC_DATA_ROOT/" ;;
+    repair)
+        # not in place: other stores have these files too
+        for at in "$SC_DATA_ROOT"/layer/*; do
+            if [ ! -e "$at/erofs" ]; then
+                [ -e "$at/diff/unmistakable" ] || continue
+                touch -r "$at/diff" "$scratch/time"
+                mv "$at/diff/unmistakable" "$at/diff/unmistakablE"
+                touch -r "$scratch/time" "$at/diff"
+            elif grep -q unmistakable "$at/erofs"; then
+                sed -i s/unmistakable/unmistakablE/ "$at/erofs"
+            fi
+        done
+        ! "$SC" system fsck >/dev/null 2>&1 || wrong "nothing was damaged"
+        ;;
+    esac
+}
+
+is_sound()
+{
+    local status=0
+    "$SC" system fsck >"$scratch/said" 2>&1 || status=$?
+    [ "$status" -ne 0 ] || return 0
+    [ "$1" = repair ] &&
+        ! grep -qvE '^layer [0-9a-f]{12}: (it is not unpacked|/unmistakabl)|layers checked: [12] problems|: problems are left: [12];' "$scratch/said"
 }
 
 # Whether the scenario takes the image `kept` away.
@@ -90,6 +139,7 @@ fresh()
     mkdir "$SC_DATA_ROOT" "$SC_RUN_ROOT"
     # Links: what is there never changes in place.
     cp -al "$start"/. "$SC_DATA_ROOT/"
+    add_to_it
 }
 
 # What the store holds: names, kinds, modes, owners, sizes, and the text of the index. What came of a blob is kept for
@@ -97,7 +147,9 @@ fresh()
 store()
 {
     (cd "$SC_DATA_ROOT" && find image layer -not -type d -printf '%y %m %U:%G %s %p\n' -o -printf '%y %m %U:%G %p\n' |
-        grep -vE ' image/(lock|session|partial.*)$' | LC_ALL=C sort && jq -S '.manifests | sort_by(tostring)' image/index.json)
+        grep -vE ' image/(lock|session|partial.*)$' | LC_ALL=C sort &&
+        find layer -name erofs.tar -exec sh -c 'find image/blobs -samefile "$0" -printf "$0 is %p\n" | grep . || echo "$0 is no blob"' {} \; |
+        LC_ALL=C sort && jq -S '.manifests | sort_by(tostring)' image/index.json)
 }
 
 # What a removal could not delete is garbage, which the next writer deletes (src/image/image.h).
