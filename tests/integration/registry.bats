@@ -358,14 +358,65 @@ auth: {htpasswd: {realm: r, path: $dir/htpasswd}}"
     expect_error 1 "read the authorities of https://$registry: "
 }
 
+# certificate DIR START END: one for localhost that was good from START to END, signed by itself, which openssl-req(1) cannot date.
+certificate()
+{
+    mkdir "$1"
+    openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$1/key.pem" -out "$1/req.pem" 2>/dev/null
+    : >"$1/index"
+    echo 01 >"$1/serial"
+    cat >"$1/ca.conf" <<END
+[ca]
+default_ca = it
+[it]
+database = $1/index
+new_certs_dir = $1
+serial = $1/serial
+default_md = sha256
+policy = any
+x509_extensions = names
+[any]
+commonName = supplied
+[names]
+subjectAltName = DNS:localhost
+END
+    openssl ca -batch -config "$1/ca.conf" -selfsign -keyfile "$1/key.pem" -in "$1/req.pem" -startdate "$2" -enddate "$3" \
+        -notext -out "$1/cert.pem" 2>/dev/null
+}
+
+@test "TLS: what is wrong, and what mends it" {
+    local work=$BATS_TEST_TMPDIR port
+    certificate "$work/now" 20200101000000Z 21200101000000Z
+    certificate "$work/then" 20200101000000Z 20200102000000Z
+    start_registry now "  tls: {certificate: $work/now/cert.pem, key: $work/now/key.pem}"
+    port=${registry#*:}
+    sc_fails 1 pull --tls-verify=true "$registry/x"
+    expect_error 1 "talk to https://$registry: SSL certificate problem: self-signed certificate; put the authority's certificate into /etc/sc/certs.d/$registry/ca.crt; "
+    mkdir "$SC_CERTS_D/127.0.0.1:$port"
+    cp "$work/now/cert.pem" "$SC_CERTS_D/127.0.0.1:$port/ca.crt"
+    sc_fails 1 pull --tls-verify=true "127.0.0.1:$port/x"
+    expect_error 1 "use the name that its certificate is for"
+    start_registry then "  tls: {certificate: $work/then/cert.pem, key: $work/then/key.pem}"
+    mkdir "$SC_CERTS_D/$registry"
+    cp "$work/then/cert.pem" "$SC_CERTS_D/$registry/ca.crt"
+    sc_fails 1 pull "$registry/x"
+    expect_error 1 "certificate has expired; check this machine's clock, or have the registry's owner renew the certificate"
+    start_registry plain
+    sc_fails 1 pull --tls-verify=true "$registry/x"
+    expect_error 1 "talk to https://$registry: it does not speak https; for a registry of plain http, where that is safe, say --tls-verify=false"
+    kill "${servers[-1]}"
+    wait "${servers[-1]}" 2>/dev/null || true
+    sc_fails 1 pull --tls-verify=true "$registry/x"
+    expect_error 1 "talk to https://$registry: connection refused: nothing listens there"
+}
+
 @test "login keeps what was right, logout forgets it" {
     start_tls_registry
     sc_ok tag base "$registry/x"
     sc_fails 1 push "$registry/x"
-    expect_error 1 "wants a login"
-    expect_stderr "sc login $registry"
+    matches "$stderr" ': look for blob sha256:[0-9a-f]{64} in "'"$registry"'/x": "'"$registry"'" wants a login; log in with `sc login '
     run_split "$SC" login -u user --password-stdin "$registry" <<<wrong
-    expect_error 1 "check the user name and password"
+    expect_error 1 "log in to \"$registry\": the user name or password is wrong"
     [ ! -e "$HOME/.docker/config.json" ]
     run_split "$SC" login -u user --password-stdin "$registry" <<<pass
     expect 0
@@ -533,7 +584,7 @@ END
     sc_ok pull -q --creds user:pass up.example/x:1
     has_data up.example/x:1
     run_split "$SC" login -u user --password-stdin up.example <<<wrong
-    expect_error 1 "check the user name and password"
+    expect_error 1 "the user name or password is wrong"
     run_split "$SC" login -u user --password-stdin up.example <<<pass
     expect 0
     sc_ok rmi up.example/x:1

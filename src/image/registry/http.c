@@ -1,6 +1,7 @@
 /* One HTTP exchange by libcurl. */
 #include <curl/curl.h>
 #include <errno.h>
+#include <openssl/x509_vfy.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -355,21 +356,47 @@ is_passing(CURLcode code)
     }
 }
 
+/* What is wrong with a certificate an authority does not always mend. */
 static int
-failed(CURLcode code, const struct sc_http_ask *ask, const char *text, struct sc_arena *arena, struct sc_err *err)
+certificate_remedy(CURL *curl, const char *host, struct sc_err *err)
+{
+    long verdict = X509_V_OK;
+
+    (void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
+    if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID)
+        return sc_err_remedy(err, "check this machine's clock, or have the registry's owner renew the certificate");
+    if (verdict == X509_V_OK || verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH)
+        return sc_err_remedy(err, "use the name that its certificate is for; --tls-verify=false goes without a check");
+    return sc_err_remedy(err, "put the authority's certificate into /etc/sc/certs.d/%.200s/ca.crt; "
+                              "--tls-verify=false goes without", host);
+}
+
+static int
+failed(CURL *curl, CURLcode code, const struct sc_http_ask *ask, const char *text, struct sc_arena *arena,
+       struct sc_err *err)
 {
     struct sc_err ignored = SC_ERR_INIT;
+    const char *host = "HOST";
     char *origin = NULL;
+    long number = 0;
 
     if (sc_url_origin(ask->url, arena, &origin, &ignored) < 0)
         origin = NULL;
+    if (origin)
+        host = strstr(origin, "://") + 3;
+    (void)curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+    if (code == CURLE_COULDNT_CONNECT && number == ECONNREFUSED) /* curl: "after 0 ms: Couldn't connect to server" */
+        text = "connection refused: nothing listens there";
+    if (code == CURLE_SSL_CONNECT_ERROR && strstr(text, "wrong version number")) /* OpenSSL's word for no TLS at all */
+        text = "it does not speak https";
     sc_err_set(err, code == CURLE_COULDNT_RESOLVE_HOST ? SC_ERR_NOT_FOUND : SC_ERR_KERNEL, "talk to %s: %s",
                origin ? origin : "the registry", text[0] ? text : curl_easy_strerror(code));
     if (code == CURLE_COULDNT_CONNECT)
         err->errnum = ECONNREFUSED;
+    if (code == CURLE_SSL_CONNECT_ERROR && sc_str_ends(err->msg, "it does not speak https"))
+        return sc_err_remedy(err, "for a registry of plain http, where that is safe, say --tls-verify=false");
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)
-        return sc_err_remedy(err, "put the authority's certificate into /etc/sc/certs.d/HOST/ca.crt; "
-                                  "--tls-verify=false goes without");
+        return certificate_remedy(curl, host, err);
     if (code == CURLE_COULDNT_RESOLVE_HOST)
         return sc_err_remedy(err, "check the registry's name and this machine's name servers");
     return -1;
@@ -397,7 +424,7 @@ sc_http_exchange(void *curl, const struct sc_http_ask *ask, struct sc_arena *are
         return -1;
     if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && x.has_enough)) {
         *passing = is_passing(code);
-        return failed(code, ask, text, arena, err);
+        return failed(curl, code, ask, text, arena, err);
     }
     if (sc_buf_check(&answer->body, err) < 0)
         return -1;

@@ -22,6 +22,9 @@ try_login(const char *registry, const char *user, const char *password, const st
     client.is_login = true;
     if (sc_client_request(&channel, &request, err) == 0)
         return 0;
+    /* "authentication required" is what a registry says to any 401. */
+    if (err->kind == SC_ERR_DENIED && channel.answer.status == 401)
+        return sc_err_set(err, SC_ERR_DENIED, "%s: the user name or password is wrong", request.what);
     if (err->kind == SC_ERR_DENIED) /* "log in with sc login" is no remedy here */
         (void)sc_err_remedy(err, "check the user name and password");
     return -1;
