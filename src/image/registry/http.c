@@ -365,10 +365,13 @@ certificate_remedy(CURL *curl, const char *host, struct sc_err *err)
     (void)curl_easy_getinfo(curl, CURLINFO_SSL_VERIFYRESULT, &verdict);
     if (verdict == X509_V_ERR_CERT_HAS_EXPIRED || verdict == X509_V_ERR_CERT_NOT_YET_VALID)
         return sc_err_remedy(err, "check this machine's clock, or have the registry's owner renew the certificate");
-    if (verdict == X509_V_OK || verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_IP_ADDRESS_MISMATCH)
+    /* curl compares the name itself, and before it has asked for OpenSSL's verdict. */
+    if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
         return sc_err_remedy(err, "use the name that its certificate is for; --tls-verify=false goes without a check");
-    return sc_err_remedy(err, "put the authority's certificate into /etc/sc/certs.d/%.200s/ca.crt; "
-                              "--tls-verify=false goes without", host);
+    return sc_err_remedy(err,
+                         "put the authority's certificate into /etc/sc/certs.d/%.200s/ca.crt; "
+                         "--tls-verify=false goes without",
+                         host);
 }
 
 static int

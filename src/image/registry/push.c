@@ -30,9 +30,9 @@ static const char *
 what_of(struct upload *up, const char *verb)
 {
     const struct sc_client *client = up->channel->client;
-    const char *text = sc_arena_printf(&up->channel->arena, "%s blob %s %s \"%s/%s\"", verb, up->digest,
-                                       strcmp(verb, "look for") == 0 ? "in" : "to", client->registry,
-                                       client->repository);
+    const char *text =
+        sc_arena_printf(&up->channel->arena, "%s blob %s %s \"%s/%s\"", verb, up->digest,
+                        strcmp(verb, "look for") == 0 ? "in" : "to", client->registry, client->repository);
 
     return text ? text : "push a blob";
 }
