@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bad-registry.py UPSTREAM LOG: a registry that misbehaves, in front of one that does not (UPSTREAM, http://host:port).
+"""bad-registry.py UPSTREAM LOG [CERTIFICATE KEY]: a registry that misbehaves, in front of one that does not (UPSTREAM, http://host:port).
 
 The first component of the repository says how; the rest is passed on:
 
@@ -21,6 +21,8 @@ The first component of the repository says how; the rest is passed on:
     lies/X         manifests have one byte changed
     zip/X          manifests are packed by gzip, whatever was asked for
     endless/X      every blob is refused, in words that do not end; its tags are null
+    both/X         the manifest is an index of it, which is also a manifest
+    short/X        the manifest is an index of it, which says a byte more of its size
     schema1/X      manifests are of Docker's schema 1
     secret/X       wants Basic user:pass; blobs are redirected to this server's other port, and so is the rest of the tags
     moved/X        is redirected to secret/X of this server
@@ -28,6 +30,7 @@ The first component of the repository says how; the rest is passed on:
     token-sick/X   the same as token, but the token service answers 503 the first time
     token-gone/X   its token service is not there
     token-odd/X    its token service answers with something else
+    token-plain/X  its token service is at http://token.invalid
     token/X        wants a bearer token of its own service, for user:pass
 
 What is pushed is passed on as well:
@@ -38,20 +41,21 @@ What is pushed is passed on as well:
     resume/X       the same, and it says how far it is; it keeps nothing
 
 It is a proxy too: of an address that is sent whole the host is left out.
-It prints its port, then its second port, and logs "PORT METHOD PATH AUTHORIZATION RANGE" to LOG, one request a line."""
+It prints its port, then its second port, then one on which it speaks TLS where it was given a certificate, and logs "PORT METHOD PATH AUTHORIZATION RANGE" to LOG, one request a line."""
 import base64
 import gzip
 import hashlib
 import http.server
 import json
 import os
+import ssl
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
 
-upstream, log_path = sys.argv[1], sys.argv[2]
+upstream, log_path = sys.argv[1:3]
 seen = {}
 uploads = []
 lock = threading.Lock()
@@ -139,6 +143,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(307, b"", [("Location", f"/v2/secret/{rest}")])
         if how == "thief":
             return self.say(401, b"", [("WWW-Authenticate", f'Bearer realm="http://127.0.0.1:{ports[1]}/token"')])
+        if how == "token-plain":
+            return self.say(401, b"", [("WWW-Authenticate", 'Bearer realm="http://token.invalid/token"')])
         if how in ("token-sick", "token-gone", "token-odd") and auth != "Bearer good":
             port = 1 if how == "token-gone" else ports[0]
             where = f'Bearer realm="http://127.0.0.1:{port}/{how}",service="s",scope="repository:token/x:pull"'
@@ -233,6 +239,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 headers.append(("Docker-Content-Digest", "sha256:" + 64 * "0"))
             elif answer.headers["Docker-Content-Digest"]:
                 headers.append(("Docker-Content-Digest", answer.headers["Docker-Content-Digest"]))
+            if how in ("both", "short") and "/sha256:" not in rest:
+                item = {"mediaType": answer.headers["Content-Type"], "digest": "sha256:" + hashlib.sha256(body).hexdigest(),
+                        "size": len(body) + (how == "short")}
+                index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [item]}
+                if how == "both":
+                    index.update(layers=[])
+                return self.say(200, json.dumps(index).encode(), [("Content-Type", index["mediaType"])])
             if how == "lies":
                 body = body.replace(b'"schemaVersion":2', b'"schemaVersion": 2')
             if how == "zip":
@@ -272,7 +285,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) for _ in range(2)]
+if len(sys.argv) > 3:
+    servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    servers[2].socket = context.wrap_socket(servers[2].socket, server_side=True)
 ports = [server.server_address[1] for server in servers]
-threading.Thread(target=servers[1].serve_forever, daemon=True).start()
+for server in servers[1:]:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
 print(*ports, flush=True)
 servers[0].serve_forever()

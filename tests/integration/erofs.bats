@@ -245,6 +245,10 @@ END
     is "$(sed '1,/^LAYER ID /d' <<<"$output" | awk '{ print $2, $3, $4 }' | tail -n 2)" $'directory 4MB 1\nindex 5MB 1'
     sc_ok system df -v --format json
     is "$(jq -c '.Layers | map([.KeptAs, .Images]) | sort' <<<"$output")" '[["directory","1"],["directory","2"],["index","1"]]'
+    # a layer that is not there, of a blob that is: the index is of that blob, not of what came once more
+    rm -r "$SC_DATA_ROOT"/layer/*
+    sc_ok load -i "$BATS_TEST_TMPDIR/x.tar"
+    is "$(find "$SC_DATA_ROOT/layer" -name erofs.tar -samefile "$(find "$SC_DATA_ROOT/image/blobs" -size +4M)" | wc -l)" 1
     SC_LAYER_BACKEND=erofs sc_ok import "$BATS_TEST_TMPDIR/small.tar" kept:1
     sc_ok info --format '{{.Layers.directory}} {{.Layers.erofs}} {{.Layers.index}}'
     is "$output" "2 1 1"

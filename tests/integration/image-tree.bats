@@ -308,6 +308,18 @@ END
     is "$(cat "$BATS_TEST_TMPDIR/out/data/twin")" "from a"
 }
 
+@test "system fsck: a layer whose size is recorded wrong is told, and mended" {
+    local size=("$SC_DATA_ROOT"/layer/*/size) whole
+    whole=$(cat "${size[0]}")
+    printf 1 >"${size[0]}.new"
+    mv "${size[0]}.new" "${size[0]}"
+    sc_fails 1 system fsck
+    expect_output ": its recorded size is not that of its files"
+    sc_ok system fsck --repair
+    expect_output "1 problems, 1 repaired"
+    is "$(cat "${size[0]}")" "$whole"
+}
+
 @test "system fsck: a damaged blob is named, and not mended" {
     stack two:1
     local blob

@@ -809,3 +809,40 @@ for i in range(500): file("d%d/f" % i, "x" * 10000)'
     is "$status" 0
     [[ $attributes == *T* ]]
 }
+
+@test "image load: a layer that was unpacked ahead is not taken for the one that the config names" {
+    local kind
+    layer "$BATS_TEST_TMPDIR/a.tar" <<<'file("a", "".join(map(str, range(900000))))'
+    "$SC" import "$BATS_TEST_TMPDIR/a.tar" a:1 >/dev/null
+    for kind in plain gzip; do
+        rm -rf "$BATS_TEST_TMPDIR/layout"
+        "$SC" save --format oci-dir -o "$BATS_TEST_TMPDIR/layout" a:1
+        python3 - "$BATS_TEST_TMPDIR/layout" "$kind" <<'END'
+import gzip, hashlib, json, sys
+root, kind = sys.argv[1:]
+def read(digest):
+    return open(f"{root}/blobs/sha256/" + digest[7:], "rb").read()
+def blob(data):
+    name = hashlib.sha256(data).hexdigest()
+    open(f"{root}/blobs/sha256/{name}", "wb").write(data)
+    return "sha256:" + name, len(data)
+index = json.load(open(f"{root}/index.json"))
+manifest = json.loads(read(index["manifests"][0]["digest"]))
+config = json.loads(read(manifest["config"]["digest"]))
+layer = manifest["layers"][0]
+if kind == "gzip":
+    layer["digest"], layer["size"] = blob(gzip.compress(read(layer["digest"])))
+    layer["mediaType"] = "application/vnd.oci.image.layer.v1.tar+gzip"
+config["rootfs"]["diff_ids"][0] = "sha256:" + 64 * "7"
+manifest["config"]["digest"], manifest["config"]["size"] = blob(json.dumps(config).encode())
+index["manifests"][0]["digest"], index["manifests"][0]["size"] = blob(json.dumps(manifest).encode())
+index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] = "lie:1"
+json.dump(index, open(f"{root}/index.json", "w"))
+END
+        tar -C "$BATS_TEST_TMPDIR/layout" -cf "$BATS_TEST_TMPDIR/lie.tar" .
+        sc_fails 1 load -i "$BATS_TEST_TMPDIR/lie.tar"
+        expect_error 1 "the image says sha256:7777777777"
+        sc_fails 1 image inspect lie:1
+    done
+    sc_ok system fsck
+}

@@ -31,14 +31,16 @@ END
     wait_until curl -sko /dev/null "http://127.0.0.1:$port/"
 }
 
+# start_bad_registry [CERTIFICATE KEY]: bad-registry.py before $registry; $bad is its host:port, $bad_tls that of its TLS.
 start_bad_registry()
 {
-    python3 "$TESTS/bad-registry.py" "http://127.0.0.1:${registry#*:}" "$BATS_TEST_TMPDIR/requests" \
+    python3 "$TESTS/bad-registry.py" "http://127.0.0.1:${registry#*:}" "$BATS_TEST_TMPDIR/requests" "$@" \
         >"$BATS_TEST_TMPDIR/ports" 2>"$BATS_TEST_TMPDIR/bad.log" 3>&- &
     servers+=($!)
     wait_until test -s "$BATS_TEST_TMPDIR/ports"
-    read -r bad_port other_port <"$BATS_TEST_TMPDIR/ports"
+    read -r bad_port other_port tls_port <"$BATS_TEST_TMPDIR/ports"
     bad=localhost:$bad_port
+    bad_tls=localhost:$tls_port
 }
 
 setup()
@@ -408,6 +410,19 @@ END
     wait "${servers[-1]}" 2>/dev/null || true
     sc_fails 1 pull --tls-verify=true "$registry/x"
     expect_error 1 "talk to https://$registry: connection refused: nothing listens there"
+}
+
+@test "TLS: neither a redirect nor a token service leads from https to http" {
+    certificate "$BATS_TEST_TMPDIR/now" 20200101000000Z 21200101000000Z
+    start_registry plain
+    publish_image
+    start_bad_registry "$BATS_TEST_TMPDIR/now/cert.pem" "$BATS_TEST_TMPDIR/now/key.pem"
+    sc_ok pull -q "$bad_tls/through/x:1"
+    sc_ok rmi "$bad_tls/through/x:1"
+    sc_fails 1 pull -q "$bad_tls/away/x:1"
+    expect_error 1 "the registry redirects from https to \"http://127.0.0.1:${registry#*:}\""
+    sc_fails 1 pull -q --creds user:pass "$bad_tls/token-plain/x:1"
+    expect_error 1 'the registry'"'"'s token service "http://token.invalid" is not on https'
 }
 
 @test "login keeps what was right, logout forgets it" {
@@ -802,6 +817,11 @@ END
     expect_error 1 "has more than the"
     sc_fails 1 pull "$bad/lies/x:1"
     expect_error 1 "has the wrong digest"
+    # an index that is a manifest as well, to be read in two ways, and one whose size of the manifest is not its own
+    sc_fails 1 pull "$bad/both/x:1"
+    expect_error 1 "an index must not also be a manifest"
+    sc_fails 1 pull "$bad/short/x:1"
+    matches "$stderr" 'manifest sha256:[0-9a-f]{64} has [0-9]+ bytes, the index says [0-9]+'
     sc_fails 1 pull "$bad/schema1/x:1"
     expect_error 1 "schema 1"
     is "$("$SC" images -q --no-trunc | grep -cf "$BATS_TEST_TMPDIR/id" || true)" 0

@@ -6,16 +6,19 @@
  */
 #include <pthread.h>
 
+#include "image/tree-priv.h"
 #include "store-fixture.h"
 
 #define EVENTS_MAX 400
 #define PLACE_MAX  200
+#define PARTS      4
 
 enum kind { SYNC, SYNCFS, RENAME, UNLINK };
 struct event {
     enum kind kind;
     ino_t ino; /* of what is synced, or gets a name */
     ino_t to_dir, gone_dir;
+    ino_t parts[PARTS];   /* of a layer that gets its name: its image and its notes */
     char from[PLACE_MAX]; /* below the data root */
     char to[PLACE_MAX];
 };
@@ -31,6 +34,8 @@ int __wrap_syncfs(int fd);
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __real_unlinkat(int dir_fd, const char *name, int flags);
+int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
 int __wrap_unlinkat(int dir_fd, const char *name, int flags);
 
 static void
@@ -82,18 +87,44 @@ __wrap_syncfs(int fd)
     return 0;
 }
 
-int
-__wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+static const char *const part_names[PARTS] = {"erofs", "blob", "size", "diff"};
+
+static struct event
+renaming(int from_fd, const char *from, int to_fd, const char *to)
 {
     struct event event = {.kind = RENAME};
     struct stat st = {.st_ino = 0};
-    int result;
+    char path[PATH_MAX];
 
     (void)fstatat(from_fd, from, &st, AT_SYMLINK_NOFOLLOW);
     event.ino = st.st_ino;
+    for (size_t i = 0; i < PARTS; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", from, part_names[i]);
+        if (fstatat(from_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            event.parts[i] = st.st_ino;
+    }
     locate(from_fd, from, event.from, &event.gone_dir);
     locate(to_fd, to, event.to, &event.to_dir);
-    result = __real_renameat(from_fd, from, to_fd, to);
+    return event;
+}
+
+int
+__wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+    struct event event = renaming(from_fd, from, to_fd, to);
+    int result = __real_renameat(from_fd, from, to_fd, to);
+
+    if (result == 0)
+        add(&event);
+    return result;
+}
+
+int
+__wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    struct event event = renaming(from_fd, from, to_fd, to);
+    int result = __real_renameat2(from_fd, from, to_fd, to, flags);
+
     if (result == 0)
         add(&event);
     return result;
@@ -162,6 +193,11 @@ check_order(const char *what, size_t names_at_least)
             names++;
             if (!is_synced(event->ino, 0, i))
                 fail_msg("%s: \"%s\" is not synced before it gets its name", what, event->to);
+            for (size_t k = 0; k < PARTS; k++) {
+                if (event->parts[k] && !is_synced(event->parts[k], 0, i))
+                    fail_msg("%s: \"%s\" of \"%s\" is not synced before that gets its name", what, part_names[k],
+                             event->to);
+            }
             if (!is_synced(event->to_dir, i + 1, next_index(i)))
                 fail_msg("%s: the directory of \"%s\" is not synced in time", what, event->to);
         }
@@ -236,10 +272,57 @@ test_each_command(void **state)
     end("import", 4);
 }
 
+/* A layer that is an image is synced file by file. */
+static void
+test_images(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sc_store_layer layers[] = {fixture_layer(fixture, items_a), fixture_layer(fixture, items_b)};
+    size_t images = 0;
+
+    fixture->store.backend = SC_LAYER_EROFS;
+    fixture->store.is_backend_asked = true;
+    begin(fixture);
+    (void)fixture_image(fixture, layers, 2, "x", "docker.io/library/x:latest");
+    end("commit of images", 6);
+    for (size_t i = 0; i < record.count; i++) {
+        assert_int_not_equal(record.events[i].kind, SYNCFS);
+        images += record.events[i].kind == RENAME && record.events[i].parts[0];
+    }
+    assert_int_equal(images, 2);
+}
+
+static void
+ignore_line(void *data, const char *line)
+{
+    (void)data;
+    (void)line;
+}
+
+static void
+test_repair(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sc_store_layer layer = fixture_layer(fixture, items_a);
+    struct sc_store_check check = {.repairs = true, .say = ignore_line};
+    char path[PATH_MAX];
+    struct sc_err err = SC_ERR_INIT;
+
+    (void)fixture_image(fixture, &layer, 1, "x", "docker.io/library/x:latest");
+    (void)snprintf(path, sizeof(path), "data/layer/%s/diff/a", sc_digest_hex(layer.diff_id));
+    assert_int_equal(unlinkat(fixture->dir_fd, path, 0), 0);
+    begin(fixture);
+    assert_ok(sc_store_fsck(&fixture->store, &check, &err));
+    end("fsck", 1);
+    assert_int_equal(check.repaired, check.problems);
+    assert_true(check.repaired > 0);
+}
+
 int
 main(void)
 {
-    const struct CMUnitTest tests[] = {FIXTURE_TEST(test_each_command)};
+    const struct CMUnitTest tests[] = {FIXTURE_TEST(test_each_command), FIXTURE_TEST(test_images),
+                                       FIXTURE_TEST(test_repair)};
 
     return RUN_TESTS(tests);
 }

@@ -279,6 +279,34 @@ test_commit_refuses(void **state)
     assert_int_equal(list_count(fixture), 1);
 }
 
+/* As an image of others comes, by pull or in an archive: its config knows one layer, its manifest two. */
+static void
+test_commit_of_another_count(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sc_store_layer a = fixture_layer(fixture, items_a), b = fixture_layer(fixture, items_b);
+    sc_cleanup_buf config = SC_BUF_INIT, manifest = SC_BUF_INIT;
+    char *config_digest = NULL, *manifest_digest = NULL, *id;
+    int64_t size = 0;
+    struct sc_err err = SC_ERR_INIT;
+
+    fixture_config(&a, 1, "", &config);
+    assert_ok(
+        sc_blob_put(&fixture->store, config.data, config.len, NULL, &fixture->arena, &config_digest, &size, &err));
+    sc_buf_addf(
+        &manifest,
+        "{\"schemaVersion\":2,\"mediaType\":\"" SC_MEDIA_MANIFEST "\",\"config\":{\"mediaType\":\"" SC_MEDIA_CONFIG
+        "\",\"digest\":\"%s\",\"size\":%lld},\"layers\":[{\"mediaType\":\"" SC_MEDIA_LAYER
+        "\",\"digest\":\"%s\",\"size\":%lld},{\"mediaType\":\"" SC_MEDIA_LAYER "\",\"digest\":\"%s\",\"size\":%lld}]}",
+        config_digest, (long long)size, a.digest, (long long)a.size, b.digest, (long long)b.size);
+    assert_ok(
+        sc_blob_put(&fixture->store, manifest.data, manifest.len, NULL, &fixture->arena, &manifest_digest, NULL, &err));
+    assert_fails(sc_image_commit_manifest(&fixture->store, manifest_digest, X, &fixture->arena, &id, &err),
+                 SC_ERR_INVALID, "the manifest has 2 layers, the config 1");
+    assert_int_equal(list_count(fixture), 0);
+    assert_int_equal(fixture_count(fixture, "layer"), 0);
+}
+
 int
 main(void)
 {
@@ -295,6 +323,7 @@ main(void)
         FIXTURE_TEST(test_image_of_another_program),
         FIXTURE_TEST(test_blob_digest_is_verified),
         FIXTURE_TEST(test_commit_refuses),
+        FIXTURE_TEST(test_commit_of_another_count),
     };
 
     return RUN_TESTS(tests);
