@@ -439,8 +439,8 @@ SC_MUST_CHECK int sc_import_dir(const struct sc_store *store, int dir_fd, struct
                                 int64_t *size, struct sc_err *err);
 
 /* ---- import.c */
-/* Of an image that is made here, in ns: now, or what SOURCE_DATE_EPOCH says, for who wants two imports of one tree to be
- * one image (reproducible-builds.org/specs/source-date-epoch). */
+/* Of an image that is made here, in ns: now, or what SOURCE_DATE_EPOCH says, for who wants two imports of one tree to
+ * be one image (reproducible-builds.org/specs/source-date-epoch). */
 SC_MUST_CHECK int sc_time_of_creation(int64_t *nsec, struct sc_err *err);
 
 /* ---- changes.c */

@@ -390,7 +390,7 @@ END
     local work=$BATS_TEST_TMPDIR port
     certificate "$work/now" 20200101000000Z 21200101000000Z
     certificate "$work/then" 20200101000000Z 20200102000000Z
-    start_registry now "  tls: {certificate: $work/now/cert.pem, key: $work/now/key.pem}"
+    start_registry valid "  tls: {certificate: $work/now/cert.pem, key: $work/now/key.pem}"
     port=${registry#*:}
     sc_fails 1 pull --tls-verify=true "$registry/x"
     expect_error 1 "talk to https://$registry: SSL certificate problem: self-signed certificate; put the authority's certificate into /etc/sc/certs.d/$registry/ca.crt; "
@@ -398,7 +398,7 @@ END
     cp "$work/now/cert.pem" "$SC_CERTS_D/127.0.0.1:$port/ca.crt"
     sc_fails 1 pull --tls-verify=true "127.0.0.1:$port/x"
     expect_error 1 "use the name that its certificate is for"
-    start_registry then "  tls: {certificate: $work/then/cert.pem, key: $work/then/key.pem}"
+    start_registry expired "  tls: {certificate: $work/then/cert.pem, key: $work/then/key.pem}"
     mkdir "$SC_CERTS_D/$registry"
     cp "$work/then/cert.pem" "$SC_CERTS_D/$registry/ca.crt"
     sc_fails 1 pull "$registry/x"
