@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -280,6 +281,8 @@ sc_client_drop(struct sc_monitor *monitor, struct sc_client *client)
         return;
     sc_chunk_forget(monitor, client);
     sc_closep(&client->fd);
+    if (client->is_owner) /* fails only when it has just ended */
+        (void)!sc_pidfd_kill(monitor->config.pidfd, SIGKILL, &(struct sc_err)SC_ERR_INIT);
     client->feeds_stdin = false;
     client->is_owed_done = false;
     close_input_if_unfed(monitor);

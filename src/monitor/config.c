@@ -59,6 +59,7 @@ static const struct field fields[] = {
     FIELD(keeps_stdin_open, FIELD_BOOL, false),
     FIELD(stdin_once, FIELD_BOOL, false),
     FIELD(is_rm, FIELD_BOOL, false),
+    FIELD(dies_with_client, FIELD_BOOL, false),
 };
 
 /* What a word that is not there means; words that say the same are not written. */

@@ -116,6 +116,7 @@ prepare_first_client(struct sc_monitor *monitor)
     client->flags = monitor->config.client_flags;
     client->feeds_stdin = client->flags & SC_ATTACH_STDIN;
     monitor->had_feeder = client->feeds_stdin;
+    client->is_owner = monitor->config.dies_with_client;
 }
 
 int

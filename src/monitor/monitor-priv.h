@@ -51,6 +51,7 @@ struct sc_client {
     bool feeds_stdin;  /* until STDIN_EOF or its end */
     bool owes_eof;     /* ^D for the terminal, after input */
     bool is_owed_done; /* STDIN_DONE did not fit into its socket */
+    bool is_owner;     /* config.dies_with_client, and this is that client */
     struct sc_stdin_data input;
     struct sc_chunk *next; /* first chunk it needs; NULL: it has all */
 };

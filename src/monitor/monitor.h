@@ -122,6 +122,7 @@ struct sc_monitor_config {
     bool keeps_stdin_open;     /* -i; without it a stdin pipe is closed at once */
     bool stdin_once;           /* close stdin when no attached client feeds it any more (docker run -i without -d) */
     bool is_rm;
+    bool dies_with_client; /* the first client is who wants it: when that goes, it is killed */
 };
 /* config -> argv for execve and back (both halves in one file, tested as inverses). argv lives in the arena. */
 void sc_monitor_config_encode(const struct sc_monitor_config *config, const char *program, struct sc_arena *arena,

@@ -40,6 +40,7 @@ assert_same(const struct sc_monitor_config *a, const struct sc_monitor_config *b
     assert_int_equal(a->keeps_stdin_open, b->keeps_stdin_open);
     assert_int_equal(a->stdin_once, b->stdin_once);
     assert_int_equal(a->is_rm, b->is_rm);
+    assert_int_equal(a->dies_with_client, b->dies_with_client);
 }
 
 static const struct sc_monitor_config full = {
@@ -77,6 +78,7 @@ static const struct sc_monitor_config full = {
     .keeps_stdin_open = true,
     .stdin_once = true,
     .is_rm = true,
+    .dies_with_client = true,
 };
 
 static const struct sc_monitor_config small = {
