@@ -31,10 +31,10 @@ read_parent(const struct sc_store *store, const char *image_id, struct sc_arena 
     return sc_json_parse(sc_buf_str(&config), config.len, "the image config", &out->root, err);
 }
 
-/* The changes as a tar blob, in the form of a layer (image-spec, layer.md). No change: layer->digest stays NULL. */
-static int
-write_layer(const struct sc_store *store, const struct sc_files *files, struct sc_arena *arena,
-            struct sc_store_layer *layer, struct sc_err *err)
+/* As a tar, in the form of a layer (image-spec, layer.md). */
+int
+sc_files_layer(const struct sc_store *store, const struct sc_files *files, struct sc_arena *arena,
+               struct sc_store_layer *layer, struct sc_err *err)
 {
     const struct sc_tree_tar_how how = {.ids = files->ids, .is_live = true};
     sc_cleanup_fd merged = -1;
@@ -177,7 +177,7 @@ commit(const struct sc_store *store, const struct sc_files *files, const struct 
                                             .size = parent.manifest.layer_sizes[i]};
     }
     own = &layers[count];
-    if (write_layer(store, files, arena, own, err) < 0 || make_config(&parent, ask, own->diff_id, &config, err) < 0)
+    if (sc_files_layer(store, files, arena, own, err) < 0 || make_config(&parent, ask, own->diff_id, &config, err) < 0)
         return -1;
     return sc_image_commit(store, sc_buf_str(&config), config.len, layers, count + (own->digest ? 1 : 0),
                            ask->full_name, arena, image_id, err);

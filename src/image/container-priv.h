@@ -72,6 +72,10 @@ SC_MUST_CHECK int sc_files_commit(const struct sc_store *store, const struct sc_
                                   const struct sc_commit_ask *ask, struct sc_arena *arena, char **image_id,
                                   struct sc_err *err);
 
+/* The changes as a layer's blob; layer->digest stays NULL where there are none. */
+SC_MUST_CHECK int sc_files_layer(const struct sc_store *store, const struct sc_files *files, struct sc_arena *arena,
+                                 struct sc_store_layer *layer, struct sc_err *err);
+
 /* ---- untar.c */
 /* A tar stream into directory `dir` (absolute) of root_fd; links on the way lead nowhere else. jail: who inflates it
  * where it is compressed. */

@@ -16,6 +16,7 @@
 #include <limits.h>
 
 #include "base/json.h"
+#include "image/build.h"
 #include "image/image.h"
 
 #define SC_IMAGE_JSON_MAX    ((size_t)8 << 20) /* largest manifest, config or index that is read */
@@ -43,9 +44,8 @@ const char *sc_digest_hex(const char *digest);      /* of a valid digest: what f
 void sc_blob_path(const char *digest, char out[SC_BLOB_PATH_MAX]);
 
 /* ---- store.c */
-/* Take the locks described above; each returns the fd that holds it. */
+/* Take the locks described above (build.h has the session); each returns the fd that holds it. */
 SC_MUST_CHECK int sc_store_lock(const struct sc_store *store, struct sc_err *err);
-SC_MUST_CHECK int sc_store_session(const struct sc_store *store, struct sc_err *err);
 bool sc_store_has_blob(const struct sc_store *store, const char *digest);
 SC_MUST_CHECK int sc_store_read_blob(const struct sc_store *store, const char *digest, const char *what,
                                      struct sc_buf *out, struct sc_err *err);
@@ -138,11 +138,10 @@ struct sc_marks {
 };
 void sc_marks_release(struct sc_marks *marks);
 #define sc_cleanup_marks __attribute__((cleanup(sc_marks_release))) struct sc_marks
+SC_MUST_CHECK int sc_store_mark_images(const struct sc_store *store, const json_t *index, struct sc_marks *out,
+                                       struct sc_err *err);
+/* And what the cache of builds leads to. */
 SC_MUST_CHECK int sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks *out,
                                 struct sc_err *err);
-/* Removes blobs, sidecars, layers and temporary files that no image leads to, unless a writer lives (the last of them
- * sweeps). Call with neither the lock nor a session of one's own. What cannot be removed, and all of it where an image
- * is damaged and nobody knows what it needs, waits for the next sweep. */
-void sc_store_collect(const struct sc_store *store);
 
 #endif

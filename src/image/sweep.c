@@ -120,7 +120,7 @@ mark_descriptor(const struct sc_store *store, struct sc_marks *marks, const json
 }
 
 int
-sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks *out, struct sc_err *err)
+sc_store_mark_images(const struct sc_store *store, const json_t *index, struct sc_marks *out, struct sc_err *err)
 {
     sc_cleanup_marks marks = {.blobs = json_object(), .configs = json_object(), .chains = json_object()};
 
@@ -128,6 +128,37 @@ sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks
         return sc_err_nomem(err);
     if (mark_list(store, &marks, sc_index_manifests(index), 0, err) < 0)
         return sc_err_wrap(err, "find out which blobs are used");
+    *out = marks;
+    marks = (struct sc_marks){.blobs = NULL};
+    return 0;
+}
+
+/* A step's layer stays for the next build, with its blob, which that build's image would have. */
+static int
+mark_cache(const struct sc_store *store, struct sc_marks *marks, struct sc_err *err)
+{
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_build_cache cache;
+
+    if (sc_build_cache_read(store, &arena, &cache, err) < 0)
+        return -1;
+    for (size_t i = 0; i < cache.count; i++) {
+        const struct sc_built_layer *layer = &cache.items[i].layer;
+
+        if (cache.items[i].has_layer &&
+            (mark(marks->blobs, sc_digest_hex(layer->digest), err) < 0 || mark(marks->chains, layer->chain, err) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+int
+sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks *out, struct sc_err *err)
+{
+    sc_cleanup_marks marks = {.blobs = NULL};
+
+    if (sc_store_mark_images(store, index, &marks, err) < 0 || mark_cache(store, &marks, err) < 0)
+        return -1;
     *out = marks;
     marks = (struct sc_marks){.blobs = NULL};
     return 0;

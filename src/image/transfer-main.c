@@ -4,7 +4,8 @@
  *
  *     sc-transfer [--data DIR] load | save | import | from-host | make-base | pull | push | login | logout |
  *                              manifest-inspect | manifest-create | manifest-push | unpack | mount | umount | diff |
- *                              fsck | container-export | container-diff | container-commit | container-cp ARGUMENT...
+ *                              fsck | container-export | container-diff | container-commit | container-cp |
+ *                              build-copy | build-layer | build-image ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -489,6 +490,9 @@ static const struct verb {
     {"container-diff", sc_job_container_diff},
     {"container-commit", sc_job_container_commit},
     {"container-cp", sc_job_container_cp},
+    {"build-copy", sc_job_build_copy},
+    {"build-layer", sc_job_build_layer},
+    {"build-image", sc_job_build_image},
 };
 
 static int

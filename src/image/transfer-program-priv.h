@@ -47,6 +47,11 @@ int sc_job_container_diff(struct sc_job *job, int argc, char **argv, struct sc_e
 int sc_job_container_commit(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_container_cp(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 
+/* ---- transfer-build.c: the same, of a build's steps */
+int sc_job_build_copy(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_build_layer(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_build_image(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+
 /* ---- transfer-registry.c */
 int sc_job_pull(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_push(struct sc_job *job, int argc, char **argv, struct sc_err *err);
