@@ -91,6 +91,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
 extern const struct sc_command sc_cmd_manifest_annotate, sc_cmd_manifest_rm;
 extern const struct sc_command sc_cmd_generate_systemd, sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter,
     sc_cmd_ns_diff;
+extern const struct sc_command sc_cmd_build, sc_cmd_builder_prune;
 extern const struct sc_command sc_cmd_export, sc_cmd_diff, sc_cmd_commit, sc_cmd_cp;
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,
@@ -180,6 +181,9 @@ void sc_run_options_init(struct sc_run_options *options);
  * checked. command is for messages: "run". */
 SC_MUST_CHECK int sc_run_options_finish(struct sc_run_options *options, const char *command, const struct sc_strv *args,
                                         struct sc_arena *arena, struct sc_err *err);
+/* The network that SC_NETWORK says, where none is asked for. */
+SC_MUST_CHECK int sc_run_network_from_env(struct sc_create_options *options, struct sc_arena *arena,
+                                          struct sc_err *err);
 /* Keeps the words of the command, which `sc generate systemd --new` makes a unit of. */
 void sc_run_record_command(struct sc_create_options *options, const struct sc_cli *cli, const struct sc_strv *args);
 /* The SC_ATTACH_* that run's options ask for. */

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "image/build.h"
 
 struct prune_options {
     bool all, force, volumes;
@@ -27,6 +28,12 @@ static const struct sc_option container_table[] = {
 static const struct sc_option volume_table[] = {
     {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Also volumes that were given a name", NULL, NULL},
     {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "all=true, label=name[=value], label!=..", NULL, NULL},
+    {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
+    {.name = NULL},
+};
+static const struct sc_option builder_table[] = {
+    {"all", 'a', SC_OPTION_FLAG, AT(all), NULL, "Also what images have of it", NULL, NULL},
+    {"filter", 0, SC_OPTION_STRV, AT(filters), "filter", "until=24h: what was last used before", NULL, NULL},
     {"force", 'f', SC_OPTION_FLAG, AT(force), NULL, "Do not ask", NULL, NULL},
     {.name = NULL},
 };
@@ -311,6 +318,22 @@ prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
     return 0;
 }
 
+/* ---- the cache of builds ----------------------------------------------------------------------------------------- */
+
+/* Without `all`, what an image has stays: it takes no room of its own. */
+static int
+prune_builder(struct sc_cli *cli, struct prune *prune, bool all, struct sc_err *err)
+{
+    struct sc_build_pruned pruned;
+
+    if (sc_build_cache_prune(&cli->engine.store, all, prune->until, &pruned, err) < 0)
+        return -1;
+    if (pruned.count > 0)
+        sc_store_collect(&cli->engine.store);
+    prune->freed += pruned.freed;
+    return 0;
+}
+
 /* ---- commands -----------------------------------------------------------------------------------------------------
  */
 
@@ -393,6 +416,33 @@ run_network(struct sc_cli *cli, struct sc_err *err)
     return prune.has_failed;
 }
 
+static int
+run_builder(struct sc_cli *cli, struct sc_err *err)
+{
+    struct prune_options options = {.all = false};
+    struct prune prune = {.freed = 0};
+
+    if (begin(cli, &options, &prune, BY_TIME, err) < 0)
+        return -1;
+    if (!confirm(&options, options.all ? "WARNING! This will remove all build cache."
+                                       : "WARNING! This will remove all dangling build cache."))
+        return 0;
+    if (sc_cli_engine(cli, err) < 0 || prune_builder(cli, &prune, options.all, err) < 0)
+        return -1;
+    print_freed(&prune);
+    return prune.has_failed;
+}
+
+static bool
+has_labels(const struct prune_options *options)
+{
+    for (size_t i = 0; i < options->filters.count; i++) {
+        if (sc_str_starts(options->filters.items[i], "label"))
+            return true;
+    }
+    return false;
+}
+
 /* What everything is, and what of it is meant. */
 static void
 warn_of_all(const struct prune_options *options, struct sc_buf *out)
@@ -403,6 +453,8 @@ warn_of_all(const struct prune_options *options, struct sc_buf *out)
         sc_buf_adds(out, "  - all anonymous volumes not used by at least one container\n");
     sc_buf_adds(out, options->all ? "  - all images without at least one container associated to them\n"
                                   : "  - all dangling images\n");
+    if (!has_labels(options))
+        sc_buf_adds(out, options->all ? "  - all build cache\n" : "  - all dangling build cache\n");
     if (options->filters.count > 0)
         sc_buf_adds(out, "\n  Items to be pruned will be filtered with:\n");
     for (size_t i = 0; i < options->filters.count; i++)
@@ -424,7 +476,8 @@ run_system(struct sc_cli *cli, struct sc_err *err)
     if (!confirm(&options, sc_buf_str(&warning)))
         return 0;
     if (sc_cli_engine(cli, err) < 0 || prune_containers(cli, &prune, err) < 0 || prune_networks(cli, &prune, err) < 0 ||
-        (options.volumes && prune_volumes(cli, &prune, false, err) < 0) || prune_images(cli, &prune, err) < 0)
+        (options.volumes && prune_volumes(cli, &prune, false, err) < 0) || prune_images(cli, &prune, err) < 0 ||
+        (!has_labels(&options) && prune_builder(cli, &prune, options.all, err) < 0)) /* it has none to be chosen by */
         return -1;
     print_freed(&prune);
     return prune.has_failed;
@@ -460,6 +513,14 @@ const struct sc_command sc_cmd_network_prune = {
     .help = "Remove networks that no container is on",
     .options = container_table,
     .run = run_network,
+};
+
+const struct sc_command sc_cmd_builder_prune = {
+    .name = "builder prune",
+    .synopsis = "[OPTIONS]",
+    .help = "Remove the cache of builds",
+    .options = builder_table,
+    .run = run_builder,
 };
 
 const struct sc_command sc_cmd_system_prune = {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "image/build.h"
 
 struct df_options {
     bool verbose;
@@ -27,6 +28,8 @@ struct usage {
     struct sc_image_list images;
     struct sc_container_list containers;
     struct sc_volume_list volumes;
+    struct sc_build_usage cache;
+    struct sc_build_cache steps;
     int64_t *container_bytes;
     json_t *active; /* hex digits of layers and blobs that images in use need, as members */
 };
@@ -78,7 +81,9 @@ look(struct sc_cli *cli, struct usage *usage, struct sc_err *err)
 {
     if (sc_image_list(&cli->engine.store, &cli->arena, &usage->images, err) < 0 ||
         sc_engine_list(&cli->engine, true, &cli->arena, &usage->containers, err) < 0 ||
-        sc_volume_list(&cli->engine, &cli->arena, &usage->volumes, err) < 0)
+        sc_volume_list(&cli->engine, &cli->arena, &usage->volumes, err) < 0 ||
+        sc_build_cache_usage(&cli->engine.store, &usage->cache, err) < 0 ||
+        sc_build_cache_read(&cli->engine.store, &cli->arena, &usage->steps, err) < 0)
         return -1;
     usage->container_bytes = SC_ARENA_ARRAY(&cli->arena, int64_t, usage->containers.count + 1);
     if (!usage->container_bytes)
@@ -302,6 +307,36 @@ list_layers(struct sc_cli *cli, const struct usage *usage, json_t **out, struct 
     return *out ? 0 : sc_err_nomem(err);
 }
 
+/* A step that made no layer has no id of its own. */
+static void
+print_cache(const struct usage *usage)
+{
+    sc_cleanup_buf rows = SC_BUF_INIT;
+    int64_t now = sc_time_now();
+    char size[SC_HUMAN_MAX], created[SC_HUMAN_MAX], used[SC_HUMAN_MAX];
+
+    sc_buf_adds(&rows, "CACHE ID\tCACHE TYPE\tSIZE\tCREATED\tLAST USED\n");
+    for (size_t i = 0; i < usage->steps.count; i++) {
+        const struct sc_build_entry *step = &usage->steps.items[i];
+
+        sc_human_size(step->has_layer ? step->layer.bytes : 0, size);
+        sc_human_duration(now - step->created, created);
+        sc_human_duration(now - step->used, used);
+        sc_buf_addf(&rows, "%.12s\tregular\t%s\t%s ago\t%s ago\n", step->has_layer ? step->layer.chain : "<none>", size,
+                    created, used);
+    }
+    sc_human_size_long(usage->cache.bytes, size);
+    (void)printf("Build cache usage: %s\n\n", size);
+    if (usage->steps.count > 0) {
+        sc_cleanup_buf aligned = SC_BUF_INIT;
+
+        sc_table_align(sc_buf_str(&rows), &aligned);
+        (void)fputs(sc_buf_str(&aligned), stdout);
+        return;
+    }
+    (void)printf("CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
+}
+
 static void
 print_layers(const json_t *layers)
 {
@@ -339,8 +374,7 @@ print_verbose(const struct usage *usage, const json_t *layers, struct sc_arena *
     print_part("Images", sc_buf_str(&images));
     print_part("Containers", sc_buf_str(&containers));
     print_part("Local Volumes", sc_buf_str(&volumes));
-    /* Nothing is built here; who reads Docker's output finds its last part. Ours comes behind it. */
-    (void)printf("Build cache usage: 0B\n\nCACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
+    print_cache(usage);
     print_layers(layers);
 }
 
@@ -408,7 +442,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     add_images(cli, &usage, rows);
     add_containers(&usage, rows);
     add_volumes(&usage, rows);
-    add_row(rows, "Build Cache", 0, 0, 0, 0);
+    add_row(rows, "Build Cache", usage.cache.count, usage.cache.shared, usage.cache.bytes, usage.cache.reclaimable);
     how.format = options.format;
     return sc_list_print(&how, rows, err);
 }

@@ -5,6 +5,7 @@
 
 const struct sc_spelling sc_spellings[] = {
     {NULL, "run", &sc_cmd_run},
+    {NULL, "build", &sc_cmd_build},
     {NULL, "create", &sc_cmd_create},
     {NULL, "start", &sc_cmd_start},
     {NULL, "stop", &sc_cmd_stop},
@@ -46,6 +47,8 @@ const struct sc_spelling sc_spellings[] = {
     {NULL, "info", &sc_cmd_info},
     {NULL, "version", &sc_cmd_version},
     {NULL, "help", &sc_cmd_help},
+    {"builder", "build", &sc_cmd_build},
+    {"builder", "prune", &sc_cmd_builder_prune},
     {"cgroup", "apply", &sc_cmd_cgroup_apply},
     {"cgroup", "classify", &sc_cmd_cgroup_classify},
     {"cgroup", "controllers", &sc_cmd_cgroup_controllers},
@@ -89,6 +92,7 @@ const struct sc_spelling sc_spellings[] = {
     {"container", "update", &sc_cmd_update},
     {"container", "prune", &sc_cmd_container_prune},
     {"generate", "systemd", &sc_cmd_generate_systemd},
+    {"image", "build", &sc_cmd_build},
     {"image", "ls", &sc_cmd_images},
     {"image", "list", &sc_cmd_images},
     {"image", "rm", &sc_cmd_rmi},

@@ -377,8 +377,8 @@ take_args(struct sc_create_options *o, const char *command, const struct sc_strv
 }
 
 /* $SC_NETWORK stands for --network where that is not given. Ports want a network: for them none is not the answer. */
-static int
-network_from_env(struct sc_create_options *o, struct sc_arena *arena, struct sc_err *err)
+int
+sc_run_network_from_env(struct sc_create_options *o, struct sc_arena *arena, struct sc_err *err)
 {
     const char *value = getenv("SC_NETWORK");
 
@@ -423,7 +423,7 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
     int ignored;
 
     drop_empty(o);
-    if (take_args(o, command, args, arena, err) < 0 || network_from_env(o, arena, err) < 0 ||
+    if (take_args(o, command, args, arena, err) < 0 || sc_run_network_from_env(o, arena, err) < 0 ||
         make_paths_absolute(o, arena, err) < 0 || sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
         sc_label_collect(&options->label_files, &o->labels, arena, &labels, err) < 0 ||
         sc_run_attach_flags(options, &ignored, err) < 0)

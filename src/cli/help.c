@@ -86,8 +86,8 @@ sc_help_group(const char *group, struct sc_buf *out)
 void
 sc_help_all(struct sc_buf *out)
 {
-    static const char *const groups[] = {"cgroup",  "container", "generate", "image", "manifest",
-                                         "network", "ns",        "system",   "volume"};
+    static const char *const groups[] = {"builder",  "cgroup",  "container", "generate", "image",
+                                         "manifest", "network", "ns",        "system",   "volume"};
 
     sc_buf_adds(out, "Usage: sc COMMAND [OPTIONS] [ARGUMENTS]\n\nRuns containers, without a daemon.\n\nCommands:\n");
     add_commands(NULL, out);

@@ -69,10 +69,7 @@ sc_suggest_program(const char *word)
         const char *word, *instead;
     } known[] = {
         {"attach", "sc logs -f NAME shows what it prints, sc exec -it NAME sh gives a shell"},
-        {"build",
-         "build with buildah or docker, and take the image over: buildah push IMAGE oci-archive:FILE; sc load -i FILE"},
-        {"buildx",
-         "build with buildah or docker, and take the image over: buildah push IMAGE oci-archive:FILE; sc load -i FILE"},
+        {"buildx", "sc build"},
         {"search", "search on the registry's web page; the tags of a repository: skopeo list-tags docker://NAME"},
         {"swarm", "one host only; see podman or Kubernetes, with sc-oci as their runtime"},
     };

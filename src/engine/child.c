@@ -278,6 +278,7 @@ monitor_config(const struct sc_start_child *child, const struct sc_process *proc
         .keeps_stdin_open = o->interactive,
         .stdin_once = o->interactive && !o->detach,
         .is_rm = c->is_rm,
+        .dies_with_client = o->step_dir != NULL,
     };
 }
 

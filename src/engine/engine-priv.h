@@ -517,6 +517,11 @@ SC_MUST_CHECK int sc_check_image_platform(const struct sc_create_options *option
                                           struct sc_arena *arena, struct sc_err *err);
 
 /* ---- get-image.c */
+/* What sc-transfer left in `said`, its standard error, becomes the error: "sc: cause; remedy", or what the dynamic
+ * loader says of it. doing: before that, or NULL. */
+int sc_engine_transfer_failed(int said, enum sc_err_kind kind, const char *doing, struct sc_err *err);
+/* "base", which is made here and not pulled. */
+bool sc_engine_is_base(const char *image);
 /* sc_engine_resolve, after making or pulling an image that is missing. *hold_fd keeps it (sc_store_hold) until the
  * container is written down. */
 SC_MUST_CHECK int sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *options,

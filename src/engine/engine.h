@@ -167,6 +167,9 @@ struct sc_create_options {
     int command_options;         /* how many words of it are before the image */
     bool starts_now; /* run: create keeps the container's lock for the start that follows, and an --rm container whose
                         caller dies in between is garbage (create --rm is not) */
+    /* Not recorded; of a step of a build (engine/build.h), with starts_now and rm. */
+    const struct sc_strv *step_layers; /* chain ids, lowest first, instead of an image's: image is a name alone */
+    const char *step_dir;              /* where upper/ and work/ are, which stay when the container goes */
 };
 void sc_create_options_init(struct sc_create_options *options);
 

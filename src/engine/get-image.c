@@ -7,8 +7,8 @@
 
 #include "engine/engine-priv.h"
 
-static bool
-is_base(const char *image)
+bool
+sc_engine_is_base(const char *image)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_reference ref = {0};
@@ -19,10 +19,8 @@ is_base(const char *image)
            sc_str_eq(ref.tag, "latest");
 }
 
-/* What sc-transfer left in `said`, its standard error, becomes the error: "sc: cause; remedy", or what the dynamic
- * loader says of it. */
-static int
-fail_as(int said, enum sc_err_kind kind, const char *doing, struct sc_err *err)
+int
+sc_engine_transfer_failed(int said, enum sc_err_kind kind, const char *doing, struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
 
@@ -30,14 +28,14 @@ fail_as(int said, enum sc_err_kind kind, const char *doing, struct sc_err *err)
     if (sc_file_read_fd(said, SC_SMALL_FILE_MAX, &text, err) < 0)
         return -1;
     if (text.len == 0)
-        return sc_err_set(err, SC_ERR_KERNEL, "%s: sc-transfer failed", doing);
+        return sc_err_set(err, SC_ERR_KERNEL, "%s: sc-transfer failed", doing ? doing : "build");
     text.data[strcspn(text.data, "\n")] = '\0';
     if (!sc_str_starts(text.data, "sc: "))
-        return sc_err_set(err, SC_ERR_KERNEL, "%s: sc-transfer failed: %s", doing, text.data);
+        return sc_err_set(err, SC_ERR_KERNEL, "%s: sc-transfer failed: %s", doing ? doing : "build", text.data);
     char *remedy = strstr(text.data, "; ");
     if (remedy)
         *remedy = '\0';
-    sc_err_set(err, kind, "%s: %s", doing, text.data + strlen("sc: "));
+    sc_err_set(err, kind, "%s%s%s", doing ? doing : "", doing ? ": " : "", text.data + strlen("sc: "));
     return remedy ? sc_err_remedy(err, "%s", remedy + strlen("; ")) : -1;
 }
 
@@ -65,7 +63,7 @@ make_base(const struct sc_engine *engine, struct sc_arena *arena, struct sc_err 
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    return fail_as(said, SC_ERR_KERNEL, "make the default image \"base\"", err);
+    return sc_engine_transfer_failed(said, SC_ERR_KERNEL, "make the default image \"base\"", err);
 }
 
 static const char *
@@ -104,7 +102,8 @@ run_pull(const struct sc_engine *engine, const struct sc_create_options *options
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    return fail_as(said, SC_ERR_NOT_FOUND, sc_arena_printf(arena, "pull \"%s\"", options->image), err);
+    return sc_engine_transfer_failed(said, SC_ERR_NOT_FOUND, sc_arena_printf(arena, "pull \"%s\"", options->image),
+                                     err);
 }
 
 /* Missing, or there for another platform only. */
@@ -118,7 +117,7 @@ is_missing_image(const struct sc_err *err)
 static bool
 may_pull(const struct sc_create_options *options)
 {
-    return !options->rootfs && !sc_str_eq(options->pull, "never") && !is_base(options->image);
+    return !options->rootfs && !sc_str_eq(options->pull, "never") && !sc_engine_is_base(options->image);
 }
 
 static int
@@ -145,11 +144,11 @@ sc_engine_get_image(struct sc_engine *engine, const struct sc_create_options *op
         return -1;
     if (resolve_held(engine, options, arena, out, hold_fd, &first) == 0)
         return 0;
-    if (!is_missing_image(&first) || (!is_base(options->image) && !may_pull(options))) {
+    if (!is_missing_image(&first) || (!sc_engine_is_base(options->image) && !may_pull(options))) {
         *err = first;
         return -1;
     }
-    if (is_base(options->image)) {
+    if (sc_engine_is_base(options->image)) {
         if (sc_str_starts(first.msg, "image \"")) { /* it is made here, of this machine's programs */
             *err = first;
             return -1;

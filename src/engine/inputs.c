@@ -243,6 +243,13 @@ shift_inside(void *data, struct sc_err *err)
     return 0;
 }
 
+/* Where upper/ and work/ are. */
+static const char *
+layer_dir(const struct sc_container *c, const struct sc_inputs *in)
+{
+    return c->options.step_dir ? c->options.step_dir : in->container_dir;
+}
+
 static int
 shift_layers(const struct sc_engine *engine, const struct sc_container *c, const struct sc_inputs *in,
              const struct sc_overlay *image, struct sc_arena *arena, struct sc_err *err)
@@ -272,7 +279,7 @@ make(struct sc_engine *engine, struct sc_container *c, struct sc_arena *arena, s
         (void)sc_id_map_find(&in->uid_maps, 0, &uid);
         (void)sc_id_map_find(&in->gid_maps, 0, &gid);
     }
-    if (!c->options.rootfs && sc_rootfs_prepare(in->container_dir, uid, gid, arena, err) < 0)
+    if (!c->options.rootfs && sc_rootfs_prepare(layer_dir(c, in), uid, gid, arena, err) < 0)
         return -1;
     if (is_shifted(engine, c) && shift_layers(engine, c, in, image, arena, err) < 0)
         return sc_err_wrap(err, "container \"%s\"", c->name);
@@ -318,7 +325,7 @@ sc_engine_prepare(struct sc_engine *engine, struct sc_container *c, bool is_dry,
         return -1;
     in->has_files = true;
     if (!c->options.rootfs)
-        sc_rootfs_describe(engine->data_path, &c->chain_ids, in->container_dir, c->is_rm, arena, &job->ask.overlay);
+        sc_rootfs_describe(engine->data_path, &c->chain_ids, layer_dir(c, in), c->is_rm, arena, &job->ask.overlay);
     if (engine->is_root && !is_dry)
         sc_layers_take(engine, job);
     job->ask.overlay.is_userxattr = !engine->is_root;

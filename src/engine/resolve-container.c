@@ -102,7 +102,10 @@ sc_engine_resolve(struct sc_engine *engine, const struct sc_create_options *opti
     out->is_rm = options->rm;
     out->created_at = sc_time_now();
     out->status = SC_STATUS_CREATED;
-    if (options->image) {
+    if (options->step_layers) {
+        out->image_name = options->image;
+        out->chain_ids = *options->step_layers;
+    } else if (options->image) {
         if (sc_check_platform(options, arena, err) < 0 ||
             sc_image_find(&engine->store, options->image, arena, &image, err) < 0 ||
             sc_check_image_platform(options, &image, arena, err) < 0)

@@ -75,7 +75,7 @@ END
     mistakes <<'END'
 1|nope|"nope" is not a command
 1|container nope|"container nope" is not a command
-1|build .|"build" is not a command; build with buildah or docker
+1|buildx build .|"buildx" is not a command; sc build
 1|search x|"search" is not a command; search on the registry
 125|--nope|unknown flag: --nope
 125|run --nope base|unknown flag: --nope

@@ -1,0 +1,343 @@
+/* sc build: finds Dockerfile and context, shows what is done. engine/build/ does it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "engine/build/build.h"
+
+#define FILE_MAX_BYTES ((size_t)2 << 20)
+#define NSEC_TENTH     INT64_C(100000000)
+#define NAME_DEFAULT   "Dockerfile"
+
+struct build_options {
+    struct sc_create_options run; /* of RUN's containers */
+    struct sc_strv tags, build_args, labels;
+    char *file, *target, *iidfile, *progress, *platform;
+    bool no_cache, pull, quiet, rm, force_rm;
+};
+
+#define AT(member)  offsetof(struct build_options, member)
+#define RUN(member) (AT(run) + offsetof(struct sc_create_options, member))
+
+static const struct sc_option table[] = {
+    {"add-host", 0, SC_OPTION_CALL, RUN(add_hosts), "name:address", "One more line for /etc/hosts of RUN",
+     sc_value_add_host, NULL},
+    {"build-arg", 0, SC_OPTION_STRV, AT(build_args), "name[=value]", "Value of an ARG", NULL, NULL},
+    {"cgroup-parent", 0, SC_OPTION_STR, RUN(cgroup_parent), "path", "Parent of the cgroup of RUN", NULL, NULL},
+    {"cpu-period", 0, SC_OPTION_CALL, RUN(cpu_period), "usec", "Period of the CPU quota, in microseconds", sc_value_i64,
+     NULL},
+    {"cpu-quota", 0, SC_OPTION_CALL, RUN(cpu_quota), "usec", "CPU time in each period, in microseconds", sc_value_i64,
+     NULL},
+    {"cpu-shares", 'c', SC_OPTION_CALL, RUN(cpu_shares), "number", "CPU weight relative to others (default 1024)",
+     sc_value_u64, NULL},
+    {"cpus", 0, SC_OPTION_CALL, RUN(nano_cpus), "number", "Number of CPUs, such as 1.5", sc_value_cpus, NULL},
+    {"cpuset-cpus", 0, SC_OPTION_CALL, RUN(cpuset_cpus), "list", "CPUs to run on: 0-3,7", sc_value_cpu_list, NULL},
+    {"cpuset-mems", 0, SC_OPTION_CALL, RUN(cpuset_mems), "list", "Memory nodes to use: 0,1", sc_value_cpu_list, NULL},
+    {"file", 'f', SC_OPTION_STR, AT(file), "file", "The Dockerfile (default: PATH/Dockerfile); - is standard input",
+     NULL, NULL},
+    {"force-rm", 0, SC_OPTION_FLAG, AT(force_rm), NULL, "Accepted: containers of steps are always removed", NULL, NULL},
+    {"iidfile", 0, SC_OPTION_STR, AT(iidfile), "file", "Write the image's id to this file", NULL, NULL},
+    {"label", 0, SC_OPTION_CALL, AT(labels), "name=value", "Label of the image", sc_value_label, NULL},
+    {"memory", 'm', SC_OPTION_CALL, RUN(memory), "bytes", "Memory limit of RUN, such as 256m", sc_value_size, NULL},
+    {"memory-swap", 0, SC_OPTION_CALL, RUN(memory_swap), "bytes", "Limit of memory and swap together; -1: no limit",
+     sc_value_memory_swap, NULL},
+    {"network", 0, SC_OPTION_CALL, RUN(network), "name", "Network of RUN: bridge, none, host, or a name",
+     sc_value_network, NULL},
+    {"no-cache", 0, SC_OPTION_FLAG, AT(no_cache), NULL, "Execute every step, whatever the cache has", NULL, NULL},
+    {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Only this machine's: linux/amd64", NULL, NULL},
+    {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, plain, tty (the same) or quiet", NULL, NULL},
+    {"pull", 0, SC_OPTION_FLAG, AT(pull), NULL, "Pull base images also where they are there", NULL, NULL},
+    {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show the image's id alone", NULL, NULL},
+    {"rm", 0, SC_OPTION_FLAG, AT(rm), NULL, "Accepted: containers of steps are always removed", NULL, NULL},
+    {"shm-size", 0, SC_OPTION_CALL, RUN(shm_size), "bytes", "Size of /dev/shm of RUN (default 64m)", sc_value_size,
+     NULL},
+    {"tag", 't', SC_OPTION_STRV, AT(tags), "name[:tag]", "Name of the image", NULL, NULL},
+    {"target", 0, SC_OPTION_STR, AT(target), "stage", "Build this stage", NULL, NULL},
+    {"ulimit", 0, SC_OPTION_CALL, RUN(ulimits), "name=soft[:hard]", "Resource limit of RUN, such as nofile=1024:2048",
+     sc_value_ulimit, NULL},
+    {.name = NULL},
+};
+
+/* ---- what is read ------------------------------------------------------------------------------------------------ */
+
+struct input {
+    struct sc_buf text, ignore;
+    const char *name;
+    int context_fd;
+    bool has_ignore;
+};
+
+static void
+input_release(struct input *input)
+{
+    sc_buf_release(&input->text);
+    sc_buf_release(&input->ignore);
+    sc_closep(&input->context_fd);
+}
+
+/* Absent: 0 and nothing read. */
+static int
+read_ignore(struct input *input, int dir_fd, const char *path, struct sc_err *err)
+{
+    struct sc_err why = SC_ERR_INIT;
+
+    if (input->has_ignore)
+        return 0;
+    if (sc_file_read_at(dir_fd, path, FILE_MAX_BYTES, &input->ignore, &why) == 0) {
+        input->has_ignore = true;
+        return 0;
+    }
+    if (why.kind == SC_ERR_NOT_FOUND)
+        return 0;
+    *err = why;
+    return -1;
+}
+
+static int
+open_context(struct input *input, const char *path, struct sc_err *err)
+{
+    /* lint: the caller's own */
+    input->context_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (input->context_fd >= 0)
+        return 0;
+    return sc_err_errno(err, errno, "open the build context \"%s\"", path);
+}
+
+static int
+read_stdin(struct input *input, struct sc_err *err)
+{
+    input->name = NAME_DEFAULT;
+    if (isatty(STDIN_FILENO)) {
+        sc_err_set(err, SC_ERR_INVALID, "standard input is a terminal");
+        return sc_err_remedy(err, "redirect a Dockerfile to it, or name a directory");
+    }
+    return sc_file_read_fd(STDIN_FILENO, FILE_MAX_BYTES, &input->text, err) < 0
+               ? sc_err_wrap(err, "read the Dockerfile from standard input")
+               : 0;
+}
+
+/* As Docker's: the Dockerfile's own list of what to leave out, else the context's. */
+static int
+read_file(struct input *input, const struct build_options *o, struct sc_arena *arena, struct sc_err *err)
+{
+    const char *file = o->file && *o->file ? o->file : NAME_DEFAULT, *slash = strrchr(file, '/');
+    const int dir = o->file && *o->file ? AT_FDCWD : input->context_fd; /* lint: the caller's own */
+    char *own = sc_arena_printf(arena, "%s.dockerignore", file);
+
+    if (!own)
+        return sc_err_nomem(err);
+    input->name = slash ? slash + 1 : file;
+    /* lint: the caller's own */
+    if (sc_file_read_at(dir, file, FILE_MAX_BYTES, &input->text, err) < 0) {
+        sc_err_wrap(err, "read the Dockerfile");
+        return err->kind == SC_ERR_NOT_FOUND ? sc_err_remedy(err, "name it with -f FILE") : -1;
+    }
+    return read_ignore(input, dir, own, err);
+}
+
+static int
+read_input(struct input *input, const struct build_options *o, const char *path, struct sc_arena *arena,
+           struct sc_err *err)
+{
+    if (strcmp(path, "-") == 0) {
+        if (o->file)
+            return sc_err_set(err, SC_ERR_INVALID, "conflicting: -f, and a Dockerfile from standard input");
+        return read_stdin(input, err);
+    }
+    if (sc_str_starts(path, "http://") || sc_str_starts(path, "https://") || sc_str_starts(path, "git@") ||
+        sc_str_starts(path, "git://")) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "build context \"%s\": it is not of this machine", path);
+        return sc_err_remedy(err, "fetch it first, and name the directory");
+    }
+    if (open_context(input, path, err) < 0)
+        return -1;
+    if ((o->file && strcmp(o->file, "-") == 0 ? read_stdin(input, err) : read_file(input, o, arena, err)) < 0)
+        return -1;
+    return read_ignore(input, input->context_fd, ".dockerignore", err);
+}
+
+/* ---- what is shown ----------------------------------------------------------------------------------------------- */
+
+struct show {
+    size_t step;
+    bool is_quiet;
+};
+
+static void
+say(void *data, enum sc_build_event event, const char *text, int64_t nsec)
+{
+    struct show *show = data;
+    sc_cleanup_buf visible = SC_BUF_INIT;
+
+    if (event == SC_BUILD_NOTE) {
+        sc_print_note(text);
+        return;
+    }
+    if (show->is_quiet)
+        return;
+    if (event == SC_BUILD_STEP) {
+        sc_buf_add_visible(&visible, text);
+        (void)fprintf(stderr, "#%zu %s\n", ++show->step, sc_buf_str(&visible));
+    } else if (event == SC_BUILD_CACHED) {
+        (void)fprintf(stderr, "#%zu CACHED\n", show->step);
+    } else {
+        (void)fprintf(stderr, "#%zu DONE %lld.%llds\n", show->step, (long long)(nsec / NSEC_TENTH / 10),
+                      (long long)(nsec / NSEC_TENTH % 10));
+    }
+}
+
+/* ---- the options ------------------------------------------------------------------------------------------------- */
+
+static int
+full_names(const struct sc_strv *tags, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err)
+{
+    for (size_t i = 0; i < tags->count; i++) {
+        struct sc_reference ref;
+
+        if (sc_reference_parse(tags->items[i], arena, &ref, err) < 0)
+            return sc_err_wrap(err, "--tag");
+        if (ref.digest)
+            return sc_err_set(err, SC_ERR_INVALID, "invalid name \"%s\": a new image cannot be given a digest",
+                              tags->items[i]);
+        sc_strv_add(out, arena, sc_reference_full(&ref, arena));
+    }
+    return sc_arena_check(arena, err);
+}
+
+/* "NAME" takes the caller's value, as Docker's does; where there is none it is not given. */
+static int
+build_args(const struct sc_strv *words, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        const char *word = words->items[i], *value = strchr(word, '=') ? NULL : getenv(word);
+
+        if (*word == '=' || !*word)
+            return sc_err_set(err, SC_ERR_INVALID, "--build-arg \"%s\": it has no name", word);
+        if (strchr(word, '='))
+            sc_strv_add(out, arena, word);
+        else if (value)
+            sc_strv_addf(out, arena, "%s=%s", word, value);
+    }
+    return sc_arena_check(arena, err);
+}
+
+static int
+check_progress(struct build_options *o, struct sc_err *err)
+{
+    static const char *const known[] = {"auto", "plain", "tty", "quiet"};
+
+    if (!o->progress)
+        return 0;
+    for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
+        if (strcmp(o->progress, known[i]) == 0) {
+            o->quiet = o->quiet || strcmp(known[i], "quiet") == 0;
+            return 0;
+        }
+    }
+    return sc_err_set(err, SC_ERR_INVALID, "--progress \"%s\": it is auto, plain, tty or quiet", o->progress);
+}
+
+static int
+write_id(const char *path, const char *id, struct sc_err *err)
+{
+    sc_cleanup_fd fd = -1;
+
+    if (!path)
+        return 0;
+    /* lint: the caller's own */
+    fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
+    if (fd < 0)
+        return sc_err_errno(err, errno, "--iidfile \"%s\"", path);
+    return sc_io_write_all(fd, id, strlen(id), err) < 0 ? sc_err_wrap(err, "--iidfile \"%s\"", path) : 0;
+}
+
+/* ---- the command ------------------------------------------------------------------------------------------------- */
+
+/* What RUN said while nobody wanted to see it, when it failed. */
+static void
+show_kept(int kept)
+{
+    char data[4096];
+    ssize_t got;
+
+    if (kept < 0 || lseek(kept, 0, SEEK_SET) < 0)
+        return;
+    while ((got = read(kept, data, sizeof(data))) > 0)
+        (void)fwrite(data, 1, (size_t)got, stderr);
+}
+
+static int
+build(struct sc_cli *cli, struct build_options *o, const char *path, struct input *input, char **id, struct sc_err *err)
+{
+    FILE *kept = o->quiet ? tmpfile() : NULL;
+    struct show show = {.is_quiet = o->quiet};
+    struct sc_build_ask ask = {.no_cache = o->no_cache,
+                               .pulls = o->pull,
+                               .target = o->target,
+                               .platform = o->platform,
+                               .labels = o->labels,
+                               .run = &o->run,
+                               .out_fd = o->quiet ? (kept ? fileno(kept) : -1) : STDERR_FILENO,
+                               .say = say,
+                               .say_data = &show};
+    const char *note = NULL;
+    int status;
+
+    if (check_progress(o, err) < 0 || sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
+        full_names(&o->tags, &cli->arena, &ask.names, err) < 0 ||
+        build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 ||
+        read_input(input, o, path, &cli->arena, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_rootless_note(&cli->engine, &cli->arena, &note, err) < 0)
+        return -1;
+    if (note)
+        sc_print_note(note);
+    ask.dockerfile = sc_buf_str(&input->text);
+    ask.dockerfile_len = input->text.len;
+    ask.dockerfile_name = input->name;
+    ask.ignore = input->has_ignore ? sc_buf_str(&input->ignore) : NULL;
+    ask.context_fd = input->context_fd;
+    status = sc_engine_build(&cli->engine, &ask, &cli->arena, id, err);
+    if (status < 0 && kept)
+        show_kept(fileno(kept));
+    if (kept)
+        (void)fclose(kept);
+    return status;
+}
+
+static int
+run(struct sc_cli *cli, struct sc_err *err)
+{
+    __attribute__((cleanup(input_release))) struct input input = {.context_fd = -1};
+    struct build_options options = {.quiet = false};
+    struct sc_strv args = {0};
+    char *id = NULL;
+
+    sc_create_options_init(&options.run);
+    if (sc_cli_parse(cli, &options, &args, err) < 0)
+        return -1;
+    if (build(cli, &options, args.items[0], &input, &id, err) < 0 || write_id(options.iidfile, id, err) < 0) {
+        err->exit_code = err->exit_code > 128 ? err->exit_code : 1; /* Docker's, also where a run would say 127 */
+        return -1;
+    }
+    if (options.quiet)
+        (void)printf("%s\n", id);
+    else
+        (void)fprintf(stderr, "%s\n", id);
+    return 0;
+}
+
+const struct sc_command sc_cmd_build = {
+    .name = "build",
+    .synopsis = "[OPTIONS] PATH|-",
+    .help = "Build an image from a Dockerfile",
+    .options = table,
+    .args_min = 1,
+    .args_max = 1,
+    .starts_containers = true,
+    .run = run,
+};

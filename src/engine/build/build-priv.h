@@ -1,0 +1,97 @@
+/* build-priv: what the files of a build share. */
+#ifndef SC_ENGINE_BUILD_PRIV_H
+#define SC_ENGINE_BUILD_PRIV_H
+
+#include "engine/build/build.h"
+#include "engine/engine-priv.h"
+#include "image/build/dockerfile.h"
+
+/* A stage while it is built, and then its result. */
+struct sc_build_stage {
+    struct sc_df_scope scope;
+    struct sc_built_layers layers;
+    json_t *root;        /* the image's config document */
+    bool has_cmd;        /* CMD was in this stage */
+    int64_t created;     /* of its last layer; 0: none is known */
+    size_t inherited;    /* so much of the history is the base image's */
+    size_t steps, count; /* those shown so far, and in all */
+};
+
+struct sc_builder {
+    struct sc_engine *engine;
+    const struct sc_build_ask *ask;
+    struct sc_arena *arena;
+    struct sc_df_plan plan;
+    struct sc_build_stage *stages;
+    struct sc_build_cache cache;    /* as it was */
+    struct sc_build_entry *entries; /* used or made by this build */
+    size_t entry_count, entry_capacity;
+    char *dir_name, *dir; /* below image/tmp; absolute */
+    size_t steps;         /* directories so far */
+    int dir_fd, signal_fd;
+    int signum; /* the signal that has come; 0: none */
+};
+
+/* ---- spawn.c: sc-transfer as a child, which a signal ends */
+struct sc_build_spawn {
+    const struct sc_strv *words; /* after --data DIR */
+    int in, out;                 /* -1: /dev/null */
+    int keep_fd;                 /* open in it, or -1 */
+    enum sc_err_kind kind;       /* of what it says */
+    const char *doing;
+};
+SC_MUST_CHECK int sc_build_spawn(struct sc_builder *b, const struct sc_build_spawn *spawn, struct sc_err *err);
+/* JSON in, JSON out (the caller decrefs). */
+SC_MUST_CHECK int sc_build_transfer(struct sc_builder *b, const struct sc_strv *words, const json_t *input, int keep_fd,
+                                    json_t **out, struct sc_err *err);
+/* Whether a signal has come: then an error with its exit code. */
+SC_MUST_CHECK int sc_build_check_signal(struct sc_builder *b, struct sc_err *err);
+int sc_build_interrupted(const struct sc_builder *b, struct sc_err *err);
+
+/* ---- base.c */
+/* The image, pulled or made where it is missing. */
+SC_MUST_CHECK int sc_build_get_image(struct sc_builder *b, const char *name, const char *platform, struct sc_image *out,
+                                     struct sc_err *err);
+/* A stage that begins with the image, or (NULL) with nothing. */
+SC_MUST_CHECK int sc_build_begin_image(struct sc_builder *b, const struct sc_image *image, struct sc_build_stage *stage,
+                                       struct sc_err *err);
+
+/* ---- config.c: pure */
+/* What a step does to the configuration, but for Env, which is the scope's. */
+SC_MUST_CHECK int sc_build_config_apply(struct sc_build_stage *stage, const struct sc_df_step *step,
+                                        struct sc_arena *arena, struct sc_err *err);
+json_t *sc_build_config_of(const struct sc_build_stage *stage); /* the member "config", borrowed */
+/* "" where it is not said */
+const char *sc_build_config_text(const struct sc_build_stage *stage, const char *key);
+/* config.Shell, or /bin/sh -c */
+void sc_build_shell(const struct sc_build_stage *stage, struct sc_arena *arena, struct sc_strv *out);
+SC_MUST_CHECK int sc_build_add_history(struct sc_build_stage *stage, const char *created_by, bool is_empty,
+                                       int64_t created, struct sc_err *err);
+/* The document of the image that the stage is: Env, layers, times. */
+SC_MUST_CHECK int sc_build_finish_config(struct sc_build_stage *stage, const struct sc_strv *labels, int64_t now,
+                                         struct sc_err *err);
+
+/* ---- step.c */
+/* A directory for a step, below b->dir. */
+SC_MUST_CHECK int sc_build_step_dir(struct sc_builder *b, char **out, struct sc_err *err);
+/* The words that tell sc-transfer of the layers so far and that directory. */
+SC_MUST_CHECK int sc_build_layer_words(struct sc_builder *b, const char *verb, const struct sc_build_stage *stage,
+                                       const char *dir, struct sc_strv *out, struct sc_err *err);
+/* What a step starts from, in a key. */
+const char *sc_build_parent(const struct sc_build_stage *stage);
+/* Notes for the cache what came of a step, and puts the layer (or NULL) on the stage. */
+SC_MUST_CHECK int sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key,
+                                     const char *shown, const struct sc_built_layer *layer, int64_t created,
+                                     struct sc_err *err);
+void sc_build_say(const struct sc_builder *b, enum sc_build_event event, const char *text, int64_t nsec);
+
+/* ---- run.c, copy.c: *has_layer: the step made one */
+SC_MUST_CHECK int sc_build_run(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_df_step *step,
+                               bool *has_layer, struct sc_err *err);
+SC_MUST_CHECK int sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_df_step *step,
+                                bool *has_layer, struct sc_err *err);
+/* WORKDIR's directory. */
+SC_MUST_CHECK int sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path,
+                                 const char *shown, bool *has_layer, struct sc_err *err);
+
+#endif

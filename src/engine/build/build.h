@@ -1,0 +1,54 @@
+/*
+ * build: executes a Dockerfile (image/build/dockerfile.h says what it says) and leaves an image.
+ *
+ *     Dockerfile ─► stages ─► for each instruction: config.c what it does to the image's configuration
+ *                                                   run.c    RUN: a container on the layers so far
+ *                                                   copy.c   COPY, ADD, WORKDIR
+ *                            ─► layers, config ─► sc-transfer build-image
+ *
+ * A step that changes files has a directory of its own, <data>/image/tmp/build-ID/N with upper/ and work/. RUN's
+ * container is an ordinary one, with --rm, but its upper directory is there; it ends when this process does, however
+ * that ends. What is in the upper directory becomes a layer in sc-transfer, which has the libraries and the jails. A
+ * session of the store is held all the time, so that no layer of an unfinished build is garbage, and all that a killed
+  * build leaves is.
+ *
+ * Invariants: nothing of the context or of an image is opened by path here. Signals wait until somebody asks: a step
+ * that is interrupted is ended, and the directory removed, before the error is returned. Nothing here prints: `say`
+  * does.
+ */
+#ifndef SC_ENGINE_BUILD_H
+#define SC_ENGINE_BUILD_H
+
+#include "engine/engine.h"
+#include "image/build.h"
+
+struct sc_build_secret {
+    const char *id, *text;
+    size_t len;
+};
+
+enum sc_build_event {
+    SC_BUILD_STEP,   /* begins: text is "[2/3] RUN make" */
+    SC_BUILD_CACHED, /* that step was not executed */
+    SC_BUILD_DONE,   /* it was; nsec: how long it took */
+    SC_BUILD_NOTE,   /* text is worth a warning */
+};
+typedef void (*sc_build_say_fn)(void *data, enum sc_build_event event, const char *text, int64_t nsec);
+
+struct sc_build_ask {
+    const char *dockerfile, *dockerfile_name; /* its text, its name for messages */
+    size_t dockerfile_len;
+    const char *ignore; /* the text of .dockerignore, or NULL */
+    int context_fd;     /* the directory; -1: there is none */
+    struct sc_strv names /* in full */, build_args, labels;
+    const char *target, *platform;
+    bool no_cache, pulls;
+    const struct sc_create_options *run; /* limits, network and hosts of RUN's containers */
+    int out_fd;                          /* where RUN's output goes */
+    sc_build_say_fn say;
+    void *say_data;
+};
+SC_MUST_CHECK int sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct sc_arena *arena,
+                                  char **image_id, struct sc_err *err);
+
+#endif

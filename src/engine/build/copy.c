@@ -1,0 +1,229 @@
+/* COPY, ADD, WORKDIR: what sc-transfer is to copy, and the step's key. */
+#include <string.h>
+
+#include "engine/build/build-priv.h"
+#include "rootfs/rootfs.h"
+
+struct copy {
+    struct sc_builder *b;
+    struct sc_build_stage *stage;
+    const struct sc_df_step *step;
+    const struct sc_df_copy *what;
+    struct sc_strv words;
+    json_t *input; /* for sc-transfer */
+    const char *dir, *shown;
+};
+
+static int
+refuse(const char *what, const char *instead, struct sc_err *err)
+{
+    sc_err_set(err, SC_ERR_UNSUPPORTED, "%s is not supported", what);
+    return sc_err_remedy(err, "%s", instead);
+}
+
+static bool
+is_remote(const char *source)
+{
+    return sc_str_starts(source, "http://") || sc_str_starts(source, "https://") || sc_str_starts(source, "git@") ||
+           sc_str_starts(source, "git://") || sc_str_starts(source, "ssh://");
+}
+
+static int
+check(const struct sc_df_copy *copy, struct sc_err *err)
+{
+    if (copy->chmod && !copy->has_mode)
+        return refuse("--chmod in letters", "write it in octal: --chmod=755", err);
+    if (copy->has_parents)
+        return refuse("--parents", "name the directories in the destination", err);
+    for (size_t i = 0; i < copy->sources.count; i++) {
+        if (is_remote(copy->sources.items[i]))
+            return refuse("ADD of what is elsewhere", "fetch it in a RUN, or before the build", err);
+    }
+    return 0;
+}
+
+/* Layers that are copied from. */
+static int
+add_from(struct copy *copy, const struct sc_built_layers *layers, struct sc_err *err)
+{
+    struct sc_overlay overlay = {.is_volatile = false};
+    struct sc_strv chains = {0};
+    struct sc_arena *arena = copy->b->arena;
+
+    for (size_t i = 0; i < layers->count; i++)
+        sc_strv_add(&chains, arena, layers->items[i].chain);
+    sc_rootfs_describe(copy->b->engine->data_path, &chains, copy->dir, false, arena, &overlay);
+    for (size_t i = 0; i < overlay.lowerdirs.count; i++) {
+        sc_strv_add(&copy->words, arena, "--from-lower");
+        sc_strv_add(&copy->words, arena, overlay.lowerdirs.items[i]);
+        sc_strv_add(&copy->words, arena, "--from-image");
+        sc_strv_add(&copy->words, arena, overlay.images.items[i]);
+    }
+    if (overlay.lowerdirs.count == 0) {
+        sc_strv_add(&copy->words, arena, "--from-lower");
+        sc_strv_addf(&copy->words, arena, "%s/empty", copy->b->dir);
+        sc_strv_add(&copy->words, arena, "--from-image");
+        sc_strv_add(&copy->words, arena, "");
+    }
+    return sc_arena_check(arena, err);
+}
+
+/* Where the files are. *fd: to be kept open for sc-transfer. */
+static int
+say_from(struct copy *copy, const struct sc_df_from *from, int *fd, struct sc_err *err)
+{
+    struct sc_builder *b = copy->b;
+    struct sc_build_stage other = {.root = NULL};
+    struct sc_image image;
+    int status;
+
+    if (copy->what->sources.count == 0) /* text of the Dockerfile, or WORKDIR */
+        return 0;
+    switch (from->kind) {
+    case SC_DF_STAGE:
+        return add_from(copy, &b->stages[from->stage].layers, err);
+    case SC_DF_IMAGE:
+        if (sc_build_get_image(b, from->image, NULL, &image, err) < 0)
+            return sc_err_wrap(err, "--from=%s", from->image);
+        status = sc_build_begin_image(b, &image, &other, err);
+        if (other.root)
+            json_decref(other.root);
+        return status < 0 ? -1 : add_from(copy, &other.layers, err);
+    case SC_DF_CONTEXT:
+        break;
+    }
+    if (b->ask->context_fd < 0) {
+        sc_err_set(err, SC_ERR_INVALID, "there is no build context to copy from");
+        return sc_err_remedy(err, "give a directory: sc build DIR");
+    }
+    *fd = b->ask->context_fd;
+    sc_strv_add(&copy->words, b->arena, "--context-fd");
+    sc_strv_addf(&copy->words, b->arena, "%d", *fd);
+    return sc_arena_check(b->arena, err);
+}
+
+/* The member "copy" of what sc-transfer reads: all that is to be done. */
+static json_t *
+describe(const struct copy *copy, const struct sc_df_copy *what, const char *dest)
+{
+    json_t *out = json_object(), *names = json_array(), *texts = json_array();
+
+    for (size_t i = 0; i < what->file_count; i++) {
+        (void)json_array_append_new(names, json_string(what->files[i].name));
+        (void)json_array_append_new(texts, json_stringn(what->files[i].content, what->files[i].len));
+    }
+    (void)json_object_set_new(out, "sources", sc_json_strv(&what->sources));
+    (void)json_object_set_new(out, "fileNames", names);
+    (void)json_object_set_new(out, "fileTexts", texts);
+    (void)json_object_set_new(out, "excludes", sc_json_strv(&what->excludes));
+    (void)json_object_set_new(out, "dest", json_string(dest));
+    (void)json_object_set_new(out, "destIsDir", json_boolean(what->dest_is_dir));
+    (void)json_object_set_new(out, "isUnpacked",
+                              json_boolean(copy->step && copy->step->op == SC_DF_ADD && what->is_unpacked));
+    (void)json_object_set_new(out, "keepsOwner", json_boolean(what->from.kind != SC_DF_CONTEXT));
+    if (what->chown)
+        (void)json_object_set_new(out, "chown", json_string(what->chown));
+    if (what->has_mode)
+        (void)json_object_set_new(out, "mode", json_integer((json_int_t)what->mode));
+    return out;
+}
+
+/* Everything that the step depends on but the files: their digest follows in the key. */
+static int
+make_stem(const struct copy *copy, const json_t *what, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_json stem = json_pack("[s, s, O]", "copy", sc_build_parent(copy->stage), what);
+
+    if (!stem)
+        return sc_err_set(err, SC_ERR_INVALID, "a name is not UTF-8");
+    if (sc_json_dump(stem, out, err) < 0)
+        return -1;
+    sc_buf_addc(out, '\n');
+    return sc_buf_check(out, err);
+}
+
+static int
+take_answer(struct copy *copy, const json_t *answer, bool *has_layer, struct sc_err *err)
+{
+    const json_t *layer = json_object_get(answer, "layer");
+    const bool is_cached = json_is_true(json_object_get(answer, "isCached"));
+    const char *key = json_string_value(json_object_get(answer, "key"));
+    int64_t created = is_cached ? json_integer_value(json_object_get(answer, "created")) : sc_time_now();
+    struct sc_built_layer built;
+
+    *has_layer = json_is_object(layer);
+    if (!key || (*has_layer && sc_built_layer_read(layer, copy->b->arena, &built, err) < 0))
+        return key ? -1 : sc_err_set(err, SC_ERR_INTERNAL, "sc-transfer named no key");
+    if (is_cached)
+        sc_build_say(copy->b, SC_BUILD_CACHED, NULL, 0);
+    return sc_build_step_done(copy->b, copy->stage, key, copy->shown, *has_layer ? &built : NULL, created, err);
+}
+
+static int
+copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, bool *has_layer, struct sc_err *err)
+{
+    struct sc_builder *b = copy->b;
+    sc_cleanup_json answer = NULL;
+    sc_cleanup_buf stem = SC_BUF_INIT;
+    const int64_t begin = sc_time_monotonic();
+    json_t *description = describe(copy, what, dest);
+    char *dir = NULL;
+    int fd = -1;
+
+    copy->what = what;
+    copy->input = json_object();
+    if (json_object_set_new(copy->input, "copy", description) < 0)
+        return sc_err_nomem(err);
+    /* What is not UTF-8 was left out. */
+    if (json_array_size(json_object_get(description, "sources")) != what->sources.count ||
+        json_array_size(json_object_get(description, "excludes")) != what->excludes.count ||
+        json_array_size(json_object_get(description, "fileTexts")) != what->file_count)
+        return sc_err_set(err, SC_ERR_INVALID, "a name or a file is not UTF-8");
+    if (make_stem(copy, description, &stem, err) < 0 || sc_build_step_dir(b, &dir, err) < 0)
+        return -1;
+    copy->dir = dir;
+    if (json_object_set_new(copy->input, "layers", sc_built_layers_json(&copy->stage->layers)) < 0 ||
+        json_object_set_new(copy->input, "stem", json_string(sc_buf_str(&stem))) < 0 ||
+        json_object_set_new(copy->input, "noCache", json_boolean(b->ask->no_cache)) < 0 ||
+        (what->from.kind == SC_DF_CONTEXT && b->ask->ignore &&
+         json_object_set_new(copy->input, "ignore", json_string(b->ask->ignore)) < 0))
+        return sc_err_set(err, SC_ERR_INVALID, "a name, or .dockerignore, is not UTF-8");
+    if (sc_build_layer_words(b, "build-copy", copy->stage, dir, &copy->words, err) < 0 ||
+        say_from(copy, &what->from, &fd, err) < 0 ||
+        sc_build_transfer(b, &copy->words, copy->input, fd, &answer, err) < 0 ||
+        take_answer(copy, answer, has_layer, err) < 0)
+        return -1;
+    if (!json_is_true(json_object_get(answer, "isCached")))
+        sc_build_say(b, SC_BUILD_DONE, NULL, sc_time_monotonic() - begin);
+    return 0;
+}
+
+int
+sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_df_step *step, bool *has_layer,
+              struct sc_err *err)
+{
+    struct copy copy = {.b = b, .stage = stage, .step = step, .shown = step->shown};
+    const char *dest = sc_df_path_join(sc_build_config_text(stage, "WorkingDir"), step->copy.dest, b->arena);
+    int status;
+
+    if (!dest)
+        return sc_err_nomem(err);
+    if (check(&step->copy, err) < 0)
+        return -1;
+    status = copy_run(&copy, &step->copy, dest, has_layer, err);
+    sc_json_decrefp(&copy.input);
+    return status;
+}
+
+int
+sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path, const char *shown, bool *has_layer,
+               struct sc_err *err)
+{
+    const char *user = sc_build_config_text(stage, "User");
+    const struct sc_df_copy what = {.dest_is_dir = true, .chown = *user ? user : NULL};
+    struct copy copy = {.b = b, .stage = stage, .shown = shown};
+    int status = copy_run(&copy, &what, path, has_layer, err);
+
+    sc_json_decrefp(&copy.input);
+    return status;
+}

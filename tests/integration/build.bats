@@ -1,0 +1,363 @@
+#!/usr/bin/env bats
+# sc build: Dockerfiles to images. What a Dockerfile's text means is in tests/unit/image/test-dockerfile*.c.
+load helpers
+
+setup()
+{
+    sc_setup
+    CTX=$BATS_TEST_TMPDIR/context
+    mkdir "$CTX"
+    cd "$CTX" || return
+}
+
+teardown()
+{
+    cd / || return
+    sc_teardown
+}
+
+# The Dockerfile of the context is standard input.
+dockerfile()
+{
+    cat >"$CTX/Dockerfile"
+}
+
+# What the config of image $1 has at $2, on one line.
+config()
+{
+    "$SC" image inspect -f "{{json .Config.$2}}" "$1"
+}
+
+# How often the last build took a step from the cache.
+cached()
+{
+    grep -c ' CACHED$' <<<"$stderr" || :
+}
+
+# Nothing of a build that has ended.
+no_remains()
+{
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+    is "$("$SC" ps -aq)" ""
+}
+
+@test "build: files, configuration and history of an image" {
+    echo hello >a
+    mkdir -p d/e
+    echo x >d/e/f
+    ln -s a l
+    chmod 640 a
+    dockerfile <<'END'
+FROM base
+ARG WHO=nobody
+ENV X=1 Y=$WHO
+LABEL l.a=b
+RUN echo "$X $Y" >/ran && touch /tmp/mine
+WORKDIR /w
+COPY a d/ ./
+COPY . /all/
+USER 33
+EXPOSE 80
+VOLUME /v
+STOPSIGNAL SIGINT
+ENTRYPOINT ["/bin/sh"]
+CMD ["-c", "cat /ran"]
+END
+    sc_ok build -t one -t two:2 --build-arg WHO=me --label k=v .
+    is "$output" ""
+    no_remains
+    sc_ok run --rm one
+    is "$output" "1 me"
+    sc_ok run --rm --entrypoint stat one -c '%n %a %u %F' a e/f /all/l /all/a /w /all
+    is "$output" $'a 640 0 regular file\ne/f 644 0 regular file\n/all/l 777 0 symbolic link\n/all/a 640 0 regular file\n/w 755 0 directory\n/all 755 0 directory'
+    is "$(config one Env)" '["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin","X=1","Y=me"]'
+    is "$(config one User) $(config one WorkingDir) $(config one Entrypoint) $(config one Cmd)" '"33" "/w" ["/bin/sh"] ["-c","cat /ran"]'
+    is "$(config one ExposedPorts) $(config one Volumes) $(config one StopSignal)" '{"80/tcp":{}} {"/v":{}} "SIGINT"'
+    matches "$(config one Labels)" '"l.a":"b"'
+    matches "$(config one Labels)" '"k":"v"'
+    is "$("$SC" images -q two:2)" "$("$SC" images -q one)"
+    sc_ok history --no-trunc --format '{{.CreatedBy}}' one
+    is "$(sed -n '$!p' <<<"$output" | tac)" 'ARG WHO=me
+ENV X=1 Y=me
+LABEL l.a=b
+RUN |1 WHO=me /bin/sh -c echo "$X $Y" >/ran && touch /tmp/mine # buildkit
+WORKDIR /w
+COPY a d/ ./ # buildkit
+COPY . /all/ # buildkit
+USER 33
+EXPOSE [80/tcp]
+VOLUME [/v]
+STOPSIGNAL SIGINT
+ENTRYPOINT ["/bin/sh"]
+CMD ["-c" "cat /ran"]'
+    sc_ok system fsck
+    expect_output "0 problems"
+}
+
+@test "build: the cache knows what changed, by content" {
+    echo 1 >a
+    dockerfile <<'END'
+FROM base
+RUN head -c 8 /dev/urandom | od >/r
+COPY a /a
+RUN cat /a
+END
+    sc_ok build -t t .
+    is "$(cached)" 0
+    local id
+    id=$("$SC" images -q --no-trunc t)
+    touch -d yesterday a
+    sc_ok build -t t --iidfile "$BATS_TEST_TMPDIR/id" .
+    is "$(cached)" 3
+    is "$("$SC" images -q --no-trunc t)" "$id"
+    is "$(cat "$BATS_TEST_TMPDIR/id")" "$id"
+    # its content, and its mode
+    echo 2 >a
+    sc_ok build -t t .
+    is "$(cached)" 1
+    sc_ok run --rm t cat /a
+    is "$output" 2
+    chmod 600 a
+    sc_ok build -t t .
+    is "$(cached)" 1
+    sc_ok run --rm t stat -c %a /a
+    is "$output" 600
+    sc_ok build -q --no-cache .
+    [ "$output" != "$id" ]
+    # what a failing build has done is done
+    printf 'FROM base\nRUN echo done >/d\nRUN exit 3\n' | dockerfile
+    sc_fails 1 build .
+    sc_fails 1 build .
+    is "$(cached)" 1
+    expect_stderr 'Dockerfile:3: RUN exit 3: process "/bin/sh -c exit 3" did not complete successfully: exit code: 3'
+    no_remains
+}
+
+@test "build: the cache's layers live as long as its entries" {
+    printf 'FROM base\nRUN head -c 300000 /dev/urandom >/r\n' | dockerfile
+    sc_ok build -t t .
+    sc_ok rmi t
+    sc_ok build -t t .
+    is "$(cached)" 1
+    sc_ok system df --format '{{.Type}} {{.TotalCount}} {{.Reclaimable}}'
+    expect_output "Build Cache 1 0B"
+    sc_ok builder prune -f
+    is "$output" "Total reclaimed space: 0B"
+    sc_ok rmi t
+    is "$("$SC" system df --format '{{.Size}} {{.Reclaimable}}' | tail -n 1)" "300kB 300kB (100%)"
+    sc_ok builder prune -f
+    is "$output" "Total reclaimed space: 300kB"
+    is "$(find "$SC_DATA_ROOT/layer" -mindepth 1 -maxdepth 1 | wc -l)" 1
+    # a file that is none is an empty cache
+    sc_ok build -t t .
+    is "$(cached)" 0
+    echo '{' >"$SC_DATA_ROOT/image/sc-build-cache.json"
+    sc_ok build -t t .
+    is "$(cached)" 0
+}
+
+@test "build: stages, other images, and images of nothing" {
+    dockerfile <<'END'
+FROM base AS one
+RUN mkdir /o && echo 1 >/o/x && chown 5:6 /o/x && ln -s /etc/passwd /o/l
+FROM base AS unused
+RUN exit 1
+FROM scratch
+COPY --from=one /o /p/
+COPY --from=one --chown=7:8 --chmod=755 /o/x /y
+COPY --from=base /etc/passwd /
+COPY <<A <<"B" /h/
+text
+A
+$HOME
+B
+END
+    sc_ok build -t m .
+    mkdir "$BATS_TEST_TMPDIR/out"
+    sc_ok image unpack m "$BATS_TEST_TMPDIR/out/m"
+    cd "$BATS_TEST_TMPDIR/out/m"
+    is "$(find . -mindepth 1 | sort | paste -sd' ')" "./h ./h/A ./h/B ./p ./p/l ./p/x ./passwd ./y"
+    is "$(stat -c '%n %u:%g %a' p/x y)" $'p/x 5:6 644\ny 7:8 755'
+    is "$(cat h/A h/B)" $'text\n$HOME'
+    is "$(readlink p/l)" /etc/passwd
+    cd "$CTX"
+    sc_ok build -t o --target one .
+    sc_ok run --rm o cat /o/x
+    is "$output" 1
+    sc_fails 1 build --target unused .
+    sc_fails 1 build --target nothing .
+    printf 'FROM scratch\nRUN true\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr "there is no program to run: the image is empty"
+}
+
+@test "build: what .dockerignore leaves out does not leave the context" {
+    mkdir -p d/e
+    touch keep d/e/f d/e/g secret
+    ln -s secret link
+    printf 'secret\nd/e\n!d/e/f\n' >.dockerignore
+    printf 'FROM base\nCOPY . /i/\nCOPY d/e/* /j/\n' | dockerfile
+    sc_ok build -t t .
+    sc_ok run --rm t sh -c 'cd /i && find . | sort; ls /j'
+    is "$output" $'.\n./.dockerignore\n./Dockerfile\n./d\n./d/e\n./d/e/f\n./keep\n./link\nf'
+    local word
+    for word in secret link; do
+        printf 'FROM base\nCOPY %s /i\n' $word | dockerfile
+        sc_fails 1 build .
+        expect_stderr "\"/$word\": not found; .dockerignore leaves it out"
+    done
+    # of a Dockerfile's own, before the context's
+    printf 'FROM base\nCOPY . /i/\nRUN ls /i\n' >own
+    printf 'd\nkeep\n' >own.dockerignore
+    sc_ok build -f own .
+    matches "$stderr" $'\nsecret\n'
+}
+
+@test "build: no link leads out of the context, or out of the image" {
+    echo outside >"$BATS_TEST_TMPDIR/outside"
+    ln -s "$BATS_TEST_TMPDIR/outside" abs
+    ln -s ../outside up
+    ln -s / root
+    for word in abs up "root$BATS_TEST_TMPDIR/outside" ../outside '../../*side'; do
+        printf 'FROM base\nCOPY %s /x/\nRUN find /x | head -c 1000\n' "$word" | dockerfile
+        run_sc build .
+        [[ $stderr != *outside$'\n#'* ]] || { echo "$word: $stderr"; false; }
+        [ "$status" -eq 1 ] || [[ $word == *'*'* ]]
+    done
+    # a link of the image's that is the destination, or on the way to it
+    mkdir "$BATS_TEST_TMPDIR/host"
+    echo new >new
+    printf 'FROM base\nRUN ln -s %s /to && mkdir -p %s\nCOPY new /to/\nCOPY new /to/../two\nRUN cat %s/new\n' \
+        "$BATS_TEST_TMPDIR/host" "$BATS_TEST_TMPDIR/host" "$BATS_TEST_TMPDIR/host" | dockerfile
+    sc_ok build .
+    is "$(ls "$BATS_TEST_TMPDIR/host")" ""
+}
+
+@test "build: ADD unpacks archives, whatever they say, and copies the rest" {
+    mkdir d
+    echo in >d/f
+    tar -czf t.tgz d
+    echo text | gzip >n.gz
+    printf 'FROM base\nADD t.tgz n.gz /a/\nCOPY t.tgz /c/\n' | dockerfile
+    sc_ok build -t t .
+    sc_ok run --rm t sh -c 'find /a /c -type f | sort'
+    is "$output" $'/a/d/f\n/a/n.gz\n/c/t.tgz'
+    tar -cPf t.tgz --transform 's,^,../../../,' d
+    sc_fails 1 build .
+    expect_stderr 'its name has ".."'
+    printf 'FROM base\nADD https://example.com/x /x\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr "ADD of what is elsewhere is not supported"
+    no_remains
+}
+
+@test "build: RUN has the user, the directory, the shell and the network that are said" {
+    dockerfile <<'END'
+FROM base
+USER 33
+WORKDIR /a/b
+RUN echo "$(id -u) $(pwd) $(stat -c %u .)"
+SHELL ["/bin/sh", "-ec"]
+RUN false || echo shell; cat <<E
+here
+E
+RUN <<E
+#!/bin/cat
+a script
+E
+USER root
+RUN ["/bin/echo", "words"]
+RUN --network=none ls /sys/class/net
+END
+    sc_ok build --progress plain .
+    for line in "33 /a/b 33" shell here "a script" words lo; do
+        grep -qx "$line" <<<"$stderr" || { echo "no $line: $stderr"; false; }
+    done
+    is "$(grep -cx eth0 <<<"$stderr")" 0
+    # what has no such thing, and what is not done
+    printf 'FROM base\nRUN ["/nothing"]\n' | dockerfile
+    sc_fails 1 build .
+    printf 'FROM base\nUSER nobody-knows\nRUN true\n' | dockerfile
+    sc_fails 1 build .
+    printf 'FROM base\nCOPY --chown=nobody-knows Dockerfile /\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr '--chown=nobody-knows: find user "nobody-knows"'
+    no_remains
+}
+
+@test "build: a signal, or SIGKILL, ends the step and leaves nothing" {
+    local pid
+    printf 'FROM base\nRUN echo begun; sleep 1000\n' | dockerfile
+    for signal in INT TERM KILL; do
+        env --default-signal=INT "$SC" build . >/dev/null 2>"$BATS_TEST_TMPDIR/said" &
+        pid=$!
+        wait_until grep -qx begun "$BATS_TEST_TMPDIR/said"
+        kill -$signal $pid
+        status=0
+        wait $pid || status=$?
+        is $status $((128 + $(kill -l $signal)))
+        wait_until runs_nothing
+    done
+    wait_until is_empty "$SC_DATA_ROOT/container"
+    # what a killed one has left, the next one takes along
+    printf 'FROM base\nRUN true\n' | dockerfile
+    sc_ok build .
+    no_remains
+}
+
+runs_nothing()
+{
+    [ -z "$("$SC" ps -q)" ]
+}
+
+is_empty()
+{
+    [ -z "$(ls "$1")" ]
+}
+
+@test "build: from standard input, several at once, and the base's triggers" {
+    sc_ok build -q -t on - <<<$'FROM base\nONBUILD COPY f /f\nONBUILD RUN cat /f'
+    matches "$output" '^sha256:[0-9a-f]{64}$'
+    is "$stderr" ""
+    is "$(config on OnBuild)" '["COPY f /f","RUN cat /f"]'
+    echo triggered >f
+    printf 'FROM on\n' | dockerfile
+    sc_ok build -t off .
+    expect_stderr triggered
+    is "$(config off OnBuild)" null
+    local pids=() number
+    for number in 1 2 3 4; do
+        "$SC" build -q -t many:$number - <<<$'FROM base\nRUN echo '$number' >/n' >/dev/null &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid"
+    done
+    for number in 1 2 3 4; do
+        sc_ok run --rm many:$number cat /n
+        is "$output" $number
+    done
+    is "$("$SC" system df --format '{{.TotalCount}}' | tail -n 1)" 6
+}
+
+@test "build: what is wrong is one line, and nothing is made" {
+    printf 'FROM base\nRNU true\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr "Dockerfile:2: unknown instruction: RNU"
+    is "$(wc -l <<<"$stderr")" 1
+    sc_fails 1 build -f nothing .
+    expect_stderr 'read the Dockerfile: open "nothing"'
+    sc_fails 1 build nowhere
+    sc_fails 1 build https://example.com/x.git
+    sc_fails 1 build -t 'UPPER CASE' .
+    sc_fails 1 build --progress loud .
+    sc_fails 1 build --platform linux/s390x - <<<'FROM base'
+    expect_stderr "images are built for this machine alone"
+    sc_fails 1 build - <<<$'FROM base\nRUN --mount=type=cache,target=/c true'
+    expect_stderr "RUN --mount is not supported"
+    sc_fails 1 build - <<<$'FROM base\nCOPY f /f'
+    expect_stderr "there is no build context to copy from"
+    sc_ok build - --build-arg NOBODY=1 <<<'FROM base'
+    expect_stderr "note: --build-arg NOBODY: no ARG of the Dockerfile takes it"
+    no_remains
+}
