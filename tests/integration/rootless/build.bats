@@ -1,0 +1,28 @@
+#!/usr/bin/env bats
+# sc build by an ordinary user, with ranges in /etc/subuid and /etc/subgid (tests/integration/as-user makes it).
+load ../helpers
+
+@test "rootless: build makes layers with all owners, and takes them from the cache" {
+    mkdir -p "$BATS_TEST_TMPDIR/context/d"
+    cd "$BATS_TEST_TMPDIR/context"
+    echo text >d/f
+    ln -s /etc/shadow d/l
+    cat >Dockerfile <<'END'
+FROM base AS one
+RUN echo ran >/x && chown 7:8 /x
+COPY d /d/
+COPY --chown=5:6 d/f /owned
+USER 33
+WORKDIR /n
+FROM base
+COPY --from=one /x /owned /n /o/
+RUN stat -c '%n %u %g' /o/*
+END
+    sc_ok build -t t --target one .
+    sc_ok run --rm -u 0 t stat -c '%n %u %g' /x /d/f /d/l /owned /n
+    is "$output" $'/x 7 8\n/d/f 0 0\n/d/l 0 0\n/owned 5 6\n/n 33 33'
+    sc_ok build .
+    is "$(grep -c ' CACHED$' <<<"$stderr")" 4
+    matches "$stderr" $'/o/owned 5 6\n/o/x 7 8\n'
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+}
