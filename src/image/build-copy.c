@@ -221,7 +221,7 @@ copy_source(struct into *into, const struct sc_build_source *source, struct sc_e
 {
     sc_cleanup_fd from = -1, to = -1;
     const char *name = "";
-    struct stat st;
+    struct stat st = {.st_mode = 0};
 
     from = open_source(into, source, &st, err);
     if (from < 0)

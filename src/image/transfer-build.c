@@ -95,7 +95,7 @@ unpack_layer(struct sc_job *job, const struct step *step, const struct sc_store_
     struct sc_image image = {.id = NULL};
     int64_t *bytes = NULL;
 
-    if (!manifest.layer_sizes)
+    if (!manifest.layer_sizes || !step->layers.items)
         return sc_err_nomem(err);
     for (size_t i = 0; i < count; i++) {
         const struct sc_built_layer *below = i + 1 < count ? &step->layers.items[i] : NULL;
@@ -111,10 +111,10 @@ unpack_layer(struct sc_job *job, const struct step *step, const struct sc_store_
     *out = (struct sc_built_layer){.digest = own->digest,
                                    .diff_id = own->diff_id,
                                    .media_type = own->media_type,
-                                   .chain = image.chain_ids.items[count - 1],
+                                   .chain = image.chain_ids.items ? image.chain_ids.items[count - 1] : NULL,
                                    .size = own->size,
                                    .bytes = bytes[count - 1]};
-    return 0;
+    return out->chain ? 0 : sc_err_nomem(err);
 }
 
 /* What is in the upper directory. *out: the caller's; JSON null where nothing changed. */

@@ -53,8 +53,8 @@ test_damage_is_an_empty_cache(void **state)
 {
     static const char *const texts[] = {
         "", "[]", "{\"version\":2,\"entries\":[]}", "{\"version\":1,\"entries\":[{\"key\":\"k\"}]}",
-        "{\"version\":1,\"entries\":[{\"key\":\"k\",\"shown\":\"\",\"layer\":{\"digest\":\"../../x\",\"diffId\":\"\","
-        "\"chain\":\"..\",\"mediaType\":\"\"}}]}"};
+        ("{\"version\":1,\"entries\":[{\"key\":\"k\",\"shown\":\"\",\"layer\":{\"digest\":\"../../x\",\"diffId\":\"\","
+         "\"chain\":\"..\",\"mediaType\":\"\"}}]}")};
     struct fixture *fixture = *state;
     struct sc_build_cache cache;
 
