@@ -77,7 +77,8 @@ END
     matches "$(config one Labels)" '"k":"v"'
     is "$("$SC" images -q two:2)" "$("$SC" images -q one)"
     sc_ok history --no-trunc --format '{{.CreatedBy}}' one
-    is "$(sed -n '$!p' <<<"$output" | tac)" 'ARG WHO=me
+    # the oldest first, without the base's
+    is "$(sed -n '$!p' <<<"$output" | sed '1!G;h;$!d')" 'ARG WHO=me
 ENV X=1 Y=me
 LABEL l.a=b
 RUN |1 WHO=me /bin/sh -c echo "$X $Y" >/ran && touch /tmp/mine # buildkit
