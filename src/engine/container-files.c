@@ -107,25 +107,37 @@ add_mounts(const struct sc_engine *engine, const struct sc_container *c, const s
     return 0;
 }
 
-/* The root of a container that runs, kept open for the program that follows. */
+/* Kept open for the program that follows. */
+static int
+add_fd(struct sc_strv *words, struct sc_arena *arena, const char *option, int fd, struct sc_err *err)
+{
+    int kept = fcntl(fd, F_DUPFD, 3);
+
+    if (kept < 0)
+        return sc_err_errno(err, errno, "keep the container's root");
+    add(words, arena, option, sc_arena_printf(arena, "%d", kept));
+    return 0;
+}
+
+/* The root of a container that runs, and the mount namespace that it is in. */
 static int
 add_root(const struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena, struct sc_strv *words,
          struct sc_err *err)
 {
     struct sc_state state = {0};
-    sc_cleanup_fd root = -1;
-    int fd;
+    sc_cleanup_fd root = -1, ns = -1;
+    char path[64];
 
     if (sc_engine_running_state(engine, c, arena, &state, err) < 0)
         return -1;
-    root = sc_engine_open_root(&state, arena, err);
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)state.pid);
+    ns = open(path, O_RDONLY | O_CLOEXEC); /* lint: the kernel's own link */
+    if (ns < 0)
+        return sc_err_errno(err, errno, "open the mount namespace of process %d", (int)state.pid);
+    root = sc_engine_open_root(&state, arena, err); /* which is to find that process still there */
     if (root < 0)
         return -1;
-    fd = fcntl(root, F_DUPFD, 3); /* lives on in sc-transfer */
-    if (fd < 0)
-        return sc_err_errno(err, errno, "keep the container's root");
-    add(words, arena, "--root-fd", sc_arena_printf(arena, "%d", fd));
-    return 0;
+    return add_fd(words, arena, "--root-fd", root, err) < 0 ? -1 : add_fd(words, arena, "--mount-ns-fd", ns, err);
 }
 
 /* Of a container that does not run: nobody starts or removes it while sc-transfer lives. */

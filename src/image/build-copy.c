@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "image/build-priv.h"
+#include "image/tar-read-priv.h"
 #include "kernel/kernel.h"
 
 #define NAMES_MAX ((size_t)4 << 20) /* of passwd and group */
@@ -167,13 +168,19 @@ static bool
 is_tar(struct sc_jail *jail, int fd)
 {
     struct sc_err ignored = SC_ERR_INIT;
-    struct sc_stream *stream = NULL;
-    struct archive_entry *entry = NULL;
-    sc_cleanup_tar_in tar = NULL;
+    sc_cleanup_stream stream = NULL;
+    struct sc_tar_head head;
+    char block[SC_TAR_READ_BLOCK];
+    ssize_t got = 1;
 
-    return sc_stream_open(jail, fd, &sc_limits_default, &stream, &ignored) == 0 &&
-           sc_tar_in_open(stream, &sc_limits_default, false, &tar, &ignored) == 0 &&
-           sc_tar_in_next(tar, &entry, &ignored) == 0 && entry;
+    if (sc_stream_open(jail, fd, &sc_limits_default, &stream, &ignored) < 0)
+        return false;
+    for (size_t len = 0; len < sizeof(block); len += (size_t)got) {
+        got = sc_stream_read(stream, block + len, sizeof(block) - len, &ignored);
+        if (got <= 0)
+            return false;
+    }
+    return sc_tar_head_decode(block, &head, &ignored) == 0;
 }
 
 static int
@@ -195,7 +202,7 @@ open_source(const struct into *into, const struct sc_build_source *source, struc
 static int
 unpack(struct into *into, const struct sc_build_source *source, struct sc_err *err)
 {
-    static const struct sc_tree_ids same = {.uids = {.items = NULL}};
+    static const struct sc_files files = {.root_fd = -1, .mount_ns_fd = -1}; /* owners are as the archive says */
     sc_cleanup_fd copy = openat(into->copy->tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), dest = -1;
     char dir[PATH_MAX + 1];
 
@@ -209,7 +216,7 @@ unpack(struct into *into, const struct sc_build_source *source, struct sc_err *e
     if (dest < 0)
         return -1;
     (void)snprintf(dir, sizeof(dir), "/%s", into->dest);
-    if (sc_untar(into->jail, copy, into->root_fd, dir, &same, err) < 0)
+    if (sc_untar_jailed(&files, copy, into->root_fd, dir, err) < 0)
         return sc_err_wrap(err, "unpack \"/%s\"", source->path);
     return 0;
 }

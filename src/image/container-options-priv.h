@@ -6,16 +6,16 @@
 #include "image/transfer-options.h"
 
 struct sc_container_words {
-    const char *name, *dir, *rootfs, *root_fd;
+    const char *name, *dir, *rootfs, *root_fd, *mount_ns_fd;
     struct sc_strv lowers, images, uid_maps, gid_maps, bind_sources, bind_targets, bind_modes;
     bool is_idmapped, is_readonly;
 };
 #define SC_CONTAINER_OPTIONS(words)                                                                                    \
     {.name = "container", .value = &(words)->name}, {.name = "dir", .value = &(words)->dir},                           \
         {.name = "rootfs", .value = &(words)->rootfs}, {.name = "root-fd", .value = &(words)->root_fd},                \
-        {.name = "lower", .values = &(words)->lowers}, {.name = "layer-image", .values = &(words)->images},            \
-        {.name = "uid-map", .values = &(words)->uid_maps}, {.name = "gid-map", .values = &(words)->gid_maps},          \
-        {.name = "bind-source", .values = &(words)->bind_sources},                                                     \
+        {.name = "mount-ns-fd", .value = &(words)->mount_ns_fd}, {.name = "lower", .values = &(words)->lowers},        \
+        {.name = "layer-image", .values = &(words)->images}, {.name = "uid-map", .values = &(words)->uid_maps},        \
+        {.name = "gid-map", .values = &(words)->gid_maps}, {.name = "bind-source", .values = &(words)->bind_sources},  \
         {.name = "bind-target", .values = &(words)->bind_targets},                                                     \
         {.name = "bind-mode", .values = &(words)->bind_modes}, {.name = "idmapped", .flag = &(words)->is_idmapped},    \
     {                                                                                                                  \

@@ -10,7 +10,7 @@
  * overlay that nothing is written to.
  *
  * What is in there is hostile: a name is resolved inside the root (sc_path_open), and from there on one component at a
- * time (tree-copy.c, tree-tar.c, untar.c).
+ * time (tree-copy.c, tree-tar.c, untar.c). An archive is taken apart behind walls (untar-jailed.c).
  */
 #ifndef SC_IMAGE_CONTAINER_PRIV_H
 #define SC_IMAGE_CONTAINER_PRIV_H
@@ -26,6 +26,7 @@ struct sc_files {
     bool is_idmapped; /* .. by mounts of the layers that are shifted; else the files themselves are */
     bool is_readonly;
     int root_fd;                                           /* of the running container; -1: it does not run */
+    int mount_ns_fd;                                       /* .. and what its root is mounted in */
     struct sc_strv bind_sources, bind_targets, bind_modes; /* of a stopped one: "ro" or "rw" */
 };
 
@@ -77,10 +78,15 @@ SC_MUST_CHECK int sc_files_layer(const struct sc_store *store, const struct sc_f
                                  struct sc_store_layer *layer, struct sc_err *err);
 
 /* ---- untar.c */
-/* A tar stream into directory `dir` (absolute) of root_fd; links on the way lead nowhere else. jail: who inflates it
- * where it is compressed. */
-SC_MUST_CHECK int sc_untar(struct sc_jail *jail, int from_fd, int root_fd, const char *dir,
-                           const struct sc_tree_ids *ids, struct sc_err *err);
+/* A tar stream into directory `dir` (absolute) of root_fd; links on the way lead nowhere else. is_root: an owner that
+ * cannot be set is an error. */
+SC_MUST_CHECK int sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids, bool is_root,
+                           struct sc_err *err);
+
+/* ---- untar-jailed.c */
+/* The same behind walls, into the root that sc_files_open_root gave. Before the first thread. */
+SC_MUST_CHECK int sc_untar_jailed(const struct sc_files *files, int from_fd, int root_fd, const char *dir,
+                                  struct sc_err *err);
 
 /* ---- cp-plan.c: pure */
 struct sc_cp_side {

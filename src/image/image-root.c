@@ -8,7 +8,7 @@ int
 sc_image_open_root(const struct sc_store *store, const struct sc_image *image, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct sc_files files = {.name = image->id, .root_fd = -1};
+    struct sc_files files = {.name = image->id, .root_fd = -1, .mount_ns_fd = -1};
 
     if (image->chain_ids.count == 0)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "image %s has no layers", image->id);

@@ -29,6 +29,12 @@
 #include "image/ring-priv.h"
 #include "image/transfer-priv.h"
 
+/* capability.h: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SYS_ADMIN (for attributes trusted.*), MKNOD and SETFCAP, which
+ * files need to be made as they shall be. */
+#define SC_JAIL_CAP(n) (UINT64_C(1) << (n))
+#define SC_JAIL_TREE_CAPS                                                                                              \
+    (SC_JAIL_CAP(0) | SC_JAIL_CAP(1) | SC_JAIL_CAP(3) | SC_JAIL_CAP(4) | SC_JAIL_CAP(21) | SC_JAIL_CAP(27) |           \
+     SC_JAIL_CAP(31))
 struct sc_jail {
     int sock; /* the jail's asks */
     pid_t pid;

@@ -10,10 +10,6 @@
 #include "image/jail-priv.h"
 #include "kernel/jail.h"
 
-/* capability.h: what files of a layer need to be made as they shall be. SYS_ADMIN is for attributes trusted.*. */
-#define CAP(n)    (UINT64_C(1) << (n))
-#define TREE_CAPS (CAP(0) | CAP(1) | CAP(3) | CAP(4) | CAP(21) | CAP(27) | CAP(31))
-
 static int
 say(int sock, const struct sc_jail_word *word)
 {
@@ -179,7 +175,7 @@ sc_jail_serve(int sock, bool has_tree)
     sock = 3;
     if (close_range(4, ~0U, 0) < 0 || close_range(0, 2, 0) < 0)
         _exit(1);
-    if (sc_jail_enter(has_tree ? SC_JAIL_HAS_TREE : 0, has_tree ? TREE_CAPS : 0, &err) < 0) {
+    if (sc_jail_enter(has_tree ? SC_JAIL_HAS_TREE : 0, has_tree ? SC_JAIL_TREE_CAPS : 0, &err) < 0) {
         (void)send(sock, &err, sizeof(err), MSG_NOSIGNAL);
         _exit(1);
     }

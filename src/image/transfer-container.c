@@ -47,7 +47,7 @@ int
 sc_container_words_read(struct sc_container_words *words, struct sc_arena *arena, struct sc_files *out,
                         struct sc_err *err)
 {
-    int64_t fd = -1;
+    int64_t fd = -1, ns = -1;
 
     *out = (struct sc_files){.name = words->name,
                              .dir = words->dir,
@@ -59,14 +59,17 @@ sc_container_words_read(struct sc_container_words *words, struct sc_arena *arena
                              .bind_sources = words->bind_sources,
                              .bind_targets = words->bind_targets,
                              .bind_modes = words->bind_modes,
-                             .root_fd = -1};
+                             .root_fd = -1,
+                             .mount_ns_fd = -1};
     if (!out->name || !out->dir || out->lowers.count != out->images.count ||
         out->bind_sources.count != out->bind_targets.count || out->bind_sources.count != out->bind_modes.count)
         return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
-    if (words->root_fd && sc_parse_i64(words->root_fd, &fd, err) < 0)
+    if ((words->root_fd && sc_parse_i64(words->root_fd, &fd, err) < 0) ||
+        (words->mount_ns_fd && sc_parse_i64(words->mount_ns_fd, &ns, err) < 0))
         return -1;
     out->root_fd = (int)fd;
-    if (fd >= 0 && sc_fd_cloexec((int)fd, true) < 0)
+    out->mount_ns_fd = (int)ns;
+    if ((fd >= 0 && sc_fd_cloexec((int)fd, true) < 0) || (ns >= 0 && sc_fd_cloexec((int)ns, true) < 0))
         return sc_err_errno(err, errno, "take the container's root");
     return read_maps(&words->uid_maps, arena, &out->ids.uids, err) < 0 ||
                    read_maps(&words->gid_maps, arena, &out->ids.gids, err) < 0

@@ -16,9 +16,8 @@
 
 struct cp {
     struct sc_files files;
-    int root_fd;          /* the container's */
-    struct sc_jail *jail; /* for what comes from standard input */
-    bool is_into;         /* the container; else out of it */
+    int root_fd;  /* the container's */
+    bool is_into; /* the container; else out of it */
     bool is_archive, follows;
 };
 
@@ -217,7 +216,7 @@ copy_from_stdin(const struct cp *cp, struct end *to, struct sc_err *err)
     if (!to->side.exists || !to->side.is_dir)
         return sc_err_set(err, SC_ERR_INVALID, "destination \"%s\" of container \"%s\" must be a directory", to->word,
                           cp->files.name);
-    return sc_untar(cp->jail, STDIN_FILENO, cp->root_fd, to->path, &cp->files.ids, err);
+    return sc_untar_jailed(&cp->files, STDIN_FILENO, cp->root_fd, to->path, err);
 }
 
 /* ---- files
@@ -301,10 +300,5 @@ sc_job_container_cp(struct sc_job *job, int argc, char **argv, struct sc_err *er
         return -1;
     if (operands.count != 2)
         return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
-    if (cp.is_into && strcmp(operands.items[0], "-") == 0) {
-        if (sc_job_open_writer(job, err) < 0)
-            return -1;
-        cp.jail = job->store.jail;
-    }
     return cp_run(&cp, operands.items[0], operands.items[1], err);
 }

@@ -194,8 +194,7 @@ put_other(const struct untar *untar, const struct place *place, struct archive_e
     dev_t dev = type == AE_IFIFO
                     ? 0
                     : makedev((unsigned)archive_entry_rdevmajor(entry), (unsigned)archive_entry_rdevminor(entry));
-    sc_cleanup_fd made = -1;
-    struct stat st;
+    mode_t mask;
     int status;
 
     if (type == AE_IFLNK) {
@@ -207,20 +206,17 @@ put_other(const struct untar *untar, const struct place *place, struct archive_e
             return sc_err_errno(err, errno, "make the link");
     } else if (type != AE_IFIFO && type != AE_IFCHR && type != AE_IFBLK) {
         return sc_err_set(err, SC_ERR_INVALID, "it is of a type that cannot be copied");
-    } else if (mknodat(place->dir_fd, place->name, type | 0600, dev) < 0) {
-        return sc_err_errno(err, errno, "make the device or fifo");
+    } else {
+        /* With its mode from the beginning: later, the container may have put something else in its place. */
+        mask = umask(0);
+        status = mknodat(place->dir_fd, place->name, type | place->mode, dev) < 0 ? -errno : 0;
+        (void)umask(mask);
+        if (status < 0)
+            return sc_err_errno(err, -status, "make the device or fifo");
     }
     if (fchownat(place->dir_fd, place->name, place->uid, place->gid, AT_SYMLINK_NOFOLLOW) < 0 &&
         (untar->is_root || (errno != EPERM && errno != EINVAL)))
         return sc_err_errno(err, errno, "set its owner");
-    if (type != AE_IFLNK) {
-        made = openat(place->dir_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (made < 0 || fstat(made, &st) < 0 || (st.st_mode & S_IFMT) != type)
-            return sc_err_errno(err, made < 0 ? errno : ESTALE, "look at what was made");
-        status = sc_fd_chmod(made, place->mode);
-        if (status < 0)
-            return sc_err_errno(err, -status, "set its mode");
-    }
     return utimensat(place->dir_fd, place->name, place->times, AT_SYMLINK_NOFOLLOW) < 0
                ? sc_err_errno(err, errno, "set its time")
                : 0;
@@ -277,17 +273,15 @@ put_entry(struct untar *untar, struct archive_entry *entry, struct sc_err *err)
 }
 
 int
-sc_untar(struct sc_jail *jail, int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids,
-         struct sc_err *err)
+sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids, bool is_root, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct untar untar = {
-        .root_fd = root_fd, .dir = dir, .ids = ids, .is_root = sc_process_can_chown(), .arena = &arena};
+    struct untar untar = {.root_fd = root_fd, .dir = dir, .ids = ids, .is_root = is_root, .arena = &arena};
     sc_cleanup_tar_in tar = NULL;
     struct archive_entry *entry;
     struct sc_stream *stream = NULL;
 
-    if (sc_stream_open(jail, from_fd, &sc_limits_default, &stream, err) < 0 ||
+    if (sc_stream_open(NULL, from_fd, &sc_limits_default, &stream, err) < 0 ||
         sc_tar_in_open(stream, &sc_limits_default, false, &tar, err) < 0)
         return -1;
     untar.tar = tar;

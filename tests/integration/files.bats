@@ -193,6 +193,64 @@ END
     sc_ok cp - cx:/o </dev/null
 }
 
+has_worker()
+{
+    worker=$(pgrep -P "$copier") && grep -q '^Seccomp:.*2$' "/proc/$worker/status"
+}
+
+@test "cp -: the archive is taken apart behind walls" {
+    [ "$(id -u)" -eq 0 ] || skip "only root's walls are whole"
+    [ "$SC_WHERE" != asan ] || skip "AddressSanitizer does not work behind them"
+    local runs name left
+    layer "$BATS_TEST_TMPDIR/x.tar" <<'END'
+file("f", "x" * 100000)
+t.addfile(entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o624, uid=5))
+t.addfile(entry("fifo", type=tarfile.FIFOTYPE, mode=0o642))
+END
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    start 'mkdir /o'
+    for runs in yes no; do
+        "$SC" cp - cx:/o <"$BATS_TEST_TMPDIR/pipe" 3>&- &
+        copier=$!
+        exec 7>"$BATS_TEST_TMPDIR/pipe"
+        head -c 50000 "$BATS_TEST_TMPDIR/x.tar" >&7
+        wait_until has_worker
+        for name in mnt net ipc uts; do
+            [ "$(readlink "/proc/$worker/ns/$name")" != "$(readlink "/proc/self/ns/$name")" ]
+            [ "$(readlink "/proc/$worker/ns/$name")" != "$(readlink "/proc/$copier/ns/$name")" ]
+        done
+        is "$(ls -A "/proc/$worker/root")" ""
+        grep -q '^NoNewPrivs:.*1$' "/proc/$worker/status"
+        matches "$(grep CapEff "/proc/$worker/status")" '000000008820001b$'
+        # open: the stream, the socket, the tree, and the file that is being made with its directory
+        [ "$(find "/proc/$worker/fd" -type l | wc -l)" -le 5 ]
+        if [ "$runs" = yes ]; then
+            [ -e "/proc/$worker/fd/4/dev/zero" ]
+            run head -c 1 "/proc/$worker/fd/4/dev/zero"
+            matches "$output" 'Permission denied'
+        fi
+        tail -c +50001 "$BATS_TEST_TMPDIR/x.tar" >&7
+        exec 7>&-
+        wait "$copier"
+        left=$(pgrep -P "$worker" || true)
+        is "$left" ""
+        [ "$runs" = no ] || sc_ok stop -t 0 cx
+    done
+    sc_ok start cx
+    is "$("$SC" exec cx stat -c '%n %F %a %u' /o/f /o/null /o/fifo)" $'/o/f regular file 644 0\n/o/null character special file 624 5\n/o/fifo fifo 642 0'
+    # A worker that is killed is told as what it is.
+    "$SC" cp - cx:/o <"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
+    copier=$!
+    exec 7>"$BATS_TEST_TMPDIR/pipe"
+    wait_until has_worker
+    kill -9 "$worker"
+    exec 7>&-
+    code=0
+    wait "$copier" || code=$?
+    is "$code" 1
+    grep -q 'the process that unpacks it ended' "$BATS_TEST_TMPDIR/said"
+}
+
 @test "cp: volumes and tmpfs, running and stopped; a read-only root" {
     echo new >"$BATS_TEST_TMPDIR/f"
     mkdir "$BATS_TEST_TMPDIR/dir"
