@@ -29,6 +29,7 @@ struct sc_log_writer {
     int dir_fd, fd;         /* fd: O_APPEND; -1: no log */
     const char *name;       /* in dir_fd; borrowed from the path */
     int64_t size, max_size; /* bytes in the file; max_size <= 0: no rotation */
+    int64_t rotate_at;      /* .. from which it rotates: max_size, and more after a try that failed */
     int max_files;
     const char *attributes; /* "attrs" of each record; borrowed; NULL: none */
     struct sc_buf batch;    /* whole records not yet written */

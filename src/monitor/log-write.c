@@ -46,7 +46,7 @@ sc_log_open(struct sc_log_writer *log, const char *path, int64_t max_size, int m
         return sc_err_set(err, SC_ERR_INVALID, "open log \"%s\": it is not the absolute path of a file", path);
     (void)snprintf(dir, sizeof(dir), "%.*s/", (int)(slash - path), path);
     log->name = slash + 1;
-    log->max_size = max_size;
+    log->max_size = log->rotate_at = max_size;
     log->max_files = max_files;
     log->dir_fd = openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY | O_CLOEXEC); /* lint: the engine's own directory */
     if (log->dir_fd < 0)
@@ -60,17 +60,18 @@ sc_log_open(struct sc_log_writer *log, const char *path, int64_t max_size, int m
     return 0;
 }
 
-/* path.(n-2) -> path.(n-1), ..., path -> path.1, and a new path. On failure the old file simply grows on. */
-static void
+/* path.(n-2) -> path.(n-1), ..., path -> path.1, and a new path. */
+static bool
 log_rotate(struct sc_log_writer *log)
 {
     char from[NAME_MAX + 16], to[NAME_MAX + 16];
     int fd;
 
     if (log->max_files <= 1) {
-        if (ftruncate(log->fd, 0) == 0)
-            log->size = 0;
-        return;
+        if (ftruncate(log->fd, 0) < 0)
+            return false;
+        log->size = 0;
+        return true;
     }
     for (int i = log->max_files - 2; i >= 1; i--) {
         (void)snprintf(from, sizeof(from), "%s.%d", log->name, i);
@@ -79,15 +80,16 @@ log_rotate(struct sc_log_writer *log)
     }
     (void)snprintf(to, sizeof(to), "%s.1", log->name);
     if (renameat(log->dir_fd, log->name, log->dir_fd, to) < 0)
-        return;
+        return false;
     fd = log_open_file(log);
     if (fd < 0) {
         (void)renameat(log->dir_fd, to, log->dir_fd, log->name);
-        return;
+        return false;
     }
     (void)close(log->fd);
     log->fd = fd;
     log->size = 0;
+    return true;
 }
 
 /* All of data, or none: the file ends at a record's end either way. */
@@ -168,9 +170,10 @@ log_add(struct sc_log_writer *log, const struct record_tail *tail, const char *d
         sc_buf_release(&log->batch);
         return;
     }
-    if (log->max_size > 0 && log->size + (int64_t)log->batch.len > log->max_size && log->size + (int64_t)start > 0) {
+    if (log->max_size > 0 && log->size + (int64_t)log->batch.len > log->rotate_at && log->size + (int64_t)start > 0) {
         batch_write(log, start, log->batch_bytes - len);
-        log_rotate(log);
+        /* Where that fails, as in a directory that is gone, the old file grows on: by so much until the next try. */
+        log->rotate_at = log_rotate(log) ? log->max_size : log->size + log->max_size;
     }
     if (log->batch.len >= BATCH_TARGET)
         batch_write(log, log->batch.len, log->batch_bytes);

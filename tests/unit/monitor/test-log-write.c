@@ -216,6 +216,27 @@ test_rotation(void **state)
     assert_false(scratch_has(scratch, "log.json.3"));
 }
 
+/* What is in the way of a rotation is there for the next line too: the next try is as many bytes away as the size. */
+static void
+test_a_rotation_that_fails_is_not_tried_again_for_each_line(void **state)
+{
+    const struct scratch *scratch = *state;
+    const int64_t record = (int64_t)strlen(OUT("1\\n"));
+    sc_cleanup_log_writer log = SC_LOG_WRITER_INIT;
+    char path[128];
+
+    open_log(&log, scratch, path, 2 * record, 2);
+    assert_int_equal(mkdirat(scratch->fd, "log.json.1", 0700), 0);
+    put(&log, false, "1\n2\n3\n");
+    assert_file(scratch, "log.json", OUT("1\\n") OUT("2\\n") OUT("3\\n"));
+    assert_int_equal(unlinkat(scratch->fd, "log.json.1", AT_REMOVEDIR), 0);
+    put(&log, false, "4\n");
+    assert_file(scratch, "log.json", OUT("1\\n") OUT("2\\n") OUT("3\\n") OUT("4\\n"));
+    put(&log, false, "5\n6\n7\n8\n"); /* and then as ever */
+    assert_file(scratch, "log.json", OUT("7\\n") OUT("8\\n"));
+    assert_file(scratch, "log.json.1", OUT("5\\n") OUT("6\\n"));
+}
+
 static void
 test_one_file_is_emptied(void **state)
 {
@@ -329,6 +350,7 @@ main(void)
         cmocka_unit_test(test_a_piece_does_not_cut_a_character),
         SCRATCH_TEST(test_a_character_on_the_limit_stays_whole),
         SCRATCH_TEST(test_rotation),
+        SCRATCH_TEST(test_a_rotation_that_fails_is_not_tried_again_for_each_line),
         SCRATCH_TEST(test_one_file_is_emptied),
         SCRATCH_TEST(test_a_record_larger_than_the_size_has_a_file_of_its_own),
         SCRATCH_TEST(test_what_a_full_disk_costs_is_noted),
