@@ -130,8 +130,14 @@ sc_engine_blackbox(struct sc_engine *engine, const struct sc_container *containe
     data = sc_engine_data_dir(engine, container->id, err);
     if (data < 0)
         return -1;
-    if (sc_blackbox_read(data, arena, out, count, &absent) == 0 ||
-        (run >= 0 && sc_blackbox_read(run, arena, out, count, &absent) == 0) || absent.errnum == ENOENT)
+    if (sc_blackbox_read(data, arena, out, count, &absent) == 0)
+        return 0;
+    if (run >= 0 && absent.errnum == ENOENT) {
+        sc_err_clear(&absent);
+        if (sc_blackbox_read(run, arena, out, count, &absent) == 0)
+            return 0;
+    }
+    if (absent.errnum == ENOENT)
         return 0;
     *err = absent;
     return -1;

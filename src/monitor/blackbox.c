@@ -34,7 +34,8 @@ static void
 write_sample(struct sc_monitor *monitor, const struct sc_usage *usage)
 {
     struct sc_blackbox_sample sample = {.when = sc_time_now(), .made = sc_time_monotonic(), .usage = *usage};
-    off_t at = (off_t)(monitor->sample_count % SC_BLACKBOX_SLOTS * sizeof(sample));
+    const struct sc_blackbox_head head = SC_BLACKBOX_HEAD;
+    off_t at = (off_t)(sizeof(head) + monitor->sample_count % SC_BLACKBOX_SLOTS * sizeof(sample));
 
     if (monitor->blackbox_fd < 0) {
         struct sc_err ignored = SC_ERR_INIT;
@@ -44,6 +45,8 @@ write_sample(struct sc_monitor *monitor, const struct sc_usage *usage)
         if (dir >= 0)
             monitor->blackbox_fd =
                 openat(dir, SC_BLACKBOX_FILE, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (monitor->blackbox_fd >= 0 && pwrite(monitor->blackbox_fd, &head, sizeof(head), 0) != sizeof(head))
+            sc_closep(&monitor->blackbox_fd);
     }
     if (monitor->blackbox_fd >= 0 && pwrite(monitor->blackbox_fd, &sample, sizeof(sample), at) == sizeof(sample))
         monitor->sample_count++;
@@ -94,8 +97,9 @@ sc_blackbox_keep(struct sc_monitor *monitor, int data_dir)
     sc_cleanup_buf text = SC_BUF_INIT;
 
     if (monitor->blackbox_fd < 0 || lseek(monitor->blackbox_fd, 0, SEEK_SET) < 0 ||
-        sc_file_read_fd(monitor->blackbox_fd, SC_BLACKBOX_SLOTS * sizeof(struct sc_blackbox_sample), &text, &ignored) <
-            0)
+        sc_file_read_fd(monitor->blackbox_fd,
+                        sizeof(struct sc_blackbox_head) + SC_BLACKBOX_SLOTS * sizeof(struct sc_blackbox_sample), &text,
+                        &ignored) < 0)
         return;
     (void)!sc_file_replace_at(data_dir, SC_BLACKBOX_FILE, text.data, text.len, 0600, SC_VOLATILE, &ignored);
 }

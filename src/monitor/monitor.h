@@ -167,7 +167,7 @@ void sc_usage_encode(const struct sc_usage *usage, struct sc_buf *out);
 /* Its inverse: the member "usage". In lib_monitor only (jansson). */
 struct json_t;
 SC_MUST_CHECK int sc_usage_decode(const struct json_t *json, struct sc_usage *out, struct sc_err *err);
-/* A ring: each second of the first ten, then every fifth, ten minutes in all. In the run directory while it runs, then
+/* A head and a ring: each second of the first ten, then every fifth, ten minutes in all. In the run directory while it runs, then
  * in the data directory. */
 #define SC_BLACKBOX_FILE    "blackbox"
 #define SC_BLACKBOX_SECONDS 5
@@ -179,7 +179,19 @@ struct sc_blackbox_sample {
     int64_t made; /* CLOCK_MONOTONIC ns: the order, and what has passed, when the other clock is set */
     struct sc_usage usage;
 };
-/* Oldest first. In lib_monitor only. SC_ERR_NOT_FOUND when there is none. */
+/* At the file's beginning: another build's samples are not ours to read. A sample that changes changes its size, or
+ * the version. */
+#define SC_BLACKBOX_VERSION 1
+struct sc_blackbox_head {
+    char mark[8];
+    uint32_t version, sample_size;
+};
+#define SC_BLACKBOX_HEAD                                                                                               \
+    (struct sc_blackbox_head)                                                                                          \
+    {                                                                                                                  \
+        .mark = "sc-black", .version = SC_BLACKBOX_VERSION, .sample_size = sizeof(struct sc_blackbox_sample)           \
+    }
+/* Oldest first. In lib_monitor only. SC_ERR_NOT_FOUND when there is none, UNSUPPORTED of another build's. */
 SC_MUST_CHECK int sc_blackbox_read(int dir_fd, struct sc_arena *arena, struct sc_blackbox_sample **out, size_t *count,
                                    struct sc_err *err);
 

@@ -31,18 +31,21 @@ by_age(const void *a, const void *b)
 int
 sc_blackbox_read(int dir_fd, struct sc_arena *arena, struct sc_blackbox_sample **out, size_t *count, struct sc_err *err)
 {
+    const struct sc_blackbox_head head = SC_BLACKBOX_HEAD;
     sc_cleanup_buf text = SC_BUF_INIT;
-    size_t size = SC_BLACKBOX_SLOTS * sizeof(struct sc_blackbox_sample);
+    size_t size = sizeof(head) + SC_BLACKBOX_SLOTS * sizeof(struct sc_blackbox_sample);
 
     *count = 0;
     if (sc_file_read_at(dir_fd, SC_BLACKBOX_FILE, size, &text, err) < 0)
         return -1;
-    *count = text.len / sizeof(**out);
+    if (text.len > 0 && (text.len < sizeof(head) || memcmp(text.data, &head, sizeof(head)) != 0))
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "read the container's accounts: another version of sc wrote them");
+    *count = text.len < sizeof(head) ? 0 : (text.len - sizeof(head)) / sizeof(**out);
     *out = SC_ARENA_ARRAY(arena, struct sc_blackbox_sample, *count + 1);
     if (!*out)
         return sc_err_nomem(err);
     if (*count > 0)
-        memcpy(*out, text.data, *count * sizeof(**out));
+        memcpy(*out, text.data + sizeof(head), *count * sizeof(**out));
     qsort(*out, *count, sizeof(**out), by_age);
     return 0;
 }

@@ -113,6 +113,10 @@ test_blackbox(void **state)
     const struct scratch *scratch = *state;
     struct sc_blackbox_sample samples[] = {{.when = 7, .made = 30}, {.when = 8, .made = 10}, {.when = 9, .made = 20}},
                               *back = NULL;
+    struct {
+        struct sc_blackbox_head head;
+        struct sc_blackbox_sample samples[3];
+    } file = {.head = SC_BLACKBOX_HEAD};
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_err err = SC_ERR_INIT;
     size_t count = 0;
@@ -120,13 +124,29 @@ test_blackbox(void **state)
     assert_int_equal(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err), -1);
     assert_int_equal(err.errnum, ENOENT);
     /* half a sample at the end: of a monitor that was killed */
-    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, samples, sizeof(samples) - 8, 0600, SC_VOLATILE, &err));
+    memcpy(file.samples, samples, sizeof(samples));
+    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, &file, sizeof(file) - 8, 0600, SC_VOLATILE, &err));
     assert_ok(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err));
     assert_int_equal(count, 2);
     assert_true(back[0].made == 10 && back[1].made == 30);
-    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, samples, sizeof(samples), 0600, SC_VOLATILE, &err));
+    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, &file, sizeof(file), 0600, SC_VOLATILE, &err));
     assert_ok(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err));
     assert_true(count == 3 && back[0].made == 10 && back[1].made == 20 && back[2].made == 30);
+    /* not of another build, nor of one that had no mark yet; of nothing yet there is nothing */
+    for (int i = 0; i < 3; i++) {
+        struct sc_err other = SC_ERR_INIT;
+
+        file.head = SC_BLACKBOX_HEAD;
+        file.head.version += i == 0;
+        file.head.sample_size -= i == 1 ? 8 : 0;
+        assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, i == 2 ? (void *)samples : (void *)&file,
+                                     i == 2 ? sizeof(samples) : sizeof(file), 0600, SC_VOLATILE, &err));
+        assert_int_equal(sc_blackbox_read(scratch->fd, &arena, &back, &count, &other), -1);
+        assert_true(other.kind == SC_ERR_UNSUPPORTED && count == 0);
+    }
+    assert_ok(sc_file_replace_at(scratch->fd, SC_BLACKBOX_FILE, "", 0, 0600, SC_VOLATILE, &err));
+    assert_ok(sc_blackbox_read(scratch->fd, &arena, &back, &count, &err));
+    assert_int_equal(count, 0);
 }
 
 static void
