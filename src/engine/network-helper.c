@@ -240,7 +240,7 @@ sc_helper_prepare(struct sc_engine *engine, const struct sc_container *c, bool i
         state, "keepsResolv",
         json_boolean(c->options.dns.count + c->options.dns_search.count + c->options.dns_options.count > 0));
     (void)json_object_set_new(state, "hostname", json_string(job->inputs.hostname ? job->inputs.hostname : ""));
-    sc_buf_addf(&target, "%s %s", self, file);
+    sc_buf_addf(&target, "%s\n%s", self, file);
     sc_undo_add(&undo, SC_UNDO_NETWORK, sc_buf_str(&target));
     /* of a start before the machine's, whose undo was never run */
     if (!is_dry)

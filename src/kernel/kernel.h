@@ -209,10 +209,11 @@ int sc_caps_get(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
  *     guard-remove SET KEY  a link's element of a set of table `bridge sc`
  *     names-withdraw PATH OWNER
  *                           from a lease that is still the owner's the names that it is found by
- *     network-down PROGRAM FILE
+ *     network-down PROGRAM\nFILE
  *                           run `PROGRAM __network down FILE`
  *     systemd-stop UNIT     stop a unit of the system's manager; systemd-user-stop: of the user's
- * A PATH with spaces or newlines is percent-encoded (%20, %0A, %25). All paths are absolute and the engine's own. */
+ * What follows the operation is percent-encoded as a whole (%20, %0A, %25); of several words only the first, a path,
+ * may have spaces of its own. All paths are absolute and the engine's own. */
 enum sc_undo_op {
     SC_UNDO_CGROUP_KILL,
     SC_UNDO_CGROUP_REMOVE,

@@ -59,7 +59,7 @@ int sc_undo_link(const char *name, struct sc_err *err);
 int sc_undo_lease(const char *target, struct sc_err *err);
 int sc_undo_network(const char *target, struct sc_err *err);
 int sc_undo_names(const char *target, struct sc_err *err);
-/* Splits at each space; false unless there are exactly count words. */
+/* The last count - 1 words, and before them a first one, a path that may have spaces; false where there are fewer. */
 bool sc_undo_split(char *text, char **words, size_t count);
 
 /* ---- undo-nft.c: elements of our tables, given as targets of port-release and guard-remove */

@@ -21,15 +21,16 @@
 bool
 sc_undo_split(char *text, char **words, size_t count)
 {
-    char *save = NULL;
-    size_t found = 0;
+    while (count-- > 1) {
+        char *space = strrchr(text, ' ');
 
-    for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-        if (found == count)
+        if (!space || !space[1])
             return false;
-        words[found++] = word;
+        *space = '\0';
+        words[count] = space + 1;
     }
-    return found == count;
+    words[0] = text;
+    return *text != '\0';
 }
 
 bool
@@ -128,25 +129,26 @@ sc_undo_names(const char *target, struct sc_err *err)
     return 0;
 }
 
-/* "PROGRAM FILE": a network that programs of others have made. A file that is gone has been taken back already. */
+/* "PROGRAM\nFILE", each of which may have spaces: a network that programs of others have made. A file that is gone has
+ * been taken back already. */
 int
 sc_undo_network(const char *target, struct sc_err *err)
 {
     static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
     sc_cleanup_free char *copy = strdup(target);
-    char *words[WORDS_MAX];
+    char *file = copy ? strchr(copy, '\n') : NULL;
     int status = 0;
 
     if (!copy)
         return sc_err_nomem(err);
-    if (!sc_undo_split(copy, words, 2))
+    if (!file)
         return sc_err_set(err, SC_ERR_INVALID, "undo network: \"%s\" is not a program and a file", target);
-    if (faccessat(AT_FDCWD, words[1], F_OK, 0) < 0) /* lint: the engine's own */
+    *file++ = '\0';
+    if (faccessat(AT_FDCWD, file, F_OK, 0) < 0) /* lint: the engine's own */
         return 0;
-    const char *argv[] = {words[0], "__network", "down", words[1], NULL};
+    const char *argv[] = {copy, "__network", "down", file, NULL};
     if (sc_spawn_wait(argv, env, -1, -1, -1, &status, err) < 0)
         return -1;
-    return status == 0
-               ? 0
-               : sc_err_set(err, SC_ERR_KERNEL, "take down the network of \"%s\": see sc __network down", words[1]);
+    return status == 0 ? 0
+                       : sc_err_set(err, SC_ERR_KERNEL, "take down the network of \"%s\": see sc __network down", file);
 }

@@ -54,6 +54,19 @@ END
     is "$(at "$host" ip -o link | grep -c sc0)" 0
 }
 
+@test "a run root with spaces: leases, names, ports and guards are taken back" {
+    local spaced="$SC_RUN_ROOT/with a space"
+    mkdir "$spaced"
+    SC_RUN_ROOT=$spaced sc_ok network create web
+    SC_RUN_ROOT=$spaced sc_ok run -d --name cc --network web -p 8080:80 base sleep 1000
+    [ "$(find "$spaced/lease" -type l | wc -l)" -ge 2 ]
+    SC_RUN_ROOT=$spaced sc_ok rm -f cc
+    is "$(find "$spaced/lease" -type l)" ''
+    SC_RUN_ROOT=$spaced sc_ok run --rm --network web -p 8080:80 base true
+    SC_RUN_ROOT=$spaced sc_ok network rm web
+    rm -r "$spaced"
+}
+
 @test "data roots share the bridge: the kernel's address of it counts, and network rm takes its own from the table" {
     local first=$SC_DATA_ROOT
     sc_ok run -d --name aa --network bridge -p 8080:80 base sleep 1000
