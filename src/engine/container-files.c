@@ -126,16 +126,12 @@ add_root(const struct sc_engine *engine, const struct sc_container *c, struct sc
 {
     struct sc_state state = {0};
     sc_cleanup_fd root = -1, ns = -1;
-    char path[64];
 
     if (sc_engine_running_state(engine, c, arena, &state, err) < 0)
         return -1;
-    (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)state.pid);
-    ns = open(path, O_RDONLY | O_CLOEXEC); /* lint: the kernel's own link */
+    root = sc_engine_open_root(&state, err);
+    ns = root < 0 ? -1 : sc_engine_open_mount_ns(&state, err);
     if (ns < 0)
-        return sc_err_errno(err, errno, "open the mount namespace of process %d", (int)state.pid);
-    root = sc_engine_open_root(&state, arena, err); /* which is to find that process still there */
-    if (root < 0)
         return -1;
     return add_fd(words, arena, "--root-fd", root, err) < 0 ? -1 : add_fd(words, arena, "--mount-ns-fd", ns, err);
 }

@@ -170,8 +170,10 @@ SC_MUST_CHECK int sc_restart_settle(struct sc_engine *engine, const char *id, bo
 SC_MUST_CHECK int sc_restart_check(const struct sc_container *container, int data_fd, int run_fd, struct sc_err *err);
 
 /* ---- exec.c ---- */
-/* The container's root as its first process sees it; SC_ERR_NOT_FOUND: that has just ended. */
-SC_MUST_CHECK int sc_engine_open_root(const struct sc_state *state, struct sc_arena *arena, struct sc_err *err);
+/* The container's root as its first process sees it, and its namespaces; SC_ERR_NOT_FOUND: that has just ended. */
+SC_MUST_CHECK int sc_engine_open_root(const struct sc_state *state, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_open_mount_ns(const struct sc_state *state, struct sc_err *err);
+SC_MUST_CHECK int sc_engine_open_net_ns(const struct sc_state *state, struct sc_err *err);
 
 /* ---- event.c: what `sc events` shows ---- */
 /* "image":..., "name":..., and the labels: what every event of a container says of it. */

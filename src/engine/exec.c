@@ -9,18 +9,38 @@
 #include "rootfs/rootfs.h"
 
 /* The container's root as its init sees it. A magic link by pid: the start time is checked after it is open. */
-int
-sc_engine_open_root(const struct sc_state *state, struct sc_arena *arena, struct sc_err *err)
+static int
+open_of(const struct sc_state *state, const char *name, int flags, const char *what, struct sc_err *err)
 {
-    char *path = sc_arena_printf(arena, "/proc/%d/root", (int)state->pid);
-    sc_cleanup_fd fd =
-        path ? openat(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1; /* lint: the kernel's own link */
+    char path[64];
+    sc_cleanup_fd fd = -1;
 
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)state->pid, name);
+    fd = openat(AT_FDCWD, path, flags | O_CLOEXEC); /* lint: the kernel's own link */
     if (fd < 0)
-        return path ? sc_err_errno(err, errno, "open the root of process %d", (int)state->pid) : sc_err_nomem(err);
+        return sc_err_errno(err, errno, "open the %s of process %d", what, (int)state->pid);
+    /* Only now is it certain whose that is: a pid is reused. */
     if (sc_process_start_time(state->pid) != state->start_time)
         return sc_err_set(err, SC_ERR_NOT_FOUND, "process %d has just ended", (int)state->pid);
     return sc_steal_fd(&fd);
+}
+
+int
+sc_engine_open_root(const struct sc_state *state, struct sc_err *err)
+{
+    return open_of(state, "root", O_PATH | O_DIRECTORY, "root", err);
+}
+
+int
+sc_engine_open_mount_ns(const struct sc_state *state, struct sc_err *err)
+{
+    return open_of(state, "ns/mnt", O_RDONLY, "mount namespace", err);
+}
+
+int
+sc_engine_open_net_ns(const struct sc_state *state, struct sc_err *err)
+{
+    return open_of(state, "ns/net", O_RDONLY, "network namespace", err);
 }
 
 static void
@@ -44,7 +64,7 @@ exec_process(const struct sc_container *c, const struct sc_exec_options *options
              const struct sc_host *host, struct sc_arena *arena, struct sc_oci_process *out, struct sc_err *err)
 {
     struct sc_inputs inputs = {.container = c, .host = host, .is_root = host->uid == 0};
-    sc_cleanup_fd root = sc_engine_open_root(state, arena, err);
+    sc_cleanup_fd root = sc_engine_open_root(state, err);
     struct sc_create_options caps = c->options;
     struct sc_container as = *c;
     uint64_t set = 0;

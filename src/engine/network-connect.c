@@ -23,6 +23,7 @@ struct change {
     struct sc_endpoint *endpoints; /* of a running container */
     size_t count;
     int guard, run;
+    int ns; /* .. and its network namespace */
 };
 
 static void
@@ -30,6 +31,7 @@ change_release(struct change *change)
 {
     sc_closep(&change->guard);
     sc_closep(&change->run);
+    sc_closep(&change->ns);
 }
 #define sc_cleanup_change __attribute__((cleanup(change_release))) struct change
 
@@ -43,6 +45,8 @@ is_up(const struct change *change)
 static int
 begin(struct sc_engine *engine, const char *id, const char *network, struct change *change, struct sc_err *err)
 {
+    struct sc_state state = {0};
+
     if (strcmp(network, "host") == 0)
         return sc_err_set(err, SC_ERR_INVALID,
                           "container cannot be disconnected from host network or connected to host network");
@@ -70,7 +74,10 @@ begin(struct sc_engine *engine, const char *id, const char *network, struct chan
     if (!is_up(change))
         return 0;
     change->run = sc_engine_run_dir(engine, id, err);
-    return change->run < 0
+    if (change->run < 0 || sc_engine_running_state(engine, &change->now, change->arena, &state, err) < 0)
+        return -1;
+    change->ns = sc_engine_open_net_ns(&state, err);
+    return change->ns < 0
                ? -1
                : sc_engine_endpoints(engine, &change->now, change->arena, &change->endpoints, &change->count, err);
 }
@@ -122,15 +129,11 @@ record(struct change *change, struct sc_err *err)
 static int
 enter(const struct change *change, int *own, struct sc_err *err)
 {
-    sc_cleanup_fd there = -1;
-    char path[64];
-
-    (void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)change->now.pid);
-    there = open(path, O_RDONLY | O_CLOEXEC);               /* lint: the kernel's own */
     *own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC); /* lint: the kernel's own */
-    if (*own < 0 || there < 0)
-        return sc_err_errno(err, errno, "open the container's network namespace");
-    return setns(there, CLONE_NEWNET) < 0 ? sc_err_errno(err, errno, "enter the container's network namespace") : 0;
+    if (*own < 0)
+        return sc_err_errno(err, errno, "open our own network namespace");
+    return setns(change->ns, CLONE_NEWNET) < 0 ? sc_err_errno(err, errno, "enter the container's network namespace")
+                                               : 0;
 }
 
 static void
@@ -170,7 +173,7 @@ send_inside(const struct change *change, struct sc_net_packet *packet, const cha
     if (no_ra)
         result = sc_proc_write(proc, no_ra, "0", 1);
     if (result == 0)
-        result = sc_packet_send(packet, change->now.pid, tolerated);
+        result = sc_packet_send_to(packet, change->ns, tolerated);
     come_back(own);
     return result < 0 ? sc_err_errno(err, -result, "%s", packet->title) : 0;
 }
@@ -409,9 +412,9 @@ join(struct change *change, const struct sc_attachment *a, struct sc_err *err)
     result = net.publish ? sc_packet_send(net.publish, 0, 0) : 0;
     if (result < 0)
         sc_err_errno(err, -result, "%s", net.publish->title);
-    else if ((result = sc_packet_send(net.links[0], change->now.pid, 0)) < 0)
+    else if ((result = sc_packet_send_to(net.links[0], change->ns, 0)) < 0)
         refused(net.links[0], result, err);
-    else if (net.rates[0] && (result = sc_packet_send(net.rates[0], change->now.pid, 0)) < 0)
+    else if (net.rates[0] && (result = sc_packet_send_to(net.rates[0], change->ns, 0)) < 0)
         refused(net.rates[0], result, err);
     if (result < 0 || send_inside(change, net.inside[0], net.no_ra[0], 0, err) < 0 ||
         set_route(change, &endpoint, err) < 0 || sc_hosts_connect(change->engine, &change->now, &endpoint, err) < 0 ||
@@ -441,7 +444,7 @@ sc_engine_connect(struct sc_engine *engine, const struct sc_container *container
                   struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    sc_cleanup_change change = {.arena = &arena, .guard = -1, .run = -1, .now = SC_CONTAINER_INIT};
+    sc_cleanup_change change = {.arena = &arena, .guard = -1, .run = -1, .ns = -1, .now = SC_CONTAINER_INIT};
     struct sc_attachment *items;
 
     if (sc_attachment_check(a, err) < 0 || begin(engine, container->id, a->name, &change, err) < 0)
@@ -525,7 +528,7 @@ sc_engine_disconnect(struct sc_engine *engine, const struct sc_container *contai
                      struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    sc_cleanup_change change = {.arena = &arena, .guard = -1, .run = -1, .now = SC_CONTAINER_INIT};
+    sc_cleanup_change change = {.arena = &arena, .guard = -1, .run = -1, .ns = -1, .now = SC_CONTAINER_INIT};
     size_t at;
 
     if (begin(engine, container->id, network, &change, err) < 0)

@@ -1,6 +1,7 @@
 /* A packet of netlink requests that a plan holds: what is known only now is filled in, and it is sent. Called by the
  * launcher, by the container's first process and for network connect. */
 #include <errno.h>
+#include <linux/if_link.h>
 #include <linux/netlink.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -31,11 +32,11 @@ is_taken(const struct sc_net_packet *packet, int result)
     return result == -EBUSY || result == -EADDRINUSE || (result == -EEXIST && packet->family == NETLINK_NETFILTER);
 }
 
-int
-sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
+/* number: what pid_at is for. */
+static int
+fill_and_send(struct sc_net_packet *packet, uint32_t number, int tolerated)
 {
     const struct timespec pause = {.tv_nsec = TAKEN_PAUSE_NS};
-    const uint32_t number = (uint32_t)pid;
     int result = 0;
 
     if (packet->pid_at != 0)
@@ -55,4 +56,25 @@ sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
                             packet->family == NETLINK_NETFILTER ? tolerated : EEXIST);
     }
     return result;
+}
+
+int
+sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated)
+{
+    return fill_and_send(packet, (uint32_t)pid, tolerated);
+}
+
+int
+sc_packet_send_to(struct sc_net_packet *packet, int ns_fd, int tolerated)
+{
+    struct nlattr attr;
+
+    if (packet->pid_at != 0) {
+        char *head = packet->data + packet->pid_at - NLA_HDRLEN;
+
+        memcpy(&attr, head, sizeof(attr));
+        attr.nla_type = IFLA_NET_NS_FD;
+        memcpy(head, &attr, sizeof(attr));
+    }
+    return fill_and_send(packet, (uint32_t)ns_fd, tolerated);
 }

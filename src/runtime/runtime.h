@@ -41,6 +41,8 @@ SC_MUST_CHECK int sc_self_path(char *out, size_t size, struct sc_err *err);
 /* Fills in what is known only now and sends it to the kernel: 0 or -errno; an answer of -tolerated (0: none) is none
  * [child]. */
 int sc_packet_send(struct sc_net_packet *packet, pid_t pid, int tolerated);
+/* The same where the link is to go into the network namespace ns_fd: a pid may come to mean another process. */
+int sc_packet_send_to(struct sc_net_packet *packet, int ns_fd, int tolerated);
 
 /* In the container's network namespace: sends the rules, and makes the sockets that they lead to. 0 or -errno, with
  * whatever was made; -EADDRINUSE: they are there already. */

@@ -27,6 +27,28 @@ assert_gone(struct engine_fixture *f, const char *id)
     assert_false(is_there(f, true, dir));
 }
 
+/* What was opened by a pid counts only if the pid is still that process's. */
+static void
+test_a_pid_that_is_another_process_opens_nothing(void **state)
+{
+    struct sc_state own = {.pid = getpid(), .start_time = sc_process_start_time(getpid())};
+    int (*const open_fn[])(const struct sc_state *, struct sc_err *) = {sc_engine_open_root, sc_engine_open_mount_ns,
+                                                                        sc_engine_open_net_ns};
+
+    (void)state;
+    for (size_t i = 0; i < SC_ARRAY_LEN(open_fn); i++) {
+        struct sc_state other = own;
+        struct sc_err err = SC_ERR_INIT;
+        int fd = open_fn[i](&own, &err);
+
+        assert_true(fd >= 0);
+        close(fd);
+        other.start_time++;
+        assert_int_equal(open_fn[i](&other, &err), -1);
+        assert_int_equal(err.kind, SC_ERR_NOT_FOUND);
+    }
+}
+
 /* state.json of a process that has these */
 static void
 put_state(struct engine_fixture *f, const char *id, pid_t pid, uint64_t start_time, const char *boot_id)
@@ -341,6 +363,7 @@ main(void)
 {
 #define WITH_ENGINE(test) cmocka_unit_test_setup_teardown(test, engine_setup, engine_teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_pid_that_is_another_process_opens_nothing),
         WITH_ENGINE(test_created),
         WITH_ENGINE(test_killed_between_create_and_start),
         WITH_ENGINE(test_half_made),
