@@ -167,8 +167,8 @@ void sc_usage_encode(const struct sc_usage *usage, struct sc_buf *out);
 /* Its inverse: the member "usage". In lib_monitor only (jansson). */
 struct json_t;
 SC_MUST_CHECK int sc_usage_decode(const struct json_t *json, struct sc_usage *out, struct sc_err *err);
-/* A head and a ring: each second of the first ten, then every fifth, ten minutes in all. In the run directory while it runs, then
- * in the data directory. */
+/* A head and a ring: each second of the first ten, then every fifth, ten minutes in all. In the run directory while it
+ * runs, then in the data directory. */
 #define SC_BLACKBOX_FILE    "blackbox"
 #define SC_BLACKBOX_SECONDS 5
 #define SC_BLACKBOX_DENSE   10
