@@ -286,6 +286,21 @@ END
     no_remains
 }
 
+@test "build: RUN has the host's network only where the caller allows it" {
+    printf 'FROM base\nRUN --network=host echo "net $(readlink /proc/self/ns/net)"\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr "Dockerfile:2: RUN --network=host echo"
+    expect_stderr "RUN --network=host is not allowed"
+    sc_fails 1 build --network none .
+    sc_ok build --network host .
+    expect_stderr "net $(readlink /proc/self/ns/net)"
+    # nor does a base image's trigger choose that
+    sc_ok build -t on - <<<$'FROM base\nONBUILD RUN --network=host true'
+    sc_fails 1 build - <<<'FROM on'
+    expect_stderr "RUN --network=host is not allowed"
+    no_remains
+}
+
 @test "build: a signal, or SIGKILL, ends the step and leaves nothing" {
     local pid
     printf 'FROM base\nRUN echo begun; sleep 1000\n' | dockerfile

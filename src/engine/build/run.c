@@ -263,8 +263,13 @@ make_layer(struct run *run, const char *key, bool *has_layer, struct sc_err *err
 }
 
 static int
-refuse(const struct sc_df_run *what, struct sc_err *err)
+refuse(const struct sc_builder *b, const struct sc_df_run *what, struct sc_err *err)
 {
+    /* A Dockerfile, or a base image's trigger, does not choose that by itself. */
+    if (what->network == SC_DF_NETWORK_HOST && b->ask->run->network.mode != SC_NS_HOST) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "RUN --network=host is not allowed");
+        return sc_err_remedy(err, "if the Dockerfile may have this machine's network: sc build --network host");
+    }
     if (what->is_insecure)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "RUN --security=insecure is not supported");
     if (what->mount_count > 0)
@@ -282,7 +287,7 @@ sc_build_run(struct sc_builder *b, struct sc_build_stage *stage, const struct sc
     sc_cleanup_buf key = SC_BUF_INIT;
 
     find_argv(&run);
-    if (refuse(&step->run, err) < 0 || make_key(&run, &key, err) < 0)
+    if (refuse(b, &step->run, err) < 0 || make_key(&run, &key, err) < 0)
         return -1;
     entry = b->ask->no_cache ? NULL : sc_build_cache_find(&b->engine->store, &b->cache, sc_buf_str(&key));
     if (entry) {
