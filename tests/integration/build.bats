@@ -356,6 +356,27 @@ is_empty()
     is "$("$SC" system df --format '{{.TotalCount}}' | tail -n 1)" 6
 }
 
+@test "build: an earlier stage's triggers are executed in the stage that begins with it, once" {
+    dockerfile <<'END'
+FROM base AS one
+ONBUILD RUN echo triggered >>/trig
+FROM one AS two
+RUN echo "in two: $(cat /trig)"
+FROM two
+RUN echo "in three: $(wc -l </trig)"
+END
+    sc_ok build -t t .
+    expect_stderr "in two: triggered"
+    expect_stderr "in three: 1"
+    is "$(config t OnBuild)" null
+    sc_ok build -t one --target one .
+    is "$(config one OnBuild)" '["RUN echo triggered >>/trig"]'
+    # one that names a stage that is not built yet
+    printf 'FROM base AS one\nONBUILD COPY --from=late /l /l\nFROM base AS late\nRUN echo late >/l\nFROM one\nRUN cat /l\n' | dockerfile
+    sc_ok build .
+    expect_stderr late
+}
+
 @test "build: what is wrong is one line, and nothing is made" {
     printf 'FROM base\nRNU true\n' | dockerfile
     sc_fails 1 build .

@@ -101,14 +101,14 @@ check_platform(const struct sc_builder *b, const char *text, struct sc_err *err)
                       own->os, own->arch);
 }
 
-/* Env of a base image, which is one's scope's first. */
+/* A list of the configuration that a stage has from its base. */
 static void
-env_of(const struct sc_build_stage *stage, struct sc_arena *arena, struct sc_strv *out)
+texts_of(const struct sc_build_stage *stage, const char *key, struct sc_arena *arena, struct sc_strv *out)
 {
-    const json_t *env = json_object_get(sc_build_config_of(stage), "Env");
+    const json_t *list = json_object_get(sc_build_config_of(stage), key);
 
-    for (size_t i = 0; i < json_array_size(env); i++) {
-        const char *text = json_string_value(json_array_get(env, i));
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
 
         if (text)
             sc_strv_add(out, arena, text);
@@ -125,17 +125,19 @@ take_stage(struct sc_build_stage *stage, const struct sc_build_stage *from, stru
     return stage->root ? 0 : sc_err_nomem(err);
 }
 
-/* The base's triggers are instructions of this stage; its image has none of its own then. *is_put_off: they need a
+/* The triggers of the base, an image or a stage, are instructions of this stage; its image has none of its own then. *is_put_off: they need a
  * stage that is not built yet. */
 static int
-take_triggers(struct sc_builder *b, size_t at, const struct sc_image *image, const bool *is_done, bool *is_put_off,
-              struct sc_err *err)
+take_triggers(struct sc_builder *b, size_t at, const bool *is_done, bool *is_put_off, struct sc_err *err)
 {
+    struct sc_strv triggers = {0};
+
     *is_put_off = false;
-    if (image->config.on_build.count == 0)
-        return 0;
+    texts_of(&b->stages[at], "OnBuild", b->arena, &triggers);
+    if (triggers.count == 0)
+        return sc_arena_check(b->arena, err);
     (void)json_object_del(sc_build_config_of(&b->stages[at]), "OnBuild");
-    if (sc_df_plan_add_triggers(&b->plan, at, &image->config.on_build, b->arena, err) < 0)
+    if (sc_df_plan_add_triggers(&b->plan, at, &triggers, b->arena, err) < 0)
         return -1;
     *is_put_off = !sc_df_plan_is_ready(&b->plan, at, is_done);
     return 0;
@@ -155,7 +157,9 @@ begin_stage(struct sc_builder *b, size_t at, const bool *is_done, bool *is_put_o
     if (check_platform(b, plan->platform, err) < 0)
         return -1;
     if (plan->base_kind == SC_DF_BASE_STAGE)
-        return take_stage(stage, &b->stages[plan->base_stage], err);
+        return take_stage(stage, &b->stages[plan->base_stage], err) < 0
+                   ? -1
+                   : take_triggers(b, at, is_done, is_put_off, err);
     if (plan->base_kind == SC_DF_BASE_SCRATCH)
         return sc_build_begin_image(b, NULL, stage, err);
     status = sc_build_get_image(b, plan->base, b->ask->platform, &image, err);
@@ -163,7 +167,7 @@ begin_stage(struct sc_builder *b, size_t at, const bool *is_done, bool *is_put_o
         status = sc_build_begin_image(b, &image, stage, err);
     if (status < 0)
         return b->signum ? -1 : sc_err_wrap(err, "%s:%u: %.200s", b->ask->dockerfile_name, plan->line, plan->original);
-    return take_triggers(b, at, &image, is_done, is_put_off, err);
+    return take_triggers(b, at, is_done, is_put_off, err);
 }
 
 static int
@@ -179,7 +183,7 @@ do_stage(struct sc_builder *b, size_t at, bool *is_done, struct sc_err *err)
         return 0;
     count_steps(b, at);
     say_step(b, at, b->plan.stages[at].original);
-    env_of(stage, b->arena, &env);
+    texts_of(stage, "Env", b->arena, &env);
     if (sc_df_scope_init(
             &stage->scope, &b->plan, at, &env,
             b->plan.stages[at].base_kind == SC_DF_BASE_STAGE ? &b->stages[b->plan.stages[at].base_stage].scope : NULL,
