@@ -20,11 +20,14 @@ sc_build_cache_encode(const struct sc_build_cache *cache, struct sc_buf *out, st
 
     for (size_t i = 0; i < cache->count; i++) {
         const struct sc_build_entry *entry = &cache->items[i];
-        json_t *item = json_pack("{s:s, s:s, s:I, s:I}", "key", entry->key, "shown", entry->shown, "created",
-                                 (json_int_t)entry->created, "used", (json_int_t)entry->used);
+        json_error_t why;
+        json_t *item = json_pack_ex(&why, 0, "{s:s, s:s, s:I, s:I}", "key", entry->key, "shown", entry->shown,
+                                    "created", (json_int_t)entry->created, "used", (json_int_t)entry->used);
 
+        if (!item && json_error_code(&why) == json_error_invalid_utf8)
+            continue; /* that step alone is executed again */
         if (!item)
-            return sc_err_set(err, SC_ERR_INVALID, "write the build cache: a step is not UTF-8");
+            return sc_err_nomem(err);
         if ((entry->has_layer && json_object_set_new(item, "layer", sc_built_layer_json(&entry->layer)) < 0)) {
             json_decref(item);
             return sc_err_nomem(err);

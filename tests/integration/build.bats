@@ -377,6 +377,14 @@ END
     expect_stderr late
 }
 
+@test "build: a script's first line is cut between characters" {
+    printf 'FROM base\nRUN <<E\n: %0197d\u00e9\necho >/made\nE\n' 0 | dockerfile
+    sc_ok build .
+    [[ $stderr != *note:* ]] || { echo "$stderr"; false; }
+    sc_ok build .
+    is "$(cached)" 1
+}
+
 @test "build: what is wrong is one line, and nothing is made" {
     printf 'FROM base\nRNU true\n' | dockerfile
     sc_fails 1 build .

@@ -3,7 +3,8 @@
 
 #include "image/build/step-priv.h"
 
-#define SHOWN_MAX 4096 /* bytes of a progress text that variables may make */
+#define SHOWN_MAX      4096 /* bytes of a progress text that variables may make */
+#define LINE_MAX_SHOWN 200  /* of a script's first line */
 
 char *
 sc_df_word(struct sc_df_making *making, const char *text)
@@ -179,11 +180,12 @@ shown_heredoc(const struct sc_df_making *making)
 {
     const struct sc_df_instr *instr = making->instr;
     const char *start = sc_df_skip_blanks(instr->heredocs[0].content);
-    size_t len = strcspn(start, "\r\n");
+    size_t len = strcspn(start, "\r\n"), shown_len = len > LINE_MAX_SHOWN ? LINE_MAX_SHOWN : len;
     bool has_more = *sc_df_skip_blanks(start + len) != '\0';
 
-    return sc_arena_printf(making->arena, "%s (%.*s%s)", instr->original, len > 200 ? 200 : (int)len, start,
-                           has_more ? "..." : "");
+    while (shown_len < len && shown_len > 0 && ((unsigned char)start[shown_len] & 0xc0) == 0x80)
+        shown_len--; /* not amid a character of UTF-8 */
+    return sc_arena_printf(making->arena, "%s (%.*s%s)", instr->original, (int)shown_len, start, has_more ? "..." : "");
 }
 
 static const char *

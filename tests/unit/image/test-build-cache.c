@@ -48,6 +48,24 @@ test_text_and_back(void **state)
     assert_false(sc_build_cache_has_stem(&back, "k1x"));
 }
 
+/* What cannot be written is left out, and nothing else. */
+static void
+test_not_utf8_is_left_out(void **state)
+{
+    struct fixture *fixture = *state;
+    struct sc_build_entry entries[] = {entry_of("k1", true), entry_of("k2", false), entry_of("k3", false)};
+    struct sc_build_cache cache = {.items = entries, .count = 3}, back;
+    sc_cleanup_buf text = SC_BUF_INIT;
+    struct sc_err err = SC_ERR_INIT;
+
+    entries[1].shown = (char *)(uintptr_t) "RUN \xc3";
+    assert_ok(sc_build_cache_encode(&cache, &text, &err));
+    assert_ok(sc_build_cache_decode(text.data, text.len, &fixture->arena, &back, &err));
+    assert_int_equal(back.count, 2);
+    assert_string_equal(back.items[0].key, "k1");
+    assert_string_equal(back.items[1].key, "k3");
+}
+
 static void
 test_damage_is_an_empty_cache(void **state)
 {
@@ -146,6 +164,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_text_and_back),
+        FIXTURE_TEST(test_not_utf8_is_left_out),
         FIXTURE_TEST(test_damage_is_an_empty_cache),
         FIXTURE_TEST(test_add_and_find),
         FIXTURE_TEST(test_paths_stay_inside),
