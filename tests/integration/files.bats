@@ -90,11 +90,11 @@ END
     sc_ok run --rm made:1 -c 'cat /new /var/v; ls /var; ls /etc/shells 2>&1 || true'
     is "$output" "$(printf 'new\nv\nv\nls: /etc/shells: No such file or directory')"
     # twice the same, where the time is said
-    SOURCE_DATE_EPOCH=1700000000 sc_ok commit cx then
+    SOURCE_DATE_EPOCH=1700000000 sc_ok commit cx thence
     local id=$output
     SOURCE_DATE_EPOCH=1700000000 sc_ok commit cx once-more
     is "$output" "$id"
-    sc_ok inspect --format '{{.Created}}' then
+    sc_ok inspect --format '{{.Created}}' thence
     is "$output" 2023-11-14T22:13:20.000000000Z
     SOURCE_DATE_EPOCH=soon run_sc commit cx other
     expect_error 1 'SOURCE_DATE_EPOCH'
