@@ -50,7 +50,6 @@ struct sc_build_walk {
     mode_t mode; /* of all that is copied */
     struct sc_hash hash;
     char *chunk;
-    size_t entries;
 };
 SC_MUST_CHECK int sc_build_walk_init(struct sc_build_walk *walk, struct sc_err *err);
 void sc_build_walk_release(struct sc_build_walk *walk);

@@ -38,7 +38,6 @@ add_record(struct sc_build_walk *walk, const char *path, const struct stat *st, 
     sc_cleanup_free char *text = NULL;
     mode_t mode = st->st_mode;
 
-    walk->entries++;
     /* The owner that the copy gets, where it is not the file's own, is in the step's key. */
     if (json_object_set_new(record, "mode", json_integer(mode)) < 0 ||
         json_object_set_new(record, "uid", json_integer(walk->keeps_owner ? st->st_uid : 0)) < 0 ||
@@ -233,13 +232,25 @@ walk_other(struct sc_build_walk *walk, int from, const struct stat *st, const ch
 
 /* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
+/* A directory that is walked. One that is left out itself is made with the first thing that is kept in it, and not at
+ * all where there is none: a look beforehand at each would be one more walk of all below for each level. */
+struct walked {
+    struct walked *above; /* NULL: what it goes into is there */
+    const struct place *place;
+    const struct stat *st;
+    json_t *xattrs;
+    int from, to; /* to: -1: nothing is written, or it is not made */
+    bool is_made;
+};
+
 /* Where one entry is. Paths are of the context (`in_root`, for .dockerignore), of the source (`below`, for --exclude).
  * */
 struct place {
     int from_dir;
     const char *from_name; /* "": from_dir itself */
     const char *in_root, *below;
-    int to_dir; /* -1: nothing is written */
+    struct walked *above; /* what it goes into; NULL: to_dir */
+    int to_dir;           /* -1: nothing is written */
     const char *name;
     int depth;
 };
@@ -269,23 +280,24 @@ is_bare(const struct sc_build_walk *walk, const struct place *place)
 }
 
 static int
-walk_children(struct sc_build_walk *walk, const struct place *place, int from, int to, struct sc_err *err)
+walk_children(struct sc_build_walk *walk, const struct place *place, struct walked *dir, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_strv names = {0};
 
     if (place->depth > DEPTH_MAX)
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "directories are nested deeper than %d", DEPTH_MAX);
-    if (sc_build_names(from, &arena, &names, err) < 0)
+    if (sc_build_names(dir->from, &arena, &names, err) < 0)
         return -1;
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.items[i];
         const struct place child = {
-            .from_dir = from,
+            .from_dir = dir->from,
             .from_name = name,
             .in_root = sc_arena_printf(&arena, "%s%s%s", place->in_root, *place->in_root ? "/" : "", name),
             .below = sc_arena_printf(&arena, "%s%s%s", place->below, *place->below ? "/" : "", name),
-            .to_dir = to,
+            .above = dir,
+            .to_dir = -1,
             .name = name,
             .depth = place->depth + 1};
 
@@ -296,50 +308,74 @@ walk_children(struct sc_build_walk *walk, const struct place *place, int from, i
 }
 
 static int
-open_copy(const struct place *place, struct sc_err *err)
+open_copy(int to_dir, const char *name, struct sc_err *err)
 {
     bool is_there;
     int fd;
 
-    if (make_room(place->to_dir, place->name, true, &is_there, err) < 0)
+    if (make_room(to_dir, name, true, &is_there, err) < 0)
         return -1;
-    if (!is_there && mkdirat(place->to_dir, place->name, 0700) < 0)
+    if (!is_there && mkdirat(to_dir, name, 0700) < 0)
         return sc_err_errno(err, errno, "make it");
-    fd = openat(place->to_dir, place->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    fd = openat(to_dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return fd < 0 ? sc_err_errno(err, errno, "open the copy") : fd;
+}
+
+/* What is above first. */
+static int
+make_walked(struct sc_build_walk *walk, struct walked *dir, struct sc_err *err)
+{
+    const struct place *place = dir->place;
+    int to_dir = place->to_dir;
+
+    if (dir->is_made)
+        return 0;
+    if (dir->above) {
+        if (make_walked(walk, dir->above, err) < 0)
+            return -1;
+        to_dir = dir->above->to;
+    }
+    if (sc_tree_xattrs(dir->from, false, &dir->xattrs, err) < 0 ||
+        add_record(walk, place->below, dir->st, "", dir->xattrs, err) < 0)
+        return -1;
+    if (to_dir >= 0) {
+        dir->to = open_copy(to_dir, place->name, err);
+        if (dir->to < 0)
+            return -1;
+    }
+    dir->is_made = true;
+    return 0;
 }
 
 static int
 walk_dir(struct sc_build_walk *walk, const struct place *place, int from, const struct stat *st, struct sc_err *err)
 {
-    sc_cleanup_json xattrs = NULL;
-    sc_cleanup_fd to = -1;
+    struct walked dir = {.above = place->above, .place = place, .st = st, .from = from, .to = -1};
+    int status = is_bare(walk, place) ? 0 : make_walked(walk, &dir, err);
 
-    if (is_bare(walk, place)) {
-        /* Made only for what is kept in it: a look, then the copy. */
-        struct sc_build_walk look = {.root_fd = walk->root_fd,
-                                     .ignore = walk->ignore,
-                                     .excludes = walk->excludes,
-                                     .keeps_owner = walk->keeps_owner};
-        struct place nowhere = *place;
-        int status;
+    if (status == 0)
+        status = walk_children(walk, place, &dir, err);
+    if (status == 0 && dir.to >= 0)
+        status = set_attrs(walk, dir.to, st, dir.xattrs, err);
+    sc_closep(&dir.to);
+    sc_json_decrefp(&dir.xattrs);
+    return status;
+}
 
-        nowhere.to_dir = -1;
-        status = sc_build_walk_init(&look, err) < 0 ? -1 : walk_children(&look, &nowhere, from, -1, err);
-        sc_build_walk_release(&look);
-        if (status < 0 || look.entries == 0)
-            return status;
-    }
-    if (sc_tree_xattrs(from, false, &xattrs, err) < 0 || add_record(walk, place->below, st, "", xattrs, err) < 0)
-        return -1;
-    if (place->to_dir >= 0) {
-        to = open_copy(place, err);
-        if (to < 0)
+/* What is no directory. */
+static int
+walk_leaf(struct sc_build_walk *walk, const struct place *place, int from, const struct stat *st, struct sc_err *err)
+{
+    int to_dir = place->to_dir, status;
+
+    if (place->above) {
+        if (make_walked(walk, place->above, err) < 0)
             return -1;
+        to_dir = place->above->to;
     }
-    if (walk_children(walk, place, from, to, err) < 0)
-        return -1;
-    return to >= 0 ? set_attrs(walk, to, st, xattrs, err) : 0;
+    status = S_ISREG(st->st_mode) ? walk_file(walk, from, st, place->below, to_dir, place->name, err)
+                                  : walk_other(walk, from, st, place->below, to_dir, place->name, err);
+    return status < 0 ? sc_err_wrap(err, "copy \"/%.300s\"", place->in_root) : 0;
 }
 
 static int
@@ -347,17 +383,12 @@ walk_place(struct sc_build_walk *walk, const struct place *place, struct sc_err 
 {
     sc_cleanup_fd from = -1;
     struct stat st;
-    int status;
 
     if (sc_tree_open(place->from_dir, place->from_name, &st, &from, err) < 0)
         return sc_err_wrap(err, "copy \"/%.300s\"", place->in_root);
     if (is_left_out(walk, place, S_ISDIR(st.st_mode)) || S_ISSOCK(st.st_mode) || sc_layer_is_whiteout(&st))
         return 0;
-    if (S_ISDIR(st.st_mode))
-        return walk_dir(walk, place, from, &st, err);
-    status = S_ISREG(st.st_mode) ? walk_file(walk, from, &st, place->below, place->to_dir, place->name, err)
-                                 : walk_other(walk, from, &st, place->below, place->to_dir, place->name, err);
-    return status < 0 ? sc_err_wrap(err, "copy \"/%.300s\"", place->in_root) : 0;
+    return S_ISDIR(st.st_mode) ? walk_dir(walk, place, from, &st, err) : walk_leaf(walk, place, from, &st, err);
 }
 
 /* What is in a directory, into one that is there; one that was made for it also gets its attributes. */
@@ -366,9 +397,10 @@ walk_contents(struct sc_build_walk *walk, const struct place *place, int from, c
               struct sc_err *err)
 {
     sc_cleanup_json xattrs = NULL;
+    struct walked dir = {.place = place, .st = st, .from = from, .to = place->to_dir, .is_made = true};
 
     if (sc_tree_xattrs(from, false, &xattrs, err) < 0 || add_record(walk, "", st, "", xattrs, err) < 0 ||
-        walk_children(walk, place, from, place->to_dir, err) < 0)
+        walk_children(walk, place, &dir, err) < 0)
         return -1;
     return place->to_dir >= 0 && walk->is_new_dir ? set_attrs(walk, place->to_dir, st, xattrs, err) : 0;
 }
@@ -392,12 +424,9 @@ sc_build_walk_source(struct sc_build_walk *walk, const struct sc_build_source *s
     /* Its name counts, which the copy may have. */
     place.below = S_ISDIR(st.st_mode) ? "" : source->name;
     if (S_ISSOCK(st.st_mode) || sc_layer_is_whiteout(&st))
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "copy \"/%s\": it is a socket", source->path);
-    if (S_ISDIR(st.st_mode))
-        return walk_dir(walk, &place, from, &st, err);
-    status = S_ISREG(st.st_mode) ? walk_file(walk, from, &st, place.below, to_dir, name, err)
-                                 : walk_other(walk, from, &st, place.below, to_dir, name, err);
-    return status < 0 ? sc_err_wrap(err, "copy \"/%.300s\"", source->path) : 0;
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "copy \"/%s\": it is %s", source->path,
+                          S_ISSOCK(st.st_mode) ? "a socket" : "the device 0:0, by which layers delete files");
+    return S_ISDIR(st.st_mode) ? walk_dir(walk, &place, from, &st, err) : walk_leaf(walk, &place, from, &st, err);
 }
 
 int

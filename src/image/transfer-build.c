@@ -8,8 +8,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +213,7 @@ copy_apart(struct copy_job *copy, struct sc_err *err)
     sc_cleanup_buf said = SC_BUF_INIT;
     int ends[2], status = 0;
     sc_cleanup_fd from = -1, to = -1;
+    const pid_t parent = getpid();
     pid_t pid;
 
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -222,7 +225,12 @@ copy_apart(struct copy_job *copy, struct sc_err *err)
         return sc_err_errno(err, errno, "fork");
     if (pid == 0) {
         struct sc_err why = SC_ERR_INIT;
-        const bool is_done = copy_there(copy, to, &why) == 0;
+        bool is_done;
+
+        /* A build that was ended copies no further. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+            _exit(1);
+        is_done = copy_there(copy, to, &why) == 0;
 
         if (!is_done)
             (void)!sc_io_write_all(to, &why, sizeof(why), &(struct sc_err)SC_ERR_INIT);
