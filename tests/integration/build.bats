@@ -406,3 +406,66 @@ END
     expect_stderr "note: --build-arg NOBODY: no ARG of the Dockerfile takes it"
     no_remains
 }
+
+@test "build: a deep directory of which little is kept costs one walk" {
+    local deep=d level
+    for level in $(seq 60); do
+        deep+=/d
+    done
+    mkdir -p "$deep" e/none/below
+    echo kept >"$deep/keep"
+    echo left >"$deep/other"
+    echo left >e/none/below/other
+    printf '**\n!**/keep\n' >.dockerignore
+    printf 'FROM base\nCOPY . /all/\nRUN cd /all && find . ! -type d && find . -name none\n' | dockerfile
+    # A walk of its own for each level and what is below would be 2^60.
+    run -0 --separate-stderr timeout 60 "$SC" build -t t .
+    sc_ok run --rm t sh -c 'cd /all && find . ! -type d; ls'
+    is "$output" "./$deep/keep"$'\nd'
+    sc_ok build -t t .
+    is "$(cached)" 2
+    no_remains
+}
+
+@test "build: a device that would delete is not copied, and is called by its name" {
+    mknod wh c 0 0
+    printf 'FROM base\nCOPY wh /x\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr 'copy "/wh": it is the device 0:0, by which layers delete files'
+    no_remains
+}
+
+# A copier of the context in $CTX: a process of sc-transfer that has its file open.
+copiers()
+{
+    local fd
+    for fd in /proc/[0-9]*/fd/*; do
+        if [ "$(readlink "$fd")" = "$CTX/big" ]; then
+            fd=${fd#/proc/}
+            echo "${fd%%/*}"
+        fi
+    done 2>/dev/null
+}
+
+has_copier()
+{
+    [ -n "$(copiers)" ]
+}
+
+has_no_copier()
+{
+    [ -z "$(copiers)" ]
+}
+
+@test "build: who copies ends with the build" {
+    truncate -s 64G big
+    printf 'FROM base\nCOPY big /big\n' | dockerfile
+    "$SC" build . 2>/dev/null &
+    local pid=$! status=0
+    wait_until has_copier
+    kill -TERM "$pid"
+    wait "$pid" || status=$?
+    is "$status" 143
+    wait_until has_no_copier
+    no_remains
+}
