@@ -93,7 +93,11 @@ step_into(const struct into *into, int at, const char *name, struct sc_err *err)
     if (mkdirat(at, name, DIR_MODE) < 0)
         return sc_err_errno(err, errno, "make directory \"%s\"", name);
     fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || fchown(fd, walk->uid, walk->gid) < 0 || fchmod(fd, DIR_MODE) < 0)
+    if (fd >= 0 && fchown(fd, walk->uid, walk->gid) < 0) {
+        (void)!sc_build_owner_error(err, walk->uid, walk->gid);
+        return sc_err_wrap(err, "make directory \"%s\"", name);
+    }
+    if (fd < 0 || fchmod(fd, DIR_MODE) < 0)
         return sc_err_errno(err, errno, "make directory \"%s\"", name);
     return sc_steal_fd(&fd);
 }

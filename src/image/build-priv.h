@@ -41,6 +41,8 @@ SC_MUST_CHECK int sc_build_sources_find(int root_fd, const struct sc_strv *words
 SC_MUST_CHECK int sc_build_names(int dir_fd, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err);
 
 /* ---- build-walk.c */
+/* What errno says of who cannot give a file to uid:gid. */
+SC_MUST_CHECK int sc_build_owner_error(struct sc_err *err, uint32_t uid, uint32_t gid);
 struct sc_build_walk {
     int root_fd;                               /* of the sources */
     const struct sc_ignore *ignore, *excludes; /* or NULL; excludes: relative to each source */

@@ -122,6 +122,17 @@ owner_of(const struct sc_build_walk *walk, const struct stat *st, uid_t *uid, gi
     *gid = walk->keeps_owner ? st->st_gid : walk->gid;
 }
 
+int
+sc_build_owner_error(struct sc_err *err, uint32_t uid, uint32_t gid)
+{
+    const int errnum = errno;
+
+    sc_err_errno(err, errnum, "give it to %u:%u", (unsigned)uid, (unsigned)gid);
+    if (errnum == EINVAL) /* ids that the user namespace has not */
+        (void)sc_err_remedy(err, "see /etc/subuid and /etc/subgid");
+    return -1;
+}
+
 /* Owner first: chown(2) takes setuid bits and file capabilities away. */
 static int
 set_attrs(const struct sc_build_walk *walk, int to_fd, const struct stat *st, const json_t *xattrs, struct sc_err *err)
@@ -132,7 +143,7 @@ set_attrs(const struct sc_build_walk *walk, int to_fd, const struct stat *st, co
 
     owner_of(walk, st, &uid, &gid);
     if (fchown(to_fd, uid, gid) < 0)
-        return sc_err_errno(err, errno, "give it to %u:%u", (unsigned)uid, (unsigned)gid);
+        return sc_build_owner_error(err, uid, gid);
     if (fchmod(to_fd, walk->has_mode ? walk->mode : st->st_mode & 07777) < 0)
         return sc_err_errno(err, errno, "set its mode");
     if (set_xattrs(xattrs, to_fd, err) < 0)
@@ -224,7 +235,7 @@ walk_other(struct sc_build_walk *walk, int from, const struct stat *st, const ch
     }
     owner_of(walk, st, &uid, &gid);
     if (fchownat(to_dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-        return sc_err_errno(err, errno, "give it to %u:%u", (unsigned)uid, (unsigned)gid);
+        return sc_build_owner_error(err, uid, gid);
     if (utimensat(to_dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
         return sc_err_errno(err, errno, "set its time");
     return add_record(walk, path, st, target, NULL, err);
