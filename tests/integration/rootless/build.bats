@@ -26,3 +26,14 @@ END
     matches "$stderr" $'/o/owned 5 6\n/o/x 7 8\n'
     is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
 }
+
+@test "rootless: an owner that the user cannot give is an error that says where ids come from" {
+    mkdir "$BATS_TEST_TMPDIR/context"
+    cd "$BATS_TEST_TMPDIR/context"
+    echo text >f
+    sc_fails 1 build -f - . <<<$'FROM base\nCOPY --chown=2000000000 f /f'
+    expect_stderr "give it to 2000000000:2000000000: invalid argument; see /etc/subuid and /etc/subgid"
+    sc_fails 1 build -f - . <<<$'FROM base\nUSER 2000000000\nWORKDIR /n'
+    expect_stderr 'make directory "n": give it to 2000000000:2000000000: invalid argument; see /etc/subuid and /etc/subgid'
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+}
