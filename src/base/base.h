@@ -182,6 +182,10 @@ void sc_buf_add_shell(struct sc_buf *buf, const char *text); /* quoted for sh(1)
 const char *sc_buf_str(const struct sc_buf *buf);            /* "" when nothing was added */
 SC_MUST_CHECK int sc_buf_check(const struct sc_buf *buf, struct sc_err *err);
 
+/* ---- digests of short texts (sha256.c) ------------------------------------------------------ */
+#define SC_SHA256_HEX_LEN 64
+void sc_sha256_hex(const void *data, size_t len, char hex[SC_SHA256_HEX_LEN + 1]);
+
 /* ---- text to values (parse.c): each names the offending text in err ---------------- */
 
 #define SC_NUM_MAX 24 /* room for any 64-bit number as text */

@@ -377,6 +377,17 @@ END
     expect_stderr late
 }
 
+@test "build: the cache's file says no value of a build argument, and no here-document" {
+    printf 'FROM base\nARG TOKEN\nRUN true $TOKEN\nCOPY <<E /e\nhere-document\nE\n' | dockerfile
+    sc_ok build --build-arg TOKEN=hunter2secret .
+    sc_ok build --build-arg TOKEN=hunter2secret .
+    is "$(cached)" 2
+    sc_ok build --build-arg TOKEN=another .
+    is "$(cached)" 1
+    is "$(grep -cE 'hunter2|here-document' "$SC_DATA_ROOT/image/sc-build-cache.json")" 0
+    is "$(grep -o '"key": *"run:[0-9a-f]*"' "$SC_DATA_ROOT/image/sc-build-cache.json" | sort -u | wc -l)" 2
+}
+
 @test "build: a script's first line is cut between characters" {
     printf 'FROM base\nRUN <<E\n: %0197d\u00e9\necho >/made\nE\n' 0 | dockerfile
     sc_ok build .

@@ -130,16 +130,17 @@ describe(const struct copy *copy, const struct sc_df_copy *what, const char *des
 
 /* Everything that the step depends on but the files: their digest follows in the key. */
 static int
-make_stem(const struct copy *copy, const json_t *what, struct sc_buf *out, struct sc_err *err)
+make_stem(const struct copy *copy, const json_t *what, const char **out, struct sc_err *err)
 {
+    sc_cleanup_buf text = SC_BUF_INIT;
     sc_cleanup_json stem = json_pack("[s, s, O]", "copy", sc_build_parent(copy->stage), what);
 
     if (!stem)
         return sc_err_set(err, SC_ERR_INVALID, "a name is not UTF-8");
-    if (sc_json_dump(stem, out, err) < 0)
+    if (sc_json_dump(stem, &text, err) < 0)
         return -1;
-    sc_buf_addc(out, '\n');
-    return sc_buf_check(out, err);
+    *out = sc_build_key("copy", &text, copy->b->arena);
+    return *out ? 0 : sc_err_nomem(err);
 }
 
 static int
@@ -164,7 +165,7 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
 {
     struct sc_builder *b = copy->b;
     sc_cleanup_json answer = NULL;
-    sc_cleanup_buf stem = SC_BUF_INIT;
+    const char *stem;
     const int64_t begin = sc_time_monotonic();
     json_t *description = describe(copy, what, dest);
     char *dir = NULL;
@@ -183,7 +184,7 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
         return -1;
     copy->dir = dir;
     if (json_object_set_new(copy->input, "layers", sc_built_layers_json(&copy->stage->layers)) < 0 ||
-        json_object_set_new(copy->input, "stem", json_string(sc_buf_str(&stem))) < 0 ||
+        json_object_set_new(copy->input, "stem", json_string(stem)) < 0 ||
         json_object_set_new(copy->input, "noCache", json_boolean(b->ask->no_cache)) < 0 ||
         (what->from.kind == SC_DF_CONTEXT && b->ask->ignore &&
          json_object_set_new(copy->input, "ignore", json_string(b->ask->ignore)) < 0))

@@ -53,13 +53,14 @@ command_text(const struct run *run)
     return sc_arena_strdup(run->b->arena, sc_buf_str(&text));
 }
 
-/* All that the result depends on. */
+/* All that the result depends on, hashed: values of build arguments are in it. */
 static int
-make_key(const struct run *run, struct sc_buf *out, struct sc_err *err)
+make_key(const struct run *run, char **out, struct sc_err *err)
 {
     const struct sc_df_run *what = &run->step->run;
     struct sc_strv env = {0};
     sc_cleanup_json key = NULL;
+    sc_cleanup_buf text = SC_BUF_INIT;
     const char *script = what->kind == SC_DF_RUN_FILE ? what->script : "";
 
     if (sc_df_scope_run_env(&run->stage->scope, false, run->b->arena, &env, err) < 0)
@@ -70,7 +71,10 @@ make_key(const struct run *run, struct sc_buf *out, struct sc_err *err)
     if (!key || json_array_size(json_array_get(key, 2)) != run->argv.count ||
         json_array_size(json_array_get(key, 3)) != env.count)
         return sc_err_set(err, SC_ERR_INVALID, "the command, or its environment, is not UTF-8");
-    return sc_json_dump(key, out, err);
+    if (sc_json_dump(key, &text, err) < 0)
+        return -1;
+    *out = sc_build_key("run", &text, run->b->arena);
+    return *out ? 0 : sc_err_nomem(err);
 }
 
 /* ---- the container ----------------------------------------------------------------------------------------------- */
@@ -284,12 +288,12 @@ sc_build_run(struct sc_builder *b, struct sc_build_stage *stage, const struct sc
     struct run run = {.b = b, .stage = stage, .step = step};
     const int64_t begin = sc_time_monotonic();
     const struct sc_build_entry *entry;
-    sc_cleanup_buf key = SC_BUF_INIT;
+    char *key;
 
     find_argv(&run);
     if (refuse(b, &step->run, err) < 0 || make_key(&run, &key, err) < 0)
         return -1;
-    entry = b->ask->no_cache ? NULL : sc_build_cache_find(&b->engine->store, &b->cache, sc_buf_str(&key));
+    entry = b->ask->no_cache ? NULL : sc_build_cache_find(&b->engine->store, &b->cache, key);
     if (entry) {
         sc_build_say(b, SC_BUILD_CACHED, NULL, 0);
         *has_layer = entry->has_layer;
@@ -301,7 +305,7 @@ sc_build_run(struct sc_builder *b, struct sc_build_stage *stage, const struct sc
         return sc_err_remedy(err, "begin with an image that has one, or COPY it");
     }
     if (sc_build_step_dir(b, &run.dir, err) < 0 || set_options(&run, err) < 0 || execute(&run, err) < 0 ||
-        make_layer(&run, sc_buf_str(&key), has_layer, err) < 0)
+        make_layer(&run, key, has_layer, err) < 0)
         return -1;
     sc_build_say(b, SC_BUILD_DONE, NULL, sc_time_monotonic() - begin);
     return 0;

@@ -67,6 +67,15 @@ sc_build_parent(const struct sc_build_stage *stage)
     return stage->layers.count > 0 ? stage->layers.items[stage->layers.count - 1].chain : SCRATCH;
 }
 
+char *
+sc_build_key(const char *kind, const struct sc_buf *text, struct sc_arena *arena)
+{
+    char hex[SC_SHA256_HEX_LEN + 1];
+
+    sc_sha256_hex(text->data, text->len, hex);
+    return sc_arena_printf(arena, "%s:%s", kind, hex);
+}
+
 int
 sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key, const char *shown,
                    const struct sc_built_layer *layer, int64_t created, struct sc_err *err)
