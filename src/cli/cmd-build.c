@@ -309,6 +309,23 @@ build(struct sc_cli *cli, struct build_options *o, const char *path, struct inpu
     return status;
 }
 
+/* What the caller closed stays of no use (but standard error, which nobody wants then), and its number is taken: else
+ * the context has it, or what sc-transfer reads, until sc-transfer is given its own there. */
+static int
+fill_stdio(struct sc_err *err)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_WRONLY};
+
+    for (int fd = 0; fd < (int)SC_ARRAY_LEN(modes); fd++) {
+        if (fcntl(fd, F_GETFD) >= 0)
+            continue;
+        /* lint: the host's own; and the lowest number that is free, which is this one */
+        if (openat(AT_FDCWD, "/dev/null", modes[fd] | O_CLOEXEC | O_NOCTTY) < 0)
+            return sc_err_errno(err, errno, "open \"/dev/null\"");
+    }
+    return 0;
+}
+
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
@@ -318,7 +335,7 @@ run(struct sc_cli *cli, struct sc_err *err)
     char *id = NULL;
 
     sc_create_options_init(&options.run);
-    if (sc_cli_parse(cli, &options, &args, err) < 0)
+    if (sc_cli_parse(cli, &options, &args, err) < 0 || fill_stdio(err) < 0)
         return -1;
     if (build(cli, &options, args.items[0], &input, &id, err) < 0 || write_id(options.iidfile, id, err) < 0) {
         err->exit_code = err->exit_code > 128 ? err->exit_code : 1; /* Docker's, also where a run would say 127 */

@@ -388,6 +388,21 @@ END
     is "$(grep -o '"key": *"run:[0-9a-f]*"' "$SC_DATA_ROOT/image/sc-build-cache.json" | sort -u | wc -l)" 2
 }
 
+@test "build: descriptors that the caller has closed, and output that nobody reads" {
+    echo text >n
+    printf 'FROM base\nCOPY n /n\nRUN grep -x text /n; grep SigIgn: /proc/self/status\n' | dockerfile
+    is "$("$SC" build --no-cache . 2>&1 <&- | grep -cx text)" 1
+    "$SC" build --no-cache -t closed . <&- >&- 2>&-
+    sc_ok run --rm closed cat /n
+    is "$output" text
+    # ignored signals are ours, not RUN's
+    sc_ok build --no-cache .
+    expect_stderr $'SigIgn:\t0000000000000000'
+    printf 'FROM base\nRUN while echo line; do :; done\n' | dockerfile
+    "$SC" build . 2>&1 | head -n 20 >/dev/null || :
+    no_remains
+}
+
 @test "build: a script's first line is cut between characters" {
     printf 'FROM base\nRUN <<E\n: %0197d\u00e9\necho >/made\nE\n' 0 | dockerfile
     sc_ok build .

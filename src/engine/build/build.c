@@ -343,12 +343,17 @@ sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct
                 struct sc_err *err)
 {
     struct sc_builder b = {.engine = engine, .ask = ask, .arena = arena, .dir_fd = -1, .signal_fd = -1};
+    const struct sigaction is_ignored = {.sa_handler = SIG_IGN};
+    struct sigaction old_pipe;
     sigset_t old;
     int status = open_signals(&b, &old, err);
 
+    /* Whom nobody reads any more tidies up first: write(2) says EPIPE. */
+    (void)sigaction(SIGPIPE, &is_ignored, &old_pipe);
     if (status == 0)
         status = build_in_session(&b, image_id, err);
     release(&b);
+    (void)sigaction(SIGPIPE, &old_pipe, NULL);
     (void)sigprocmask(SIG_SETMASK, &old, NULL);
     sc_store_collect(&engine->store);
     return status;

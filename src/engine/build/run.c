@@ -149,10 +149,10 @@ show(const struct sc_builder *b, const void *data, size_t len, struct sc_err *er
     return sc_io_write_all(b->ask->out_fd, data, len, err) < 0 ? sc_err_wrap(err, "show what it says") : 0;
 }
 
-/* One message of the monitor. *is_over: it was the last. */
+/* One message of the monitor. *is_over: it was the last. is_killed: nobody wants to see what it says. */
 static int
-take_message(const struct sc_builder *b, int client, char *data, struct sc_exit *exit_record, bool *is_over,
-             struct sc_err *err)
+take_message(const struct sc_builder *b, int client, bool is_killed, char *data, struct sc_exit *exit_record,
+             bool *is_over, struct sc_err *err)
 {
     enum sc_monitor_msg type;
     ssize_t len = sc_monitor_recv(client, &type, data, SC_MONITOR_PACKET_MAX, err);
@@ -160,7 +160,7 @@ take_message(const struct sc_builder *b, int client, char *data, struct sc_exit 
     if (len < 0)
         return -1;
     if (type == SC_MSG_STDOUT || type == SC_MSG_STDERR)
-        return show(b, data, (size_t)len, err);
+        return is_killed ? 0 : show(b, data, (size_t)len, err);
     if (type == SC_MSG_ERROR && len == sizeof(*err)) {
         memcpy(err, data, sizeof(*err));
         return -1;
@@ -193,7 +193,7 @@ stay(struct sc_builder *b, int client, struct sc_exit *exit_record, struct sc_er
             (void)!sc_monitor_send(client, SC_MSG_KILL, &kill_signal, sizeof(kill_signal), &ignored);
             is_killed = true;
         }
-        if (polls[0].revents && take_message(b, client, data, exit_record, &is_over, err) < 0) {
+        if (polls[0].revents && take_message(b, client, is_killed, data, exit_record, &is_over, err) < 0) {
             if (is_killed || err->kind == SC_ERR_PEER_DIED)
                 return -1;
             why = *err; /* nobody reads its output: end it, and wait for that */
