@@ -173,6 +173,8 @@ sc_engine_files_words(struct sc_engine *engine, const struct sc_container *c, bo
 
     if (!dir)
         return sc_err_nomem(err);
+    if (!with_mounts && !c->options.rootfs && !c->image_id) /* what it changed is in the build's directory */
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" is a step of a build", c->name);
     add(words, arena, "--container", c->name);
     add(words, arena, "--dir", dir);
     if (c->options.rootfs) {
@@ -232,6 +234,8 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
         sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" was made of a directory, not of an image", c->name);
         return sc_err_remedy(err, "make an image of it with: sc import %s", o->rootfs);
     }
+    if (!c->image_id)
+        return sc_err_set(err, SC_ERR_UNSUPPORTED, "container \"%s\" is a step of a build", c->name);
     if (sc_image_find_used(&engine->store, c->image_id, arena, &image, err) < 0)
         return -1;
     entrypoint = o->has_entrypoint ? &o->entrypoint : &image.config.entrypoint;
