@@ -378,12 +378,14 @@ END
 }
 
 @test "build: the cache's file says no value of a build argument, and no here-document" {
-    printf 'FROM base\nARG TOKEN\nRUN true $TOKEN\nCOPY <<E /e\nhere-document\nE\n' | dockerfile
+    printf 'FROM base\nARG TOKEN\nRUN true $TOKEN\n' | dockerfile
     sc_ok build --build-arg TOKEN=hunter2secret .
     sc_ok build --build-arg TOKEN=hunter2secret .
-    is "$(cached)" 2
-    sc_ok build --build-arg TOKEN=another .
     is "$(cached)" 1
+    sc_ok build --build-arg TOKEN=another .
+    is "$(cached)" 0
+    printf 'FROM base\nCOPY <<E /e\nhere-document\nE\n' | dockerfile
+    sc_ok build .
     is "$(grep -cE 'hunter2|here-document' "$SC_DATA_ROOT/image/sc-build-cache.json")" 0
     is "$(grep -o '"key": *"run:[0-9a-f]*"' "$SC_DATA_ROOT/image/sc-build-cache.json" | sort -u | wc -l)" 2
 }
@@ -397,7 +399,7 @@ END
     is "$output" text
     # ignored signals are ours, not RUN's
     sc_ok build --no-cache .
-    expect_stderr $'SigIgn:\t0000000000000000'
+    matches "$stderr" $'SigIgn:\t[0-9a-f]{12}[02468ace][0-9a-f]{3}\n' # but bit 12
     printf 'FROM base\nRUN while echo line; do :; done\n' | dockerfile
     "$SC" build . 2>&1 | head -n 20 >/dev/null || :
     no_remains
