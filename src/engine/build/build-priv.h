@@ -79,7 +79,7 @@ SC_MUST_CHECK int sc_build_layer_words(struct sc_builder *b, const char *verb, c
                                        const char *dir, struct sc_strv *out, struct sc_err *err);
 /* What a step starts from, in a key. */
 const char *sc_build_parent(const struct sc_build_stage *stage);
-/* A key, or its beginning: a digest of all that the step depends on, as that may be long and secret. NULL: no memory. */
+/* A key, or its beginning: a digest of all that the step depends on, as that may be long and secret; or NULL. */
 char *sc_build_key(const char *kind, const struct sc_buf *text, struct sc_arena *arena);
 /* Notes for the cache what came of a step, and puts the layer (or NULL) on the stage. */
 SC_MUST_CHECK int sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key,

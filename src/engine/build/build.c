@@ -125,8 +125,8 @@ take_stage(struct sc_build_stage *stage, const struct sc_build_stage *from, stru
     return stage->root ? 0 : sc_err_nomem(err);
 }
 
-/* The triggers of the base, an image or a stage, are instructions of this stage; its image has none of its own then. *is_put_off: they need a
- * stage that is not built yet. */
+/* The triggers of the base, an image or a stage, are instructions of this stage; its image has none of its own then.
+ * *is_put_off: they need a stage that is not built yet. */
 static int
 take_triggers(struct sc_builder *b, size_t at, const bool *is_done, bool *is_put_off, struct sc_err *err)
 {
