@@ -320,8 +320,11 @@ fill_stdio(struct sc_err *err)
         if (fcntl(fd, F_GETFD) >= 0)
             continue;
         /* lint: the host's own; and the lowest number that is free, which is this one */
-        if (openat(AT_FDCWD, "/dev/null", modes[fd] | O_CLOEXEC | O_NOCTTY) < 0)
+        sc_cleanup_fd opened = openat(AT_FDCWD, "/dev/null", modes[fd] | O_CLOEXEC | O_NOCTTY);
+
+        if (opened < 0)
             return sc_err_errno(err, errno, "open \"/dev/null\"");
+        (void)sc_steal_fd(&opened);
     }
     return 0;
 }
