@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "image/build-priv.h"
@@ -91,30 +90,6 @@ make_room(int to_dir, const char *name, bool is_dir, bool *is_there, struct sc_e
     return 0;
 }
 
-static int
-set_xattrs(const json_t *attrs, int to_fd, struct sc_err *err)
-{
-    const char *name;
-    json_t *value;
-
-    json_object_foreach ((json_t *)(uintptr_t)attrs, name, value) {
-        const char *hex = json_string_value(value);
-        size_t len = strlen(hex) / 2;
-        sc_cleanup_free unsigned char *bytes = malloc(len + 1);
-
-        if (!bytes)
-            return sc_err_nomem(err);
-        for (size_t i = 0; i < len; i++) {
-            char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
-
-            bytes[i] = (unsigned char)strtoul(pair, NULL, 16);
-        }
-        if (fsetxattr(to_fd, name, bytes, len, 0) < 0 && errno != EOPNOTSUPP)
-            return sc_err_errno(err, errno, "set its attribute \"%.100s\"", name);
-    }
-    return 0;
-}
-
 static void
 owner_of(const struct sc_build_walk *walk, const struct stat *st, uid_t *uid, gid_t *gid)
 {
@@ -146,7 +121,7 @@ set_attrs(const struct sc_build_walk *walk, int to_fd, const struct stat *st, co
         return sc_build_owner_error(err, uid, gid);
     if (fchmod(to_fd, walk->has_mode ? walk->mode : st->st_mode & 07777) < 0)
         return sc_err_errno(err, errno, "set its mode");
-    if (set_xattrs(xattrs, to_fd, err) < 0)
+    if (sc_tree_set_xattrs(xattrs, to_fd, true, err) < 0)
         return -1;
     return futimens(to_fd, times) < 0 ? sc_err_errno(err, errno, "set its time") : 0;
 }

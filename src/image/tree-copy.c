@@ -26,16 +26,13 @@ struct copy {
 
 static int copy_dir(struct copy *copy, int from_fd, int to_fd, int depth, bool has_attrs, struct sc_err *err);
 
-static int
-copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
+int
+sc_tree_set_xattrs(const json_t *attrs, int to_fd, bool is_root, struct sc_err *err)
 {
-    sc_cleanup_json attrs = NULL;
     const char *name;
     json_t *value;
 
-    if (sc_tree_xattrs(from_fd, false, &attrs, err) < 0)
-        return -1;
-    json_object_foreach (attrs, name, value) {
+    json_object_foreach ((json_t *)(uintptr_t)attrs, name, value) {
         const char *hex = json_string_value(value);
         size_t len = strlen(hex) / 2;
         sc_cleanup_free unsigned char *bytes = malloc(len + 1);
@@ -47,10 +44,20 @@ copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
 
             bytes[i] = (unsigned char)strtoul(pair, NULL, 16);
         }
-        if (fsetxattr(to_fd, name, bytes, len, 0) < 0 && errno != EOPNOTSUPP && (copy->is_root || errno != EPERM))
+        if (fsetxattr(to_fd, name, bytes, len, 0) < 0 && errno != EOPNOTSUPP && (is_root || errno != EPERM))
             return sc_err_errno(err, errno, "set its attribute \"%.100s\"", name);
     }
     return 0;
+}
+
+static int
+copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
+{
+    sc_cleanup_json attrs = NULL;
+
+    if (sc_tree_xattrs(from_fd, false, &attrs, err) < 0)
+        return -1;
+    return sc_tree_set_xattrs(attrs, to_fd, copy->is_root, err);
 }
 
 /* The owner of the copy. An owner that has no id here was nobody's; in the container it is root's, whose files are

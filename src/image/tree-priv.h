@@ -49,6 +49,8 @@ struct sc_tree_diff {
 SC_MUST_CHECK int sc_tree_diff(const struct sc_tree_diff *diff, struct sc_err *err);
 /* The attributes of an open file that count, as an object of name and hexadecimal value. */
 SC_MUST_CHECK int sc_tree_xattrs(int fd, bool is_exact, json_t **out, struct sc_err *err);
+/* Gives them to another, as far as its file system has any; is_root: one that may not be set is an error. */
+SC_MUST_CHECK int sc_tree_set_xattrs(const json_t *attrs, int to_fd, bool is_root, struct sc_err *err);
 
 /* ---- tree-tar.c */
 struct sc_tree_tar_how {
