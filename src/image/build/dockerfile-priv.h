@@ -71,6 +71,8 @@ SC_MUST_CHECK int sc_df_expand_to(const struct sc_df_expansion *how, const char 
                                   char **out, struct sc_strv *words, struct sc_err *err);
 
 /* ---- pattern.c: the patterns of ${X#p} and ${X/p/r} ---- */
+/* Bytes of the character at text; what is not UTF-8 is a character for each byte. */
+size_t sc_df_char_len(const char *text);
 
 SC_MUST_CHECK int sc_df_trim(const char *value, const char *pattern, bool is_suffix, bool is_longest,
                              struct sc_buf *out, struct sc_err *err);

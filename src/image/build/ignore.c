@@ -226,19 +226,6 @@ in_class(const struct token *token, const char *path, size_t len)
     return sc_df_glob(pattern, name);
 }
 
-/* Bytes of the character at path. */
-static size_t
-char_len(const char *path)
-{
-    unsigned char first = (unsigned char)*path;
-    size_t len = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-
-    for (size_t i = 1; i < len; i++)
-        if (((unsigned char)path[i] & 0xc0) != 0x80)
-            return 1;
-    return len;
-}
-
 /* From the places of path that the tokens before can end at to those that this one can end at. */
 static void
 advance(const struct token *token, const char *path, size_t len, const bool *from, bool *to)
@@ -247,7 +234,7 @@ advance(const struct token *token, const char *path, size_t len, const bool *fro
 
     memset(to, 0, len + 1);
     for (size_t i = 0; i <= len; i++) {
-        size_t step = i < len ? char_len(path + i) : 0;
+        size_t step = i < len ? sc_df_char_len(path + i) : 0;
 
         switch (token->kind) {
         case TOKEN_CHAR:

@@ -19,9 +19,8 @@ struct pattern {
     size_t count;
 };
 
-/* A character of text; what is not UTF-8 is a character for each byte. */
-static size_t
-char_len(const char *text)
+size_t
+sc_df_char_len(const char *text)
 {
     unsigned char first = (unsigned char)*text;
     size_t len = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
@@ -39,7 +38,7 @@ char_at(const char *text, size_t len)
 
     for (size_t i = 0; i < len; i++)
         value = value << 8 | (unsigned char)text[i];
-    return value; /* never ANY: 0xff begins nothing of four bytes that passes char_len() */
+    return value; /* never ANY: 0xff begins nothing of four bytes that passes sc_df_char_len() */
 }
 
 static uint32_t *
@@ -49,7 +48,7 @@ to_chars(const char *text, struct sc_arena *arena, size_t *count)
 
     *count = 0;
     while (chars && *text) {
-        size_t len = char_len(text);
+        size_t len = sc_df_char_len(text);
 
         chars[(*count)++] = char_at(text, len);
         text += len;
@@ -98,7 +97,7 @@ compile(const char *text, bool is_reversed, struct sc_arena *arena, struct patte
             if (*text == '\0' || !strchr("*?\\}/", *text))
                 return sc_err_set(err, SC_ERR_INVALID, "invalid escape in the pattern of a substitution");
         }
-        len = char_len(text);
+        len = sc_df_char_len(text);
         chars[used++] = char_at(text, len);
         out->pieces[out->count - 1].len++;
         text += len;
@@ -170,7 +169,7 @@ bytes_of(const char *text, size_t chars)
     const char *at = text;
 
     while (chars-- > 0)
-        at += char_len(at);
+        at += sc_df_char_len(at);
     return (size_t)(at - text);
 }
 
