@@ -22,11 +22,6 @@
 #include "engine/engine.h"
 #include "image/build.h"
 
-struct sc_build_secret {
-    const char *id, *text;
-    size_t len;
-};
-
 enum sc_build_event {
     SC_BUILD_STEP,   /* begins: text is "[2/3] RUN make" */
     SC_BUILD_CACHED, /* that step was not executed */
