@@ -1,6 +1,6 @@
-/* libcurl, opened where a registry is first spoken to. Linked, it would bring some thirty libraries of its own into every
- * sc-transfer, and take a good part of the time of a small `load`, `commit` or step of a build, none of which speaks to
- * anybody.
+/* libcurl, opened where a registry is first spoken to. Linked, it would bring some thirty libraries of its own into
+ * every sc-transfer, and take a good part of the time of a small `load`, `commit` or step of a build, none of which
+ * speaks to anybody.
  *
  * The functions have libcurl's names, declarations and meaning, so that http.c is written as with any libcurl; they are
  * not exported, and libcurl's own calls of them stay its own. */
