@@ -292,7 +292,7 @@ run(struct into *into, struct sc_arena *arena, char digest[SC_DIGEST_LEN + 1], s
         into->walk.excludes = &excludes;
     }
     if (sc_build_walk_init(&into->walk, err) < 0 ||
-        sc_build_sources_find(copy->root_fd, &copy->sources, copy->ignore, arena, &sources, err) < 0)
+        sc_build_sources_find(copy->root_fd, &copy->sources, copy->is_literal, copy->ignore, arena, &sources, err) < 0)
         return -1;
     if (into->root_fd >= 0 &&
         (find_owner(copy, into->root_fd, arena, &into->walk, err) < 0 || look_at_dest(into, err) < 0))

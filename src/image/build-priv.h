@@ -35,8 +35,10 @@ struct sc_build_sources {
 };
 /* What the words of a COPY name in root_fd, in the order of the words and then of names; what ignore (or NULL) leaves
  * out is not there. A word without wildcards that names nothing is SC_ERR_NOT_FOUND, `"/x": not found`. */
-SC_MUST_CHECK int sc_build_sources_find(int root_fd, const struct sc_strv *words, const struct sc_ignore *ignore,
-                                        struct sc_arena *arena, struct sc_build_sources *out, struct sc_err *err);
+/* is_literal: no character of a word is a wildcard. */
+SC_MUST_CHECK int sc_build_sources_find(int root_fd, const struct sc_strv *words, bool is_literal,
+                                        const struct sc_ignore *ignore, struct sc_arena *arena,
+                                        struct sc_build_sources *out, struct sc_err *err);
 /* The names in a directory, sorted. */
 SC_MUST_CHECK int sc_build_names(int dir_fd, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err);
 
@@ -70,7 +72,7 @@ SC_MUST_CHECK int sc_build_walk_end(struct sc_build_walk *walk, char digest[SC_D
 struct sc_build_copy { /* a COPY or an ADD, as the one who reads the Dockerfile says it */
     struct sc_strv sources, file_names, file_texts, excludes;
     const char *dest; /* absolute */
-    bool dest_is_dir, is_unpacked, keeps_owner, has_mode;
+    bool dest_is_dir, is_unpacked, keeps_owner, has_mode, is_literal;
     const char *chown; /* "user[:group]", or NULL */
     mode_t mode;
     int root_fd; /* of the sources, borrowed */
@@ -83,5 +85,11 @@ SC_MUST_CHECK int sc_build_copy_digest(const struct sc_build_copy *copy, struct 
 /* Copies into the image's root, and says what was. */
 SC_MUST_CHECK int sc_build_copy_into(const struct sc_build_copy *copy, int to_root, struct sc_jail *jail,
                                      struct sc_arena *arena, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+
+/* ---- build-mount.c */
+/* Takes what was made to mount on back out of the upper directory: the empty files and directories on the way to each
+ * target (absolute) that the image has not. What is not empty stays. */
+SC_MUST_CHECK int sc_build_stubs_remove(int image_root, int upper_fd, const struct sc_strv *targets,
+                                        struct sc_err *err);
 
 #endif
