@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "engine/build/build.h"
+#include "cli/build-priv.h"
 
 #define FILE_MAX_BYTES ((size_t)2 << 20)
 #define NSEC_TENTH     INT64_C(100000000)
@@ -16,7 +16,7 @@
 
 struct build_options {
     struct sc_create_options run; /* of RUN's containers */
-    struct sc_strv tags, build_args, labels;
+    struct sc_strv tags, build_args, labels, secrets, allows;
     char *file, *target, *iidfile, *progress, *platform;
     bool no_cache, pull, quiet, rm, force_rm;
 };
@@ -27,6 +27,7 @@ struct build_options {
 static const struct sc_option table[] = {
     {"add-host", 0, SC_OPTION_CALL, RUN(add_hosts), "name:address", "One more line for /etc/hosts of RUN",
      sc_value_add_host, NULL},
+    {"allow", 0, SC_OPTION_STRV, AT(allows), "what", "Let RUN have it: network.host, security.insecure", NULL, NULL},
     {"build-arg", 0, SC_OPTION_STRV, AT(build_args), "name[=value]", "Value of an ARG", NULL, NULL},
     {"cgroup-parent", 0, SC_OPTION_STR, RUN(cgroup_parent), "path", "Parent of the cgroup of RUN", NULL, NULL},
     {"cpu-period", 0, SC_OPTION_CALL, RUN(cpu_period), "usec", "Period of the CPU quota, in microseconds", sc_value_i64,
@@ -54,6 +55,8 @@ static const struct sc_option table[] = {
     {"pull", 0, SC_OPTION_FLAG, AT(pull), NULL, "Pull base images also where they are there", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show the image's id alone", NULL, NULL},
     {"rm", 0, SC_OPTION_FLAG, AT(rm), NULL, "Accepted: containers of steps are always removed", NULL, NULL},
+    {"secret", 0, SC_OPTION_STRV, AT(secrets), "id=name[,src=file|env=name]",
+     "A file or variable for RUN --mount=type=secret", NULL, NULL},
     {"shm-size", 0, SC_OPTION_CALL, RUN(shm_size), "bytes", "Size of /dev/shm of RUN (default 64m)", sc_value_size,
      NULL},
     {"tag", 't', SC_OPTION_STRV, AT(tags), "name[:tag]", "Name of the image", NULL, NULL},
@@ -226,6 +229,22 @@ build_args(const struct sc_strv *words, struct sc_arena *arena, struct sc_strv *
     return sc_arena_check(arena, err);
 }
 
+/* As buildx's: what a Dockerfile may not choose by itself. */
+static int
+read_allows(const struct sc_strv *words, struct sc_build_ask *ask, struct sc_err *err)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        if (strcmp(words->items[i], "network.host") == 0)
+            ask->allows_host_network = true;
+        else if (strcmp(words->items[i], "security.insecure") == 0)
+            ask->allows_insecure = true;
+        else
+            return sc_err_set(err, SC_ERR_INVALID, "--allow \"%s\": it is network.host or security.insecure",
+                              words->items[i]);
+    }
+    return 0;
+}
+
 static int
 check_progress(struct build_options *o, struct sc_err *err)
 {
@@ -290,7 +309,8 @@ build(struct sc_cli *cli, struct build_options *o, const char *path, struct inpu
 
     if (check_progress(o, err) < 0 || sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
         full_names(&o->tags, &cli->arena, &ask.names, err) < 0 ||
-        build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 ||
+        build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 || read_allows(&o->allows, &ask, err) < 0 ||
+        sc_build_secrets_read(&o->secrets, &cli->arena, &ask, err) < 0 ||
         read_input(input, o, path, &cli->arena, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         sc_rootless_note(&cli->engine, &cli->arena, &note, err) < 0)
         return -1;

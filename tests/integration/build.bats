@@ -426,8 +426,6 @@ END
     sc_fails 1 build --progress loud .
     sc_fails 1 build --platform linux/s390x - <<<'FROM base'
     expect_stderr "images are built for this machine alone"
-    sc_fails 1 build - <<<$'FROM base\nRUN --mount=type=cache,target=/c true'
-    expect_stderr "RUN --mount is not supported"
     sc_fails 1 build - <<<$'FROM base\nCOPY f /f'
     expect_stderr "there is no build context to copy from"
     sc_ok build - --build-arg NOBODY=1 <<<'FROM base'

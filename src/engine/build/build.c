@@ -330,6 +330,7 @@ build_in_session(struct sc_builder *b, char **image_id, struct sc_err *err)
 
     if (session < 0 || open_dir(b, err) < 0 || sc_build_cache_read(&b->engine->store, b->arena, &b->cache, err) < 0)
         return -1;
+    sc_build_secrets_sweep(b);
     status = build(b, image_id, err);
     /* What was done before a step failed need not be done again. */
     if (b->entry_count > 0 && sc_build_cache_add(&b->engine->store, b->entries, b->entry_count, &why) < 0 &&

@@ -37,3 +37,26 @@ END
     expect_stderr 'make directory "n": give it to 2000000000:2000000000: invalid argument; see /etc/subuid and /etc/subgid'
     is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
 }
+
+@test "rootless: what RUN mounts has the owners that it should have" {
+    mkdir "$BATS_TEST_TMPDIR/context"
+    cd "$BATS_TEST_TMPDIR/context"
+    echo text >f
+    cat >Dockerfile <<'END'
+FROM base AS one
+RUN mkdir /o && echo one >/o/x && chown 5:6 /o/x && chmod 600 /o/x
+FROM base
+RUN --mount=target=/c,rw --mount=from=one,source=/o,target=/o --mount=type=cache,target=/k,uid=7,gid=8,mode=700 \
+    --mount=type=secret,id=key,target=/s,uid=9 --mount=type=tmpfs,target=/t \
+    echo more >>/c/f && echo >/k/f && chown 99 /k/f && echo >/t/f && \
+    stat -c '%n %u %g %a' /c/f /o/x /k /s && cat /c/f /o/x /s && echo >/made
+END
+    sc_ok build -t t --secret id=key,src=f .
+    matches "$stderr" $'/c/f 0 0 644\n/o/x 5 6 600\n/k 7 8 700\n/s 9 0 400\ntext\nmore\none\ntext\n'
+    is "$(cat f)" text
+    sc_ok run --rm t sh -c 'ls -d /made /c /o /k /s /t 2>/dev/null || :'
+    is "$output" /made
+    sc_ok builder prune -af
+    is "$(ls "$SC_DATA_ROOT/build-cache")" ""
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+}
