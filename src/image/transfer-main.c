@@ -116,6 +116,7 @@ sc_job_open_store(struct sc_job *job, struct sc_err *err)
 int
 sc_job_open_writer(struct sc_job *job, struct sc_err *err)
 {
+    sc_jail_prepare();
     if (sc_job_open_store(job, err) < 0 || sc_limits_choose(&job->store, err) < 0)
         return -1;
     return sc_jail_start(&job->store, err);
