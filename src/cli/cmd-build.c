@@ -83,6 +83,28 @@ input_release(struct input *input)
     sc_closep(&input->context_fd);
 }
 
+/* A file of the context, which may be a stranger's: no link leads out of it, and nothing but a file is waited for. */
+static int
+read_in_context(int context_fd, const char *name, struct sc_buf *out, struct sc_err *err)
+{
+    const int status = sc_path_open_regular(-1, context_fd, name);
+    sc_cleanup_fd fd = status < 0 ? -1 : status;
+
+    if (status == -ENXIO)
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\" of the build context is no file", name);
+    if (status < 0)
+        return sc_err_errno(err, -status, "open \"%s\" of the build context", name);
+    return sc_file_read_fd(fd, FILE_MAX_BYTES, out, err) < 0 ? sc_err_wrap(err, "read \"%s\"", name) : 0;
+}
+
+/* A file that the caller named, or, with the context's descriptor, one of the context. */
+static int
+read_one(int dir_fd, const char *path, struct sc_buf *out, struct sc_err *err)
+{
+    return dir_fd == AT_FDCWD ? sc_file_read_at(dir_fd, path, FILE_MAX_BYTES, out, err) /* lint: the caller's own */
+                              : read_in_context(dir_fd, path, out, err);
+}
+
 /* Absent: 0 and nothing read. */
 static int
 read_ignore(struct input *input, int dir_fd, const char *path, struct sc_err *err)
@@ -91,7 +113,7 @@ read_ignore(struct input *input, int dir_fd, const char *path, struct sc_err *er
 
     if (input->has_ignore)
         return 0;
-    if (sc_file_read_at(dir_fd, path, FILE_MAX_BYTES, &input->ignore, &why) == 0) {
+    if (read_one(dir_fd, path, &input->ignore, &why) == 0) {
         input->has_ignore = true;
         return 0;
     }
@@ -135,8 +157,7 @@ read_file(struct input *input, const struct build_options *o, struct sc_arena *a
     if (!own)
         return sc_err_nomem(err);
     input->name = slash ? slash + 1 : file;
-    /* lint: the caller's own */
-    if (sc_file_read_at(dir, file, FILE_MAX_BYTES, &input->text, err) < 0) {
+    if (read_one(dir, file, &input->text, err) < 0) {
         sc_err_wrap(err, "read the Dockerfile");
         return err->kind == SC_ERR_NOT_FOUND ? sc_err_remedy(err, "name it with -f FILE") : -1;
     }

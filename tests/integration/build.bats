@@ -234,6 +234,54 @@ END
     is "$(ls "$BATS_TEST_TMPDIR/host")" ""
 }
 
+@test "build: the Dockerfile and .dockerignore are files of the context, and no link leads out of it" {
+    local name
+    echo "secret of the host" >"$BATS_TEST_TMPDIR/outside"
+    ln -s "$BATS_TEST_TMPDIR/outside" Dockerfile
+    sc_fails 1 build .
+    expect_stderr 'read the Dockerfile: open "Dockerfile" of the build context: no such file or directory'
+    [[ $stderr != *secret* ]]
+    for name in Dockerfile .dockerignore Dockerfile.dockerignore; do
+        rm -f -- * .dockerignore
+        printf 'FROM base\n' | dockerfile
+        rm -f "$name"
+        mkfifo "$name"
+        run timeout "$SC_DEADLINE" "$SC" build .
+        is "$status" 1
+        [[ $output == *"\"$name\" of the build context is no file"* ]] || { echo "$output"; false; }
+    done
+    # one that stays inside is as good as what it leads to; what the caller names is the caller's
+    rm -f -- *
+    mkdir sub
+    printf 'FROM base\nENV A=1\n' >sub/real
+    ln -s /sub/real Dockerfile
+    sc_ok build -t one .
+    is "$(config one Env | jq -r '.[-1]')" A=1
+    sc_ok build -t two -f <(printf 'FROM base\nENV A=2\n') .
+    is "$(config two Env | jq -r '.[-1]')" A=2
+}
+
+@test "build: a file that would delete in a layer is refused" {
+    echo hidden >.wh.passwd
+    printf 'FROM base\nCOPY . /etc/\n' | dockerfile
+    sc_fails 1 build .
+    expect_stderr 'Dockerfile:2: COPY . /etc/: "etc/.wh.passwd": no layer can have a file whose name begins with ".wh."'
+    sc_fails 1 build - <<<$'FROM base\nRUN touch /etc/.wh..wh..opq'
+    expect_stderr '"etc/.wh..wh..opq": no layer can have a file whose name begins with ".wh."'
+    no_remains
+}
+
+@test "build: words that are not UTF-8 are named before anything is copied" {
+    local word
+    echo f >f
+    for word in $'f /\xff' $'--chown=\xff f /x' $'<<\xff /x\nhello\n\xff'; do
+        printf 'FROM base\nCOPY %s\n' "$word" | dockerfile
+        sc_fails 1 build .
+        expect_stderr 'a name or a file is not UTF-8'
+    done
+    no_remains
+}
+
 @test "build: ADD unpacks archives, whatever they say, and copies the rest" {
     mkdir d
     echo in >d/f

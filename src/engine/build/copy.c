@@ -180,8 +180,10 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
     if (json_object_set_new(copy->input, "copy", description) < 0)
         return sc_err_nomem(err);
     /* What is not UTF-8 was left out. */
-    if (json_array_size(json_object_get(description, "sources")) != what->sources.count ||
+    if (!json_object_get(description, "dest") || (what->chown && !json_object_get(description, "chown")) ||
+        json_array_size(json_object_get(description, "sources")) != what->sources.count ||
         json_array_size(json_object_get(description, "excludes")) != what->excludes.count ||
+        json_array_size(json_object_get(description, "fileNames")) != what->file_count ||
         json_array_size(json_object_get(description, "fileTexts")) != what->file_count)
         return sc_err_set(err, SC_ERR_INVALID, "a name or a file is not UTF-8");
     if (make_stem(copy, description, &stem, err) < 0 || sc_build_step_dir(b, &dir, err) < 0)
