@@ -89,7 +89,7 @@ owner_of(const struct copy *copy, const struct stat *st, uid_t *uid, gid_t *gid,
     return 0;
 }
 
-/* What a stranger let his own file do with his rights, it must not do with the caller's, who has it then; and the device
+/* What a stranger let his own file do with his rights, it must not do with the caller's, who has it then; and a device
  * is one of this host's, whatever it was where it came from. */
 static mode_t
 mode_of(const struct copy *copy, const struct stat *st)
