@@ -122,7 +122,7 @@ explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
 }
 
 static int
-child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct sc_err *err)
+child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, int output, struct sc_err *err)
 {
     if (msg->step < 0 || (size_t)msg->step >= x->plan->child.count)
         return sc_err_errno(err, msg->errnum, "set up standard input and output");
@@ -132,7 +132,7 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
         return sc_launch_explain(x->pid, x->plan->process, msg->errnum, err);
     if (op == SC_OP_HOOKS_CONTAINER || op == SC_OP_HOOKS_START)
         return sc_hook_failed(x->plan->child.items[msg->step].u.hooks.lists[0],
-                              x->plan->child.items[msg->step].u.hooks.names[0], msg, err);
+                              x->plan->child.items[msg->step].u.hooks.names[0], msg, output, err);
     (void)sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
     explain_step(&x->plan->child.items[msg->step], msg->errnum, err);
     if (op == SC_OP_CWD)
@@ -319,8 +319,11 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
                 sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
                 return -1;
             break;
-        case SC_CHILD_FAILED:
-            return child_failed(x, &msg, err);
+        case SC_CHILD_FAILED: {
+            sc_cleanup_fd output = count == 1 ? fd : -1;
+
+            return child_failed(x, &msg, output, err);
+        }
         }
     }
 }
