@@ -2,7 +2,7 @@
  * build-priv: the files of COPY and ADD.
  *
  *     sources ─► build-source.c: names, wildcards, .dockerignore ─► build-walk.c: a digest of all that counts, and a
-  * copy
+ *     copy
  *
  * A tree is walked by the same code to be hashed and to be copied, and whoever copies hashes what is written: so the
  * digest that a step is kept under is of the very bytes that are in its layer, whatever somebody changes meanwhile.
@@ -57,12 +57,23 @@ struct sc_build_walk {
 };
 SC_MUST_CHECK int sc_build_walk_init(struct sc_build_walk *walk, struct sc_err *err);
 void sc_build_walk_release(struct sc_build_walk *walk);
-/* The source into the directory to_dir (-1: nothing is written) as `name`; "": what is in it, into to_dir itself. */
+/* The source into the directory to_dir (-1: nothing is written) as `name`; "": it is a directory, and what is in it goes
+ * into to_dir itself. ESTALE: it is one now, or none, unlike when that was decided. */
 SC_MUST_CHECK int sc_build_walk_source(struct sc_build_walk *walk, const struct sc_build_source *source, int to_dir,
                                        const char *name, struct sc_err *err);
-/* A regular file's content into an open file. */
-SC_MUST_CHECK int sc_build_walk_file_to(struct sc_build_walk *walk, const struct sc_build_source *source, int to,
-                                        struct sc_err *err);
+/* A regular file as it was when it was hashed: somebody may write to it meanwhile. */
+struct sc_build_kept {
+    int fd; /* its content, borrowed */
+    struct stat st;
+    json_t *xattrs;
+};
+/* The file's content into `to`, an open file of ours. Release kept on failure too. */
+SC_MUST_CHECK int sc_build_walk_keep(struct sc_build_walk *walk, const struct sc_build_source *source, int to,
+                                     struct sc_build_kept *kept, struct sc_err *err);
+void sc_build_kept_release(struct sc_build_kept *kept);
+/* A copy of it, which is in the digest already. */
+SC_MUST_CHECK int sc_build_walk_put(const struct sc_build_walk *walk, const struct sc_build_kept *kept, int to_dir,
+                                    const char *name, struct sc_err *err);
 /* A file of the Dockerfile's own text. */
 SC_MUST_CHECK int sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int to_dir,
                                      const char *name, struct sc_err *err);
