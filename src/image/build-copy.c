@@ -289,8 +289,8 @@ copy_text(struct into *into, size_t at, struct sc_err *err)
         if (to < 0)
             return -1;
     }
-    /* The digest is the same whatever it is called there: that is in the step's key. */
-    return sc_build_walk_text(&into->walk, text, strlen(text), to, as, err);
+    /* What it is called there is in the step's key. */
+    return sc_build_walk_text(&into->walk, name, text, strlen(text), to, as, err);
 }
 
 static int

@@ -74,9 +74,9 @@ void sc_build_kept_release(struct sc_build_kept *kept);
 /* A copy of it, which is in the digest already. */
 SC_MUST_CHECK int sc_build_walk_put(const struct sc_build_walk *walk, const struct sc_build_kept *kept, int to_dir,
                                     const char *name, struct sc_err *err);
-/* A file of the Dockerfile's own text. */
-SC_MUST_CHECK int sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int to_dir,
-                                     const char *name, struct sc_err *err);
+/* A file of the Dockerfile's own text, copied `as`; the digest has its own name. */
+SC_MUST_CHECK int sc_build_walk_text(struct sc_build_walk *walk, const char *name, const char *text, size_t len,
+                                     int to_dir, const char *as, struct sc_err *err);
 SC_MUST_CHECK int sc_build_walk_end(struct sc_build_walk *walk, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
 
 /* ---- build-copy.c */

@@ -459,8 +459,8 @@ sc_build_walk_put(const struct sc_build_walk *walk, const struct sc_build_kept *
 }
 
 int
-sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int to_dir, const char *name,
-                   struct sc_err *err)
+sc_build_walk_text(struct sc_build_walk *walk, const char *name, const char *text, size_t len, int to_dir,
+                   const char *as, struct sc_err *err)
 {
     struct stat st = {.st_mode = S_IFREG | TEXT_MODE};
     char digest[SC_DIGEST_LEN + 1];
@@ -470,9 +470,9 @@ sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int
         return -1;
     if (to_dir < 0)
         return 0;
-    to = create(to_dir, name, err);
+    to = create(to_dir, as, err);
     if (to < 0 || sc_io_write_all(to, text, len, err) < 0)
-        return sc_err_wrap(err, "write \"%s\"", name);
+        return sc_err_wrap(err, "write \"%s\"", as);
     (void)clock_gettime(CLOCK_REALTIME, &st.st_mtim);
     return set_attrs(walk, to, &st, NULL, err);
 }

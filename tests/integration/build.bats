@@ -134,6 +134,38 @@ END
     no_remains
 }
 
+@test "build: here-documents are taken from the cache by what is in them" {
+    local text
+    for text in one two; do
+        dockerfile <<END
+FROM base
+COPY <<E /file
+$text
+E
+COPY <<A <<B /dir/
+$text
+A
+B
+ADD --chmod=640 <<E /file2
+$text
+E
+RUN <<E
+echo $text >/ran
+E
+RUN <<E
+#!/bin/sh
+echo $text >/script
+E
+END
+        sc_ok build -t t .
+        is "$(cached)" 0
+        sc_ok build -t t .
+        is "$(cached)" 5
+        sc_ok run --rm t cat /file /dir/A /file2 /ran /script
+        is "$output" "$text"$'\n'"$text"$'\n'"$text"$'\n'"$text"$'\n'"$text"
+    done
+}
+
 @test "build: the cache's layers live as long as its entries" {
     printf 'FROM base\nRUN head -c 300000 /dev/urandom >/r\n' | dockerfile
     sc_ok build -t t .
