@@ -233,6 +233,8 @@ add_file(struct into *into, const struct sc_build_source *source, struct sc_err 
         return sc_err_errno(err, errno, "make a temporary file");
     if (sc_build_walk_keep(&into->walk, source, copy, &kept, err) < 0)
         return -1;
+    if (lseek(copy, 0, SEEK_SET) < 0)
+        return sc_err_errno(err, errno, "seek");
     if (is_archive(copy) && is_tar(into->jail, copy))
         return unpack(into, source, copy, err);
     to = open_place(into, source->name, &name, err);
