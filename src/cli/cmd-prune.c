@@ -329,8 +329,7 @@ prune_builder(struct sc_cli *cli, struct prune *prune, bool all, struct sc_err *
 
     if (sc_build_cache_prune(&cli->engine.store, all, prune->until, &pruned, err) < 0)
         return -1;
-    if (pruned.count > 0)
-        sc_store_collect(&cli->engine.store);
+    sc_engine_collect(&cli->engine); /* also what killed builds have left, which is in no cache */
     prune->freed += pruned.freed;
     if (sc_build_dirs_prune(&cli->engine, prune->until, &dirs, err) < 0)
         return -1;

@@ -6,6 +6,8 @@
 #include "engine/engine-priv.h"
 #include "image/build/dockerfile.h"
 
+#define SC_BUILD_DIR "build-" /* and an id: a build's directory below image/tmp */
+
 /* A stage while it is built, and then its result. */
 struct sc_build_stage {
     struct sc_df_scope scope;
@@ -114,9 +116,10 @@ SC_MUST_CHECK int sc_build_layer_words(struct sc_builder *b, const char *verb, c
 const char *sc_build_parent(const struct sc_build_stage *stage);
 /* A key, or its beginning: a digest of all that the step depends on, as that may be long and secret; or NULL. */
 char *sc_build_key(const char *kind, const struct sc_buf *text, struct sc_arena *arena);
-/* Notes for the cache what came of a step, and puts the layer (or NULL) on the stage. */
+/* Notes for the cache what came of a step, and puts the layer (or NULL) on the stage. written: the instruction without
+ * the values of its variables, which may be secret. */
 SC_MUST_CHECK int sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key,
-                                     const char *shown, const struct sc_built_layer *layer, int64_t created,
+                                     const char *written, const struct sc_built_layer *layer, int64_t created,
                                      struct sc_err *err);
 void sc_build_say(const struct sc_builder *b, enum sc_build_event event, const char *text, int64_t nsec);
 
@@ -160,6 +163,6 @@ SC_MUST_CHECK int sc_build_copy(struct sc_builder *b, struct sc_build_stage *sta
                                 bool *has_layer, struct sc_err *err);
 /* WORKDIR's directory. */
 SC_MUST_CHECK int sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path,
-                                 const char *shown, bool *has_layer, struct sc_err *err);
+                                 const char *written, bool *has_layer, struct sc_err *err);
 
 #endif

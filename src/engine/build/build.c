@@ -39,9 +39,9 @@ config_step(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_
     *has_layer = false;
     if (sc_build_config_apply(stage, step, b->arena, err) < 0)
         return -1;
-    return step->op == SC_DF_WORKDIR
-               ? sc_build_mkdir(b, stage, sc_build_config_text(stage, "WorkingDir"), step->shown, has_layer, err)
-               : 0;
+    return step->op == SC_DF_WORKDIR ? sc_build_mkdir(b, stage, sc_build_config_text(stage, "WorkingDir"),
+                                                      step->instr->original, has_layer, err)
+                                     : 0;
 }
 
 static int
@@ -276,7 +276,7 @@ open_dir(struct sc_builder *b, struct sc_err *err)
 
     if (sc_id_random(id, err) < 0)
         return -1;
-    b->dir_name = sc_arena_printf(b->arena, "tmp/build-%.*s", ID_DIGITS, id);
+    b->dir_name = sc_arena_printf(b->arena, "tmp/" SC_BUILD_DIR "%.*s", ID_DIGITS, id);
     b->dir = sc_arena_printf(b->arena, "%s/image/%s", b->engine->data_path, b->dir_name);
     if (sc_arena_check(b->arena, err) < 0)
         return -1;
@@ -356,6 +356,6 @@ sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct
     release(&b);
     (void)sigaction(SIGPIPE, &old_pipe, NULL);
     (void)sigprocmask(SIG_SETMASK, &old, NULL);
-    sc_store_collect(&engine->store);
+    sc_engine_collect(engine);
     return status;
 }

@@ -52,6 +52,8 @@ struct sc_build_ask {
 };
 SC_MUST_CHECK int sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct sc_arena *arena,
                                   char **image_id, struct sc_err *err);
+/* sc_store_collect(), and what builds of an ordinary user have left that were killed. */
+void sc_engine_collect(const struct sc_engine *engine);
 
 /* The directories of RUN --mount=type=cache. */
 struct sc_build_dirs_usage {

@@ -10,7 +10,7 @@ struct copy {
     const struct sc_df_step *step;
     struct sc_strv words;
     json_t *input; /* for sc-transfer */
-    const char *shown;
+    const char *written;
 };
 
 static int
@@ -162,7 +162,7 @@ take_answer(struct copy *copy, const json_t *answer, bool *has_layer, struct sc_
         return key ? -1 : sc_err_set(err, SC_ERR_INTERNAL, "sc-transfer named no key");
     if (is_cached)
         sc_build_say(copy->b, SC_BUILD_CACHED, NULL, 0);
-    return sc_build_step_done(copy->b, copy->stage, key, copy->shown, *has_layer ? &built : NULL, created, err);
+    return sc_build_step_done(copy->b, copy->stage, key, copy->written, *has_layer ? &built : NULL, created, err);
 }
 
 static int
@@ -209,7 +209,7 @@ int
 sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_df_step *step, bool *has_layer,
               struct sc_err *err)
 {
-    struct copy copy = {.b = b, .stage = stage, .step = step, .shown = step->shown};
+    struct copy copy = {.b = b, .stage = stage, .step = step, .written = step->instr->original};
     const char *dest = sc_df_path_join(sc_build_config_text(stage, "WorkingDir"), step->copy.dest, b->arena);
     int status;
 
@@ -223,12 +223,12 @@ sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct s
 }
 
 int
-sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path, const char *shown, bool *has_layer,
-               struct sc_err *err)
+sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path, const char *written,
+               bool *has_layer, struct sc_err *err)
 {
     const char *user = sc_build_config_text(stage, "User");
     const struct sc_df_copy what = {.dest_is_dir = true, .chown = *user ? user : NULL};
-    struct copy copy = {.b = b, .stage = stage, .shown = shown};
+    struct copy copy = {.b = b, .stage = stage, .written = written};
     int status = copy_run(&copy, &what, path, has_layer, err);
 
     sc_json_decrefp(&copy.input);

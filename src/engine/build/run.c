@@ -284,7 +284,8 @@ make_layer(struct run *run, const char *key, bool *has_layer, struct sc_err *err
     *has_layer = json_is_object(layer);
     if (*has_layer && sc_built_layer_read(layer, b->arena, &built, err) < 0)
         return -1;
-    return sc_build_step_done(b, run->stage, key, run->step->shown, *has_layer ? &built : NULL, sc_time_now(), err);
+    return sc_build_step_done(b, run->stage, key, run->step->instr->original, *has_layer ? &built : NULL, sc_time_now(),
+                              err);
 }
 
 /* A Dockerfile, or a base image's trigger, does not choose these by itself. */
@@ -354,7 +355,7 @@ sc_build_run(struct sc_builder *b, struct sc_build_stage *stage, const struct sc
     if (entry) {
         sc_build_say(b, SC_BUILD_CACHED, NULL, 0);
         *has_layer = entry->has_layer;
-        return sc_build_step_done(b, stage, entry->key, step->shown, entry->has_layer ? &entry->layer : NULL,
+        return sc_build_step_done(b, stage, entry->key, step->instr->original, entry->has_layer ? &entry->layer : NULL,
                                   entry->created, err);
     }
     if (stage->layers.count == 0) {

@@ -60,3 +60,54 @@ END
     is "$(ls "$SC_DATA_ROOT/build-cache")" ""
     is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
 }
+
+# sc-transfer of the builds here.
+copies()
+{
+    pgrep -f "sc-transfer --data $SC_DATA_ROOT" >/dev/null
+}
+
+copies_not()
+{
+    ! copies
+}
+
+@test "rootless: what a killed build leaves is removed, whoever it belongs to" {
+    local pid how
+    mkdir "$BATS_TEST_TMPDIR/context"
+    cd "$BATS_TEST_TMPDIR/context"
+    printf 'FROM base\nRUN mkdir -m 700 /d && touch /d/f && chown -R 7:9 /d && echo begun && sleep 1000\n' >Dockerfile
+    for how in "builder prune -f" "build -f - ."; do
+        "$SC" build . >/dev/null 2>"$BATS_TEST_TMPDIR/said" &
+        pid=$!
+        wait_until grep -qx begun "$BATS_TEST_TMPDIR/said"
+        kill -KILL "$pid"
+        wait "$pid" || :
+        wait_until has_no_container
+        [ -n "$(ls "$SC_DATA_ROOT/image/tmp")" ]
+        # shellcheck disable=SC2086
+        sc_ok $how <<<'FROM base'
+        is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+    done
+    # and sc-transfer ends with it
+    truncate -s 64G big
+    printf 'FROM base\nCOPY big /big\n' >Dockerfile
+    "$SC" build . 2>/dev/null &
+    pid=$!
+    wait_until copies_already
+    kill -KILL "$pid"
+    wait "$pid" || :
+    wait_until copies_not
+    sc_ok builder prune -f
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+}
+
+copies_already()
+{
+    [ -n "$(find "$SC_DATA_ROOT/image/tmp" -name big -size +1M 2>/dev/null)" ]
+}
+
+has_no_container()
+{
+    [ -z "$(ls "$SC_DATA_ROOT/container")" ]
+}
