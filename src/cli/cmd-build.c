@@ -10,9 +10,7 @@
 #include "cli/cli.h"
 #include "cli/build-priv.h"
 
-#define FILE_MAX_BYTES ((size_t)2 << 20)
-#define NSEC_TENTH     INT64_C(100000000)
-#define NAME_DEFAULT   "Dockerfile"
+#define NSEC_TENTH INT64_C(100000000)
 
 struct build_options {
     struct sc_create_options run; /* of RUN's containers */
@@ -65,125 +63,6 @@ static const struct sc_option table[] = {
      sc_value_ulimit, NULL},
     {.name = NULL},
 };
-
-/* ---- what is read ------------------------------------------------------------------------------------------------ */
-
-struct input {
-    struct sc_buf text, ignore;
-    const char *name;
-    int context_fd;
-    bool has_ignore;
-};
-
-static void
-input_release(struct input *input)
-{
-    sc_buf_release(&input->text);
-    sc_buf_release(&input->ignore);
-    sc_closep(&input->context_fd);
-}
-
-/* A file of the context, which may be a stranger's: no link leads out of it, and nothing but a file is waited for. */
-static int
-read_in_context(int context_fd, const char *name, struct sc_buf *out, struct sc_err *err)
-{
-    const int status = sc_path_open_regular(-1, context_fd, name);
-    sc_cleanup_fd fd = status < 0 ? -1 : status;
-
-    if (status == -ENXIO)
-        return sc_err_set(err, SC_ERR_INVALID, "\"%s\" of the build context is no file", name);
-    if (status < 0)
-        return sc_err_errno(err, -status, "open \"%s\" of the build context", name);
-    return sc_file_read_fd(fd, FILE_MAX_BYTES, out, err) < 0 ? sc_err_wrap(err, "read \"%s\"", name) : 0;
-}
-
-/* A file that the caller named, or, with the context's descriptor, one of the context. */
-static int
-read_one(int dir_fd, const char *path, struct sc_buf *out, struct sc_err *err)
-{
-    return dir_fd == AT_FDCWD ? sc_file_read_at(dir_fd, path, FILE_MAX_BYTES, out, err) /* lint: the caller's own */
-                              : read_in_context(dir_fd, path, out, err);
-}
-
-/* Absent: 0 and nothing read. */
-static int
-read_ignore(struct input *input, int dir_fd, const char *path, struct sc_err *err)
-{
-    struct sc_err why = SC_ERR_INIT;
-
-    if (input->has_ignore)
-        return 0;
-    if (read_one(dir_fd, path, &input->ignore, &why) == 0) {
-        input->has_ignore = true;
-        return 0;
-    }
-    if (why.kind == SC_ERR_NOT_FOUND)
-        return 0;
-    *err = why;
-    return -1;
-}
-
-static int
-open_context(struct input *input, const char *path, struct sc_err *err)
-{
-    /* lint: the caller's own */
-    input->context_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (input->context_fd >= 0)
-        return 0;
-    return sc_err_errno(err, errno, "open the build context \"%s\"", path);
-}
-
-static int
-read_stdin(struct input *input, struct sc_err *err)
-{
-    input->name = NAME_DEFAULT;
-    if (isatty(STDIN_FILENO)) {
-        sc_err_set(err, SC_ERR_INVALID, "standard input is a terminal");
-        return sc_err_remedy(err, "redirect a Dockerfile to it, or name a directory");
-    }
-    return sc_file_read_fd(STDIN_FILENO, FILE_MAX_BYTES, &input->text, err) < 0
-               ? sc_err_wrap(err, "read the Dockerfile from standard input")
-               : 0;
-}
-
-/* As Docker's: the Dockerfile's own list of what to leave out, else the context's. */
-static int
-read_file(struct input *input, const struct build_options *o, struct sc_arena *arena, struct sc_err *err)
-{
-    const char *file = o->file && *o->file ? o->file : NAME_DEFAULT, *slash = strrchr(file, '/');
-    const int dir = o->file && *o->file ? AT_FDCWD : input->context_fd; /* lint: the caller's own */
-    char *own = sc_arena_printf(arena, "%s.dockerignore", file);
-
-    if (!own)
-        return sc_err_nomem(err);
-    input->name = slash ? slash + 1 : file;
-    if (read_one(dir, file, &input->text, err) < 0) {
-        sc_err_wrap(err, "read the Dockerfile");
-        return err->kind == SC_ERR_NOT_FOUND ? sc_err_remedy(err, "name it with -f FILE") : -1;
-    }
-    return read_ignore(input, dir, own, err);
-}
-
-static int
-read_input(struct input *input, const struct build_options *o, const char *path, struct sc_arena *arena,
-           struct sc_err *err)
-{
-    if (strcmp(path, "-") == 0) {
-        if (o->file)
-            return sc_err_set(err, SC_ERR_INVALID, "conflicting: -f, and a Dockerfile from standard input");
-        return read_stdin(input, err);
-    }
-    if (sc_str_starts(path, "http://") || sc_str_starts(path, "https://") || sc_str_starts(path, "git@") ||
-        sc_str_starts(path, "git://")) {
-        sc_err_set(err, SC_ERR_UNSUPPORTED, "build context \"%s\": it is not of this machine", path);
-        return sc_err_remedy(err, "fetch it first, and name the directory");
-    }
-    if (open_context(input, path, err) < 0)
-        return -1;
-    if ((o->file && strcmp(o->file, "-") == 0 ? read_stdin(input, err) : read_file(input, o, arena, err)) < 0)
-        return -1;
-    return read_ignore(input, input->context_fd, ".dockerignore", err);
-}
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------- */
 
@@ -312,7 +191,8 @@ show_kept(int kept)
 }
 
 static int
-build(struct sc_cli *cli, struct build_options *o, const char *path, struct input *input, char **id, struct sc_err *err)
+build(struct sc_cli *cli, struct build_options *o, const char *path, struct sc_build_input *input, char **id,
+      struct sc_err *err)
 {
     FILE *kept = o->quiet ? tmpfile() : NULL;
     struct show show = {.is_quiet = o->quiet};
@@ -331,8 +211,8 @@ build(struct sc_cli *cli, struct build_options *o, const char *path, struct inpu
     if (check_progress(o, err) < 0 || sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
         full_names(&o->tags, &cli->arena, &ask.names, err) < 0 ||
         build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 || read_allows(&o->allows, &ask, err) < 0 ||
-        sc_build_secrets_read(&o->secrets, &cli->arena, &ask, err) < 0 ||
-        read_input(input, o, path, &cli->arena, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_build_secrets_read(&o->secrets, &cli->arena, &ask, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_build_input_read(input, &cli->engine, o->file, path, &cli->arena, err) < 0 ||
         sc_rootless_note(&cli->engine, &cli->arena, &note, err) < 0)
         return -1;
     if (note)
@@ -373,15 +253,18 @@ fill_stdio(struct sc_err *err)
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
-    __attribute__((cleanup(input_release))) struct input input = {.context_fd = -1};
+    struct sc_build_input input = {.context_fd = -1, .unpacked = SC_BUILD_CONTEXT_INIT};
     struct build_options options = {.quiet = false};
     struct sc_strv args = {0};
     char *id = NULL;
+    int status;
 
     sc_create_options_init(&options.run);
     if (sc_cli_parse(cli, &options, &args, err) < 0 || fill_stdio(err) < 0)
         return -1;
-    if (build(cli, &options, args.items[0], &input, &id, err) < 0 || write_id(options.iidfile, id, err) < 0) {
+    status = build(cli, &options, args.items[0], &input, &id, err);
+    sc_build_input_release(&input, &cli->engine);
+    if (status < 0 || write_id(options.iidfile, id, err) < 0) {
         err->exit_code = err->exit_code > 128 ? err->exit_code : 1; /* Docker's, also where a run would say 127 */
         return -1;
     }

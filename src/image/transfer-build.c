@@ -3,12 +3,14 @@
  * JSON on standard input, what came of it goes as JSON to standard output.
  *
  *     build-copy   COPY and ADD: {"layers", "stem", "copy", "ignore"}  ─► {"key", "isCached", "created", "layer"}
+ *     build-context  a tar on standard input, unpacked into the directory --to
  *     build-mount  what RUN --mount shows, as a directory --to of its own: {"copy", "ignore"}  ─► {"digest"}
  *     build-layer  what a RUN left in its upper directory: {"layers", "stubs"}   ─► {"layer"}
  *     build-image  {"layers", "config", "names"}                        ─► {"id"}
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include "image/container-options-priv.h"
 #include "image/jail-priv.h"
 #include "image/transfer-program-priv.h"
+#include "kernel/kernel.h"
 
 #define INPUT_MAX ((size_t)64 << 20)
 
@@ -383,6 +386,28 @@ sc_job_build_copy(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     if (sc_job_open_store(job, err) < 0 || copy_step(job, &copy, stem, &out, err) < 0)
         return -1;
     return answer(out, err);
+}
+
+/* ---- a context that is an archive -------------------------------------------------------------------------------- */
+
+int
+sc_job_build_context(struct sc_job *job, int argc, char **argv, struct sc_err *err)
+{
+    static const struct sc_files files = {.root_fd = -1, .mount_ns_fd = -1}; /* owners are as the archive says */
+    struct sc_strv operands = {.items = NULL};
+    sc_cleanup_fd to = -1;
+    const char *to_path = NULL;
+    const struct sc_transfer_option options[] = {{.name = "to", .value = &to_path}};
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
+        return -1;
+    if (!to_path)
+        return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
+    /* A user namespace may copy mounts, for the walls, of a mount namespace of its own only. */
+    if (sc_process_is_in_user_ns() && unshare(CLONE_NEWNS) < 0) /* lint: our own */
+        return sc_err_errno(err, errno, "make a mount namespace");
+    to = sc_dir_open_at(AT_FDCWD, to_path, err); /* lint: in our data root */
+    return to < 0 ? -1 : sc_untar_jailed(&files, STDIN_FILENO, to, "/", err);
 }
 
 /* ---- RUN --mount ------------------------------------------------------------------------------------------------- */

@@ -2,6 +2,8 @@
 #ifndef SC_ENGINE_BUILD_PRIV_H
 #define SC_ENGINE_BUILD_PRIV_H
 
+#include <signal.h>
+
 #include "engine/build/build.h"
 #include "engine/engine-priv.h"
 #include "image/build/dockerfile.h"
@@ -82,6 +84,10 @@ SC_MUST_CHECK int sc_build_transfer(struct sc_builder *b, const struct sc_strv *
 /* Whether a signal has come: then an error with its exit code. */
 SC_MUST_CHECK int sc_build_check_signal(struct sc_builder *b, struct sc_err *err);
 int sc_build_interrupted(const struct sc_builder *b, struct sc_err *err);
+
+/* ---- build.c */
+/* Signals wait from here on until somebody asks; *old: the mask as it was, which the caller sets again. */
+SC_MUST_CHECK int sc_build_open_signals(struct sc_builder *b, sigset_t *old, struct sc_err *err);
 
 /* ---- base.c */
 /* The image, pulled or made where it is missing. */

@@ -288,8 +288,8 @@ open_dir(struct sc_builder *b, struct sc_err *err)
     return mkdirat(b->dir_fd, "empty", 0755) < 0 ? sc_err_errno(err, errno, "make directory \"%s/empty\"", b->dir) : 0;
 }
 
-static int
-open_signals(struct sc_builder *b, sigset_t *old, struct sc_err *err)
+int
+sc_build_open_signals(struct sc_builder *b, sigset_t *old, struct sc_err *err)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t taken;
@@ -347,7 +347,7 @@ sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct
     const struct sigaction is_ignored = {.sa_handler = SIG_IGN};
     struct sigaction old_pipe;
     sigset_t old;
-    int status = open_signals(&b, &old, err);
+    int status = sc_build_open_signals(&b, &old, err);
 
     /* Whom nobody reads any more tidies up first: write(2) says EPIPE. */
     (void)sigaction(SIGPIPE, &is_ignored, &old_pipe);

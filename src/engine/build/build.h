@@ -55,6 +55,20 @@ SC_MUST_CHECK int sc_engine_build(struct sc_engine *engine, const struct sc_buil
 /* sc_store_collect(), and what builds of an ordinary user have left that were killed. */
 void sc_engine_collect(const struct sc_engine *engine);
 
+/* A context that is an archive (context.c): a tar, also a compressed one, at the place where tar_fd is. */
+struct sc_build_context {
+    char *name;
+    int fd, session_fd;
+};
+#define SC_BUILD_CONTEXT_INIT                                                                                          \
+    {                                                                                                                  \
+        .fd = -1, .session_fd = -1                                                                                     \
+    }
+/* Also where it fails, release what was made. */
+SC_MUST_CHECK int sc_build_context_open(struct sc_engine *engine, int tar_fd, struct sc_arena *arena,
+                                        struct sc_build_context *out, struct sc_err *err);
+void sc_build_context_release(struct sc_engine *engine, struct sc_build_context *context);
+
 /* The directories of RUN --mount=type=cache. */
 struct sc_build_dirs_usage {
     size_t count, in_use;

@@ -111,3 +111,13 @@ has_no_container()
 {
     [ -z "$(ls "$SC_DATA_ROOT/container")" ]
 }
+
+@test "rootless: a context that is an archive" {
+    mkdir "$BATS_TEST_TMPDIR/context"
+    cd "$BATS_TEST_TMPDIR/context"
+    echo text >f
+    printf 'FROM base\nCOPY f /f\nRUN echo "said $(stat -c %%u:%%g /f)"\n' >Dockerfile
+    tar -cz --owner=1000 --group=1000 . | "$SC" build - 2>"$BATS_TEST_TMPDIR/out"
+    grep -x 'said 0:0' "$BATS_TEST_TMPDIR/out"
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
+}
