@@ -405,7 +405,9 @@ sc_build_walk_source(struct sc_build_walk *walk, const struct sc_build_source *s
     at = status;
     if (sc_tree_open(at, "", &st, &from, err) < 0)
         return sc_err_wrap(err, "copy \"/%.300s\"", source->path);
-    if (S_ISDIR(st.st_mode) != (*name == '\0')) /* it is not what it was when its place was chosen */
+    /* It is not what it was when its place was chosen. A link it cannot have been, as those were followed; and the copy
+     * of one may be what is bound (RUN --mount). */
+    if (S_ISDIR(st.st_mode) != (*name == '\0') || S_ISLNK(st.st_mode))
         return sc_err_errno(err, ESTALE, "copy \"/%.300s\"", source->path);
     if (S_ISDIR(st.st_mode))
         return walk_contents(walk, &place, from, &st, err);

@@ -276,6 +276,14 @@ prepare_dir(void)
     put("aside/a/below", TEXT, strlen(TEXT));
 }
 
+/* Its file is copied, or nothing is: RUN --mount binds the copy, and the kernel would follow a link there. */
+static void
+prepare_link(void)
+{
+    put("in/b", TEXT, strlen(TEXT));
+    assert_int_equal(symlinkat("b", -1, path_of("aside/a")), 0);
+}
+
 static void
 prepare_nothing(void)
 {
@@ -305,11 +313,19 @@ test_a_directory(void **state)
     try_all(false, prepare_dir, take_aside);
 }
 
+static void
+test_a_link(void **state)
+{
+    (void)state;
+    try_all(true, prepare_link, take_aside);
+    try_all(false, prepare_link, take_aside);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_another_file), cmocka_unit_test(test_written_to),
-                                       cmocka_unit_test(test_a_directory)};
+                                       cmocka_unit_test(test_a_directory), cmocka_unit_test(test_a_link)};
 
     return RUN_TESTS(tests);
 }
