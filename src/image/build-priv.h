@@ -57,8 +57,8 @@ struct sc_build_walk {
 };
 SC_MUST_CHECK int sc_build_walk_init(struct sc_build_walk *walk, struct sc_err *err);
 void sc_build_walk_release(struct sc_build_walk *walk);
-/* The source into the directory to_dir (-1: nothing is written) as `name`; "": it is a directory, and what is in it goes
- * into to_dir itself. ESTALE: it is one now, or none, unlike when that was decided. */
+/* The source into the directory to_dir (-1: nothing is written) as `name`; "": it is a directory, and what is in it
+ * goes into to_dir itself. ESTALE: it is one now, or none, unlike when that was decided; or it is a link. */
 SC_MUST_CHECK int sc_build_walk_source(struct sc_build_walk *walk, const struct sc_build_source *source, int to_dir,
                                        const char *name, struct sc_err *err);
 /* A regular file as it was when it was hashed: somebody may write to it meanwhile. */

@@ -12,8 +12,8 @@
  *   LISTENER  child       number of its descriptor one byte    a seccomp filter is loaded: the agent must get this, or
  *                                                              with op SC_OP_CALLS the view
  *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
- *   FAILED    child       step, op, errno, hook    -           the child waits to be looked at, then to be killed; what a
- *                         (its output rides)                   hook inside wrote is in the file that rides along
+ *   FAILED    child       step, op, errno, hook    -           the child waits to be looked at, then to be killed;
+ *                         (its output rides)                   what a hook inside wrote is in the file that rides along
  *
  * End of file before EXECING or CREATED: the child died (SC_ERR_PEER_DIED). After CREATED the same EXECING and FAILED
  * travel over the connection that start opened at the gate.
