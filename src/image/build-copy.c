@@ -220,8 +220,8 @@ unpack(struct into *into, const struct sc_build_source *source, int archive, str
     return 0;
 }
 
-/* A file of ADD, which may be an archive. Somebody may write to it meanwhile: what is hashed, looked at, and unpacked or
- * copied, is a copy of our own. */
+/* A file of ADD, which may be an archive. Somebody may write to it meanwhile: what is hashed, looked at, and unpacked
+ * or copied, is a copy of our own. */
 static int
 add_file(struct into *into, const struct sc_build_source *source, struct sc_err *err)
 {
