@@ -3,6 +3,7 @@
 #   command_of SCENARIO   sets `command`          fresh    the store as it was before any of them
 #   store                 what the store holds    is_kept  whether the image that was there is whole
 #   sweep                 another command of a writer, by which garbage goes
+#   thinned SCENARIO N    the call to disturb where --every K leaves many out
 #   is_sound SCENARIO     whether `system fsck` finds nothing, or nothing but what the scenario is there to mend
 #
 # In the store are the images `kept` and one without a name. `other` is not: it comes by load (other.tar), import or pull; nor
@@ -120,6 +121,15 @@ is_sound()
     [ "$status" -ne 0 ] || return 0
     [ "$1" = repair ] &&
         ! grep -qvE '^layer [0-9a-f]{12}: (it is not unpacked|/unmistakabl)|layers checked: [12] problems|: problems are left: [12];' "$scratch/said"
+}
+
+# thinned SCENARIO N: where few calls are taken, fewer of the long commands', which have most of theirs in common with others.
+thinned()
+{
+    case $1 in
+    large | largeimport | commit | repair) [ "$every" -lt 8 ] && echo "$2" || echo $(($2 * 3)) ;;
+    *) echo "$2" ;;
+    esac
 }
 
 # Whether the scenario takes the image `kept` away.
