@@ -696,7 +696,7 @@ END
 }
 
 @test "run: who reads no more is told of, and ends the command; the container goes on" {
-    run bash -c '"$1" run --name one --network none base sh -c "while :; do echo y; done" 2>err | head -n 1; echo "${PIPESTATUS[0]}"; cat err' - "$SC"
+    run bash -c '"$1" run --name one --network none base sh -c "while :; do echo y; done" 2>"$2" | head -n 1; echo "${PIPESTATUS[0]}"; cat "$2"' - "$SC" "$BATS_TEST_TMPDIR/err"
     is "$output" $'y\n1\nsc: write to standard output: broken pipe; the container goes on, if it does not end by itself: see sc ps'
     sc_ok rm -f one
     run bash -c '"$1" run --rm --network none base echo x 2>&1 >/dev/full' - "$SC"
