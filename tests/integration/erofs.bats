@@ -113,6 +113,7 @@ END
     is "$refused $kept" "0 2"
 }
 
+# any-kernel: what it makes is compared, and smaller tests mount it
 @test "erofs: layers at random are the same trees, or refused in the same words" {
     refused=0 kept=0
     mkdir "$BATS_TEST_TMPDIR/random"
@@ -189,6 +190,7 @@ cached() { fincore -bno PAGES "/proc/$(with erofs inspect -f '{{.State.Pid}}' "$
     is "$(find "$links" -type l | wc -l)" 0
 }
 
+# any-kernel: what it makes is compared, and smaller tests mount it
 @test "erofs: system fsck names what differs, and only its layer is replaced" {
     export SC_LAYER_BACKEND=erofs
     layer "$BATS_TEST_TMPDIR/many.tar" <<<'for i in range(30): file("d%d/f" % i, chr(65 + i) * 5000)'

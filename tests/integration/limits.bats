@@ -211,6 +211,7 @@ bad_table()
 END
 }
 
+# any-kernel: refused before any limit is looked at
 @test "limits: 163 wrong values are refused in one line each, and leave nothing" {
     is "$(bad_table | wc -l)" 163
     sc_ok ps # makes its directories
@@ -332,6 +333,7 @@ END
     sc_ok rm -f one
 }
 
+# any-kernel: refused before any limit is looked at
 @test "update: 142 wrong values are refused in one line each, and change nothing" {
     sc_ok create --name one base true
     before=$("$SC" inspect -f '{{json .HostConfig}}' one)

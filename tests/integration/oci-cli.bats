@@ -7,6 +7,7 @@ load oci
 
 # ---- words and exit codes --------------------------------------------------------------------------------
 
+# any-kernel: options, words and exit codes
 @test "an absent container: runc's words, exit code 1, and 255 of exec" {
     for verb in state kill delete start pause resume ps update; do
         oci "$verb" nosuch
@@ -20,6 +21,7 @@ load oci
     expect 0
 }
 
+# any-kernel: options, words and exit codes
 @test "a taken id is refused: by create with 1, by run with 255" {
     make_bundle "$B" "$sleeper"
     create_container
@@ -32,6 +34,7 @@ load oci
     status_is created
 }
 
+# any-kernel: options, words and exit codes
 @test "a stopped container: container not running" {
     make_bundle "$B" "$sleeper"
     start_container
@@ -51,6 +54,7 @@ load oci
     expect_stderr "cannot start a container that has stopped"
 }
 
+# any-kernel: options, words and exit codes
 @test "a program that is missing or cannot be run: the words by which engines choose 127 and 126" {
     make_bundle "$B" "$sleeper"
     start_container
@@ -72,6 +76,7 @@ load oci
     expect 1
 }
 
+# any-kernel: options, words and exit codes
 @test "exec and run pass on the exit code, 128 + n for a signal" {
     make_bundle "$B" "$sleeper"
     start_container
@@ -84,6 +89,7 @@ load oci
     expect 9
 }
 
+# any-kernel: options, words and exit codes
 @test "options that are wrong: one line, exit code 1, nothing made" {
     need_sc_oci "runc prints its help"
     make_bundle "$B"
@@ -96,6 +102,7 @@ load oci
     [ -z "$(ls "$OCI_ROOT" 2>/dev/null)" ]
 }
 
+# any-kernel: options, words and exit codes
 @test "values of update that are wrong change nothing" {
     make_bundle "$B" "$sleeper"
     start_container
@@ -108,6 +115,7 @@ load oci
     is "$("$SC_OCI" --root "$OCI_ROOT" events --stats "$ID" | jq -c .data.memory.usage.limit)" "$before"
 }
 
+# any-kernel: options, words and exit codes
 @test "an id must be a plain name" {
     make_bundle "$B"
     for id in a/b .. . 'a b'; do
@@ -120,6 +128,7 @@ load oci
 
 # ---- where options stand -----------------------------------------------------------------------------------
 
+# any-kernel: options, words and exit codes
 @test "options are accepted before and after the id" {
     need_sc_oci "runc takes what follows the id for arguments"
     make_bundle "$B" "$sleeper"
@@ -135,6 +144,7 @@ load oci
     expect 0
 }
 
+# any-kernel: options, words and exit codes
 @test "what follows exec's id is the command, options and all" {
     make_bundle "$B" "$sleeper"
     start_container
@@ -143,6 +153,7 @@ load oci
     is "$output" "-d --user x"
 }
 
+# any-kernel: options, words and exit codes
 @test "letters: together, and with their value at once" {
     need_sc_oci "runc takes letters apart only"
     make_bundle "$B" "$sleeper"
@@ -151,6 +162,7 @@ load oci
     status_is running
 }
 
+# any-kernel: options, words and exit codes
 @test "crun's spellings: --cgroup-manager, --config, and run --keep" {
     need_sc_oci "crun's"
     make_bundle "$B" '.process.args = ["echo", "from config.json"]'
@@ -167,6 +179,7 @@ load oci
     is "$output" "from config.json"
 }
 
+# any-kernel: options, words and exit codes
 @test "start reads the file that create was given by --config" {
     need_sc_oci "crun's"
     make_bundle "$B" '.process.args = ["true"]'
@@ -179,6 +192,7 @@ load oci
     [ -e "$BATS_TEST_TMPDIR/hooked" ]
 }
 
+# any-kernel: options, words and exit codes
 @test "--version is in the lines that engines parse" {
     oci --version
     expect 0
@@ -188,6 +202,7 @@ load oci
     is "$("$SC_OCI" -v)" "$output"
 }
 
+# any-kernel: options, words and exit codes
 @test "--help names every verb, and a verb's help its options" {
     oci --help
     expect 0
@@ -204,6 +219,7 @@ load oci
 
 # ---- the log -------------------------------------------------------------------------------------------------
 
+# any-kernel: options, words and exit codes
 @test "--log: errors go to the file in logrus' form, and to standard error in words" {
     log=$BATS_TEST_TMPDIR/log
     oci --log "$log" --log-format json state nosuch
@@ -218,6 +234,7 @@ load oci
     matches "$(cat "$log")" '^time="[0-9T:.Z-]+" level=error msg="exec failed: container does not exist.*"$'
 }
 
+# any-kernel: options, words and exit codes
 @test "--debug logs each step, and a log that cannot be written is an error" {
     need_sc_oci "its steps are its own"
     make_bundle "$B" '.process.args = ["true"]'
@@ -230,6 +247,7 @@ load oci
 
 # ---- state, list, ps -------------------------------------------------------------------------------------------
 
+# any-kernel: options, words and exit codes
 @test "state and list have runc's members" {
     make_bundle "$B" "$sleeper | .annotations = {\"a.b\": \"c\"}"
     create_container
@@ -252,12 +270,14 @@ load oci
     is "$(jq .pid <<<"$output")" 0
 }
 
+# any-kernel: options, words and exit codes
 @test "an empty list is null in JSON, as Go writes it" {
     oci list --format json
     expect 0
     is "$output" null
 }
 
+# any-kernel: options, words and exit codes
 @test "ps: a table with ps' own options, or the pids" {
     make_bundle "$B" '.process.args = ["sh", "-c", "sleep 1000 & sleep 1001; true"]'
     start_container
@@ -433,6 +453,7 @@ load oci
 
 # ---- files, descriptors and terminals of the caller -----------------------------------------------------------
 
+# any-kernel: options, words and exit codes
 @test "a relative --pid-file is the caller's" {
     make_bundle "$B" "$sleeper"
     mkdir "$BATS_TEST_TMPDIR/here"
@@ -468,6 +489,7 @@ load oci
     expect_output "owner 0"
 }
 
+# any-kernel: signals, terminals and descriptors are no different
 @test "a foreground run's terminal has ONLCR cleared, and lines still end right" {
     make_bundle "$B" '.process.args = ["sh", "-c", "sleep 0.3; stty -a; echo one; echo two"] | .process.terminal = true'
     run python3 "$TESTS/terminal.py" show "$SC_OCI" --root "$OCI_ROOT" run --bundle "$B" "$ID"
@@ -511,6 +533,7 @@ load oci
     is "$(cat "$BATS_TEST_TMPDIR/said")" "pid $(init_pid)"
 }
 
+# any-kernel: signals, terminals and descriptors are no different
 @test "LISTEN_FDS are passed on as they are promised, --preserve-fds after them" {
     make_bundle "$B" '.process.args = ["sh", "-c", "echo $LISTEN_FDS $LISTEN_PID; cat <&3; cat <&4"]'
     echo three >"$BATS_TEST_TMPDIR/3"
@@ -525,6 +548,7 @@ load oci
     expect_output "[]"
 }
 
+# any-kernel: options, words and exit codes
 @test "a promised descriptor that is not open is an error" {
     make_bundle "$B" '.process.args = ["true"]'
     run_split sh -c 'exec 7<&- 8<&- 9<&-; exec "$@"' - "$SC_OCI" --root "$OCI_ROOT" run --preserve-fds 300 --bundle "$B" "$ID"
@@ -534,6 +558,7 @@ load oci
     expect 1
 }
 
+# any-kernel: signals, terminals and descriptors are no different
 @test "sd_notify: READY=1 and MAINPID reach the host's socket when the container says that it is ready" {
     make_bundle "$B" "$sleeper"
     python3 "$TESTS/terminal.py" datagrams "$BATS_TEST_TMPDIR/host" 2 >"$BATS_TEST_TMPDIR/told" 2>&1 &
@@ -555,6 +580,7 @@ MAINPID=$(init_pid)"
 }
 
 # The second is SIGRTMIN to a program of glibc, and to musl none of its business.
+# any-kernel: signals, terminals and descriptors are no different
 @test "a foreground run passes signals on" {
     local signal pid code
     make_bundle "$B" '.process.args = ["sh", "-c", "trap \"exit 9\" TERM; trap \"exit 9\" 34; echo up; while :; do sleep 0.05; done"]'
@@ -574,6 +600,7 @@ MAINPID=$(init_pid)"
 
 # A hook outside is a child of the runtime's, and runs before the program does. The program is no first process of a pid
 # namespace, so what it does not handle ends it.
+# any-kernel: signals, terminals and descriptors are no different
 @test "a signal that a foreground run gets while it makes the container reaches the program, and nothing is left" {
     local signal code
     for signal in TERM INT HUP; do

@@ -74,6 +74,7 @@ all_logged()
     is "$(cat "$log")" $'1\n2'
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: exactly the environment that is given, the arguments as they are, the bundle as directory" {
     make_bundle "$b" ".hooks.createRuntime = [{path: \"/usr/bin/env\", args: [\"ignored\", \"sh\", \"-c\", \"{ env; pwd; echo \$0; } >$log\", \"zero\"], env: [\"A=1\", \"B=two words\"]}] | .process.args = [\"true\"]"
     SECRET=1 oci run --bundle "$b" env
@@ -86,6 +87,7 @@ all_logged()
     [ -e "$log" ]
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: the state on standard input: id, status, pid, bundle, annotations" {
     local kind
     for kind in prestart createRuntime createContainer poststart poststop; do
@@ -104,6 +106,7 @@ all_logged()
     is "$(jq 'has("pid")' "$log.poststop")" false
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: startContainer has the container's pid in its state, and status created" {
     make_bundle "$b" '.root.readonly = false | .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "cat >/state"]}] | .process.args = ["sleep", "1000"]'
     oci_leaves run -d --bundle "$b" inside
@@ -158,6 +161,7 @@ all_logged()
     is "$(grep Cap "$b/rootfs/caps")" "$output"
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: one that takes too long is killed, and the container with it" {
     make_bundle "$b" ".hooks.createRuntime = [{path: \"/bin/sleep\", args: [\"sleep\", \"1000\"], timeout: 1}] | .hooks.poststop = [{path: \"/usr/bin/touch\", args: [\"touch\", \"$log\"]}]"
     oci_leaves create --bundle "$b" late
@@ -175,6 +179,7 @@ all_logged()
     expect_error 255 "hooks.poststart[0].timeout: must be more than 0"
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: what a failed one wrote is in the error, and nothing of it in the container's output" {
     hooked "$(hook createRuntime "echo to standard output; echo reason >&2; exit 1")"
     oci run --bundle "$b" says
@@ -189,6 +194,7 @@ all_logged()
     expect_error 255 '/no/such/hook: No such file or directory'
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: a failure before the program destroys the container and runs poststop" {
     local kind
     for kind in prestart createRuntime createContainer startContainer; do
@@ -205,6 +211,7 @@ all_logged()
     done
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: a startContainer hook that fails makes start fail" {
     hooked "$(hook startContainer "exit 1")" "$(hook poststop "echo stopped >>$log")"
     oci_leaves create --bundle "$b" fails
@@ -216,6 +223,7 @@ all_logged()
     expect_error 1 "container does not exist"
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: a poststart hook that fails stops and destroys the container" {
     hooked "$(hook poststart "exit 7")" "$(hook poststop "echo stopped >>$log")"
     oci_leaves run -d --bundle "$b" fails
@@ -232,6 +240,7 @@ all_logged()
     expect_error 1 "container does not exist"
 }
 
+# any-kernel: which hook runs when, and what it is told, is sc-oci's doing
 @test "hooks: a poststop hook that fails is a warning; the others run and the container is gone" {
     hooked "$(hook poststop "exit 4")" "$(hook poststop "echo second >>$log")"
     oci_leaves create --bundle "$b" warns
@@ -244,6 +253,7 @@ all_logged()
     expect 1
 }
 
+# any-kernel: the file alone
 @test "config.json: changes after create have no effect" {
     hooked "$(hook poststop "echo first >>$log")"
     jq '.process.args = ["sh", "-c", "echo $KIND; sleep 1000"] | .process.env += ["KIND=first"]' "$b/config.json" >"$b/new" && mv "$b/new" "$b/config.json"
@@ -260,6 +270,7 @@ all_logged()
     wait_until grep -q first "$BATS_TEST_TMPDIR/out"
 }
 
+# any-kernel: the file alone
 @test "config.json: unknown members are ignored, versions are checked" {
     make_bundle "$b" '.unknown = {a: [1]} | .linux.unknown = true | .process.unknown = null | .hooks = {unknown: []} | .process.args = ["true"]'
     oci run --bundle "$b" unknown
@@ -282,6 +293,7 @@ all_logged()
     expect_error 255 "ociVersion: is required"
 }
 
+# any-kernel: the file alone
 @test "features: the document says what is recognized, and is JSON" {
     oci features
     expect 0

@@ -148,6 +148,7 @@ r"
 # ---- while mounts happen ------------------------------------------------------------------------------
 
 # Defence: RESOLVE_IN_ROOT, and mounting on the descriptor that was resolved (kernel/path.c, sc_mount_fs).
+# any-kernel: hundreds of starts, by the same calls
 @test "a directory of a shared volume that is exchanged with a link, during hundreds of starts, never leads outside" {
     local n racer started=0 starts=200
     # An emulated CPU takes a second for each.
@@ -284,6 +285,7 @@ r"
 # ---- hooks ---------------------------------------------------------------------------------------------------
 
 # Defence: execve with the hook's own env (hook_main).
+# any-kernel: seen in the config
 @test "a hook's environment is what the config gives, nothing of the caller's" {
     local kind
     local hook="{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat </proc/self/environ >\$0\", \"$BATS_TEST_TMPDIR/NAME\"], env: [\"A=b\", \"LD_BIND_NOW=1\"]}"
@@ -330,6 +332,7 @@ r"
 }
 
 # Defences: the check of cgroupsPath in oci/validate-linux.c, and sc_cgroup_path; it takes both being out to fail.
+# any-kernel: seen in the config
 @test "a cgroup path with .. is refused" {
     local path
     for path in ../x /../x /a/../../x a/.. ..; do

@@ -122,6 +122,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     done
 }
 
+# any-kernel: the same calls on all
 @test "seccomp: without an agent nothing is started" {
     in_bundle "\"$BATS_TEST_TMPDIR/nobody\" as \$sock | $notify" 'echo ran'
     expect_error 255 "failed to connect with seccomp agent at \"$BATS_TEST_TMPDIR/nobody\": no such file or directory"
@@ -233,6 +234,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     expect_error 255 "process.scheduler.priority: must be a number from 1 to 99"
 }
 
+# any-kernel: the same calls on all
 @test "process: rlimits as they are given; a hard limit above one's own is an error that names it" {
     in_bundle '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 200}, {type: "RLIMIT_CORE", soft: 0, hard: 0}, {type: "RLIMIT_STACK", soft: 4194304, hard: 8388608}]' \
         'grep -E "open files|core file|stack" /proc/self/limits | awk "{ print \$(NF-2), \$(NF-1) }"'
@@ -242,6 +244,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     expect_stderr "RLIMIT_NOPE"
 }
 
+# any-kernel: the same calls on all
 @test "process: a cwd that is absent is made, and belongs to who made it" {
     in_bundle '.root.readonly = false | .process.cwd = "/made/for/me"' 'pwd; stat -c "%u %g %a" .'
     is "$status:$output" $'0:/made/for/me\n0 0 755'

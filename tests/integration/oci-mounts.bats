@@ -47,6 +47,7 @@ mount_on()
     done
 }
 
+# any-kernel: the order of what is asked for
 @test "mount options: the later of two contrary words wins" {
     in_bundle ".mounts += [$(mount_on /tmp tmpfs t ro nosuid nodev noexec nosymfollow noatime rw suid dev exec symfollow atime)]" \
         "$options opts /tmp"
@@ -160,6 +161,7 @@ mount_on()
     is "$status:$output" "0:file"
 }
 
+# any-kernel: the order of what is asked for
 @test "mounts: a relative destination starts at the root, a relative source at the bundle" {
     mkdir -p "$b/data"
     echo here >"$b/data/file"
@@ -167,6 +169,7 @@ mount_on()
     is "$status:$output" "0:here"
 }
 
+# any-kernel: the order of what is asked for
 @test "mounts: in the order they are listed" {
     in_bundle ".mounts += [$(mount_on /tmp tmpfs first), $(mount_on /tmp/in tmpfs second), $(mount_on /tmp/in tmpfs third)]" \
         "awk '\$5 ~ \"^/tmp\" { print \$5, \$(NF-1) }' /proc/self/mountinfo"

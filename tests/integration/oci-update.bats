@@ -178,6 +178,7 @@ by_version()
     expect_stderr "peration not permitted"
 }
 
+# any-kernel: refused before any limit is looked at
 @test "--resources that is not what it should be: one line, and nothing is changed" {
     make_bundle "$B" "$sleeper"
     start_container

@@ -434,6 +434,7 @@ perl_inside()
     is "$(cat "$SC_BIN"/sc "$SC_BIN"/sc-monitor "$SC_BIN"/sc-init | sha256sum)" "$sums"
 }
 
+# any-kernel: the same calls on all, for a long time
 @test "attack: no working directory leads to a descriptor of the engine" {
     for n in 3 4 5 6 7 8 9 10 11 12 15 20; do
         run_sc run --rm -w "/proc/self/fd/$n" base ls ../../../../..
@@ -485,6 +486,7 @@ perl_inside()
 
 # ---- the process -----------------------------------------------------------------------------------------------
 
+# any-kernel: no part of it is the kernel's
 @test "run: -e, --env-file, -w, --entrypoint" {
     printf '# comment\nFROM_FILE=file\nBOTH=file\nCALLER\nNOT_SET_HERE\n' >"$BATS_TEST_TMPDIR/env"
     CALLER=mine run_sc run --rm --env-file "$BATS_TEST_TMPDIR/env" -e BOTH=flag -e CALLER2 -e EMPTY= base env
@@ -501,6 +503,7 @@ perl_inside()
     is "$output" /not/yet/there
 }
 
+# any-kernel: no part of it is the kernel's
 @test "run: zombies are reaped by --init, and pile up without it" {
     leave_orphan='(sleep 0.1 &) ; :'
     for init in true false; do
@@ -586,6 +589,7 @@ perl_inside()
     is "$output" ''
 }
 
+# any-kernel: no part of it is the kernel's
 @test "run: -t gives a terminal of the caller's size" {
     run on_terminal "stty rows 33 cols 99; $SC run --rm -it base sh -c 'tty; stty size; echo \$TERM; ls -l /dev/console'"
     [ "$status" -eq 0 ]
@@ -596,6 +600,7 @@ perl_inside()
     expect_error 1 'the input device is not a TTY'
 }
 
+# any-kernel: no part of it is the kernel's
 @test "run: the detach keys leave the container running" {
     mkfifo "$BATS_TEST_TMPDIR/keys"
     script -qfec "$SC run -it --name kept base sh -c 'echo ready; exec sleep 1000'" "$BATS_TEST_TMPDIR/typescript" \
@@ -612,6 +617,7 @@ perl_inside()
 
 # ---- explained ---------------------------------------------------------------------------------------------------
 
+# any-kernel: scripts and words
 @test "explain: each step with its reason, its call and its time; the container runs as ever" {
     run_sc run --rm --explain base sh -c 'echo out; exit 5'
     expect 5
@@ -622,6 +628,7 @@ perl_inside()
     expect_stderr 'clone3('
 }
 
+# any-kernel: scripts and words
 @test "explain=json: an object a line, every step executed" {
     run_sc run --rm --explain=json base true
     expect 0
@@ -651,6 +658,7 @@ no_directories()
     [ -z "$(find "$SC_DATA_ROOT/container" "$SC_RUN_ROOT/container" -mindepth 1)" ]
 }
 
+# any-kernel: scripts and words
 @test "explain=sh: users, capabilities, volumes, limits of processes and mounts are the same by hand" {
     need_root
     mkdir -m 777 "$BATS_TEST_TMPDIR/rw" "$BATS_TEST_TMPDIR/ro"
@@ -690,6 +698,7 @@ END
     is "$output" 50
 }
 
+# any-kernel: scripts and words
 @test "dry-run: prints the plan and does nothing" {
     sc_ok run --dry-run --name planned -m 64m -v fresh:/data base true
     expect_output pivot_root

@@ -39,6 +39,7 @@ as_user()
     env -u SC_DATA_ROOT -u SC_RUN_ROOT "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" "$@"
 }
 
+# any-kernel: which ids is arithmetic
 @test "userns: auto takes the range of user containers, then of sc, then of root" {
     with_subids 'root:300000:65536\nsc:200000:65536\ncontainers:100000:65536\n' "$SC" run -d --name c1 --userns auto base sleep 1000
     is "$(uid_map c1)" " 0 100000 65536"
@@ -51,6 +52,7 @@ as_user()
     sc_ok rm -f c1 c2 c3 c4
 }
 
+# any-kernel: which ids is arithmetic
 @test "userns: auto without a range names the users and the file" {
     run_split with_subids 'somebody:100000:65536\n' "$SC" run --rm --userns auto base true
     expect_error 125 "/etc/subuid and /etc/subgid give no range to user containers, sc or root"
@@ -270,6 +272,7 @@ as_rangeless()
     is "$output" $' 0 60123 1\n 1 3000000000 65536'
 }
 
+# any-kernel: which ids is arithmetic
 @test "userns: auto is refused to an ordinary user" {
     user_programs
     run_split as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm --userns auto base true
