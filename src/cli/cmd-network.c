@@ -39,7 +39,7 @@ static const struct sc_option create_table[] = {
      NULL},
     {"ipv6", 0, SC_OPTION_FLAG, AT(ask.wants_v6), NULL, "IPv6 too; without a --subnet of it in one of our own (ULA)",
      NULL, NULL},
-    {"label", 0, SC_OPTION_STRV, AT(ask.labels), "name[=value]", "Label the network", NULL, NULL},
+    {"label", 0, SC_OPTION_CALL, AT(ask.labels), "name[=value]", "Label the network", sc_value_label, NULL},
     {"opt", 'o', SC_OPTION_STRV, AT(ask.options), "name=value",
      "mtu=BYTES; icc=false: its containers do not reach each other; Docker's com.docker.network.bridge.name, "
      ".enable_ip_masquerade and .host_binding_ipv4; of macvlan and ipvlan: parent=LINK, "

@@ -72,7 +72,7 @@ no_filter(const char *filter, unsigned int known, struct sc_err *err)
     if (!strchr(filter, '=')) /* not even a filter: Docker refuses the flag itself */
         err->exit_code = SC_EXIT_ENGINE;
     if (known & BY_ALL)
-        return sc_err_remedy(err, "give all=true");
+        return sc_err_remedy(err, "give all=true or label=NAME[=VALUE]");
     return sc_err_remedy(err, known & BY_DANGLING ? "give until=TIME, label=NAME[=VALUE] or dangling=false"
                                                   : "give until=TIME or label=NAME[=VALUE]");
 }
@@ -265,9 +265,10 @@ prune_volumes(struct sc_cli *cli, struct prune *prune, bool every_name, struct s
     for (size_t i = 0; i < list.count; i++) {
         struct sc_err one = SC_ERR_INIT;
 
-        /* One that was given a name may hold what somebody wants to keep. */
+        /* One that was given a name may hold what somebody wants to keep; one with options says where something is
+         * that is not ours. Docker leaves them, too. */
         if (list.items[i].links > 0 || (!every_name && !list.items[i].is_anonymous) ||
-            !is_chosen(prune, &list.items[i].labels, list.items[i].created_at))
+            list.items[i].options.count > 0 || !is_chosen(prune, &list.items[i].labels, list.items[i].created_at))
             continue;
         if (sc_volume_remove(&cli->engine, list.items[i].name, &one) < 0) {
             say_failure(prune, &one);

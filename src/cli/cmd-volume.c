@@ -20,7 +20,7 @@ static const struct sc_option ls_table[] = {
 };
 static const struct sc_option create_table[] = {
     {"driver", 'd', SC_OPTION_STR, AT(driver), "driver", "local, the only one", NULL, NULL},
-    {"label", 0, SC_OPTION_STRV, AT(labels), "key=value", "Set a label", NULL, NULL},
+    {"label", 0, SC_OPTION_CALL, AT(labels), "key=value", "Set a label", sc_value_label, NULL},
     {"opt", 'o', SC_OPTION_STRV, AT(opts), "key=value", "type=, device= and o=, as mount(8) has them", NULL, NULL},
     {.name = NULL},
 };

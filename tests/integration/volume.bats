@@ -35,9 +35,19 @@ root_only()
 -o size=1g|quota size requested but no quota support
 -o type=none -o o=bind -o device=x|device "x": what is bound must be an absolute path
 END
+    for what in volume network; do
+        run_sc $what create --label =1 bad
+        expect_error 1 '--label: "=1": must be NAME or NAME=VALUE'
+    done
     is "$("$SC" volume ls -q | tr '\n' ' ')" 'mem plain '
+    # what is elsewhere (a mount of NFS, a directory of the host) is not to be had again by its name: prune leaves it
+    sc_ok volume create --label a=1 own
+    run_sc volume prune -f --filter until=1h
+    expect_error 1 'invalid filter "until=1h"; give all=true or label=NAME[=VALUE]'
     sc_ok volume prune -f --filter all=true --filter label=a=1
-    is "$("$SC" volume ls -q)" plain
+    is "$("$SC" volume ls -q | paste -sd' ')" 'mem plain'
+    sc_ok volume prune -af
+    is "$("$SC" volume ls -q)" mem
 }
 
 @test "a tmpfs volume: one for all containers that have it, mounted with the first, gone with the last" {
