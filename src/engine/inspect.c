@@ -324,7 +324,7 @@ host_config(const struct sc_container *c)
     (void)set(out, "MemorySwappiness",
               o->memory_swappiness.is_set ? json_integer(o->memory_swappiness.value) : json_null());
     (void)set(out, "OomKillDisable", json_boolean(o->oom_kill_disable));
-    (void)set(out, "PidsLimit", o->pids_limit ? json_integer(o->pids_limit) : json_null());
+    (void)set(out, "PidsLimit", o->pids_limit > 0 ? json_integer(o->pids_limit) : json_null());
     (void)set(out, "Ulimits", ulimits(o));
     (void)set(out, "Init", json_boolean(o->init));
     (void)set(out, "UidMappings", strings_or_null(&c->effective_uid_maps));

@@ -268,6 +268,15 @@ END
     sc_ok rm -f one two
 }
 
+@test "limits: inspect says no limit of tasks as Docker does" {
+    for limit in -1 0 7; do
+        sc_ok create --name one --pids-limit $limit base true
+        "$SC" inspect -f '{{json .HostConfig.PidsLimit}}' one
+        sc_ok rm one
+    done >"$BATS_TEST_TMPDIR/limits"
+    is "$(paste -sd' ' "$BATS_TEST_TMPDIR/limits")" 'null null 7'
+}
+
 @test "limits: --kernel-memory is accepted, with a note" {
     sc_ok run --rm --kernel-memory 64m base echo ran
     is "$output" ran
