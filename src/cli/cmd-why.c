@@ -275,6 +275,8 @@ add_end(const struct sc_container *c, const struct facts *facts, struct sc_buf *
     if (c->exit.was_disk_full)
         add_full_disk("was full then", out);
     add_restarts(c, out);
+    if (c->since_error)
+        sc_buf_addf(out, " It could not be started since: %s.", c->since_error);
 }
 
 /* ---- what held it back ---------------------------------------------------------------------------------- */

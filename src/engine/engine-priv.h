@@ -126,6 +126,8 @@ SC_MUST_CHECK int sc_engine_not_running(const struct sc_container *container, st
 SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error,
                                        bool is_start_failure, int restart_count, enum sc_durability durability,
                                        struct sc_err *err);
+/* Why a start by hand has failed, into the exit.json of the end before; of one that never ran, an exit.json of that. */
+SC_MUST_CHECK int sc_engine_exit_note(int data_fd, const struct sc_err *why, struct sc_err *err);
 /* exit.json as out's end and status; *has_ended: there is one. */
 SC_MUST_CHECK int sc_exit_load(int data_fd, struct sc_arena *arena, struct sc_container *out, bool *has_ended,
                                struct sc_err *err);

@@ -187,6 +187,7 @@ struct sc_container {
     char *oom_victim;                 /* "sh (process 42)", or NULL */
     char *oom_place;                  /* the memory cgroup that was full, SC_OOM_HOST, or NULL */
     char *start_error;                /* why the last start failed, or NULL */
+    char *since_error;                /* when stopped: why it could not be started since, or NULL */
     struct sc_create_options options; /* as asked */
     char *path;                       /* the program and */
     struct sc_strv args;              /* its arguments, resolved with the image */

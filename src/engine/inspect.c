@@ -50,9 +50,9 @@ state_of(const struct sc_engine *engine, const struct sc_container *c)
                      sc_container_state(c), "Running", (int)(is_up || c->is_restarting), "Paused",
                      (int)(c->status == SC_STATUS_PAUSED), "Restarting", (int)c->is_restarting, "OOMKilled",
                      (int)(!is_up && c->exit.was_oom_killed), "Dead", 0, "Pid", is_up ? (int)c->pid : 0, "ExitCode",
-                     is_up ? 0 : (int)c->exit.code, "Error", text(c->start_error), "StartedAt", moment(c->started_at),
-                     "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim", text(is_up ? NULL : c->oom_victim),
-                     "Health", sc_health_state_json(engine, c));
+                     is_up ? 0 : (int)c->exit.code, "Error", text(c->since_error ? c->since_error : c->start_error),
+                     "StartedAt", moment(c->started_at), "FinishedAt", moment(is_up ? 0 : c->finished_at), "OOMVictim",
+                     text(is_up ? NULL : c->oom_victim), "Health", sc_health_state_json(engine, c));
 }
 
 /* "host", "container:ID", "private" ... as Docker writes modes */

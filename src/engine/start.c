@@ -256,9 +256,13 @@ give_up(struct start *start, const struct sc_err *why)
         (void)unlinkat(start->run, "undo", 0);
     if (again && start->run >= 0)
         (void)unlinkat(start->run, SC_RESTARTING_FILE, 0);
+    if (!start->is_fresh && start->data < 0)
+        start->data = sc_engine_data_dir(start->engine, start->container->id, &ignored);
     if (again && start->data >= 0) /* nobody is there to be told */
         (void)!sc_engine_exit_write(start->data, why->exit_code ? why->exit_code : SC_CODE_ENGINE, 0, why->msg, false,
                                     again->count, SC_VOLATILE, &ignored);
+    else if (!start->is_fresh && start->data >= 0) /* at the host's boot, too, nobody is */
+        (void)!sc_engine_exit_note(start->data, why, &ignored);
 }
 
 static void

@@ -31,9 +31,14 @@ sc_disk_is_full(int fd)
 }
 
 int
-sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage, const char *victim,
-              const char *place, enum sc_durability durability, struct sc_err *err)
+sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage,
+              const struct sc_exit_words *words, enum sc_durability durability, struct sc_err *err)
 {
+    static const struct sc_exit_words none = {.oom_victim = NULL};
+    const struct sc_exit_words *w = words ? words : &none;
+    const struct {
+        const char *name, *value;
+    } texts[] = {{"oomVictim", w->oom_victim}, {"oomPlace", w->oom_place}, {"startError", w->start_error}};
     sc_cleanup_buf text = SC_BUF_INIT;
     char time[SC_TIME_MAX];
 
@@ -48,13 +53,11 @@ sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct s
         sc_buf_adds(&text, ",\"usage\":");
         sc_usage_encode(usage, &text);
     }
-    if (victim) {
-        sc_buf_adds(&text, ",\"oomVictim\":");
-        sc_buf_add_json(&text, victim, strlen(victim));
-    }
-    if (place) {
-        sc_buf_adds(&text, ",\"oomPlace\":");
-        sc_buf_add_json(&text, place, strlen(place));
+    for (size_t i = 0; i < SC_ARRAY_LEN(texts); i++) {
+        if (!texts[i].value)
+            continue;
+        sc_buf_addf(&text, ",\"%s\":", texts[i].name);
+        sc_buf_add_json(&text, texts[i].value, strlen(texts[i].value));
     }
     sc_buf_adds(&text, "}\n");
     if (sc_buf_check(&text, err) < 0)

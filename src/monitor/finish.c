@@ -85,6 +85,7 @@ struct end {
     struct sc_usage usage;
     bool has_usage;
     struct sc_buf victim, place; /* of the OOM killer; empty: none, or not known */
+    struct sc_buf start_error;   /* why the start again that was due does not come; empty: it does, or none was */
 };
 
 /* SIGKILL and an OOM kill in the cgroup belong together; 137 without a signal is a shell or sc-init passing it on.
@@ -110,11 +111,14 @@ static int
 write_exit_in(const char *path, const struct end *end, enum sc_durability durability, struct sc_err *err)
 {
     sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, path, err); /* lint: the engine's own directory */
+    const struct sc_exit_words words = {
+        .oom_victim = end->victim.len > 0 ? sc_buf_str(&end->victim) : NULL,
+        .oom_place = end->place.len > 0 ? sc_buf_str(&end->place) : NULL,
+        .start_error = end->start_error.len > 0 ? sc_buf_str(&end->start_error) : NULL,
+    };
 
     return dir < 0 ? -1
-                   : sc_exit_write(dir, &end->record, end->has_usage ? &end->usage : NULL,
-                                   end->victim.len > 0 ? sc_buf_str(&end->victim) : NULL,
-                                   end->place.len > 0 ? sc_buf_str(&end->place) : NULL, durability, err);
+                   : sc_exit_write(dir, &end->record, end->has_usage ? &end->usage : NULL, &words, durability, err);
 }
 
 /* A container that has filled the disk still ends with a code: then the record lies in the run directory, which is
@@ -397,12 +401,13 @@ sc_monitor_finish(struct sc_monitor *monitor)
     sc_log_finish(&monitor->log, record->finished_at);
     sc_log_release(&monitor->log);
     if (!monitor->config.is_rm) { /* else nobody can ever read it */
-        restarts = sc_restart_decide(monitor, record);
+        restarts = sc_restart_decide(monitor, record, &end.start_error);
         look_at_disk(monitor, record);
         check(monitor, write_exit(monitor, &end, &err), &err);
     }
     sc_buf_release(&end.victim);
     sc_buf_release(&end.place);
+    sc_buf_release(&end.start_error);
     tell_of_death(monitor, run_root, record);
     enter_user_namespace(monitor);
     wait_for_init(monitor, 0, &reaped);

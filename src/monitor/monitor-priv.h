@@ -117,8 +117,8 @@ void sc_monitor_finish(struct sc_monitor *monitor);
 void sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more);
 
 /* restart.c: with how it ended known, and not yet written. What keeps the next start waiting until it is closed; -1:
- * there will be none. Sets record->restart_count. */
-int sc_restart_decide(const struct sc_monitor *monitor, struct sc_exit *record);
+ * there will be none. Sets record->restart_count; *why: what kept one that is due from coming, for exit.json. */
+int sc_restart_decide(const struct sc_monitor *monitor, struct sc_exit *record, struct sc_buf *why);
 
 /* blackbox.c */
 void sc_blackbox_start(struct sc_monitor *monitor);

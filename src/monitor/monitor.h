@@ -148,12 +148,15 @@ SC_MUST_CHECK ssize_t sc_monitor_recv(int sock, enum sc_monitor_msg *type, void 
 /* Whether a file system has no room for a container: less than 64 KiB, or no inode. */
 bool sc_disk_is_full(int fd);
 /* exit.json: {"exitCode":137,"signal":9,"oomKilled":true,"finishedAt":"2026-11-23T09:10:47.123456789Z"}, and with usage
- * also "usage":{"cpu":NANOSECONDS,...}; with a victim "oomVictim":"sh (process 42)", and with where memory was out
- * "oomPlace":"/sc/..." (a memory cgroup, or SC_OOM_HOST). All three may be NULL. On a full disk "diskFull":true; after
- * restarts "restartCount":N. */
+ * also "usage":{"cpu":NANOSECONDS,...}, and with words those of them that are not NULL. On a full disk "diskFull":true;
+ * after restarts "restartCount":N. usage, words: or NULL. */
+struct sc_exit_words {
+    const char *oom_victim;  /* "oomVictim": "sh (process 42)" */
+    const char *oom_place;   /* "oomPlace": the memory cgroup that was full, "/sc/...", or SC_OOM_HOST */
+    const char *start_error; /* "startError": why it could not be started again */
+};
 SC_MUST_CHECK int sc_exit_write(int data_dir_fd, const struct sc_exit *exit_record, const struct sc_usage *usage,
-                                const char *victim, const char *place, enum sc_durability durability,
-                                struct sc_err *err);
+                                const struct sc_exit_words *words, enum sc_durability durability, struct sc_err *err);
 #define SC_OOM_HOST "host"
 /* The same two of a record of the kernel's log; false where it tells of nothing in container id. */
 bool sc_oom_record(const char *record, const char *id, struct sc_buf *victim, struct sc_buf *place);

@@ -83,7 +83,7 @@ leave(const char *id, const struct sc_restart_plan *plan, int held, struct sc_re
     sc_restarting_encode(restarting, &text);
     /* Whom the file does not name starts nothing. */
     if (sc_buf_check(&text, err) < 0 || sc_io_write_all(held, text.data, text.len, err) < 0)
-        return -1;
+        return sc_err_wrap(err, "write \"" SC_RESTARTING_FILE "\"");
     *done = sc_steal_fd(&ours);
     return 0;
 }

@@ -18,8 +18,8 @@ was_stopped(const struct sc_monitor *monitor, int run_dir)
            (data_dir >= 0 && faccessat(data_dir, SC_STOPPED_FILE, F_OK, 0) == 0);
 }
 
-/* For the next command that looks at it, as if who waits had been killed. */
-static void
+/* For the next command that looks at it, as if who waits had been killed. False: not even that could be written. */
+static bool
 owe(int run_dir, struct sc_restarting *next)
 {
     sc_cleanup_fd fd = openat(run_dir, SC_RESTARTING_FILE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -28,13 +28,18 @@ owe(int run_dir, struct sc_restarting *next)
 
     next->pid = getpid();
     sc_restarting_encode(next, &text);
-    if (fd >= 0 && (text.has_failed || sc_io_write_all(fd, text.data, text.len, &ignored) < 0))
-        (void)unlinkat(run_dir, SC_RESTARTING_FILE, 0);
+    if (fd < 0)
+        return false;
+    if (!text.has_failed && sc_io_write_all(fd, text.data, text.len, &ignored) == 0)
+        return true;
+    (void)unlinkat(run_dir, SC_RESTARTING_FILE, 0);
+    return false;
 }
 
-/* As sc_restart_decide; *done stays -1 where it is not started again. */
+/* As sc_restart_decide; *done stays -1 where it is not started again. *is_lost: nor can the next command see to it. */
 static int
-decide(const struct sc_monitor *monitor, int run_dir, struct sc_exit *record, int *done, struct sc_err *err)
+decide(const struct sc_monitor *monitor, int run_dir, struct sc_exit *record, int *done, bool *is_lost,
+       struct sc_err *err)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     char *envp[SC_RESTART_ENV_MAX + 1];
@@ -59,21 +64,27 @@ decide(const struct sc_monitor *monitor, int run_dir, struct sc_exit *record, in
     record->restart_count = next.count;
     if (sc_restart_leave(monitor->config.id, &plan, run_dir, &next, done, err) == 0)
         return 0;
-    owe(run_dir, &next);
+    *is_lost = !owe(run_dir, &next);
+    if (*is_lost)
+        record->restart_count = plan.count;
     return -1;
 }
 
 int
-sc_restart_decide(const struct sc_monitor *monitor, struct sc_exit *record)
+sc_restart_decide(const struct sc_monitor *monitor, struct sc_exit *record, struct sc_buf *why)
 {
     struct sc_err err = SC_ERR_INIT;
     /* lint: the engine's own directory */
     sc_cleanup_fd run_dir = sc_dir_open_at(AT_FDCWD, monitor->config.run_dir, &err);
+    bool is_lost = false;
     int done = -1;
 
     if (run_dir >= 0 && faccessat(run_dir, SC_RESTART_FILE, F_OK, 0) < 0) /* no policy */
         return -1;
-    if (run_dir < 0 || decide(monitor, run_dir, record, &done, &err) < 0)
-        sc_monitor_complain(monitor, &err);
+    if (run_dir >= 0 && decide(monitor, run_dir, record, &done, &is_lost, &err) == 0)
+        return done;
+    sc_monitor_complain(monitor, &err);
+    if (is_lost)
+        sc_buf_adds(why, err.msg);
     return done;
 }

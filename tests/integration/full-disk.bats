@@ -106,6 +106,25 @@ refused()
     refused 125 run --rm base true
 }
 
+@test "full disk: a restart that the run root has no room for is said, and not counted" {
+    export SC_DATA_ROOT=$BATS_TEST_TMPDIR/data SC_RUN_ROOT=$small/run
+    sc_ok run -d --name one --restart always base sleep 1000
+    fill
+    kill -KILL "$(container_pid one)"
+    is_state() { [ "$("$SC" inspect -f '{{.State.Status}}' one)" = "$1" ]; }
+    wait_until is_state exited
+    matches "$("$SC" inspect -f '{{.State.ExitCode}} {{.RestartCount}} {{.State.Error}}' one)" \
+        '^137 0 write "restarting": write [0-9]+ bytes: no space left on device$'
+    sc_ok why one
+    expect_output 'It could not be started since: '
+    sc_ok ps -a --format '{{.Status}}'
+    matches "$output" '^Exited \(137\)'
+    make_room
+    sc_ok start one
+    is "$("$SC" inspect -f '{{.State.Error}}' one)" ''
+    sc_ok rm -f one
+}
+
 @test "full disk: what is there can be listed, run down and removed" {
     sc_ok run -d --name one base sleep 1000
     fill

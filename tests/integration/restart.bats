@@ -222,6 +222,34 @@ ends()
     sc_ok rm -f one
 }
 
+@test "restart: why a start by hand has failed is known, beside the end before; the next start forgets it" {
+    local root=$BATS_TEST_TMPDIR/root
+    cp -a "$BATS_SUITE_TMPDIR/rootfs" "$root"
+    told() { "$SC" inspect -f '{{.State.Status}} {{.State.ExitCode}} {{.State.FinishedAt}} {{.State.Error}}' one; }
+    sc_ok create --name one --rootfs "$root" sh -c 'exit 3'
+    mv "$root" "$root.away"
+    sc_fails 1 start one
+    is "$(told)" "created 125 0001-01-01T00:00:00Z ${stderr#sc: }"
+    matches "$("$SC" why one)" '^one did not start \(code 125\): '
+    mv "$root.away" "$root"
+    sc_ok start one
+    sc_ok wait one
+    local ended
+    ended=$(told)
+    matches "$ended" '^exited 3 2[-0-9T:.]*Z $'
+    mv "$root" "$root.away"
+    sc_fails 1 start one
+    is "$(told)" "$ended${stderr#sc: }"
+    sc_ok why one
+    matches "$output" "^one ended .* with code 3, .* It could not be started since: .*/root"
+    sc_ok ps -a --format '{{.Status}}'
+    matches "$output" '^Exited \(3\)'
+    mv "$root.away" "$root"
+    sc_ok start one
+    sc_ok wait one
+    is "$("$SC" inspect -f '{{.State.ExitCode}} {{.State.Error}}' one)" '3 '
+}
+
 @test "start --all and --filter: what the host's boot runs, twice at once" {
     for name in always stopped ended never; do
         policy=always

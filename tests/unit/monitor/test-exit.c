@@ -22,7 +22,7 @@ test_write_and_read_are_inverses(void **state)
         struct sc_exit back;
         struct sc_err err;
 
-        assert_ok(sc_exit_write(scratch->fd, &records[i], NULL, NULL, NULL, SC_DURABLE, &err));
+        assert_ok(sc_exit_write(scratch->fd, &records[i], NULL, NULL, SC_DURABLE, &err));
         assert_ok(sc_exit_read(scratch->fd, &back, &err));
         assert_int_equal(back.code, records[i].code);
         assert_int_equal(back.signal, records[i].signal);
@@ -42,7 +42,7 @@ test_its_text(void **state)
     sc_cleanup_free char *text = NULL;
     struct sc_err err;
 
-    assert_ok(sc_exit_write(scratch->fd, &record, NULL, NULL, NULL, SC_VOLATILE, &err));
+    assert_ok(sc_exit_write(scratch->fd, &record, NULL, NULL, SC_VOLATILE, &err));
     text = scratch_read(scratch, "exit.json");
     assert_string_equal(text, "{\"exitCode\":137,\"signal\":9,\"oomKilled\":true,"
                               "\"finishedAt\":\"2026-11-23T09:10:47.123456789Z\"}\n");
@@ -54,6 +54,8 @@ test_totals(void **state)
 {
     const struct sc_exit record = {.code = 137, .signal = 9, .was_oom_killed = 1, .finished_at = 1};
     const struct scratch *scratch = *state;
+    const struct sc_exit_words words = {
+        .oom_victim = "s\"h (process 42)", .oom_place = "/a\"b", .start_error = "no \"room\""};
     struct sc_usage usage = {.cpu_ns = 0}, back;
     sc_cleanup_json json = NULL;
     struct sc_exit exit_back;
@@ -63,11 +65,12 @@ test_totals(void **state)
     for (size_t i = 0; i < sc_usage_field_count; i++)
         *(uint64_t *)(void *)((char *)&usage + sc_usage_fields[i].offset) = n++ << 33;
     usage.memory_limit = UINT64_MAX; /* none */
-    assert_ok(sc_exit_write(scratch->fd, &record, &usage, "s\"h (process 42)", "/a\"b", SC_VOLATILE, &err));
+    assert_ok(sc_exit_write(scratch->fd, &record, &usage, &words, SC_VOLATILE, &err));
     assert_ok(sc_exit_read(scratch->fd, &exit_back, &err));
     assert_int_equal(exit_back.code, 137);
     assert_ok(sc_json_read_at(scratch->fd, "exit.json", 4096, &json, &err));
     assert_string_equal(json_string_value(json_object_get(json, "oomVictim")), "s\"h (process 42)");
+    assert_string_equal(json_string_value(json_object_get(json, "startError")), "no \"room\"");
     assert_string_equal(json_string_value(json_object_get(json, "oomPlace")), "/a\"b");
     assert_ok(sc_usage_decode(json_object_get(json, "usage"), &back, &err));
     assert_memory_equal(&back, &usage, sizeof(usage));

@@ -23,7 +23,7 @@ exit_job(void *context, struct sc_err *err)
     const struct scratch *scratch = context;
     struct sc_exit record = {.code = 3, .finished_at = 5}, back;
 
-    if (sc_exit_write(scratch->fd, &record, NULL, NULL, NULL, SC_VOLATILE, err) < 0)
+    if (sc_exit_write(scratch->fd, &record, NULL, NULL, SC_VOLATILE, err) < 0)
         return -1;
     return sc_exit_read(scratch->fd, &back, err);
 }
