@@ -424,3 +424,63 @@ of_version() { if [ "$(cgroup_mode)" = v2 ]; then echo "$1"; else echo "$2"; fi;
     rm $unit
     systemctl daemon-reload
 }
+
+@test "systemd: sc-restart.service brings up after a boot what is to be up, when the network is there" {
+    local name dir=/run/systemd/system order=$BATS_TEST_TMPDIR/order unit=sc-restart.service program
+    # made NAME POLICY: it runs
+    made() { sc_ok run -d --name "$1" --restart "$2" --network none --rootfs "$BATS_SUITE_TMPDIR/rootfs" sleep 1000; }
+    states() { for name in always kept stopped halted failing never; do "$SC" inspect -f '{{.State.Status}}' $name; done | paste -sd' '; }
+    made always always
+    made kept unless-stopped
+    made stopped unless-stopped
+    made halted always
+    made failing on-failure
+    made never no
+    sc_ok stop -t 0 stopped halted
+    # As it is installed, but for where the program and its roots are.
+    cp "$SC_BIN/../systemd/system-$unit" $dir/$unit
+    program=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' $dir/$unit)
+    mkdir -p $dir/$unit.d "$(dirname "$program")"
+    ln -s "$SC" "$program"
+    printf '[Service]\nEnvironment=SC_DATA_ROOT=%s SC_RUN_ROOT=%s\n' "$SC_DATA_ROOT" "$SC_RUN_ROOT" >$dir/$unit.d/roots.conf
+    # A network that is slow to come up, and what the containers' start does meanwhile.
+    cat >$dir/slow-network.service <<END
+[Unit]
+DefaultDependencies=no
+Before=network-online.target
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'systemctl list-jobs --no-legend $unit >$order'
+END
+    printf '[Unit]\nDefaultDependencies=no\nWants=slow-network.service\n' >$dir/network-online.target
+    printf '[Unit]\nDefaultDependencies=no\n' >$dir/boot.target
+    systemd-analyze verify --man=no $dir/$unit
+    sed -i 's/^WantedBy=default.target$/WantedBy=boot.target/' $dir/$unit
+    systemctl daemon-reload
+    systemctl enable --runtime $unit
+    # The power is cut: no process of theirs is left, nor what lay in /run. No monitor sees its container end.
+    mapfile -t pids < <(for name in always kept failing never; do container_pid $name; done)
+    mapfile -t monitors < <(pgrep -f "sc-monitor id=")
+    is "${#monitors[@]}" 4
+    kill -STOP "${monitors[@]}"
+    kill -KILL "${pids[@]}" "${monitors[@]}"
+    for first in "${pids[@]}" "${monitors[@]}"; do wait_until has_ended "$first"; done
+    find "$SC_RUN_ROOT" -mindepth 1 -delete
+    find /sys/fs/cgroup -depth -type d -path '*/sc/*' -exec rmdir {} +
+    systemctl start boot.target
+    wait_until systemctl is-active --quiet $unit
+    matches "$(cat "$order")" " $unit  *start  *waiting"
+    is "$(states)" 'running running exited running exited exited'
+    is "$(shown $unit Result)" success
+    # one that ends is started again, by a monitor of the unit's; the unit's own end is not theirs
+    first=$(container_pid always)
+    kill -KILL "$first"
+    again() { local now; now=$(container_pid always) && [ "$now" != "$first" ] && [ "$now" -gt 0 ]; }
+    wait_until again
+    systemctl stop $unit boot.target network-online.target
+    is "$(states)" 'running running exited running exited exited'
+    sc_ok rm -f always kept stopped halted failing never
+    systemctl disable --runtime $unit
+    (cd $dir && rm -r $unit $unit.d slow-network.service network-online.target boot.target "$program")
+    systemctl daemon-reload
+}
