@@ -25,7 +25,8 @@ teardown()
 {
     local failed=0
     sc_teardown_small || failed=1
-    umount "$small" 2>/dev/null || true
+    # a monitor may be just about to end
+    ! mountpoint -q "$small" || wait_until umount "$small" || failed=1
     export SC_DATA_ROOT=$BATS_TEST_TMPDIR/data SC_RUN_ROOT=$BATS_TEST_TMPDIR/run
     sc_teardown || failed=1
     return $failed
