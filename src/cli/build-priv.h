@@ -17,6 +17,11 @@ SC_MUST_CHECK int sc_build_input_read(struct sc_build_input *input, struct sc_en
                                       const char *path, struct sc_arena *arena, struct sc_err *err);
 void sc_build_input_release(struct sc_build_input *input, struct sc_engine *engine);
 
+/* ---- build-output.c */
+/* The word of -o, or NULL, into ask. */
+SC_MUST_CHECK int sc_build_output_read(const char *word, struct sc_arena *arena, struct sc_build_ask *ask,
+                                       struct sc_err *err);
+
 /* ---- build-secret.c */
 /* The words of --secret, with the files and variables that they name, into ask. */
 SC_MUST_CHECK int sc_build_secrets_read(const struct sc_strv *words, struct sc_arena *arena, struct sc_build_ask *ask,

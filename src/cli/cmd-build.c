@@ -15,8 +15,9 @@
 struct build_options {
     struct sc_create_options run; /* of RUN's containers */
     struct sc_strv tags, build_args, labels, secrets, allows;
-    char *file, *target, *iidfile, *progress, *platform;
+    char *file, *target, *iidfile, *progress, *platform, *output;
     bool no_cache, pull, quiet, rm, force_rm;
+    bool is_stdout_taken; /* an archive goes there */
 };
 
 #define AT(member)  offsetof(struct build_options, member)
@@ -48,6 +49,8 @@ static const struct sc_option table[] = {
     {"network", 0, SC_OPTION_CALL, RUN(network), "name", "Network of RUN: bridge, none, host, or a name",
      sc_value_network, NULL},
     {"no-cache", 0, SC_OPTION_FLAG, AT(no_cache), NULL, "Execute every step, whatever the cache has", NULL, NULL},
+    {"output", 'o', SC_OPTION_STR, AT(output), "how", "Write it: DIR, - (tar), type=local|tar|oci|docker,dest=PATH",
+     NULL, NULL},
     {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Only this machine's: linux/amd64", NULL, NULL},
     {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, plain, tty (the same) or quiet", NULL, NULL},
     {"pull", 0, SC_OPTION_FLAG, AT(pull), NULL, "Pull base images also where they are there", NULL, NULL},
@@ -166,7 +169,7 @@ write_id(const char *path, const char *id, struct sc_err *err)
 {
     sc_cleanup_fd fd = -1;
 
-    if (!path)
+    if (!path || !id)
         return 0;
     /* lint: the caller's own */
     fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0644);
@@ -211,12 +214,14 @@ build(struct sc_cli *cli, struct build_options *o, const char *path, struct sc_b
     if (check_progress(o, err) < 0 || sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
         full_names(&o->tags, &cli->arena, &ask.names, err) < 0 ||
         build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 || read_allows(&o->allows, &ask, err) < 0 ||
+        sc_build_output_read(o->output, &cli->arena, &ask, err) < 0 ||
         sc_build_secrets_read(&o->secrets, &cli->arena, &ask, err) < 0 || sc_cli_engine(cli, err) < 0 ||
         sc_build_input_read(input, &cli->engine, o->file, path, &cli->arena, err) < 0 ||
         sc_rootless_note(&cli->engine, &cli->arena, &note, err) < 0)
         return -1;
     if (note)
         sc_print_note(note);
+    o->is_stdout_taken = ask.to_path && strcmp(ask.to_path, "-") == 0;
     ask.dockerfile = sc_buf_str(&input->text);
     ask.dockerfile_len = input->text.len;
     ask.dockerfile_name = input->name;
@@ -268,7 +273,9 @@ run(struct sc_cli *cli, struct sc_err *err)
         err->exit_code = err->exit_code > 128 ? err->exit_code : 1; /* Docker's, also where a run would say 127 */
         return -1;
     }
-    if (options.quiet)
+    if (!id) /* files alone were asked for */
+        return 0;
+    if (options.quiet && !options.is_stdout_taken)
         (void)printf("%s\n", id);
     else
         (void)fprintf(stderr, "%s\n", id);

@@ -137,6 +137,10 @@ SC_MUST_CHECK int sc_build_from_layers(struct sc_builder *b, const struct sc_df_
 SC_MUST_CHECK int sc_build_from_words(struct sc_builder *b, const struct sc_df_from *from, const char *dir,
                                       struct sc_strv *words, int *fd, struct sc_err *err);
 
+/* ---- output.c: -o. The files of a stage; an image that is in the store. */
+SC_MUST_CHECK int sc_build_write_files(struct sc_builder *b, const struct sc_build_stage *stage, struct sc_err *err);
+SC_MUST_CHECK int sc_build_write_image(struct sc_builder *b, const char *id, struct sc_err *err);
+
 /* ---- mount.c: RUN --mount */
 struct sc_build_mounts {
     struct sc_mount_ask *items; /* room for one more than the Dockerfile has */

@@ -264,7 +264,11 @@ build(struct sc_builder *b, char **image_id, struct sc_err *err)
         if (do_stage(b, (size_t)at, is_done, err) < 0)
             return -1;
     }
-    return make_image(b, image_id, err);
+    if (ask->to == SC_BUILD_TO_DIR || ask->to == SC_BUILD_TO_TAR)
+        return sc_build_write_files(b, &b->stages[b->plan.target], err);
+    if (make_image(b, image_id, err) < 0)
+        return -1;
+    return ask->to == SC_BUILD_TO_STORE ? 0 : sc_build_write_image(b, *image_id, err);
 }
 
 /* ---- around it --------------------------------------------------------------------------------------------------- */

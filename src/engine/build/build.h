@@ -35,7 +35,17 @@ struct sc_build_secret {
     size_t len;
 };
 
+enum sc_build_to {
+    SC_BUILD_TO_STORE, /* an image */
+    SC_BUILD_TO_DIR,   /* its files, into a directory of the caller's: no image is made */
+    SC_BUILD_TO_TAR,   /* the same as a tar */
+    SC_BUILD_TO_OCI,   /* the image is in the store, and an archive of it in a file */
+    SC_BUILD_TO_DOCKER,
+};
+
 struct sc_build_ask {
+    enum sc_build_to to;
+    const char *to_path; /* "-": standard output */
     const char *dockerfile, *dockerfile_name; /* its text, its name for messages */
     size_t dockerfile_len;
     const char *ignore; /* the text of .dockerignore, or NULL */
@@ -50,6 +60,7 @@ struct sc_build_ask {
     sc_build_say_fn say;
     void *say_data;
 };
+/* *image_id: NULL where no image is made. */
 SC_MUST_CHECK int sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct sc_arena *arena,
                                   char **image_id, struct sc_err *err);
 /* sc_store_collect(), and what builds of an ordinary user have left that were killed. */
