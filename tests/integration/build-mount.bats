@@ -161,6 +161,8 @@ has_line()
     for sharing in shared private locked; do
         printf 'FROM base\nRUN --mount=type=cache,id=%s,target=/c,sharing=%s touch /c/one; echo begun; until [ -e /c/go ]; do usleep 20000; done\n' $sharing $sharing >one
         printf 'FROM base\nRUN --mount=type=cache,id=%s,target=/c,sharing=%s echo "said $(ls /c | paste -sd+)"; touch /c/go\n' $sharing $sharing >two
+        # it is there already: who makes one has it alone anyway
+        sc_ok build --no-cache -f - . <<<$'FROM base\nRUN --mount=type=cache,id='"$sharing"',target=/c true'
         "$SC" build -f one . >/dev/null 2>"$out" 3>&- &
         pid=$!
         wait_until has_line begun "$out"
