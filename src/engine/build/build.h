@@ -45,7 +45,7 @@ enum sc_build_to {
 
 struct sc_build_ask {
     enum sc_build_to to;
-    const char *to_path; /* "-": standard output */
+    const char *to_path;                      /* "-": standard output */
     const char *dockerfile, *dockerfile_name; /* its text, its name for messages */
     size_t dockerfile_len;
     const char *ignore; /* the text of .dockerignore, or NULL */
