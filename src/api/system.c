@@ -22,7 +22,7 @@ version(struct sc_api_call *call)
     struct sc_strv words = sc_api_words(call->arena, "version", "--format=json", NULL);
     sc_cleanup_json told = NULL;
     const json_t *server;
-    json_t *out;
+    json_t *out, *engine;
     char max[16], min[16];
 
     if (sc_api_run_json(call, &words, &told) < 0)
@@ -30,11 +30,16 @@ version(struct sc_api_call *call)
     server = json_object_get(told, "Server");
     (void)snprintf(max, sizeof(max), "1.%d", SC_API_MINOR_MAX);
     (void)snprintf(min, sizeof(min), "1.%d", SC_API_MINOR_MIN);
-    out = json_pack("{s:{s:s},s:[{s:s,s:s}],s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "Platform", "Name", "sc", "Components",
-                    "Name", "Engine", "Version", sc_api_str_at(server, "Version"), "Version",
-                    sc_api_str_at(server, "Version"), "ApiVersion", max, "MinAPIVersion", min, "GitCommit", "",
+    out = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "ApiVersion", max, "MinAPIVersion", min, "GitCommit", "",
                     "GoVersion", "", "Os", sc_api_str_at(server, "Os"), "Arch", sc_api_str_at(server, "Arch"),
                     "KernelVersion", sc_api_str_at(server, "KernelVersion"), "BuildTime", "");
+    /* the same once more, where newer clients look */
+    engine = json_pack("{s:s,s:s,s:o}", "Name", "Engine", "Version", sc_api_str_at(server, "Version"), "Details",
+                       json_copy(out));
+    (void)json_object_set_new(json_object_get(engine, "Details"), "Experimental", json_string("false"));
+    (void)json_object_set_new(out, "Version", json_string(sc_api_str_at(server, "Version")));
+    (void)json_object_set_new(out, "Platform", json_pack("{s:s}", "Name", "sc"));
+    (void)json_object_set_new(out, "Components", json_pack("[o]", engine));
     return sc_api_answer_json(call, 200, out);
 }
 
