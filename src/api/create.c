@@ -218,7 +218,7 @@ add_env(const struct writer *w, const json_t *config)
     return 0;
 }
 
-/* {"80/tcp":{}}, {"/data":{}} */
+/* {"80/tcp":{}} */
 static void
 add_keys(const struct writer *w, const json_t *object, const char *option)
 {
@@ -227,6 +227,39 @@ add_keys(const struct writer *w, const json_t *object, const char *option)
 
     json_object_foreach ((json_t *)(uintptr_t)object, key, one)
         sc_strv_addf(w->words, w->arena, "--%s=%s", option, key);
+}
+
+/* Is something else mounted at target? "source:target[:options]", or a mount's Target. */
+static bool
+has_target(const json_t *host, const char *target)
+{
+    const json_t *one;
+    size_t i, n = strlen(target);
+
+    json_array_foreach (json_object_get(host, "Binds"), i, one) {
+        const char *colon = json_is_string(one) ? strchr(json_string_value(one), ':') : NULL;
+
+        if (colon && strncmp(colon + 1, target, n) == 0 && (colon[1 + n] == '\0' || colon[1 + n] == ':'))
+            return true;
+    }
+    json_array_foreach (json_object_get(host, "Mounts"), i, one) {
+        if (strcmp(text_of(one, "Target"), target) == 0)
+            return true;
+    }
+    return json_object_get(json_object_get(host, "Tmpfs"), target);
+}
+
+/* {"/data":{}}: clients name there also what they bind, and Docker lets that go first. */
+static void
+add_volumes(const struct writer *w, const json_t *body, const json_t *host)
+{
+    const char *target;
+    json_t *one;
+
+    json_object_foreach (json_object_get(body, "Volumes"), target, one) {
+        if (!has_target(host, target))
+            sc_strv_addf(w->words, w->arena, "--volume=%s", target);
+    }
 }
 
 static void
@@ -512,7 +545,7 @@ sc_api_create_words(const json_t *body, const char *name, const char *platform, 
         add_log(&w, host) < 0 || add_networks(&w, body, host) < 0)
         return -1;
     add_keys(&w, json_object_get(body, "ExposedPorts"), "expose");
-    add_keys(&w, json_object_get(body, "Volumes"), "volume");
+    add_volumes(&w, body, host);
     add_ports(&w, host);
     if (add_command(&w, body) < 0)
         return -1;

@@ -147,6 +147,15 @@ test_create(void **state)
 }
 
 static void
+test_create_volumes(void **state)
+{
+    (void)state;
+    /* what is bound there is not a volume too */
+    assert_string_equal(created("{\"Image\":\"i\",\"Volumes\":{\"/d\":{},\"/e\":{}},\"HostConfig\":{\"Binds\":[\"v:/d:rw\"]}}"),
+                        "--pull=never --name=n --volume=v:/d:rw --volume=/e -- i");
+}
+
+static void
 test_bad_create(void **state)
 {
     (void)state;
@@ -181,7 +190,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head),    cmocka_unit_test(test_bad_heads), cmocka_unit_test(test_chunk_size),
         cmocka_unit_test(test_filters), cmocka_unit_test(test_create),    cmocka_unit_test(test_bad_create),
-        cmocka_unit_test(test_login),
+        cmocka_unit_test(test_login),   cmocka_unit_test(test_create_volumes),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);
 
