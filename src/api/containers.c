@@ -119,16 +119,10 @@ create(struct sc_api_call *call)
         call, 201, json_pack("{s:s#,s:[]}", "Id", sc_buf_str(&id), (int)strcspn(sc_buf_str(&id), "\n"), "Warnings"));
 }
 
-/* Docker's client reads from these words which code it is to end with; and it waits for the removal of what was to be
- * removed at its end, as Docker does also where there was no beginning. */
+/* Docker's client reads from these words which code it is to end with. */
 static int
-failed_start(struct sc_api_call *call, const char *id, const json_t *container)
+failed_start(struct sc_api_call *call)
 {
-    struct sc_api_call other = *call;
-    struct sc_strv words = sc_api_words(call->arena, "rm", "--", id, NULL);
-
-    if (json_is_true(sc_api_at(container, "HostConfig.AutoRemove")))
-        (void)!sc_api_run(&other, &words, NULL);
     bool is_missing = strstr(call->err.msg, "no such file or directory") && sc_str_starts(call->err.msg, "run \"");
 
     return is_missing ? sc_api_fail(call, 400, "%.900s: executable file not found", call->err.msg) : -1;
@@ -150,14 +144,14 @@ start(struct sc_api_call *call)
     /* Where a client is attached already, its process starts the container, and misses nothing of what it says. */
     if (!sc_api_session_tell(call, 'a', id, "start", reply)) {
         if (run_on(call, &words) < 0)
-            return failed_start(call, id, container);
+            return failed_start(call);
         return sc_api_answer_none(call, 204);
     }
     if (strcmp(reply, "ok") == 0)
         return sc_api_answer_none(call, 204);
     call->status = (int)strtol(reply, &end, 10);
     (void)sc_api_fail(call, call->status, "%s", end + (*end == ' '));
-    return failed_start(call, id, container);
+    return failed_start(call);
 }
 
 /* stop, restart: what runs already, or no longer, is Docker's 304. */

@@ -5,6 +5,7 @@
  *
  * With LISTEN_FDS (systemd) the socket is descriptor 3 and ADDRESS is not used.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -237,6 +238,19 @@ loop(const struct sc_api_server *server, int listener, int64_t idle_seconds)
     }
 }
 
+/* What nobody uses any more: executions that were made, and the directory when no client is attached. */
+static void
+clean_up(int run_fd, int dir_fd)
+{
+    sc_cleanup_dir dir = fdopendir(dir_fd);
+
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        if (sc_str_starts(entry->d_name, "exec-"))
+            (void)unlinkat(dir_fd, entry->d_name, 0);
+    }
+    (void)unlinkat(run_fd, "api", AT_REMOVEDIR);
+}
+
 static int
 say(const struct sc_err *err)
 {
@@ -276,6 +290,6 @@ main(int argc, char **argv)
     loop(&server, listener, idle);
     if (is_ours)
         (void)unlink(argv[3]); /* lint: the socket that was made above */
-    (void)unlinkat(run_fd, "api", AT_REMOVEDIR); /* when nobody uses it any more */
+    clean_up(run_fd, sc_steal_fd(&dir_fd));
     return 0;
 }

@@ -8,7 +8,8 @@
 
 #include "api/api-priv.h"
 
-#define RAW "application/vnd.docker.raw-stream"
+#define RAW          "application/vnd.docker.raw-stream"
+#define UNSTARTED_MS 500
 
 static unsigned
 wanted_streams(const struct sc_api_call *call)
@@ -228,7 +229,7 @@ answer_exit(struct sc_api_call *call, int64_t code)
 
 /* A line of `sc events`: true when it is what was waited for. */
 static bool
-is_end(const char *line, size_t len, bool waits_for_removal, int64_t *code)
+is_end(const char *line, size_t len, bool waits_for_removal, int64_t *code, bool *has_started)
 {
     sc_cleanup_json event = NULL;
     struct sc_err ignored = SC_ERR_INIT;
@@ -237,17 +238,29 @@ is_end(const char *line, size_t len, bool waits_for_removal, int64_t *code)
     if (sc_json_parse(line, len, "an event", &event, &ignored) < 0)
         return false;
     action = sc_api_str_at(event, "Action");
+    *has_started = *has_started || strcmp(action, "start") == 0;
     if (strcmp(action, "die") == 0)
         (void)!sc_parse_i64(sc_api_str_at(event, "Actor.Attributes.exitCode"), code, &ignored);
     return strcmp(action, waits_for_removal ? "destroy" : "die") == 0;
+}
+
+/* What never ran and was to be removed at its end (--rm) goes without an event when its start fails. */
+static bool
+is_removed(struct sc_api_call *call, const char *id)
+{
+    struct sc_api_call other = *call;
+    sc_cleanup_json container = NULL;
+
+    return sc_api_inspect(&other, "container", id, &container) < 0 && other.status == 404;
 }
 
 /* The next end, or the removal: from the log of events, which begins before the client is answered. */
 static int
 wait_for_event(struct sc_api_call *call, const char *id, bool waits_for_removal, int64_t code, const char *since)
 {
-    struct sc_strv words = sc_api_words(call->arena, "events", "--format=json", "--filter=event=die",
-                                        "--filter=event=destroy", NULL);
+    struct sc_strv words = sc_api_words(call->arena, "events", "--format=json", "--filter=event=start",
+                                        "--filter=event=die", "--filter=event=destroy", NULL);
+    bool has_started = false;
     sc_cleanup_api_child child = SC_API_CHILD_INIT;
     sc_cleanup_buf text = SC_BUF_INIT;
 
@@ -261,8 +274,11 @@ wait_for_event(struct sc_api_call *call, const char *id, bool waits_for_removal,
         char piece[4096];
         const char *line, *newline;
         ssize_t n;
+        int ready = poll(fds, 2, has_started ? -1 : UNSTARTED_MS);
 
-        if (poll(fds, 2, -1) < 0)
+        if (ready == 0 && is_removed(call, id))
+            return answer_exit(call, code);
+        if (ready <= 0)
             continue;
         if (fds[1].revents)
             return -1;
@@ -272,7 +288,7 @@ wait_for_event(struct sc_api_call *call, const char *id, bool waits_for_removal,
         sc_buf_add(&text, piece, (size_t)n);
         line = sc_buf_str(&text);
         while ((newline = strchr(line, '\n'))) {
-            if (is_end(line, (size_t)(newline - line), waits_for_removal, &code))
+            if (is_end(line, (size_t)(newline - line), waits_for_removal, &code, &has_started))
                 return answer_exit(call, code);
             line = newline + 1;
         }
