@@ -71,6 +71,8 @@ SC_MUST_CHECK int sc_api_create_words(const json_t *body, const char *name, cons
 /* The limits of a HostConfig, as create and update have them. */
 SC_MUST_CHECK int sc_api_limit_words(const json_t *host, struct sc_arena *arena, struct sc_strv *words,
                                      struct sc_err *err);
+/* "1795754131.97": seconds since 1970, with up to nine decimals, as sc takes a time; anything else as it is. */
+const char *sc_api_time(struct sc_arena *arena, const char *text);
 /* One element of `sc inspect` to one of GET /containers/json; status: "Up 3 seconds". New. */
 json_t *sc_api_summary(const json_t *container, const char *status);
 /* X-Registry-Auth (JSON in base64url) to the text of an authentication file for `host`; nothing in out: there is no

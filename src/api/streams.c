@@ -201,7 +201,7 @@ logs(struct sc_api_call *call)
         const char *value = sc_api_query(&call->request, values[i]);
 
         if (value && *value && (strcmp(value, "0") != 0 || i == 2) && !sc_str_starts(value, "0.0000"))
-            sc_strv_addf(&words, call->arena, "--%s=%s", values[i], value);
+            sc_strv_addf(&words, call->arena, "--%s=%s", values[i], i == 2 ? value : sc_api_time(call->arena, value));
         if (sc_api_query_is(&call->request, flags[i]))
             sc_strv_addf(&words, call->arena, "--%s", flags[i]);
     }

@@ -147,7 +147,7 @@ events(struct sc_api_call *call)
         const char *value = sc_api_query(&call->request, times[i]);
 
         if (value && *value && strcmp(value, "0") != 0)
-            sc_strv_addf(&words, call->arena, "--%s=%s", times[i], value);
+            sc_strv_addf(&words, call->arena, "--%s=%s", times[i], sc_api_time(call->arena, value));
     }
     if (sc_api_filters(sc_api_query(&call->request, "filters"), call->arena, &words, &err) < 0)
         return sc_api_fail_err(call, &err);
@@ -221,17 +221,18 @@ static json_t *
 stats_of(const json_t *row, json_int_t cpus, bool is_first)
 {
     const json_t *now = json_object_get(row, "now"), *before = json_object_get(row, "before");
-    char time[SC_TIME_MAX], last[SC_TIME_MAX];
+    char time[SC_TIME_MAX], last[SC_TIME_MAX], name[256];
     json_t *out;
 
     sc_time_format(sc_time_now(), time);
     sc_time_format(sc_time_now() - (raw(now, "when") - raw(before, "when")), last);
+    (void)snprintf(name, sizeof(name), "/%s", sc_api_str_at(row, "name"));
     out = json_pack("{s:s,s:s,s:{s:I,s:I},s:{s:[{s:I,s:s,s:s,s:I},{s:I,s:s,s:s,s:I}]},s:I,s:{},s:s,s:s}", "read", time,
                     "preread", is_first ? "0001-01-01T00:00:00Z" : last, "pids_stats", "current", raw(now, "pids"),
                     "limit", raw(now, "pids_limit"), "blkio_stats", "io_service_bytes_recursive", "major",
                     (json_int_t)0, "op", "read", "name", "", "value", raw(now, "read_bytes"), "major", (json_int_t)0,
                     "op", "write", "name", "", "value", raw(now, "written_bytes"), "num_procs", (json_int_t)0,
-                    "storage_stats", "name", sc_api_str_at(row, "name"), "id", sc_api_str_at(row, "id"));
+                    "storage_stats", "name", name, "id", sc_api_str_at(row, "id"));
     (void)json_object_set_new(out, "cpu_stats", cpu_of(now, cpus));
     (void)json_object_set_new(out, "precpu_stats", cpu_of(before, cpus));
     (void)json_object_set_new(

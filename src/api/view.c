@@ -36,6 +36,26 @@ sc_api_filters(const char *text, struct sc_arena *arena, struct sc_strv *words, 
     return sc_arena_check(arena, err);
 }
 
+const char *
+sc_api_time(struct sc_arena *arena, const char *text)
+{
+    size_t whole = strspn(text, "0123456789"), decimals = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t seconds = 0, nano = 0;
+    char number[SC_NUM_MAX], out[SC_TIME_MAX];
+
+    if (whole == 0 || whole > 10 || decimals == 0 || decimals > 9 || text[whole + 1 + decimals])
+        return text;
+    (void)snprintf(number, sizeof(number), "%.*s", (int)whole, text);
+    if (sc_parse_i64(number, &seconds, &ignored) < 0)
+        return text;
+    for (size_t i = 0; i < 9; i++)
+        nano = nano * 10 + (i < decimals ? text[whole + 1 + i] - '0' : 0);
+    sc_time_format(seconds * 1000000000 + nano, out);
+    text = sc_arena_strdup(arena, out);
+    return text ? text : "";
+}
+
 static const char *
 text_of(const json_t *object, const char *key)
 {

@@ -98,6 +98,16 @@ test_filters(void **state)
     assert_fails(sc_api_filters("{\"a\":[1]}", &arena, &none, &err), SC_ERR_INVALID, "filters.a must be a list of texts");
 }
 
+static void
+test_time(void **state)
+{
+    (void)state;
+    assert_string_equal(sc_api_time(&arena, "1.5"), "1970-01-01T00:00:01.500000000Z");
+    assert_string_equal(sc_api_time(&arena, "1795754131"), "1795754131");
+    assert_string_equal(sc_api_time(&arena, "1.x"), "1.x");
+    assert_string_equal(sc_api_time(&arena, "10m"), "10m");
+}
+
 static const char *
 created(const char *text)
 {
@@ -190,7 +200,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head),    cmocka_unit_test(test_bad_heads), cmocka_unit_test(test_chunk_size),
         cmocka_unit_test(test_filters), cmocka_unit_test(test_create),    cmocka_unit_test(test_bad_create),
-        cmocka_unit_test(test_login),   cmocka_unit_test(test_create_volumes),
+        cmocka_unit_test(test_login),   cmocka_unit_test(test_time),   cmocka_unit_test(test_create_volumes),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);
 
