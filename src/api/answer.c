@@ -39,10 +39,20 @@ reason_of(int status)
     static const struct {
         int status;
         const char *reason;
-    } reasons[] = {{200, "OK"},           {201, "Created"},  {204, "No Content"},        {304, "Not Modified"},
-                   {400, "Bad Request"},  {403, "Forbidden"}, {404, "Not Found"},         {405, "Method Not Allowed"},
-                   {408, "Request Timeout"}, {409, "Conflict"}, {413, "Payload Too Large"}, {431, "Header Too Large"},
-                   {501, "Not Implemented"}, {503, "Service Unavailable"}};
+    } reasons[] = {{200, "OK"},
+                   {201, "Created"},
+                   {204, "No Content"},
+                   {304, "Not Modified"},
+                   {400, "Bad Request"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
+                   {409, "Conflict"},
+                   {413, "Payload Too Large"},
+                   {431, "Header Too Large"},
+                   {501, "Not Implemented"},
+                   {503, "Service Unavailable"}};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(reasons); i++) {
         if (reasons[i].status == status)
@@ -72,8 +82,9 @@ static void
 head(struct sc_api_call *call, int status, const char *type, const char *headers, struct sc_buf *out)
 {
     call->has_begun = true;
-    sc_buf_addf(out, "HTTP/1.1 %d %s\r\nServer: sc/%s (linux)\r\nApi-Version: 1.%d\r\nOstype: linux\r\n"
-                     "Docker-Experimental: false\r\n",
+    sc_buf_addf(out,
+                "HTTP/1.1 %d %s\r\nServer: sc/%s (linux)\r\nApi-Version: 1.%d\r\nOstype: linux\r\n"
+                "Docker-Experimental: false\r\n",
                 status, reason_of(status), SC_VERSION, SC_API_MINOR_MAX);
     if (type)
         sc_buf_addf(out, "Content-Type: %s\r\n", type);

@@ -54,7 +54,7 @@ int sc_api_stream_end(struct sc_api_call *call);
 /* ---- child.c */
 enum { SC_API_IN = 1, SC_API_OUT = 2, SC_API_ERR = 4, SC_API_TTY = 8 };
 struct sc_api_child {
-    pid_t pid;       /* 0: none */
+    pid_t pid;        /* 0: none */
     int in, out, err; /* our ends, or -1; with SC_API_TTY in and out are the terminal's */
 };
 #define SC_API_CHILD_INIT                                                                                              \
@@ -79,18 +79,18 @@ int sc_api_status_of(const char *message);                                  /* 4
 /* The first of `sc inspect --type=TYPE -- WORD`; new. */
 SC_MUST_CHECK int sc_api_inspect(struct sc_api_call *call, const char *type, const char *word, json_t **out);
 SC_MUST_CHECK int sc_api_container_id(struct sc_api_call *call, const char *word, char **id, json_t **out);
-const json_t *sc_api_at(const json_t *json, const char *path);           /* "State.Running", or NULL */
-const char *sc_api_str_at(const json_t *json, const char *path);        /* or "" */
+const json_t *sc_api_at(const json_t *json, const char *path);   /* "State.Running", or NULL */
+const char *sc_api_str_at(const json_t *json, const char *path); /* or "" */
 
 /* ---- relay.c */
 struct sc_api_relay {
     struct sc_api_child *child;
-    bool is_tty, has_input;   /* raw; the client's bytes are the child's input */
-    bool ends_with_client;    /* a client that shuts its half is gone (logs), not only its input (attach) */
-    int session, notify;      /* of session.c, or -1 */
-    int *starter;             /* who waits for the start, or NULL */
-    struct sc_buf *held;      /* what came on standard error before the start, or NULL */
-    unsigned streams;         /* 1 standard output, 2 standard error: what the client wants */
+    bool is_tty, has_input; /* raw; the client's bytes are the child's input */
+    bool ends_with_client;  /* a client that shuts its half is gone (logs), not only its input (attach) */
+    int session, notify;    /* of session.c, or -1 */
+    int *starter;           /* who waits for the start, or NULL */
+    struct sc_buf *held;    /* what came on standard error before the start, or NULL */
+    unsigned streams;       /* 1 standard output, 2 standard error: what the client wants */
 };
 /* Until the child has ended and all is passed on: its exit code; -1: the client is gone. */
 int sc_api_relay(struct sc_api_call *call, struct sc_api_relay *relay);

@@ -108,7 +108,8 @@ become(const struct sc_api_call *call, const struct sc_strv *argv, const struct 
        const char *env, int extra_fd)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* lint: the host's */
-    int fds[3] = {ends->in >= 0 ? ends->in : null, ends->out >= 0 ? ends->out : null, ends->err >= 0 ? ends->err : null};
+    int fds[3] = {ends->in >= 0 ? ends->in : null, ends->out >= 0 ? ends->out : null,
+                  ends->err >= 0 ? ends->err : null};
 
     /* first out of the way of 0 to 3 */
     for (int i = 0; i < 3; i++)
@@ -168,13 +169,16 @@ sc_api_status_of(const char *message)
         const char *part;
         int status;
     } parts[] = {
-        {"no such ", 404},         {"not found", 404},       {"does not exist", 404},   {"is in use", 409},
-        {"already", 409},          {"is running", 409},      {"still running", 409},    {"runs", 409},
-        {"does not run", 409},     {"not running", 409},     {"is paused", 409},        {"is not paused", 409},
-        {"has the name", 409},     {"is used", 409},         {"has the image", 409},    {"is on it", 409},
-        {"are on it", 409},        {"connection refused", 500}, {"unauthorized", 401},  {"must ", 400},
-        {"invalid", 400},          {"not a ", 400},          {"is no ", 400},           {"unknown", 400},
-        {"is for ", 400},          {"only ", 400},           {"run \"", 400},           {"cannot ", 400},
+        {"no such ", 404},      {"not found", 404}, {"does not exist", 404},
+        {"is in use", 409},     {"already", 409},   {"is running", 409},
+        {"still running", 409}, {"runs", 409},      {"does not run", 409},
+        {"not running", 409},   {"is paused", 409}, {"is not paused", 409},
+        {"has the name", 409},  {"is used", 409},   {"has the image", 409},
+        {"is on it", 409},      {"are on it", 409}, {"connection refused", 500},
+        {"unauthorized", 401},  {"must ", 400},     {"invalid", 400},
+        {"not a ", 400},        {"is no ", 400},    {"unknown", 400},
+        {"is for ", 400},       {"only ", 400},     {"run \"", 400},
+        {"cannot ", 400},
     };
 
     if (sc_str_starts(message, "run \"")) /* a program of the container's that is missing */

@@ -64,8 +64,8 @@ summaries(struct sc_api_call *call, const json_t *rows, json_t *out)
 static int
 list(struct sc_api_call *call)
 {
-    struct sc_strv words =
-        sc_api_words(call->arena, "ps", "--no-trunc", "--format={\"ID\":{{json .ID}},\"Status\":{{json .Status}}}", NULL);
+    struct sc_strv words = sc_api_words(call->arena, "ps", "--no-trunc",
+                                        "--format={\"ID\":{{json .ID}},\"Status\":{{json .Status}}}", NULL);
     sc_cleanup_json rows = NULL, *out = json_array();
     struct sc_err err = SC_ERR_INIT;
     const char *limit = sc_api_query(&call->request, "limit");
@@ -353,20 +353,12 @@ prune(struct sc_api_call *call)
 }
 
 const struct sc_api_row sc_api_containers[] = {
-    {"GET", "containers/json", list},
-    {"POST", "containers/create", create},
-    {"POST", "containers/prune", prune},
-    {"GET", "containers/*/json", inspect},
-    {"POST", "containers/*/start", start},
-    {"POST", "containers/*/stop", stop},
-    {"POST", "containers/*/restart", restart},
-    {"POST", "containers/*/kill", kill_it},
-    {"POST", "containers/*/pause", pause_it},
-    {"POST", "containers/*/unpause", unpause},
-    {"POST", "containers/*/rename", rename_it},
-    {"POST", "containers/*/update", update},
-    {"GET", "containers/*/top", top},
-    {"GET", "containers/*/changes", changes},
-    {"DELETE", "containers/*", remove_it},
-    {NULL, NULL, NULL},
+    {"GET", "containers/json", list},           {"POST", "containers/create", create},
+    {"POST", "containers/prune", prune},        {"GET", "containers/*/json", inspect},
+    {"POST", "containers/*/start", start},      {"POST", "containers/*/stop", stop},
+    {"POST", "containers/*/restart", restart},  {"POST", "containers/*/kill", kill_it},
+    {"POST", "containers/*/pause", pause_it},   {"POST", "containers/*/unpause", unpause},
+    {"POST", "containers/*/rename", rename_it}, {"POST", "containers/*/update", update},
+    {"GET", "containers/*/top", top},           {"GET", "containers/*/changes", changes},
+    {"DELETE", "containers/*", remove_it},      {NULL, NULL, NULL},
 };

@@ -20,32 +20,61 @@ struct writer {
 };
 
 static const struct field config_fields[] = {
-    {"Hostname", TEXT, "hostname"},     {"Domainname", TEXT, "domainname"},     {"User", TEXT, "user"},
-    {"Tty", TRUE, "tty"},               {"OpenStdin", TRUE, "interactive"},     {"WorkingDir", TEXT, "workdir"},
-    {"Labels", MAP, "label"},           {"StopSignal", TEXT, "stop-signal"},    {"StopTimeout", NUMBER, "stop-timeout"},
+    {"Hostname", TEXT, "hostname"},
+    {"Domainname", TEXT, "domainname"},
+    {"User", TEXT, "user"},
+    {"Tty", TRUE, "tty"},
+    {"OpenStdin", TRUE, "interactive"},
+    {"WorkingDir", TEXT, "workdir"},
+    {"Labels", MAP, "label"},
+    {"StopSignal", TEXT, "stop-signal"},
+    {"StopTimeout", NUMBER, "stop-timeout"},
     {"MacAddress", TEXT, "mac-address"},
 };
 
 static const struct field host_fields[] = {
-    {"AutoRemove", TRUE, "rm"},          {"Binds", LIST, "volume"},          {"CapAdd", LIST, "cap-add"},
-    {"CapDrop", LIST, "cap-drop"},       {"CgroupParent", TEXT, "cgroup-parent"}, {"CgroupnsMode", TEXT, "cgroupns"},
-    {"DeviceCgroupRules", LIST, "device-cgroup-rule"}, {"Dns", LIST, "dns"}, {"DnsOptions", LIST, "dns-option"},
-    {"DnsSearch", LIST, "dns-search"},   {"ExtraHosts", LIST, "add-host"},   {"GroupAdd", LIST, "group-add"},
-    {"Init", TRUE, "init"},              {"IpcMode", TEXT, "ipc"},           {"Isolation", TEXT, "isolation"},
-    {"OomScoreAdj", NUMBER, "oom-score-adj"}, {"PidMode", TEXT, "pid"},      {"Privileged", TRUE, "privileged"},
-    {"PublishAllPorts", TRUE, "publish-all"}, {"ReadonlyRootfs", TRUE, "read-only"}, {"ShmSize", NUMBER, "shm-size"},
-    {"Sysctls", MAP, "sysctl"},          {"UTSMode", TEXT, "uts"},           {"UsernsMode", TEXT, "userns"},
+    {"AutoRemove", TRUE, "rm"},
+    {"Binds", LIST, "volume"},
+    {"CapAdd", LIST, "cap-add"},
+    {"CapDrop", LIST, "cap-drop"},
+    {"CgroupParent", TEXT, "cgroup-parent"},
+    {"CgroupnsMode", TEXT, "cgroupns"},
+    {"DeviceCgroupRules", LIST, "device-cgroup-rule"},
+    {"Dns", LIST, "dns"},
+    {"DnsOptions", LIST, "dns-option"},
+    {"DnsSearch", LIST, "dns-search"},
+    {"ExtraHosts", LIST, "add-host"},
+    {"GroupAdd", LIST, "group-add"},
+    {"Init", TRUE, "init"},
+    {"IpcMode", TEXT, "ipc"},
+    {"Isolation", TEXT, "isolation"},
+    {"OomScoreAdj", NUMBER, "oom-score-adj"},
+    {"PidMode", TEXT, "pid"},
+    {"Privileged", TRUE, "privileged"},
+    {"PublishAllPorts", TRUE, "publish-all"},
+    {"ReadonlyRootfs", TRUE, "read-only"},
+    {"ShmSize", NUMBER, "shm-size"},
+    {"Sysctls", MAP, "sysctl"},
+    {"UTSMode", TEXT, "uts"},
+    {"UsernsMode", TEXT, "userns"},
     {"VolumesFrom", LIST, "volumes-from"},
 };
 
 static const struct field limit_fields[] = {
-    {"BlkioWeight", NUMBER, "blkio-weight"},   {"CpuPeriod", NUMBER, "cpu-period"},
-    {"CpuQuota", NUMBER, "cpu-quota"},         {"CpuRealtimePeriod", NUMBER, "cpu-rt-period"},
-    {"CpuRealtimeRuntime", NUMBER, "cpu-rt-runtime"}, {"CpuShares", NUMBER, "cpu-shares"},
-    {"CpusetCpus", TEXT, "cpuset-cpus"},       {"CpusetMems", TEXT, "cpuset-mems"},
-    {"KernelMemory", NUMBER, "kernel-memory"}, {"Memory", NUMBER, "memory"},
-    {"MemoryReservation", NUMBER, "memory-reservation"}, {"MemorySwap", NUMBER, "memory-swap"},
-    {"OomKillDisable", TRUE, "oom-kill-disable"}, {"PidsLimit", NUMBER, "pids-limit"},
+    {"BlkioWeight", NUMBER, "blkio-weight"},
+    {"CpuPeriod", NUMBER, "cpu-period"},
+    {"CpuQuota", NUMBER, "cpu-quota"},
+    {"CpuRealtimePeriod", NUMBER, "cpu-rt-period"},
+    {"CpuRealtimeRuntime", NUMBER, "cpu-rt-runtime"},
+    {"CpuShares", NUMBER, "cpu-shares"},
+    {"CpusetCpus", TEXT, "cpuset-cpus"},
+    {"CpusetMems", TEXT, "cpuset-mems"},
+    {"KernelMemory", NUMBER, "kernel-memory"},
+    {"Memory", NUMBER, "memory"},
+    {"MemoryReservation", NUMBER, "memory-reservation"},
+    {"MemorySwap", NUMBER, "memory-swap"},
+    {"OomKillDisable", TRUE, "oom-kill-disable"},
+    {"PidsLimit", NUMBER, "pids-limit"},
 };
 
 static int
@@ -357,8 +386,9 @@ add_security(const struct writer *w, const json_t *host)
         if (!text)
             return wrong(w, "SecurityOpt", "a list of texts");
         if (sc_str_starts(text, "seccomp={") || sc_str_starts(text, "seccomp:{"))
-            return sc_err_set(w->err, SC_ERR_UNSUPPORTED,
-                              "a seccomp profile within a request is not supported: sc run --security-opt seccomp=FILE");
+            return sc_err_set(
+                w->err, SC_ERR_UNSUPPORTED,
+                "a seccomp profile within a request is not supported: sc run --security-opt seccomp=FILE");
         sc_strv_addf(w->words, w->arena, "--security-opt=%s", text);
     }
     /* what Docker's own client makes of systempaths=unconfined */
@@ -421,8 +451,9 @@ add_networks(const struct writer *w, const json_t *body, const json_t *host)
     if (json_is_true(json_object_get(body, "NetworkDisabled")))
         mode = "none";
     if (json_array_size(json_object_get(host, "Links")) > 0)
-        return sc_err_set(w->err, SC_ERR_UNSUPPORTED, "links are not supported: on a network of your own containers "
-                                                      "find each other by name");
+        return sc_err_set(w->err, SC_ERR_UNSUPPORTED,
+                          "links are not supported: on a network of your own containers "
+                          "find each other by name");
     if (!is_default || strcmp(mode, "none") == 0) {
         if (add_endpoint(w, mode, json_object_get(endpoints, mode)) < 0)
             return -1;
@@ -442,7 +473,8 @@ add_health(const struct writer *w, const json_t *config)
     const char *how = json_string_value(json_array_get(test, 0));
     static const struct {
         const char *key, *option;
-    } times[] = {{"Interval", "health-interval"}, {"Timeout", "health-timeout"}, {"StartPeriod", "health-start-period"}};
+    } times[] = {
+        {"Interval", "health-interval"}, {"Timeout", "health-timeout"}, {"StartPeriod", "health-start-period"}};
     sc_cleanup_buf line = SC_BUF_INIT;
     size_t i;
 
@@ -485,7 +517,8 @@ refuse_foreign(const struct writer *w, const json_t *host)
         if (*text && strcmp(text, "local") != 0 && strcmp(text, "sc") != 0)
             return sc_err_set(w->err, SC_ERR_UNSUPPORTED, "%s \"%.80s\" is not supported", texts[i], text);
     }
-    if (json_array_size(json_object_get(host, lists[0])) > 0 || json_object_size(json_object_get(host, "StorageOpt")) > 0)
+    if (json_array_size(json_object_get(host, lists[0])) > 0 ||
+        json_object_size(json_object_get(host, "StorageOpt")) > 0)
         return sc_err_set(w->err, SC_ERR_UNSUPPORTED, "DeviceRequests and StorageOpt are not supported");
     return 0;
 }

@@ -202,12 +202,12 @@ inspect(struct sc_api_call *call)
     (void)json_object_set_new(config, "tty", json_boolean(json_is_true(json_object_get(exec, "Tty"))));
     (void)json_object_set_new(config, "privileged", json_boolean(json_is_true(json_object_get(exec, "Privileged"))));
     (void)json_object_set_new(config, "user", json_string(sc_api_str_at(exec, "User")));
-    return sc_api_answer_json(
-        call, 200,
-        json_pack("{s:s,s:b,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}", "ID", call->word, "Running", json_is_true(running),
-                  "ExitCode", code, "ProcessConfig", config, "OpenStdin",
-                  json_is_true(json_object_get(exec, "AttachStdin")), "OpenStdout", 1, "OpenStderr", 1, "CanRemove", 0,
-                  "ContainerID", sc_api_str_at(exec, "container"), "Pid", 0));
+    return sc_api_answer_json(call, 200,
+                              json_pack("{s:s,s:b,s:o,s:o,s:b,s:b,s:b,s:b,s:s,s:i}", "ID", call->word, "Running",
+                                        json_is_true(running), "ExitCode", code, "ProcessConfig", config, "OpenStdin",
+                                        json_is_true(json_object_get(exec, "AttachStdin")), "OpenStdout", 1,
+                                        "OpenStderr", 1, "CanRemove", 0, "ContainerID",
+                                        sc_api_str_at(exec, "container"), "Pid", 0));
 }
 
 static int

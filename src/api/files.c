@@ -145,8 +145,7 @@ extract(struct sc_api_call *call)
     return sc_api_answer(call, 200, "text/plain; charset=utf-8", NULL, "", 0);
 }
 
-static int
-export(struct sc_api_call *call)
+static int export(struct sc_api_call *call)
 {
     struct sc_strv words = sc_api_words(call->arena, "export", "--", call->word, NULL);
     sc_cleanup_api_child child = SC_API_CHILD_INIT;

@@ -16,7 +16,10 @@ sc_api_head_len(const char *text, size_t len)
 static int
 hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 /* %xx, and in a query + for a space. A byte 0 would end the word somewhere else than it seems. */
@@ -70,8 +73,8 @@ parse_query(const char *text, size_t len, struct sc_arena *arena, struct sc_api_
         struct sc_api_pair *pair = &out->items[out->count];
 
         pair->key = decode(piece, key, true, arena, err);
-        pair->value = pair->key ? decode(piece + key + (equals ? 1 : 0), n - key - (equals ? 1 : 0), true, arena, err)
-                                : NULL;
+        pair->value =
+            pair->key ? decode(piece + key + (equals ? 1 : 0), n - key - (equals ? 1 : 0), true, arena, err) : NULL;
         if (!pair->value)
             return -1;
         out->count++;

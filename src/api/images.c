@@ -95,10 +95,10 @@ history(struct sc_api_call *call)
 
         (void)!sc_time_parse(sc_api_str_at(row, "CreatedAt"), &created, &ignored);
         (void)!sc_parse_i64(sc_api_str_at(row, "Size"), &size, &ignored);
-        (void)json_array_append_new(
-            out, json_pack("{s:s,s:I,s:s,s:n,s:I,s:s}", "Id", sc_api_str_at(row, "ID"), "Created",
-                           (json_int_t)(created / 1000000000), "CreatedBy", sc_api_str_at(row, "CreatedBy"), "Tags",
-                           "Size", (json_int_t)size, "Comment", sc_api_str_at(row, "Comment")));
+        (void)json_array_append_new(out, json_pack("{s:s,s:I,s:s,s:n,s:I,s:s}", "Id", sc_api_str_at(row, "ID"),
+                                                   "Created", (json_int_t)(created / 1000000000), "CreatedBy",
+                                                   sc_api_str_at(row, "CreatedBy"), "Tags", "Size", (json_int_t)size,
+                                                   "Comment", sc_api_str_at(row, "Comment")));
     }
     return sc_api_answer_json(call, 200, out);
 }
@@ -136,11 +136,10 @@ removals(const char *text)
         size_t n = strcspn(line, "\n");
         const char *key = sc_str_starts(line, "Untagged: ") || sc_str_starts(line, "untagged: ") ? "Untagged"
                           : sc_str_starts(line, "Deleted: ") || sc_str_starts(line, "deleted: ") ? "Deleted"
-                                                                                                : NULL;
+                                                                                                 : NULL;
 
         if (key)
-            (void)json_array_append_new(
-                out, json_pack("{s:s%}", key, line + strlen(key) + 2, n - strlen(key) - 2));
+            (void)json_array_append_new(out, json_pack("{s:s%}", key, line + strlen(key) + 2, n - strlen(key) - 2));
         line += n + (line[n] == '\n');
     }
     return out;
@@ -173,7 +172,8 @@ prune(struct sc_api_call *call)
     if (sc_api_filters(sc_api_query(&call->request, "filters"), call->arena, &given, &err) < 0)
         return sc_api_fail_err(call, &err);
     for (size_t i = 0; i < given.count; i++) {
-        if (strcmp(given.items[i], "--filter=dangling=false") == 0 || strcmp(given.items[i], "--filter=dangling=0") == 0)
+        if (strcmp(given.items[i], "--filter=dangling=false") == 0 ||
+            strcmp(given.items[i], "--filter=dangling=0") == 0)
             sc_strv_add(&words, call->arena, "--all");
         else if (!sc_str_starts(given.items[i], "--filter=dangling="))
             sc_strv_add(&words, call->arena, given.items[i]);
@@ -200,7 +200,7 @@ login_file(struct sc_api_call *call, const char *image, char name[64], struct sc
     if (!host)
         return sc_err_nomem(&call->err);
     if (image[n] != '/' || (!strpbrk(host, ".:") && strcmp(host, "localhost") != 0) || strcmp(host, "docker.io") == 0)
-        host = (char *)(uintptr_t)"https://index.docker.io/v1/";
+        host = (char *)(uintptr_t) "https://index.docker.io/v1/";
     if (sc_api_auth_file(call->request.registry_auth, host, &text, &err) < 0)
         return sc_api_fail_err(call, &err);
     if (text.len == 0)
@@ -275,8 +275,8 @@ import(struct sc_api_call *call)
         sc_strv_add(&words, call->arena, name);
     if (sc_api_feed(call, &words, &text) < 0)
         return -1;
-    return sc_api_answer_json(
-        call, 200, json_pack("{s:s#}", "status", sc_buf_str(&text), (int)strcspn(sc_buf_str(&text), "\n")));
+    return sc_api_answer_json(call, 200,
+                              json_pack("{s:s#}", "status", sc_buf_str(&text), (int)strcspn(sc_buf_str(&text), "\n")));
 }
 
 static int

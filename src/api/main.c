@@ -171,8 +171,9 @@ reap(int *running, int64_t *last)
 static void
 refuse(int fd)
 {
-    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-                               "Content-Length: 35\r\nConnection: close\r\n\r\n{\"message\":\"too many connections\"}\n";
+    static const char text[] =
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
+        "Content-Length: 35\r\nConnection: close\r\n\r\n{\"message\":\"too many connections\"}\n";
 
     (void)!send(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 }

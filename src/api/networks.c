@@ -208,8 +208,9 @@ network_prune(struct sc_api_call *call)
 {
     json_t *out = NULL;
 
-    return prune_of(call, "network", &out) < 0 ? -1
-                                               : sc_api_answer_json(call, 200, json_pack("{s:o}", "NetworksDeleted", out));
+    return prune_of(call, "network", &out) < 0
+               ? -1
+               : sc_api_answer_json(call, 200, json_pack("{s:o}", "NetworksDeleted", out));
 }
 
 /* ---- volumes ---------------------------------------------------------------------------------------------------- */

@@ -77,8 +77,12 @@ hold(struct attached *a, bool starts)
     char env[64];
     const char *keys = sc_api_query(&call->request, "detachKeys");
     int streams = a->is_tty ? SC_API_TTY : SC_API_OUT | (a->has_input ? SC_API_IN : 0), code;
-    struct sc_api_relay relay = {.child = &child, .is_tty = a->is_tty, .has_input = a->has_input,
-                                 .session = a->session, .notify = -1, .streams = wanted_streams(call)};
+    struct sc_api_relay relay = {.child = &child,
+                                 .is_tty = a->is_tty,
+                                 .has_input = a->has_input,
+                                 .session = a->session,
+                                 .notify = -1,
+                                 .streams = wanted_streams(call)};
 
     sc_strv_add(&words, call->arena, starts ? "start" : "attach");
     if (starts)
@@ -190,7 +194,8 @@ logs(struct sc_api_call *call)
     sc_cleanup_api_child child = SC_API_CHILD_INIT;
     struct sc_api_relay relay = {
         .child = &child, .ends_with_client = true, .session = -1, .notify = -1, .streams = wanted_streams(call)};
-    static const char *const values[] = {"since", "until", "tail"}, *const flags[] = {"follow", "timestamps", "details"};
+    static const char *const values[] = {"since", "until", "tail"}, *const flags[] = {"follow", "timestamps",
+                                                                                      "details"};
     char *id;
 
     if (!relay.streams)

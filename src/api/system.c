@@ -11,9 +11,9 @@
 static int
 ping(struct sc_api_call *call)
 {
-    return sc_api_answer(call, 200, "text/plain; charset=utf-8",
-                         "Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nBuilder-Version: 1\r\n",
-                         "OK", 2);
+    return sc_api_answer(
+        call, 200, "text/plain; charset=utf-8",
+        "Cache-Control: no-cache, no-store, must-revalidate\r\nPragma: no-cache\r\nBuilder-Version: 1\r\n", "OK", 2);
 }
 
 static int
@@ -48,8 +48,9 @@ info(struct sc_api_call *call)
 {
     struct sc_strv words = sc_api_words(call->arena, "info", "--format=json", NULL);
     static const char *const empty_lists[] = {"DriverStatus", "Warnings", "Labels"};
-    static const char *const yes[] = {"MemoryLimit", "SwapLimit", "CpuCfsPeriod", "CpuCfsQuota", "CPUShares", "CPUSet",
-                                      "PidsLimit", "IPv4Forwarding", "OomKillDisable", "BridgeNfIptables"};
+    static const char *const yes[] = {"MemoryLimit",    "SwapLimit",       "CpuCfsPeriod", "CpuCfsQuota",
+                                      "CPUShares",      "CPUSet",          "PidsLimit",    "IPv4Forwarding",
+                                      "OomKillDisable", "BridgeNfIptables"};
     json_t *out = NULL;
 
     if (sc_api_run_json(call, &words, &out) < 0)
@@ -64,9 +65,9 @@ info(struct sc_api_call *call)
     (void)json_object_set_new(out, "DefaultRuntime", json_string("sc"));
     (void)json_object_set_new(out, "Runtimes", json_pack("{s:{s:s}}", "sc", "path", "sc"));
     (void)json_object_set_new(out, "Swarm", json_pack("{s:s,s:s}", "NodeID", "", "LocalNodeState", "inactive"));
-    (void)json_object_set_new(out, "Plugins", json_pack("{s:[s],s:[s,s,s],s:n,s:[s,s]}", "Volume", "local", "Network",
-                                                        "bridge", "macvlan", "ipvlan", "Authorization", "Log",
-                                                        "json-file", "local"));
+    (void)json_object_set_new(out, "Plugins",
+                              json_pack("{s:[s],s:[s,s,s],s:n,s:[s,s]}", "Volume", "local", "Network", "bridge",
+                                        "macvlan", "ipvlan", "Authorization", "Log", "json-file", "local"));
     return sc_api_answer_json(call, 200, out);
 }
 
@@ -111,18 +112,17 @@ df(struct sc_api_call *call)
         }
         json_array_foreach (json_object_get(told, "Containers"), i, one)
             (void)json_array_append_new(
-                containers, json_pack("{s:s,s:[o],s:s,s:s,s:s,s:s,s:I,s:I,s:[]}", "Id", sc_api_str_at(one, "ID"), "Names",
-                                      json_sprintf("/%s", sc_api_str_at(one, "Names")), "Image",
+                containers, json_pack("{s:s,s:[o],s:s,s:s,s:s,s:s,s:I,s:I,s:[]}", "Id", sc_api_str_at(one, "ID"),
+                                      "Names", json_sprintf("/%s", sc_api_str_at(one, "Names")), "Image",
                                       sc_api_str_at(one, "Image"), "State", sc_api_str_at(one, "State"), "Status",
                                       sc_api_str_at(one, "Status"), "Command", sc_api_str_at(one, "Command"), "SizeRw",
                                       bytes_of(sc_api_str_at(one, "Size")), "Created", (json_int_t)0, "Mounts"));
         json_array_foreach (json_object_get(told, "Volumes"), i, one)
             (void)json_array_append_new(
-                volumes,
-                json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:I}}", "Name", sc_api_str_at(one, "Name"), "Driver",
-                          sc_api_str_at(one, "Driver"), "Mountpoint", sc_api_str_at(one, "Mountpoint"), "Scope",
-                          "local", "UsageData", "Size", bytes_of(sc_api_str_at(one, "Size")), "RefCount",
-                          (json_int_t)strtol(sc_api_str_at(one, "Links"), NULL, 10)));
+                volumes, json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:I}}", "Name", sc_api_str_at(one, "Name"), "Driver",
+                                   sc_api_str_at(one, "Driver"), "Mountpoint", sc_api_str_at(one, "Mountpoint"),
+                                   "Scope", "local", "UsageData", "Size", bytes_of(sc_api_str_at(one, "Size")),
+                                   "RefCount", (json_int_t)strtol(sc_api_str_at(one, "Links"), NULL, 10)));
     }
     one = json_pack("{s:I,s:o,s:o,s:o,s:[]}", "LayersSize", layers, "Images", images, "Containers", containers,
                     "Volumes", volumes, "BuildCache");
@@ -235,12 +235,13 @@ stats_of(const json_t *row, json_int_t cpus, bool is_first)
                     "storage_stats", "name", name, "id", sc_api_str_at(row, "id"));
     (void)json_object_set_new(out, "cpu_stats", cpu_of(now, cpus));
     (void)json_object_set_new(out, "precpu_stats", cpu_of(before, cpus));
+    (void)json_object_set_new(out, "memory_stats",
+                              json_pack("{s:I,s:I,s:{s:I,s:I}}", "usage", raw(now, "memory"), "limit",
+                                        raw(now, "memory_limit"), "stats", "total_inactive_file",
+                                        raw(now, "inactive_file"), "inactive_file", raw(now, "inactive_file")));
     (void)json_object_set_new(
-        out, "memory_stats",
-        json_pack("{s:I,s:I,s:{s:I,s:I}}", "usage", raw(now, "memory"), "limit", raw(now, "memory_limit"), "stats",
-                  "total_inactive_file", raw(now, "inactive_file"), "inactive_file", raw(now, "inactive_file")));
-    (void)json_object_set_new(
-        out, "networks", json_pack("{s:{s:I,s:I}}", "eth0", "rx_bytes", raw(now, "received"), "tx_bytes", raw(now, "sent")));
+        out, "networks",
+        json_pack("{s:{s:I,s:I}}", "eth0", "rx_bytes", raw(now, "received"), "tx_bytes", raw(now, "sent")));
     return out;
 }
 
@@ -300,13 +301,9 @@ stats(struct sc_api_call *call)
 }
 
 const struct sc_api_row sc_api_system[] = {
-    {"GET", "_ping", ping},
-    {"HEAD", "_ping", ping},
-    {"GET", "version", version},
-    {"GET", "info", info},
-    {"GET", "system/df", df},
-    {"GET", "events", events},
-    {"POST", "auth", auth},
-    {"GET", "containers/*/stats", stats},
+    {"GET", "_ping", ping},      {"HEAD", "_ping", ping},
+    {"GET", "version", version}, {"GET", "info", info},
+    {"GET", "system/df", df},    {"GET", "events", events},
+    {"POST", "auth", auth},      {"GET", "containers/*/stats", stats},
     {NULL, NULL, NULL},
 };

@@ -39,7 +39,8 @@ sc_api_filters(const char *text, struct sc_arena *arena, struct sc_strv *words, 
 const char *
 sc_api_time(struct sc_arena *arena, const char *text)
 {
-    size_t whole = strspn(text, "0123456789"), decimals = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
+    size_t whole = strspn(text, "0123456789"),
+           decimals = text[whole] == '.' ? strspn(text + whole + 1, "0123456789") : 0;
     struct sc_err ignored = SC_ERR_INIT;
     int64_t seconds = 0, nano = 0;
     char number[SC_NUM_MAX], out[SC_TIME_MAX];

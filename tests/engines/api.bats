@@ -127,8 +127,12 @@ modes kept"
     "$SC" exec one touch /go
     wait "$follower"
     is "$(cat "$BATS_TEST_TMPDIR/followed")" $'first\nlast'
-    ok dk events --since 1h --until 0s --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}'
-    is "$output" "die one"
+    dk events --since 1h --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}' >"$BATS_TEST_TMPDIR/events" 3>&- &
+    local watcher=$!
+    wait_until grep -qx "die one" "$BATS_TEST_TMPDIR/events"
+    "$SC" run --name two base true
+    wait_until grep -qx "die two" "$BATS_TEST_TMPDIR/events"
+    kill "$watcher"
 }
 
 @test "api: cp, export, save, load, commit" {
@@ -159,12 +163,12 @@ version: "3"
 services:
   a:
     image: base
-    command: sh -c 'echo from-a; echo kept >/data/file; exec nc -lk -p 80 -e cat /data/file'
+    command: sh -c 'echo from-a; echo kept >/data/file; exec httpd -f -p 80 -h /data'
     volumes: ["data:/data"]
     networks: [net]
   b:
     image: base
-    command: sh -c 'until nc a 80 </dev/null; do sleep 0.1; done; exec sleep 1000'
+    command: sh -c 'until wget -qO- http://a/file; do sleep 0.1; done; exec sleep 1000'
     depends_on: [a]
     networks: [net]
 volumes: {data: {}}
@@ -191,7 +195,11 @@ END
 
 @test "api: what is no request is refused, and a large one" {
     fails 1 "$SC" api --listen tcp://127.0.0.1:2375
-    is "$(printf 'nonsense\r\n\r\n' | nc -U -N "$SOCKET" 2>/dev/null | head -n 1 || true)" $'HTTP/1.1 400 Bad Request\r'
+    is "$(python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.send(b"nonsense\r\n\r\n")
+print(s.recv(100).decode().splitlines()[0])' "$SOCKET")" 'HTTP/1.1 400 Bad Request'
     head -c 70000 /dev/zero | tr '\0' a >"$BATS_TEST_TMPDIR/long"
     is "$(api GET "_ping" -H "X: $(cat "$BATS_TEST_TMPDIR/long")" | tail -n 1)" 431
     head -c 5000000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/large"

@@ -95,7 +95,8 @@ test_filters(void **state)
     assert_ok(sc_api_filters(NULL, &arena, &none, &err));
     assert_int_equal(none.count, 0);
     assert_fails(sc_api_filters("[]", &arena, &none, &err), SC_ERR_INVALID, "filters must be an object");
-    assert_fails(sc_api_filters("{\"a\":[1]}", &arena, &none, &err), SC_ERR_INVALID, "filters.a must be a list of texts");
+    assert_fails(sc_api_filters("{\"a\":[1]}", &arena, &none, &err), SC_ERR_INVALID,
+                 "filters.a must be a list of texts");
 }
 
 static void
@@ -142,12 +143,14 @@ test_create(void **state)
     assert_string_equal(created("{\"Image\":\"i\",\"Entrypoint\":[\"a\",\"b\"],\"Cmd\":[\"c\"]}"),
                         "--pull=never --name=n --entrypoint=a -- i b c");
     /* a variable without a value would be ours */
-    assert_string_equal(created("{\"Image\":\"i\",\"Env\":[\"A=1\",\"HOME\"]}"), "--pull=never --name=n --env=A=1 -- i");
-    assert_string_equal(created("{\"Image\":\"i\",\"HostConfig\":{\"NanoCpus\":1500000000,\"Memory\":4096,\"PortBindings\":"
-                                "{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8\"}]},\"RestartPolicy\":{\"Name\":"
-                                "\"on-failure\",\"MaximumRetryCount\":3},\"MemorySwappiness\":-1}}"),
-                        "--pull=never --name=n --memory=4096 --restart=on-failure:3 --cpus=1.500000000 "
-                        "--publish=[::1]:8:80/tcp -- i");
+    assert_string_equal(created("{\"Image\":\"i\",\"Env\":[\"A=1\",\"HOME\"]}"),
+                        "--pull=never --name=n --env=A=1 -- i");
+    assert_string_equal(
+        created("{\"Image\":\"i\",\"HostConfig\":{\"NanoCpus\":1500000000,\"Memory\":4096,\"PortBindings\":"
+                "{\"80/tcp\":[{\"HostIp\":\"::1\",\"HostPort\":\"8\"}]},\"RestartPolicy\":{\"Name\":"
+                "\"on-failure\",\"MaximumRetryCount\":3},\"MemorySwappiness\":-1}}"),
+        "--pull=never --name=n --memory=4096 --restart=on-failure:3 --cpus=1.500000000 "
+        "--publish=[::1]:8:80/tcp -- i");
     assert_string_equal(created("{\"Image\":\"i\",\"HostConfig\":{\"NetworkMode\":\"net\"},\"NetworkingConfig\":"
                                 "{\"EndpointsConfig\":{\"net\":{\"Aliases\":[\"x\"],\"IPAMConfig\":{\"IPv4Address\":"
                                 "\"10.0.0.2\"}}}}}"),
@@ -161,8 +164,9 @@ test_create_volumes(void **state)
 {
     (void)state;
     /* what is bound there is not a volume too */
-    assert_string_equal(created("{\"Image\":\"i\",\"Volumes\":{\"/d\":{},\"/e\":{}},\"HostConfig\":{\"Binds\":[\"v:/d:rw\"]}}"),
-                        "--pull=never --name=n --volume=v:/d:rw --volume=/e -- i");
+    assert_string_equal(
+        created("{\"Image\":\"i\",\"Volumes\":{\"/d\":{},\"/e\":{}},\"HostConfig\":{\"Binds\":[\"v:/d:rw\"]}}"),
+        "--pull=never --name=n --volume=v:/d:rw --volume=/e -- i");
 }
 
 static void
@@ -173,8 +177,9 @@ test_bad_create(void **state)
     assert_fails(create_fails("{\"Image\":\"i\",\"Tty\":1}"), SC_ERR_INVALID, "Tty must be true or false");
     assert_fails(create_fails("{\"Image\":\"i\",\"Cmd\":[1]}"), SC_ERR_INVALID, "Cmd must be a list of texts");
     assert_fails(create_fails("{\"Image\":\"i\",\"HostConfig\":[]}"), SC_ERR_INVALID, "HostConfig must be an object");
-    assert_fails(create_fails("{\"Image\":\"i\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a,x\"}]}}"),
-                 SC_ERR_INVALID, "Mounts must be without a comma or a quote in a path");
+    assert_fails(
+        create_fails("{\"Image\":\"i\",\"HostConfig\":{\"Mounts\":[{\"Type\":\"bind\",\"Source\":\"/a,x\"}]}}"),
+        SC_ERR_INVALID, "Mounts must be without a comma or a quote in a path");
     assert_fails(create_fails("{\"Image\":\"i\",\"HostConfig\":{\"Runtime\":\"runc\"}}"), SC_ERR_UNSUPPORTED,
                  "Runtime \"runc\" is not supported");
 }
@@ -200,7 +205,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_head),    cmocka_unit_test(test_bad_heads), cmocka_unit_test(test_chunk_size),
         cmocka_unit_test(test_filters), cmocka_unit_test(test_create),    cmocka_unit_test(test_bad_create),
-        cmocka_unit_test(test_login),   cmocka_unit_test(test_time),   cmocka_unit_test(test_create_volumes),
+        cmocka_unit_test(test_login),   cmocka_unit_test(test_time),      cmocka_unit_test(test_create_volumes),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);
 
