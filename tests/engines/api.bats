@@ -127,7 +127,7 @@ modes kept"
     "$SC" exec one touch /go
     wait "$follower"
     is "$(cat "$BATS_TEST_TMPDIR/followed")" $'first\nlast'
-    dk events --since 1h --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}' >"$BATS_TEST_TMPDIR/events" 3>&- &
+    /usr/bin/docker events --since 1h --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}' >"$BATS_TEST_TMPDIR/events" 3>&- &
     local watcher=$!
     wait_until grep -qx "die one" "$BATS_TEST_TMPDIR/events"
     "$SC" run --name two base true
