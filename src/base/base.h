@@ -76,6 +76,8 @@ const char *sc_errno_text(int errnum);
 int sc_err_wrap(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
 int sc_err_remedy(struct sc_err *err, const char *fmt, ...) SC_PRINTF(2, 3);
 int sc_err_nomem(struct sc_err *err);
+/* After a call of inotify(7) that failed with errnum, whose limits share their errnos with others. */
+int sc_err_watch_remedy(struct sc_err *err, int errnum);
 void sc_err_clear(struct sc_err *err);
 const char *sc_err_kind_name(enum sc_err_kind kind);
 

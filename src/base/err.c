@@ -141,6 +141,16 @@ sc_err_nomem(struct sc_err *err)
     return -1;
 }
 
+int
+sc_err_watch_remedy(struct sc_err *err, int errnum)
+{
+    if (errnum == EMFILE)
+        return sc_err_remedy(err, "raise the sysctl fs.inotify.max_user_instances, or the shell's limit of open files");
+    if (errnum == ENOSPC)
+        return sc_err_remedy(err, "raise the sysctl fs.inotify.max_user_watches");
+    return -1;
+}
+
 void
 sc_err_clear(struct sc_err *err)
 {

@@ -8,15 +8,13 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "engine/build/build.h"
+#include "cli/build-priv.h"
 
-#define FILE_MAX_BYTES ((size_t)2 << 20)
-#define NSEC_TENTH     INT64_C(100000000)
-#define NAME_DEFAULT   "Dockerfile"
+#define NSEC_TENTH INT64_C(100000000)
 
 struct build_options {
     struct sc_create_options run; /* of RUN's containers */
-    struct sc_strv tags, build_args, labels;
+    struct sc_strv tags, build_args, labels, secrets, allows;
     char *file, *target, *iidfile, *progress, *platform;
     bool no_cache, pull, quiet, rm, force_rm;
 };
@@ -27,6 +25,7 @@ struct build_options {
 static const struct sc_option table[] = {
     {"add-host", 0, SC_OPTION_CALL, RUN(add_hosts), "name:address", "One more line for /etc/hosts of RUN",
      sc_value_add_host, NULL},
+    {"allow", 0, SC_OPTION_STRV, AT(allows), "what", "Let RUN have it: network.host, security.insecure", NULL, NULL},
     {"build-arg", 0, SC_OPTION_STRV, AT(build_args), "name[=value]", "Value of an ARG", NULL, NULL},
     {"cgroup-parent", 0, SC_OPTION_STR, RUN(cgroup_parent), "path", "Parent of the cgroup of RUN", NULL, NULL},
     {"cpu-period", 0, SC_OPTION_CALL, RUN(cpu_period), "usec", "Period of the CPU quota, in microseconds", sc_value_i64,
@@ -54,6 +53,8 @@ static const struct sc_option table[] = {
     {"pull", 0, SC_OPTION_FLAG, AT(pull), NULL, "Pull base images also where they are there", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show the image's id alone", NULL, NULL},
     {"rm", 0, SC_OPTION_FLAG, AT(rm), NULL, "Accepted: containers of steps are always removed", NULL, NULL},
+    {"secret", 0, SC_OPTION_STRV, AT(secrets), "id=name[,src=file|env=name]",
+     "A file or variable for RUN --mount=type=secret", NULL, NULL},
     {"shm-size", 0, SC_OPTION_CALL, RUN(shm_size), "bytes", "Size of /dev/shm of RUN (default 64m)", sc_value_size,
      NULL},
     {"tag", 't', SC_OPTION_STRV, AT(tags), "name[:tag]", "Name of the image", NULL, NULL},
@@ -62,104 +63,6 @@ static const struct sc_option table[] = {
      sc_value_ulimit, NULL},
     {.name = NULL},
 };
-
-/* ---- what is read ------------------------------------------------------------------------------------------------ */
-
-struct input {
-    struct sc_buf text, ignore;
-    const char *name;
-    int context_fd;
-    bool has_ignore;
-};
-
-static void
-input_release(struct input *input)
-{
-    sc_buf_release(&input->text);
-    sc_buf_release(&input->ignore);
-    sc_closep(&input->context_fd);
-}
-
-/* Absent: 0 and nothing read. */
-static int
-read_ignore(struct input *input, int dir_fd, const char *path, struct sc_err *err)
-{
-    struct sc_err why = SC_ERR_INIT;
-
-    if (input->has_ignore)
-        return 0;
-    if (sc_file_read_at(dir_fd, path, FILE_MAX_BYTES, &input->ignore, &why) == 0) {
-        input->has_ignore = true;
-        return 0;
-    }
-    if (why.kind == SC_ERR_NOT_FOUND)
-        return 0;
-    *err = why;
-    return -1;
-}
-
-static int
-open_context(struct input *input, const char *path, struct sc_err *err)
-{
-    /* lint: the caller's own */
-    input->context_fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (input->context_fd >= 0)
-        return 0;
-    return sc_err_errno(err, errno, "open the build context \"%s\"", path);
-}
-
-static int
-read_stdin(struct input *input, struct sc_err *err)
-{
-    input->name = NAME_DEFAULT;
-    if (isatty(STDIN_FILENO)) {
-        sc_err_set(err, SC_ERR_INVALID, "standard input is a terminal");
-        return sc_err_remedy(err, "redirect a Dockerfile to it, or name a directory");
-    }
-    return sc_file_read_fd(STDIN_FILENO, FILE_MAX_BYTES, &input->text, err) < 0
-               ? sc_err_wrap(err, "read the Dockerfile from standard input")
-               : 0;
-}
-
-/* As Docker's: the Dockerfile's own list of what to leave out, else the context's. */
-static int
-read_file(struct input *input, const struct build_options *o, struct sc_arena *arena, struct sc_err *err)
-{
-    const char *file = o->file && *o->file ? o->file : NAME_DEFAULT, *slash = strrchr(file, '/');
-    const int dir = o->file && *o->file ? AT_FDCWD : input->context_fd; /* lint: the caller's own */
-    char *own = sc_arena_printf(arena, "%s.dockerignore", file);
-
-    if (!own)
-        return sc_err_nomem(err);
-    input->name = slash ? slash + 1 : file;
-    /* lint: the caller's own */
-    if (sc_file_read_at(dir, file, FILE_MAX_BYTES, &input->text, err) < 0) {
-        sc_err_wrap(err, "read the Dockerfile");
-        return err->kind == SC_ERR_NOT_FOUND ? sc_err_remedy(err, "name it with -f FILE") : -1;
-    }
-    return read_ignore(input, dir, own, err);
-}
-
-static int
-read_input(struct input *input, const struct build_options *o, const char *path, struct sc_arena *arena,
-           struct sc_err *err)
-{
-    if (strcmp(path, "-") == 0) {
-        if (o->file)
-            return sc_err_set(err, SC_ERR_INVALID, "conflicting: -f, and a Dockerfile from standard input");
-        return read_stdin(input, err);
-    }
-    if (sc_str_starts(path, "http://") || sc_str_starts(path, "https://") || sc_str_starts(path, "git@") ||
-        sc_str_starts(path, "git://")) {
-        sc_err_set(err, SC_ERR_UNSUPPORTED, "build context \"%s\": it is not of this machine", path);
-        return sc_err_remedy(err, "fetch it first, and name the directory");
-    }
-    if (open_context(input, path, err) < 0)
-        return -1;
-    if ((o->file && strcmp(o->file, "-") == 0 ? read_stdin(input, err) : read_file(input, o, arena, err)) < 0)
-        return -1;
-    return read_ignore(input, input->context_fd, ".dockerignore", err);
-}
 
 /* ---- what is shown ----------------------------------------------------------------------------------------------- */
 
@@ -226,6 +129,22 @@ build_args(const struct sc_strv *words, struct sc_arena *arena, struct sc_strv *
     return sc_arena_check(arena, err);
 }
 
+/* As buildx's: what a Dockerfile may not choose by itself. */
+static int
+read_allows(const struct sc_strv *words, struct sc_build_ask *ask, struct sc_err *err)
+{
+    for (size_t i = 0; i < words->count; i++) {
+        if (strcmp(words->items[i], "network.host") == 0)
+            ask->allows_host_network = true;
+        else if (strcmp(words->items[i], "security.insecure") == 0)
+            ask->allows_insecure = true;
+        else
+            return sc_err_set(err, SC_ERR_INVALID, "--allow \"%s\": it is network.host or security.insecure",
+                              words->items[i]);
+    }
+    return 0;
+}
+
 static int
 check_progress(struct build_options *o, struct sc_err *err)
 {
@@ -272,7 +191,8 @@ show_kept(int kept)
 }
 
 static int
-build(struct sc_cli *cli, struct build_options *o, const char *path, struct input *input, char **id, struct sc_err *err)
+build(struct sc_cli *cli, struct build_options *o, const char *path, struct sc_build_input *input, char **id,
+      struct sc_err *err)
 {
     FILE *kept = o->quiet ? tmpfile() : NULL;
     struct show show = {.is_quiet = o->quiet};
@@ -290,8 +210,9 @@ build(struct sc_cli *cli, struct build_options *o, const char *path, struct inpu
 
     if (check_progress(o, err) < 0 || sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
         full_names(&o->tags, &cli->arena, &ask.names, err) < 0 ||
-        build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 ||
-        read_input(input, o, path, &cli->arena, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 || read_allows(&o->allows, &ask, err) < 0 ||
+        sc_build_secrets_read(&o->secrets, &cli->arena, &ask, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_build_input_read(input, &cli->engine, o->file, path, &cli->arena, err) < 0 ||
         sc_rootless_note(&cli->engine, &cli->arena, &note, err) < 0)
         return -1;
     if (note)
@@ -332,15 +253,18 @@ fill_stdio(struct sc_err *err)
 static int
 run(struct sc_cli *cli, struct sc_err *err)
 {
-    __attribute__((cleanup(input_release))) struct input input = {.context_fd = -1};
+    struct sc_build_input input = {.context_fd = -1, .unpacked = SC_BUILD_CONTEXT_INIT};
     struct build_options options = {.quiet = false};
     struct sc_strv args = {0};
     char *id = NULL;
+    int status;
 
     sc_create_options_init(&options.run);
     if (sc_cli_parse(cli, &options, &args, err) < 0 || fill_stdio(err) < 0)
         return -1;
-    if (build(cli, &options, args.items[0], &input, &id, err) < 0 || write_id(options.iidfile, id, err) < 0) {
+    status = build(cli, &options, args.items[0], &input, &id, err);
+    sc_build_input_release(&input, &cli->engine);
+    if (status < 0 || write_id(options.iidfile, id, err) < 0) {
         err->exit_code = err->exit_code > 128 ? err->exit_code : 1; /* Docker's, also where a run would say 127 */
         return -1;
     }

@@ -68,6 +68,8 @@ static const struct check {
     {SC_TRIAL_VETH, "veth pairs", WANTED, "no networks but none and host", "modprobe veth"},
     {SC_TRIAL_NFTABLES, "nftables", WANTED, "no networks with NAT and ports", "modprobe nf_tables nft_nat nft_masq"},
     {SC_TRIAL_FUSE, "FUSE", WANTED, "no view of /proc with a container's limits", "modprobe fuse"},
+    {SC_TRIAL_LANDLOCK, "Landlock", WANTED, "one wall less around what unpacks images",
+     "Linux 5.19 or later, with CONFIG_SECURITY_LANDLOCK, and landlock in the boot parameter lsm="},
 };
 
 static const struct {

@@ -296,12 +296,21 @@ run(struct sc_cli *cli, struct sc_err *err)
     if (options.since == 0 && options.until == 0)
         options.since = now; /* Docker: what has been is asked for with --since or --until */
     follow.watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (follow.watch_fd < 0)
-        return sc_err_errno(err, errno, "make a watch");
+    if (follow.watch_fd < 0) {
+        const int errnum = errno;
+
+        sc_err_errno(err, errnum, "make a watch");
+        return sc_err_watch_remedy(err, errnum);
+    }
     /* Before the first look: nothing is missed between the two. */
     /* lint: the engine's own directory */
-    if (inotify_add_watch(follow.watch_fd, cli->engine.run_path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
-        return sc_err_errno(err, errno, "watch \"%s\"", cli->engine.run_path);
+    if (inotify_add_watch(follow.watch_fd, cli->engine.run_path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) <
+        0) {
+        const int errnum = errno;
+
+        sc_err_errno(err, errnum, "watch \"%s\"", cli->engine.run_path);
+        return sc_err_watch_remedy(err, errnum);
+    }
     sc_event_reader_open(cli->engine.run_fd, &follow.reader);
     for (;;) {
         if (drain(&follow, &is_over, err) < 0)

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "kernel/trial.h"
 
 struct format_options {
     char *format;
@@ -154,6 +155,23 @@ describe_layers(struct sc_cli *cli, json_t *object, struct sc_err *err)
     return 0;
 }
 
+/* The walls around what unpacks images (kernel/jail.h), of those that not everybody has. */
+static json_t *
+unpack_walls(void)
+{
+    static const struct {
+        enum sc_trial trial;
+        const char *name;
+    } walls[] = {{SC_TRIAL_MOUNT_NS, "namespaces"}, {SC_TRIAL_LANDLOCK, "landlock"}, {SC_TRIAL_SECCOMP, "seccomp"}};
+    json_t *names = json_array();
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(walls); i++) {
+        if (sc_trial_run(walls[i].trial, -1) == 0)
+            (void)json_array_append_new(names, json_string(walls[i].name));
+    }
+    return names;
+}
+
 static void
 describe_host(const struct sc_cli *cli, const struct sc_host *host, json_t *object)
 {
@@ -174,6 +192,7 @@ describe_host(const struct sc_cli *cli, const struct sc_host *host, json_t *obje
                                           : host->cgroups.mode == SC_CGROUP_V2   ? "unified"
                                                                                  : "legacy"));
     (void)json_object_set_new(object, "SecurityOptions", json_pack("[s]", "name=seccomp,profile=builtin"));
+    (void)json_object_set_new(object, "UnpackWalls", unpack_walls());
     (void)json_object_set_new(object, "IdMappedMounts", json_boolean(host->has_idmapped_mounts));
     (void)json_object_set_new(object, "TimeNamespaces", json_boolean(host->has_time_namespaces));
     (void)json_object_set_new(object, "Rootless", json_boolean(!cli->engine.is_root));

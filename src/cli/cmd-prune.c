@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "image/build.h"
+#include "engine/build/build.h"
 
 struct prune_options {
     bool all, force, volumes;
@@ -325,12 +325,15 @@ static int
 prune_builder(struct sc_cli *cli, struct prune *prune, bool all, struct sc_err *err)
 {
     struct sc_build_pruned pruned;
+    struct sc_build_dirs_usage dirs;
 
     if (sc_build_cache_prune(&cli->engine.store, all, prune->until, &pruned, err) < 0)
         return -1;
-    if (pruned.count > 0)
-        sc_store_collect(&cli->engine.store);
+    sc_engine_collect(&cli->engine); /* also what killed builds have left, which is in no cache */
     prune->freed += pruned.freed;
+    if (sc_build_dirs_prune(&cli->engine, prune->until, &dirs, err) < 0)
+        return -1;
+    prune->freed += dirs.bytes;
     return 0;
 }
 

@@ -238,8 +238,8 @@ run(struct sc_cli *cli, struct sc_err *err)
         options.last = 1;
     else if (options.last == 0) /* as Docker: of no number */
         options.last = -1;
-    if (sc_engine_list(&cli->engine, options.all || filters.needs_all || options.last >= 0, &cli->arena, &list, err) <
-        0)
+    if (sc_engine_list_known(&cli->engine, options.all || filters.needs_all || options.last >= 0, &cli->arena, &list,
+                             err) < 0)
         return -1;
     now = sc_time_now();
     for (size_t i = 0; i < list.count && (options.last < 0 || json_array_size(rows) < (size_t)options.last); i++) {
@@ -249,7 +249,12 @@ run(struct sc_cli *cli, struct sc_err *err)
     how.format = options.quiet && !options.format ? "{{.ID}}" : options.format;
     if (options.size)
         how.default_table = TABLE "\t{{.Size}}";
-    return sc_list_print(&how, rows, err);
+    if (sc_list_print(&how, rows, err) < 0)
+        return -1;
+    if (list.unread.kind == SC_ERR_NONE)
+        return 0;
+    *err = list.unread;
+    return -1;
 }
 
 const struct sc_command sc_cmd_ps = {

@@ -147,15 +147,19 @@ start_one(struct sc_cli *cli, const struct sc_container *container, const char *
 
 /* Those that do not run, and are meant: the names of args. Another may start one meanwhile (start_one sees that). */
 static int
-choose(struct sc_cli *cli, const struct attach_options *options, struct sc_strv *args, struct sc_err *err)
+choose(struct sc_cli *cli, const struct attach_options *options, struct sc_strv *args, bool *has_unread,
+       struct sc_err *err)
 {
     struct sc_ps_filters filters = {.count = 0};
     struct sc_container_list list = {.items = NULL};
 
     if (sc_ps_filters_parse(&options->filters, &cli->arena, &filters, err) < 0 ||
         sc_ps_filters_find(&filters, &cli->engine, &cli->arena, err) < 0 ||
-        sc_engine_list(&cli->engine, true, &cli->arena, &list, err) < 0)
+        sc_engine_list_known(&cli->engine, true, &cli->arena, &list, err) < 0)
         return -1;
+    *has_unread = list.unread.kind != SC_ERR_NONE;
+    if (*has_unread) /* the others are started all the same */
+        sc_print_err(&list.unread);
     for (size_t i = list.count; i > 0; i--) { /* the oldest first */
         const struct sc_container *c = &list.items[i - 1];
 
@@ -187,6 +191,7 @@ run_start(struct sc_cli *cli, struct sc_err *err)
     struct attach_options options = {.sig_proxy = true};
     struct sc_start_options how = {.client_flags = -1, .trace = sc_explain_trace, .trace_data = &options.explain};
     struct sc_strv args = {0};
+    bool has_unread = false;
 
     if (sc_cli_parse(cli, &options, &args, err) < 0)
         return -1;
@@ -198,12 +203,12 @@ run_start(struct sc_cli *cli, struct sc_err *err)
     }
     if (check_choice(&options, &args, err) < 0 || sc_cli_engine(cli, err) < 0)
         return -1;
-    if ((options.all || options.filters.count > 0) && choose(cli, &options, &args, err) < 0)
+    if ((options.all || options.filters.count > 0) && choose(cli, &options, &args, &has_unread, err) < 0)
         return -1;
     if (options.attach || options.interactive)
         return start_attached(cli, args.items[0], &options, err);
     how.explain = options.explain != SC_EXPLAIN_NONE;
-    return sc_cli_each(cli, &args, start_one, &how);
+    return sc_cli_each(cli, &args, start_one, &how) != 0 || has_unread;
 }
 
 const struct sc_command sc_cmd_start = {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "image/build.h"
+#include "engine/build/build.h"
 
 struct df_options {
     bool verbose;
@@ -29,6 +29,7 @@ struct usage {
     struct sc_container_list containers;
     struct sc_volume_list volumes;
     struct sc_build_usage cache;
+    struct sc_build_dirs_usage dirs; /* of its mounts */
     struct sc_build_cache steps;
     int64_t *container_bytes;
     json_t *active; /* hex digits of layers and blobs that images in use need, as members */
@@ -83,6 +84,7 @@ look(struct sc_cli *cli, struct usage *usage, struct sc_err *err)
         sc_engine_list(&cli->engine, true, &cli->arena, &usage->containers, err) < 0 ||
         sc_volume_list(&cli->engine, &cli->arena, &usage->volumes, err) < 0 ||
         sc_build_cache_usage(&cli->engine.store, &usage->cache, err) < 0 ||
+        sc_build_dirs_usage(&cli->engine, &usage->dirs, err) < 0 ||
         sc_build_cache_read(&cli->engine.store, &cli->arena, &usage->steps, err) < 0)
         return -1;
     usage->container_bytes = SC_ARENA_ARRAY(&cli->arena, int64_t, usage->containers.count + 1);
@@ -325,7 +327,7 @@ print_cache(const struct usage *usage)
         sc_buf_addf(&rows, "%.12s\tregular\t%s\t%s ago\t%s ago\n", step->has_layer ? step->layer.chain : "<none>", size,
                     created, used);
     }
-    sc_human_size_long(usage->cache.bytes, size);
+    sc_human_size_long(usage->cache.bytes + usage->dirs.bytes, size);
     (void)printf("Build cache usage: %s\n\n", size);
     if (usage->steps.count > 0) {
         sc_cleanup_buf aligned = SC_BUF_INIT;
@@ -442,7 +444,8 @@ run(struct sc_cli *cli, struct sc_err *err)
     add_images(cli, &usage, rows);
     add_containers(&usage, rows);
     add_volumes(&usage, rows);
-    add_row(rows, "Build Cache", usage.cache.count, usage.cache.shared, usage.cache.bytes, usage.cache.reclaimable);
+    add_row(rows, "Build Cache", usage.cache.count + usage.dirs.count, usage.cache.shared + usage.dirs.in_use,
+            usage.cache.bytes + usage.dirs.bytes, usage.cache.reclaimable + usage.dirs.reclaimable);
     how.format = options.format;
     return sc_list_print(&how, rows, err);
 }

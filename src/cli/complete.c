@@ -70,7 +70,7 @@ offer_containers(struct complete *c, const char *before)
     struct sc_container_list list = {.items = NULL};
     struct sc_err ignored = SC_ERR_INIT;
 
-    if (!c->opens_engine || sc_engine_list(&c->cli->engine, true, &c->cli->arena, &list, &ignored) < 0)
+    if (!c->opens_engine || sc_engine_list_known(&c->cli->engine, true, &c->cli->arena, &list, &ignored) < 0)
         return;
     for (size_t i = 0; i < list.count; i++) {
         const struct sc_container *container = &list.items[i];

@@ -279,10 +279,15 @@ SC_MUST_CHECK int sc_engine_find(struct sc_engine *engine, const char *name_or_i
 struct sc_container_list {
     struct sc_container *items;
     size_t count;
+    struct sc_err unread; /* of sc_engine_list_known */
 };
 /* Newest first; all: stopped ones too. Recovers and collects garbage on the way. */
 SC_MUST_CHECK int sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena,
                                  struct sc_container_list *out, struct sc_err *err);
+/* For who decides nothing by what is not listed: those that can be read, and out->unread why the first of the others
+ * cannot. */
+SC_MUST_CHECK int sc_engine_list_known(struct sc_engine *engine, bool all, struct sc_arena *arena,
+                                       struct sc_container_list *out, struct sc_err *err);
 /* Makes record and directories. An image that is not there is pulled, as options->pull says ("base" is made from this
  * host's busybox instead): the engine runs sc-transfer for either. */
 SC_MUST_CHECK int sc_engine_create(struct sc_engine *engine, const struct sc_create_options *options,

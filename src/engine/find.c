@@ -140,8 +140,8 @@ sweep_run(struct sc_engine *engine)
 }
 
 int
-sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struct sc_container_list *out,
-               struct sc_err *err)
+sc_engine_list_known(struct sc_engine *engine, bool all, struct sc_arena *arena, struct sc_container_list *out,
+                     struct sc_err *err)
 {
     struct sc_strv ids = {0};
 
@@ -156,10 +156,9 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
         struct sc_err load_err = SC_ERR_INIT;
 
         if (sc_engine_load(engine, ids.items[i], arena, container, &load_err) < 0) {
-            if (load_err.kind == SC_ERR_NOT_FOUND)
-                continue;
-            *err = load_err;
-            return -1;
+            if (load_err.kind != SC_ERR_NOT_FOUND && out->unread.kind == SC_ERR_NONE)
+                out->unread = load_err;
+            continue;
         }
         if (all || container->is_restarting || container->status == SC_STATUS_RUNNING ||
             container->status == SC_STATUS_PAUSED)
@@ -172,6 +171,18 @@ sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struc
     sc_claim_sweep(engine, "userns");
     qsort(out->items, out->count, sizeof(*out->items), newest_first);
     return 0;
+}
+
+int
+sc_engine_list(struct sc_engine *engine, bool all, struct sc_arena *arena, struct sc_container_list *out,
+               struct sc_err *err)
+{
+    if (sc_engine_list_known(engine, all, arena, out, err) < 0)
+        return -1;
+    if (out->unread.kind == SC_ERR_NONE)
+        return 0;
+    *err = out->unread;
+    return -1;
 }
 
 int

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "engine/engine-priv.h"
@@ -94,7 +93,9 @@ is_of(const struct sc_network *network, const char *text, struct sc_address *out
            sc_subnet_has(&network->pools[sc_address_family(out)].subnet, out);
 }
 
-/* Drops the lines of the container's hosts file that `drops` says; a container that is gone has none. */
+/* Drops the lines of the container's hosts file that `drops` says; a container that is gone has none. Who changes the
+ * file has the lock of the container's directory. A lock of the file itself would be the container's to take, which has
+ * it as /etc/hosts, and to keep. */
 static void
 drop_lines(const struct sc_engine *engine, const char *id,
            bool (*drops)(const char *line, size_t len, const void *data), const void *data)
@@ -106,7 +107,7 @@ drop_lines(const struct sc_engine *engine, const char *id,
     if (dir < 0)
         return;
     fd = openat(dir, "hosts", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
+    if (fd < 0 || sc_file_read_fd(fd, HOSTS_MAX, &before, &ignored) < 0)
         return;
     for (const char *line = sc_buf_str(&before); *line;) {
         size_t len = strcspn(line, "\n");
@@ -141,7 +142,7 @@ sc_hosts_connect(const struct sc_engine *engine, const struct sc_container *c, c
     if (sc_buf_check(&own, err) < 0 || sc_buf_check(&lines, err) < 0)
         return -1;
     fd = openat(dir, "hosts", O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX) < 0)
+    if (fd < 0)
         return sc_err_errno(err, errno, "open hosts of container \"%s\"", c->name);
     return sc_io_write_all(fd, sc_buf_str(&lines), lines.len, err);
 }

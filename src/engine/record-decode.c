@@ -191,8 +191,10 @@ decode_tree(const json_t *json, struct sc_arena *arena, struct sc_container *out
         sc_json_get_str(json, "id", "record", arena, &id, err) < 0 ||
         sc_json_get_obj(json, "options", "record", &options, err) < 0 || sc_arena_check(arena, err) < 0)
         return -1;
-    if (version != RECORD_VERSION)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "version %d: this sc reads version %d", version, RECORD_VERSION);
+    if (version != RECORD_VERSION) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "version %d: this sc reads version %d", version, RECORD_VERSION);
+        return sc_err_remedy(err, "use the sc that made the container");
+    }
     if (!id || !sc_engine_is_id(id) || !options)
         return sc_err_set(err, SC_ERR_INVALID, "id or options are missing");
     memcpy(out->id, id, sizeof(out->id));

@@ -202,27 +202,46 @@ open_source(const struct into *into, const struct sc_build_source *source, struc
     return fd < 0 ? sc_steal_fd(&at) : sc_steal_fd(&fd);
 }
 
-/* Somebody may write to the file meanwhile: what is unpacked is a copy of our own, which is what is hashed. */
 static int
-unpack(struct into *into, const struct sc_build_source *source, struct sc_err *err)
+unpack(struct into *into, const struct sc_build_source *source, int archive, struct sc_err *err)
 {
     static const struct sc_files files = {.root_fd = -1, .mount_ns_fd = -1}; /* owners are as the archive says */
-    sc_cleanup_fd copy = openat(into->copy->tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), dest = -1;
+    sc_cleanup_fd dest = -1;
     char dir[PATH_MAX + 1];
 
-    if (copy < 0)
-        return sc_err_errno(err, errno, "make a temporary file");
-    if (sc_build_walk_file_to(&into->walk, source, copy, err) < 0)
-        return -1;
-    if (lseek(copy, 0, SEEK_SET) < 0)
+    if (lseek(archive, 0, SEEK_SET) < 0)
         return sc_err_errno(err, errno, "seek");
     dest = open_dir(into, strlen(into->dest), err);
     if (dest < 0)
         return -1;
     (void)snprintf(dir, sizeof(dir), "/%s", into->dest);
-    if (sc_untar_jailed(&files, copy, into->root_fd, dir, err) < 0)
+    if (sc_untar_jailed(&files, archive, into->root_fd, dir, err) < 0)
         return sc_err_wrap(err, "unpack \"/%s\"", source->path);
     return 0;
+}
+
+/* A file of ADD, which may be an archive. Somebody may write to it meanwhile: what is hashed, looked at, and unpacked
+ * or copied, is a copy of our own. */
+static int
+add_file(struct into *into, const struct sc_build_source *source, struct sc_err *err)
+{
+    __attribute__((cleanup(sc_build_kept_release))) struct sc_build_kept kept = {.fd = -1};
+    sc_cleanup_fd copy = openat(into->copy->tmp_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), to = -1;
+    const char *name = "";
+
+    if (copy < 0)
+        return sc_err_errno(err, errno, "make a temporary file");
+    if (sc_build_walk_keep(&into->walk, source, copy, &kept, err) < 0)
+        return -1;
+    if (lseek(copy, 0, SEEK_SET) < 0)
+        return sc_err_errno(err, errno, "seek");
+    if (is_archive(copy) && is_tar(into->jail, copy))
+        return unpack(into, source, copy, err);
+    to = open_place(into, source->name, &name, err);
+    if (to < 0)
+        return -1;
+    return sc_build_walk_put(&into->walk, &kept, to, name, err) < 0 ? sc_err_wrap(err, "copy \"/%.300s\"", source->path)
+                                                                    : 0;
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
@@ -237,11 +256,13 @@ copy_source(struct into *into, const struct sc_build_source *source, struct sc_e
     from = open_source(into, source, &st, err);
     if (from < 0)
         return -1;
-    if (into->root_fd >= 0 && into->copy->is_unpacked && S_ISREG(st.st_mode) && is_archive(from) &&
-        is_tar(into->jail, from))
-        return unpack(into, source, err);
     if (into->root_fd < 0)
         return sc_build_walk_source(&into->walk, source, -1, S_ISDIR(st.st_mode) ? "" : source->name, err);
+    if (into->copy->is_unpacked && S_ISREG(st.st_mode)) {
+        if (add_file(into, source, err) < 0)
+            return -1;
+        return into->has_dest ? 0 : look_at_dest(into, err);
+    }
     if (S_ISDIR(st.st_mode)) {
         if (into->has_dest && !into->dest_is_dir)
             return sc_err_set(err, SC_ERR_INVALID, "cannot copy the directory \"/%s\" to the file \"%s\"", source->path,
@@ -270,8 +291,8 @@ copy_text(struct into *into, size_t at, struct sc_err *err)
         if (to < 0)
             return -1;
     }
-    /* The digest is the same whatever it is called there: that is in the step's key. */
-    return sc_build_walk_text(&into->walk, text, strlen(text), to, as, err);
+    /* What it is called there is in the step's key. */
+    return sc_build_walk_text(&into->walk, name, text, strlen(text), to, as, err);
 }
 
 static int
@@ -292,7 +313,7 @@ run(struct into *into, struct sc_arena *arena, char digest[SC_DIGEST_LEN + 1], s
         into->walk.excludes = &excludes;
     }
     if (sc_build_walk_init(&into->walk, err) < 0 ||
-        sc_build_sources_find(copy->root_fd, &copy->sources, copy->ignore, arena, &sources, err) < 0)
+        sc_build_sources_find(copy->root_fd, &copy->sources, copy->is_literal, copy->ignore, arena, &sources, err) < 0)
         return -1;
     if (into->root_fd >= 0 &&
         (find_owner(copy, into->root_fd, arena, &into->walk, err) < 0 || look_at_dest(into, err) < 0))

@@ -2,7 +2,7 @@
  * build-priv: the files of COPY and ADD.
  *
  *     sources ─► build-source.c: names, wildcards, .dockerignore ─► build-walk.c: a digest of all that counts, and a
-  * copy
+ *     copy
  *
  * A tree is walked by the same code to be hashed and to be copied, and whoever copies hashes what is written: so the
  * digest that a step is kept under is of the very bytes that are in its layer, whatever somebody changes meanwhile.
@@ -35,8 +35,10 @@ struct sc_build_sources {
 };
 /* What the words of a COPY name in root_fd, in the order of the words and then of names; what ignore (or NULL) leaves
  * out is not there. A word without wildcards that names nothing is SC_ERR_NOT_FOUND, `"/x": not found`. */
-SC_MUST_CHECK int sc_build_sources_find(int root_fd, const struct sc_strv *words, const struct sc_ignore *ignore,
-                                        struct sc_arena *arena, struct sc_build_sources *out, struct sc_err *err);
+/* is_literal: no character of a word is a wildcard. */
+SC_MUST_CHECK int sc_build_sources_find(int root_fd, const struct sc_strv *words, bool is_literal,
+                                        const struct sc_ignore *ignore, struct sc_arena *arena,
+                                        struct sc_build_sources *out, struct sc_err *err);
 /* The names in a directory, sorted. */
 SC_MUST_CHECK int sc_build_names(int dir_fd, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err);
 
@@ -55,22 +57,33 @@ struct sc_build_walk {
 };
 SC_MUST_CHECK int sc_build_walk_init(struct sc_build_walk *walk, struct sc_err *err);
 void sc_build_walk_release(struct sc_build_walk *walk);
-/* The source into the directory to_dir (-1: nothing is written) as `name`; "": what is in it, into to_dir itself. */
+/* The source into the directory to_dir (-1: nothing is written) as `name`; "": it is a directory, and what is in it
+ * goes into to_dir itself. ESTALE: it is one now, or none, unlike when that was decided; or it is a link. */
 SC_MUST_CHECK int sc_build_walk_source(struct sc_build_walk *walk, const struct sc_build_source *source, int to_dir,
                                        const char *name, struct sc_err *err);
-/* A regular file's content into an open file. */
-SC_MUST_CHECK int sc_build_walk_file_to(struct sc_build_walk *walk, const struct sc_build_source *source, int to,
-                                        struct sc_err *err);
-/* A file of the Dockerfile's own text. */
-SC_MUST_CHECK int sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int to_dir,
-                                     const char *name, struct sc_err *err);
+/* A regular file as it was when it was hashed: somebody may write to it meanwhile. */
+struct sc_build_kept {
+    int fd; /* its content, borrowed */
+    struct stat st;
+    json_t *xattrs;
+};
+/* The file's content into `to`, an open file of ours. Release kept on failure too. */
+SC_MUST_CHECK int sc_build_walk_keep(struct sc_build_walk *walk, const struct sc_build_source *source, int to,
+                                     struct sc_build_kept *kept, struct sc_err *err);
+void sc_build_kept_release(struct sc_build_kept *kept);
+/* A copy of it, which is in the digest already. */
+SC_MUST_CHECK int sc_build_walk_put(const struct sc_build_walk *walk, const struct sc_build_kept *kept, int to_dir,
+                                    const char *name, struct sc_err *err);
+/* A file of the Dockerfile's own text, copied `as`; the digest has its own name. */
+SC_MUST_CHECK int sc_build_walk_text(struct sc_build_walk *walk, const char *name, const char *text, size_t len,
+                                     int to_dir, const char *as, struct sc_err *err);
 SC_MUST_CHECK int sc_build_walk_end(struct sc_build_walk *walk, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
 
 /* ---- build-copy.c */
 struct sc_build_copy { /* a COPY or an ADD, as the one who reads the Dockerfile says it */
     struct sc_strv sources, file_names, file_texts, excludes;
     const char *dest; /* absolute */
-    bool dest_is_dir, is_unpacked, keeps_owner, has_mode;
+    bool dest_is_dir, is_unpacked, keeps_owner, has_mode, is_literal;
     const char *chown; /* "user[:group]", or NULL */
     mode_t mode;
     int root_fd; /* of the sources, borrowed */
@@ -83,5 +96,11 @@ SC_MUST_CHECK int sc_build_copy_digest(const struct sc_build_copy *copy, struct 
 /* Copies into the image's root, and says what was. */
 SC_MUST_CHECK int sc_build_copy_into(const struct sc_build_copy *copy, int to_root, struct sc_jail *jail,
                                      struct sc_arena *arena, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
+
+/* ---- build-mount.c */
+/* Takes what was made to mount on back out of the upper directory: the empty files and directories on the way to each
+ * target (absolute) that the image has not. What is not empty stays. */
+SC_MUST_CHECK int sc_build_stubs_remove(int image_root, int upper_fd, const struct sc_strv *targets,
+                                        struct sc_err *err);
 
 #endif

@@ -185,7 +185,7 @@ struct find {
     struct sc_arena *arena;
     struct sc_build_sources *out;
     const char *word;
-    bool has_wildcard;
+    bool has_wildcard, is_literal;
 };
 
 static bool
@@ -248,7 +248,7 @@ expand(const struct find *find, const char *path, const char *rest, int depth, s
         return sc_err_set(err, SC_ERR_INVALID, "\"%s\" has too many parts", find->word);
     if (len == 0)
         return found(find, path, err);
-    if (!sc_df_glob_has_wildcard(part)) {
+    if (find->is_literal || !sc_df_glob_has_wildcard(part)) {
         char *below = sc_arena_printf(find->arena, "%s%s%s", path, *path ? "/" : "", part);
 
         return below ? expand(find, below, next, depth + 1, err) : sc_err_nomem(err);
@@ -271,8 +271,8 @@ expand(const struct find *find, const char *path, const char *rest, int depth, s
 }
 
 int
-sc_build_sources_find(int root_fd, const struct sc_strv *words, const struct sc_ignore *ignore, struct sc_arena *arena,
-                      struct sc_build_sources *out, struct sc_err *err)
+sc_build_sources_find(int root_fd, const struct sc_strv *words, bool is_literal, const struct sc_ignore *ignore,
+                      struct sc_arena *arena, struct sc_build_sources *out, struct sc_err *err)
 {
     *out = (struct sc_build_sources){.count = 0};
     for (size_t i = 0; i < words->count; i++) {
@@ -283,7 +283,8 @@ sc_build_sources_find(int root_fd, const struct sc_strv *words, const struct sc_
                             .arena = arena,
                             .out = out,
                             .word = words->items[i],
-                            .has_wildcard = sc_df_glob_has_wildcard(words->items[i])};
+                            .has_wildcard = !is_literal && sc_df_glob_has_wildcard(words->items[i]),
+                            .is_literal = is_literal};
 
         if (!clean)
             return sc_err_nomem(err);

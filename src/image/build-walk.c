@@ -405,40 +405,64 @@ sc_build_walk_source(struct sc_build_walk *walk, const struct sc_build_source *s
     at = status;
     if (sc_tree_open(at, "", &st, &from, err) < 0)
         return sc_err_wrap(err, "copy \"/%.300s\"", source->path);
-    if (S_ISDIR(st.st_mode) && !*name)
+    /* It is not what it was when its place was chosen. A link it cannot have been, as those were followed; and the copy
+     * of one may be what is bound (RUN --mount). */
+    if (S_ISDIR(st.st_mode) != (*name == '\0') || S_ISLNK(st.st_mode))
+        return sc_err_errno(err, ESTALE, "copy \"/%.300s\"", source->path);
+    if (S_ISDIR(st.st_mode))
         return walk_contents(walk, &place, from, &st, err);
     /* Its name counts, which the copy may have. */
-    place.below = S_ISDIR(st.st_mode) ? "" : source->name;
+    place.below = source->name;
     if (S_ISSOCK(st.st_mode) || sc_layer_is_whiteout(&st))
         return sc_err_set(err, SC_ERR_UNSUPPORTED, "copy \"/%s\": it is %s", source->path,
                           S_ISSOCK(st.st_mode) ? "a socket" : "the device 0:0, by which layers delete files");
-    return S_ISDIR(st.st_mode) ? walk_dir(walk, &place, from, &st, err) : walk_leaf(walk, &place, from, &st, err);
+    return walk_leaf(walk, &place, from, &st, err);
 }
 
 int
-sc_build_walk_file_to(struct sc_build_walk *walk, const struct sc_build_source *source, int to, struct sc_err *err)
+sc_build_walk_keep(struct sc_build_walk *walk, const struct sc_build_source *source, int to, struct sc_build_kept *kept,
+                   struct sc_err *err)
 {
-    sc_cleanup_json xattrs = NULL;
     sc_cleanup_fd at = -1, from = -1;
     char digest[SC_DIGEST_LEN + 1];
-    struct stat st;
     int status = sc_path_open_plain(walk->root_fd, source->path, O_PATH | O_NOFOLLOW);
 
+    *kept = (struct sc_build_kept){.fd = to};
     if (status < 0)
         return sc_err_errno(err, -status, "open \"/%s\"", source->path);
     at = status;
-    if (sc_tree_open(at, "", &st, &from, err) < 0)
+    if (sc_tree_open(at, "", &kept->st, &from, err) < 0)
         return sc_err_wrap(err, "copy \"/%.300s\"", source->path);
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(kept->st.st_mode))
         return sc_err_errno(err, ESTALE, "copy \"/%s\"", source->path);
-    if (sc_tree_xattrs(from, false, &xattrs, err) < 0 || copy_content(walk, from, to, digest, err) < 0)
+    if (sc_tree_xattrs(from, false, &kept->xattrs, err) < 0 || copy_content(walk, from, to, digest, err) < 0)
         return sc_err_wrap(err, "copy \"/%.300s\"", source->path);
-    return add_record(walk, source->name, &st, digest, xattrs, err);
+    return add_record(walk, source->name, &kept->st, digest, kept->xattrs, err);
+}
+
+void
+sc_build_kept_release(struct sc_build_kept *kept)
+{
+    sc_json_decrefp(&kept->xattrs);
 }
 
 int
-sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int to_dir, const char *name,
-                   struct sc_err *err)
+sc_build_walk_put(const struct sc_build_walk *walk, const struct sc_build_kept *kept, int to_dir, const char *name,
+                  struct sc_err *err)
+{
+    char ignored[SC_DIGEST_LEN + 1];
+    sc_cleanup_fd to = create(to_dir, name, err);
+
+    if (to < 0)
+        return -1;
+    if (lseek(kept->fd, 0, SEEK_SET) < 0)
+        return sc_err_errno(err, errno, "seek");
+    return copy_content(walk, kept->fd, to, ignored, err) < 0 ? -1 : set_attrs(walk, to, &kept->st, kept->xattrs, err);
+}
+
+int
+sc_build_walk_text(struct sc_build_walk *walk, const char *name, const char *text, size_t len, int to_dir,
+                   const char *as, struct sc_err *err)
 {
     struct stat st = {.st_mode = S_IFREG | TEXT_MODE};
     char digest[SC_DIGEST_LEN + 1];
@@ -448,9 +472,9 @@ sc_build_walk_text(struct sc_build_walk *walk, const char *text, size_t len, int
         return -1;
     if (to_dir < 0)
         return 0;
-    to = create(to_dir, name, err);
+    to = create(to_dir, as, err);
     if (to < 0 || sc_io_write_all(to, text, len, err) < 0)
-        return sc_err_wrap(err, "write \"%s\"", name);
+        return sc_err_wrap(err, "write \"%s\"", as);
     (void)clock_gettime(CLOCK_REALTIME, &st.st_mtim);
     return set_attrs(walk, to, &st, NULL, err);
 }

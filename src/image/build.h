@@ -42,7 +42,7 @@ SC_MUST_CHECK int sc_image_document(const struct sc_store *store, const struct s
 /* ---- the cache of steps (build-cache.c) */
 #define SC_BUILD_CACHE_FILE "sc-build-cache.json"
 struct sc_build_entry {
-    char *key, *shown; /* shown: the instruction, for people */
+    char *key, *shown; /* shown: the instruction as it is written, for people: no values */
     bool has_layer;    /* false: the step changed nothing */
     struct sc_built_layer layer;
     int64_t created, used; /* CLOCK_REALTIME ns: made; last asked for */

@@ -36,7 +36,7 @@ int
 sc_files_layer(const struct sc_store *store, const struct sc_files *files, struct sc_arena *arena,
                struct sc_store_layer *layer, struct sc_err *err)
 {
-    const struct sc_tree_tar_how how = {.ids = files->ids, .is_live = true};
+    const struct sc_tree_tar_how how = {.ids = files->ids, .is_live = true, .is_layer = true};
     sc_cleanup_fd merged = -1;
     sc_cleanup_tree_tar tar = NULL;
     sc_cleanup_blob writer = NULL;

@@ -40,6 +40,10 @@ struct sc_jail {
     pid_t pid;
     struct sc_jail *images; /* a narrower one, for layers as images; NULL: this is for both */
 };
+/* Before the store is opened: mounts that are ours, so that a worker can be given a mount of its own. Of an ordinary
+ * user that takes a user namespace, in which it keeps its id; where it can have none, Landlock must do (kernel/jail.h).
+ */
+void sc_jail_prepare(void);
 /* Starts the jail of this store: call before the first thread. NULL stays NULL: layers are then unpacked by ourselves.
  */
 SC_MUST_CHECK int sc_jail_start(struct sc_store *store, struct sc_err *err);

@@ -109,7 +109,7 @@ work(const struct sc_jail_ask *ask, int fds[SC_JAIL_FD_COUNT])
 
     (void)prctl(PR_SET_NAME, "sc-unpack");
     (void)signal(SIGCHLD, SIG_DFL);
-    if (sc_jail_narrow(&word.err) < 0) {
+    if (sc_jail_narrow(ask->work == SC_JAIL_TREE ? fds[SC_JAIL_FD_OUT] : -1, &word.err) < 0) {
         word.has_failed = true;
         (void)say(sock, &word);
         _exit(0);

@@ -1,7 +1,9 @@
 /* Our side of the walls: a jail is started once, and asked for each layer. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -80,6 +82,23 @@ start_one(bool has_tree, struct sc_jail **out, struct sc_err *err)
     }
     *out = jail;
     return 0;
+}
+
+void
+sc_jail_prepare(void)
+{
+    char uids[2 * SC_NUM_MAX + 8], gids[2 * SC_NUM_MAX + 8];
+    struct sc_err ignored = SC_ERR_INIT;
+
+    if (!sc_process_is_in_user_ns()) {
+        if (geteuid() == 0)
+            return;
+        (void)snprintf(uids, sizeof(uids), "%u %u 1", geteuid(), geteuid());
+        (void)snprintf(gids, sizeof(gids), "%u %u 1", getegid(), getegid());
+        if (sc_idmap_enter(uids, gids, SC_IDMAP_OWN_ID, &ignored) < 0)
+            return;
+    }
+    (void)unshare(CLONE_NEWNS); /* lint: our own */
 }
 
 int

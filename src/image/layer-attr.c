@@ -108,7 +108,8 @@ int
 sc_layer_chown(const struct sc_unpack *unpack, int fd, uint32_t uid, uint32_t gid, struct sc_err *err)
 {
     /* AT_EMPTY_PATH: fd may be O_PATH. Without privilege everything belongs to the user, who is root inside. */
-    if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 && (unpack->is_root || errno != EPERM))
+    if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 &&
+        (unpack->is_root || !sc_layer_is_anothers(errno)))
         return sc_layer_owner_err(err, errno, uid, gid);
     return 0;
 }
@@ -188,7 +189,7 @@ sc_layer_put_xattrs(const struct sc_unpack *unpack, int fd, struct archive_entry
                               unpack->limits->xattr_bytes);
         if (verdict == 0 || fd < 0 || fsetxattr(fd, name, value, size, 0) == 0)
             continue;
-        if (!unpack->is_root && errno == EPERM)
+        if (!unpack->is_root && sc_layer_is_anothers(errno))
             continue;
         /* A file capability that is lost would break the program in silence; a user attribute would not. */
         if (errno == EOPNOTSUPP && strcmp(name, "security.capability") != 0)

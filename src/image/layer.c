@@ -174,7 +174,7 @@ put_symlink(struct item *item, struct sc_err *err)
         return sc_err_errno(err, errno, "make the symbolic link");
     if (!(item->unpack->makes_plain && item->attrs.uid == 0 && item->attrs.gid == 0) &&
         fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-        (item->unpack->is_root || errno != EPERM))
+        (item->unpack->is_root || !sc_layer_is_anothers(errno)))
         return sc_layer_owner_err(err, errno, item->attrs.uid, item->attrs.gid);
     if (utimensat(item->dir_fd, base, times, AT_SYMLINK_NOFOLLOW) < 0)
         return sc_err_errno(err, errno, "set its time");
@@ -200,7 +200,7 @@ put_node(struct item *item, mode_t type, struct sc_err *err)
         return sc_err_errno(err, errno, "make the %s", type == S_IFIFO ? "fifo" : "device");
     }
     if (fchownat(item->dir_fd, base, item->attrs.uid, item->attrs.gid, AT_SYMLINK_NOFOLLOW) < 0 &&
-        (item->unpack->is_root || errno != EPERM))
+        (item->unpack->is_root || !sc_layer_is_anothers(errno)))
         return sc_layer_owner_err(err, errno, item->attrs.uid, item->attrs.gid);
     /* Just made here, in a directory that only we can reach: no link can be in its place. */
     if (fchmodat(item->dir_fd, base, item->attrs.mode, 0) < 0)

@@ -3,11 +3,14 @@
  * JSON on standard input, what came of it goes as JSON to standard output.
  *
  *     build-copy   COPY and ADD: {"layers", "stem", "copy", "ignore"}  ─► {"key", "isCached", "created", "layer"}
- *     build-layer  what a RUN left in its upper directory: {"layers"}   ─► {"layer"}
+ *     build-context  a tar on standard input, unpacked into the directory --to
+ *     build-mount  what RUN --mount shows, as a directory --to of its own: {"copy", "ignore"}  ─► {"digest"}
+ *     build-layer  what a RUN left in its upper directory: {"layers", "stubs"}   ─► {"layer"}
  *     build-image  {"layers", "config", "names"}                        ─► {"id"}
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +22,7 @@
 #include "image/container-options-priv.h"
 #include "image/jail-priv.h"
 #include "image/transfer-program-priv.h"
+#include "kernel/kernel.h"
 
 #define INPUT_MAX ((size_t)64 << 20)
 
@@ -135,6 +139,23 @@ make_layer(struct sc_job *job, const struct step *step, json_t **out, struct sc_
     return *out ? 0 : sc_err_nomem(err);
 }
 
+/* What the mounts of a RUN were mounted on is no change of its. */
+static int
+remove_stubs(struct sc_job *job, const struct step *step, struct sc_err *err)
+{
+    struct sc_strv targets = {.items = NULL};
+    sc_cleanup_fd root = -1, upper = -1;
+
+    list_of(json_object_get(step->input, "stubs"), &job->arena, &targets);
+    if (targets.count == 0)
+        return sc_arena_check(&job->arena, err);
+    root = sc_files_open_image(&step->files, err);
+    if (root < 0)
+        return -1;
+    upper = sc_files_open_upper(&step->files, err);
+    return upper < 0 ? -1 : sc_build_stubs_remove(root, upper, &targets, err);
+}
+
 int
 sc_job_build_layer(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
@@ -146,7 +167,8 @@ sc_job_build_layer(struct sc_job *job, int argc, char **argv, struct sc_err *err
 
     if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0 ||
         sc_container_words_read(&step.words, &job->arena, &step.files, err) < 0 || read_input(job, &step, err) < 0 ||
-        sc_job_open_writer(job, err) < 0 || make_layer(job, &step, &layer, err) < 0)
+        remove_stubs(job, &step, err) < 0 || sc_job_open_writer(job, err) < 0 ||
+        make_layer(job, &step, &layer, err) < 0)
         return -1;
     out = json_pack("{s:o}", "layer", layer);
     return answer(out, err);
@@ -176,6 +198,7 @@ read_copy(struct sc_job *job, const json_t *input, struct sc_build_copy *copy, s
     copy->chown = text_of(from, "chown");
     copy->dest_is_dir = json_is_true(json_object_get(from, "destIsDir"));
     copy->is_unpacked = json_is_true(json_object_get(from, "isUnpacked"));
+    copy->is_literal = json_is_true(json_object_get(from, "isLiteral"));
     copy->keeps_owner = json_is_true(json_object_get(from, "keepsOwner"));
     copy->has_mode = json_is_integer(json_object_get(from, "mode"));
     copy->mode = (mode_t)json_integer_value(json_object_get(from, "mode"));
@@ -362,6 +385,102 @@ sc_job_build_copy(struct sc_job *job, int argc, char **argv, struct sc_err *err)
     copy.copy.tmp_fd = tmp;
     if (sc_job_open_store(job, err) < 0 || copy_step(job, &copy, stem, &out, err) < 0)
         return -1;
+    return answer(out, err);
+}
+
+/* ---- a context that is an archive -------------------------------------------------------------------------------- */
+
+int
+sc_job_build_context(struct sc_job *job, int argc, char **argv, struct sc_err *err)
+{
+    static const struct sc_files files = {.root_fd = -1, .mount_ns_fd = -1}; /* owners are as the archive says */
+    struct sc_strv operands = {.items = NULL};
+    sc_cleanup_fd to = -1;
+    const char *to_path = NULL;
+    const struct sc_transfer_option options[] = {{.name = "to", .value = &to_path}};
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0)
+        return -1;
+    if (!to_path)
+        return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
+    /* A user namespace may copy mounts, for the walls, of a mount namespace of its own only. */
+    if (sc_process_is_in_user_ns() && unshare(CLONE_NEWNS) < 0) /* lint: our own */
+        return sc_err_errno(err, errno, "make a mount namespace");
+    to = sc_dir_open_at(AT_FDCWD, to_path, err); /* lint: in our data root */
+    return to < 0 ? -1 : sc_untar_jailed(&files, STDIN_FILENO, to, "/", err);
+}
+
+/* ---- RUN --mount ------------------------------------------------------------------------------------------------- */
+
+/* The directory to copy into, empty and anew: what is there already was left half made. */
+static int
+make_dir(const char *path, const json_t *how, struct sc_err *err)
+{
+    const char *slash = strrchr(path, '/');
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    char *parent = slash ? sc_arena_strndup(&arena, path, (size_t)(slash - path)) : NULL;
+    const uid_t uid = (uid_t)json_integer_value(json_object_get(how, "uid"));
+    const gid_t gid = (gid_t)json_integer_value(json_object_get(how, "gid"));
+    const mode_t mode = (mode_t)json_integer_value(json_object_get(how, "mode"));
+    sc_cleanup_fd at = -1, fd = -1;
+
+    if (!slash || path[0] != '/')
+        return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
+    if (!parent)
+        return sc_err_nomem(err);
+    at = sc_dir_open_at(AT_FDCWD, parent, err); /* lint: in our data root */
+    if (at < 0 || sc_tree_remove_at(at, slash + 1, err) < 0)
+        return -1;
+    if (mkdirat(at, slash + 1, 0700) < 0)
+        return sc_err_errno(err, errno, "make directory \"%s\"", path);
+    fd = sc_dir_open_at(at, slash + 1, err);
+    if (fd < 0)
+        return -1;
+    if (fchown(fd, uid, gid) < 0)
+        return sc_build_owner_error(err, uid, gid);
+    if (fchmod(fd, mode) < 0)
+        return sc_err_errno(err, errno, "set the mode of \"%s\"", path);
+    return sc_steal_fd(&fd);
+}
+
+int
+sc_job_build_mount(struct sc_job *job, int argc, char **argv, struct sc_err *err)
+{
+    CLEANUP_STEP step = {.input = NULL};
+    struct from_words from = {.context_fd = NULL};
+    struct sc_build_copy copy = {.dest = NULL};
+    struct sc_strv operands = {.items = NULL};
+    struct sc_ignore ignore;
+    sc_cleanup_json out = NULL;
+    sc_cleanup_fd root = -1, to = -1;
+    char digest[SC_DIGEST_LEN + 1];
+    const char *to_path = NULL;
+    const struct sc_transfer_option options[] = {{.name = "dir", .value = &step.words.dir},
+                                                 {.name = "to", .value = &to_path},
+                                                 {.name = "context-fd", .value = &from.context_fd},
+                                                 {.name = "from-lower", .values = &from.lowers},
+                                                 {.name = "from-image", .values = &from.images}};
+
+    if (sc_transfer_options(argc, argv, options, SC_ARRAY_LEN(options), false, &job->arena, &operands, err) < 0 ||
+        read_input(job, &step, err) < 0 || read_copy(job, step.input, &copy, &ignore, err) < 0)
+        return -1;
+    if (!step.words.dir || from.lowers.count != from.images.count)
+        return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
+    step.files.dir = step.words.dir;
+    if (to_path) {
+        to = make_dir(to_path, step.input, err);
+        if (to < 0)
+            return -1;
+    }
+    root = open_from(&from, &step, err);
+    if (root < 0)
+        return -1;
+    copy.root_fd = root;
+    copy.tmp_fd = -1; /* nothing is unpacked */
+    if ((to_path ? sc_build_copy_into(&copy, to, NULL, &job->arena, digest, err)
+                 : sc_build_copy_digest(&copy, &job->arena, digest, err)) < 0)
+        return -1;
+    out = json_pack("{s:s}", "digest", digest);
     return answer(out, err);
 }
 

@@ -5,7 +5,8 @@
  *     sc-transfer [--data DIR] load | save | import | from-host | make-base | pull | push | login | logout |
  *                              manifest-inspect | manifest-create | manifest-push | unpack | mount | umount | diff |
  *                              fsck | container-export | container-diff | container-commit | container-cp |
- *                              build-copy | build-layer | build-image ARGUMENT...
+ *                              build-context | build-copy | build-mount | build-layer | build-image
+ *                              ARGUMENT...
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -116,6 +117,7 @@ sc_job_open_store(struct sc_job *job, struct sc_err *err)
 int
 sc_job_open_writer(struct sc_job *job, struct sc_err *err)
 {
+    sc_jail_prepare();
     if (sc_job_open_store(job, err) < 0 || sc_limits_choose(&job->store, err) < 0)
         return -1;
     return sc_jail_start(&job->store, err);
@@ -491,6 +493,8 @@ static const struct verb {
     {"container-commit", sc_job_container_commit},
     {"container-cp", sc_job_container_cp},
     {"build-copy", sc_job_build_copy},
+    {"build-context", sc_job_build_context},
+    {"build-mount", sc_job_build_mount},
     {"build-layer", sc_job_build_layer},
     {"build-image", sc_job_build_image},
 };

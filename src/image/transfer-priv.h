@@ -20,6 +20,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <sys/stat.h>
@@ -278,6 +279,12 @@ void sc_layer_late_free(struct sc_layer_late *late);
 SC_MUST_CHECK int sc_layer_put_dir_attrs(struct sc_unpack *unpack, int dir_fd, const char *dir, const char *base,
                                          const struct sc_layer_attrs *attrs, struct sc_err *err);
 SC_MUST_CHECK int sc_layer_late_apply(struct sc_unpack *unpack, struct sc_err *err);
+/* Whether a file could not be given to an id because that is not ours to give: EINVAL says so in a user namespace. */
+static inline bool
+sc_layer_is_anothers(int errnum)
+{
+    return errnum == EPERM || errnum == EINVAL;
+}
 SC_MUST_CHECK int sc_layer_owner_err(struct sc_err *err, int errnum, uint32_t uid, uint32_t gid); /* returns -1 */
 SC_MUST_CHECK int sc_layer_chown(const struct sc_unpack *unpack, int fd, uint32_t uid, uint32_t gid,
                                  struct sc_err *err);

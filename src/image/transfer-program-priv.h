@@ -49,6 +49,8 @@ int sc_job_container_cp(struct sc_job *job, int argc, char **argv, struct sc_err
 
 /* ---- transfer-build.c: the same, of a build's steps */
 int sc_job_build_copy(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_build_context(struct sc_job *job, int argc, char **argv, struct sc_err *err);
+int sc_job_build_mount(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_build_layer(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 int sc_job_build_image(struct sc_job *job, int argc, char **argv, struct sc_err *err);
 

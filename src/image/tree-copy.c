@@ -57,6 +57,8 @@ copy_xattrs(const struct copy *copy, int from_fd, int to_fd, struct sc_err *err)
 
     if (sc_tree_xattrs(from_fd, false, &attrs, err) < 0)
         return -1;
+    if (copy->how.is_of_caller)
+        (void)json_object_del(attrs, "security.capability");
     return sc_tree_set_xattrs(attrs, to_fd, copy->is_root, err);
 }
 
@@ -87,6 +89,16 @@ owner_of(const struct copy *copy, const struct stat *st, uid_t *uid, gid_t *gid,
     return 0;
 }
 
+/* What a stranger let his own file do with his rights, it must not do with the caller's, who has it then; and a device
+ * is one of this host's, whatever it was where it came from. */
+static mode_t
+mode_of(const struct copy *copy, const struct stat *st)
+{
+    if (!copy->how.is_of_caller)
+        return st->st_mode & 07777;
+    return st->st_mode & (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? 0600 : 01777);
+}
+
 /* Owner first: chown(2) takes setuid bits and file capabilities away. */
 static int
 copy_attrs(const struct copy *copy, int from_fd, int to_fd, const struct stat *st, struct sc_err *err)
@@ -99,7 +111,7 @@ copy_attrs(const struct copy *copy, int from_fd, int to_fd, const struct stat *s
         return -1;
     if (fchown(to_fd, uid, gid) < 0 && (copy->is_root || (errno != EPERM && errno != EINVAL)))
         return sc_err_errno(err, errno, "set its owner");
-    if (fchmod(to_fd, st->st_mode & 07777) < 0)
+    if (fchmod(to_fd, mode_of(copy, st)) < 0)
         return sc_err_errno(err, errno, "set its mode");
     if (copy_xattrs(copy, from_fd, to_fd, err) < 0)
         return -1;
@@ -253,7 +265,7 @@ copy_other(const struct copy *copy, int from, int to_dir, const char *name, cons
 
         if (made < 0 || fstat(made, &now) < 0 || (now.st_mode & S_IFMT) != (st->st_mode & S_IFMT))
             return sc_err_errno(err, made < 0 ? errno : ESTALE, "look at what was made");
-        status = sc_fd_chmod(made, st->st_mode & 07777);
+        status = sc_fd_chmod(made, mode_of(copy, st));
         if (status < 0)
             return sc_err_errno(err, -status, "set its mode");
     }

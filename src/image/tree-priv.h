@@ -20,7 +20,7 @@ struct sc_tree_ids { /* of a container, to those that its files have here; empty
 struct sc_tree_copy_how {
     struct sc_tree_ids from, to;
     bool merges;         /* into what is there: directories stay, other files are replaced by files */
-    bool is_of_caller;   /* whatever the owner was */
+    bool is_of_caller;   /* whatever the owner was: without set-id bits, capabilities, and devices for others */
     bool nobody_is_root; /* in a user namespace: ids that are not mapped */
     bool is_live;        /* somebody may change the tree meanwhile: what has gone is left out */
 };
@@ -55,7 +55,8 @@ SC_MUST_CHECK int sc_tree_set_xattrs(const json_t *attrs, int to_fd, bool is_roo
 /* ---- tree-tar.c */
 struct sc_tree_tar_how {
     struct sc_tree_ids ids;
-    bool is_live; /* somebody may change the tree meanwhile: what has gone is left out */
+    bool is_live;  /* somebody may change the tree meanwhile: what has gone is left out */
+    bool is_layer; /* a name that would delete something of the layers below is refused */
 };
 typedef int (*sc_tree_tar_fn)(void *sink, const void *data, size_t len, struct sc_err *err);
 struct sc_tree_tar;

@@ -211,6 +211,18 @@ sc_tree_open(int at_fd, const char *name, struct stat *st, int *fd, struct sc_er
     return 0;
 }
 
+/* In a layer it would delete what the rest of it is called, and itself not be there (image-spec, layer.md). */
+static int
+check_name(const struct sc_tree_tar *walk, struct sc_err *err)
+{
+    const char *slash = strrchr(walk->path, '/');
+
+    if (!walk->how.is_layer || !sc_str_starts(slash ? slash + 1 : walk->path, ".wh."))
+        return 0;
+    sc_err_set(err, SC_ERR_UNSUPPORTED, "no layer can have a file whose name begins with \".wh.\"");
+    return sc_err_remedy(err, "give it another name, or remove it");
+}
+
 /* One name of a directory, and what is below it; at_fd is that directory. */
 static int
 walk_entry(struct sc_tree_tar *walk, int at_fd, const char *name, int depth, struct sc_err *err)
@@ -226,7 +238,7 @@ walk_entry(struct sc_tree_tar *walk, int at_fd, const char *name, int depth, str
         return walk->how.is_live && err->errnum == ENOENT ? skip_gone(err) : -1;
     if (S_ISSOCK(st.st_mode))
         return 0;
-    if (fill_entry(walk, fd, &st, entry, &twin, err) < 0 ||
+    if (check_name(walk, err) < 0 || fill_entry(walk, fd, &st, entry, &twin, err) < 0 ||
         (fd >= 0 && !S_ISLNK(st.st_mode) && add_xattrs(fd, entry, err) < 0))
         return -1;
     /* Names that are not ASCII make a warning, and are kept byte by byte. */
@@ -411,10 +423,11 @@ int
 sc_import_dir(const struct sc_store *store, int dir_fd, struct sc_arena *arena, char **digest, int64_t *size,
               struct sc_err *err)
 {
+    const struct sc_tree_tar_how how = {.is_layer = true};
     sc_cleanup_blob writer = NULL;
     sc_cleanup_tree_tar tar = NULL;
 
-    if (sc_blob_create(store, &writer, err) < 0 || sc_tree_tar_open(sc_tree_tar_blob, writer, NULL, &tar, err) < 0 ||
+    if (sc_blob_create(store, &writer, err) < 0 || sc_tree_tar_open(sc_tree_tar_blob, writer, &how, &tar, err) < 0 ||
         sc_tree_tar_children(tar, dir_fd, "", err) < 0 || sc_tree_tar_end(tar, err) < 0)
         return -1;
     return sc_blob_commit(sc_steal_ptr(&writer), NULL, arena, digest, size, err);

@@ -9,6 +9,7 @@
  *     privileges  only the capabilities that it is told to keep; none can come by execve(2), which it cannot call
  *     calls       those on a list, which has none that opens anything by name unless it is to fill a directory
  *                 (SC_JAIL_HAS_NET: for reading), and none that sends a signal, be it by way of a descriptor's owner
+ *     files       those below the directory that it is to fill, or none (Landlock; sc_jail_narrow)
  *     others      what has no more processes to make makes none, and ends with its parent (sc_jail_narrow)
  *     memory      SC_JAIL_MEMORY_MAX, no core dump, nothing executable that was not
  */
@@ -31,6 +32,10 @@
 
 #include "kernel/jail.h"
 #include "kernel/kernel.h"
+
+/* Linux 5.13; the same numbers on every architecture. */
+#define LANDLOCK_FIRST 444
+#define LANDLOCK_LAST  446
 
 /* AddressSanitizer needs terabytes of address space, and calls of its own. */
 #ifdef __SANITIZE_ADDRESS__
@@ -107,6 +112,10 @@ static const int plain_calls[] = {
     SYS_prctl,
     SYS_uname,
     SYS_sysinfo,
+    /* which only take away; sc_jail_narrow does it */
+    LANDLOCK_FIRST,
+    LANDLOCK_FIRST + 1,
+    LANDLOCK_LAST,
 #ifdef SYS_poll
     SYS_poll,
 #endif
@@ -228,7 +237,7 @@ wall_calls(unsigned needs)
 #endif
 }
 
-/* On top of the other: threads, but no processes; and of oneself nothing but a name. */
+/* On top of the other: threads, but no processes; of oneself nothing but a name; and no more of Landlock. */
 static int
 wall_children(void)
 {
@@ -239,6 +248,9 @@ wall_children(void)
         BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0),
         DENY,
         ALLOW,
+        BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, LANDLOCK_FIRST, 0, 2),
+        BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, LANDLOCK_LAST, 1, 0),
+        DENY,
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_prctl, 0, 3),
         LOAD_ARG(0),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PR_SET_NAME, 1, 0),
@@ -297,10 +309,13 @@ is_out_of_reach(int errnum)
 }
 
 int
-sc_jail_narrow(struct sc_err *err)
+sc_jail_narrow(int dir_fd, struct sc_err *err)
 {
-    int result = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : IS_SANITIZED ? 0 : wall_children();
+    int result = sc_landlock_only(dir_fd);
 
+    if (result < 0 && result != -EOPNOTSUPP && !is_out_of_reach(-result))
+        return sc_err_errno(err, -result, "shut a process into a directory");
+    result = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : IS_SANITIZED ? 0 : wall_children();
     return result < 0 && !is_out_of_reach(-result) ? sc_err_errno(err, -result, "filter the system calls of a process")
                                                    : 0;
 }

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "kernel/cgroup/groups.h"
+#include "kernel/jail.h"
 #include "kernel/kernel.h"
 #include "kernel/nlmsg.h"
 #include "kernel/trial.h"
@@ -198,6 +199,16 @@ try_fuse(void)
 }
 
 static int
+try_landlock(void)
+{
+    int result = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : sc_landlock_only(-1);
+
+    if (result < 0)
+        return result;
+    return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 && errno == EACCES ? 0 : -EINVAL;
+}
+
+static int
 try(enum sc_trial trial, int dir)
 {
     switch (trial) {
@@ -221,6 +232,8 @@ try(enum sc_trial trial, int dir)
         return try_nftables();
     case SC_TRIAL_FUSE:
         return try_fuse();
+    case SC_TRIAL_LANDLOCK:
+        return try_landlock();
     default:
         return own_namespace(sc_ns_table[trial - SC_TRIAL_USER_NS].clone_flag);
     }
@@ -243,7 +256,8 @@ become_root(void)
 int
 sc_trial_run(enum sc_trial trial, int dir)
 {
-    bool needs_root = geteuid() != 0 && trial != SC_TRIAL_USER_NS && trial != SC_TRIAL_SECCOMP;
+    bool needs_root =
+        geteuid() != 0 && trial != SC_TRIAL_USER_NS && trial != SC_TRIAL_SECCOMP && trial != SC_TRIAL_LANDLOCK;
     int status, result;
     pid_t pid = fork();
 

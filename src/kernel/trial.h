@@ -28,6 +28,7 @@ enum sc_trial {
     SC_TRIAL_VETH,
     SC_TRIAL_NFTABLES,
     SC_TRIAL_FUSE,
+    SC_TRIAL_LANDLOCK,
     SC_TRIAL_COUNT
 };
 /* 0 or -errno. dir: a directory that the caller may write, -1 fits all but those that say so. */

@@ -3,7 +3,8 @@
 
 #include "monitor/health.h"
 
-#define SECOND INT64_C(1000000000)
+#define SECOND  INT64_C(1000000000)
+#define LONGEST (INT64_MAX / 4) /* 73 years: with any time added to it, it is a time still */
 
 static const char *const names[] = {
     [SC_HEALTH_STARTING] = "starting", [SC_HEALTH_HEALTHY] = "healthy", [SC_HEALTH_UNHEALTHY] = "unhealthy"};
@@ -30,6 +31,7 @@ struct sc_health_times
 sc_health_defaults(const struct sc_health_times *given)
 {
     struct sc_health_times times = *given;
+    int64_t *const all[] = {&times.interval, &times.timeout, &times.start_period, &times.start_interval};
 
     if (times.interval <= 0)
         times.interval = 30 * SECOND;
@@ -39,6 +41,10 @@ sc_health_defaults(const struct sc_health_times *given)
         times.start_interval = 5 * SECOND;
     if (times.retries <= 0)
         times.retries = 3;
+    for (size_t i = 0; i < SC_ARRAY_LEN(all); i++) {
+        if (*all[i] > LONGEST)
+            *all[i] = LONGEST;
+    }
     return times;
 }
 

@@ -388,10 +388,13 @@ watch(const struct reader *reader, struct sc_err *err)
     char path[64];
 
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", reader->dir_fd);
-    if (notify_fd < 0)
-        return sc_err_errno(err, errno, "watch log \"%s\"", reader->name);
-    if (inotify_add_watch(notify_fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0) /* lint: our own fd */
-        return sc_err_errno(err, errno, "watch log \"%s\"", reader->name);
+    /* lint: our own fd */
+    if (notify_fd < 0 || inotify_add_watch(notify_fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0) {
+        const int errnum = errno;
+
+        sc_err_errno(err, errnum, "watch log \"%s\"", reader->name);
+        return sc_err_watch_remedy(err, errnum);
+    }
     return sc_steal_fd(&notify_fd);
 }
 

@@ -366,6 +366,13 @@ add_remount(struct sc_compiler *c, const struct sc_oci_mount *m, const struct sc
     return 0;
 }
 
+/* What is mounted over the root would not be the mount that becomes "/", and the others would be hidden by it. */
+static bool
+is_over_root(const char *destination)
+{
+    return destination[strspn(destination, "/")] == '\0' || strcmp(destination, ".") == 0;
+}
+
 int
 sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
 {
@@ -376,6 +383,10 @@ sc_compile_mounts(struct sc_compiler *c, struct sc_err *err)
 
         if (result == 0 && (o.ms_flags & MS_REMOUNT) != 0) {
             result = add_remount(c, m, &o, err);
+        } else if (result == 0 && is_over_root(m->destination)) {
+            result = sc_err_set(err, SC_ERR_UNSUPPORTED,
+                                "mount on \"%s\": the root itself is what root.path names, nothing is mounted over it",
+                                m->destination);
         } else if (result == 0 && o.data.len > 0 && o.is_bind) {
             result = sc_err_set(err, SC_ERR_INVALID, "mount on \"%s\": option \"%s\" does not apply to a bind mount",
                                 m->destination, o.data.data);

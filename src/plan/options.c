@@ -85,7 +85,8 @@ apply_row(const struct option_row *rows, size_t count, const char *name, struct 
     return false;
 }
 
-/* "rro", "rnosuid": the whole tree below a bind mount (mount_setattr with AT_RECURSIVE) */
+/* "rro", "rnosuid": the whole tree below a bind mount (mount_setattr with AT_RECURSIVE). A file system that is mounted
+ * afresh has nothing below it: of that it is "ro", "nosuid". */
 static bool
 apply_recursive(const char *name, struct sc_mount_options *out)
 {
@@ -94,6 +95,7 @@ apply_recursive(const char *name, struct sc_mount_options *out)
     for (size_t i = 0; i < SC_ARRAY_LEN(option_rows); i++) {
         if (strcmp(name + 1, option_rows[i].name) != 0)
             continue;
+        out->ms_flags = (out->ms_flags & ~option_rows[i].ms_clear) | option_rows[i].ms_set;
         out->attr_clear_rec = (out->attr_clear_rec & ~option_rows[i].attr_set) | option_rows[i].attr_clear;
         out->attr_set_rec = (out->attr_set_rec & ~option_rows[i].attr_clear) | option_rows[i].attr_set;
         return true;

@@ -74,7 +74,7 @@ fail(struct sc_executor *x, int step, int errnum)
     char byte;
 
     /* The launcher is gone, or a seccomp profile forbids write(2): it would wait for us as we for it. */
-    if (sc_child_send(x->sock, &msg, -1) < 0)
+    if (sc_child_send(x->sock, &msg, x->hook_output > 0 ? x->hook_output : -1) < 0)
         end();
     /* the launcher looks at the root through /proc/PID/root, then closes its end */
     ssize_t len;

@@ -58,7 +58,9 @@ sc_gate_open(int state_dir_fd, const struct sc_oci_spec *spec, const struct sc_s
     if (sc_msg_send(fd, "s", 1, NULL, 0, err) < 0)
         return -1;
     for (;;) {
-        ssize_t len = sc_msg_recv(fd, &msg, sizeof(msg), NULL, NULL, err);
+        sc_cleanup_fd output = -1;
+        size_t count = 1;
+        ssize_t len = sc_msg_recv(fd, &msg, sizeof(msg), &output, &count, err);
 
         if (len < 0)
             return -1;
@@ -75,7 +77,7 @@ sc_gate_open(int state_dir_fd, const struct sc_oci_spec *spec, const struct sc_s
             if (msg.op == SC_OP_EXEC)
                 return sc_launch_explain(state->pid, &spec->process, msg.errnum, err);
             if (msg.op == SC_OP_HOOKS_START)
-                return sc_hook_failed(&spec->hooks.start_container, "startContainer", &msg, err);
+                return sc_hook_failed(&spec->hooks.start_container, "startContainer", &msg, output, err);
             return sc_err_errno(err, msg.errnum, "start the container: %s",
                                 msg.op >= 0 && msg.op < SC_OP_COUNT ? sc_op_name((enum sc_op)msg.op)
                                                                     : "its first process");

@@ -31,6 +31,7 @@ struct hook_run {
     char *const *env; /* where the config gives none */
     int output_fd;    /* standard output and error, or -1: the runtime's own */
     int status;       /* of waitpid(2) */
+    bool is_inside;   /* its program is the container's */
 };
 
 static _Noreturn void
@@ -157,7 +158,9 @@ sc_child_hooks(struct sc_executor *x, const struct sc_oci_hook_list *list, const
         result = run_hook(&run);
         x->hook = (int32_t)i;
         x->hook_status = run.status;
-        if (run.output_fd >= 0)
+        if (result < 0)
+            x->hook_output = run.output_fd;
+        else if (run.output_fd >= 0)
             close(run.output_fd);
     }
     return result;
@@ -165,9 +168,10 @@ sc_child_hooks(struct sc_executor *x, const struct sc_oci_hook_list *list, const
 
 /* ---- outside: with words ------------------------------------------------------------------------------------ */
 
-/* The last line or so of what it wrote, on one line. */
+/* The last line or so of what it wrote, on one line. What the container's program says reaches a terminal and a log:
+ * it is ASCII. */
 static void
-add_output(int fd, struct sc_buf *out)
+add_output(int fd, bool is_inside, struct sc_buf *out)
 {
     char text[OUTPUT_MAX + 1];
     off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
@@ -176,8 +180,10 @@ add_output(int fd, struct sc_buf *out)
     while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == ' '))
         len--;
     for (ssize_t i = 0; i < len; i++)
-        if (text[i] == '\n' || (unsigned char)text[i] < ' ')
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
             text[i] = ' ';
+        else if (is_inside && (unsigned char)text[i] > 0x7f)
+            text[i] = '?';
     if (len > 0)
         sc_buf_addf(out, ": %.*s", (int)len, text);
 }
@@ -204,16 +210,16 @@ explain_hook(const struct hook_run *run, const char *name, size_t index, int res
         add_signal(WTERMSIG(run->status), &how);
     else
         sc_buf_addf(&how, "exit status %d", WEXITSTATUS(run->status));
-    add_output(run->output_fd, &how);
+    add_output(run->output_fd, run->is_inside, &how);
     return sc_err_set(err, SC_ERR_KERNEL, "error running %s hook #%zu: \"%s\": %s", name, index, run->hook->path,
                       sc_buf_str(&how));
 }
 
 int
-sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg,
+sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg, int output,
                struct sc_err *err)
 {
-    struct hook_run run = {.output_fd = -1, .status = msg->hook_status};
+    struct hook_run run = {.output_fd = output, .status = msg->hook_status, .is_inside = true};
 
     if (msg->hook < 0 || (size_t)msg->hook >= list->count)
         return sc_err_errno(err, msg->errnum, "run %s hooks", name);

@@ -12,7 +12,8 @@
  *   LISTENER  child       number of its descriptor one byte    a seccomp filter is loaded: the agent must get this, or
  *                                                              with op SC_OP_CALLS the view
  *   EXECING   child       -                        -           execve comes next; end of file after it: it succeeded
- *   FAILED    child       step, op, errno, hook    -           the child waits to be looked at, then to be killed
+ *   FAILED    child       step, op, errno, hook    -           the child waits to be looked at, then to be killed;
+ *                         (its output rides)                   what a hook inside wrote is in the file that rides along
  *
  * End of file before EXECING or CREATED: the child died (SC_ERR_PEER_DIED). After CREATED the same EXECING and FAILED
  * travel over the connection that start opened at the gate.
@@ -70,6 +71,7 @@ struct sc_executor {
     bool is_root_attached;       /* an old kernel mounted the overlay in place */
     int64_t *times;              /* shared with the child: nanoseconds of each child step; NULL without explain */
     int32_t hook, hook_status;   /* child: of the last hook that ran */
+    int hook_output;             /* child: what the hook that failed wrote; 0: none did */
     pid_t pid;                   /* launcher: the child; child: itself, as the launcher knows it, where hooks need it */
     struct sc_hook_begun begun;  /* launcher */
     bool is_foreign;             /* launcher: a cgroup of this name is another's; it must not be taken back */
@@ -105,8 +107,9 @@ SC_MUST_CHECK int sc_hook_finish(const struct sc_oci_hook_list *list, const char
                                  struct sc_err *err);
 void sc_hook_reap(struct sc_hook_begun *begun);
 void sc_hook_abandon(struct sc_hook_begun *begun);
-/* FAILED of such a step in words: "error running startContainer hook #1: "/bin/false": exit status 1". */
-int sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg,
+/* FAILED of such a step in words: "error running startContainer hook #1: "/bin/false": exit status 1". output: what the
+ * hook wrote, or -1. The container's own program may have written it. */
+int sc_hook_failed(const struct sc_oci_hook_list *list, const char *name, const struct sc_child_msg *msg, int output,
                    struct sc_err *err);
 /* fd or -errno. *is_plain: this kernel has no detached mounts, and the fd only pins the source. */
 int sc_tree_open_step(const struct sc_step *step, const int *slots, bool *is_plain);

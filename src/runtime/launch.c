@@ -105,6 +105,8 @@ sc_launch_explain(pid_t pid, const struct sc_oci_process *process, int errnum, s
     return -1;
 }
 
+static const char more_namespaces[] = "raise the limits in /proc/sys/user/max_*_namespaces";
+
 /* What the errno alone does not tell. */
 static void
 explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
@@ -114,6 +116,8 @@ explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
         (void)sc_err_remedy(err, "%s must be mounted on ordinary directory, no link of the image", step->u.mount.type);
     if (step->op == SC_OP_PROPAGATION && step->u.propagation.path == NULL && errnum == EINVAL)
         (void)sc_err_remedy(err, "a chroot must be a mount point for this: mount --bind DIR DIR before chroot DIR");
+    if (step->op == SC_OP_UNSHARE && (errnum == ENOSPC || errnum == EUSERS))
+        (void)sc_err_remedy(err, "%s", more_namespaces);
     if (step->op == SC_OP_CALLS && errnum == EBUSY)
         (void)sc_err_remedy(err, "sc itself runs under a seccomp filter with a listener: the kernel allows one");
     if (step->op == SC_OP_SCHEDULER && errnum == EPERM && step->u.scheduler->policy == SCHED_DEADLINE)
@@ -122,7 +126,7 @@ explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
 }
 
 static int
-child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct sc_err *err)
+child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, int output, struct sc_err *err)
 {
     if (msg->step < 0 || (size_t)msg->step >= x->plan->child.count)
         return sc_err_errno(err, msg->errnum, "set up standard input and output");
@@ -132,7 +136,7 @@ child_failed(const struct sc_executor *x, const struct sc_child_msg *msg, struct
         return sc_launch_explain(x->pid, x->plan->process, msg->errnum, err);
     if (op == SC_OP_HOOKS_CONTAINER || op == SC_OP_HOOKS_START)
         return sc_hook_failed(x->plan->child.items[msg->step].u.hooks.lists[0],
-                              x->plan->child.items[msg->step].u.hooks.names[0], msg, err);
+                              x->plan->child.items[msg->step].u.hooks.names[0], msg, output, err);
     (void)sc_step_failed(x->plan, SC_PHASE_CHILD, (size_t)msg->step, msg->errnum, err);
     explain_step(&x->plan->child.items[msg->step], msg->errnum, err);
     if (op == SC_OP_CWD)
@@ -319,8 +323,11 @@ follow_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
                 sc_msg_send(x->sock, "", 1, NULL, 0, err) < 0)
                 return -1;
             break;
-        case SC_CHILD_FAILED:
-            return child_failed(x, &msg, err);
+        case SC_CHILD_FAILED: {
+            sc_cleanup_fd output = count == 1 ? fd : -1;
+
+            return child_failed(x, &msg, output, err);
+        }
         }
     }
 }
@@ -359,7 +366,7 @@ start_child(struct sc_executor *x, struct sc_process *out, struct sc_err *err)
     if (pid < 0) {
         sc_step_failed(x->plan, SC_PHASE_CLONE, 0, -pid, err);
         if (pid == -ENOSPC || pid == -EUSERS)
-            return sc_err_remedy(err, "raise the limits in /proc/sys/user/max_*_namespaces");
+            return sc_err_remedy(err, "%s", more_namespaces);
         if (pid == -EPERM)
             return sc_err_remedy(err,
                                  "this host lets only root make namespaces, or it is a chroot, where nobody makes one "

@@ -227,6 +227,8 @@ step_tree_open(struct sc_executor *x, const struct sc_step *step, struct sc_err 
             return sc_err_remedy(err, "only a procfs may be bound on /proc");
         if (fd == -ENOSYS)
             return sc_err_remedy(err, "recursive options and id maps of a bind need mount_setattr: Linux 5.12");
+        if (fd == -ENOSPC) /* a detached mount has a namespace of its own */
+            return sc_err_remedy(err, "raise /proc/sys/user/max_mnt_namespaces, or /proc/sys/fs/mount-max");
         return fd == -ENOENT ? sc_err_remedy(err, "the source must exist on the host") : -1;
     }
     x->slots[step->slot] = fd;

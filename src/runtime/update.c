@@ -170,23 +170,32 @@ apply_all(const struct sc_state *state, const struct sc_cgroup_layout *layout, c
     return -1;
 }
 
-/* A quota alone leaves the period as it is; systemd is told of time in a second, so it must be known. */
+/* v2 has quota and period in one file. A period alone leaves the quota as it is; a quota alone the period, which
+ * systemd, who is told of time in a second, must know. */
 static void
 complete_cpu(const struct sc_state *state, struct sc_oci_cpu *cpu)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
     struct sc_err ignored = SC_ERR_INIT;
-    const char *space;
+    bool is_quota_alone = cpu->quota.value != 0 && cpu->period.value == 0;
+    bool is_period_alone = cpu->quota.value == 0 && cpu->period.value != 0;
+    const char *value, *space;
 
-    if (state->unit == NULL || !state->memory_is_v2 || state->memory_dir == NULL || cpu->quota.value == 0 ||
-        cpu->period.value != 0)
+    if (!state->memory_is_v2 || state->memory_dir == NULL ||
+        !(is_period_alone || (is_quota_alone && state->unit != NULL)))
         return;
     /* lint: a cgroup directory that the engine made */
     sc_cleanup_fd fd = open(state->memory_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || sc_file_read_at(fd, "cpu.max", VALUE_MAX, &text, &ignored) < 0)
         return;
-    space = strchr(sc_buf_str(&text), ' ');
-    if (space != NULL)
+    value = sc_buf_str(&text);
+    space = strchr(value, ' ');
+    if (space == NULL)
+        return;
+    if (is_period_alone)
+        cpu->quota =
+            (struct sc_opt_i64){.is_set = true, .value = sc_str_starts(value, "max ") ? -1 : strtoll(value, NULL, 10)};
+    else
         cpu->period = (struct sc_opt_u64){.is_set = true, .value = strtoull(space + 1, NULL, 10)};
 }
 

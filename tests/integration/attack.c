@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -108,6 +109,19 @@ above(void)
     return 0;
 }
 
+/* Takes the lock of each file that the engine may want, and keeps it. */
+static int
+lock_all(int count, char **paths)
+{
+    for (int i = 0; i < count; i++) {
+        if (flock(open(paths[i], O_RDONLY), LOCK_EX) < 0)
+            return 1;
+    }
+    puts("locked");
+    (void)fflush(stdout);
+    return pause();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -115,6 +129,8 @@ main(int argc, char **argv)
         return overwrite(argv[2]);
     if (argc >= 3 && strcmp(argv[1], "call") == 0)
         return call(argc - 2, argv + 2);
+    if (argc >= 3 && strcmp(argv[1], "lock") == 0)
+        return lock_all(argc - 2, argv + 2);
     if (argc == 2 && strcmp(argv[1], "above") == 0)
         return above();
     if (argc == 2 && strcmp(argv[1], "euid") == 0)

@@ -171,6 +171,39 @@ END
     is "$output" '[]'
 }
 
+@test "a container of a newer sc, or a damaged one, hides no other" {
+    local id
+    sc_ok create --name good base true
+    sc_ok create --name newer base true
+    id=$output
+    sed -i 's/"version":1/"version":99/' "$SC_DATA_ROOT/container/$id/record.json"
+    sc_fails 1 ps -a
+    expect_output good
+    expect_stderr "container ${id:0:12}: record.json: version 99: this sc reads version 1; use the sc that made the container"
+    sc_fails 1 start --all
+    is "$output" good
+    expect_stderr "version 99"
+    sc_ok wait good
+    # what it has is not known: nothing is removed
+    sc_fails 1 system prune -af
+    sc_fails 1 rmi -f base
+    expect_stderr "version 99"
+    sc_ok image inspect base
+    sed -i 's/"version":99/"version":1/' "$SC_DATA_ROOT/container/$id/record.json"
+    sc_ok ps -a
+    expect_output newer
+}
+
+@test "limits of inotify are named, not those of files and disks" {
+    run unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_instances; exec "$0" events' "$SC"
+    is "$status $output" "1 sc: make a watch: too many open files; raise the sysctl fs.inotify.max_user_instances, or the shell's limit of open files"
+    run unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_watches; exec "$0" events' "$SC"
+    is "$status $output" "1 sc: watch \"$SC_RUN_ROOT\": no space left on device; raise the sysctl fs.inotify.max_user_watches"
+    sc_ok create --name quiet base true
+    run unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_instances; exec "$0" logs -f quiet' "$SC"
+    expect_output "raise the sysctl fs.inotify.max_user_instances"
+}
+
 @test "a container whose end its monitor has not recorded yet runs, and wait waits for that" {
     local pid monitor waiter
     sleeper --name late

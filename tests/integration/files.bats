@@ -170,6 +170,34 @@ END
     sc_fails 1 cp cx:/c/dir "$out/new"
 }
 
+@test "cp: what a container gave rights to has none of the caller's" {
+    local out=$BATS_TEST_TMPDIR/out
+    mkdir "$out"
+    sc_ok run --name cx --cap-add MKNOD --device-cgroup-rule 'b 7:200 m' base sh -c 'mkdir -m 3777 /d; cd /d; cp /bin/busybox own; chown 1000:1000 own; chmod 6755 own; mkfifo -m 666 f; mknod -m 666 dev b 7 200'
+    sc_ok cp cx:/d "$out/to"
+    is "$(cd "$out/to" && stat -c '%n %F %a %u' . dev f own)" "$(printf '%s\n' '. directory 1777 0' 'dev block special file 600 0' 'f fifo 666 0' 'own regular file 755 0')"
+    sc_ok cp -a cx:/d "$out/as"
+    is "$(cd "$out/as" && stat -c '%n %F %a %u' . dev f own)" "$(printf '%s\n' '. directory 3777 0' 'dev block special file 666 0' 'f fifo 666 0' 'own regular file 6755 1000')"
+    cp "$(type -P busybox)" "$out/tool"
+    setcap cap_net_raw+ep "$out/tool"
+    sc_ok cp "$out/tool" cx:/tool
+    sc_ok cp cx:/tool "$out/tool1"
+    sc_ok cp -a cx:/tool "$out/tool2"
+    is "$(getcap "$out/tool1" "$out/tool2")" "$out/tool2 cap_net_raw=ep"
+    rm -r "$out"
+}
+
+@test "commit, import: a file that would delete in a layer is refused, not lost" {
+    sc_ok run --name cx base sh -c 'mkdir /d; echo kept >/d/.wh.kept; ln -s x /etc/.wh.passwd'
+    sc_fails 1 commit cx made
+    expect_stderr '"d/.wh.kept": no layer can have a file whose name begins with ".wh."'
+    mkdir -p "$BATS_TEST_TMPDIR/dir/.wh.x"
+    sc_fails 1 import "$BATS_TEST_TMPDIR/dir" made
+    expect_stderr 'no layer can have a file whose name begins with ".wh."'
+    is "$("$SC" export cx | tar -xO d/.wh.kept)" kept
+    sc_fails 1 image inspect made
+}
+
 @test "cp: tar streams" {
     local tar=$BATS_TEST_TMPDIR/x.tar
     start 'mkdir -p /c/dir; echo two >/c/dir/g; chown 7:8 /c/dir/g; mkdir /o; echo k >/o/file'

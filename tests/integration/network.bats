@@ -363,6 +363,24 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to all", ("239.1.2.3",
     expect_stderr 'host network'
 }
 
+@test "connect and disconnect: a container that locks its hosts file does not hold them up" {
+    compile "$TESTS/attack.c" "$BATS_FILE_TMPDIR/attack"
+    sc_ok network create --subnet 10.71.0.0/24 one
+    sc_ok network create --subnet 10.72.0.0/24 two
+    sc_ok run -d --name web --network one -v "$BATS_FILE_TMPDIR/attack:/attack:ro" base /attack lock /etc/hosts /etc/resolv.conf /etc/hostname / /etc /proc /dev
+    wait_until says locked "$SC" logs web
+    run timeout "$SC_DEADLINE" "$SC" network connect two web
+    is "$status" 0
+    sc_ok exec web cat /etc/hosts
+    expect_output 10.72.0.2
+    run timeout "$SC_DEADLINE" "$SC" network disconnect one web
+    is "$status" 0
+    sc_ok exec web cat /etc/hosts
+    expect_no_output 10.71.0
+    sc_ok rm -f web
+    sc_ok network rm one two
+}
+
 @test "a stopped container: its address is free, with --ip too; connect and disconnect; a network that was removed" {
     sc_ok network create --subnet 10.80.0.0/24 front
     sc_ok network create --subnet 10.81.0.0/24 back

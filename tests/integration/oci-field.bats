@@ -78,6 +78,23 @@ run_in()
     expect_error 255 'error running startContainer hook #0: "/bin/sleep": did not end within 1 s'
 }
 
+@test "what a hook inside that fails has written is in the error, without what could move a terminal's cursor" {
+    local kind
+    for kind in createContainer startContainer; do
+        make_bundle "$B" ".hooks.$kind = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo lost >&2; exit 0\"]},
+            {path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo to standard output; printf 'r\\\\033[2Jea\\\\302\\\\2332Json\\\\n' >&2; exit 7\"]}]"
+        oci run --bundle "$B" "$ID"
+        expect_error 255 "error running $kind hook #1: \"/bin/sh\": exit status 7: to standard output r [2Jea??2Json"
+        is "$output" ""
+    done
+    create_container
+    oci start "$ID"
+    expect_error 1 'error running startContainer hook #1: "/bin/sh": exit status 7: to standard output r [2Jea??2Json'
+    make_bundle "$B" '.hooks.startContainer = [{path: "/no/such/hook"}]'
+    oci run --bundle "$B" "$ID-2"
+    expect_error 255 '/no/such/hook: No such file or directory'
+}
+
 @test "kill KILL without a pid namespace ends every process, also when the first is gone" {
     local pid others
     make_bundle "$B" "$sleeper | .linux.namespaces -= [{type: \"pid\"}]"

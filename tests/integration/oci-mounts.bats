@@ -34,6 +34,17 @@ mount_on()
     matches ",${output##*;}," ",dirsync,"
     matches ",${output##*;}," ",size=1024k,"
     matches ",${output##*;}," ",mode=700,"
+    in_bundle ".mounts += [$(mount_on /tmp tmpfs t rro rnosuid rnodev rnoexec)]" "$options opts /tmp"
+    expect 0
+    is "${output%%;*}" "ro,nosuid,nodev,noexec,relatime"
+}
+
+@test "mounts: nothing is mounted over the root itself, and the error says so" {
+    local kind
+    for kind in tmpfs bind; do
+        in_bundle ".mounts = [$(mount_on / $kind /srv)] + .mounts" true
+        expect_error 255 'mounts[0]: mount on "/": the root itself is what root.path names'
+    done
 }
 
 @test "mount options: the later of two contrary words wins" {

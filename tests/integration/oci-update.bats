@@ -90,6 +90,11 @@ by_version()
     update --cpu-period 50000 --cpu-quota 25000
     is "$(value cpu.max cpu cpu.cfs_quota_us)" "$(by_version "25000 50000" 25000)"
     [ "$(cgroup_mode)" = v2 ] || is "$(value "" cpu cpu.cfs_period_us)" 50000
+    # the quota that is there stays, on v2 too, where both are in one file
+    update --cpu-period 40000
+    is "$(value cpu.max cpu cpu.cfs_quota_us)" "$(by_version "25000 40000" 25000)"
+    [ "$(cgroup_mode)" = v2 ] || is "$(value "" cpu cpu.cfs_period_us)" 40000
+    update --cpu-period 50000
     update --cpu-burst 5000
     is "$(value cpu.max.burst cpu cpu.cfs_burst_us)" 5000
     # less than the burst that there is
@@ -98,6 +103,8 @@ by_version()
     is "$(value cpu.max.burst cpu cpu.cfs_burst_us)" 1000
     update --cpu-quota -1
     is "$(value cpu.max cpu cpu.cfs_quota_us)" "$(by_version "max 50000" -1)"
+    update --cpu-period 60000
+    is "$(value cpu.max cpu cpu.cfs_quota_us)" "$(by_version "max 60000" -1)"
     update --cpu-idle 1
     is "$(value cpu.idle cpu cpu.idle)" 1
     update --cpu-idle 0 --cpu-share 512

@@ -112,6 +112,17 @@ nothing_partial()
     nothing_partial
 }
 
+@test "libcurl is opened to speak to a registry, and for nothing else" {
+    sc_ok save -o "$BATS_TEST_TMPDIR/image.tar" base
+    # shellcheck disable=SC2016 # that shell's own
+    run unshare --mount sh -c 'for i in /usr/lib/*/libcurl.so.4; do mount --bind /dev/null "$(realpath "$i")" || exit; done
+        "$0" load -q -i "$1" && "$0" pull localhost:1/image:1' "$SC" "$BATS_TEST_TMPDIR/image.tar"
+    is "$status" 1
+    is "${lines[0]}" 'Loaded image: base:latest'
+    is "${lines[1]}" 'sc: cannot load the library libcurl.so.4, which speaks to registries; install it (Debian: libcurl4)'
+    is "${#lines[@]}" 2
+}
+
 @test "pull -q and push -q print the name only" {
     start_registry plain
     sc_ok tag base "$registry/base"

@@ -196,6 +196,73 @@ END
     is "$output" $'new\nA /f\nC /tmp\nA /tmp/g\n0/0 f\nA /f\nA /tmp/g\nnew'
 }
 
+# Starts a load of the user without ranges that waits for the second half of its archive; COMMAND... in front of all.
+load_half()
+{
+    user_programs
+    sc_ok save -o "$BATS_TEST_TMPDIR/base.tar" base
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    SC_TEST_SUBIDS=no "$@" "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" env -u SC_DATA_ROOT -u SC_RUN_ROOT \
+        "$BATS_TEST_TMPDIR/bin/sc" load -q <"$BATS_TEST_TMPDIR/pipe" >"$BATS_TEST_TMPDIR/said" 2>"$BATS_TEST_TMPDIR/note" 3>&- &
+    loader=$!
+    exec 7>"$BATS_TEST_TMPDIR/pipe"
+    head -c 1000000 "$BATS_TEST_TMPDIR/base.tar" >&7
+    wait_until is_at_work
+}
+
+# A worker that has begun has one filter more than the jail; ours are in both.
+is_at_work()
+{
+    jail=$(pgrep -P "$loader") && worker=$(pgrep -P "$jail") && [ "$(cat "/proc/$worker/comm")" = sc-unpack ] &&
+        [ "$(grep -c . <(find "$BATS_TEST_TMPDIR/home/.local/share/sc/layer" -path '*/diff/*'))" -gt 0 ]
+}
+
+load_rest()
+{
+    tail -c +1000001 "$BATS_TEST_TMPDIR/base.tar" >&7
+    exec 7>&-
+    wait "$loader"
+    is "$(cat "$BATS_TEST_TMPDIR/said")" "Loaded image: base:latest"
+}
+
+@test "userns: layers of an ordinary user without ranges are unpacked behind walls" {
+    [ "$SC_WHERE" != asan ] || skip "AddressSanitizer does not work behind them"
+    local name
+    load_half env
+    for name in user mnt net ipc uts; do
+        [ "$(readlink "/proc/$worker/ns/$name")" != "$(readlink "/proc/self/ns/$name")" ]
+    done
+    is "$(ls -A "/proc/$worker/root")" ""
+    # the layer is a mount of its own, whose name begins at its top
+    run find "/proc/$worker/fd" -lname '*/diff*'
+    is "$output" ""
+    matches "$(grep CapEff "/proc/$worker/status")" '000000008820001b$'
+    matches "$(grep Uid: "/proc/$worker/status")" '60123.*60123.*60123.*60123'
+    load_rest
+    as_rangeless info --format '{{json .UnpackWalls}}'
+    matches "$output" '^\["namespaces",("landlock",)?"seccomp"\]$'
+}
+
+# as_rangeless WORD...: sc as that user
+as_rangeless()
+{
+    run_split env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
+        env -u SC_DATA_ROOT -u SC_RUN_ROOT "$BATS_TEST_TMPDIR/bin/sc" "$@"
+    last_command="sc $* as a user without ranges"
+    expect 0
+}
+
+@test "userns: where an ordinary user has no namespaces, its images are loaded all the same" {
+    local name
+    mkdir "$BATS_TEST_TMPDIR/root"
+    # in a chroot, nobody makes a user namespace
+    # shellcheck disable=SC2016 # the inner shell's
+    load_half unshare -m sh -c 'mount --rbind / "$0" && exec chroot "$0" "$@"' "$BATS_TEST_TMPDIR/root"
+    is "$(readlink "/proc/$worker/ns/user")" "$(readlink /proc/self/ns/user)"
+    load_rest
+    as_rangeless system fsck
+}
+
 @test "userns: an ordinary user is given no more ids than /etc/subuid says" {
     user_programs
     run_split as_user "$BATS_TEST_TMPDIR/bin/sc" run --rm base sh -c 'tr -s " " </proc/self/uid_map'

@@ -63,8 +63,12 @@ watch_oom2(const char *dir, struct sc_err *err)
 
     snprintf(path, sizeof(path), "%s/memory.events", dir);
     /* lint: a cgroup directory that the engine made */
-    if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
-        return sc_err_errno(err, errno, "watch \"%s\"", path);
+    if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0) {
+        const int errnum = errno;
+
+        sc_err_errno(err, errnum, "watch \"%s\"", path);
+        return sc_err_watch_remedy(err, errnum);
+    }
     return sc_steal_fd(&fd);
 }
 

@@ -39,9 +39,9 @@ config_step(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_
     *has_layer = false;
     if (sc_build_config_apply(stage, step, b->arena, err) < 0)
         return -1;
-    return step->op == SC_DF_WORKDIR
-               ? sc_build_mkdir(b, stage, sc_build_config_text(stage, "WorkingDir"), step->shown, has_layer, err)
-               : 0;
+    return step->op == SC_DF_WORKDIR ? sc_build_mkdir(b, stage, sc_build_config_text(stage, "WorkingDir"),
+                                                      step->instr->original, has_layer, err)
+                                     : 0;
 }
 
 static int
@@ -276,7 +276,7 @@ open_dir(struct sc_builder *b, struct sc_err *err)
 
     if (sc_id_random(id, err) < 0)
         return -1;
-    b->dir_name = sc_arena_printf(b->arena, "tmp/build-%.*s", ID_DIGITS, id);
+    b->dir_name = sc_arena_printf(b->arena, "tmp/" SC_BUILD_DIR "%.*s", ID_DIGITS, id);
     b->dir = sc_arena_printf(b->arena, "%s/image/%s", b->engine->data_path, b->dir_name);
     if (sc_arena_check(b->arena, err) < 0)
         return -1;
@@ -288,8 +288,8 @@ open_dir(struct sc_builder *b, struct sc_err *err)
     return mkdirat(b->dir_fd, "empty", 0755) < 0 ? sc_err_errno(err, errno, "make directory \"%s/empty\"", b->dir) : 0;
 }
 
-static int
-open_signals(struct sc_builder *b, sigset_t *old, struct sc_err *err)
+int
+sc_build_open_signals(struct sc_builder *b, sigset_t *old, struct sc_err *err)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t taken;
@@ -330,6 +330,7 @@ build_in_session(struct sc_builder *b, char **image_id, struct sc_err *err)
 
     if (session < 0 || open_dir(b, err) < 0 || sc_build_cache_read(&b->engine->store, b->arena, &b->cache, err) < 0)
         return -1;
+    sc_build_secrets_sweep(b);
     status = build(b, image_id, err);
     /* What was done before a step failed need not be done again. */
     if (b->entry_count > 0 && sc_build_cache_add(&b->engine->store, b->entries, b->entry_count, &why) < 0 &&
@@ -346,7 +347,7 @@ sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct
     const struct sigaction is_ignored = {.sa_handler = SIG_IGN};
     struct sigaction old_pipe;
     sigset_t old;
-    int status = open_signals(&b, &old, err);
+    int status = sc_build_open_signals(&b, &old, err);
 
     /* Whom nobody reads any more tidies up first: write(2) says EPIPE. */
     (void)sigaction(SIGPIPE, &is_ignored, &old_pipe);
@@ -355,6 +356,6 @@ sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct
     release(&b);
     (void)sigaction(SIGPIPE, &old_pipe, NULL);
     (void)sigprocmask(SIG_SETMASK, &old, NULL);
-    sc_store_collect(&engine->store);
+    sc_engine_collect(engine);
     return status;
 }

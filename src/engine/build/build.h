@@ -30,6 +30,11 @@ enum sc_build_event {
 };
 typedef void (*sc_build_say_fn)(void *data, enum sc_build_event event, const char *text, int64_t nsec);
 
+struct sc_build_secret {
+    const char *id, *data;
+    size_t len;
+};
+
 struct sc_build_ask {
     const char *dockerfile, *dockerfile_name; /* its text, its name for messages */
     size_t dockerfile_len;
@@ -37,7 +42,9 @@ struct sc_build_ask {
     int context_fd;     /* the directory; -1: there is none */
     struct sc_strv names /* in full */, build_args, labels;
     const char *target, *platform;
-    bool no_cache, pulls;
+    bool no_cache, pulls, allows_host_network, allows_insecure; /* --allow: what RUN may ask for */
+    const struct sc_build_secret *secrets;
+    size_t secret_count;
     const struct sc_create_options *run; /* limits, network and hosts of RUN's containers */
     int out_fd;                          /* where RUN's output goes */
     sc_build_say_fn say;
@@ -45,5 +52,32 @@ struct sc_build_ask {
 };
 SC_MUST_CHECK int sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct sc_arena *arena,
                                   char **image_id, struct sc_err *err);
+/* sc_store_collect(), and what builds of an ordinary user have left that were killed. */
+void sc_engine_collect(const struct sc_engine *engine);
+
+/* A context that is an archive (context.c): a tar, also a compressed one, at the place where tar_fd is. */
+struct sc_build_context {
+    char *name;
+    int fd, session_fd;
+};
+#define SC_BUILD_CONTEXT_INIT                                                                                          \
+    {                                                                                                                  \
+        .fd = -1, .session_fd = -1                                                                                     \
+    }
+/* Also where it fails, release what was made. */
+SC_MUST_CHECK int sc_build_context_open(struct sc_engine *engine, int tar_fd, struct sc_arena *arena,
+                                        struct sc_build_context *out, struct sc_err *err);
+void sc_build_context_release(struct sc_engine *engine, struct sc_build_context *context);
+
+/* The directories of RUN --mount=type=cache. */
+struct sc_build_dirs_usage {
+    size_t count, in_use;
+    int64_t bytes, reclaimable;
+};
+SC_MUST_CHECK int sc_build_dirs_usage(const struct sc_engine *engine, struct sc_build_dirs_usage *out,
+                                      struct sc_err *err);
+/* Removes those that no build uses, and that were last used before `before` (ns; 0: whenever). */
+SC_MUST_CHECK int sc_build_dirs_prune(const struct sc_engine *engine, int64_t before, struct sc_build_dirs_usage *out,
+                                      struct sc_err *err);
 
 #endif

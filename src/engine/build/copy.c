@@ -8,10 +8,9 @@ struct copy {
     struct sc_builder *b;
     struct sc_build_stage *stage;
     const struct sc_df_step *step;
-    const struct sc_df_copy *what;
     struct sc_strv words;
     json_t *input; /* for sc-transfer */
-    const char *dir, *shown;
+    const char *written;
 };
 
 static int
@@ -44,61 +43,67 @@ check(const struct sc_df_copy *copy, struct sc_err *err)
 
 /* Layers that are copied from. */
 static int
-add_from(struct copy *copy, const struct sc_built_layers *layers, struct sc_err *err)
+add_from(struct sc_builder *b, const struct sc_built_layers *layers, const char *dir, struct sc_strv *words,
+         struct sc_err *err)
 {
     struct sc_overlay overlay = {.is_volatile = false};
     struct sc_strv chains = {0};
-    struct sc_arena *arena = copy->b->arena;
+    struct sc_arena *arena = b->arena;
 
     for (size_t i = 0; i < layers->count; i++)
         sc_strv_add(&chains, arena, layers->items[i].chain);
-    sc_rootfs_describe(copy->b->engine->data_path, &chains, copy->dir, false, arena, &overlay);
+    sc_rootfs_describe(b->engine->data_path, &chains, dir, false, arena, &overlay);
     for (size_t i = 0; i < overlay.lowerdirs.count; i++) {
-        sc_strv_add(&copy->words, arena, "--from-lower");
-        sc_strv_add(&copy->words, arena, overlay.lowerdirs.items[i]);
-        sc_strv_add(&copy->words, arena, "--from-image");
-        sc_strv_add(&copy->words, arena, overlay.images.items[i]);
+        sc_strv_add(words, arena, "--from-lower");
+        sc_strv_add(words, arena, overlay.lowerdirs.items[i]);
+        sc_strv_add(words, arena, "--from-image");
+        sc_strv_add(words, arena, overlay.images.items[i]);
     }
     if (overlay.lowerdirs.count == 0) {
-        sc_strv_add(&copy->words, arena, "--from-lower");
-        sc_strv_addf(&copy->words, arena, "%s/empty", copy->b->dir);
-        sc_strv_add(&copy->words, arena, "--from-image");
-        sc_strv_add(&copy->words, arena, "");
+        sc_strv_add(words, arena, "--from-lower");
+        sc_strv_addf(words, arena, "%s/empty", b->dir);
+        sc_strv_add(words, arena, "--from-image");
+        sc_strv_add(words, arena, "");
     }
     return sc_arena_check(arena, err);
 }
 
-/* Where the files are. *fd: to be kept open for sc-transfer. */
-static int
-say_from(struct copy *copy, const struct sc_df_from *from, int *fd, struct sc_err *err)
+int
+sc_build_from_layers(struct sc_builder *b, const struct sc_df_from *from, struct sc_built_layers *out,
+                     struct sc_err *err)
 {
-    struct sc_builder *b = copy->b;
     struct sc_build_stage other = {.root = NULL};
     struct sc_image image;
     int status;
 
-    if (copy->what->sources.count == 0) /* text of the Dockerfile, or WORKDIR */
+    if (from->kind == SC_DF_STAGE) {
+        *out = b->stages[from->stage].layers;
         return 0;
-    switch (from->kind) {
-    case SC_DF_STAGE:
-        return add_from(copy, &b->stages[from->stage].layers, err);
-    case SC_DF_IMAGE:
-        if (sc_build_get_image(b, from->image, NULL, &image, err) < 0)
-            return sc_err_wrap(err, "--from=%s", from->image);
-        status = sc_build_begin_image(b, &image, &other, err);
-        if (other.root)
-            json_decref(other.root);
-        return status < 0 ? -1 : add_from(copy, &other.layers, err);
-    case SC_DF_CONTEXT:
-        break;
     }
+    if (sc_build_get_image(b, from->image, NULL, &image, err) < 0)
+        return sc_err_wrap(err, "--from=%s", from->image);
+    status = sc_build_begin_image(b, &image, &other, err);
+    if (other.root)
+        json_decref(other.root);
+    *out = other.layers;
+    return status;
+}
+
+int
+sc_build_from_words(struct sc_builder *b, const struct sc_df_from *from, const char *dir, struct sc_strv *words,
+                    int *fd, struct sc_err *err)
+{
+    struct sc_built_layers layers;
+
+    if (from->kind != SC_DF_CONTEXT)
+        return sc_build_from_layers(b, from, &layers, err) < 0 ? -1 : add_from(b, &layers, dir, words, err);
     if (b->ask->context_fd < 0) {
         sc_err_set(err, SC_ERR_INVALID, "there is no build context to copy from");
         return sc_err_remedy(err, "give a directory: sc build DIR");
     }
     *fd = b->ask->context_fd;
-    sc_strv_add(&copy->words, b->arena, "--context-fd");
-    sc_strv_addf(&copy->words, b->arena, "%d", *fd);
+    sc_strv_add(words, b->arena, "--context-fd");
+    sc_strv_addf(words, b->arena, "%d", *fd);
     return sc_arena_check(b->arena, err);
 }
 
@@ -157,7 +162,7 @@ take_answer(struct copy *copy, const json_t *answer, bool *has_layer, struct sc_
         return key ? -1 : sc_err_set(err, SC_ERR_INTERNAL, "sc-transfer named no key");
     if (is_cached)
         sc_build_say(copy->b, SC_BUILD_CACHED, NULL, 0);
-    return sc_build_step_done(copy->b, copy->stage, key, copy->shown, *has_layer ? &built : NULL, created, err);
+    return sc_build_step_done(copy->b, copy->stage, key, copy->written, *has_layer ? &built : NULL, created, err);
 }
 
 static int
@@ -171,18 +176,18 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
     char *dir = NULL;
     int fd = -1;
 
-    copy->what = what;
     copy->input = json_object();
     if (json_object_set_new(copy->input, "copy", description) < 0)
         return sc_err_nomem(err);
     /* What is not UTF-8 was left out. */
-    if (json_array_size(json_object_get(description, "sources")) != what->sources.count ||
+    if (!json_object_get(description, "dest") || (what->chown && !json_object_get(description, "chown")) ||
+        json_array_size(json_object_get(description, "sources")) != what->sources.count ||
         json_array_size(json_object_get(description, "excludes")) != what->excludes.count ||
+        json_array_size(json_object_get(description, "fileNames")) != what->file_count ||
         json_array_size(json_object_get(description, "fileTexts")) != what->file_count)
         return sc_err_set(err, SC_ERR_INVALID, "a name or a file is not UTF-8");
     if (make_stem(copy, description, &stem, err) < 0 || sc_build_step_dir(b, &dir, err) < 0)
         return -1;
-    copy->dir = dir;
     if (json_object_set_new(copy->input, "layers", sc_built_layers_json(&copy->stage->layers)) < 0 ||
         json_object_set_new(copy->input, "stem", json_string(stem)) < 0 ||
         json_object_set_new(copy->input, "noCache", json_boolean(b->ask->no_cache)) < 0 ||
@@ -190,7 +195,8 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
          json_object_set_new(copy->input, "ignore", json_string(b->ask->ignore)) < 0))
         return sc_err_set(err, SC_ERR_INVALID, "a name, or .dockerignore, is not UTF-8");
     if (sc_build_layer_words(b, "build-copy", copy->stage, dir, &copy->words, err) < 0 ||
-        say_from(copy, &what->from, &fd, err) < 0 ||
+        /* text of the Dockerfile, or WORKDIR, is from nowhere */
+        (what->sources.count > 0 && sc_build_from_words(b, &what->from, dir, &copy->words, &fd, err) < 0) ||
         sc_build_transfer(b, &copy->words, copy->input, fd, &answer, err) < 0 ||
         take_answer(copy, answer, has_layer, err) < 0)
         return -1;
@@ -203,7 +209,7 @@ int
 sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_df_step *step, bool *has_layer,
               struct sc_err *err)
 {
-    struct copy copy = {.b = b, .stage = stage, .step = step, .shown = step->shown};
+    struct copy copy = {.b = b, .stage = stage, .step = step, .written = step->instr->original};
     const char *dest = sc_df_path_join(sc_build_config_text(stage, "WorkingDir"), step->copy.dest, b->arena);
     int status;
 
@@ -217,12 +223,12 @@ sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct s
 }
 
 int
-sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path, const char *shown, bool *has_layer,
-               struct sc_err *err)
+sc_build_mkdir(struct sc_builder *b, struct sc_build_stage *stage, const char *path, const char *written,
+               bool *has_layer, struct sc_err *err)
 {
     const char *user = sc_build_config_text(stage, "User");
     const struct sc_df_copy what = {.dest_is_dir = true, .chown = *user ? user : NULL};
-    struct copy copy = {.b = b, .stage = stage, .shown = shown};
+    struct copy copy = {.b = b, .stage = stage, .written = written};
     int status = copy_run(&copy, &what, path, has_layer, err);
 
     sc_json_decrefp(&copy.input);

@@ -17,8 +17,17 @@ struct run {
     const struct sc_df_step *step;
     struct sc_create_options options;
     struct sc_strv argv, layers;
+    struct sc_build_mounts mounts;
     char *dir;
 };
+
+static void
+run_release(struct run *run)
+{
+    sc_build_mounts_release(run->b->engine, &run->mounts);
+}
+
+#define CLEANUP_RUN __attribute__((cleanup(run_release))) struct run
 
 /* ---- what is executed -------------------------------------------------------------------------------------------- */
 
@@ -53,13 +62,14 @@ command_text(const struct run *run)
     return sc_arena_strdup(run->b->arena, sc_buf_str(&text));
 }
 
-/* All that the result depends on, hashed: values of build arguments are in it. */
+/* All that the result depends on but the files that are bound, hashed: values of build arguments are in it. */
 static int
 make_key(const struct run *run, char **out, struct sc_err *err)
 {
     const struct sc_df_run *what = &run->step->run;
     struct sc_strv env = {0};
     sc_cleanup_json key = NULL;
+    json_t *mounts = NULL;
     sc_cleanup_buf text = SC_BUF_INIT;
     const char *script = what->kind == SC_DF_RUN_FILE ? what->script : "";
 
@@ -71,6 +81,11 @@ make_key(const struct run *run, char **out, struct sc_err *err)
     if (!key || json_array_size(json_array_get(key, 2)) != run->argv.count ||
         json_array_size(json_array_get(key, 3)) != env.count)
         return sc_err_set(err, SC_ERR_INVALID, "the command, or its environment, is not UTF-8");
+    if (what->is_insecure && json_array_append_new(key, json_string("insecure")) < 0)
+        return sc_err_nomem(err);
+    if (what->mount_count > 0 && (sc_build_mounts_describe(run->b, run->stage, what, &mounts, err) < 0 ||
+                                  json_array_append_new(key, mounts) < 0))
+        return mounts ? sc_err_nomem(err) : -1;
     if (sc_json_dump(key, &text, err) < 0)
         return -1;
     *out = sc_build_key("run", &text, run->b->arena);
@@ -90,27 +105,25 @@ set_network(const struct run *run, struct sc_create_options *o)
 
 /* The file that a heredoc with "#!" is, in the step's directory. */
 static int
-mount_file(struct run *run, struct sc_create_options *o, struct sc_err *err)
+mount_file(struct run *run, struct sc_err *err)
 {
     const struct sc_df_run *what = &run->step->run;
     struct sc_arena *arena = run->b->arena;
     char *path = sc_arena_printf(arena, "%s/script", run->dir);
-    struct sc_mount_ask *mount = SC_ARENA_ARRAY(arena, struct sc_mount_ask, 1);
     sc_cleanup_fd fd = -1;
 
-    if (!path || !mount)
+    if (!path)
         return sc_err_nomem(err);
     fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700); /* lint: in our data root */
     if (fd < 0 || fchmod(fd, 0755) < 0)
         return sc_err_errno(err, errno, "write \"%s\"", path);
     if (sc_io_write_all(fd, what->script, what->script_len, err) < 0)
         return -1;
-    *mount = (struct sc_mount_ask){.kind = SC_MOUNT_BIND,
-                                   .source = path,
-                                   .target = sc_arena_printf(arena, FILE_DIR "/%s", what->file_name),
-                                   .is_readonly = true};
-    o->mounts = mount;
-    o->mount_count = 1;
+    run->mounts.items[run->mounts.count++] =
+        (struct sc_mount_ask){.kind = SC_MOUNT_BIND,
+                              .source = path,
+                              .target = sc_arena_printf(arena, FILE_DIR "/%s", what->file_name),
+                              .is_readonly = true};
     return sc_arena_check(arena, err);
 }
 
@@ -134,10 +147,17 @@ set_options(struct run *run, struct sc_err *err)
     o->log.driver = sc_arena_strdup(arena, "none");
     o->step_layers = &run->layers;
     o->step_dir = run->dir;
+    o->privileged = run->step->run.is_insecure;
     set_network(run, o);
-    if (run->step->run.kind == SC_DF_RUN_FILE && mount_file(run, o, err) < 0)
+    if (run->step->run.kind == SC_DF_RUN_FILE && mount_file(run, err) < 0)
         return -1;
-    return sc_df_scope_run_env(&run->stage->scope, true, arena, &o->env, err);
+    o->mounts = run->mounts.items;
+    o->mount_count = run->mounts.count;
+    if (sc_df_scope_run_env(&run->stage->scope, true, arena, &o->env, err) < 0)
+        return -1;
+    for (size_t i = 0; i < run->mounts.env.count; i++)
+        sc_strv_set_env(&o->env, arena, run->mounts.env.items[i]);
+    return sc_arena_check(arena, err);
 }
 
 /* Output goes on; what the reader of it cannot take is waited for, as with any program. */
@@ -248,7 +268,8 @@ static int
 make_layer(struct run *run, const char *key, bool *has_layer, struct sc_err *err)
 {
     struct sc_builder *b = run->b;
-    sc_cleanup_json input = json_pack("{s:o}", "layers", sc_built_layers_json(&run->stage->layers));
+    sc_cleanup_json input = json_pack("{s:o, s:o}", "layers", sc_built_layers_json(&run->stage->layers), "stubs",
+                                      sc_json_strv(&run->mounts.targets));
     sc_cleanup_json answer = NULL;
     struct sc_strv words = {0};
     struct sc_built_layer built;
@@ -263,49 +284,85 @@ make_layer(struct run *run, const char *key, bool *has_layer, struct sc_err *err
     *has_layer = json_is_object(layer);
     if (*has_layer && sc_built_layer_read(layer, b->arena, &built, err) < 0)
         return -1;
-    return sc_build_step_done(b, run->stage, key, run->step->shown, *has_layer ? &built : NULL, sc_time_now(), err);
+    return sc_build_step_done(b, run->stage, key, run->step->instr->original, *has_layer ? &built : NULL, sc_time_now(),
+                              err);
 }
 
+/* A Dockerfile, or a base image's trigger, does not choose these by itself. */
 static int
 refuse(const struct sc_builder *b, const struct sc_df_run *what, struct sc_err *err)
 {
-    /* A Dockerfile, or a base image's trigger, does not choose that by itself. */
-    if (what->network == SC_DF_NETWORK_HOST && b->ask->run->network.mode != SC_NS_HOST) {
+    if (what->network == SC_DF_NETWORK_HOST && b->ask->run->network.mode != SC_NS_HOST &&
+        !b->ask->allows_host_network) {
         sc_err_set(err, SC_ERR_UNSUPPORTED, "RUN --network=host is not allowed");
         return sc_err_remedy(err, "if the Dockerfile may have this machine's network: sc build --network host");
     }
-    if (what->is_insecure)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "RUN --security=insecure is not supported");
-    if (what->mount_count > 0)
-        return sc_err_set(err, SC_ERR_UNSUPPORTED, "RUN --mount is not supported");
+    if (what->is_insecure && !b->ask->allows_insecure) {
+        sc_err_set(err, SC_ERR_UNSUPPORTED, "RUN --security=insecure is not allowed");
+        return sc_err_remedy(err, "if the Dockerfile may have all privileges: sc build --allow security.insecure");
+    }
     return 0;
+}
+
+/* The cache's entry, or NULL. With files that are bound their digest follows in the key. */
+static int
+look_up(struct run *run, const char *stem, const struct sc_build_entry **out, struct sc_err *err)
+{
+    struct sc_builder *b = run->b;
+    const char *key;
+    char *digest;
+
+    *out = NULL;
+    if (b->ask->no_cache || !sc_build_cache_has_stem(&b->cache, stem))
+        return 0;
+    if (sc_build_mounts_digest(b, &run->step->run, &digest, err) < 0)
+        return -1;
+    key = sc_arena_printf(b->arena, "%s%s", stem, digest);
+    if (!key)
+        return sc_err_nomem(err);
+    *out = sc_build_cache_find(&b->engine->store, &b->cache, key);
+    return 0;
+}
+
+/* Under the digest of what was copied, whatever somebody does to the context meanwhile. */
+static int
+run_it(struct run *run, const char *stem, bool *has_layer, struct sc_err *err)
+{
+    struct sc_builder *b = run->b;
+    char *digest = NULL, *key;
+
+    if (sc_build_step_dir(b, &run->dir, err) < 0 ||
+        sc_build_mounts_make(b, run->stage, &run->step->run, run->dir, &run->mounts, &digest, err) < 0)
+        return -1;
+    key = sc_arena_printf(b->arena, "%s%s", stem, digest);
+    if (!key)
+        return sc_err_nomem(err);
+    return set_options(run, err) < 0 || execute(run, err) < 0 ? -1 : make_layer(run, key, has_layer, err);
 }
 
 int
 sc_build_run(struct sc_builder *b, struct sc_build_stage *stage, const struct sc_df_step *step, bool *has_layer,
              struct sc_err *err)
 {
-    struct run run = {.b = b, .stage = stage, .step = step};
+    CLEANUP_RUN run = {.b = b, .stage = stage, .step = step, .mounts = SC_BUILD_MOUNTS_INIT};
     const int64_t begin = sc_time_monotonic();
     const struct sc_build_entry *entry;
-    char *key;
+    char *stem;
 
     find_argv(&run);
-    if (refuse(b, &step->run, err) < 0 || make_key(&run, &key, err) < 0)
+    if (refuse(b, &step->run, err) < 0 || make_key(&run, &stem, err) < 0 || look_up(&run, stem, &entry, err) < 0)
         return -1;
-    entry = b->ask->no_cache ? NULL : sc_build_cache_find(&b->engine->store, &b->cache, key);
     if (entry) {
         sc_build_say(b, SC_BUILD_CACHED, NULL, 0);
         *has_layer = entry->has_layer;
-        return sc_build_step_done(b, stage, entry->key, step->shown, entry->has_layer ? &entry->layer : NULL,
+        return sc_build_step_done(b, stage, entry->key, step->instr->original, entry->has_layer ? &entry->layer : NULL,
                                   entry->created, err);
     }
     if (stage->layers.count == 0) {
         sc_err_set(err, SC_ERR_INVALID, "there is no program to run: the image is empty");
         return sc_err_remedy(err, "begin with an image that has one, or COPY it");
     }
-    if (sc_build_step_dir(b, &run.dir, err) < 0 || set_options(&run, err) < 0 || execute(&run, err) < 0 ||
-        make_layer(&run, key, has_layer, err) < 0)
+    if (run_it(&run, stem, has_layer, err) < 0)
         return -1;
     sc_build_say(b, SC_BUILD_DONE, NULL, sc_time_monotonic() - begin);
     return 0;

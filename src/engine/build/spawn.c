@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,7 +65,7 @@ put_stdio(const struct sc_build_spawn *spawn, int said, struct sc_err *err)
 
 /* In the child: becomes sc-transfer, or says why not as that would. */
 _Noreturn static void
-become(struct sc_builder *b, const struct sc_build_spawn *spawn, int said)
+become(struct sc_builder *b, const struct sc_build_spawn *spawn, pid_t parent, int said)
 {
     struct sc_err err = SC_ERR_INIT;
     struct sc_strv argv = {0};
@@ -79,6 +80,10 @@ become(struct sc_builder *b, const struct sc_build_spawn *spawn, int said)
         sc_strv_add(&argv, b->arena, b->engine->data_path);
         for (size_t i = 0; i < spawn->words->count; i++)
             sc_strv_add(&argv, b->arena, spawn->words->items[i]);
+        /* It ends with the build. Not before it has the namespace's capabilities: getting them takes that back
+         * (prctl(2)). */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+            _exit(1);
         if (sc_arena_check(b->arena, &err) == 0 && setenv("SC_RUN_ROOT", b->engine->run_path, 1) == 0) {
             (void)execv(program, argv.items);
             sc_err_errno(&err, errno, "execute \"%s\"", program);
@@ -119,6 +124,7 @@ int
 sc_build_spawn(struct sc_builder *b, const struct sc_build_spawn *spawn, struct sc_err *err)
 {
     sc_cleanup_fd said = memfd_create("sc-build", MFD_CLOEXEC);
+    const pid_t parent = getpid();
     int status;
     pid_t pid;
 
@@ -130,7 +136,7 @@ sc_build_spawn(struct sc_builder *b, const struct sc_build_spawn *spawn, struct 
     if (pid < 0)
         return sc_err_errno(err, errno, "fork");
     if (pid == 0)
-        become(b, spawn, said);
+        become(b, spawn, parent, said);
     status = wait_for(b, pid, err);
     if (status < 0)
         return -1;

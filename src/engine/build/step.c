@@ -77,7 +77,7 @@ sc_build_key(const char *kind, const struct sc_buf *text, struct sc_arena *arena
 }
 
 int
-sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key, const char *shown,
+sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key, const char *written,
                    const struct sc_built_layer *layer, int64_t created, struct sc_err *err)
 {
     struct sc_build_entry *entry;
@@ -87,7 +87,7 @@ sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const cha
         return sc_err_nomem(err);
     entry = &b->entries[b->entry_count];
     *entry = (struct sc_build_entry){.key = sc_arena_strdup(b->arena, key),
-                                     .shown = sc_arena_strdup(b->arena, shown),
+                                     .shown = sc_arena_strdup(b->arena, written),
                                      .has_layer = layer != NULL,
                                      .created = created,
                                      .used = sc_time_now()};

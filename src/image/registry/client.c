@@ -35,8 +35,8 @@ sc_client_release(struct sc_client *client)
 int
 sc_channel_open(struct sc_client *client, struct sc_channel *out, struct sc_err *err)
 {
-    *out = (struct sc_channel){.client = client, .curl = sc_http_open(), .arena = SC_ARENA_INIT};
-    return out->curl ? 0 : sc_err_nomem(err);
+    *out = (struct sc_channel){.client = client, .curl = sc_http_open(err), .arena = SC_ARENA_INIT};
+    return out->curl ? 0 : -1;
 }
 
 void

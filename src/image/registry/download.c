@@ -57,7 +57,7 @@ sc_url_download(const struct sc_store *store, const char *url, struct sc_err *er
     char name[64];
     sc_cleanup_fd fd = -1;
     struct download d = {.store = store};
-    void *curl = sc_http_open();
+    void *curl;
     int status;
 
     /* Not O_TMPFILE, which not every file system has. */
@@ -66,10 +66,9 @@ sc_url_download(const struct sc_store *store, const char *url, struct sc_err *er
     if (fd >= 0)
         (void)unlinkat(store->image_fd, name, 0);
     if (fd < 0)
-        sc_err_errno(err, errno, "create a file in \"%s/image\"", store->data_path);
-    else if (!curl)
-        sc_err_nomem(err);
-    status = fd < 0 || !curl ? -1 : fetch(curl, &d, url, err);
+        return sc_err_errno(err, errno, "create a file in \"%s/image\"", store->data_path);
+    curl = sc_http_open(err);
+    status = curl ? fetch(curl, &d, url, err) : -1;
     sc_http_close(curl);
     if (status < 0)
         return -1;

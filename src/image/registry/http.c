@@ -52,9 +52,19 @@ sc_http_answer_clear(struct sc_http_answer *answer)
 }
 
 void *
-sc_http_open(void)
+sc_http_open(struct sc_err *err)
 {
-    return curl_easy_init();
+    void *curl;
+
+    if (!sc_curl_is_there()) {
+        (void)sc_err_set(err, SC_ERR_UNSUPPORTED, "cannot load the library libcurl.so.4, which speaks to registries");
+        (void)sc_err_remedy(err, "install it (Debian: libcurl4)");
+        return NULL;
+    }
+    curl = curl_easy_init();
+    if (!curl)
+        (void)sc_err_nomem(err);
+    return curl;
 }
 
 void

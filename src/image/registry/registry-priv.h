@@ -43,11 +43,15 @@ void sc_http_answer_clear(struct sc_http_answer *answer);
 /* The answer, whatever its status, is 0. -1: there was none; *passing tells whether another try may succeed. */
 SC_MUST_CHECK int sc_http_exchange(void *curl, const struct sc_http_ask *ask, struct sc_arena *arena,
                                    struct sc_http_answer *answer, bool *passing, struct sc_err *err);
-/* A handle for one thread. */
 /* Seconds that a Retry-After asks to wait from `now` on, given in seconds or as a date; -1: it says neither. */
 int64_t sc_http_retry_after(const char *text, time_t now);
-void *sc_http_open(void);
+/* A handle for one thread, or NULL. */
+void *sc_http_open(struct sc_err *err);
 void sc_http_close(void *curl);
+
+/* ---- curl.c */
+/* Opens libcurl, once; its functions may be called where it is there. */
+bool sc_curl_is_there(void);
 
 /* ---- url.c: pure */
 /* "https://host:port": scheme and authority, for comparing where a credential may go; in lower case, and without a port

@@ -98,18 +98,19 @@ check_work(int out_fd)
 
 /* The last of a line: nobody is left behind when whoever started it ends. */
 static void
-check_narrow(void)
+check_narrow(int dir_fd)
 {
     struct sc_err err = SC_ERR_INIT;
     pthread_t thread;
     int said = 0;
 
-    HOLDS(sc_jail_narrow(&err) == 0);
+    HOLDS(sc_jail_narrow(dir_fd, &err) == 0);
     HOLDS(pthread_create(&thread, NULL, run_thread, &said) == 0 && pthread_join(thread, NULL) == 0 && said == 7);
     HOLDS(prctl(PR_SET_NAME, "narrow") == 0);
     HOLDS(IS_SANITIZED || (prctl(PR_SET_PDEATHSIG, 0) < 0 && errno == EPERM));
     if (!IS_SANITIZED)
         IS_DENIED(fork());
+    HOLDS(IS_SANITIZED || sc_landlock_only(-1) == -EPERM);
 }
 
 /* A file of the directory: made, and everything outside of it out of reach. */
@@ -157,7 +158,7 @@ test_file(void **state)
             IS_DENIED(mkdirat(AT_FDCWD, "x", 0700));
             IS_DENIED(unlinkat(AT_FDCWD, "x", 0));
         }
-        check_narrow();
+        check_narrow(-1);
         _exit(0);
     }
     assert_ends_well(pid);
@@ -190,7 +191,7 @@ test_tree(void **state)
         /* of the capabilities, only the one is left */
         if (tree_fd >= 0)
             IS_DENIED(mknodat(tree_fd, "null", S_IFCHR | 0600, makedev(1, 3)));
-        check_narrow();
+        check_narrow(tree_fd >= 0 ? tree_fd : dir_fd);
         _exit(0);
     }
     assert_ends_well(pid);
@@ -200,6 +201,84 @@ test_tree(void **state)
     close(dir_fd);
     if (tree_fd >= 0)
         close(tree_fd);
+}
+
+/* Whether this kernel has Landlock, of a version that will do. */
+static bool
+has_landlock(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, 1) >= 2;
+}
+
+/* Nobody in particular, who may make no namespace. */
+static void
+become_nobody(void)
+{
+    HOLDS(geteuid() != 0 || (setresgid(65534, 65534, 65534) == 0 && setresuid(65534, 65534, 65534) == 0));
+}
+
+#define IS_SHUT(call) HOLDS((call) < 0 && errno == EACCES)
+
+/* Without namespaces, a directory is all that there is all the same: neither "/" nor ".." leads out of it, and all that
+ * a layer needs is made in it. */
+static void
+test_user(void **state)
+{
+    char path[] = "/tmp/sc-test-jail.XXXXXX";
+    int top_fd, dir_fd;
+    pid_t pid;
+
+    (void)state;
+    if (!has_landlock())
+        skip();
+    assert_non_null(mkdtemp(path));
+    top_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdirat(top_fd, "dir", 0700), 0);
+    assert_int_equal(mkdirat(top_fd, "beside", 0755), 0);
+    dir_fd = openat(top_fd, "dir", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(fchmod(top_fd, 0777), 0);
+    assert_int_equal(geteuid() == 0 ? fchown(dir_fd, 65534, 65534) : 0, 0);
+    pid = fork();
+    if (pid == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        become_nobody();
+        HOLDS(sc_jail_enter(SC_JAIL_HAS_TREE, CAPS_KEPT, &err) == 0);
+        HOLDS(openat(AT_FDCWD, "/etc/passwd", O_RDONLY) >= 0);
+        HOLDS(sc_jail_narrow(dir_fd, &err) == 0);
+        IS_SHUT(openat(AT_FDCWD, "/etc/passwd", O_RDONLY));
+        IS_SHUT(openat(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY));
+        IS_SHUT(openat(dir_fd, "..", O_RDONLY | O_DIRECTORY));
+        IS_SHUT(openat(dir_fd, "../made", O_WRONLY | O_CREAT, 0600));
+        IS_SHUT(mkdirat(dir_fd, "../made", 0700));
+        IS_SHUT(unlinkat(dir_fd, "../beside", AT_REMOVEDIR));
+        HOLDS(openat(dir_fd, "file", O_WRONLY | O_CREAT | O_EXCL, 0600) >= 0);
+        HOLDS(mkdirat(dir_fd, "sub", 0700) == 0 && linkat(dir_fd, "file", dir_fd, "sub/link", 0) == 0);
+        HOLDS(linkat(dir_fd, "file", dir_fd, "../made", 0) < 0);
+        HOLDS(symlinkat("file", dir_fd, "soft") == 0 && mknodat(dir_fd, "fifo", S_IFIFO | 0600, 0) == 0);
+        HOLDS(openat(dir_fd, "file", O_WRONLY | O_TRUNC) >= 0 && openat(dir_fd, "sub", O_RDONLY | O_DIRECTORY) >= 0);
+        HOLDS(unlinkat(dir_fd, "sub/link", 0) == 0 && unlinkat(dir_fd, "sub", AT_REMOVEDIR) == 0 &&
+              unlinkat(dir_fd, "file", 0) == 0 && unlinkat(dir_fd, "soft", 0) == 0 && unlinkat(dir_fd, "fifo", 0) == 0);
+        _exit(0);
+    }
+    assert_ends_well(pid);
+    /* who has no directory has nothing */
+    pid = fork();
+    if (pid == 0) {
+        struct sc_err err = SC_ERR_INIT;
+
+        become_nobody();
+        HOLDS(sc_jail_enter(SC_JAIL_HAS_TREE, CAPS_KEPT, &err) == 0 && sc_jail_narrow(-1, &err) == 0);
+        IS_SHUT(openat(AT_FDCWD, "/etc/passwd", O_RDONLY));
+        IS_SHUT(openat(dir_fd, "file", O_WRONLY | O_CREAT, 0600));
+        _exit(0);
+    }
+    assert_ends_well(pid);
+    assert_int_equal(unlinkat(top_fd, "dir", AT_REMOVEDIR), 0);
+    assert_int_equal(unlinkat(top_fd, "beside", AT_REMOVEDIR), 0);
+    assert_int_equal(rmdir(path), 0);
+    close(dir_fd);
+    close(top_fd);
 }
 
 /* What asks over a network has sockets of it, and reads what it has open. */
@@ -246,7 +325,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_file), cmocka_unit_test(test_tree),
-                                       cmocka_unit_test(test_network)};
+                                       cmocka_unit_test(test_user), cmocka_unit_test(test_network)};
 
     return RUN_TESTS(tests);
 }

@@ -7,7 +7,8 @@
 static void
 test_defaults(void **state)
 {
-    const struct sc_health_times none = {0}, given = {1, 2, 3, 4, 5};
+    const struct sc_health_times none = {0}, given = {1, 2, 3, 4, 5},
+                                 endless = {INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, 1};
     struct sc_health_times times = sc_health_defaults(&none);
 
     (void)state;
@@ -18,6 +19,12 @@ test_defaults(void **state)
     assert_int_equal(times.retries, 3);
     times = sc_health_defaults(&given);
     assert_memory_equal(&times, &given, sizeof(times));
+    /* an image may say anything: what it says is added to a time */
+    times = sc_health_defaults(&endless);
+    assert_true(times.interval > INT64_MAX / 5 && times.interval < INT64_MAX / 2);
+    assert_int_equal(times.timeout, times.interval);
+    assert_int_equal(times.start_period, times.interval);
+    assert_int_equal(times.start_interval, times.interval);
 }
 
 static void
