@@ -115,6 +115,6 @@ extern const struct sc_api_row {
     const char *method, *pattern; /* *: a word; **: words with slashes */
     sc_api_fn fn;
 } sc_api_containers[], sc_api_streams[], sc_api_images[], sc_api_networks[], sc_api_system[], sc_api_files[],
-    sc_api_execs[]; /* each ends with a NULL method */
+    sc_api_execs[], sc_api_build[]; /* each ends with a NULL method */
 
 #endif

@@ -38,8 +38,8 @@ fits(const char *pattern, const char *path, struct sc_arena *arena, char *words[
 int
 sc_api_route(struct sc_api_call *call)
 {
-    static const struct sc_api_row *const tables[] = {sc_api_system, sc_api_containers, sc_api_streams, sc_api_execs,
-                                                      sc_api_files,  sc_api_images,     sc_api_networks};
+    static const struct sc_api_row *const tables[] = {sc_api_system, sc_api_containers, sc_api_streams,  sc_api_execs,
+                                                      sc_api_files,  sc_api_images,     sc_api_networks, sc_api_build};
     const struct sc_api_request *request = &call->request;
     bool is_other_method = false;
 

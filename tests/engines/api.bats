@@ -218,3 +218,15 @@ print(s.recv(100).decode().splitlines()[0])' "$SOCKET")" 'HTTP/1.1 400 Bad Reque
     is "$(api GET _ping)" $'OK\n200'
     wait_until has_ended "$API"
 }
+
+@test "api: build: a context, an argument, a step that fails" {
+    mkdir "$BATS_TEST_TMPDIR/context"
+    echo data >"$BATS_TEST_TMPDIR/context/file"
+    printf 'FROM base\nARG A\nCOPY file /file\nRUN echo "arg=$A"\n' >"$BATS_TEST_TMPDIR/context/Dockerfile"
+    export DOCKER_BUILDKIT=0
+    ok dk build -t made:1 --build-arg A=7 "$BATS_TEST_TMPDIR/context"
+    expect_output "arg=7"
+    is "$(dk run --rm made:1 cat /file)" data
+    printf 'FROM base\nRUN exit 3\n' >"$BATS_TEST_TMPDIR/context/Dockerfile"
+    fails 1 dk build "$BATS_TEST_TMPDIR/context"
+}
