@@ -91,7 +91,7 @@ extern const struct sc_command sc_cmd_run, sc_cmd_create, sc_cmd_start, sc_cmd_s
 extern const struct sc_command sc_cmd_manifest_annotate, sc_cmd_manifest_rm;
 extern const struct sc_command sc_cmd_generate_systemd, sc_cmd_doctor, sc_cmd_ns_ls, sc_cmd_ns_unshare, sc_cmd_ns_enter,
     sc_cmd_ns_diff;
-extern const struct sc_command sc_cmd_build, sc_cmd_builder_prune;
+extern const struct sc_command sc_cmd_api, sc_cmd_build, sc_cmd_builder_prune;
 extern const struct sc_command sc_cmd_export, sc_cmd_diff, sc_cmd_commit, sc_cmd_cp;
 extern const struct sc_command sc_cmd_events, sc_cmd_stats, sc_cmd_top, sc_cmd_why;
 extern const struct sc_command sc_cmd_cgroup_create, sc_cmd_cgroup_set, sc_cmd_cgroup_get, sc_cmd_cgroup_exec,

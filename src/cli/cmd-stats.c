@@ -81,6 +81,21 @@ pressures(const struct sc_usage *u)
                         (double)u->pressure[1].some10 / 100, (double)u->pressure[2].some10 / 100);
 }
 
+/* One look in numbers, for programs: {{json .Raw}}, which sc-api asks for. */
+static json_t *
+numbers_of(const struct sc_stats_sample *look, uint64_t limit)
+{
+    const struct sc_usage *u = &look->usage;
+
+    return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "when", (json_int_t)look->when, "cpu_ns",
+                     (json_int_t)u->cpu_ns, "periods", (json_int_t)u->periods, "throttled_periods",
+                     (json_int_t)u->throttled_periods, "throttled_ns", (json_int_t)u->throttled_ns, "memory",
+                     (json_int_t)u->memory, "inactive_file", (json_int_t)u->inactive_file, "memory_limit",
+                     (json_int_t)limit, "pids", (json_int_t)u->pids, "received", (json_int_t)look->received, "sent",
+                     (json_int_t)look->sent, "read_bytes", (json_int_t)u->read_bytes, "written_bytes",
+                     (json_int_t)u->written_bytes);
+}
+
 /* Docker's words; before: the look before this one. */
 static json_t *
 row_of(const struct stats_options *o, const struct sc_container *c, const char *word,
@@ -111,6 +126,10 @@ row_of(const struct stats_options *o, const struct sc_container *c, const char *
     (void)json_object_set_new(row, "OOMKills", json_sprintf("%llu", (unsigned long long)u->oom_kills));
     (void)json_object_set_new(row, "PIDs", json_sprintf("%llu", (unsigned long long)u->pids));
     (void)json_object_set_new(row, "Pressure", pressures(u));
+    if (o->format && strstr(o->format, ".Raw"))
+        (void)json_object_set_new(row, "Raw",
+                                  json_pack("{s:s,s:s,s:o,s:o}", "id", c->id, "name", c->name, "before",
+                                            numbers_of(before, limit), "now", numbers_of(now, limit)));
     /* of the quota's periods since the last look, those that it was used up in */
     (void)json_object_set_new(
         row, "Throttled",

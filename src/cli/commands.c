@@ -43,6 +43,7 @@ const struct sc_spelling sc_spellings[] = {
     {NULL, "logout", &sc_cmd_logout},
     {NULL, "port", &sc_cmd_port},
     {NULL, "history", &sc_cmd_history},
+    {NULL, "api", &sc_cmd_api},
     {NULL, "doctor", &sc_cmd_doctor},
     {NULL, "info", &sc_cmd_info},
     {NULL, "version", &sc_cmd_version},

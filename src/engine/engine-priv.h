@@ -37,8 +37,6 @@ char *sc_engine_run_path(const struct sc_engine *engine, const char *id, struct 
 SC_MUST_CHECK int sc_engine_data_dir(const struct sc_engine *engine, const char *id, struct sc_err *err);
 SC_MUST_CHECK int sc_engine_run_dir(const struct sc_engine *engine, const char *id, struct sc_err *err);
 bool sc_engine_is_id(const char *text); /* 64 lower-case hex digits: safe as a file name */
-/* <our own directory>/NAME (build tree) or SC_LIBEXECDIR/NAME: the helper programs */
-SC_MUST_CHECK int sc_engine_program(const char *name, struct sc_arena *arena, char **out, struct sc_err *err);
 
 /* ---- lock.c ---- */
 /* Makes the run directory and locks it. Waits up to wait_ms for the holder, then SC_ERR_BUSY. Returns the fd. */

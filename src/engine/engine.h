@@ -52,6 +52,8 @@ struct sc_engine {
     }
 SC_MUST_CHECK int sc_engine_open(struct sc_engine *out, struct sc_err *err);
 void sc_engine_release(struct sc_engine *engine);
+/* <our own directory>/NAME (build tree) or SC_LIBEXECDIR/NAME: the helper programs */
+SC_MUST_CHECK int sc_engine_program(const char *name, struct sc_arena *arena, char **out, struct sc_err *err);
 #define sc_cleanup_engine __attribute__((cleanup(sc_engine_release))) struct sc_engine
 /* What a caller without root should know: why its containers have no id but 0. NULL: they have, or it is root. */
 SC_MUST_CHECK int sc_rootless_note(const struct sc_engine *engine, struct sc_arena *arena, const char **note,

@@ -111,8 +111,13 @@ oci_known()
     diff - "$BATS_TEST_TMPDIR/installed" <<'END'
 ./bin/sc
 ./bin/sc-oci
+./lib/systemd/system/sc-api.service
+./lib/systemd/system/sc-api.socket
 ./lib/systemd/system/sc-restart.service
+./lib/systemd/user/sc-api.service
+./lib/systemd/user/sc-api.socket
 ./lib/systemd/user/sc-restart.service
+./libexec/sc/sc-api
 ./libexec/sc/sc-init
 ./libexec/sc/sc-monitor
 ./libexec/sc/sc-names
@@ -122,6 +127,7 @@ oci_known()
 ./share/bash-completion/completions/sc
 ./share/fish/vendor_completions.d/sc.fish
 ./share/man/man1/sc.1
+./share/man/man8/sc-api.8
 ./share/man/man8/sc-init.8
 ./share/man/man8/sc-monitor.8
 ./share/man/man8/sc-names.8
