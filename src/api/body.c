@@ -39,6 +39,7 @@ read_line(struct sc_api_call *call, char *line, size_t size)
     size_t n = 0;
 
     for (;;) {
+        line[n] = '\0';
         if (read_some(call, line + n, 1) < 0)
             return -1;
         if (line[n] == '\n')

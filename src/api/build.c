@@ -21,9 +21,10 @@ add_map(struct sc_api_call *call, struct sc_strv *words, const char *query, cons
         return 0;
     if (sc_json_parse(text, strlen(text), query, &map, &err) < 0)
         return sc_api_fail_err(call, &err);
-    json_object_foreach (map, key, value)
+    json_object_foreach (map, key, value) {
         sc_strv_addf(words, call->arena, "--%s=%s=%s", option, key,
                      json_is_string(value) ? json_string_value(value) : "");
+    }
     return 0;
 }
 

@@ -44,11 +44,13 @@ summaries(struct sc_api_call *call, const json_t *rows, json_t *out)
     if (sc_api_query_is(&call->request, "size"))
         sc_strv_add(&words, call->arena, "--size");
     sc_strv_add(&words, call->arena, "--");
-    json_array_foreach (rows, i, row)
+    json_array_foreach (rows, i, row) {
         sc_strv_add(&words, call->arena, sc_api_str_at(row, "ID"));
+    }
     if (sc_api_run_json(call, &words, &all) == 0) {
-        json_array_foreach (rows, i, row)
+        json_array_foreach (rows, i, row) {
             (void)json_array_append_new(out, sc_api_summary(json_array_get(all, i), sc_api_str_at(row, "Status")));
+        }
         return 0;
     }
     json_array_foreach (rows, i, row) {

@@ -254,8 +254,9 @@ add_keys(const struct writer *w, const json_t *object, const char *option)
     const char *key;
     json_t *one;
 
-    json_object_foreach ((json_t *)(uintptr_t)object, key, one)
+    json_object_foreach ((json_t *)(uintptr_t)object, key, one) {
         sc_strv_addf(w->words, w->arena, "--%s=%s", option, key);
+    }
 }
 
 /* Is something else mounted at target? "source:target[:options]", or a mount's Target. */
@@ -368,9 +369,10 @@ add_mounts(const struct writer *w, const json_t *host)
 
         sc_strv_addf(w->words, w->arena, "--device=%s:%s:%s", from, *to ? to : from, *how ? how : "rwm");
     }
-    json_array_foreach (json_object_get(host, "Ulimits"), i, one)
+    json_array_foreach (json_object_get(host, "Ulimits"), i, one) {
         sc_strv_addf(w->words, w->arena, "--ulimit=%s=%lld:%lld", text_of(one, "Name"), number_of(one, "Soft"),
                      number_of(one, "Hard"));
+    }
     return 0;
 }
 

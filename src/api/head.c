@@ -91,7 +91,7 @@ version_len(const char *path, unsigned *minor)
 
     if (!sc_str_starts(path, "v1."))
         return 0;
-    while (isdigit((unsigned char)path[at]) && at < 7)
+    while (at < 7 && isdigit((unsigned char)path[at]))
         value = value * 10 + (unsigned)(path[at++] - '0');
     if (at == 3 || (path[at] != '/' && path[at] != '\0'))
         return 0;

@@ -64,8 +64,9 @@ list(struct sc_api_call *call)
     if (ids.count > 3 && sc_api_run_json(call, &ids, &all) < 0)
         return -1;
     out = json_array();
-    json_array_foreach (all, i, image)
+    json_array_foreach (all, i, image) {
         (void)json_array_append_new(out, summary(image));
+    }
     return sc_api_answer_json(call, 200, out);
 }
 

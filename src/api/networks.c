@@ -90,9 +90,10 @@ add_map(struct sc_api_call *call, struct sc_strv *words, const json_t *map, cons
     const char *key;
     json_t *value;
 
-    json_object_foreach ((json_t *)(uintptr_t)map, key, value)
+    json_object_foreach ((json_t *)(uintptr_t)map, key, value) {
         sc_strv_addf(words, call->arena, "--%s=%s=%s", option, key,
                      json_is_string(value) ? json_string_value(value) : "");
+    }
 }
 
 static void

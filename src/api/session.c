@@ -78,7 +78,7 @@ sc_api_notify_open(char env[64])
 bool
 sc_api_notify_came(int fd)
 {
-    char text[64], control[CMSG_SPACE(sizeof(struct ucred))] __attribute__((aligned(8)));
+    char text[64] = "", control[CMSG_SPACE(sizeof(struct ucred))] __attribute__((aligned(8)));
     struct iovec iov = {.iov_base = text, .iov_len = sizeof(text)};
     struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -110,13 +110,14 @@ df(struct sc_api_call *call)
                                   bytes_of(sc_api_str_at(one, "SharedSize")), "Created", (json_int_t)0, "Containers",
                                   (json_int_t)strtol(sc_api_str_at(one, "Containers"), NULL, 10)));
         }
-        json_array_foreach (json_object_get(told, "Containers"), i, one)
+        json_array_foreach (json_object_get(told, "Containers"), i, one) {
             (void)json_array_append_new(
                 containers, json_pack("{s:s,s:[o],s:s,s:s,s:s,s:s,s:I,s:I,s:[]}", "Id", sc_api_str_at(one, "ID"),
                                       "Names", json_sprintf("/%s", sc_api_str_at(one, "Names")), "Image",
                                       sc_api_str_at(one, "Image"), "State", sc_api_str_at(one, "State"), "Status",
                                       sc_api_str_at(one, "Status"), "Command", sc_api_str_at(one, "Command"), "SizeRw",
                                       bytes_of(sc_api_str_at(one, "Size")), "Created", (json_int_t)0, "Mounts"));
+        }
         json_array_foreach (json_object_get(told, "Volumes"), i, one)
             (void)json_array_append_new(
                 volumes, json_pack("{s:s,s:s,s:s,s:s,s:{s:I,s:I}}", "Name", sc_api_str_at(one, "Name"), "Driver",

@@ -29,8 +29,9 @@ sc_api_filters(const char *text, struct sc_arena *arena, struct sc_strv *words, 
             sc_strv_addf(words, arena, "--filter=%s=%s", key, json_string_value(one));
         }
         if (json_is_object(values)) {
-            json_object_foreach (values, value, one)
+            json_object_foreach (values, value, one) {
                 sc_strv_addf(words, arena, "--filter=%s=%s", key, value);
+            }
         }
     }
     return sc_arena_check(arena, err);
@@ -122,8 +123,9 @@ sc_api_summary(const json_t *container, const char *status)
     size_t i;
 
     sc_buf_adds(&command, text_of(container, "Path"));
-    json_array_foreach (json_object_get(container, "Args"), i, one)
+    json_array_foreach (json_object_get(container, "Args"), i, one) {
         sc_buf_addf(&command, " %s", json_is_string(one) ? json_string_value(one) : "");
+    }
     (void)!sc_time_parse(text_of(container, "Created"), &created, &ignored);
     copy(out, container, "Id", NULL);
     (void)json_object_set_new(out, "Names", json_pack("[s]", text_of(container, "Name")));
