@@ -1,5 +1,6 @@
 /* export, diff, commit, cp: the files of a container. sc finds it, sc-transfer does the work. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,12 +98,12 @@ transfer_paused(struct sc_cli *cli, const struct sc_container *container, const 
 {
     sigset_t all, old;
     struct sc_err resumed = SC_ERR_INIT;
-    int status = 0, result;
+    int status = 0, hold = -1, result;
     pid_t pid;
 
     sc_sigset_fill(&all);
     (void)sigprocmask(SIG_BLOCK, &all, &old);
-    result = sc_engine_pause(&cli->engine, container, true, err);
+    result = sc_engine_hold(&cli->engine, container, &hold, err);
     if (result < 0 && err->kind == SC_ERR_UNSUPPORTED) { /* as without root on v1: nothing can freeze it */
         sc_print_note("the container is not paused meanwhile: it has no cgroup that can freeze it");
         (void)sigprocmask(SIG_SETMASK, &old, NULL);
@@ -115,6 +116,7 @@ transfer_paused(struct sc_cli *cli, const struct sc_container *container, const 
             struct sc_err why = SC_ERR_INIT;
 
             (void)sigprocmask(SIG_SETMASK, &old, NULL);
+            (void)fcntl(hold, F_SETFD, 0); /* it stays paused for as long as it is read, whatever becomes of us */
             (void)!sc_cli_become_transfer(cli, "container-commit", words, &why);
             sc_print_err(&why);
             _exit(1);
@@ -122,7 +124,7 @@ transfer_paused(struct sc_cli *cli, const struct sc_container *container, const 
         result = pid < 0 ? sc_err_errno(err, errno, "fork") : 0;
         while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
             continue;
-        if (sc_engine_pause(&cli->engine, container, false, &resumed) < 0 && result == 0 &&
+        if (sc_engine_let_go(&cli->engine, container, hold, &resumed) < 0 && result == 0 &&
             resumed.kind != SC_ERR_BUSY) { /* it was killed meanwhile */
             *err = resumed;
             result = -1;

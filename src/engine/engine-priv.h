@@ -119,6 +119,17 @@ SC_MUST_CHECK int sc_engine_running_state(const struct sc_engine *engine, const 
                                           struct sc_arena *arena, struct sc_state *out, struct sc_err *err);
 SC_MUST_CHECK int sc_engine_not_running(const struct sc_container *container, struct sc_err *err);
 
+/* ---- stop.c ---- */
+/* sc_engine_pause, whoever asks for it */
+SC_MUST_CHECK int sc_engine_freeze(struct sc_engine *engine, const struct sc_container *container, bool paused,
+                                   struct sc_err *err);
+
+/* ---- hold.c ---- */
+/* Its user pauses or unpauses it by hand: no command's end is to undo that. */
+void sc_hold_forget(const struct sc_engine *engine, const char *id);
+/* Of a paused container: lets it go on where the command that has paused it was killed; whether it was. */
+bool sc_hold_end(int run_fd, const struct sc_state *state);
+
 /* ---- exit-file.c ---- */
 /* exit.json with why a start failed, or what ended it while nobody watched */
 SC_MUST_CHECK int sc_engine_exit_write(int data_fd, int code, int signum, const char *start_error,

@@ -390,6 +390,12 @@ SC_MUST_CHECK int sc_engine_rename(struct sc_engine *engine, const struct sc_con
                                    struct sc_err *err);
 SC_MUST_CHECK int sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused,
                                   struct sc_err *err);
+/* A pause for as long as a command works on it, which ends with sc_engine_let_go, or with all who have *fd open. */
+SC_MUST_CHECK int sc_engine_hold(struct sc_engine *engine, const struct sc_container *container, int *fd,
+                                 struct sc_err *err);
+/* Closes fd. One that was unpaused by hand meanwhile, and perhaps paused again, is left as it is. */
+SC_MUST_CHECK int sc_engine_let_go(struct sc_engine *engine, const struct sc_container *container, int fd,
+                                   struct sc_err *err);
 /* Blocks until it is not running; its exit record. */
 SC_MUST_CHECK int sc_engine_wait(struct sc_engine *engine, const struct sc_container *container, struct sc_exit *out,
                                  struct sc_err *err);

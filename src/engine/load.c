@@ -83,6 +83,8 @@ load_running(const struct sc_engine *engine, struct sc_arena *arena, struct sc_c
         return false;
     }
     todo->recover = false;
+    if (status == SC_STATUS_PAUSED && sc_hold_end(run, &state))
+        status = SC_STATUS_RUNNING;
     out->status = status == SC_STATUS_PAUSED ? SC_STATUS_PAUSED : SC_STATUS_RUNNING;
     out->pid = state.pid;
     out->started_at = state.created_at;

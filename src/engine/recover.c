@@ -75,7 +75,7 @@ undo_run_dir(const struct sc_engine *engine, int run_fd, struct remains *remains
 static void
 clear_run_dir(int run_fd)
 {
-    static const char *const names[] = {"monitor.sock", "state.json", "undo", SC_RESTART_FILE};
+    static const char *const names[] = {"monitor.sock", "state.json", "undo", "committing", SC_RESTART_FILE};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(names); i++)
         (void)unlinkat(run_fd, names[i], 0);

@@ -342,7 +342,7 @@ sc_engine_before_signal(struct sc_engine *engine, const struct sc_container *con
 }
 
 int
-sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused, struct sc_err *err)
+sc_engine_freeze(struct sc_engine *engine, const struct sc_container *container, bool paused, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_err ignored = SC_ERR_INIT;
@@ -365,6 +365,13 @@ sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, 
     }
     sc_engine_event(engine, container, paused ? "pause" : "unpause", NULL);
     return 0;
+}
+
+int
+sc_engine_pause(struct sc_engine *engine, const struct sc_container *container, bool paused, struct sc_err *err)
+{
+    sc_hold_forget(engine, container->id);
+    return sc_engine_freeze(engine, container, paused, err);
 }
 
 /* As with Docker, one that is about to be started again has not ended: what counts is its next end. */

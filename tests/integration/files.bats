@@ -118,6 +118,65 @@ END
     is "${#lines[@]}" 2
 }
 
+# Starts a commit that gets no further than having paused the container: $committer waits for $worker.
+commit_half()
+{
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    find "$SC_BIN" -maxdepth 1 -type f -perm /111 ! -name sc-transfer -exec cp -t "$BATS_TEST_TMPDIR/bin" {} +
+    # shellcheck disable=SC2016 # the script's own
+    printf '#!/bin/sh\necho $$ >"%s"\nexec sleep 1000\n' "$BATS_TEST_TMPDIR/worker" >"$BATS_TEST_TMPDIR/bin/sc-transfer"
+    chmod +x "$BATS_TEST_TMPDIR/bin/sc-transfer"
+    rm -f "$BATS_TEST_TMPDIR/worker"
+    "$BATS_TEST_TMPDIR/bin/sc" commit cx half >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+    committer=$!
+    wait_until test -s "$BATS_TEST_TMPDIR/worker"
+    worker=$(cat "$BATS_TEST_TMPDIR/worker")
+}
+
+status_of()
+{
+    "$SC" inspect -f '{{.State.Status}}' cx
+}
+
+@test "commit: a container goes on when the command that has paused it was killed" {
+    start ':'
+    commit_half
+    is "$(status_of)" paused
+    sc_ok commit cx other # it is paused already
+    is "$(status_of)" paused
+    kill -9 "$committer"
+    is "$(status_of)" paused # it is still being read
+    kill -9 "$worker"
+    wait "$committer" || true
+    wait_until eval '[ "$(status_of)" = running ]'
+    [ -z "$(find "$SC_RUN_ROOT" -name 'committing*')" ]
+    # what is left does not hinder the next
+    commit_half
+    kill -9 "$committer" "$worker"
+    wait "$committer" || true
+    sc_ok commit cx one
+    is "$(status_of)" running
+}
+
+@test "commit: a container that was paused by hand meanwhile stays paused" {
+    start ':'
+    commit_half
+    sc_ok unpause cx
+    sc_ok pause cx
+    kill -9 "$committer" "$worker"
+    wait "$committer" || true
+    is "$(status_of)" paused
+    sc_ok unpause cx
+    # .. and when the command ends as it should
+    commit_half
+    sc_ok unpause cx
+    sc_ok pause cx
+    kill "$worker"
+    wait "$committer" || true
+    is "$(status_of)" paused
+    sc_ok unpause cx
+}
+
 @test "cp: into a container, by what the source and the destination are" {
     local src=$BATS_TEST_TMPDIR/src
     mkdir -p "$src/dir/sub"
