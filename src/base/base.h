@@ -196,7 +196,7 @@ SC_MUST_CHECK int sc_parse_u64(const char *text, uint64_t *out, struct sc_err *e
 SC_MUST_CHECK int sc_parse_u32(const char *text, uint32_t *out, struct sc_err *err);
 /* "256m", "1.5g", "64kb", "1073741824": bytes; binary multiples, as docker/go-units RAMInBytes */
 SC_MUST_CHECK int sc_parse_size(const char *text, int64_t *bytes, struct sc_err *err);
-/* "300ms", "1.5h", "10s", "1m30s": nanoseconds, as Go's time.ParseDuration; a bare number is seconds */
+/* "300ms", "1.5h", "10s", "1m30s": nanoseconds, as Go's time.ParseDuration: of bare numbers only "0" */
 #define SC_DURATION_MAX 40
 /* "1m30s" "1.5s" "200ms", as Go; of a millisecond at least */
 void sc_duration_format(int64_t nsec, char out[SC_DURATION_MAX]);

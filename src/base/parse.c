@@ -169,7 +169,7 @@ sc_parse_duration(const char *text, int64_t *nsec, struct sc_err *err)
     static const char expected[] = "a duration such as 10s, 300ms or 1m30s";
     bool is_negative = *text == '-';
     const char *at = text + (*text == '-' || *text == '+');
-    bool is_first = true;
+    bool is_zero = strcmp(at, "0") == 0; /* which needs no unit, as in Go */
     int64_t value = 0;
 
     do {
@@ -178,12 +178,11 @@ sc_parse_duration(const char *text, int64_t *nsec, struct sc_err *err)
 
         if (!parse_decimal(&at, &whole, &fraction))
             return parse_err(err, text, expected);
-        unit = is_first && *at == '\0' ? NSEC_PER_SEC : duration_unit(&at);
+        unit = is_zero ? 1 : duration_unit(&at);
         if (unit == 0)
-            return parse_err(err, text, expected);
+            return parse_err(err, text, *at ? expected : "a duration with its unit, such as 10s, 300ms or 1m30s");
         if (!decimal_add(whole, fraction, (uint64_t)unit, &value))
             return parse_err(err, text, "a duration below 292 years");
-        is_first = false;
     } while (*at);
     *nsec = is_negative ? -value : value;
     return 0;

@@ -76,6 +76,8 @@ run_table()
 --volumes-from|nosuch|no such container
 --health-cmd||the shell says what it is
 --health-interval|x|must be a duration
+--health-interval|5|must be a duration with its unit
+--health-timeout|1m5|must be a duration with its unit
 --health-retries|-1|cannot be negative
 --health-start-interval|-1s|cannot be negative
 --health-start-period|-1s|cannot be negative

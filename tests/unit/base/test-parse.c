@@ -113,8 +113,9 @@ test_duration(void **state)
 {
     static const struct row good[] = {
         {"0", 0},
-        {"10", 10000000000},
-        {"1.5", 1500000000},
+        {"-0", 0},
+        {"+0", 0},
+        {"0s", 0},
         {"10s", 10000000000},
         {"300ms", 300000000},
         {"1.5h", 5400000000000},
@@ -140,7 +141,8 @@ test_duration(void **state)
                    {"1m30s", 90000000000},
                    {"1h0m0.5s", 3600500000000}};
     char text[SC_DURATION_MAX];
-    static const char *const bad[] = {"", "s", "1x", "1s1", "1 s", "-", "--1s", "1m 3s", ".", ".s", "1e3s"};
+    static const char *const bad[] = {"",  "s",  "1x",   "1s1", "1 s", "-",  "--1s", "1m 3s",
+                                      ".", ".s", "1e3s", "10",  "1.5", "-1", "00",   "0.0"};
     struct sc_err err;
     int64_t value;
 
@@ -160,6 +162,8 @@ test_duration(void **state)
     }
     assert_fails(sc_parse_duration("1d", &value, &err), SC_ERR_INVALID,
                  "\"1d\": must be a duration such as 10s, 300ms or 1m30s");
+    assert_fails(sc_parse_duration("5", &value, &err), SC_ERR_INVALID,
+                 "\"5\": must be a duration with its unit, such as 10s, 300ms or 1m30s");
     assert_fails(sc_parse_duration("2562048h", &value, &err), SC_ERR_INVALID,
                  "\"2562048h\": must be a duration below 292 years");
 }
