@@ -31,6 +31,8 @@ The first component of the repository says how; the rest is passed on:
     token-gone/X   its token service is not there
     token-odd/X    its token service answers with something else
     token-plain/X  its token service is at http://token.invalid
+    token-brief/X  the same as token, but a token is good for two requests
+    token-never/X  the same as token, but no token is good
     token/X        wants a bearer token of its own service, for user:pass
 
 What is pushed is passed on as well:
@@ -111,6 +113,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.say(200, b"<html>")
         if self.path.startswith("/token-sick") and self.count("token-sick") == 1:
             return self.say(503)
+        if self.path.startswith("/token-brief"):
+            return self.token(auth, f"brief{self.count('token-brief')}")
         if self.path.startswith("/token"):
             return self.token(auth)
         self.path = self.path.replace("/secret/v2/", "/v2/secret/", 1)
@@ -148,6 +152,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if how in ("token-sick", "token-gone", "token-odd") and auth != "Bearer good":
             port = 1 if how == "token-gone" else ports[0]
             where = f'Bearer realm="http://127.0.0.1:{port}/{how}",service="s",scope="repository:token/x:pull"'
+            return self.say(401, b"", [("WWW-Authenticate", where)])
+        if how == "token-never" or how == "token-brief" and (not auth.startswith("Bearer brief") or self.count(auth) > 2):
+            where = f'Bearer realm="http://127.0.0.1:{ports[0]}/{how}",service="s",scope="repository:token/x:pull"'
             return self.say(401, b"", [("WWW-Authenticate", where)])
         if how == "token" and auth != "Bearer good":
             where = f'Bearer realm="http://127.0.0.1:{ports[0]}/token",service="s",scope="repository:token/x:pull"'
@@ -217,10 +224,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         size = len(uploads[int(number)])
         return self.say(204, b"", [("Location", f"{number}?at={size}"), ("Range", f"0-{max(size, 1) - 1}")])
 
-    def token(self, auth):
+    def token(self, auth, token="good"):
         if auth != basic:
             return self.say(401, b"{}")
-        return self.say(200, json.dumps({"token": "good", "expires_in": 300}).encode())
+        return self.say(200, json.dumps({"token": token, "expires_in": 300}).encode())
 
     def relay(self, how, rest, kind, span):
         request = urllib.request.Request(f"{upstream}/v2/{rest}", headers={"Accept": self.headers.get("Accept", "*/*")})

@@ -514,6 +514,22 @@ END
     expect_error 1 "read credentials from"
 }
 
+@test "bearer tokens: one that is over is replaced by another, once" {
+    start_registry plain
+    publish_image
+    start_bad_registry
+    sc_ok pull --creds user:pass "$bad/token-brief/x:1"
+    has_data "$bad/token-brief/x:1"
+    # each was used until it was refused, and that request was made again with the next
+    [ "$(grep -c ' /token-brief' "$BATS_TEST_TMPDIR/requests")" -ge 2 ]
+    # one that is never good enough is asked for once more, not for ever
+    sc_ok rmi "$bad/token-brief/x:1"
+    : >"$BATS_TEST_TMPDIR/requests"
+    sc_fails 1 pull --creds user:pass "$bad/token-never/x:1"
+    expect_error 1 "access denied"
+    [ "$(grep -c ' /token-never' "$BATS_TEST_TMPDIR/requests")" -le 2 ]
+}
+
 @test "bearer tokens: fetched once, for who one is" {
     start_registry plain
     publish_image
