@@ -87,12 +87,12 @@ parse_offset(const char *text, struct sc_oci_time_offset *out, struct sc_err *er
     bool is_negative = text[0] == '-';
     int64_t nsec;
 
+    if (text[is_negative] == '-')
+        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be seconds or a duration", text);
     if ((strspn(text + is_negative, "0123456789.") == strlen(text + is_negative)
              ? sc_parse_decimal_nano(text + is_negative, &nsec, err)
              : sc_parse_duration(text + is_negative, &nsec, err)) < 0)
         return -1;
-    if (text[is_negative] == '-')
-        return sc_err_set(err, SC_ERR_INVALID, "\"%s\": must be seconds or a duration", text);
     if (is_negative)
         nsec = -nsec;
     out->is_set = true;
