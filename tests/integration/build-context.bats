@@ -1,26 +1,7 @@
 #!/usr/bin/env bats
 # sc build with a context that is an archive on standard input.
 load helpers
-
-setup()
-{
-    sc_setup
-    CTX=$BATS_TEST_TMPDIR/context
-    mkdir "$CTX"
-    cd "$CTX" || return
-}
-
-teardown()
-{
-    cd / || return
-    sc_teardown
-}
-
-no_remains()
-{
-    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
-    is "$("$SC" ps -aq)" ""
-}
+load building
 
 @test "build -: a tar on standard input, however it is compressed" {
     mkdir -p d/sub other

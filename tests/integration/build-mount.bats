@@ -1,25 +1,7 @@
 #!/usr/bin/env bats
 # RUN --mount: files, caches and secrets that a step has and its layer has not.
 load helpers
-
-setup()
-{
-    sc_setup
-    CTX=$BATS_TEST_TMPDIR/context
-    mkdir "$CTX"
-    cd "$CTX" || return
-}
-
-teardown()
-{
-    cd / || return
-    sc_teardown
-}
-
-dockerfile()
-{
-    cat >"$CTX/Dockerfile"
-}
+load building
 
 cached()
 {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # sc build -o: what was built as files.
 load helpers
+load building
 
 setup()
 {
@@ -14,18 +15,6 @@ RUN mkdir -p /o/d && echo text >/o/d/f && ln -s d/f /o/l && chmod 640 /o/d/f
 FROM scratch
 COPY --from=one /o /
 END
-}
-
-teardown()
-{
-    cd / || return
-    sc_teardown
-}
-
-no_remains()
-{
-    is "$(ls "$SC_DATA_ROOT/image/tmp")" ""
-    is "$("$SC" ps -aq)" ""
 }
 
 @test "build -o: a directory, to which what is there stays" {

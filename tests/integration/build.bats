@@ -1,26 +1,7 @@
 #!/usr/bin/env bats
 # sc build: Dockerfiles to images. What a Dockerfile's text means is in tests/unit/image/test-dockerfile*.c.
 load helpers
-
-setup()
-{
-    sc_setup
-    CTX=$BATS_TEST_TMPDIR/context
-    mkdir "$CTX"
-    cd "$CTX" || return
-}
-
-teardown()
-{
-    cd / || return
-    sc_teardown
-}
-
-# The Dockerfile of the context is standard input.
-dockerfile()
-{
-    cat >"$CTX/Dockerfile"
-}
+load building
 
 # What the config of image $1 has at $2, on one line.
 config()
