@@ -96,6 +96,8 @@ struct sc_api_relay {
 int sc_api_relay(struct sc_api_call *call, struct sc_api_relay *relay);
 /* Passes what the child prints to the client as it is, and begins the answer at the first byte. */
 int sc_api_pass(struct sc_api_call *call, struct sc_api_child *child, const char *type, const char *headers);
+/* The body becomes its input, to its end, also where it does not want all of it. */
+int sc_api_feed_child(struct sc_api_call *call, struct sc_api_child *child);
 int sc_api_feed(struct sc_api_call *call, const struct sc_strv *words, struct sc_buf *out); /* the body is its input */
 bool sc_api_client_is_gone(int fd);
 

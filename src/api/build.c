@@ -144,22 +144,12 @@ build(struct sc_api_call *call)
     struct sc_strv words = sc_api_words(call->arena, "build", NULL);
     sc_cleanup_api_child child = SC_API_CHILD_INIT;
     sc_cleanup_buf said = SC_BUF_INIT;
-    struct sc_err err = SC_ERR_INIT;
-    char data[16384];
-    bool wants_more = true;
-    ssize_t n;
 
+    /* it reads the archive to its end before it says more than a pipe holds */
     if (words_of(call, &words) < 0 ||
         sc_api_spawn(call, &words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
-        fcntl(child.in, F_SETFL, 0) < 0)
-        return -1;
-    /* it reads the archive to its end before it says more than a pipe holds */
-    while ((n = sc_api_body_read(call, data, sizeof(data))) > 0) {
-        if (wants_more && sc_io_write_all(child.in, data, (size_t)n, &err) < 0)
-            wants_more = false;
-    }
-    sc_closep(&child.in);
-    if (n < 0 || sc_api_stream_begin(call, "application/json", NULL, false) < 0 || show(call, &child, &said) < 0)
+        sc_api_feed_child(call, &child) < 0 || sc_api_stream_begin(call, "application/json", NULL, false) < 0 ||
+        show(call, &child, &said) < 0)
         return -1;
     return finish(call, &child, &said);
 }

@@ -102,20 +102,31 @@ see_first(struct sc_api_call *call, struct sc_api_child *child, struct sc_buf *s
     return 0;
 }
 
+/* "ID:PATH", as `sc cp` has it; *path: as the client has it. */
 static int
-archive(struct sc_api_call *call)
+add_place(struct sc_api_call *call, struct sc_strv *words, const char **path)
 {
-    const char *path = sc_api_query(&call->request, "path");
-    sc_cleanup_api_child child = SC_API_CHILD_INIT;
-    sc_cleanup_buf seen = SC_BUF_INIT, header = SC_BUF_INIT;
-    struct sc_strv words = sc_api_words(call->arena, "cp", "--", NULL);
     char *id;
 
-    if (!path || !*path)
+    *path = sc_api_query(&call->request, "path");
+    if (!*path || !**path)
         return sc_api_fail(call, 400, "path cannot be empty");
     if (sc_api_container_id(call, call->word, &id, NULL) < 0)
         return -1;
-    sc_strv_addf(&words, call->arena, "%s:%s", id, path);
+    sc_strv_addf(words, call->arena, "%s:%s", id, *path);
+    return 0;
+}
+
+static int
+archive(struct sc_api_call *call)
+{
+    const char *path;
+    sc_cleanup_api_child child = SC_API_CHILD_INIT;
+    sc_cleanup_buf seen = SC_BUF_INIT, header = SC_BUF_INIT;
+    struct sc_strv words = sc_api_words(call->arena, "cp", "--", NULL);
+
+    if (add_place(call, &words, &path) < 0)
+        return -1;
     sc_strv_add(&words, call->arena, "-");
     if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
         see_first(call, &child, &seen) < 0 || stat_header(call, path, first_member(&seen), &header) < 0)
@@ -131,15 +142,11 @@ archive(struct sc_api_call *call)
 static int
 extract(struct sc_api_call *call)
 {
-    const char *path = sc_api_query(&call->request, "path");
+    const char *path;
     struct sc_strv words = sc_api_words(call->arena, "cp", "--quiet", "--", "-", NULL);
-    char *id;
 
-    if (!path || !*path)
-        return sc_api_fail(call, 400, "path cannot be empty");
-    if (sc_api_container_id(call, call->word, &id, NULL) < 0)
+    if (add_place(call, &words, &path) < 0)
         return -1;
-    sc_strv_addf(&words, call->arena, "%s:%s", id, path);
     if (sc_api_feed(call, &words, NULL) < 0)
         return -1;
     return sc_api_answer(call, 200, "text/plain; charset=utf-8", NULL, "", 0);

@@ -268,26 +268,33 @@ sc_api_pass(struct sc_api_call *call, struct sc_api_child *child, const char *ty
 
 /* The request's body is the child's standard input, a piece at a time. */
 int
+sc_api_feed_child(struct sc_api_call *call, struct sc_api_child *child)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+    char data[16384];
+    bool wants_more = true;
+    ssize_t n;
+
+    if (fcntl(child->in, F_SETFL, 0) < 0)
+        return -1;
+    while ((n = sc_api_body_read(call, data, sizeof(data))) > 0) {
+        if (wants_more && sc_io_write_all(child->in, data, (size_t)n, &ignored) < 0)
+            wants_more = false;
+    }
+    sc_closep(&child->in);
+    return n < 0 ? -1 : 0;
+}
+
+int
 sc_api_feed(struct sc_api_call *call, const struct sc_strv *words, struct sc_buf *out)
 {
     sc_cleanup_api_child child = SC_API_CHILD_INIT;
     sc_cleanup_buf said = SC_BUF_INIT;
-    char data[16384];
-    struct sc_err err = SC_ERR_INIT;
-    bool wants_more = true;
-    ssize_t n = 0;
     int code;
 
-    if (sc_api_spawn(call, words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
-        fcntl(child.in, F_SETFL, 0) < 0)
-        return -1;
     /* What it prints on the way is a few lines, less than a pipe holds. */
-    while ((n = sc_api_body_read(call, data, sizeof(data))) > 0) {
-        if (wants_more && sc_io_write_all(child.in, data, (size_t)n, &err) < 0)
-            wants_more = false;
-    }
-    sc_closep(&child.in);
-    if (n < 0)
+    if (sc_api_spawn(call, words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
+        sc_api_feed_child(call, &child) < 0)
         return -1;
     if (out && sc_file_read_fd(child.out, HELD_MAX, out, &call->err) < 0)
         return -1;
