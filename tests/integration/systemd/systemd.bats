@@ -458,6 +458,7 @@ END
     sed -i 's/^WantedBy=default.target$/WantedBy=boot.target/' $dir/$unit
     systemctl daemon-reload
     systemctl enable --runtime $unit
+    systemctl stop network-online.target # which an earlier test's unit has wanted
     # The power is cut: no process of theirs is left, nor what lay in /run. No monitor sees its container end.
     mapfile -t pids < <(for name in always kept failing never; do container_pid $name; done)
     mapfile -t monitors < <(pgrep -f "sc-monitor id=")
