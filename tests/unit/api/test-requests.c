@@ -155,6 +155,16 @@ test_create(void **state)
                                 "{\"EndpointsConfig\":{\"net\":{\"Aliases\":[\"x\"],\"IPAMConfig\":{\"IPv4Address\":"
                                 "\"10.0.0.2\"}}}}}"),
                         "--pull=never --name=n --network=net:ip=10.0.0.2,alias=x -- i");
+    /* null is what a client sends that was told nothing; only an empty list of masked paths says that none are */
+    assert_string_equal(created("{\"Image\":\"i\",\"Cmd\":null,\"Labels\":null,\"HostConfig\":{\"PidsLimit\":null,"
+                                "\"CapAdd\":null,\"MaskedPaths\":null}}"),
+                        "--pull=never --name=n -- i");
+    assert_string_equal(created("{\"Image\":\"i\",\"HostConfig\":{\"MaskedPaths\":[\"/proc/kcore\"]}}"),
+                        "--pull=never --name=n -- i");
+    assert_string_equal(created("{\"Image\":\"i\",\"HostConfig\":{\"MaskedPaths\":[]}}"),
+                        "--pull=never --name=n --security-opt=systempaths=unconfined -- i");
+    assert_string_equal(created("{\"Image\":\"i\",\"NetworkDisabled\":true}"),
+                        "--pull=never --name=n --network=none -- i");
     assert_string_equal(created("{\"Image\":\"i\",\"Healthcheck\":{\"Test\":[\"CMD\",\"a b\",\"c\"],\"Retries\":2}}"),
                         "--pull=never --name=n --health-retries=2 --health-cmd='a b' c -- i");
 }

@@ -164,6 +164,62 @@ test_remove_under_a_container(void **state)
     assert_int_equal(fixture_count(fixture, "image/blobs/sha256"), 0);
 }
 
+/* x, held for a container that does not run: no name and no id leads to it. */
+static char *
+hold_x(struct fixture *fixture, struct user *who)
+{
+    struct sc_image_removed removed;
+    struct sc_err err;
+    char *x, *y;
+
+    two_images(fixture, &x, &y);
+    assert_ok(sc_image_remove(&fixture->store, x, true, user, who, &fixture->arena, &removed, &err));
+    assert_no_image(fixture, x);
+    return x;
+}
+
+/* x once more, of a manifest of its own where its layers are named otherwise. */
+static void
+put_x_again(struct fixture *fixture, const char *media_type, const char *name, const char *x)
+{
+    struct sc_store_layer ab[] = {fixture_layer(fixture, items_a), fixture_layer(fixture, items_b)};
+
+    ab[0].media_type = ab[1].media_type = (char *)(uintptr_t)media_type;
+    assert_string_equal(fixture_image(fixture, ab, 2, "x", name), x);
+}
+
+/* What is held is there for nobody else: the same image without a name is one that can be seen. */
+static void
+test_held_image_comes_without_a_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user who = {.use = {.kind = SC_IMAGE_USED, .by = "0123456789ab"}};
+    char *x = hold_x(fixture, &who);
+
+    put_x_again(fixture, SC_MEDIA_LAYER, NULL, x);
+    assert_string_equal(find_id(fixture, x), x);
+    assert_int_equal(list_count(fixture), 2);
+}
+
+/* Nor is it a name of the image: who takes the last one away leaves the image, or asks who has it. */
+static void
+test_held_image_is_no_name(void **state)
+{
+    struct fixture *fixture = *state;
+    struct user who = {.use = {.kind = SC_IMAGE_USED, .by = "0123456789ab"}};
+    char *x = hold_x(fixture, &who);
+    struct sc_store_layer layer = fixture_layer(fixture, items_c);
+    struct sc_image_removed removed;
+    struct sc_err err;
+
+    put_x_again(fixture, "application/vnd.docker.image.rootfs.diff.tar", X, x);
+    assert_fails(sc_image_remove(&fixture->store, "x", false, user, &who, &fixture->arena, &removed, &err), SC_ERR_BUSY,
+                 "cannot remove image \"x\": image is being used by stopped container 0123456789ab");
+    (void)fixture_image(fixture, &layer, 1, "z", X);
+    assert_string_equal(find_id(fixture, x), x);
+    assert_int_equal(list_count(fixture), 3);
+}
+
 static void
 test_remove_unknown(void **state)
 {
@@ -251,6 +307,8 @@ main(void)
         FIXTURE_TEST(test_remove_by_id_in_one_repository),
         FIXTURE_TEST(test_remove_while_it_runs),
         FIXTURE_TEST(test_remove_under_a_container),
+        FIXTURE_TEST(test_held_image_comes_without_a_name),
+        FIXTURE_TEST(test_held_image_is_no_name),
         FIXTURE_TEST(test_remove_unknown),
         FIXTURE_TEST(test_damaged_image),
         FIXTURE_TEST(test_sweep_waits_for_writers),

@@ -237,6 +237,27 @@ test_a_rotation_that_fails_is_not_tried_again_for_each_line(void **state)
     assert_file(scratch, "log.json.1", OUT("5\\n") OUT("6\\n"));
 }
 
+/* Where no new file can be opened, the old one has its name again, and goes on. */
+static void
+test_a_rotation_without_a_new_file_is_taken_back(void **state)
+{
+    const struct scratch *scratch = *state;
+    const int64_t record = (int64_t)strlen(OUT("1\\n"));
+    sc_cleanup_log_writer log = SC_LOG_WRITER_INIT;
+    struct rlimit files, none;
+    char path[128];
+
+    open_log(&log, scratch, path, 2 * record, 3);
+    put(&log, false, "1\n2\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = files.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    put(&log, false, "3\n");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+    assert_file(scratch, "log.json", OUT("1\\n") OUT("2\\n") OUT("3\\n"));
+    assert_false(scratch_has(scratch, "log.json.1"));
+}
+
 static void
 test_one_file_is_emptied(void **state)
 {
@@ -249,6 +270,8 @@ test_one_file_is_emptied(void **state)
     put(&log, false, "1\n2\n3\n");
     assert_file(scratch, "log.json", OUT("3\\n"));
     assert_false(scratch_has(scratch, "log.json.1"));
+    put(&log, false, "4\n"); /* which has room there */
+    assert_file(scratch, "log.json", OUT("3\\n") OUT("4\\n"));
 }
 
 static void
@@ -259,7 +282,10 @@ test_a_record_larger_than_the_size_has_a_file_of_its_own(void **state)
     char path[128];
 
     open_log(&log, scratch, path, 10, 2);
-    put(&log, false, "1\n2\n");
+    put(&log, false, "1\n");
+    assert_file(scratch, "log.json", OUT("1\\n"));
+    assert_false(scratch_has(scratch, "log.json.1")); /* an empty file is not put aside */
+    put(&log, false, "2\n");
     assert_file(scratch, "log.json", OUT("2\\n"));
     assert_file(scratch, "log.json.1", OUT("1\\n"));
 }
@@ -351,6 +377,7 @@ main(void)
         SCRATCH_TEST(test_a_character_on_the_limit_stays_whole),
         SCRATCH_TEST(test_rotation),
         SCRATCH_TEST(test_a_rotation_that_fails_is_not_tried_again_for_each_line),
+        SCRATCH_TEST(test_a_rotation_without_a_new_file_is_taken_back),
         SCRATCH_TEST(test_one_file_is_emptied),
         SCRATCH_TEST(test_a_record_larger_than_the_size_has_a_file_of_its_own),
         SCRATCH_TEST(test_what_a_full_disk_costs_is_noted),
