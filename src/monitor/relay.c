@@ -356,9 +356,10 @@ sc_relay_run(const struct sc_relay *ask, enum sc_relay_end *end, struct sc_exit 
         return -1;
     if (sc_detach_keys_parse(ask->detach_keys, &relay.filter.keys, err) < 0)
         return -1;
-    if (relay.is_raw)
+    if (relay.is_raw) {
         relay.terminal.keeps_output = ask->keeps_output;
-    sc_terminal_enter(&relay.terminal, STDIN_FILENO);
+        sc_terminal_enter(&relay.terminal, STDIN_FILENO);
+    }
     if (ask->with_terminal)
         sc_far_send_size(&relay.far);
     while (!relay.is_over) {

@@ -56,3 +56,21 @@ on_terminal()
     is "$("$SC" inspect -f '{{.State.Status}}' one)" running
     sc_ok rm -f one
 }
+
+# Without -t the terminal is the user's: its driver makes the signals, echoes, and joins lines. Nothing of that may be
+# taken away, least of all ctrl-c.
+@test "terminal: without -t the modes stay as they are: ctrl-c is a signal, a line is echoed and can be mended" {
+    for flag in -a=stdout -t -i; do
+        on_terminal 'wait:ready' 'type:\x03' -- "$SC" run --rm --init $flag base sh -c 'echo rea""dy; exec sleep 1000'
+        [[ $output == *$'exit 130\nmodes kept'* ]] || show_last "run $flag: expected exit 130, and the modes kept"
+    done
+    on_terminal 'wait:ready' 'type:ox\x7fne\r' 'wait:got one' -- "$SC" run --rm -i base sh -c 'echo ready; read -r line; echo got $line'
+    [[ $output == *$'exit 0\nmodes kept'* ]] || show_last 'expected exit 0, and the modes kept'
+    sc_ok run -d --name one --init base sh -c 'while :; do echo ready; sleep 0.1; done'
+    on_terminal 'wait:ready' 'type:\x03' -- "$SC" attach one
+    [[ $output == *$'exit 130\nmodes kept'* ]] || show_last 'attach: expected exit 130, and the modes kept'
+    sc_ok start one
+    on_terminal 'wait:ready' 'type:\x03' -- "$SC" exec one sh -c 'echo rea""dy; exec sleep 1000'
+    [[ $output == *$'exit 130\nmodes kept'* ]] || show_last 'exec: expected exit 130, and the modes kept'
+    sc_ok rm -f one
+}
