@@ -203,9 +203,10 @@ open_source(const struct into *into, const struct sc_build_source *source, struc
 }
 
 static int
-unpack(struct into *into, const struct sc_build_source *source, int archive, struct sc_err *err)
+unpack(struct into *into, const char *shown, int archive, struct sc_err *err)
 {
-    static const struct sc_files files = {.root_fd = -1, .mount_ns_fd = -1}; /* owners are as the archive says */
+    /* owners are as the archive says */
+    static const struct sc_files files = {.root_fd = -1, .mount_ns_fd = -1, .replaces = true};
     sc_cleanup_fd dest = -1;
     char dir[PATH_MAX + 1];
 
@@ -216,7 +217,7 @@ unpack(struct into *into, const struct sc_build_source *source, int archive, str
         return -1;
     (void)snprintf(dir, sizeof(dir), "/%s", into->dest);
     if (sc_untar_jailed(&files, archive, into->root_fd, dir, err) < 0)
-        return sc_err_wrap(err, "unpack \"/%s\"", source->path);
+        return sc_err_wrap(err, "unpack \"%.300s\"", shown);
     return 0;
 }
 
@@ -235,8 +236,12 @@ add_file(struct into *into, const struct sc_build_source *source, struct sc_err 
         return -1;
     if (lseek(copy, 0, SEEK_SET) < 0)
         return sc_err_errno(err, errno, "seek");
-    if (is_archive(copy) && is_tar(into->jail, copy))
-        return unpack(into, source, copy, err);
+    if (is_archive(copy) && is_tar(into->jail, copy)) {
+        char shown[PATH_MAX + 1];
+
+        (void)snprintf(shown, sizeof(shown), "/%s", source->path);
+        return unpack(into, shown, copy, err);
+    }
     to = open_place(into, source->name, &name, err);
     if (to < 0)
         return -1;
@@ -295,6 +300,48 @@ copy_text(struct into *into, size_t at, struct sc_err *err)
     return sc_build_walk_text(&into->walk, name, text, strlen(text), to, as, err);
 }
 
+/* What was fetched. It is no archive, if it is not said to be. */
+static int
+copy_remote(struct into *into, const struct sc_build_remote *remote, struct sc_err *err)
+{
+    sc_cleanup_fd to = -1;
+    const char *as = "";
+
+    if (into->root_fd < 0)
+        return sc_build_walk_remote(&into->walk, remote, -1, "", err);
+    if (lseek(remote->fd, 0, SEEK_SET) < 0)
+        return sc_err_errno(err, errno, "seek");
+    if (into->copy->unpacks_remotes && is_archive(remote->fd) && is_tar(into->jail, remote->fd))
+        return sc_build_walk_remote(&into->walk, remote, -1, "", err) < 0 ? -1
+                                                                          : unpack(into, remote->url, remote->fd, err);
+    if (!*remote->name && (into->copy->dest_is_dir || into->dest_is_dir)) {
+        sc_err_set(err, SC_ERR_INVALID, "cannot determine filename for source \"%.300s\"", remote->url);
+        return sc_err_remedy(err, "name the file in the destination");
+    }
+    to = open_place(into, remote->name, &as, err);
+    return to < 0 ? -1 : sc_build_walk_remote(&into->walk, remote, to, as, err);
+}
+
+static int
+copy_all(struct into *into, const struct sc_build_sources *sources, struct sc_err *err)
+{
+    const struct sc_build_copy *copy = into->copy;
+
+    for (size_t i = 0; i < sources->count; i++) {
+        if (copy_source(into, &sources->items[i], err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < copy->remote_count; i++) {
+        if (copy_remote(into, &copy->remotes[i], err) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < copy->file_names.count; i++) {
+        if (copy_text(into, i, err) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int
 run(struct into *into, struct sc_arena *arena, char digest[SC_DIGEST_LEN + 1], struct sc_err *err)
 {
@@ -321,21 +368,14 @@ run(struct into *into, struct sc_arena *arena, char digest[SC_DIGEST_LEN + 1], s
     if (sources.count > 1 && !copy->dest_is_dir && into->root_fd >= 0 && !into->dest_is_dir)
         return sc_err_set(err, SC_ERR_INVALID,
                           "when several files are copied, the destination must be a directory and end with a /");
-    if (into->root_fd >= 0 && copy->sources.count == 0 && copy->file_names.count == 0) { /* WORKDIR */
+    if (into->root_fd >= 0 && copy->sources.count == 0 && copy->remote_count == 0 &&
+        copy->file_names.count == 0) { /* WORKDIR */
         sc_cleanup_fd made = open_dir(into, strlen(into->dest), err);
 
         if (made < 0)
             return -1;
     }
-    for (size_t i = 0; i < sources.count; i++) {
-        if (copy_source(into, &sources.items[i], err) < 0)
-            return -1;
-    }
-    for (size_t i = 0; i < copy->file_names.count; i++) {
-        if (copy_text(into, i, err) < 0)
-            return -1;
-    }
-    return sc_build_walk_end(&into->walk, digest, err);
+    return copy_all(into, &sources, err) < 0 ? -1 : sc_build_walk_end(&into->walk, digest, err);
 }
 
 int

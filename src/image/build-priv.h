@@ -77,6 +77,16 @@ SC_MUST_CHECK int sc_build_walk_put(const struct sc_build_walk *walk, const stru
 /* A file of the Dockerfile's own text, copied `as`; the digest has its own name. */
 SC_MUST_CHECK int sc_build_walk_text(struct sc_build_walk *walk, const char *name, const char *text, size_t len,
                                      int to_dir, const char *as, struct sc_err *err);
+/* What was fetched; modified: in seconds since 1970. */
+struct sc_build_remote {
+    const char *url;
+    char *name; /* "" where the address has none */
+    int fd;     /* its content, in a file of ours; -1: it is not here yet */
+    int64_t modified;
+    char digest[SC_DIGEST_LEN + 1];
+};
+SC_MUST_CHECK int sc_build_walk_remote(struct sc_build_walk *walk, const struct sc_build_remote *remote, int to_dir,
+                                       const char *as, struct sc_err *err);
 SC_MUST_CHECK int sc_build_walk_end(struct sc_build_walk *walk, char digest[SC_DIGEST_LEN + 1], struct sc_err *err);
 
 /* ---- build-copy.c */
@@ -86,6 +96,9 @@ struct sc_build_copy { /* a COPY or an ADD, as the one who reads the Dockerfile 
     bool dest_is_dir, is_unpacked, keeps_owner, has_mode, is_literal;
     const char *chown; /* "user[:group]", or NULL */
     mode_t mode;
+    struct sc_build_remote *remotes; /* after the sources */
+    size_t remote_count;
+    bool unpacks_remotes;
     int root_fd; /* of the sources, borrowed */
     int tmp_fd;  /* a directory of ours, on a disk; borrowed */
     const struct sc_ignore *ignore;

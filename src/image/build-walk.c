@@ -8,9 +8,10 @@
 #include "image/build-priv.h"
 #include "kernel/kernel.h"
 
-#define DEPTH_MAX 256
-#define CHUNK     ((size_t)128 << 10)
-#define TEXT_MODE 0644
+#define DEPTH_MAX   256
+#define CHUNK       ((size_t)128 << 10)
+#define TEXT_MODE   0644
+#define REMOTE_MODE 0600 /* Docker's */
 
 int
 sc_build_walk_init(struct sc_build_walk *walk, struct sc_err *err)
@@ -477,4 +478,18 @@ sc_build_walk_text(struct sc_build_walk *walk, const char *name, const char *tex
         return sc_err_wrap(err, "write \"%s\"", as);
     (void)clock_gettime(CLOCK_REALTIME, &st.st_mtim);
     return set_attrs(walk, to, &st, NULL, err);
+}
+
+int
+sc_build_walk_remote(struct sc_build_walk *walk, const struct sc_build_remote *remote, int to_dir, const char *as,
+                     struct sc_err *err)
+{
+    const struct sc_build_kept kept = {
+        .fd = remote->fd, .st = {.st_mode = S_IFREG | REMOTE_MODE, .st_mtim = {.tv_sec = remote->modified}}};
+
+    if (add_record(walk, remote->name, &kept.st, remote->digest, NULL, err) < 0)
+        return -1;
+    if (to_dir >= 0 && sc_build_walk_put(walk, &kept, to_dir, as, err) < 0)
+        return sc_err_wrap(err, "write \"%s\"", as);
+    return 0;
 }

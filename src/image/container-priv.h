@@ -25,8 +25,9 @@ struct sc_files {
     struct sc_tree_ids ids;
     bool is_idmapped; /* .. by mounts of the layers that are shifted; else the files themselves are */
     bool is_readonly;
-    int root_fd;                                           /* of the running container; -1: it does not run */
-    int mount_ns_fd;                                       /* .. and what its root is mounted in */
+    bool replaces;   /* unpacking: a directory and what is none make way for each other, as for Docker's ADD */
+    int root_fd;     /* of the running container; -1: it does not run */
+    int mount_ns_fd; /* .. and what its root is mounted in */
     struct sc_strv bind_sources, bind_targets, bind_modes; /* of a stopped one: "ro" or "rw" */
 };
 
@@ -79,8 +80,8 @@ SC_MUST_CHECK int sc_files_layer(const struct sc_store *store, const struct sc_f
 
 /* ---- untar.c */
 /* A tar stream into directory `dir` (absolute) of root_fd; links on the way lead nowhere else. is_root: an owner that
- * cannot be set is an error. */
-SC_MUST_CHECK int sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids, bool is_root,
+ * cannot be set is an error. Of files only ids and replaces are looked at. */
+SC_MUST_CHECK int sc_untar(const struct sc_files *files, int from_fd, int root_fd, const char *dir, bool is_root,
                            struct sc_err *err);
 
 /* ---- untar-jailed.c */

@@ -18,10 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "image/build-priv.h"
 #include "image/container-options-priv.h"
 #include "image/jail-priv.h"
-#include "image/transfer-program-priv.h"
+#include "image/transfer-build-priv.h"
 #include "kernel/kernel.h"
 
 #define INPUT_MAX ((size_t)64 << 20)
@@ -180,8 +179,17 @@ struct copy_job {
     struct sc_job *job;
     const struct step *step;
     struct sc_build_copy copy;
+    const char *checksum; /* of what is fetched, or NULL */
     char digest[SC_DIGEST_LEN + 1];
 };
+
+static void
+copy_release(struct copy_job *copy)
+{
+    sc_build_remotes_release(&copy->copy);
+}
+
+#define CLEANUP_COPY __attribute__((cleanup(copy_release))) struct copy_job
 
 static int
 read_copy(struct sc_job *job, const json_t *input, struct sc_build_copy *copy, struct sc_ignore *ignore,
@@ -202,6 +210,9 @@ read_copy(struct sc_job *job, const json_t *input, struct sc_build_copy *copy, s
     copy->keeps_owner = json_is_true(json_object_get(from, "keepsOwner"));
     copy->has_mode = json_is_integer(json_object_get(from, "mode"));
     copy->mode = (mode_t)json_integer_value(json_object_get(from, "mode"));
+    copy->unpacks_remotes = json_is_true(json_object_get(from, "unpacksRemotes"));
+    if (sc_build_remotes_read(json_object_get(from, "urls"), text_of(from, "checksum"), &job->arena, copy, err) < 0)
+        return -1;
     if (!copy->dest || copy->dest[0] != '/' || copy->file_names.count != copy->file_texts.count)
         return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");
     if (text) {
@@ -214,8 +225,9 @@ read_copy(struct sc_job *job, const json_t *input, struct sc_build_copy *copy, s
 
 /* In a process of its own, as it mounts over the upper directory: the digest of what it copied goes to `to`. */
 static int
-copy_there(struct copy_job *copy, int to, struct sc_err *err)
+copy_there(void *data, int to, struct sc_err *err)
 {
+    struct copy_job *copy = data;
     struct sc_jail *jail = NULL;
     sc_cleanup_fd root = -1;
 
@@ -230,10 +242,10 @@ copy_there(struct copy_job *copy, int to, struct sc_err *err)
     return sc_io_write_all(to, copy->digest, SC_DIGEST_LEN, err);
 }
 
-static int
-copy_apart(struct copy_job *copy, struct sc_err *err)
+int
+sc_job_apart(struct sc_job *job, int (*there)(void *data, int to, struct sc_err *err), void *data, struct sc_buf *said,
+             struct sc_err *err)
 {
-    sc_cleanup_buf said = SC_BUF_INIT;
     int ends[2], status = 0;
     sc_cleanup_fd from = -1, to = -1;
     const pid_t parent = getpid();
@@ -250,30 +262,41 @@ copy_apart(struct copy_job *copy, struct sc_err *err)
         struct sc_err why = SC_ERR_INIT;
         bool is_done;
 
-        /* A build that was ended copies no further. */
+        /* A build that was ended goes no further. */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
             _exit(1);
-        is_done = copy_there(copy, to, &why) == 0;
+        is_done = there(data, to, &why) == 0;
 
         if (!is_done)
             (void)!sc_io_write_all(to, &why, sizeof(why), &(struct sc_err)SC_ERR_INIT);
-        sc_jail_stop(&copy->job->store.jail);
+        sc_jail_stop(&job->store.jail);
         _exit(is_done ? 0 : 1);
     }
     sc_closep(&to);
-    if (sc_file_read_fd(from, sizeof(*err), &said, err) < 0)
+    if (sc_file_read_fd(from, sizeof(*err), said, err) < 0)
         return -1;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         continue;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && said.len == SC_DIGEST_LEN) {
-        memcpy(copy->digest, said.data, said.len);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return 0;
-    }
-    if (WIFEXITED(status) && said.len == sizeof(*err)) {
-        memcpy(err, said.data, said.len);
+    if (WIFEXITED(status) && said->len == sizeof(*err)) {
+        memcpy(err, said->data, said->len);
         return -1;
     }
     return sc_err_set(err, SC_ERR_PEER_DIED, "the process that copies was killed");
+}
+
+static int
+copy_apart(struct copy_job *copy, struct sc_err *err)
+{
+    sc_cleanup_buf said = SC_BUF_INIT;
+
+    if (sc_job_apart(copy->job, copy_there, copy, &said, err) < 0)
+        return -1;
+    if (said.len != SC_DIGEST_LEN)
+        return sc_err_set(err, SC_ERR_PEER_DIED, "the process that copies said nothing");
+    memcpy(copy->digest, said.data, said.len);
+    return 0;
 }
 
 static char *
@@ -299,7 +322,9 @@ look_up(struct copy_job *copy, const char *stem, const struct sc_build_cache *ca
     *out = NULL;
     if (json_is_true(json_object_get(copy->step->input, "noCache")) || !sc_build_cache_has_stem(cache, stem))
         return 0;
-    if (sc_build_copy_digest(&copy->copy, &copy->job->arena, copy->digest, err) < 0)
+    /* Of an address only a checksum says beforehand what it holds. */
+    if ((!copy->checksum && sc_build_remotes_fetch(copy->job, &copy->copy, NULL, err) < 0) ||
+        sc_build_copy_digest(&copy->copy, &copy->job->arena, copy->digest, err) < 0)
         return -1;
     key = key_of(&copy->job->arena, stem, copy->digest);
     entry = key ? sc_build_cache_find(&copy->job->store, cache, key) : NULL;
@@ -321,7 +346,8 @@ copy_step(struct sc_job *job, struct copy_job *copy, const char *stem, json_t **
         return -1;
     if (*out)
         return 0;
-    if (copy_apart(copy, err) < 0 || start_jail(job, err) < 0 || make_layer(job, copy->step, &layer, err) < 0)
+    if (sc_build_remotes_fetch(job, &copy->copy, copy->checksum, err) < 0 || copy_apart(copy, err) < 0 ||
+        start_jail(job, err) < 0 || make_layer(job, copy->step, &layer, err) < 0)
         return -1;
     key = key_of(&job->arena, stem, copy->digest);
     *out = json_pack("{s:s, s:b, s:o}", "key", key ? key : "", "isCached", 0, "layer", layer);
@@ -356,7 +382,7 @@ sc_job_build_copy(struct sc_job *job, int argc, char **argv, struct sc_err *err)
 {
     CLEANUP_STEP step = {.input = NULL};
     struct from_words from = {.context_fd = NULL};
-    struct copy_job copy = {.job = job, .step = &step};
+    CLEANUP_COPY copy = {.job = job, .step = &step};
     struct sc_strv operands = {.items = NULL};
     struct sc_ignore ignore;
     sc_cleanup_json out = NULL;
@@ -372,6 +398,7 @@ sc_job_build_copy(struct sc_job *job, int argc, char **argv, struct sc_err *err)
         read_copy(job, step.input, &copy.copy, &ignore, err) < 0)
         return -1;
     stem = text_of(step.input, "stem");
+    copy.checksum = text_of(json_object_get(step.input, "copy"), "checksum");
     if (!stem || from.lowers.count != from.images.count ||
         (!from.context_fd && from.lowers.count == 0 && copy.copy.sources.count > 0))
         return sc_err_set(err, SC_ERR_INVALID, "this is for sc to call");

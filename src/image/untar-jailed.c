@@ -67,7 +67,7 @@ work(const struct sc_files *files, int sock, int from_fd, int root_fd, const cha
     if (keep_only(sock, open_tree_of(files, root_fd), from_fd) < 0)
         _exit(1);
     if (sc_jail_enter(SC_JAIL_HAS_TREE, SC_JAIL_TREE_CAPS, &word.err) == 0 && sc_jail_narrow(ROOT_FD, &word.err) == 0)
-        word.has_failed = sc_untar(0, ROOT_FD, dir, &files->ids, is_root, &word.err) < 0;
+        word.has_failed = sc_untar(files, 0, ROOT_FD, dir, is_root, &word.err) < 0;
     (void)!send(SOCK_FD, &word, sizeof(word), MSG_NOSIGNAL);
     _exit(0);
 }

@@ -26,7 +26,7 @@ struct untar {
     const char *dir;
     const struct sc_tree_ids *ids;
     struct sc_tar_in *tar;
-    bool is_root;
+    bool is_root, replaces;
     struct sc_arena *arena;
     struct late *late; /* the last one first */
 };
@@ -67,13 +67,15 @@ open_parent(const struct untar *untar, const char *path, const char **name, stru
 }
 
 static int
-make_room(const struct place *place, bool is_dir, bool *is_there, struct sc_err *err)
+make_room(const struct untar *untar, const struct place *place, bool is_dir, bool *is_there, struct sc_err *err)
 {
     struct stat st;
 
     *is_there = false;
     if (fstatat(place->dir_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : sc_err_errno(err, errno, "look at what is there");
+    if (S_ISDIR(st.st_mode) != is_dir && untar->replaces)
+        return sc_tree_remove_at(place->dir_fd, place->name, err);
     if (S_ISDIR(st.st_mode) != is_dir)
         return sc_err_set(err, SC_ERR_INVALID, "cannot overwrite %s with %s", is_dir ? "non-directory" : "directory",
                           is_dir ? "directory" : "non-directory");
@@ -262,7 +264,7 @@ put_entry(struct untar *untar, struct archive_entry *entry, struct sc_err *err)
     if (dir < 0)
         return -1;
     place.dir_fd = dir;
-    if (make_room(&place, is_dir, &is_there, err) < 0)
+    if (make_room(untar, &place, is_dir, &is_there, err) < 0)
         return -1;
     if (target)
         return put_hard_link(untar, &place, target, err);
@@ -273,10 +275,15 @@ put_entry(struct untar *untar, struct archive_entry *entry, struct sc_err *err)
 }
 
 int
-sc_untar(int from_fd, int root_fd, const char *dir, const struct sc_tree_ids *ids, bool is_root, struct sc_err *err)
+sc_untar(const struct sc_files *files, int from_fd, int root_fd, const char *dir, bool is_root, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
-    struct untar untar = {.root_fd = root_fd, .dir = dir, .ids = ids, .is_root = is_root, .arena = &arena};
+    struct untar untar = {.root_fd = root_fd,
+                          .dir = dir,
+                          .ids = &files->ids,
+                          .is_root = is_root,
+                          .replaces = files->replaces,
+                          .arena = &arena};
     sc_cleanup_tar_in tar = NULL;
     struct archive_entry *entry;
     struct sc_stream *stream = NULL;

@@ -307,9 +307,17 @@ END
     tar -cPf t.tgz --transform 's,^,../../../,' d
     sc_fails 1 build .
     expect_stderr 'its name has ".."'
-    printf 'FROM base\nADD https://example.com/x /x\n' | dockerfile
+    rm -r d
+    mkdir -p link file/in
+    echo new | tee link/f file/in/f dir >/dev/null
+    tar -cf r.tar link file dir
+    printf 'FROM base\nRUN mkdir /to /to/dir /else && touch /to/file /to/dir/old && ln -s /else /to/link\nADD r.tar /to/\n' | dockerfile
+    sc_ok build -t t .
+    sc_ok run --rm t sh -c 'cd /to && find . -type f | sort && cat dir && ls /else'
+    is "$output" $'./dir\n./file/in/f\n./link/f\nnew'
+    printf 'FROM base\nADD git@example.com:x/y /x\n' | dockerfile
     sc_fails 1 build .
-    expect_stderr "ADD of what is elsewhere is not supported"
+    expect_stderr "ADD of a git repository is not supported"
     no_remains
 }
 

@@ -20,25 +20,59 @@ refuse(const char *what, const char *instead, struct sc_err *err)
     return sc_err_remedy(err, "%s", instead);
 }
 
+/* Of what ADD takes only: schemes in lower case, as BuildKit has it. */
 static bool
-is_remote(const char *source)
+is_url(const struct sc_df_step *step, const char *source)
 {
-    return sc_str_starts(source, "http://") || sc_str_starts(source, "https://") || sc_str_starts(source, "git@") ||
-           sc_str_starts(source, "git://") || sc_str_starts(source, "ssh://");
+    return step && step->op == SC_DF_ADD && (sc_str_starts(source, "http://") || sc_str_starts(source, "https://"));
+}
+
+/* "https://host/repository.git#branch" is one too. */
+static bool
+is_git(const char *source)
+{
+    const size_t len = strcspn(source, "?#");
+
+    return sc_str_starts(source, "git@") || sc_str_starts(source, "git://") || sc_str_starts(source, "ssh://") ||
+           ((sc_str_starts(source, "http://") || sc_str_starts(source, "https://")) && len > strlen(".git") &&
+            strncmp(source + len - strlen(".git"), ".git", strlen(".git")) == 0);
 }
 
 static int
-check(const struct sc_df_copy *copy, struct sc_err *err)
+check_checksum(const struct sc_df_step *step, struct sc_err *err)
 {
+    const struct sc_df_copy *copy = &step->copy;
+
+    if (!copy->checksum)
+        return 0;
+    if (!is_url(step, copy->sources.items[0]))
+        return sc_err_set(err, SC_ERR_INVALID, "--checksum is for http and https addresses alone");
+    if (!sc_digest_is_valid(copy->checksum))
+        return sc_err_set(err, SC_ERR_INVALID, "--checksum=%.100s: it is sha256: and 64 hexadecimal digits",
+                          copy->checksum);
+    return 0;
+}
+
+static int
+check(const struct sc_df_step *step, struct sc_err *err)
+{
+    const struct sc_df_copy *copy = &step->copy;
+
     if (copy->chmod && !copy->has_mode)
         return refuse("--chmod in letters", "write it in octal: --chmod=755", err);
     if (copy->has_parents)
         return refuse("--parents", "name the directories in the destination", err);
     for (size_t i = 0; i < copy->sources.count; i++) {
-        if (is_remote(copy->sources.items[i]))
-            return refuse("ADD of what is elsewhere", "fetch it in a RUN, or before the build", err);
+        const char *source = copy->sources.items[i];
+
+        if (step->op == SC_DF_ADD && is_git(source))
+            return refuse("ADD of a git repository", "clone it in a RUN, or before the build", err);
+        if (step->op == SC_DF_COPY && (sc_str_starts(source, "http://") || sc_str_starts(source, "https://"))) {
+            sc_err_set(err, SC_ERR_INVALID, "source can't be a URL for COPY");
+            return sc_err_remedy(err, "ADD fetches it");
+        }
     }
-    return 0;
+    return check_checksum(step, err);
 }
 
 /* Layers that are copied from. */
@@ -111,13 +145,20 @@ sc_build_from_words(struct sc_builder *b, const struct sc_df_from *from, const c
 static json_t *
 describe(const struct copy *copy, const struct sc_df_copy *what, const char *dest)
 {
-    json_t *out = json_object(), *names = json_array(), *texts = json_array();
+    json_t *out = json_object(), *names = json_array(), *texts = json_array(), *sources = json_array(),
+           *urls = json_array();
 
     for (size_t i = 0; i < what->file_count; i++) {
         (void)json_array_append_new(names, json_string(what->files[i].name));
         (void)json_array_append_new(texts, json_stringn(what->files[i].content, what->files[i].len));
     }
-    (void)json_object_set_new(out, "sources", sc_json_strv(&what->sources));
+    for (size_t i = 0; i < what->sources.count; i++) {
+        const char *source = what->sources.items[i];
+
+        (void)json_array_append_new(is_url(copy->step, source) ? urls : sources, json_string(source));
+    }
+    (void)json_object_set_new(out, "sources", sources);
+    (void)json_object_set_new(out, "urls", urls);
     (void)json_object_set_new(out, "fileNames", names);
     (void)json_object_set_new(out, "fileTexts", texts);
     (void)json_object_set_new(out, "excludes", sc_json_strv(&what->excludes));
@@ -126,6 +167,9 @@ describe(const struct copy *copy, const struct sc_df_copy *what, const char *des
     (void)json_object_set_new(out, "isUnpacked",
                               json_boolean(copy->step && copy->step->op == SC_DF_ADD && what->is_unpacked));
     (void)json_object_set_new(out, "keepsOwner", json_boolean(what->from.kind != SC_DF_CONTEXT));
+    if (what->checksum)
+        (void)json_object_set_new(out, "checksum", json_string(what->checksum));
+    (void)json_object_set_new(out, "unpacksRemotes", json_boolean(what->has_unpack && what->is_unpacked));
     if (what->chown)
         (void)json_object_set_new(out, "chown", json_string(what->chown));
     if (what->has_mode)
@@ -173,6 +217,7 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
     const char *stem;
     const int64_t begin = sc_time_monotonic();
     json_t *description = describe(copy, what, dest);
+    const json_t *sources = json_object_get(description, "sources");
     char *dir = NULL;
     int fd = -1;
 
@@ -181,7 +226,7 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
         return sc_err_nomem(err);
     /* What is not UTF-8 was left out. */
     if (!json_object_get(description, "dest") || (what->chown && !json_object_get(description, "chown")) ||
-        json_array_size(json_object_get(description, "sources")) != what->sources.count ||
+        json_array_size(sources) + json_array_size(json_object_get(description, "urls")) != what->sources.count ||
         json_array_size(json_object_get(description, "excludes")) != what->excludes.count ||
         json_array_size(json_object_get(description, "fileNames")) != what->file_count ||
         json_array_size(json_object_get(description, "fileTexts")) != what->file_count)
@@ -195,8 +240,8 @@ copy_run(struct copy *copy, const struct sc_df_copy *what, const char *dest, boo
          json_object_set_new(copy->input, "ignore", json_string(b->ask->ignore)) < 0))
         return sc_err_set(err, SC_ERR_INVALID, "a name, or .dockerignore, is not UTF-8");
     if (sc_build_layer_words(b, "build-copy", copy->stage, dir, &copy->words, err) < 0 ||
-        /* text of the Dockerfile, or WORKDIR, is from nowhere */
-        (what->sources.count > 0 && sc_build_from_words(b, &what->from, dir, &copy->words, &fd, err) < 0) ||
+        /* text of the Dockerfile, an address, or WORKDIR, is from nowhere here */
+        (json_array_size(sources) > 0 && sc_build_from_words(b, &what->from, dir, &copy->words, &fd, err) < 0) ||
         sc_build_transfer(b, &copy->words, copy->input, fd, &answer, err) < 0 ||
         take_answer(copy, answer, has_layer, err) < 0)
         return -1;
@@ -215,7 +260,7 @@ sc_build_copy(struct sc_builder *b, struct sc_build_stage *stage, const struct s
 
     if (!dest)
         return sc_err_nomem(err);
-    if (check(&step->copy, err) < 0)
+    if (check(step, err) < 0)
         return -1;
     status = copy_run(&copy, &step->copy, dest, has_layer, err);
     sc_json_decrefp(&copy.input);

@@ -1,4 +1,4 @@
-/* A file from a web server, as `import` takes it: no registry, no login. */
+/* A file from a web server, as `import` and ADD take it: no registry, no login. */
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,14 +7,39 @@
 
 struct download {
     const struct sc_store *store;
+    const char *url; /* as it was asked for */
+    const struct sc_http_answer *answer;
     int fd;
+    int64_t max, done;
 };
+
+static int
+too_large(const struct download *d, struct sc_err *err)
+{
+    return sc_err_set(err, SC_ERR_INVALID, "get \"%.300s\": it is larger than %lld bytes", d->url, (long long)d->max);
+}
+
+/* Not a byte of what says itself that it is too large. */
+static int
+on_started(void *data, long status, struct sc_err *err)
+{
+    const struct download *d = data;
+    const char *length = sc_http_header(d->answer, "content-length");
+    struct sc_err ignored = SC_ERR_INIT;
+    int64_t bytes;
+
+    (void)status;
+    return length && sc_parse_i64(length, &bytes, &ignored) == 0 && bytes > d->max ? too_large(d, err) : 0;
+}
 
 static int
 on_bytes(void *data, const void *bytes, size_t len, struct sc_err *err)
 {
-    const struct download *d = data;
+    struct download *d = data;
 
+    if ((int64_t)len > d->max - d->done)
+        return too_large(d, err);
+    d->done += (int64_t)len;
     if (sc_io_write_all(d->fd, bytes, len, err) < 0) {
         sc_err_wrap(err, "write in \"%s/image\"", d->store->data_path);
         return sc_err_disk(err, d->store);
@@ -24,23 +49,31 @@ on_bytes(void *data, const void *bytes, size_t len, struct sc_err *err)
 
 /* One address after the other, until one is no redirect. */
 static int
-fetch(void *curl, struct download *d, const char *url, struct sc_err *err)
+fetch(void *curl, struct download *d, int64_t *modified, struct sc_err *err)
 {
     sc_cleanup_arena arena = SC_ARENA_INIT;
+    const char *url = d->url;
 
     for (int i = 0; i <= SC_REGISTRY_REDIRECTS; i++) {
-        struct sc_http_ask ask = {.method = "GET", .url = url, .body_fd = -1, .sink = on_bytes, .data = d};
+        struct sc_http_ask ask = {
+            .method = "GET", .url = url, .body_fd = -1, .sink = on_bytes, .started = on_started, .data = d};
         struct sc_http_answer answer = {.status = 0};
-        const char *location;
+        const char *location, *date;
         bool passing;
-        int status = sc_http_exchange(curl, &ask, &arena, &answer, &passing, err);
+        int status;
 
+        d->answer = &answer;
+        status = sc_http_exchange(curl, &ask, &arena, &answer, &passing, err);
         location = sc_http_header(&answer, "location");
+        date = sc_http_header(&answer, "last-modified");
         sc_buf_release(&answer.body);
         if (status < 0)
             return -1;
-        if (answer.status >= 200 && answer.status <= 299)
+        if (answer.status >= 200 && answer.status <= 299) {
+            *modified = date ? sc_http_date(date) : 0;
+            *modified = *modified < 0 ? 0 : *modified;
             return 0;
+        }
         if (answer.status < 300 || answer.status > 399 || !location)
             return sc_err_set(err, answer.status == 404 ? SC_ERR_NOT_FOUND : SC_ERR_INVALID,
                               "get \"%.300s\": the server answers with status %ld", url, answer.status);
@@ -52,25 +85,32 @@ fetch(void *curl, struct download *d, const char *url, struct sc_err *err)
 }
 
 int
+sc_url_download_to(const struct sc_store *store, const char *url, int fd, int64_t max, int64_t *modified,
+                   struct sc_err *err)
+{
+    struct download d = {.store = store, .url = url, .fd = fd, .max = max};
+    void *curl = sc_http_open(err);
+    int status = curl ? fetch(curl, &d, modified, err) : -1;
+
+    sc_http_close(curl);
+    return status;
+}
+
+int
 sc_url_download(const struct sc_store *store, const char *url, struct sc_err *err)
 {
     char name[64];
     sc_cleanup_fd fd = -1;
-    struct download d = {.store = store};
-    void *curl;
-    int status;
+    int64_t modified;
 
     /* Not O_TMPFILE, which not every file system has. */
     (void)snprintf(name, sizeof(name), "tmp/%d-%lld-url", (int)getpid(), (long long)sc_time_monotonic());
-    d.fd = fd = openat(store->image_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    fd = openat(store->image_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0)
         (void)unlinkat(store->image_fd, name, 0);
     if (fd < 0)
         return sc_err_errno(err, errno, "create a file in \"%s/image\"", store->data_path);
-    curl = sc_http_open(err);
-    status = curl ? fetch(curl, &d, url, err) : -1;
-    sc_http_close(curl);
-    if (status < 0)
+    if (sc_url_download_to(store, url, fd, INT64_MAX, &modified, err) < 0)
         return -1;
     if (lseek(fd, 0, SEEK_SET) < 0)
         return sc_err_errno(err, errno, "go back in a file of \"%s/image\"", store->data_path);

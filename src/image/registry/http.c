@@ -239,6 +239,14 @@ sc_http_retry_after(const char *text, time_t now)
     return date > now ? date - now : 0;
 }
 
+int64_t
+sc_http_date(const char *text)
+{
+    const time_t date = curl_getdate(text, NULL);
+
+    return date < 0 ? -1 : date;
+}
+
 /* curl reads http_proxy, https_proxy and NO_PROXY. As every other client of registries it shall know HTTP_PROXY too,
  * and leave this machine's own addresses out. */
 static void

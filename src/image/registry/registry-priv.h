@@ -45,6 +45,8 @@ SC_MUST_CHECK int sc_http_exchange(void *curl, const struct sc_http_ask *ask, st
                                    struct sc_http_answer *answer, bool *passing, struct sc_err *err);
 /* Seconds that a Retry-After asks to wait from `now` on, given in seconds or as a date; -1: it says neither. */
 int64_t sc_http_retry_after(const char *text, time_t now);
+/* The date of a header, in seconds since 1970; -1: it is none. */
+int64_t sc_http_date(const char *text);
 /* A handle for one thread, or NULL. */
 void *sc_http_open(struct sc_err *err);
 void sc_http_close(void *curl);

@@ -92,6 +92,11 @@ SC_MUST_CHECK int sc_registry_blob(const struct sc_reference *ref, const struct 
                                    const char *digest, struct sc_buf *out, struct sc_err *err);
 /* What is at an http or https address, in a file of the store that has no name: its fd, at the beginning. */
 SC_MUST_CHECK int sc_url_download(const struct sc_store *store, const char *url, struct sc_err *err);
+/* The same into fd, at most max bytes. *modified: what Last-Modified says, in seconds since 1970; 0: nothing. */
+SC_MUST_CHECK int sc_url_download_to(const struct sc_store *store, const char *url, int fd, int64_t max,
+                                     int64_t *modified, struct sc_err *err);
+/* The name of the file at an address: the last part of its path, decoded; NULL where that is no name. Pure. */
+char *sc_url_file_name(const char *url, struct sc_arena *arena);
 /* Tries user and password at the registry, then keeps them in the authentication file. warning: where the password
  * now lies in clear, a text for the user, or NULL. */
 SC_MUST_CHECK int sc_registry_login(const char *registry, const char *user, const char *password,

@@ -67,6 +67,40 @@ sc_url_resolve(const char *base, const char *location, struct sc_arena *arena)
     return sc_arena_printf(arena, "%.*s%s%s", (int)path, base, base[path - 1] == '/' ? "" : "/", location);
 }
 
+static int
+hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+char *
+sc_url_file_name(const char *url, struct sc_arena *arena)
+{
+    const size_t from = origin_len(url), len = strcspn(url + from, "?#");
+    char *path = sc_arena_strndup(arena, url + from, len), *to = path, *name;
+
+    if (!path)
+        return NULL;
+    /* Decoded first: an encoded '/' is one. */
+    for (const char *at = path; *at; at++) {
+        const int high = *at == '%' ? hex_digit(at[1]) : -1, low = high < 0 ? -1 : hex_digit(at[2]);
+
+        *to++ = low < 0 ? *at : (char)(high << 4 | low);
+        at += low < 0 ? 0 : 2;
+        if (to[-1] == '\0') /* no name has this */
+            return NULL;
+    }
+    *to = '\0';
+    while (to > path && to[-1] == '/')
+        *--to = '\0';
+    name = strrchr(path, '/');
+    name = name ? name + 1 : path;
+    return !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strlen(name) > NAME_MAX ? NULL : name;
+}
+
 void
 sc_url_encode(struct sc_buf *out, const char *text)
 {

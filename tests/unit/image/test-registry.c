@@ -108,6 +108,34 @@ test_url_resolve(void **state)
 }
 
 static void
+test_url_file_name(void **state)
+{
+    static const struct {
+        const char *url, *expected;
+    } rows[] = {
+        {"https://h/a/b.txt", "b.txt"}, {"https://h/a/b.txt?x=/c#d", "b.txt"},
+        {"https://h/a/b/", "b"},        {"https://h/a%20b%2fc%C3%A9", "c\xc3\xa9"},
+        {"https://h/100%", "100%"},     {"https://h/%4", "%4"},
+        {"https://h/", NULL},           {"https://h", NULL},
+        {"https://h?a/b", NULL},        {"https://h/a/..", NULL},
+        {"https://h/a/%2e%2E", NULL},   {"https://h/a/.", NULL},
+        {"https://h/a%00b", NULL},
+    };
+    char url[400] = "https://h/";
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(rows); i++) {
+        const char *name = sc_url_file_name(rows[i].url, *state);
+
+        if (rows[i].expected)
+            assert_string_equal(name, rows[i].expected);
+        else
+            assert_null(name);
+    }
+    memset(url + strlen(url), 'a', 256); /* one more than a name may have */
+    assert_null(sc_url_file_name(url, *state));
+}
+
+static void
 test_url_origin(void **state)
 {
     struct sc_err err = SC_ERR_INIT;
@@ -507,6 +535,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_challenge_prefers_bearer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_challenge_unknown, setup, teardown),
         cmocka_unit_test_setup_teardown(test_url_resolve, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_url_file_name, setup, teardown),
         cmocka_unit_test_setup_teardown(test_url_origin, setup, teardown),
         cmocka_unit_test_setup_teardown(test_url_encode, setup, teardown),
         cmocka_unit_test_setup_teardown(test_base64, setup, teardown),
