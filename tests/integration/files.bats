@@ -325,6 +325,15 @@ END
     done
     sc_ok start cx
     is "$("$SC" exec cx stat -c '%n %F %a %u' /o/f /o/null /o/fifo)" $'/o/f regular file 644 0\n/o/null character special file 624 5\n/o/fifo fifo 642 0'
+    # A worker ends with who waits for it.
+    "$SC" cp - cx:/o <"$BATS_TEST_TMPDIR/pipe" 3>&- &
+    copier=$!
+    exec 7>"$BATS_TEST_TMPDIR/pipe"
+    wait_until has_worker
+    kill -9 "$copier"
+    wait "$copier" || is $? 137
+    wait_until has_ended "$worker"
+    exec 7>&-
     # A worker that is killed is told as what it is.
     "$SC" cp - cx:/o <"$BATS_TEST_TMPDIR/pipe" 2>"$BATS_TEST_TMPDIR/said" 3>&- &
     copier=$!
