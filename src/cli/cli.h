@@ -68,6 +68,7 @@ struct sc_command {
     int args_min, args_max; /* args_max -1: any number */
     bool stops_at_argument; /* options end at the first argument: the rest is the container's command */
     bool starts_containers; /* protects its own executable first; a flag's bad value is 125 and not 1 */
+    bool protects_itself;   /* the first half of that alone */
     int (*run)(struct sc_cli *cli, struct sc_err *err);
 };
 struct sc_spelling {

@@ -87,6 +87,7 @@ const struct sc_command sc_cmd_restart = {
     .options = stop_table,
     .args_min = 1,
     .args_max = -1,
+    .protects_itself = true,
     .run = run_restart,
 };
 

@@ -118,7 +118,7 @@ run_health(char **argv)
 static int
 run(int argc, char **argv)
 {
-    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT};
+    struct sc_cli cli = {.arena = SC_ARENA_INIT, .engine = SC_ENGINE_INIT, .copy_fd = -1};
     struct sc_err err = SC_ERR_INIT;
     int used, status;
 
@@ -136,7 +136,8 @@ run(int argc, char **argv)
         return report(NULL, &err);
     cli.argc = argc - 1 - used;
     cli.argv = argv + 1 + used;
-    if (cli.command->starts_containers && sc_self_protect(argv, &cli.copy_fd, &err) < 0)
+    if ((cli.command->starts_containers || cli.command->protects_itself) &&
+        sc_self_protect(argv, &cli.copy_fd, &err) < 0)
         return report(cli.command, &err);
     status = cli.command->run(&cli, &err);
     if (status < 0 && cli.wants_help) {

@@ -75,6 +75,23 @@ waiting()
     sc_ok rm one
 }
 
+@test "restart by hand: what the container writes then is in its log too" {
+    local round
+
+    sc_ok run --name again base sh -c 'echo out; echo err >&2'
+    for round in 2 3; do
+        sc_ok restart again
+        sc_ok wait again
+        is "$output" 0
+        is "$("$SC" logs again 2>/dev/null | grep -cx out)" "$round"
+        is "$("$SC" logs again 2>&1 >/dev/null)" "$(yes err | head -n "$round")"
+    done
+    # with nothing open but what it gets from a shell that has closed its own
+    sc_ok restart again <&-
+    sc_ok wait again
+    is "$("$SC" logs again 2>/dev/null | grep -cx out)" 4
+}
+
 @test "restart: what is stopped by hand stays down" {
     sc_ok run -d --name one --restart always base sleep 1000
     sc_ok run -d --name two --restart unless-stopped base sleep 1000
