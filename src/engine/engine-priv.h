@@ -186,6 +186,15 @@ SC_MUST_CHECK int sc_engine_open_root(const struct sc_state *state, struct sc_er
 SC_MUST_CHECK int sc_engine_open_mount_ns(const struct sc_state *state, struct sc_err *err);
 SC_MUST_CHECK int sc_engine_open_net_ns(const struct sc_state *state, struct sc_err *err);
 
+/* ---- exec-group.c: a command's own cgroup below the container's ---- */
+/* Makes it; dirs: the container's cgroups, with the new one in the place of that which it is below. Where none can be
+ * made, group->dir is "" and dirs are the container's. */
+void sc_exec_group_make(struct sc_exec_group *group, const struct sc_state *state, struct sc_arena *arena,
+                        struct sc_strv *dirs);
+void sc_exec_group_kill(const struct sc_exec_group *group); /* all in it */
+/* What is still in it is the container's from now on. */
+void sc_exec_group_remove(struct sc_exec_group *group);
+
 /* ---- event.c: what `sc events` shows ---- */
 /* "image":..., "name":..., and the labels: what every event of a container says of it. */
 void sc_event_attributes(const struct sc_container *container, struct sc_buf *out);

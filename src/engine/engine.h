@@ -29,6 +29,8 @@
 #ifndef SC_ENGINE_H
 #define SC_ENGINE_H
 
+#include <limits.h>
+
 #include "base/base.h"
 #include "image/image.h"
 #include "kernel/kernel.h"
@@ -403,8 +405,12 @@ SC_MUST_CHECK int sc_engine_attach(struct sc_engine *engine, const struct sc_con
                                    int *client_fd, struct sc_err *err);
 char *sc_engine_log_path(const struct sc_engine *engine, const struct sc_container *container, struct sc_arena *arena);
 
+struct sc_exec_group {
+    char dir[PATH_MAX]; /* a cgroup of the command's own; "": it has none */
+};
 struct sc_exec_options {
     struct sc_strv args, env;
+    struct sc_exec_group *group; /* to be made and filled in, or NULL; the caller removes it, also after a failure */
     char *user, *workdir;
     bool interactive, tty, detach, privileged;
     bool explain; /* trace is called as for a start */

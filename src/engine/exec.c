@@ -226,6 +226,7 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
     struct sc_plan *plan = SC_ARENA_NEW(&arena, struct sc_plan);
     struct sc_exec_ask ask = {.dies_with_parent = !options->detach};
     struct sc_state state = {0};
+    struct sc_strv cgroups;
 
     *out = (struct sc_exec_process){.process = SC_PROCESS_INIT, .in_fd = -1, .out_fd = -1, .err_fd = -1};
     if (!process || !seccomp || !host || !plan)
@@ -244,7 +245,10 @@ sc_engine_exec(struct sc_engine *engine, const struct sc_container *container, c
     ask.start_time = state.start_time;
     ask.ns_flags = state.ns_flags;
     ask.has_user_namespace = (state.ns_flags & CLONE_NEWUSER) != 0;
-    ask.cgroup_dirs = &state.cgroup_dirs;
+    cgroups = state.cgroup_dirs;
+    if (options->group)
+        sc_exec_group_make(options->group, &state, &arena, &cgroups);
+    ask.cgroup_dirs = &cgroups;
     ask.seccomp = seccomp->is_set ? seccomp : NULL;
     ask.has_calls = sc_spec_has_calls(&container->options);
     if (sc_plan_compile_exec(process, host, &ask, &arena, plan, err) < 0)

@@ -158,7 +158,8 @@ session_of(int proc_fd, const char *pid)
     return (pid_t)strtol(end, NULL, 10);
 }
 
-/* All that the command has started, unless it went to a session of its own. True: there was something left. */
+/* All that the command has started, unless it went to a session of its own: that is found in its cgroup, if it has one.
+ * True: there was something left. */
 static bool
 kill_session(pid_t leader)
 {
@@ -249,7 +250,8 @@ static void
 run_command(struct sc_engine *engine, const struct sc_container *c, int run_fd, int64_t timeout, struct look *look)
 {
     char limit[SC_DURATION_MAX];
-    struct sc_exec_options how = {.args = {0}};
+    struct sc_exec_group group = {.dir = ""};
+    struct sc_exec_options how = {.group = &group};
     struct sc_exec_process process;
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_err err = SC_ERR_INIT;
@@ -267,6 +269,7 @@ run_command(struct sc_engine *engine, const struct sc_container *c, int run_fd, 
     if (sc_arena_check(&arena, &err) < 0 || sc_engine_exec(engine, c, &how, &process, &err) < 0) {
         sc_buf_adds(&look->output, err.msg);
         look->is_void = is_void(run_fd, true);
+        sc_exec_group_remove(&group);
         return;
     }
     has_ended = follow(&process, sc_time_monotonic() + timeout, look);
@@ -275,6 +278,9 @@ run_command(struct sc_engine *engine, const struct sc_container *c, int run_fd, 
         (void)sc_pidfd_wait(process.process.pidfd, 1);
     while (waitid(P_PID, (id_t)process.process.pid, &info, WEXITED) < 0 && errno == EINTR)
         ;
+    if (!has_ended)
+        sc_exec_group_kill(&group);
+    sc_exec_group_remove(&group);
     if (has_ended) {
         sc_exit_from_wait(info.si_code, info.si_status, &record);
         look->code = record.code;

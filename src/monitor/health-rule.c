@@ -51,7 +51,9 @@ sc_health_defaults(const struct sc_health_times *given)
 int64_t
 sc_health_pause(const struct sc_health_times *times, bool is_starting, int64_t since_start)
 {
-    return is_starting && since_start < times->start_period ? times->start_interval : times->interval;
+    int64_t asked = is_starting && since_start < times->start_period ? times->start_interval : times->interval;
+
+    return asked < SC_HEALTH_PAUSE_MIN ? SC_HEALTH_PAUSE_MIN : asked;
 }
 
 enum sc_health_status

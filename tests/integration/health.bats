@@ -58,6 +58,27 @@ has_looked() { [ "$(log_of "$1" | jq length)" -ge "$2" ]; }
     sc_ok rm two
 }
 
+@test "health: a look that takes too long is killed with what has left its session; what one that ended has left stays" {
+    sc_ok run -d --init --name one --health-cmd '(setsid sleep 511 &); setsid sh -c "(sleep 512 &)"; sleep 513' \
+        --health-interval 50ms --health-timeout 1s --health-retries 1 base sleep 1000
+    wait_until pgrep -f '^sleep 512'
+    first=$(pgrep -of '^sleep 511') second=$(pgrep -of '^sleep 512')
+    wait_until has_looked one 1
+    run ! grep -s ^sleep "/proc/$first/cmdline" "/proc/$second/cmdline"
+    sc_ok rm -f one
+    run ! pgrep -f '^sleep 51[123]'
+    # a service that a look has started is the container's; the cgroup of the look is gone
+    sc_ok run -d --init --name two --health-cmd 'test -e /up || { touch /up; setsid sleep 514 & }' --health-interval 50ms \
+        --health-timeout 30s base sleep 1000
+    sc_ok inspect -f '{{.Id}}' two
+    id=$output
+    wait_until has_looked two 3
+    pgrep -f '^sleep 514'
+    wait_until sh -c "! find /sys/fs/cgroup -path '*$id*' -name sc-health | grep -q ."
+    sc_ok rm -f two
+    run ! pgrep -f '^sleep 514'
+}
+
 @test "health: what a look has met of its container's end or pause is no answer; ended or paused is unhealthy" {
     sc_ok create --name made --health-cmd true base true
     is "$("$SC" inspect -f '{{json .State.Health}}' made)" null

@@ -40,6 +40,18 @@ test_pauses(void **state)
     assert_int_equal(sc_health_pause(&times, false, 0), 30 * SECOND);
 }
 
+/* However often it is asked for, the host is for something else too. */
+static void
+test_shortest_pause(void **state)
+{
+    const struct sc_health_times times = {
+        .interval = SECOND / 1000, .start_interval = SECOND / 1000, .start_period = 60 * SECOND};
+
+    (void)state;
+    assert_int_equal(sc_health_pause(&times, true, 0), SECOND / 20);
+    assert_int_equal(sc_health_pause(&times, false, 0), SECOND / 20);
+}
+
 static void
 test_judgement(void **state)
 {
@@ -86,10 +98,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_pauses),
-        cmocka_unit_test(test_judgement),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_defaults),  cmocka_unit_test(test_pauses), cmocka_unit_test(test_shortest_pause),
+        cmocka_unit_test(test_judgement), cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
