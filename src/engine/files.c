@@ -62,7 +62,7 @@ sc_files_write(const struct sc_engine *engine, const struct sc_inputs *in, struc
         return -1;
     if (hosts.len == 0)
         sc_buf_adds(&hosts, hosts_default);
-    if (sc_hosts_add(in, &hosts, err) < 0 || (!is_host_net && sc_resolv_make(in, &resolv, err) < 0))
+    if (sc_hosts_add(in, &hosts, err) < 0 || sc_resolv_make(in, &resolv, err) < 0)
         return -1;
     (void)uname(&host);
     sc_buf_addf(&hostname, "%s\n", in->hostname ? in->hostname : host.nodename);

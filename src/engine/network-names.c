@@ -187,6 +187,8 @@ has_names(const struct sc_inputs *in)
 static void
 filter(const char *text, const struct sc_create_options *o, bool is_alone, struct sc_buf *out)
 {
+    const bool is_host = o->network.mode == SC_NS_HOST;
+
     while (*text) {
         size_t len = strcspn(text, "\n");
         bool is_server = sc_str_starts(text, "nameserver");
@@ -194,9 +196,10 @@ filter(const char *text, const struct sc_create_options *o, bool is_alone, struc
         bool is_dropped;
 
         value += strspn(value, " \t");
-        is_dropped = (is_server && (is_alone || sc_str_starts(value, "127.") || sc_str_starts(value, "::1"))) ||
-                     ((sc_str_starts(text, "search") || sc_str_starts(text, "domain")) && o->dns_search.count > 0) ||
-                     (sc_str_starts(text, "options") && o->dns_options.count > 0);
+        is_dropped =
+            (is_server && (is_alone || (!is_host && (sc_str_starts(value, "127.") || sc_str_starts(value, "::1"))))) ||
+            ((sc_str_starts(text, "search") || sc_str_starts(text, "domain")) && o->dns_search.count > 0) ||
+            (sc_str_starts(text, "options") && o->dns_options.count > 0);
         if (!is_dropped) {
             sc_buf_add(out, text, len);
             sc_buf_addc(out, '\n');

@@ -535,6 +535,16 @@ assert s.recv(64)[0] == 0'
     is "$(grep -c nameserver <<<"$output")" 1
 }
 
+@test "resolv.conf: on the host's network --dns and its like replace the host's too, and its own stub stays" {
+    local of
+
+    sc_ok run --rm --network host --dns 192.0.2.53 --dns-search example.org --dns-option ndots:3 base cat /etc/resolv.conf
+    is "$(sort <<<"$output")" $'nameserver 192.0.2.53\noptions ndots:3\nsearch example.org'
+    of=$(grep ^nameserver /etc/resolv.conf || :)
+    is "$("$SC" run --rm --network host --dns-search example.org base grep ^nameserver /etc/resolv.conf || :)" "$of"
+    is "$("$SC" run --rm --network host base cat /etc/resolv.conf)" "$(cat /etc/resolv.conf)"
+}
+
 @test "--ip, --mac-address and --opt mtu are what the container has" {
     sc_ok network create --subnet 10.77.0.0/24 --gateway 10.77.0.9 --ip-range 10.77.0.128/25 -o mtu=1400 n
     sc_ok run --rm --network n base ip -4 -o addr show eth0
