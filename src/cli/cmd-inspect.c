@@ -125,6 +125,7 @@ add_omitted(json_t *container)
         {"Config", "Shell", "[]"},          {"HostConfig", "Mounts", "[]"},
         {"HostConfig", "StorageOpt", "{}"}, {"HostConfig", "KernelMemoryTCP", "0"},
     };
+    json_t *mounts = json_object_get(container, "Mounts");
 
     for (size_t i = 0; i < SC_ARRAY_LEN(omitted); i++) {
         json_t *of = json_object_get(container, omitted[i].of);
@@ -136,6 +137,9 @@ add_omitted(json_t *container)
         if (!json_object_get(container, *name))
             (void)json_object_set_new(container, *name, json_null());
     }
+    for (size_t i = 0; i < json_array_size(mounts); i++)
+        (void)json_object_update_missing_new(json_array_get(mounts, i),
+                                             json_pack("{s:s, s:s, s:s}", "Name", "", "Driver", "", "Source", ""));
 }
 
 /* The same of an image. */

@@ -96,8 +96,9 @@ joined(const struct sc_strv *list)
     return text_of(&text);
 }
 
+/* Each of 15 characters at most, as with Docker. */
 static json_t *
-mounts_of(const struct sc_container *c, int *volumes)
+mounts_of(const struct sc_container *c, bool no_trunc, int *volumes)
 {
     sc_cleanup_buf text = SC_BUF_INIT;
 
@@ -106,8 +107,13 @@ mounts_of(const struct sc_container *c, int *volumes)
         const struct sc_mount_ask *m = &c->options.mounts[i];
 
         *volumes += m->kind == SC_MOUNT_VOLUME;
-        if (m->source)
-            sc_buf_addf(&text, "%s%s", text.len ? "," : "", m->source);
+        if (m->source) {
+            sc_buf_adds(&text, text.len ? "," : "");
+            if (no_trunc)
+                sc_buf_adds(&text, m->source);
+            else
+                sc_human_cut(m->source, 15, &text);
+        }
     }
     return text_of(&text);
 }
@@ -169,7 +175,8 @@ image_of(struct sc_engine *engine, const struct sc_container *c, const struct ps
     if (!c->image_name)
         return json_string(c->options.rootfs ? c->options.rootfs : "");
     if (!c->image_id || (options->quiet && !options->format) ||
-        strcmp(id_of_name(engine, c->image_name, ids), c->image_id) == 0)
+        (strcmp(id_of_name(engine, c->image_name, ids), c->image_id) == 0 &&
+         !sc_str_starts(c->image_name, algorithm))) /* an id is none */
         return json_string(c->image_name);
     return options->no_trunc || !sc_str_starts(c->image_id, algorithm)
                ? json_string(c->image_id)
@@ -195,7 +202,7 @@ row_of(struct sc_engine *engine, const struct sc_container *c, const struct ps_o
     (void)json_object_set_new(row, "ID", json_sprintf("%.*s", options->no_trunc ? SC_ID_LEN : 12, c->id));
     (void)json_object_set_new(row, "Image", image_of(engine, c, options, ids));
     (void)json_object_set_new(row, "Labels", joined(&c->effective_labels));
-    (void)json_object_set_new(row, "Mounts", mounts_of(c, &volumes));
+    (void)json_object_set_new(row, "Mounts", mounts_of(c, options->no_trunc, &volumes));
     (void)json_object_set_new(row, "LocalVolumes", json_sprintf("%d", volumes));
     (void)json_object_set_new(row, "Names", json_string(c->name));
     (void)json_object_set_new(row, "Networks", sc_ps_networks(c));

@@ -48,6 +48,8 @@ SC_MUST_CHECK int sc_template_printf(const char *format, json_t *const *values, 
                                      struct sc_err *err);
 /* template-value.c */
 void sc_template_print(const json_t *value, struct sc_buf *out);
+/* What `inside` says was null: [] or map[] for what Docker has as a list or map, <nil> for another member. */
+void sc_template_print_null(const char *inside, size_t len, struct sc_buf *out);
 bool sc_template_is_true(const json_t *value);
 
 #endif

@@ -1,6 +1,84 @@
 /* Values as Go's templates print and judge them. */
+#include <ctype.h>
+#include <string.h>
+
 #include "base/json.h"
 #include "cli/template-priv.h"
+
+/* Members that are lists or maps for Docker, and null in its JSON when nothing is in them. */
+static const char *const lists[] = {
+    "Aliases",
+    "Binds",
+    "CapAdd",
+    "CapDrop",
+    "Cmd",
+    "DeviceCgroupRules",
+    "Devices",
+    "DeviceRequests",
+    "Entrypoint",
+    "ExecIDs",
+    "ExtraHosts",
+    "GroupAdd",
+    "Links",
+    "MaskedPaths",
+    "Mounts",
+    "OnBuild",
+    "Env",
+    "ReadonlyPaths",
+    "RepoTags",
+    "SecondaryIPAddresses",
+    "SecurityOpt",
+    "Shell",
+    "SecondaryIPv6Addresses",
+    "Ulimits",
+    "VolumesFrom",
+};
+static const char *const maps[] = {
+    "Annotations", "DriverOpts", "ExposedPorts", "Labels",  "Options", "PortBindings",
+    "Ports",       "Status",     "StorageOpt",   "Sysctls", "Tmpfs",   "Volumes",
+};
+
+static bool
+is_in(const char *const *names, size_t count, const char *name, size_t len)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(names[i]) == len && strncmp(names[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+void
+sc_template_print_null(const char *inside, size_t len, struct sc_buf *out)
+{
+    size_t name = 0;
+
+    while (len > 0 && isspace((unsigned char)inside[len - 1]))
+        len--;
+    for (size_t i = 0; i < len; i++) {
+        if (inside[i] == '.')
+            name = i + 1;
+        else if (!isalnum((unsigned char)inside[i]) && inside[i] != '_' && inside[i] != '$' && name > 0)
+            name = len; /* more than a member */
+    }
+    if (name == 0 || name >= len || !isupper((unsigned char)inside[name]))
+        sc_buf_adds(out, "<no value>");
+    else if (is_in(lists, SC_ARRAY_LEN(lists), inside + name, len - name))
+        sc_buf_adds(out, "[]");
+    else if (is_in(maps, SC_ARRAY_LEN(maps), inside + name, len - name))
+        sc_buf_adds(out, "map[]");
+    else
+        sc_buf_adds(out, "<nil>");
+}
+
+/* Of a list or a map. */
+static void
+print_item(const json_t *item, struct sc_buf *out)
+{
+    if (json_is_null(item))
+        sc_buf_adds(out, "<nil>");
+    else
+        sc_template_print(item, out);
+}
 
 void
 sc_template_print(const json_t *value, struct sc_buf *out)
@@ -31,7 +109,7 @@ sc_template_print(const json_t *value, struct sc_buf *out)
         for (size_t i = 0; i < json_array_size(value); i++) {
             if (i > 0)
                 sc_buf_addc(out, ' ');
-            sc_template_print(json_array_get(value, i), out);
+            print_item(json_array_get(value, i), out);
         }
         sc_buf_addc(out, ']');
         break;
@@ -39,7 +117,7 @@ sc_template_print(const json_t *value, struct sc_buf *out)
         sc_buf_adds(out, "map[");
         json_object_foreach ((json_t *)(uintptr_t)value, key, item) {
             sc_buf_addf(out, "%s%s:", count++ ? " " : "", key);
-            sc_template_print(item, out);
+            print_item(item, out);
         }
         sc_buf_addc(out, ']');
         break;

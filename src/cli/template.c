@@ -303,7 +303,10 @@ run_action(struct sc_template *t, const char *inside, size_t len, const json_t *
         return assigned < 0 ? -1 : 0;
     if (sc_template_eval(t, inside, len, dot, &value, err) < 0)
         return -1;
-    sc_template_print(value, out);
+    if (json_is_null(value))
+        sc_template_print_null(inside, len, out);
+    else
+        sc_template_print(value, out);
     return 0;
 }
 

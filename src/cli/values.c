@@ -244,7 +244,7 @@ sc_value_cap(void *strv, const char *value, struct sc_arena *arena, struct sc_er
             return sc_err_remedy(err, "give ALL or a name of capabilities(7), such as NET_ADMIN");
         }
     }
-    sc_strv_add(strv, arena, value);
+    sc_strv_add(strv, arena, name.len > 0 ? sc_buf_str(&name) : "ALL");
     return 0;
 }
 

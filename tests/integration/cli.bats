@@ -723,6 +723,37 @@ END
     sc_ok rm one
 }
 
+@test "inspect: null prints as a list, a map or nothing of its kind, and members that mounts leave out are known" {
+    sc_ok create --name one -v data:/data -v "$BATS_TEST_TMPDIR":/here --tmpfs /tmpfs base true
+    run_sc inspect -f '{{.HostConfig.CapAdd}} {{ .HostConfig.Links }} {{.ExecIDs}} {{.HostConfig.SecurityOpt}} {{.Config.Labels.none}}' one
+    is "$output" '[] [] [] [] <no value>'
+    run_sc inspect -f '{{.SizeRw}},{{.SizeRootFs}} {{.State.Health}} {{.Config.StopTimeout}} {{json .HostConfig.CapAdd}}' one
+    is "$output" '<nil>,<nil> <nil> <nil> null'
+    run_sc inspect -f '{{range .Mounts}}{{.Type}}:{{.Name}}:{{.Driver}}:{{.Destination}} {{end}}' one
+    matches "$output" 'bind:::/here '
+    matches "$output" 'volume:data:local:/data '
+    is "$("$SC" inspect one | jq '[.[0].Mounts[] | select(.Type == "bind") | has("Name")] | any')" false
+}
+
+@test "inspect: published ports are exposed ones, and capabilities have one spelling" {
+    sc_ok create --name one --network host --expose 99/udp --cap-add net_admin --cap-add CAP_SYS_TIME --cap-drop mknod \
+        --cap-drop Cap_kill base true
+    is "$("$SC" inspect -f '{{.HostConfig.CapAdd}} {{.HostConfig.CapDrop}}' one)" '[CAP_NET_ADMIN CAP_SYS_TIME] [CAP_MKNOD CAP_KILL]'
+    sc_ok create --name two --cap-add all base true
+    is "$("$SC" inspect -f '{{.HostConfig.CapAdd}}' two)" '[ALL]'
+    sc_ok create --name three --network bridge --expose 99/udp -p 80 -p 127.0.0.1:8081:81/udp base true
+    is "$("$SC" inspect three | jq -cS '.[0].Config.ExposedPorts')" '{"80/tcp":{},"81/udp":{},"99/udp":{}}'
+}
+
+@test "ps: an image named by its id has no name, and long sources of mounts are cut" {
+    local id
+
+    id=$("$SC" image inspect -f '{{.Id}}' base)
+    sc_ok create --name one -v averylongvolumename:/v -v short:/s "$id" true
+    is "$("$SC" ps -a --format '{{.Image}} {{.Mounts}}')" "${id:7:12} averylongvolum…,short"
+    is "$("$SC" ps -a --no-trunc --format '{{.Image}} {{.Mounts}}')" "$id averylongvolumename,short"
+}
+
 @test "ps --format: json, table, template" {
     sleeper --name one --label kind=a
     sc_ok ps --format json

@@ -6,7 +6,8 @@
 
 static const char data[] =
     "{\"Name\":\"/web\",\"Pid\":7,\"Up\":true,\"Down\":false,\"None\":null,\"Empty\":\"\",\"Half\":0.5,"
-    "\"Args\":[\"a\",\"b\"],\"No\":[],\"Labels\":{\"k\":\"v\",\"a.b\":\"c\"},\"State\":{\"Code\":3}}";
+    "\"Args\":[\"a\",\"b\"],\"No\":[],\"Labels\":{\"k\":\"v\",\"a.b\":\"c\"},\"State\":{\"Code\":3},\"Binds\":null,"
+    "\"Volumes\":null,\"Deep\":{\"Binds\":null}}";
 
 static int
 run(const char *text, struct sc_buf *out, struct sc_err *err)
@@ -28,7 +29,9 @@ test_values(void **state)
         {"plain", "plain"},
         {"{{.Name}}", "/web"},
         {"{{ .Name }}-{{.Pid}}", "/web-7"},
-        {"{{.State.Code}} {{.Up}} {{.Half}} {{.None}}", "3 true 0.5 <no value>"},
+        {"{{.State.Code}} {{.Up}} {{.Half}} {{.None}}", "3 true 0.5 <nil>"},
+        {"{{.Binds}} {{ .Volumes }} {{.Labels.none}} {{json .Binds}} {{.Deep}}",
+         "[] map[] <no value> null map[Binds:<nil>]"},
         {"{{.Args}} {{.No}} {{.Labels}}", "[a b] [] map[k:v a.b:c]"},
         {"{{json .Args}}{{json .Name}}{{json .State}}", "[\"a\",\"b\"]\"/web\"{\"Code\":3}"},
         {"{{.State | json}}", "{\"Code\":3}"},
