@@ -209,6 +209,38 @@ ends()
     sc_ok rm one two
 }
 
+@test "restart: a stop that is cut short by kill -9, of its monitor too, is a stop" {
+    local id stopper
+    sc_ok run -d --name one --restart always base sleep 1000
+    id=$output
+    "$SC" stop -t 1000 one >/dev/null 2>&1 3>&- & # process 1 does not mind
+    stopper=$!
+    wait_until test -e "$SC_DATA_ROOT/container/$id/stopped"
+    kill -KILL $stopper
+    wait $stopper || is $? 137
+    kill -KILL "$(monitor_of one)"
+    wait_until is_state one exited
+    is "$(count one)" 0
+    sc_ok rm one
+}
+
+@test "restart: that it is stopped by hand is on the disk before stop ends" {
+    local id
+    sc_ok run -d --name one --restart always base sleep 1000
+    id=$output
+    strace -f -qqq -y -e trace=fsync -o "$BATS_TEST_TMPDIR/trace" "$SC" stop -t 0 one
+    grep -q "fsync([0-9]*<.*/container/$id>) *= 0" "$BATS_TEST_TMPDIR/trace"
+    sc_ok rm one
+}
+
+@test "restart: kill -9 is a stop by hand, whatever the stop signal" {
+    sc_ok run -d --name one --restart always --stop-signal QUIT base sleep 1000
+    sc_ok kill one
+    is "$(state one)" exited
+    is "$(count one)" 0
+    sc_ok rm one
+}
+
 @test "restart: where the monitor cannot fork, the next command that looks leaves who waits" {
     local monitor tracer
     sc_ok run -d --name one --restart always base sleep 1000
