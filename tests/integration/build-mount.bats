@@ -140,6 +140,15 @@ has_line()
 
 @test "build --mount=type=cache: shared, private and locked, and not pruned while it is used" {
     local sharing pid out=$BATS_TEST_TMPDIR/out
+    # who makes a shared one has it alone until it is made, and no longer
+    printf 'FROM base\nRUN --mount=type=cache,id=new,target=/c touch /c/one; echo begun; until [ -e /c/go ]; do usleep 20000; done\n' >one
+    printf 'FROM base\nRUN --mount=type=cache,id=new,target=/c echo "said $(ls /c)"; touch /c/go\n' >two
+    "$SC" build -f one . >/dev/null 2>"$out" 3>&- &
+    pid=$!
+    wait_until has_line begun "$out"
+    run_split timeout 60 "$SC" build -f two .
+    is "$(said)" one
+    wait $pid
     for sharing in shared private locked; do
         printf 'FROM base\nRUN --mount=type=cache,id=%s,target=/c,sharing=%s touch /c/one; echo begun; until [ -e /c/go ]; do usleep 20000; done\n' $sharing $sharing >one
         printf 'FROM base\nRUN --mount=type=cache,id=%s,target=/c,sharing=%s echo "said $(ls /c | paste -sd+)"; touch /c/go\n' $sharing $sharing >two

@@ -435,6 +435,8 @@ END
     if [ "$(id -u)" -eq 0 ]; then
         sc_ok exec -u 12:34 one id
         matches "$output" '^uid=12.* gid=34'
+        sc_fails 126 exec -u nosuch one true
+        expect_stderr 'find user "nosuch"'
         sc_ok exec --privileged one grep CapEff /proc/self/status
         is "${output#*:}" "$(sed -n 's/^CapBnd://p' /proc/self/status)"
     fi

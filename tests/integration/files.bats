@@ -288,7 +288,7 @@ has_worker()
 @test "cp -: the archive is taken apart behind walls" {
     [ "$(id -u)" -eq 0 ] || skip "only root's walls are whole"
     [ "$SC_WHERE" != asan ] || skip "AddressSanitizer does not work behind them"
-    local runs name left
+    local runs name left place seen
     layer "$BATS_TEST_TMPDIR/x.tar" <<'END'
 file("f", "x" * 100000)
 t.addfile(entry("null", type=tarfile.CHRTYPE, devmajor=1, devminor=3, mode=0o624, uid=5))
@@ -315,6 +315,16 @@ END
             [ -e "/proc/$worker/fd/4/dev/zero" ]
             run head -c 1 "/proc/$worker/fd/4/dev/zero"
             matches "$output" 'Permission denied'
+        fi
+        if [ "$runs" = no ]; then
+            # who waits has the root of what is stopped: no device in it can be opened
+            seen=0
+            for place in "/proc/$copier/fd"/*/o/null; do
+                run head -c 1 "$place"
+                matches "$output" 'Permission denied'
+                seen=1
+            done
+            is "$seen" 1
         fi
         tail -c +50001 "$BATS_TEST_TMPDIR/x.tar" >&7
         exec 7>&-
@@ -345,6 +355,21 @@ END
     wait "$copier" || code=$?
     is "$code" 1
     grep -q 'the process that unpacks it ended' "$BATS_TEST_TMPDIR/said"
+}
+
+# any-kernel: what is refused is no matter of the kernel
+@test "cp: a socket, a link that leads to itself, and an archive to a terminal are refused" {
+    start 'mkdir /d; ln -s loop /loop'
+    (cd "$BATS_TEST_TMPDIR" && echo text >f && python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("s")')
+    sc_fails 1 cp "$BATS_TEST_TMPDIR/s" cx:/d
+    expect_stderr 'it is a socket'
+    run_split timeout 60 "$SC" cp "$BATS_TEST_TMPDIR/f" cx:/loop
+    is "$status" 1
+    expect_stderr 'oo many'
+    is "$("$SC" exec cx ls /d)" ''
+    run script -qec "$SC cp cx:/d -" /dev/null
+    is "$status" 1
+    matches "$output" 'refusing to write an archive to a terminal'
 }
 
 @test "cp: volumes and tmpfs, running and stopped; a read-only root" {

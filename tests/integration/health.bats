@@ -164,6 +164,8 @@ has_looked() { [ "$(log_of "$1" | jq length)" -ge "$2" ]; }
     sc_ok run -d --name one --health-cmd 'sleep 505' --health-interval 20ms base sleep 1000
     monitor=$(pgrep -of "sc-monitor id=$("$SC" inspect -f '{{.Id}}' one)")
     wait_until pgrep -f 'sleep 505'
+    # the monitor's lock and sockets are not for who looks: they would be held when it has ended
+    is "$(find "/proc/$(pgrep -of "__health $("$SC" inspect -f '{{.Id}}' one)")/fd" -lname '*/lock' -o -lname 'socket:*')" ''
     kill -KILL "$monitor"
     wait_until sh -c '! pgrep -f "[s]leep 505"'
     sc_ok inspect -f '{{.State.Status}}' one

@@ -322,11 +322,27 @@ perl_inside()
 }
 
 @test "run: no descriptor of the caller gets in" {
-    exec 7</etc/passwd
-    sc_ok run --rm base sh -c 'ls /proc/self/fd | wc -l; ls /proc/1/fd | tr "\n" " "'
-    exec 7<&-
+    # low ones, and such as are above the engine's own
+    exec 7</etc/passwd 250</etc/passwd 500</etc/passwd
+    sc_ok run -d --name one base sleep 1000
     # 0 1 2 and the directory that ls reads
-    is "${lines[0]}" 4
+    sc_ok run --rm base sh -c 'ls /proc/self/fd | wc -l'
+    is "$output" 4
+    sc_ok exec one sh -c 'ls /proc/self/fd | wc -l'
+    is "$output" 4
+    exec 7<&- 250<&- 500<&-
+    sc_ok exec one ls /proc/1/fd
+    is "$(echo $output)" '0 1 2'
+    sc_ok rm -f one
+}
+
+@test "run: the session keyring is the container's own" {
+    need_root
+    local id
+    sc_ok create --name one --security-opt systempaths=unconfined base grep -o ' _ses[.][0-9a-f]*' /proc/keys
+    id=$output
+    sc_ok start -a one
+    expect_output " _ses.$id"
 }
 
 @test "run: the default capabilities, as the kernel has them" {
