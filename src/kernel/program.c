@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kernel/kernel.h"
@@ -343,6 +345,14 @@ explain_script(struct explain *ex, const char *path, const char *head, size_t le
     return explain_file(ex, interpreter, path, depth + 1);
 }
 
+static bool
+is_on_noexec(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (fs.f_flags & ST_NOEXEC) != 0;
+}
+
 /* path is the program itself (of is NULL) or the interpreter that the script `of` names. */
 static int
 explain_file(struct explain *ex, const char *path, const char *of, int depth)
@@ -372,6 +382,10 @@ explain_file(struct explain *ex, const char *path, const char *of, int depth)
         (void)say(ex, SC_ERR_DENIED, 126, "run \"%s\": permission denied: it is not executable (mode %04o)", path,
                   st.st_mode & 07777);
         return sc_err_remedy(ex->err, "set the mode with chmod +x, in the image or where it is built");
+    }
+    if (is_on_noexec(path_fd)) {
+        (void)say(ex, SC_ERR_DENIED, 126, "run \"%s\": permission denied: it is on a file system mounted noexec", path);
+        return sc_err_remedy(ex->err, "mount it without noexec, or run a program that is elsewhere");
     }
     if (st.st_size == 0)
         return say(ex, SC_ERR_INVALID, 126, "run \"%s\": exec format error: it is an empty file", path);
@@ -437,7 +451,7 @@ sc_program_explain(int root_fd, const char *program, const struct sc_strv *env, 
     char found[PATH_MAX] = "";
 
     if (program == NULL || program[0] == '\0')
-        return say(&ex, SC_ERR_INVALID, 127, "run a program: its name is empty");
+        return say(&ex, SC_ERR_INVALID, 127, "run \"\": executable file not found in $PATH: its name is empty");
     if (strchr(program, '/') != NULL)
         return explain_file(&ex, program, NULL, 0);
     if (path == NULL)

@@ -255,13 +255,13 @@ static const struct {
     {'c', 1, 8, false},  {'c', 1, 9, false},  {'c', 5, 0, false}, {'c', 5, 2, false}, {'c', 136, -1, false},
 };
 
+/* not set: any */
 static bool
-is_same_number(const struct sc_opt_i64 *a, const struct sc_opt_i64 *b)
+covers_number(const struct sc_opt_i64 *wide, const struct sc_opt_i64 *narrow)
 {
-    return a->is_set == b->is_set && a->value == b->value;
+    return !wide->is_set || (narrow->is_set && wide->value == narrow->value);
 }
 
-/* not set: any */
 static bool
 has_common_number(const struct sc_opt_i64 *a, const struct sc_opt_i64 *b)
 {
@@ -276,15 +276,14 @@ has_rule(const struct sc_oci_resources *r, const struct sc_oci_device_rule *rule
 
     for (size_t i = 0; i < r->device_count; i++) {
         const struct sc_oci_device_rule *have = &r->devices[i];
-        bool is_any = have->type == 'a';
+        bool is_of_type = have->type == 'a' || have->type == rule->type;
 
         if (have->allow)
-            has = has ||
-                  (have->can_mknod && (have->can_read || !rule->can_read) && (have->can_write || !rule->can_write) &&
-                   (is_any || (have->type == rule->type && is_same_number(&have->major, &rule->major) &&
-                               is_same_number(&have->minor, &rule->minor))));
-        else if (is_any || (have->type == rule->type && has_common_number(&have->major, &rule->major) &&
-                            has_common_number(&have->minor, &rule->minor)))
+            has = has || (is_of_type && have->can_mknod && (have->can_read || !rule->can_read) &&
+                          (have->can_write || !rule->can_write) && covers_number(&have->major, &rule->major) &&
+                          covers_number(&have->minor, &rule->minor));
+        else if (is_of_type && has_common_number(&have->major, &rule->major) &&
+                 has_common_number(&have->minor, &rule->minor))
             has = false;
     }
     return has;

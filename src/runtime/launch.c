@@ -114,6 +114,8 @@ explain_step(const struct sc_step *step, int errnum, struct sc_err *err)
     if (step->op == SC_OP_MOUNT && (errnum == ELOOP || errnum == ENOTDIR) &&
         (strcmp(step->u.mount.type, "proc") == 0 || strcmp(step->u.mount.type, "sysfs") == 0))
         (void)sc_err_remedy(err, "%s must be mounted on ordinary directory, no link of the image", step->u.mount.type);
+    if (step->op == SC_OP_MOUNT_TREE && errnum == ENOTDIR)
+        (void)sc_err_remedy(err, "a file is mounted on a file, a directory on a directory");
     if (step->op == SC_OP_PROPAGATION && step->u.propagation.path == NULL && errnum == EINVAL)
         (void)sc_err_remedy(err, "a chroot must be a mount point for this: mount --bind DIR DIR before chroot DIR");
     if (step->op == SC_OP_UNSHARE && (errnum == ENOSPC || errnum == EUSERS))

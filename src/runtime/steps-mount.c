@@ -265,6 +265,10 @@ step_mount_tree(struct sc_executor *x, const struct sc_step *step)
     } else {
         result = sc_mount_move(tree, target);
     }
+    /* move_mount(2) says EINVAL of a file on a directory as of much else; engines know mount(2)'s own word for it. */
+    bool is_dir = S_ISDIR(st.st_mode);
+    if (result == -EINVAL && fstat(target, &st) == 0 && S_ISDIR(st.st_mode) != is_dir)
+        result = -ENOTDIR;
     close(target);
     return result;
 }

@@ -12,8 +12,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kernel/calls.h"
@@ -227,6 +229,16 @@ step_cwd(struct sc_executor *x, const struct sc_step *step)
     return result;
 }
 
+/* Nothing there can be executed, which create must say and not only start. */
+static bool
+is_on_noexec(const char *path)
+{
+    struct statfs fs;
+
+    /* lint: in the container's own root, after the change of root */
+    return statfs(path, &fs) == 0 && (fs.f_flags & ST_NOEXEC) != 0;
+}
+
 static int
 step_find_program(struct sc_executor *x, const struct sc_step *step)
 {
@@ -241,7 +253,7 @@ step_find_program(struct sc_executor *x, const struct sc_step *step)
                 result = -errno;
             continue;
         }
-        if (S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0) {
+        if (S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0 && !is_on_noexec(step->u.exec.candidates[i])) {
             x->candidate = i;
             return 0;
         }

@@ -70,6 +70,22 @@ END
     is "${lines[0]}" 7
 }
 
+@test "--process without a umask: the container's own" {
+    make_bundle "$B" "$sleeper | .process.user.umask = 23"
+    start_container
+    echo '{"args": ["sh", "-c", "umask"], "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 7, "gid": 8}}' >"$BATS_TEST_TMPDIR/process.json"
+    oci exec --process "$BATS_TEST_TMPDIR/process.json" "$ID"
+    expect 0
+    is "$output" 0027
+    oci exec "$ID" sh -c umask
+    expect 0
+    is "$output" 0027
+    jq '.user.umask = 2' "$BATS_TEST_TMPDIR/process.json" >"$BATS_TEST_TMPDIR/new"
+    oci exec --process "$BATS_TEST_TMPDIR/new" "$ID"
+    expect 0
+    is "$output" 0002
+}
+
 @test "--process that cannot be: one line, nothing runs" {
     make_bundle "$B" "$sleeper"
     start_container

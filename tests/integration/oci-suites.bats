@@ -145,3 +145,54 @@ else.where"
     [ -d "$top/$ID-frozen" ]
     [ ! -e "$top/$ID" ]
 }
+
+@test "suites: a device rule of any type with a number is of those devices alone: the default devices can be used" {
+    make_bundle "$B" '.root.readonly = false
+        | .linux.resources.devices = [{"allow": false, "access": "rwm"}, {"allow": true, "type": "a", "major": 7, "minor": 1, "access": "rwm"}]
+        | .process.capabilities[] += ["CAP_MKNOD"]
+        | .process.args = ["sh", "-c", ": >/dev/null && echo used
+            for of in \"b 7 1\" \"c 7 1\" \"b 7 2\" \"c 1 11\"; do
+                rm -f /node; mknod /node $of; (exec 3</node) 2>&1 | grep -o \"not permitted\" || echo let
+            done"]'
+    oci run --bundle "$B" "$ID"
+    expect 0
+    is "$output" $'used\nlet\nlet\nnot permitted\nnot permitted'
+}
+
+@test "suites: create says of a program that it is on a file system mounted noexec, and of one without a name that it is not found" {
+    mkdir "$BATS_TEST_TMPDIR/dir"
+    printf '#!/bin/sh\n' >"$BATS_TEST_TMPDIR/dir/script"
+    chmod 755 "$BATS_TEST_TMPDIR/dir/script"
+    make_bundle "$B" '.process.args = ["/dir/script"]
+        | .mounts += [{"destination": "/dir", "type": "none", "source": "'"$BATS_TEST_TMPDIR/dir"'", "options": ["bind", "noexec"]}]'
+    oci_leaves create --bundle "$B" "$ID"
+    expect_error 1 'run "/dir/script": permission denied: it is on a file system mounted noexec'
+    oci state "$ID"
+    expect_error 1 "container does not exist"
+    jq '.process.args = ["script"] | .process.env = ["PATH=/dir:/other"]' "$B/config.json" >"$B/new" && mv "$B/new" "$B/config.json"
+    oci_leaves create --bundle "$B" "$ID"
+    expect_error 1 'run "/dir/script": permission denied: it is on a file system mounted noexec'
+    # another of that name, further on in PATH, is found
+    mkdir "$B/rootfs/other"
+    printf '#!/bin/sh\necho other\n' >"$B/rootfs/other/script"
+    chmod 755 "$B/rootfs/other/script"
+    oci run --bundle "$B" "$ID"
+    expect 0
+    is "$output" other
+    jq '.process.args = [""]' "$B/config.json" >"$B/new" && mv "$B/new" "$B/config.json"
+    oci_leaves create --bundle "$B" "$ID"
+    expect_error 1 'run "": executable file not found in $PATH: its name is empty'
+}
+
+@test "suites: a file mounted on a directory, or the other way round, is said to be no directory" {
+    make_bundle "$B"
+    touch "$B/rootfs/there"
+    for pair in "$B/config.json:/etc" "$B/rootfs:/there"; do
+        jq --arg from "${pair%:*}" --arg to "${pair#*:}" '.mounts[-1] = {destination: $to, type: "none", source: $from, options: ["bind"]}' \
+            "$B/config.json" >"$B/new"
+        mkdir -p "$B-2" && cp "$B/new" "$B-2/config.json" && ln -sfn "$B/rootfs" "$B-2/rootfs"
+        oci run --bundle "$B-2" "$ID"
+        is "$status" 255
+        matches "$stderr" 'on /(etc|there): not a directory'
+    done
+}

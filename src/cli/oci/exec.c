@@ -67,6 +67,7 @@ add_caps(const struct sc_oci_cli *cli, struct sc_oci_capabilities *caps)
 static int
 read_process(struct sc_oci_cli *cli, struct sc_oci_process *p, struct sc_err *err)
 {
+    const struct sc_opt_u64 umask = p->user.umask; /* the container's */
     sc_cleanup_buf text = SC_BUF_INIT;
 
     if (sc_file_read_at(AT_FDCWD, cli->process_file, PROCESS_MAX, &text, err) < 0)
@@ -74,6 +75,8 @@ read_process(struct sc_oci_cli *cli, struct sc_oci_process *p, struct sc_err *er
     *p = (struct sc_oci_process){0};
     if (sc_oci_decode_process(text.data, text.len, &cli->arena, p, err) < 0 || sc_oci_validate_process(p, err) < 0)
         return sc_err_wrap(err, "--process \"%s\"", cli->process_file);
+    if (!p->user.umask.is_set)
+        p->user.umask = umask;
     if (cli->has_tty)
         p->terminal = true;
     return 0;

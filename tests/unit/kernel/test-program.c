@@ -122,7 +122,8 @@ test_search(void **state)
             "run \"/usr/tool\": exec format error: it is an empty file");
     explain("tool", "/bin:", "/usr", ENOEXEC, 126, SC_ERR_INVALID,
             "run \"./tool\": exec format error: it is an empty file");
-    explain("", "/bin", "/", ENOENT, 127, SC_ERR_INVALID, "run a program: its name is empty");
+    explain("", "/bin", "/", ENOENT, 127, SC_ERR_INVALID,
+            "run \"\": executable file not found in $PATH: its name is empty");
 }
 
 static void
