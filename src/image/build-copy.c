@@ -156,9 +156,14 @@ is_archive(int fd)
                   "7zXZ\0"},
                  {0, 4, "\x28\xb5\x2f\xfd"},
                  {257, 5, "ustar"}};
-    char head[512] = "";
+    struct sc_err ignored = SC_ERR_INIT;
+    struct sc_tar_head tar;
+    char head[SC_TAR_READ_BLOCK] = "";
     ssize_t got = pread(fd, head, sizeof(head), 0);
 
+    /* Of before POSIX: it has no mark, but a sum of its bytes. */
+    if (got == (ssize_t)sizeof(head) && sc_tar_head_decode(head, &tar, &ignored) == 0)
+        return true;
     for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
         if (got >= (ssize_t)(known[i].at + known[i].len) &&
             memcmp(head + known[i].at, known[i].bytes, known[i].len) == 0)
