@@ -10,8 +10,6 @@
 #include "cli/cli.h"
 #include "cli/build-priv.h"
 
-#define NSEC_TENTH INT64_C(100000000)
-
 struct build_options {
     struct sc_create_options run; /* of RUN's containers */
     struct sc_strv tags, build_args, labels, secrets, allows;
@@ -52,7 +50,7 @@ static const struct sc_option table[] = {
     {"output", 'o', SC_OPTION_STR, AT(output), "how", "Write it: DIR, - (tar), type=local|tar|oci|docker,dest=PATH",
      NULL, NULL},
     {"platform", 0, SC_OPTION_STR, AT(platform), "platform", "Only this machine's: linux/amd64", NULL, NULL},
-    {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, plain, tty (the same) or quiet", NULL, NULL},
+    {"progress", 0, SC_OPTION_STR, AT(progress), "how", "auto, plain, tty or quiet", NULL, NULL},
     {"pull", 0, SC_OPTION_FLAG, AT(pull), NULL, "Pull base images also where they are there", NULL, NULL},
     {"quiet", 'q', SC_OPTION_FLAG, AT(quiet), NULL, "Show the image's id alone", NULL, NULL},
     {"rm", 0, SC_OPTION_FLAG, AT(rm), NULL, "Accepted: containers of steps are always removed", NULL, NULL},
@@ -66,36 +64,6 @@ static const struct sc_option table[] = {
      sc_value_ulimit, NULL},
     {.name = NULL},
 };
-
-/* ---- what is shown ----------------------------------------------------------------------------------------------- */
-
-struct show {
-    size_t step;
-    bool is_quiet;
-};
-
-static void
-say(void *data, enum sc_build_event event, const char *text, int64_t nsec)
-{
-    struct show *show = data;
-    sc_cleanup_buf visible = SC_BUF_INIT;
-
-    if (event == SC_BUILD_NOTE) {
-        sc_print_note(text);
-        return;
-    }
-    if (show->is_quiet)
-        return;
-    if (event == SC_BUILD_STEP) {
-        sc_buf_add_visible(&visible, text);
-        (void)fprintf(stderr, "#%zu %s\n", ++show->step, sc_buf_str(&visible));
-    } else if (event == SC_BUILD_CACHED) {
-        (void)fprintf(stderr, "#%zu CACHED\n", show->step);
-    } else {
-        (void)fprintf(stderr, "#%zu DONE %lld.%llds\n", show->step, (long long)(nsec / NSEC_TENTH / 10),
-                      (long long)(nsec / NSEC_TENTH % 10));
-    }
-}
 
 /* ---- the options ------------------------------------------------------------------------------------------------- */
 
@@ -149,22 +117,6 @@ read_allows(const struct sc_strv *words, struct sc_build_ask *ask, struct sc_err
 }
 
 static int
-check_progress(struct build_options *o, struct sc_err *err)
-{
-    static const char *const known[] = {"auto", "plain", "tty", "quiet"};
-
-    if (!o->progress)
-        return 0;
-    for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
-        if (strcmp(o->progress, known[i]) == 0) {
-            o->quiet = o->quiet || strcmp(known[i], "quiet") == 0;
-            return 0;
-        }
-    }
-    return sc_err_set(err, SC_ERR_INVALID, "--progress \"%s\": it is auto, plain, tty or quiet", o->progress);
-}
-
-static int
 write_id(const char *path, const char *id, struct sc_err *err)
 {
     sc_cleanup_fd fd = -1;
@@ -180,38 +132,21 @@ write_id(const char *path, const char *id, struct sc_err *err)
 
 /* ---- the command ------------------------------------------------------------------------------------------------- */
 
-/* What RUN said while nobody wanted to see it, when it failed. */
-static void
-show_kept(int kept)
-{
-    char data[4096];
-    ssize_t got;
-
-    if (kept < 0 || lseek(kept, 0, SEEK_SET) < 0)
-        return;
-    while ((got = read(kept, data, sizeof(data))) > 0)
-        (void)fwrite(data, 1, (size_t)got, stderr);
-}
-
 static int
 build(struct sc_cli *cli, struct build_options *o, const char *path, struct sc_build_input *input, char **id,
       struct sc_err *err)
 {
-    FILE *kept = o->quiet ? tmpfile() : NULL;
-    struct show show = {.is_quiet = o->quiet};
     struct sc_build_ask ask = {.no_cache = o->no_cache,
                                .pulls = o->pull,
                                .target = o->target,
                                .platform = o->platform,
                                .labels = o->labels,
-                               .run = &o->run,
-                               .out_fd = o->quiet ? (kept ? fileno(kept) : -1) : STDERR_FILENO,
-                               .say = say,
-                               .say_data = &show};
+                               .run = &o->run};
+    struct sc_build_show show;
     const char *note = NULL;
     int status;
 
-    if (check_progress(o, err) < 0 || sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
+    if (sc_run_network_from_env(&o->run, &cli->arena, err) < 0 ||
         full_names(&o->tags, &cli->arena, &ask.names, err) < 0 ||
         build_args(&o->build_args, &cli->arena, &ask.build_args, err) < 0 || read_allows(&o->allows, &ask, err) < 0 ||
         sc_build_output_read(o->output, &cli->arena, &ask, err) < 0 ||
@@ -227,11 +162,11 @@ build(struct sc_cli *cli, struct build_options *o, const char *path, struct sc_b
     ask.dockerfile_name = input->name;
     ask.ignore = input->has_ignore ? sc_buf_str(&input->ignore) : NULL;
     ask.context_fd = input->context_fd;
+    if (sc_build_show_open(&show, o->progress, o->quiet, &ask, err) < 0)
+        return -1;
+    o->quiet = show.is_quiet;
     status = sc_engine_build(&cli->engine, &ask, &cli->arena, id, err);
-    if (status < 0 && kept)
-        show_kept(fileno(kept));
-    if (kept)
-        (void)fclose(kept);
+    sc_build_show_end(&show, status < 0);
     return status;
 }
 

@@ -163,7 +163,7 @@ is_archive(int fd)
 
     /* Of before POSIX: it has no mark, but a sum of its bytes. */
     if (got == (ssize_t)sizeof(head) && sc_tar_head_decode(head, &tar, &ignored) == 0)
-        return true;
+        return tar.kind != SC_MEMBER_ZEROS;
     for (size_t i = 0; i < SC_ARRAY_LEN(known); i++) {
         if (got >= (ssize_t)(known[i].at + known[i].len) &&
             memcmp(head + known[i].at, known[i].bytes, known[i].len) == 0)
@@ -189,7 +189,7 @@ is_tar(struct sc_jail *jail, int fd)
         if (got <= 0)
             return false;
     }
-    return sc_tar_head_decode(block, &head, &ignored) == 0;
+    return sc_tar_head_decode(block, &head, &ignored) == 0 && head.kind != SC_MEMBER_ZEROS;
 }
 
 static int

@@ -78,6 +78,7 @@ struct sc_build_spawn {
     const char *doing;
 };
 SC_MUST_CHECK int sc_build_spawn(struct sc_builder *b, const struct sc_build_spawn *spawn, struct sc_err *err);
+int sc_build_tick_ms(const struct sc_builder *b); /* how long to wait before SC_BUILD_TICK; -1: for ever */
 /* JSON in, JSON out (the caller decrefs). */
 SC_MUST_CHECK int sc_build_transfer(struct sc_builder *b, const struct sc_strv *words, const json_t *input, int keep_fd,
                                     json_t **out, struct sc_err *err);

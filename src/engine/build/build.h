@@ -27,6 +27,8 @@ enum sc_build_event {
     SC_BUILD_CACHED, /* that step was not executed */
     SC_BUILD_DONE,   /* it was; nsec: how long it took */
     SC_BUILD_NOTE,   /* text is worth a warning */
+    SC_BUILD_OUTPUT, /* of a step follows in out_fd, which ends in a line's end if text is "\n" */
+    SC_BUILD_TICK,   /* some time has gone by; only where has_ticks asks for it */
 };
 typedef void (*sc_build_say_fn)(void *data, enum sc_build_event event, const char *text, int64_t nsec);
 
@@ -57,6 +59,8 @@ struct sc_build_ask {
     size_t secret_count;
     const struct sc_create_options *run; /* limits, network and hosts of RUN's containers */
     int out_fd;                          /* where RUN's output goes */
+    size_t out_keep; /* not 0: out_fd is a file of the caller's, of which this much of the end is enough */
+    bool has_ticks;
     sc_build_say_fn say;
     void *say_data;
 };

@@ -160,13 +160,38 @@ set_options(struct run *run, struct sc_err *err)
     return sc_arena_check(arena, err);
 }
 
+/* Of a file in which the output is kept only the end stays: RUN may say more than there is room for. */
+static int
+keep_end(int fd, size_t keep, struct sc_err *err)
+{
+    const off_t size = lseek(fd, 0, SEEK_END);
+    sc_cleanup_free char *data = NULL;
+    ssize_t got;
+
+    if (size < 0)
+        return sc_err_errno(err, errno, "seek");
+    if ((size_t)size <= 2 * keep)
+        return 0;
+    data = malloc(keep);
+    if (!data)
+        return sc_err_nomem(err);
+    got = pread(fd, data, keep, size - (off_t)keep);
+    if (got < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return sc_err_errno(err, errno, "shorten it");
+    return sc_io_write_all(fd, data, (size_t)got, err);
+}
+
 /* Output goes on; what the reader of it cannot take is waited for, as with any program. */
 static int
-show(const struct sc_builder *b, const void *data, size_t len, struct sc_err *err)
+show(const struct sc_builder *b, const char *data, size_t len, struct sc_err *err)
 {
-    if (b->ask->out_fd < 0)
+    if (b->ask->out_fd < 0 || len == 0)
         return 0;
-    return sc_io_write_all(b->ask->out_fd, data, len, err) < 0 ? sc_err_wrap(err, "show what it says") : 0;
+    sc_build_say(b, SC_BUILD_OUTPUT, data[len - 1] == '\n' ? "\n" : "", 0);
+    if (sc_io_write_all(b->ask->out_fd, data, len, err) < 0 ||
+        (b->ask->out_keep > 0 && keep_end(b->ask->out_fd, b->ask->out_keep, err) < 0))
+        return sc_err_wrap(err, "show what it says");
+    return 0;
 }
 
 /* One message of the monitor. *is_over: it was the last. is_killed: nobody wants to see what it says. */
@@ -207,8 +232,12 @@ stay(struct sc_builder *b, int client, struct sc_exit *exit_record, struct sc_er
         struct pollfd polls[] = {{.fd = client, .events = POLLIN},
                                  {.fd = is_killed ? -1 : b->signal_fd, .events = POLLIN}};
 
-        if (poll(polls, SC_ARRAY_LEN(polls), -1) < 0 && errno != EINTR)
+        const int count = poll(polls, SC_ARRAY_LEN(polls), sc_build_tick_ms(b));
+
+        if (count < 0 && errno != EINTR)
             return sc_err_errno(err, errno, "wait for the container");
+        if (count == 0)
+            sc_build_say(b, SC_BUILD_TICK, NULL, 0);
         if (!is_killed && polls[1].revents && sc_build_check_signal(b, &why) < 0) {
             (void)!sc_monitor_send(client, SC_MSG_KILL, &kill_signal, sizeof(kill_signal), &ignored);
             is_killed = true;

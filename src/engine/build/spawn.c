@@ -16,6 +16,7 @@
 
 #define ANSWER_MAX ((size_t)16 << 20)
 #define SIGNALLED  128
+#define TICK_MS    200
 
 int
 sc_build_interrupted(const struct sc_builder *b, struct sc_err *err)
@@ -95,9 +96,15 @@ become(struct sc_builder *b, const struct sc_build_spawn *spawn, pid_t parent, i
 
 /* ---- us ---------------------------------------------------------------------------------------------------------- */
 
-/* Until it has ended; a signal ends it first. */
+int
+sc_build_tick_ms(const struct sc_builder *b)
+{
+    return b->ask->has_ticks ? TICK_MS : -1;
+}
+
+/* Until it has ended; a signal ends it first. shows: it writes where our caller does. */
 static int
-wait_for(struct sc_builder *b, pid_t pid, struct sc_err *err)
+wait_for(struct sc_builder *b, pid_t pid, bool shows, struct sc_err *err)
 {
     sc_cleanup_fd pidfd = sc_pidfd_open(pid, 0, err);
     int status = 0;
@@ -105,8 +112,12 @@ wait_for(struct sc_builder *b, pid_t pid, struct sc_err *err)
     while (pidfd >= 0) {
         struct pollfd polls[] = {{.fd = pidfd, .events = POLLIN}, {.fd = b->signal_fd, .events = POLLIN}};
 
-        if (poll(polls, SC_ARRAY_LEN(polls), -1) < 0 && errno != EINTR)
+        const int count = poll(polls, SC_ARRAY_LEN(polls), shows ? -1 : sc_build_tick_ms(b));
+
+        if (count < 0 && errno != EINTR)
             break;
+        if (count == 0)
+            sc_build_say(b, SC_BUILD_TICK, NULL, 0);
         if (polls[0].revents)
             break;
         if (polls[1].revents) {
@@ -124,6 +135,7 @@ int
 sc_build_spawn(struct sc_builder *b, const struct sc_build_spawn *spawn, struct sc_err *err)
 {
     sc_cleanup_fd said = memfd_create("sc-build", MFD_CLOEXEC);
+    const bool shows = spawn->out >= 0 && spawn->out == b->ask->out_fd;
     const pid_t parent = getpid();
     int status;
     pid_t pid;
@@ -132,12 +144,14 @@ sc_build_spawn(struct sc_builder *b, const struct sc_build_spawn *spawn, struct 
         return sc_err_errno(err, errno, "make a file in memory");
     if (sc_build_check_signal(b, err) < 0)
         return -1;
+    if (shows) /* lines of its own */
+        sc_build_say(b, SC_BUILD_OUTPUT, "\n", 0);
     pid = fork();
     if (pid < 0)
         return sc_err_errno(err, errno, "fork");
     if (pid == 0)
         become(b, spawn, parent, said);
-    status = wait_for(b, pid, err);
+    status = wait_for(b, pid, shows, err);
     if (status < 0)
         return -1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

@@ -1,0 +1,58 @@
+#!/usr/bin/env bats
+# What sc build shows: on a terminal, quietly, plainly.
+load helpers
+load building
+
+# plan LINE...: a Dockerfile of these lines after FROM base
+plan()
+{
+    printf '%s\n' 'FROM base' "$@" | dockerfile
+}
+
+@test "build: quiet shows the image's id alone; of what failed the step's own output" {
+    local how
+    for how in -q '--progress quiet'; do
+        plan 'RUN echo early' 'RUN echo late >&2'
+        # shellcheck disable=SC2086 # an option and its value
+        sc_ok build --no-cache $how .
+        matches "$output" '^sha256:[0-9a-f]{64}$'
+        is "$stderr" ""
+        plan 'RUN echo early' 'RUN echo late >&2; exit 3'
+        # shellcheck disable=SC2086
+        sc_fails 1 build --no-cache $how .
+        is "$output" ""
+        is "$(sed 's/^sc: .*/error/' <<<"$stderr")" $'late\nerror'
+    done
+    no_remains
+}
+
+@test "build: plain shows steps and output on standard error, and nothing moves" {
+    plan 'RUN echo said; sleep 1'
+    sc_ok build --progress plain .
+    is "$output" ""
+    is "$(sed -E 's/DONE [0-9.]+s/DONE/; s/^sha256:.*/id/' <<<"$stderr")" $'#1 [1/2] FROM base\n#2 [2/2] RUN echo said; sleep 1\nsaid\n#2 DONE\nid'
+    python3 "$TESTS/terminal.py" show "$SC" build --no-cache --progress plain . >"$BATS_TEST_TMPDIR/shown"
+    run -1 grep -F $'\e' "$BATS_TEST_TMPDIR/shown"
+    no_remains
+}
+
+@test "build: of output that nobody sees the end is kept" {
+    plan 'RUN echo first; i=0; while [ $i -lt 100 ]; do printf "%099999d\n" 0; i=$((i+1)); done; echo last; exit 3'
+    sc_fails 1 build -q .
+    is "$(grep -cx last <<<"$stderr") $(grep -cx first <<<"$stderr")" "1 0"
+    [ "${#stderr}" -gt 1000000 ]
+    [ "${#stderr}" -lt 3000000 ]
+    is "$output" ""
+    no_remains
+}
+
+@test "build: on a terminal a line says how long a step has been running, and goes" {
+    plan 'RUN sleep 1; printf part; sleep 1; echo ly; sleep 1'
+    TERM=xterm python3 "$TESTS/terminal.py" show "$SC" build . >"$BATS_TEST_TMPDIR/shown"
+    # drawn, and erased before what the step says
+    grep -qE '    [0-9]+s #2 \[2/2\] RUN sleep 1; .*\\r'$'\e''\[Kpartly' "$BATS_TEST_TMPDIR/shown"
+    grep -qE '\\r'$'\e''\[K#2 DONE' "$BATS_TEST_TMPDIR/shown"
+    TERM=dumb python3 "$TESTS/terminal.py" show "$SC" build --no-cache . >"$BATS_TEST_TMPDIR/shown"
+    run -1 grep -F $'\e' "$BATS_TEST_TMPDIR/shown"
+    no_remains
+}
