@@ -1,5 +1,6 @@
 /* From limits to execve: what becomes of the process itself, the same for a container's first and for an exec. */
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "kernel/kernel.h"
@@ -37,19 +38,33 @@ compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct 
     return 0;
 }
 
+/* That of open files comes when ours are closed: until then there may be more than it allows. */
 static int
-compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
+compile_rlimits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *p, bool are_files,
+                struct sc_err *err)
 {
-    const struct sc_oci_process *p = ask->process;
-    struct sc_step *step;
-
     for (size_t i = 0; i < p->rlimit_count; i++) {
+        struct sc_step *step;
+
+        if ((p->rlimits[i].resource == RLIMIT_NOFILE) != are_files)
+            continue;
         if ((step = add(arena, steps, SC_OP_RLIMIT, "a resource limit of the process")) == NULL)
             return sc_err_nomem(err);
         step->u.rlimit.resource = p->rlimits[i].resource;
         step->u.rlimit.soft = p->rlimits[i].soft;
         step->u.rlimit.hard = p->rlimits[i].hard;
     }
+    return 0;
+}
+
+static int
+compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
+{
+    const struct sc_oci_process *p = ask->process;
+    struct sc_step *step;
+
+    if (compile_rlimits(arena, steps, p, false, err) < 0)
+        return -1;
     if (p->oom_score_adj.is_set) {
         if ((step = add(arena, steps, SC_OP_OOM_SCORE, "how readily the OOM killer takes it")) == NULL)
             return sc_err_nomem(err);
@@ -304,6 +319,8 @@ sc_compile_process(struct sc_arena *arena, struct sc_steps *steps, const struct 
                     "no descriptor of the host gets in, not even as /proc/self/fd/N in the program's path")) == NULL)
         return sc_err_nomem(err);
     step->u.number.value = ask->preserve_fds;
+    if (compile_rlimits(arena, steps, p, true, err) < 0)
+        return -1;
     if (compile_privileges(arena, steps, ask, err) < 0)
         return -1;
     if (ask->dies_with_parent && add(arena, steps, SC_OP_PDEATHSIG,

@@ -268,6 +268,19 @@ END
     sc_ok rm -f one two
 }
 
+@test "limits: of open files there may be fewer than sc itself needs, for a container and an exec" {
+    run_sc run --rm --ulimit nofile=40:42 base sh -c 'ulimit -Sn; ulimit -Hn'
+    expect 0
+    is "$output" $'40\n42'
+    run_sc run --rm --init -u 1 --security-opt no-new-privileges --ulimit nofile=7 base sh -c 'ulimit -n; ls /proc/self/fd | wc -l'
+    expect 0
+    is "$output" $'7\n4'
+    sc_ok run -d --name few --ulimit nofile=7 base sleep 1000
+    run_sc exec few sh -c 'ulimit -Sn; ulimit -Hn'
+    expect 0
+    is "$output" $'7\n7'
+}
+
 @test "limits: inspect says no limit of tasks as Docker does" {
     for limit in -1 0 7; do
         sc_ok create --name one --pids-limit $limit base true
