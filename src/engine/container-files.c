@@ -210,16 +210,6 @@ map_of(const struct sc_strv *list)
     return out;
 }
 
-static json_t *
-keys_of(const struct sc_strv *list)
-{
-    json_t *out = json_object();
-
-    for (size_t i = 0; i < list->count; i++)
-        (void)json_object_set_new(out, list->items[i], json_object());
-    return out;
-}
-
 int
 sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, struct sc_arena *arena,
                         struct sc_commit_words *out, struct sc_err *err)
@@ -246,7 +236,8 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
         json_object_set_new(config, "Cmd", cmd->count > 0 ? sc_json_strv(cmd) : json_null()) < 0 ||
         json_object_set_new(config, "WorkingDir", json_string(c->effective_workdir ? c->effective_workdir : "")) < 0 ||
         json_object_set_new(config, "Labels", map_of(&c->effective_labels)) < 0 ||
-        (c->exposed.count > 0 && json_object_set_new(config, "ExposedPorts", keys_of(&c->exposed)) < 0) ||
+        (c->exposed.count + o->publish.count > 0 &&
+         json_object_set_new(config, "ExposedPorts", sc_exposed_ports(c)) < 0) ||
         (healthcheck && json_object_set(config, "Healthcheck", healthcheck) < 0) ||
         (o->stop_signal && json_object_set_new(config, "StopSignal", json_string(o->stop_signal)) < 0))
         return sc_err_set(err, SC_ERR_INVALID, "commit container \"%s\": its configuration is not UTF-8", c->name);

@@ -38,6 +38,20 @@ sc_port_bindings(const struct sc_container *c)
     return out;
 }
 
+json_t *
+sc_exposed_ports(const struct sc_container *c)
+{
+    sc_cleanup_json bindings = sc_port_bindings(c);
+    json_t *out = json_object(), *binding;
+    const char *port;
+
+    for (size_t i = 0; i < c->exposed.count; i++)
+        (void)json_object_set_new(out, c->exposed.items[i], json_object());
+    json_object_foreach (bindings, port, binding)
+        (void)json_object_set_new(out, port, json_object());
+    return out;
+}
+
 static json_t *
 ports_of(const struct sc_container *c, bool is_on, const struct sc_ports *ports)
 {

@@ -343,19 +343,6 @@ set_of(const struct sc_strv *list)
     return out;
 }
 
-/* Of the image, of --expose, and those that are published. */
-static json_t *
-exposed_ports(const struct sc_container *c)
-{
-    sc_cleanup_json bindings = sc_port_bindings(c);
-    json_t *out = set_of(&c->exposed), *binding;
-    const char *port;
-
-    json_object_foreach (bindings, port, binding)
-        (void)set(out, port, json_object());
-    return out;
-}
-
 /* Those that the image or `-v /dir` asked for, without a name. */
 static json_t *
 anonymous_volumes(const struct sc_create_options *o)
@@ -405,7 +392,7 @@ config_of(const struct sc_container *c)
     (void)set(out, "Labels", map(&c->effective_labels));
     (void)set(out, "StopSignal", text(c->effective_stop_signal));
     if (c->exposed.count + o->publish.count > 0)
-        (void)set(out, "ExposedPorts", exposed_ports(c));
+        (void)set(out, "ExposedPorts", sc_exposed_ports(c));
     if (healthcheck)
         (void)set(out, "Healthcheck", healthcheck);
     if (o->stop_timeout >= 0)

@@ -745,6 +745,8 @@ END
     is "$("$SC" inspect -f '{{.HostConfig.CapAdd}}' two)" '[ALL]'
     sc_ok create --name three --network bridge --expose 99/udp -p 80 -p 127.0.0.1:8081:81/udp base true
     is "$("$SC" inspect three | jq -cS '.[0].Config.ExposedPorts')" '{"80/tcp":{},"81/udp":{},"99/udp":{}}'
+    sc_ok commit three made
+    is "$("$SC" image inspect made | jq -cS '.[0].Config.ExposedPorts')" '{"80/tcp":{},"81/udp":{},"99/udp":{}}'
 }
 
 @test "ps: an image named by its id has no name, and long sources of mounts are cut" {
