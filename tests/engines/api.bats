@@ -47,6 +47,13 @@ api()
     curl -s --max-time 30 --unix-socket "$SOCKET" -w '\n%{http_code}' -X "$1" "${@:3}" "http://d/$2"
 }
 
+# path_stat PATH: name, size, mode and target of what is there in the container `one`, from the head of the answer
+path_stat()
+{
+    curl -s --max-time 30 --unix-socket "$SOCKET" -I "http://d/containers/one/archive?path=$1" |
+        sed -n 's/^X-Docker-Container-Path-Stat: *//p' | tr -d '\r' | base64 -d | jq -c '[.name, .size, .mode, .linkTarget]'
+}
+
 @test "api: ping, version, and what is not there" {
     ok dk version --format '{{.Server.Version}} {{.Server.APIVersion}}'
     is "$output" "$("$SC" version --format '{{.Server.Version}}') 1.41"
@@ -117,6 +124,19 @@ modes kept"
     ok dk volume rm vol
 }
 
+@test "api: where who has attached was killed, another starts the container, and nothing of it stays" {
+    local attached
+    ok dk create --name one base sleep 1000
+    api POST 'containers/one/attach?stream=1&stdout=1' >/dev/null 2>&1 3>&- &
+    wait_until compgen -G "$SC_RUN_ROOT/api/a-*"
+    attached=$(compgen -G "$SC_RUN_ROOT/api/a-*")
+    kill -9 "${attached##*-}"
+    wait_until has_ended "${attached##*-}"
+    is "$(api POST containers/one/start | tail -n 1)" 204
+    is "$(dk inspect -f '{{.State.Status}}' one)" running
+    [ ! -e "$attached" ]
+}
+
 @test "api: logs -f and events go on until there is no more" {
     "$SC" run -d --name one base sh -c 'echo first; while [ ! -e /go ]; do sleep 0.1; done; echo last' >/dev/null
     dk logs -f one >"$BATS_TEST_TMPDIR/followed" 2>&1 3>&- &
@@ -142,6 +162,13 @@ modes kept"
     ok dk cp one:/tmp/copy "$BATS_TEST_TMPDIR/back"
     is "$(cat "$BATS_TEST_TMPDIR/back")" data
     fails 1 dk cp one:/none "$BATS_TEST_TMPDIR/back"
+    # what a client is told of a file, a directory and a link, by Go's bits of a mode
+    chmod 640 "$BATS_TEST_TMPDIR/file"
+    ok dk cp "$BATS_TEST_TMPDIR/file" one:/tmp/copy
+    ok dk exec one ln -s copy /tmp/link
+    is "$(path_stat /tmp/copy)" '["copy",5,416,""]'
+    is "$(path_stat /etc | jq -c '[.[0], .[2]]')" '["etc",2147484141]'
+    is "$(path_stat /tmp/link | jq -c '[.[0], .[2], .[3]]')" '["link",134218239,"copy"]'
     is "$(dk export one | tar -xO tmp/copy)" data
     ok dk commit one made:1
     dk save made:1 >"$BATS_TEST_TMPDIR/made.tar"
