@@ -180,6 +180,8 @@ SC_MUST_CHECK int sc_restart_settle(struct sc_engine *engine, const char *id, bo
 /* With the lock held, in who waited: it still is to start it. */
 SC_MUST_CHECK int sc_restart_check(const struct sc_container *container, int data_fd, int run_fd, struct sc_err *err);
 
+json_t *sc_ulimits_json(const struct sc_strv *ulimits); /* limits.c: HostConfig.Ulimits */
+
 /* ---- exec.c ---- */
 /* The container's root as its first process sees it, and its namespaces; SC_ERR_NOT_FOUND: that has just ended. */
 SC_MUST_CHECK int sc_engine_open_root(const struct sc_state *state, struct sc_err *err);

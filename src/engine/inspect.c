@@ -80,23 +80,6 @@ mode_of(const struct sc_ns_choice *choice, const char *own)
 }
 
 static json_t *
-ulimits(const struct sc_create_options *o)
-{
-    json_t *out = json_array();
-
-    for (size_t i = 0; i < o->ulimits.count; i++) {
-        struct sc_oci_rlimit limit;
-        struct sc_err ignored = SC_ERR_INIT;
-        size_t len = strcspn(o->ulimits.items[i], "=");
-
-        if (sc_ulimit_parse(o->ulimits.items[i], &limit, &ignored) == 0)
-            (void)json_array_append_new(out, json_pack("{s:s%, s:I, s:I}", "Name", o->ulimits.items[i], len, "Hard",
-                                                       (json_int_t)limit.hard, "Soft", (json_int_t)limit.soft));
-    }
-    return out;
-}
-
-static json_t *
 devices(const struct sc_create_options *o)
 {
     json_t *out = json_array();
@@ -325,7 +308,7 @@ host_config(const struct sc_container *c)
               o->memory_swappiness.is_set ? json_integer(o->memory_swappiness.value) : json_null());
     (void)set(out, "OomKillDisable", json_boolean(o->oom_kill_disable));
     (void)set(out, "PidsLimit", o->pids_limit > 0 ? json_integer(o->pids_limit) : json_null());
-    (void)set(out, "Ulimits", ulimits(o));
+    (void)set(out, "Ulimits", sc_ulimits_json(&o->ulimits));
     (void)set(out, "Init", json_boolean(o->init));
     (void)set(out, "UidMappings", strings_or_null(&c->effective_uid_maps));
     (void)set(out, "GidMappings", strings_or_null(&c->effective_gid_maps));

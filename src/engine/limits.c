@@ -251,3 +251,35 @@ sc_limits_print(struct sc_buf *out)
         sc_buf_adds(out, sc_limits[i].can_update ? " yes |\n" : " |\n");
     }
 }
+
+/* ---- rlimits ---- */
+
+/* The last one of a name counts. */
+static bool
+is_replaced(const struct sc_strv *ulimits, size_t at)
+{
+    size_t len = strcspn(ulimits->items[at], "=") + 1;
+
+    for (size_t i = at + 1; i < ulimits->count; i++) {
+        if (strncmp(ulimits->items[i], ulimits->items[at], len) == 0)
+            return true;
+    }
+    return false;
+}
+
+json_t *
+sc_ulimits_json(const struct sc_strv *ulimits)
+{
+    json_t *out = json_array();
+
+    for (size_t i = 0; i < ulimits->count; i++) {
+        struct sc_oci_rlimit limit;
+        struct sc_err ignored = SC_ERR_INIT;
+        size_t len = strcspn(ulimits->items[i], "=");
+
+        if (!is_replaced(ulimits, i) && sc_ulimit_parse(ulimits->items[i], &limit, &ignored) == 0)
+            (void)json_array_append_new(out, json_pack("{s:s%, s:I, s:I}", "Name", ulimits->items[i], len, "Hard",
+                                                       (json_int_t)limit.hard, "Soft", (json_int_t)limit.soft));
+    }
+    return out;
+}

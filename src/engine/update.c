@@ -69,6 +69,29 @@ merge(const struct sc_create_options *asked, struct sc_create_options *to, struc
         to->net_rate_out = asked->net_rate_out;
 }
 
+/* As Docker's: memory and swap together keep the limit that they have, also where it is twice --memory because nothing
+ * was said of it, until it is given anew. */
+static int
+keep_swap(const struct sc_create_options *asked, const struct sc_create_options *recorded, const struct sc_host *host,
+          struct sc_create_options *merged, struct sc_err *err)
+{
+    int64_t swap = recorded->memory_swap;
+
+    if (swap == 0 && recorded->memory > 0 && recorded->memory <= INT64_MAX / 2 && host->cgroups.has_swap_accounting)
+        swap = recorded->memory * 2;
+    if (asked->memory <= 0 || asked->memory_swap != 0 || swap <= 0)
+        return 0;
+    if (asked->memory > swap) {
+        sc_err_set(
+            err, SC_ERR_INVALID,
+            "memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same "
+            "time");
+        return sc_err_remedy(err, "memory and swap together are %lld bytes: give --memory-swap too", (long long)swap);
+    }
+    merged->memory_swap = swap;
+    return 0;
+}
+
 static const struct sc_limit *
 find_limit(const char *flag)
 {
@@ -227,6 +250,8 @@ update(struct sc_engine *engine, const struct sc_container *now, const struct sc
     if (check_policy(now, asked, only_runtime, err) < 0)
         return -1;
     merge(asked, &next.options, arena);
+    if (keep_swap(asked, &now->options, host, &next.options, err) < 0)
+        return -1;
     complete(&delta, &next.options);
     if (sc_arena_check(arena, err) < 0 || check(now, &next.options, host, arena, err) < 0)
         return -1;

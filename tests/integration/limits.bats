@@ -414,3 +414,28 @@ END
     is "$output" $'one\ntwo'
     sc_ok update --kernel-memory 64m one
 }
+
+@test "update: memory and swap together stay what --memory made them, and memory does not go beyond" {
+    sc_ok run -d --name one -m 64m base sleep 1000
+    sc_ok update -m 100m one
+    is "$("$SC" inspect -f '{{.HostConfig.Memory}}' one)" $((100 << 20))
+    if compgen -G '/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes' || compgen -G '/sys/fs/cgroup/*/memory.swap.max'; then
+        is "$("$SC" inspect -f '{{.HostConfig.MemorySwap}}' one)" $((128 << 20))
+        run_sc update -m 129m one
+        expect_error 1 'memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time'
+        is "$("$SC" inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' one)" "$((100 << 20)) $((128 << 20))"
+        sc_ok update -m 129m --memory-swap 200m one
+        is "$("$SC" inspect -f '{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}}' one)" "$((129 << 20)) $((200 << 20))"
+    fi
+    # without a limit there is nothing to keep
+    sc_ok run -d --name two base sleep 1000
+    sc_ok update -m 64m two
+    sc_ok rm -f one two
+}
+
+@test "inspect: of two --ulimit of one name the last counts" {
+    sc_ok create --name one --ulimit nofile=100:200 --ulimit core=1 --ulimit nofile=50:60 base true
+    is "$("$SC" inspect -f '{{json .HostConfig.Ulimits}}' one | jq -c 'map([.Name, .Soft, .Hard])')" \
+        '[["core",1,1],["nofile",50,60]]'
+    sc_ok rm one
+}
