@@ -333,7 +333,8 @@ fail(const struct sc_start_child *child, const struct sc_err *why)
     sc_volumes_undo(child->engine, child->container, &offers);
     (void)!sc_undo_run(sc_buf_str(&offers), &ignored);
     if (child->container->is_rm) {
-        (void)!sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored);
+        if (sc_engine_remove_all(child->engine, child->container->id, child->container, true, &ignored) == 0)
+            sc_engine_event(child->engine, child->container, "destroy", NULL);
     } else {
         (void)!sc_engine_exit_write(child->data_fd, code, 0, why->msg, !child->how->again,
                                     child->how->again ? child->how->again->count : 0, SC_VOLATILE, &ignored);

@@ -250,9 +250,10 @@ give_up(struct start *start, const struct sc_err *why)
     const struct sc_restarting *again = start->how->again;
     struct sc_err ignored = SC_ERR_INIT;
 
-    if (start->is_fresh)
-        (void)!sc_engine_remove_all(start->engine, start->container->id, start->container, true, &ignored);
-    else if (start->run >= 0)
+    if (start->is_fresh) {
+        if (sc_engine_remove_all(start->engine, start->container->id, start->container, true, &ignored) == 0)
+            sc_engine_event(start->engine, start->container, "destroy", NULL);
+    } else if (start->run >= 0)
         (void)unlinkat(start->run, "undo", 0);
     if (again && start->run >= 0)
         (void)unlinkat(start->run, SC_RESTARTING_FILE, 0);

@@ -170,3 +170,11 @@ END
     matches "$output" $'\n  prune '
     run ! grep -q '^  pull ' <<<"$output"
 }
+
+@test "a start that fails removes what --rm asked for, and events tell so" {
+    sc_fails 127 run --rm --name one base /nowhere
+    sc_ok events --since 0 --until 0s --filter container=one --format '{{.Action}}'
+    is "$(grep -c '^destroy$' <<<"$output")" 1
+    sc_ok ps -aq
+    is "$output" ''
+}
