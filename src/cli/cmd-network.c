@@ -247,6 +247,18 @@ by_name(const void *a, const void *b)
     return (unsigned char)*left - (unsigned char)*right;
 }
 
+/* The others are listed all the same. */
+static void
+warn_damaged(const char *name, const char *why)
+{
+    struct sc_err err = SC_ERR_INIT;
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    (void)sc_network_damaged(name, why, &err);
+    sc_buf_addf(&text, "%s; %s", err.msg, err.remedy);
+    sc_print_note(sc_buf_str(&text));
+}
+
 static int
 run_ls(struct sc_cli *cli, struct sc_err *err)
 {
@@ -269,6 +281,8 @@ run_ls(struct sc_cli *cli, struct sc_err *err)
         (void)!sc_network_find(&net, SC_NET_DEFAULT, &cli->arena, &builtin, &ignored);
     if (sc_network_list(&net, &cli->arena, &list, err) < 0)
         return -1;
+    for (size_t i = 0; i < list.damaged.count; i++)
+        warn_damaged(list.damaged.items[i], list.why.items[i]);
     all = SC_ARENA_ARRAY(&cli->arena, struct row, list.count + SC_ARRAY_LEN(modes));
     if (!all)
         return sc_err_nomem(err);
@@ -338,8 +352,17 @@ remove_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struc
     if (strcmp(name, "host") == 0 || strcmp(name, "none") == 0 || strcmp(name, "bridge") == 0 ||
         strcmp(name, SC_NET_DEFAULT) == 0)
         return sc_err_set(err, SC_ERR_DENIED, "%s is a pre-defined network and cannot be removed", name);
-    if (sc_network_find(net, name, &cli->arena, &network, err) < 0)
-        return -1;
+    if (sc_network_find(net, name, &cli->arena, &network, err) < 0) {
+        struct sc_err why = SC_ERR_INIT;
+
+        if (err->kind == SC_ERR_NOT_FOUND || sc_network_remove_damaged(net, name, &why) < 0) {
+            if (why.kind == SC_ERR_BUSY)
+                *err = why;
+            return -1;
+        }
+        sc_err_clear(err);
+        return 0;
+    }
     if (sc_network_remove(net, &network, err) < 0)
         return -1;
     tell(cli, "destroy", &network);

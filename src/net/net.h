@@ -134,6 +134,7 @@ sc_network_has(const struct sc_network *network, enum sc_family family)
 struct sc_network_list {
     struct sc_network *items; /* by name */
     size_t count;
+    struct sc_strv damaged, why; /* names of those whose record cannot be read, and what is wrong with each */
 };
 /* What net/ is told of the engine. */
 struct sc_net {
@@ -170,6 +171,10 @@ SC_MUST_CHECK int sc_network_list(const struct sc_net *net, struct sc_arena *are
                                   struct sc_err *err);
 /* Its bridge too. SC_ERR_BUSY while a container has an address of it. */
 SC_MUST_CHECK int sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err);
+/* One of a list's damaged ones: its record and leases. What it was is not known, so a bridge that it had stays. */
+SC_MUST_CHECK int sc_network_remove_damaged(const struct sc_net *net, const char *name, struct sc_err *err);
+/* Says so, and what to do; -1. */
+int sc_network_damaged(const char *name, const char *why, struct sc_err *err);
 
 /* ---- rate.c: "10mbit", "500kbyte": bits a second; "0" is SC_NET_RATE_NONE */
 #define SC_NET_RATE_NONE INT64_C(-1)

@@ -9,6 +9,7 @@
 #include "net/net-priv.h"
 
 #define RECORD_MAX 65536
+#define END        ".json"
 
 int
 sc_network_dir(const struct sc_net *net, bool is_locked, struct sc_err *err)
@@ -48,6 +49,7 @@ sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *o
     size_t capacity = 0;
     struct sc_network *items;
     struct dirent *item;
+    struct sc_err why;
 
     *out = (struct sc_network_list){.items = NULL};
     if (!dir) {
@@ -55,21 +57,25 @@ sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *o
         return sc_err_errno(err, errno, "read the directory of networks");
     }
     for (errno = 0; (item = readdir(dir)) != NULL; errno = 0) {
-        if (item->d_name[0] == '.' || !sc_str_ends(item->d_name, ".json"))
+        if (item->d_name[0] == '.' || !sc_str_ends(item->d_name, END))
             continue;
         items = sc_arena_grow(arena, out->items, out->count, &capacity, sizeof(*items), 8);
         if (!items)
             return sc_err_nomem(err);
         out->items = items;
-        if (sc_network_read(dir_fd, item->d_name, arena, &out->items[out->count], err) < 0)
-            return -1;
-        out->count++;
+        why = (struct sc_err)SC_ERR_INIT;
+        if (sc_network_read(dir_fd, item->d_name, arena, &out->items[out->count], &why) == 0) {
+            out->count++;
+        } else if (why.errnum != ENOENT) { /* else it was removed meanwhile */
+            sc_strv_addf(&out->damaged, arena, "%.*s", (int)(strlen(item->d_name) - strlen(END)), item->d_name);
+            sc_strv_add(&out->why, arena, why.msg);
+        }
     }
     if (errno != 0)
         return sc_err_errno(err, errno, "read the directory of networks");
     if (out->count > 0)
         qsort(out->items, out->count, sizeof(*out->items), by_name);
-    return 0;
+    return sc_arena_check(arena, err);
 }
 
 int

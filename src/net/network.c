@@ -127,6 +127,13 @@ check_bridge(const char *bridge, const struct sc_network_list *all, struct sc_er
                : sc_err_set(err, SC_ERR_EXISTS, "bridge \"%s\": the host has a link of that name", bridge);
 }
 
+int
+sc_network_damaged(const char *name, const char *why, struct sc_err *err)
+{
+    sc_err_set(err, SC_ERR_INTERNAL, "network \"%.80s\" is damaged: %s", name, why);
+    return sc_err_remedy(err, "remove it: sc network rm %.80s", name);
+}
+
 static int
 create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *ask, struct sc_arena *arena,
               struct sc_network *out, struct sc_err *err)
@@ -140,6 +147,10 @@ create_locked(const struct sc_net *net, int dir, const struct sc_network_ask *as
     for (size_t i = 0; i < all.count; i++) {
         if (strcmp(all.items[i].name, ask->name) == 0)
             return sc_err_set(err, SC_ERR_EXISTS, "network with name \"%s\" already exists", ask->name);
+    }
+    for (size_t i = 0; i < all.damaged.count; i++) {
+        if (strcmp(all.damaged.items[i], ask->name) == 0)
+            return sc_network_damaged(ask->name, all.why.items[i], err);
     }
     if (out->driver == SC_NET_BRIDGE && out->bridge && check_bridge(out->bridge, &all, err) < 0)
         return -1;
@@ -210,10 +221,8 @@ sc_network_find(const struct sc_net *net, const char *name, struct sc_arena *are
         (void)snprintf(file, sizeof(file), "%s.json", is_default ? SC_NET_DEFAULT : name);
         if (sc_network_read(dir, file, arena, out, &why) == 0)
             return 0;
-        if (why.errnum != ENOENT) {
-            *err = why;
-            return -1;
-        }
+        if (why.errnum != ENOENT)
+            return sc_network_damaged(name, why.msg, err);
     }
     if (!is_default)
         return find_by_id(dir, name, arena, out, err);
@@ -244,33 +253,65 @@ other_has_v6(int dir, const struct sc_network *network, struct sc_arena *arena)
     return false;
 }
 
-int
-sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
+static int
+check_unused(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
 {
-    sc_cleanup_fd dir = sc_network_dir(net, true, err);
     sc_cleanup_arena arena = SC_ARENA_INIT;
     struct sc_lease_list leases;
-    char path[sizeof(SC_LEASE_NET) + SC_NET_NAME_MAX + 1], file[FILE_MAX];
 
-    if (dir < 0 || sc_network_leases(net, network, &arena, &leases, err) < 0)
+    if (sc_network_leases(net, network, &arena, &leases, err) < 0)
         return -1;
     for (size_t i = 0; i < leases.count; i++) {
         if (net->is_alive(leases.items[i].id, net->data))
             return sc_err_set(err, SC_ERR_BUSY, "network \"%s\" has active endpoints: container %.12s is on it",
                               network->name, leases.items[i].id);
     }
+    return 0;
+}
+
+/* The leases and, last, the record: as long as that is there, whoever was killed here can be followed by another. */
+static int
+remove_files(const struct sc_net *net, int dir, const char *name, struct sc_err *err)
+{
+    char path[sizeof(SC_LEASE_NET) + SC_NET_NAME_MAX + 1], file[FILE_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, name);
+    if (sc_tree_remove_at(net->run_fd, path, err) < 0)
+        return -1;
+    (void)snprintf(file, sizeof(file), "%s.json", name);
+    return unlinkat(dir, file, 0) < 0 && errno != ENOENT ? sc_err_errno(err, errno, "remove network \"%s\"", name) : 0;
+}
+
+int
+sc_network_remove_damaged(const struct sc_net *net, const char *name, struct sc_err *err)
+{
+    const struct sc_network network = {.name = (char *)(uintptr_t)name};
+    sc_cleanup_fd dir = sc_network_dir(net, true, err);
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_network_list all;
+
+    if (dir < 0 || sc_network_list_in(dir, &arena, &all, err) < 0)
+        return -1;
+    for (size_t i = 0; i < all.damaged.count; i++) {
+        if (strcmp(all.damaged.items[i], name) == 0 && strlen(name) <= SC_NET_NAME_MAX)
+            return check_unused(net, &network, err) < 0 ? -1 : remove_files(net, dir, name, err);
+    }
+    return sc_err_set(err, SC_ERR_NOT_FOUND, "no such network: \"%.80s\"", name);
+}
+
+int
+sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
+{
+    sc_cleanup_fd dir = sc_network_dir(net, true, err);
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+
+    if (dir < 0 || check_unused(net, network, err) < 0)
+        return -1;
     if (sc_network_owns_link(network) && sc_undo_link(network->bridge, err) < 0)
         return -1;
     if (network->driver == SC_NET_BRIDGE && sc_firewall_forget(network, err) < 0)
         return -1;
     if (network->driver == SC_NET_BRIDGE && sc_network_has(network, SC_V6) && !other_has_v6(dir, network, &arena))
         sc_loop_down();
-    (void)snprintf(path, sizeof(path), "%s/%s", SC_LEASE_NET, network->name);
-    if (sc_tree_remove_at(net->run_fd, path, err) < 0)
-        return -1;
-    /* Last: as long as there is a record, whoever was killed here can be followed by another. */
-    (void)snprintf(file, sizeof(file), "%s.json", network->name);
-    return unlinkat(dir, file, 0) < 0 && errno != ENOENT
-               ? sc_err_errno(err, errno, "remove network \"%s\"", network->name)
-               : 0;
+    return remove_files(net, dir, network->name, err);
 }

@@ -173,3 +173,27 @@ web foo|invalid port "foo"
 ROWS
     is "$("$SC" network ls --filter type=custom --format '{{.Name}}')" n
 }
+
+@test "network: a damaged record is named, the others are listed, and it can be removed" {
+    sc_ok network create good
+    mkdir -p "$SC_DATA_ROOT/network"
+    for damage in '{"name"' '' '{}' '[]'; do
+        printf '%s' "$damage" >"$SC_DATA_ROOT/network/bad.json"
+        sc_ok network ls --format '{{.Name}}'
+        matches "$output" '(^|[[:space:]])good([[:space:]]|$)'
+        expect_stderr 'network "bad" is damaged: '
+        expect_stderr 'remove it: sc network rm bad'
+        sc_fails 1 network inspect bad
+        expect_stderr 'remove it: sc network rm bad'
+        sc_fails 1 network create bad
+        expect_stderr 'remove it: sc network rm bad'
+        sc_ok network rm bad
+        [ ! -e "$SC_DATA_ROOT/network/bad.json" ]
+    done
+    echo x >"$SC_DATA_ROOT/network/bad.json"
+    sc_ok network prune -f --filter until=1h
+    [ -e "$SC_DATA_ROOT/network/bad.json" ]
+    sc_ok network prune -f
+    expect_output bad
+    [ ! -e "$SC_DATA_ROOT/network/bad.json" ]
+}
