@@ -1,7 +1,10 @@
 /* sc build: finds the Dockerfile, .dockerignore and the context. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "cli/build-priv.h"
@@ -38,11 +41,31 @@ read_in_context(int context_fd, const char *name, struct sc_buf *out, struct sc_
     return sc_file_read_fd(fd, FILE_MAX_BYTES, out, err) < 0 ? sc_err_wrap(err, "read \"%s\"", name) : 0;
 }
 
+/* A named pipe waits for who may never come; one that a shell made, as in -f <(command), has its writer. */
+static int
+read_named(const char *path, struct sc_buf *out, struct sc_err *err)
+{
+    const int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    sc_cleanup_fd fd = openat(AT_FDCWD, path, flags); /* lint: the caller's own */
+    struct statfs fs;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+        return sc_err_errno(err, errno, "open \"%s\"", path);
+    if (S_ISFIFO(st.st_mode) && fs.f_type != PIPEFS_MAGIC) {
+        sc_err_set(err, SC_ERR_INVALID, "\"%s\" is a named pipe", path);
+        return sc_err_remedy(err, "name a file, or redirect the pipe: -f - <PIPE");
+    }
+    if (fcntl(fd, F_SETFL, 0) < 0)
+        return sc_err_errno(err, errno, "open \"%s\"", path);
+    return sc_file_read_fd(fd, FILE_MAX_BYTES, out, err) < 0 ? sc_err_wrap(err, "read \"%s\"", path) : 0;
+}
+
 /* A file that the caller named, or, with the context's descriptor, one of the context. */
 static int
 read_one(int dir_fd, const char *path, struct sc_buf *out, struct sc_err *err)
 {
-    return dir_fd == AT_FDCWD ? sc_file_read_at(dir_fd, path, FILE_MAX_BYTES, out, err) /* lint: the caller's own */
+    return dir_fd == AT_FDCWD ? read_named(path, out, err) /* lint: the caller's own */
                               : read_in_context(dir_fd, path, out, err);
 }
 

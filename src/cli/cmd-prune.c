@@ -212,6 +212,7 @@ prune_images(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
     struct sc_image_list list = {.items = NULL};
     bool has_title = false;
 
+    sc_engine_collect(&cli->engine); /* what pulls and builds that were killed have left */
     if (sc_image_release_held(&cli->engine.store, sc_engine_image_in_use, &cli->engine, err) < 0 ||
         sc_image_list(&cli->engine.store, &cli->arena, &list, err) < 0)
         return -1;
@@ -313,6 +314,17 @@ prune_networks(struct sc_cli *cli, struct prune *prune, struct sc_err *err)
             (void)printf("Deleted Networks:\n");
         has_title = true;
         (void)printf("%s\n", list.items[i].name);
+    }
+    for (size_t i = 0; i < list.damaged.count && prune->options->filters.count == 0; i++) {
+        struct sc_err one = SC_ERR_INIT;
+
+        if (sc_network_remove_damaged(&net, list.damaged.items[i], &one) < 0) {
+            if (one.kind != SC_ERR_BUSY)
+                say_failure(prune, &one);
+            continue;
+        }
+        (void)printf("%s%s\n", has_title ? "" : "Deleted Networks:\n", list.damaged.items[i]);
+        has_title = true;
     }
     if (has_title)
         (void)putchar('\n');

@@ -93,3 +93,29 @@ is_unpacking()
     is "$status" 143
     no_remains
 }
+
+@test "a named pipe in the place of a Dockerfile or of its .dockerignore is refused, not waited for" {
+    mkdir -p "$BATS_TEST_TMPDIR/c/sub"
+    cd "$BATS_TEST_TMPDIR/c"
+    printf 'FROM base\n' >sub/Dockerfile
+    mkfifo sub/Dockerfile.dockerignore
+    sc_fails 1 build -f sub/Dockerfile .
+    expect_stderr '"sub/Dockerfile.dockerignore" is a named pipe'
+    rm sub/Dockerfile.dockerignore sub/Dockerfile
+    mkfifo sub/Dockerfile .dockerignore
+    sc_fails 1 build -f sub/Dockerfile .
+    expect_stderr '"sub/Dockerfile" is a named pipe'
+    printf 'FROM base\n' >Dockerfile
+    sc_fails 1 build .
+    expect_stderr '".dockerignore" of the build context is no file'
+    rm .dockerignore
+    # a shell's own has its writer
+    sc_ok build -f <(printf 'FROM base\nENV A=B\n') .
+}
+
+@test "image prune takes along what a killed build has left" {
+    mkdir -p "$SC_DATA_ROOT/image/tmp/build-1"
+    touch "$SC_DATA_ROOT/image/tmp/build-1/x"
+    sc_ok image prune -f
+    is "$(ls "$SC_DATA_ROOT/image/tmp")" ''
+}
