@@ -189,6 +189,25 @@ check_helpers(struct doctor *d, struct sc_err *err)
     return sc_arena_check(&d->cli->arena, err);
 }
 
+/* Without root: the program that carries the packets, and what it is made of. */
+static int
+check_carrier(struct doctor *d, struct sc_err *err)
+{
+    struct sc_err why = SC_ERR_INIT;
+    const char *name = "pasta or slirp4netns", *detail, *fix;
+
+    if (sc_helper_is_there(&why)) {
+        add(d, name, false, "", NULL);
+        return 0;
+    }
+    detail = sc_arena_printf(&d->cli->arena, "no networks but none and host: %s", why.msg);
+    fix = sc_arena_strdup(&d->cli->arena, why.remedy);
+    if (!detail || !fix)
+        return sc_err_nomem(err);
+    add(d, name, false, detail, fix);
+    return 0;
+}
+
 /* Rules of others are theirs to change. */
 static int
 check_forwarding(struct doctor *d, struct sc_err *err)
@@ -260,7 +279,7 @@ run_doctor(struct sc_cli *cli, struct sc_err *err)
     add(&d, "data root and run root", true, has_engine ? cli->engine.data_path : store.msg,
         has_engine ? NULL : "set SC_DATA_ROOT and SC_RUN_ROOT to directories of this user");
     check_trials(&d, has_engine ? cli->engine.data_fd : -1);
-    if ((d.is_root && check_forwarding(&d, err) < 0) || check_cgroups(&d, err) < 0 ||
+    if ((d.is_root ? check_forwarding(&d, err) : check_carrier(&d, err)) < 0 || check_cgroups(&d, err) < 0 ||
         (has_engine && check_helpers(&d, err) < 0))
         return -1;
     if (options.format) {

@@ -464,8 +464,6 @@ SC_MUST_CHECK int sc_network_rates(struct sc_engine *engine, const struct sc_con
                                    int64_t rate_out, struct sc_arena *arena, struct sc_err *err);
 /* network-helper.c: networks that programs of others make; network-slirp.c: one of them */
 bool sc_network_is_helped(const struct sc_create_options *options);
-/* What a network without root needs: a program, and a tun that the caller may open. False: why says what is missing. */
-bool sc_helper_is_there(struct sc_err *why);
 SC_MUST_CHECK int sc_helper_prepare(struct sc_engine *engine, const struct sc_container *container, bool is_dry,
                                     struct sc_arena *arena, struct sc_start_job *job, struct sc_err *err);
 /* Of a container that has just executed its program: pasta or slirp4netns, where its network is made so. */

@@ -60,6 +60,8 @@ SC_MUST_CHECK int sc_engine_program(const char *name, struct sc_arena *arena, ch
 /* What a caller without root should know: why its containers have no id but 0. NULL: they have, or it is root. */
 SC_MUST_CHECK int sc_rootless_note(const struct sc_engine *engine, struct sc_arena *arena, const char **note,
                                    struct sc_err *err);
+/* What a network without root needs: a program, and a tun that the caller may open. False: why says what is missing. */
+bool sc_helper_is_there(struct sc_err *why);
 /* This process enters a user namespace in which all ids of the caller are mapped, so that layers can be unpacked and
  * removed with their owners. Does nothing for root, and without ranges (then *note says why) only what must_mount wants
  * it for: there is one id in it then. */

@@ -299,6 +299,21 @@ sc_network_remove_damaged(const struct sc_net *net, const char *name, struct sc_
     return sc_err_set(err, SC_ERR_NOT_FOUND, "no such network: \"%.80s\"", name);
 }
 
+/* What root's containers have brought up; to all others the kernel refuses it before it looks whether it is there. */
+static int
+take_down(const struct sc_network *network, int dir, struct sc_arena *arena, struct sc_err *err)
+{
+    if (sc_network_owns_link(network) && sc_undo_link(network->bridge, err) < 0)
+        return -1;
+    if (network->driver != SC_NET_BRIDGE)
+        return 0;
+    if (sc_firewall_forget(network, err) < 0)
+        return -1;
+    if (sc_network_has(network, SC_V6) && !other_has_v6(dir, network, arena))
+        sc_loop_down();
+    return 0;
+}
+
 int
 sc_network_remove(const struct sc_net *net, const struct sc_network *network, struct sc_err *err)
 {
@@ -307,11 +322,7 @@ sc_network_remove(const struct sc_net *net, const struct sc_network *network, st
 
     if (dir < 0 || check_unused(net, network, err) < 0)
         return -1;
-    if (sc_network_owns_link(network) && sc_undo_link(network->bridge, err) < 0)
+    if (geteuid() == 0 && take_down(network, dir, &arena, err) < 0)
         return -1;
-    if (network->driver == SC_NET_BRIDGE && sc_firewall_forget(network, err) < 0)
-        return -1;
-    if (network->driver == SC_NET_BRIDGE && sc_network_has(network, SC_V6) && !other_has_v6(dir, network, &arena))
-        sc_loop_down();
     return remove_files(net, dir, network->name, err);
 }

@@ -86,3 +86,17 @@ LOOK='"$1" run --rm base sh -c "n=0; until ip -4 -o addr show eth0 2>/dev/null |
         sh -c '[ -w /dev/net/tun ] || { "$1" run --rm base ls /sys/class/net; "$1" run --rm --network none base ls /sys/class/net; }' sh "$SC" 2>&1 || :)
     [ -z "$output" ] || is "$(grep -c 'the container has no network: open /dev/net/tun' <<<"$output") $(grep -cx lo <<<"$output")" '1 2'
 }
+
+@test "without root: doctor says whether there is what carries packets, and what to do where there is not" {
+    matches "$(as_user '"$1" doctor' x)" $'ok +pasta or slirp4netns\n'
+    printf '%s\n' 'for p in pasta slirp4netns; do [ ! -e /usr/bin/$p ] || mount --bind /dev/null /usr/bin/$p; done; exec "$@"' >"$BATS_TEST_TMPDIR/hide"
+    output=$(env -u SC_DATA_ROOT -u SC_RUN_ROOT unshare -m sh "$BATS_TEST_TMPDIR/hide" "$BATS_TEST_DIRNAME/as-user" "$BATS_TEST_TMPDIR/home2" "$SC" doctor)
+    matches "$output" 'missing +pasta or slirp4netns: no networks but none and host: .*neither is installed'
+    matches "$output" 'fix: install one [(]Debian: passt, slirp4netns[)]'
+}
+
+# Of the host's links and tables a user may take away nothing; the kernel says so before it looks what there is.
+@test "without root: a network is removed again, by name and by prune" {
+    output=$(as_user '"$1" network create one && "$1" network create two && "$1" network rm one && "$1" network prune -f && "$1" network ls --format "{{.Name}}"; echo "ended with $?"' x)
+    matches "$output" $'one\nDeleted Networks:\ntwo\n\nhost\nnone\nended with 0$'
+}
