@@ -188,6 +188,19 @@ add_elements(const struct sc_endpoint *e, struct sc_buf *data, struct sc_buf *ti
     }
 }
 
+static const char *
+why_firewall(const struct sc_endpoint *endpoints, size_t count, const struct sc_buf *title)
+{
+    bool is_guarded = false, has_ports = strstr(sc_buf_str(title), "publish ") != NULL;
+
+    for (size_t i = 0; i < count; i++)
+        is_guarded = is_guarded || endpoints[i].network.is_guarded;
+    if (!is_guarded)
+        return "the host's ports lead to the container";
+    return has_ports ? "it can pretend to be no other, and the host's ports lead to it"
+                     : "it can pretend to be no other: the bridge drops what it sends as somebody else";
+}
+
 /* One transaction for all; NULL: nothing to add. */
 static int
 make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena *arena, struct sc_net_packet **out,
@@ -206,6 +219,7 @@ make_firewall(const struct sc_endpoint *endpoints, size_t count, struct sc_arena
                         sc_arena_strdup(arena, sc_buf_str(&shell)), &data);
     if (!*out)
         return sc_err_nomem(err);
+    (*out)->why = why_firewall(endpoints, count, &title);
     (*out)->waits_if_taken = true;
     return 0;
 }

@@ -63,8 +63,9 @@ compile_network(struct sc_compiler *c, struct sc_err *err)
     c->plan->net_shell_down = net->shell_down;
     if (!c->has_new[SC_NS_NET])
         return sc_err_set(err, SC_ERR_INTERNAL, "a link for a network namespace that is not the container's own");
-    if (net->publish != NULL && add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,
-                                           "the host's ports lead to the container", err) < 0)
+    if (net->publish != NULL &&
+        add_packet(c, &c->plan->before, SC_OP_NET_PUBLISH, net->publish,
+                   net->publish->why ? net->publish->why : "the host's ports lead to the container", err) < 0)
         return -1;
     for (size_t i = 0; i < net->count; i++) {
         if (add_packet(c, &c->plan->after, SC_OP_NET_LINK, net->links[i],

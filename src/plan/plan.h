@@ -63,6 +63,7 @@ struct sc_net_fill {
 struct sc_net_packet {
     const char *title; /* "make link scv0123456789ab": what an error message starts with */
     const char *shell; /* what ip(8) or nft(8) would be told for the same */
+    const char *why;   /* for --explain; NULL: the step's own reason */
     int family;        /* NETLINK_ROUTE, NETLINK_NETFILTER */
     char *data;
     size_t len;

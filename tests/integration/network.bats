@@ -730,6 +730,10 @@ END
     expect_output 'type veth peer name eth0 address 02:42:ac:11:00:02 numtxqueues 1 numrxqueues 1 netns $PID'
     expect_output 'ip address add 172.17.0.2/16 broadcast + dev eth0; ip route add default via 172.17.0.1'
     is "$(at "$host" ip -o link | grep -c sc0)" 0
+    expect_output "# it can pretend to be no other, and the host's ports lead to it"
+    sc_ok run --rm --dry-run --network bridge base true
+    expect_output "# it can pretend to be no other: the bridge drops what it sends as somebody else"
+    [[ $output != *"the host's ports"* ]] || show_last 'no port is published'
 }
 
 links_left()

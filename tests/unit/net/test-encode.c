@@ -310,6 +310,7 @@ test_undo(void **state)
     assert_int_equal(messages(&(struct sc_buf){.data = ask.names->data, .len = ask.names->len}), 8);
     assert_string_equal(ask.links[0]->needs, "CONFIG_VETH (module veth)");
     assert_string_equal(ask.publish->shell, "nft add element inet sc ports '{ tcp . 8080 : 10.0.0.2 . 80 }'");
+    assert_string_equal(ask.publish->why, "the host's ports lead to the container");
     assert_string_equal(ask.inside[0]->shell, "ip link set eth0 up; ip address add 10.0.0.2/24 broadcast + dev eth0; "
                                               "ip route add default via 10.0.0.1");
 }
@@ -329,6 +330,8 @@ test_guard(void **state)
     e.network.is_guarded = true;
     assert_ok(sc_endpoint_packets(&net, &e, 1, id, &arena, &ask, &err));
     assert_string_equal(ask.publish->title, "let scv0123456789ab send as 10.0.0.2 only");
+    assert_string_equal(ask.publish->why,
+                        "it can pretend to be no other: the bridge drops what it sends as somebody else");
     assert_string_equal(ask.publish->shell, "nft add element bridge sc owners "
                                             "'{ \"scv0123456789ab\" . 02:42:0a:00:00:02 . 10.0.0.2 }'");
     assert_non_null(
@@ -366,6 +369,7 @@ test_dual(void **state)
     assert_string_equal(ask.publish->title,
                         "let scv0123456789ab send as 10.0.0.2, fd00:1::2 and fe80::42:aff:fe00:2 only, "
                         "publish 0.0.0.0:8080/tcp, publish [::1]:8080/udp");
+    assert_string_equal(ask.publish->why, "it can pretend to be no other, and the host's ports lead to it");
     assert_non_null(strstr(ask.publish->shell, "nft add element bridge sc owners6 "
                                                "'{ \"scv0123456789ab\" . 02:42:0a:00:00:02 . fe80::42:aff:fe00:2 }'"));
     assert_non_null(strstr(ask.publish->shell,
