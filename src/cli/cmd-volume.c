@@ -168,7 +168,8 @@ inspect_listed(const struct sc_volume_list *list, const char *name, json_t **out
                          sc_cli_map_of(&v->options), "Scope", "local");
         return *out ? 0 : sc_err_nomem(err);
     }
-    return sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);
+    sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);
+    return sc_err_remedy(err, "list all with: sc volume ls");
 }
 
 int
@@ -199,7 +200,7 @@ run_inspect(struct sc_cli *cli, struct sc_err *err)
         if (inspect_listed(&list, args.items[i], &json, &one) == 0)
             (void)json_array_append_new(out, json);
         else
-            sc_strv_add(&failures, &cli->arena, one.msg);
+            sc_strv_addf(&failures, &cli->arena, "%s%s%s", one.msg, one.remedy[0] ? "; " : "", one.remedy);
     }
     return sc_objects_print(options.format, out, &failures, err);
 }

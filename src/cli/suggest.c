@@ -70,6 +70,7 @@ sc_suggest_program(const char *word)
     } known[] = {
         {"attach", "sc logs -f NAME shows what it prints, sc exec -it NAME sh gives a shell"},
         {"buildx", "sc build"},
+        {"compose", "docker-compose works with sc: start 'sc api', and set DOCKER_HOST=unix:///run/sc/api.sock"},
         {"search", "search on the registry's web page; the tags of a repository: skopeo list-tags docker://NAME"},
         {"swarm", "one host only; see podman or Kubernetes, with sc-oci as their runtime"},
     };

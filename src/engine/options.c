@@ -63,7 +63,7 @@ sc_name_check(const char *name, struct sc_err *err)
     if (is_good)
         return 0;
     sc_err_set(err, SC_ERR_INVALID, "invalid container name \"%.80s\"", name);
-    return sc_err_remedy(err, "use [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most %d characters", SC_NAME_LEN);
+    return sc_err_remedy(err, "use 2 to %d of a-z A-Z 0-9 _ . -, the first a letter or digit", SC_NAME_LEN);
 }
 
 int

@@ -135,8 +135,10 @@ sc_volume_remove(struct sc_engine *engine, const char *name, struct sc_err *err)
         *err = absent;
         return -1;
     }
-    if (volume < 0)
-        return sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);
+    if (volume < 0) {
+        sc_err_set(err, SC_ERR_NOT_FOUND, "no such volume: \"%s\"", name);
+        return sc_err_remedy(err, "list all with: sc volume ls");
+    }
     /* Who starts with it has written its record before it waits for this. */
     lock = sc_lock_at(volume, "lock", SC_LOCK_EXCLUSIVE, true, err);
     if (lock < 0)

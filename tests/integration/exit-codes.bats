@@ -57,9 +57,9 @@ state()
 1|network inspect nope|no such network: "nope"
 1|network rm nope|no such network: "nope"
 125|run --network nope base true|no such network: "nope"
-1|volume inspect nope|no such volume: "nope"
+1|volume inspect nope|no such volume: "nope"; list all with: sc volume ls
 1|tag base sha256:abc|that is how digests are written
-1|volume rm nope|no such volume: "nope"
+1|volume rm nope|no such volume: "nope"; list all with: sc volume ls
 1|load -i /no/such|"/no/such": no such file or directory
 1|load -i /etc/passwd|"/etc/passwd"
 1|import /no/such x|"/no/such": no such file or directory
@@ -76,6 +76,8 @@ END
 1|nope|"nope" is not a command
 1|container nope|"container nope" is not a command
 1|buildx build .|"buildx" is not a command; sc build
+1|compose up|"compose" is not a command; docker-compose works with sc: start 'sc api'
+125|run --name a base true|invalid container name "a"; use 2 to 200 of a-z A-Z 0-9 _ . -, the first a letter or digit
 1|search x|"search" is not a command; search on the registry
 125|--nope|unknown flag: --nope
 125|run --nope base|unknown flag: --nope
