@@ -113,22 +113,26 @@ take_capabilities(const json_t *table, struct sc_endpoint *endpoint, struct sc_e
     return 0;
 }
 
-/* client = "both.pem", ["cert", "key"] or [["cert", "key"]] */
+/* As containerd's: "both.pem", ["both.pem", ..] or [["cert", "key"], ..], where a key of "", or none, is in the file of
+ * the certificate. One can be offered: the first. */
 static int
 take_client(const json_t *table, const char *dir, struct sc_arena *arena, struct sc_endpoint *endpoint,
             struct sc_err *err)
 {
     const json_t *client = json_object_get(table, "client");
-    const char *cert, *key;
+    const char *cert, *key = NULL;
 
     if (!client)
         return 0;
-    if (json_is_array(client) && json_is_array(json_array_get(client, 0)))
+    if (json_is_array(client))
         client = json_array_get(client, 0);
-    cert = json_string_value(json_is_array(client) ? json_array_get(client, 0) : client);
-    key = json_is_array(client) ? json_string_value(json_array_get(client, 1)) : cert;
+    if (json_is_array(client)) {
+        key = json_string_value(json_array_get(client, 1));
+        client = json_array_get(client, 0);
+    }
+    cert = json_string_value(client);
     if (!cert)
-        return sc_err_set(err, SC_ERR_INVALID, "client: must be a file, or a pair of files");
+        return sc_err_set(err, SC_ERR_INVALID, "client: must be a file, or an array of files or of pairs of files");
     endpoint->cert_file = file_in(dir, cert, arena);
     endpoint->key_file = file_in(dir, key && *key ? key : cert, arena);
     return 0;

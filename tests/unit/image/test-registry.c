@@ -280,6 +280,35 @@ test_hosts(void **state)
     assert_true(e.items[0].is_mirror && e.items[1].is_mirror && !e.items[2].is_mirror);
 }
 
+/* containerd's forms: certificate and key are in one file unless an inner array names two. */
+static void
+test_hosts_client(void **state)
+{
+    static const struct {
+        const char *client, *cert, *key;
+    } forms[] = {{"\"a.pem\"", "/c/a.pem", "/c/a.pem"},
+                 {"[\"a.pem\", \"b.pem\"]", "/c/a.pem", "/c/a.pem"},
+                 {"[[\"a\"]]", "/c/a", "/c/a"},
+                 {"[[\"a\", \"\"], [\"b\", \"k\"]]", "/c/a", "/c/a"},
+                 {"[[\"a\", \"k\"], [\"b\"]]", "/c/a", "/c/k"},
+                 {"[]", NULL, NULL},
+                 {"[[]]", NULL, NULL},
+                 {"7", NULL, NULL}};
+
+    for (size_t i = 0; i < SC_ARRAY_LEN(forms); i++) {
+        struct sc_err err = SC_ERR_INIT;
+        struct sc_endpoints e;
+        char text[128];
+
+        (void)snprintf(text, sizeof(text), "[host.\"https://m.example\"]\n client = %s\n", forms[i].client);
+        assert_int_equal(parse(*state, text, &e, &err), forms[i].cert ? 0 : -1);
+        if (!forms[i].cert)
+            continue;
+        assert_string_equal(e.items[0].cert_file, forms[i].cert);
+        assert_string_equal(e.items[0].key_file, forms[i].key);
+    }
+}
+
 static void
 test_hosts_resolve(void **state)
 {
@@ -541,6 +570,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_base64, setup, teardown),
         cmocka_unit_test_setup_teardown(test_credential_keys, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hosts_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_hosts_resolve, setup, teardown),
         cmocka_unit_test(test_retry_after),
         cmocka_unit_test_setup_teardown(test_hosts_default_server, setup, teardown),
