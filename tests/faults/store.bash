@@ -22,6 +22,10 @@ echo one >"$scratch/root/etc/one"
 ln -s one "$scratch/root/etc/two"
 mkfifo "$scratch/root/pipe"
 echo none >"$scratch/none/unmistakable"
+mkdir "$scratch/context"
+echo built >"$scratch/context/file"
+touch -d @1600000000 "$scratch/context/file"
+printf '%s\n' 'FROM kept' 'COPY file /' 'RUN touch -d @1600000000 /ran' 'CMD ["/x"]' >"$scratch/context/Dockerfile"
 head -c 5000000 <(yes large) >"$scratch/big/file"
 
 # One that only listens on loopback, on a port that is free.
@@ -81,6 +85,7 @@ command_of()
     commit) command=("$SC" commit changed new) ;;
     repair) command=("$SC" system fsck --repair) ;;
     fromhost) command=("$SC" image from-host -t new cat) ;;
+    build) command=("$SC" build -q -t new "$scratch/context") ;;
     tag) command=("$SC" tag kept new) ;;
     rmi) command=("$SC" rmi kept) ;;
     many) command=("$SC" rmi many) ;; # power-loss alone has that image
@@ -127,7 +132,7 @@ is_sound()
 thinned()
 {
     case $1 in
-    large | largeimport | commit | repair) [ "$every" -lt 8 ] && echo "$2" || echo $(($2 * 3)) ;;
+    large | largeimport | commit | build | repair) [ "$every" -lt 8 ] && echo "$2" || echo $(($2 * 3)) ;;
     *) echo "$2" ;;
     esac
 }
@@ -157,9 +162,15 @@ fresh()
 store()
 {
     (cd "$SC_DATA_ROOT" && find image layer -not -type d -printf '%y %m %U:%G %s %p\n' -o -printf '%y %m %U:%G %p\n' |
-        grep -vE ' image/(lock|session|partial.*)$' | LC_ALL=C sort &&
+        grep -vE ' image/(lock|session|partial.*|sc-build-cache.json)$' | LC_ALL=C sort &&
         find layer -name erofs.tar -exec sh -c 'find image/blobs -samefile "$0" -printf "$0 is %p\n" | grep . || echo "$0 is no blob"' {} \; |
         LC_ALL=C sort && jq -S '.manifests | sort_by(tostring)' image/index.json)
+}
+
+# Steps of a build that were finished are kept for the next one; no container of a step is.
+forget_steps()
+{
+    [ "$1" != build ] || { "$SC" builder prune -a -f >/dev/null && [ -z "$("$SC" ps -aq)" ]; }
 }
 
 # What a removal could not delete is garbage, which the next writer deletes (src/image/image.h).

@@ -56,3 +56,17 @@ plan()
     run -1 grep -F $'\e' "$BATS_TEST_TMPDIR/shown"
     no_remains
 }
+
+@test "build: SOURCE_DATE_EPOCH says when all of it was made: the same image twice" {
+    local first
+    touch -d @1500000000 file
+    plan 'COPY file /' 'RUN touch -d @1500000000 /ran' 'CMD x'
+    SOURCE_DATE_EPOCH=1600000000 sc_ok build -q --no-cache .
+    first=$output
+    is "$("$SC" image inspect -f '{{.Created}}' "$first")" 2020-09-13T12:26:40.000000000Z
+    SOURCE_DATE_EPOCH=1600000000 sc_ok build -q --no-cache .
+    is "$output" "$first"
+    SOURCE_DATE_EPOCH=x sc_fails 1 build -q .
+    expect_error 1 SOURCE_DATE_EPOCH
+    no_remains
+}

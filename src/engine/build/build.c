@@ -10,7 +10,8 @@
 
 #include "engine/build/build-priv.h"
 
-#define ID_DIGITS 16
+#define NSEC_PER_SEC INT64_C(1000000000)
+#define ID_DIGITS    16
 
 /* ---- stages ------------------------------------------------------------------------------------------------------ */
 
@@ -211,7 +212,7 @@ make_image(struct sc_builder *b, char **image_id, struct sc_err *err)
     struct sc_strv words = {0};
     const char *id;
 
-    if (sc_build_finish_config(stage, &b->ask->labels, sc_time_now(), err) < 0)
+    if (sc_build_finish_config(stage, &b->ask->labels, sc_build_now(b), err) < 0)
         return -1;
     input = json_pack("{s:o, s:O, s:o}", "layers", sc_built_layers_json(&stage->layers), "config", stage->root, "names",
                       sc_json_strv(&b->ask->names));
@@ -238,6 +239,23 @@ find_platform(struct sc_builder *b, struct sc_df_options *options, struct sc_err
     return 0;
 }
 
+/* As for import and commit: who wants the same image twice says when it was made. */
+static int
+find_epoch(struct sc_builder *b, struct sc_err *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    int64_t seconds = 0;
+
+    if (!text || !*text)
+        return 0;
+    if (sc_parse_i64(text, &seconds, err) < 0)
+        return sc_err_wrap(err, "SOURCE_DATE_EPOCH");
+    if (seconds < 0 || seconds > INT64_MAX / NSEC_PER_SEC)
+        return sc_err_set(err, SC_ERR_INVALID, "SOURCE_DATE_EPOCH \"%s\": must be seconds since 1970", text);
+    b->epoch = seconds * NSEC_PER_SEC;
+    return 0;
+}
+
 static int
 build(struct sc_builder *b, char **image_id, struct sc_err *err)
 {
@@ -247,7 +265,7 @@ build(struct sc_builder *b, char **image_id, struct sc_err *err)
     bool *is_done;
     ssize_t at;
 
-    if (find_platform(b, &options, err) < 0 ||
+    if (find_epoch(b, err) < 0 || find_platform(b, &options, err) < 0 ||
         sc_df_parse(ask->dockerfile, ask->dockerfile_len, ask->dockerfile_name, b->arena, &file, err) < 0 ||
         sc_df_plan_make(&file, &options, b->arena, &b->plan, err) < 0 || check_platform(b, ask->platform, err) < 0)
         return -1;
