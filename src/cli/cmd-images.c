@@ -390,13 +390,15 @@ run_tag(struct sc_cli *cli, struct sc_err *err)
 {
     struct sc_strv args = {0};
     struct sc_image image = {.id = NULL};
+    struct sc_reference ref;
 
     if (sc_cli_parse(cli, NULL, &args, err) < 0 || sc_cli_engine(cli, err) < 0 ||
+        sc_reference_parse(args.items[1], &cli->arena, &ref, err) < 0 ||
         sc_image_tag(&cli->engine.store, args.items[0], args.items[1], err) < 0)
         return -1;
     if (sc_image_find(&cli->engine.store, args.items[1], &cli->arena, &image, err) < 0)
         return -1;
-    tell(cli, "tag", image.id, image.name ? image.name : args.items[1]);
+    tell(cli, "tag", image.id, sc_reference_shown(&ref, &cli->arena));
     return 0;
 }
 

@@ -164,18 +164,28 @@ passes(const struct row *row, const char *key, size_t key_len, const char *value
     }
 }
 
+/* Of several values of one key any will do, as with Docker; labels are all wanted. */
 static int
 is_shown(const struct row *row, const struct sc_strv *filters, bool *out, struct sc_err *err)
 {
     *out = true;
     for (size_t i = 0; i < filters->count; i++) {
-        const char *filter = filters->items[i];
-        size_t key_len = strcspn(filter, "=");
-        int result = passes(row, filter, key_len, filter[key_len] ? filter + key_len + 1 : "", err);
+        const size_t key_len = strcspn(filters->items[i], "=");
+        const bool is_label = sc_str_starts(filters->items[i], "label=");
+        bool is_passed = false;
 
-        if (result < 0)
-            return -1;
-        *out = *out && result > 0;
+        for (size_t j = is_label ? i : 0; j < (is_label ? i + 1 : filters->count); j++) {
+            const char *filter = filters->items[j];
+            int result;
+
+            if (strcspn(filter, "=") != key_len || strncmp(filter, filters->items[i], key_len) != 0)
+                continue;
+            result = passes(row, filter, key_len, filter[key_len] ? filter + key_len + 1 : "", err);
+            if (result < 0)
+                return -1;
+            is_passed = is_passed || result > 0;
+        }
+        *out = *out && is_passed;
     }
     return 0;
 }

@@ -137,6 +137,7 @@ actions()
     sc_ok rmi tree
     is "$(happened -f type=image --format '{{.Action}}' | xargs)" 'tag save untag load import untag delete'
     is "$(happened -f type=image -f event=untag --format '{{.Actor.ID}} {{.Actor.Attributes.name}}' | head -n 1)" "$id other:1"
+    is "$(happened -f type=image -f event=tag --format '{{.Actor.Attributes.name}}')" other:1
     is "$(happened -f type=image -f event=load --format '{{.Actor.Attributes.name}}')" other:1
     sc_ok create --name box --network none base true
     sc_ok network create inner

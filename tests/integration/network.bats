@@ -451,6 +451,10 @@ socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"to all", ("239.1.2.3",
     is "$(names --filter dangling=true)" back
     is "$(names --filter dangling=false --filter type=custom)" front
     is "$(names --filter type=custom)" 'back front'
+    # several values of a key: any will do; of labels all are wanted
+    is "$(names --filter type=custom --filter type=builtin)" 'back bridge front host none'
+    is "$(names --filter name=fro --filter type=custom --filter name=bac)" 'back front'
+    is "$(names --filter label=a --filter label=c)" ''
     is "$(names --filter label=a --filter driver=bridge --filter scope=local --filter name=fro)" front
     id=$("$SC" network inspect -f '{{.Id}}' back)
     is "$(names --filter "id=${id:0:8}")" back
