@@ -21,6 +21,7 @@
 #define SC_BASE_H
 
 #include <signal.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -242,6 +243,10 @@ SC_MUST_CHECK int sc_file_replace_at(int dirfd, const char *path, const void *da
 SC_MUST_CHECK int sc_dir_make_at(int dirfd, const char *path, mode_t mode, struct sc_err *err);
 /* Opens (O_DIRECTORY|O_CLOEXEC|O_NOFOLLOW); returns the fd or -1 */
 SC_MUST_CHECK int sc_dir_open_at(int dirfd, const char *path, struct sc_err *err);
+/* Cuts "DIR/NAME" into DIR ("." when there is none) and what is returned, NAME, inside path; NULL: it has no name. */
+const char *sc_path_split(const char *path, char dir[PATH_MAX]);
+/* Has it no entries? What cannot be read is not empty. */
+bool sc_dir_is_empty(int dir_fd);
 /* rm -rf of name below dirfd without following links or crossing mounts; absent is success. */
 SC_MUST_CHECK int sc_tree_remove_at(int dirfd, const char *name, struct sc_err *err);
 /* Bytes of disk that the tree at name takes, as du(1) counts; what cannot be read counts nothing. */

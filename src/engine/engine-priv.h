@@ -383,7 +383,6 @@ SC_MUST_CHECK int sc_block_io_look(const struct sc_create_options *options, stru
 /* Makes missing volumes and -v directories, copies up; is_dry only checks. */
 SC_MUST_CHECK int sc_volumes_prepare(const struct sc_engine *engine, const struct sc_container *container,
                                      const struct sc_overlay *overlay, bool is_dry, struct sc_err *err);
-bool sc_dir_is_empty(int dir_fd);
 /* Its directory, made where it is not there, and locked: *lock (-1 before) is the caller's. */
 SC_MUST_CHECK int sc_volume_open(const struct sc_engine *engine, const struct sc_volume_ask *ask, int *lock,
                                  bool *is_new, struct sc_err *err);

@@ -1,5 +1,4 @@
 /* Volumes: <data>/volume/<name>/_data. What the image has at the mount point is copied into a volume that is empty. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,24 +10,6 @@
 #include "rootfs/rootfs.h"
 
 #define LOCK_TRIES 100
-
-bool
-sc_dir_is_empty(int dir_fd)
-{
-    int copy = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    sc_cleanup_dir dir = copy < 0 ? NULL : fdopendir(copy);
-    struct dirent *item;
-
-    if (!dir) {
-        sc_closep(&copy);
-        return false;
-    }
-    while ((item = readdir(dir)) != NULL) {
-        if (strcmp(item->d_name, ".") != 0 && strcmp(item->d_name, "..") != 0)
-            return false;
-    }
-    return true;
-}
 
 /* Into a directory of another name, then renamed over the empty one: a copy that was cut short is never taken for the
  * volume. */
