@@ -131,15 +131,19 @@ void sc_bulk_remove(const struct sc_bulk *bulk);
  * given may still be there, so their names must be of no meaning to anybody. The files that were given have gone. */
 void sc_bulk_remove_behind(const struct sc_bulk *bulk);
 
-/* ---- sweep.c */
+/* ---- mark.c */
 /* What the images of an index need: sets of hexadecimal digits, as members of JSON objects. */
 struct sc_marks {
     json_t *blobs, *configs, *chains;
 };
 void sc_marks_release(struct sc_marks *marks);
 #define sc_cleanup_marks __attribute__((cleanup(sc_marks_release))) struct sc_marks
+/* One more of a set. */
+SC_MUST_CHECK int sc_mark(json_t *set, const char *hex, struct sc_err *err);
 SC_MUST_CHECK int sc_store_mark_images(const struct sc_store *store, const json_t *index, struct sc_marks *out,
                                        struct sc_err *err);
+
+/* ---- sweep.c */
 /* And what the cache of builds leads to. */
 SC_MUST_CHECK int sc_store_mark(const struct sc_store *store, const json_t *index, struct sc_marks *out,
                                 struct sc_err *err);
