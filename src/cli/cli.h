@@ -356,9 +356,6 @@ SC_MUST_CHECK int sc_list_print(const struct sc_list_format *how, const json_t *
  * or NULL; now: of sc_time_now(). */
 json_t *sc_images_row(const struct sc_image *image, const struct sc_reference *ref, bool no_trunc, int64_t now,
                       struct sc_arena *arena);
-/* An image's name read into ref, or NULL: it has none. */
-const struct sc_reference *sc_images_reference(const struct sc_image *image, struct sc_reference *ref,
-                                               struct sc_arena *arena);
 /* images --tree (cmd-images-tree.c): of a list as sc_image_list gives it; those without a name only where all are
  * wanted. */
 SC_MUST_CHECK int sc_images_print_tree(struct sc_cli *cli, const struct sc_image_list *list, bool all,

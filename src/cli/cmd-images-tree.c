@@ -79,7 +79,7 @@ add_image(struct sc_cli *cli, const struct sc_image_list *list, size_t first, st
     for (size_t i = first; image->name && i < list->count; i++) {
         struct sc_reference ref = {.tag = NULL};
 
-        if (strcmp(list->items[i].id, image->id) == 0 && sc_images_reference(&list->items[i], &ref, arena))
+        if (strcmp(list->items[i].id, image->id) == 0 && sc_image_reference(&list->items[i], &ref, arena))
             add_name(tree, sc_reference_shown(&ref, arena));
     }
     add_cells(tree, image, image->id, use.kind != SC_IMAGE_FREE, arena);

@@ -41,14 +41,6 @@ static const struct sc_column columns[] = {
     {NULL, NULL},
 };
 
-const struct sc_reference *
-sc_images_reference(const struct sc_image *image, struct sc_reference *ref, struct sc_arena *arena)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-
-    return image->name && sc_reference_parse(image->name, arena, ref, &ignored) == 0 ? ref : NULL;
-}
-
 json_t *
 sc_images_row(const struct sc_image *image, const struct sc_reference *ref, bool no_trunc, int64_t now,
               struct sc_arena *arena)
@@ -222,7 +214,7 @@ choose(struct sc_cli *cli, const struct images_options *options, const char *wan
         return -1;
     for (size_t i = 0; i < list->count; i++) {
         struct sc_reference ref = {0};
-        const struct sc_reference *named = sc_images_reference(&list->items[i], &ref, &cli->arena);
+        const struct sc_reference *named = sc_image_reference(&list->items[i], &ref, &cli->arena);
 
         if ((!wanted || is_asked_for(named, wanted, &cli->arena)) &&
             passes_all(filters, options->filters.count, &list->items[i], named, &cli->arena))
@@ -262,7 +254,7 @@ run(struct sc_cli *cli, struct sc_err *err)
         return sc_images_print_tree(cli, &list, options.all, err);
     for (size_t i = 0; i < list.count; i++) {
         struct sc_reference ref = {0};
-        const struct sc_reference *named = sc_images_reference(&list.items[i], &ref, &cli->arena);
+        const struct sc_reference *named = sc_image_reference(&list.items[i], &ref, &cli->arena);
 
         (void)json_array_append_new(rows, sc_images_row(&list.items[i], named, options.no_trunc, now, &cli->arena));
     }

@@ -132,6 +132,9 @@ SC_MUST_CHECK int sc_store_hold(const struct sc_store *store, struct sc_err *err
 /* The image of a container, by its whole id: also one that was removed by force from under it. */
 SC_MUST_CHECK int sc_image_find_used(const struct sc_store *store, const char *id, struct sc_arena *arena,
                                      struct sc_image *out, struct sc_err *err);
+/* An image's name read into ref, or NULL: it has none. */
+const struct sc_reference *sc_image_reference(const struct sc_image *image, struct sc_reference *ref,
+                                              struct sc_arena *arena);
 struct sc_image_list { /* newest first, then by name; an image with several names is there several times */
     struct sc_image *items;
     size_t count;

@@ -284,3 +284,11 @@ sc_reference_shown(const struct sc_reference *ref, struct sc_arena *arena)
 
     return name ? ref_join(name, ref, arena) : NULL;
 }
+
+const struct sc_reference *
+sc_image_reference(const struct sc_image *image, struct sc_reference *ref, struct sc_arena *arena)
+{
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return image->name && sc_reference_parse(image->name, arena, ref, &ignored) == 0 ? ref : NULL;
+}
