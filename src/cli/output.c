@@ -78,24 +78,6 @@ add_format(struct sc_buf *out, const char *text)
     }
 }
 
-int
-sc_row_dump(const json_t *row, struct sc_buf *out, struct sc_err *err)
-{
-    sc_cleanup_buf text = SC_BUF_INIT;
-
-    if (sc_json_dump(row, &text, err) < 0)
-        return -1;
-    for (size_t i = 0; i < text.len; i++) { /* these three occur inside strings only */
-        char c = text.data[i];
-
-        if (c == '<' || c == '>' || c == '&')
-            sc_buf_addf(out, "\\u%04x", (unsigned int)c);
-        else
-            sc_buf_addc(out, c);
-    }
-    return sc_buf_check(out, err);
-}
-
 static int
 print_rows(const char *template, const json_t *header, const json_t *rows, struct sc_buf *out, struct sc_err *err)
 {

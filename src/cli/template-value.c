@@ -142,3 +142,21 @@ sc_template_is_true(const json_t *value)
         return json_is_true(value);
     }
 }
+
+int
+sc_row_dump(const json_t *row, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (sc_json_dump(row, &text, err) < 0)
+        return -1;
+    for (size_t i = 0; i < text.len; i++) { /* these three occur inside strings only */
+        char c = text.data[i];
+
+        if (c == '<' || c == '>' || c == '&')
+            sc_buf_addf(out, "\\u%04x", (unsigned int)c);
+        else
+            sc_buf_addc(out, c);
+    }
+    return sc_buf_check(out, err);
+}
