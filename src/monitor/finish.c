@@ -14,25 +14,8 @@
 #include "monitor/monitor-priv.h"
 
 #define DRAIN_ROUNDS_MAX 128 /* packets: a process that init leaves behind may write for ever */
-#define EVENT_FILE_MAX   ((size_t)1 << 20)
 #define UNDO_FILE_MAX    1048576
 #define CODE_UNKNOWN     255 /* init was not our child: nobody can say how it ended */
-
-void
-sc_monitor_complain(const struct sc_monitor *monitor, const struct sc_err *err)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    sc_cleanup_buf line = SC_BUF_INIT;
-    sc_cleanup_fd dir = -1, fd = -1;
-
-    dir = sc_dir_open_at(AT_FDCWD, monitor->config.run_dir, &ignored); /* lint: the engine's own directory */
-    if (dir < 0)
-        return;
-    fd = openat(dir, "monitor.err", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    sc_buf_addf(&line, "%s\n", err->msg);
-    if (fd >= 0 && !line.has_failed)
-        (void)!sc_io_write_all(fd, line.data, line.len, &ignored);
-}
 
 /* Says what failed in monitor.err and goes on: each part of the end is tried whatever became of the others. */
 static void
@@ -292,48 +275,6 @@ enter_user_namespace(const struct sc_monitor *monitor)
         (void)setns(fd, CLONE_NEWUSER);
 }
 
-/* <run root>, two above the run directory: where the log of events is. */
-static int
-open_run_root(const struct sc_monitor *monitor)
-{
-    struct sc_err ignored = SC_ERR_INIT;
-    /* lint: the engine's own directory */
-    sc_cleanup_fd dir = sc_dir_open_at(AT_FDCWD, monitor->config.run_dir, &ignored);
-
-    return dir < 0 ? -1 : openat(dir, "../..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-}
-
-static void
-add_event(const struct sc_monitor *monitor, int run_root, const char *action, const char *more)
-{
-    const char *own = monitor->config.run_dir;
-    sc_cleanup_buf renamed = SC_BUF_INIT;
-    struct sc_err ignored = SC_ERR_INIT;
-    char path[PATH_MAX];
-    struct sc_event event = {.type = "container",
-                             .action = action,
-                             .id = monitor->config.id,
-                             .attributes = monitor->config.event,
-                             .more = more};
-    int len = snprintf(path, sizeof(path), "%s/" SC_MONITOR_EVENT_FILE, own);
-
-    if (run_root < 0 || !monitor->config.event)
-        return;
-    /* one that runs and is removed when it ends is never renamed */
-    if (!monitor->config.is_rm && len > 0 && (size_t)len < sizeof(path) &&
-        sc_file_read_at(AT_FDCWD, path, EVENT_FILE_MAX, &renamed, &ignored) == 0) /* lint: the engine's own */
-        event.attributes = renamed.data;
-    sc_event_add(run_root, &event);
-}
-
-void
-sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more)
-{
-    sc_cleanup_fd run_root = open_run_root(monitor);
-
-    add_event(monitor, run_root, action, more);
-}
-
 /* What the cgroups say goes with them. */
 static void
 look_back(struct sc_monitor *monitor, struct end *end, struct sc_err *err)
@@ -376,7 +317,7 @@ tell_of_death(const struct sc_monitor *monitor, int run_root, const struct sc_ex
 
     (void)snprintf(more, sizeof(more), "\"execDuration\":\"%lld\",\"exitCode\":\"%d\"",
                    (long long)(lived > 0 ? lived / SC_SECOND : 0), record->code);
-    add_event(monitor, run_root, "die", more);
+    sc_monitor_event_in(monitor, run_root, "die", more);
 }
 
 void
@@ -385,7 +326,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     struct sc_exit reaped;
     struct sc_err err = SC_ERR_INIT;
     struct rest rest = {.undo = SC_BUF_INIT, .nft_sock = -1};
-    sc_cleanup_fd run_root = open_run_root(monitor);
+    sc_cleanup_fd run_root = sc_monitor_open_run_root(monitor);
     struct end end;
     struct sc_exit *record = &end.record;
     sc_cleanup_fd restarts = -1;
@@ -413,7 +354,7 @@ sc_monitor_finish(struct sc_monitor *monitor)
     wait_for_init(monitor, 0, &reaped);
     remove_traces(monitor, &rest, &err);
     if (monitor->config.is_rm)
-        add_event(monitor, run_root, "destroy", NULL);
+        sc_monitor_event_in(monitor, run_root, "destroy", NULL);
     sc_client_accept(monitor);
     sc_closep(&monitor->config.listen_fd);
     if (monitor->config.is_rm)

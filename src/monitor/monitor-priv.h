@@ -113,8 +113,6 @@ void sc_client_close_input(struct sc_monitor *monitor);
 
 /* finish.c */
 void sc_monitor_finish(struct sc_monitor *monitor);
-/* An event of its container; more: further attributes, as JSON, or NULL. */
-void sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more);
 
 /* restart.c: with how it ended known, and not yet written. What keeps the next start waiting until it is closed; -1:
  * there will be none. Sets record->restart_count; *why: what kept one that is due from coming, for exit.json. */
@@ -176,7 +174,12 @@ bool sc_calls_add_take(struct sc_monitor *monitor, int listener_take);
 int sc_calls_fd(const struct sc_monitor *monitor); /* to wait for, or -1 */
 void sc_calls_event(struct sc_monitor *monitor);
 
-/* A line in run_dir/monitor.err */
+/* tell.c: a line in run_dir/monitor.err */
 void sc_monitor_complain(const struct sc_monitor *monitor, const struct sc_err *err);
+/* An event of its container; more: further attributes, as JSON, or NULL. */
+void sc_monitor_event(const struct sc_monitor *monitor, const char *action, const char *more);
+/* The same where the run directory may have gone meanwhile: run_root as this opened it before, or -1. */
+int sc_monitor_open_run_root(const struct sc_monitor *monitor); /* <run root>: two above the run directory */
+void sc_monitor_event_in(const struct sc_monitor *monitor, int run_root, const char *action, const char *more);
 
 #endif
