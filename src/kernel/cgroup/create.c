@@ -15,16 +15,6 @@
 static const char *const accounting[] = {"cpu", "memory", "pids", "io"};
 
 int
-sc_cgroup_join_path(char *out, size_t size, const char *mount_point, const char *path, struct sc_err *err)
-{
-    int len = snprintf(out, size, "%s%s", mount_point, strcmp(path, "/") == 0 ? "" : path);
-
-    if (len < 0 || (size_t)len >= size)
-        return sc_err_errno(err, ENAMETOOLONG, "cgroup \"%s\"", path);
-    return 0;
-}
-
-int
 sc_cgroup_open(const char *mount_point, const char *path, struct sc_err *err)
 {
     char dir[PATH_MAX];

@@ -1,4 +1,5 @@
 /* linux.cgroupsPath (config-linux.md, "Cgroups Path") to a path below the root of every hierarchy. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,4 +48,14 @@ sc_cgroup_path(const char *cgroups_path, const char *default_parent, const char 
         return -1;
     *out = sc_arena_strdup(arena, sc_buf_str(&path));
     return sc_arena_check(arena, err);
+}
+
+int
+sc_cgroup_join_path(char *out, size_t size, const char *mount_point, const char *path, struct sc_err *err)
+{
+    int len = snprintf(out, size, "%s%s", mount_point, strcmp(path, "/") == 0 ? "" : path);
+
+    if (len < 0 || (size_t)len >= size)
+        return sc_err_errno(err, ENAMETOOLONG, "cgroup \"%s\"", path);
+    return 0;
 }
