@@ -400,3 +400,21 @@ sc_source_blob(const struct sc_source *source, const char *name, const char *exp
                           member->digest, expected);
     return blob_in_store(source, member->digest, digest, size, err);
 }
+
+bool
+sc_load_is_wanted(const struct sc_source *source, const char *os, const char *arch, const char *variant)
+{
+    const char *slash = variant && *variant ? "/" : "";
+    char *shown;
+
+    if (!source->platform || sc_platform_is(source->platform, os, arch, variant))
+        return true;
+    shown = sc_arena_printf(source->arena, "%.40s/%.40s%s%.40s", os ? os : "?", arch ? arch : "?", slash,
+                            variant ? variant : "");
+    for (size_t i = 0; i < source->passed_over->count; i++) {
+        if (sc_str_eq(source->passed_over->items[i], shown))
+            return false;
+    }
+    sc_strv_add(source->passed_over, source->arena, shown);
+    return false;
+}

@@ -432,7 +432,7 @@ char *sc_save_temp_dir(const char *path, struct sc_arena *arena);
 /* ---- load-docker.c, load-oci.c: all images of a source; what was loaded goes to names also when a later one fails */
 SC_MUST_CHECK int sc_load_docker(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);
 SC_MUST_CHECK int sc_load_oci(const struct sc_source *source, struct sc_strv *names, struct sc_err *err);
-/* load.c: is an image of this platform wanted? One that is not is noted in passed_over. */
+/* load-source.c: is an image of this platform wanted? One that is not is noted in passed_over. */
 bool sc_load_is_wanted(const struct sc_source *source, const char *os, const char *arch, const char *variant);
 /* Opens a file or "-" (standard input) for reading: the fd. */
 SC_MUST_CHECK int sc_transfer_open(const char *path, struct sc_err *err);
