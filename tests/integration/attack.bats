@@ -107,6 +107,7 @@ hostile_image()
 
 # Taken out: the tmpfs on /dev (src/engine/spec-mounts.c): the node could not be made over the image's; and with it the
 # comparison in step_node (src/runtime/steps-mount.c): the mask, which looks at the node again, was refused.
+# any-kernel: it is refused before the kernel is asked
 @test "attack: the image's /dev/null is not what masks" {
     local image=$BATS_TEST_TMPDIR/image kind
     for kind in file link; do

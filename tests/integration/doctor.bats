@@ -62,6 +62,7 @@ without()
     expect_stderr 'or it is a chroot, where nobody makes one'
 }
 
+# any-kernel: overlay on overlay is refused by every kernel
 @test "doctor: a data root on an overlay" {
     mkdir -p "$BATS_TEST_TMPDIR"/{lower,upper,rw}
     SC_ROOT=$BATS_TEST_TMPDIR run_split unshare -m sh -ec '

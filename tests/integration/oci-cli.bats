@@ -467,6 +467,7 @@ load oci
     is "$(tr '\0' ' ' <"/proc/$(cat exec.pid)/cmdline")" "sleep 999 "
 }
 
+# any-kernel: what the runtime leaves alone is its own doing
 @test "the host's /dev/null and files never change owner" {
     make_bundle "$B" '.process.args = ["id", "-u"] | .process.user = {"uid": 1, "gid": 1}'
     before=$(stat -c '%u:%g %a' /dev/null)
@@ -480,6 +481,7 @@ load oci
     is "$(stat -c %t:%T /dev/null)" 1:3
 }
 
+# any-kernel: what the runtime leaves alone is its own doing
 @test "a terminal of the host that is standard input keeps its owner" {
     need_sc_oci "runc gives it to the container's user"
     make_bundle "$B" '.process.args = ["sh", "-c", "id -u; test -t 0 && echo terminal"] | .process.user = {"uid": 1, "gid": 1}'
@@ -498,6 +500,7 @@ load oci
     expect_output $'one\\r\\ntwo\\r\\n'
 }
 
+# any-kernel: terminals and sockets are those of every kernel
 @test "--console-socket receives the terminal; it is refused where there is none to receive" {
     make_bundle "$B" '.process.args = ["sh", "-c", "tty; stty size"] | .process.terminal = true | .process.consoleSize = {"height": 40, "width": 123}'
     python3 "$TESTS/terminal.py" receive "$BATS_TEST_TMPDIR/console" >"$BATS_TEST_TMPDIR/said" 2>&1 &

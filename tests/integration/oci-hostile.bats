@@ -101,6 +101,7 @@ r"
 }
 
 # Defence: mknodat, whose EEXIST is an error unless it is that very node (step_mknod).
+# any-kernel: it is refused before the kernel is asked
 @test "an image's own /dev/null is no node of ours: a link or a file in its place is refused" {
     config '.mounts |= [.[] | select(.destination | startswith("/dev") | not)]'
     ln -s "$victim/file" "$rootfs/dev/null"
@@ -174,6 +175,7 @@ r"
 # ---- /proc ------------------------------------------------------------------------------------------------
 
 # Defence: check_proc_mounts (oci/validate-mounts.c).
+# any-kernel: it is refused before the kernel is asked
 @test "nothing but proc is mounted on /proc or in it, however its path is spelled" {
     local where
     for where in /proc /proc/sys /proc/sys/kernel /proc/self /proc/1/attr /proc//sys/../sysrq-trigger /bin/../proc/sys; do
@@ -190,6 +192,7 @@ r"
 }
 
 # Defence: must_be_proc (sc_tree_open_step).
+# any-kernel: it is refused before the kernel is asked
 @test "a volume at /proc is refused, unless it is a procfs" {
     mkdir -p "$BATS_TEST_TMPDIR/fake/self/attr" "$BATS_TEST_TMPDIR/fake/sys/kernel"
     config ".mounts[0] = {destination: \"/proc\", type: \"bind\", source: \"$BATS_TEST_TMPDIR/fake\", options: [\"rbind\"]}"

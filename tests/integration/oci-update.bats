@@ -163,6 +163,7 @@ by_version()
     is "$(value pids.max pids pids.max)" max
 }
 
+# any-kernel: what is read is read by us
 @test "--resources reads a file or standard input; other options are then passed over" {
     make_bundle "$B" "$sleeper"
     start_container

@@ -142,6 +142,7 @@ server_of()
     done
 }
 
+# any-kernel: the host's programs ask what is answered the same
 @test "proc-view: what the host's own programs see" {
     type -P vmstat >/dev/null || skip "vmstat is not installed"
     local ask='free -m | awk "/^Mem/ { print \$2 }"; vmstat -s -S M | head -n 1; top -bn1 | sed -n "s/^MiB Mem : *//; 4s/ total.*//p"
@@ -158,6 +159,7 @@ server_of()
     is "$(xargs <<<"$output")" '256 256 M total memory 256.0 1 1 1'
 }
 
+# any-kernel: lxcfs is not in the machine
 @test "proc-view: lxcfs says the same of the same limits" {
     type -P lxcfs >/dev/null || skip "lxcfs is not installed"
     local group=sctest-lxcfs-$$ theirs
@@ -231,6 +233,7 @@ answerer_of()
     is "${output%% *}" 32768
 }
 
+# any-kernel: the answers are ours
 @test "proc-view full: wrong arguments and crowds are answered as the kernel answers them" {
     calls_program
     sc_ok run --rm "${full[@]}" base /calls faults

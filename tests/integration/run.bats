@@ -536,6 +536,7 @@ perl_inside()
     done
 }
 
+# any-kernel: signals are those of every kernel
 @test "run: --init forwards signals" {
     sc_ok run -d --name signalled --init base sh -c 'trap "echo got; exit 3" TERM; while :; do sleep 0.1; done'
     wait_until sh -c "\"$SC\" exec signalled ps | grep -q 'sleep 0.1'"

@@ -99,7 +99,7 @@ become(struct sc_builder *b, const struct sc_build_spawn *spawn, pid_t parent, i
 int
 sc_build_tick_ms(const struct sc_builder *b)
 {
-    return b->ask->has_ticks ? TICK_MS : -1;
+    return b->ask && b->ask->has_ticks ? TICK_MS : -1; /* a context is unpacked before there is anything to ask for */
 }
 
 /* Until it has ended; a signal ends it first. shows: it writes where our caller does. */
