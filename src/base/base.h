@@ -81,6 +81,10 @@ int sc_err_nomem(struct sc_err *err);
 int sc_err_watch_remedy(struct sc_err *err, int errnum);
 void sc_err_clear(struct sc_err *err);
 const char *sc_err_kind_name(enum sc_err_kind kind);
+/* err-report.c: tells who set SC_ERROR_FD; line: what is printed behind "sc: ", with its newline */
+void sc_err_report(const struct sc_err *err, const char *line);
+/* Does what we execute get the descriptor too? At first it does. */
+void sc_err_report_keep(bool over_execve);
 
 /* ---- cleanup (cleanup.c) ---------------------------------------------------- */
 

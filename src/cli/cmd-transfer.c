@@ -92,6 +92,7 @@ sc_cli_become_transfer(struct sc_cli *cli, const char *verb, const struct sc_str
         return -1;
     if (setenv("SC_RUN_ROOT", cli->engine.run_path, 1) < 0) /* where events go */
         return sc_err_nomem(err);
+    sc_err_report_keep(true);
     (void)execv(program, argv.items);
     return sc_err_errno(err, errno, "execute \"%s\"", program);
 }

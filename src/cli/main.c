@@ -139,6 +139,7 @@ run(int argc, char **argv)
     if ((cli.command->starts_containers || cli.command->protects_itself) &&
         sc_self_protect(argv, &cli.copy_fd, &err) < 0)
         return report(cli.command, &err);
+    sc_err_report_keep(false); /* nobody else's: neither a monitor's nor a container's */
     status = cli.command->run(&cli, &err);
     if (status < 0 && cli.wants_help) {
         sc_cleanup_buf text = SC_BUF_INIT;

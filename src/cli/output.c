@@ -50,8 +50,10 @@ sc_print_err(const struct sc_err *err)
         sc_buf_add_visible(&line, remedy);
     }
     sc_buf_addc(&line, '\n');
-    if (sc_buf_check(&line, &ignored) == 0)
-        (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
+    if (sc_buf_check(&line, &ignored) < 0)
+        return;
+    (void)!sc_io_write_all(STDERR_FILENO, line.data, line.len, &ignored);
+    sc_err_report(err, line.data + strlen("sc: "));
 }
 
 int

@@ -22,27 +22,21 @@
 
 /* ---- output ------------------------------------------------------------------------ */
 
-/* Names from archives reach these messages: nothing in them may speak to the terminal. */
-static void
-print_clean(FILE *out, const char *text)
-{
-    sc_cleanup_buf shown = SC_BUF_INIT;
-
-    sc_buf_add_visible(&shown, text);
-    (void)fputs(sc_buf_str(&shown), out);
-}
-
-/* One line, as sc itself prints it. */
+/* One line, as sc itself prints it. Names from archives reach these messages: nothing in them may speak to the
+ * terminal. */
 static void
 print_err(const struct sc_err *err)
 {
-    (void)fputs("sc: ", stderr);
-    print_clean(stderr, err->msg);
+    sc_cleanup_buf line = SC_BUF_INIT;
+
+    sc_buf_add_visible(&line, err->msg);
     if (err->remedy[0] != '\0') {
-        (void)fputs("; ", stderr);
-        print_clean(stderr, err->remedy);
+        sc_buf_adds(&line, "; ");
+        sc_buf_add_visible(&line, err->remedy);
     }
-    (void)fputc('\n', stderr);
+    sc_buf_addc(&line, '\n');
+    (void)fprintf(stderr, "sc: %s", sc_buf_str(&line));
+    sc_err_report(err, sc_buf_str(&line));
 }
 
 static int

@@ -1,4 +1,8 @@
 /* Errors: kinds from errno, wrapping, cutting what is too long. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -137,14 +141,55 @@ test_every_kind_has_a_name(void **state)
     assert_string_equal(sc_err_kind_name((enum sc_err_kind) - 1), "UNKNOWN");
 }
 
+/* To a pipe, and to nothing else. */
+static void
+test_report(void **state)
+{
+    struct sc_err err = SC_ERR_INIT;
+    char number[16], text[256];
+    FILE *file = tmpfile();
+    int fds[2];
+    ssize_t n;
+
+    (void)state;
+    (void)sc_err_set(&err, SC_ERR_NOT_FOUND, "no such thing");
+    err.errnum = ENOENT;
+    err.exit_code = 127;
+    assert_int_equal(pipe(fds), 0);
+    (void)snprintf(number, sizeof(number), "%d", fds[1]);
+    assert_int_equal(setenv("SC_ERROR_FD", number, 1), 0);
+    sc_err_report(&err, "no such thing\n");
+    n = read(fds[0], text, sizeof(text));
+    assert_int_equal(n, strlen("NOT_FOUND 2 127 no such thing\n"));
+    assert_memory_equal(text, "NOT_FOUND 2 127 no such thing\n", (size_t)n);
+    sc_err_report_keep(false);
+    assert_int_equal(fcntl(fds[1], F_GETFD), FD_CLOEXEC);
+    sc_err_report_keep(true);
+    assert_int_equal(fcntl(fds[1], F_GETFD), 0);
+    assert_non_null(file);
+    (void)snprintf(number, sizeof(number), "%d", fileno(file));
+    assert_int_equal(setenv("SC_ERROR_FD", number, 1), 0);
+    sc_err_report(&err, "no such thing\n");
+    assert_int_equal(lseek(fileno(file), 0, SEEK_END), 0);
+    (void)unsetenv("SC_ERROR_FD");
+    (void)fclose(file);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_set_replaces_everything), cmocka_unit_test(test_set_may_read_itself),
-        cmocka_unit_test(test_errno_gives_kind),        cmocka_unit_test(test_wrap_and_remedy),
-        cmocka_unit_test(test_long_messages_are_cut),   cmocka_unit_test(test_nomem_and_clear),
-        cmocka_unit_test(test_every_kind_has_a_name),   cmocka_unit_test(test_words_are_glibc_s),
+        cmocka_unit_test(test_set_replaces_everything),
+        cmocka_unit_test(test_set_may_read_itself),
+        cmocka_unit_test(test_errno_gives_kind),
+        cmocka_unit_test(test_wrap_and_remedy),
+        cmocka_unit_test(test_long_messages_are_cut),
+        cmocka_unit_test(test_nomem_and_clear),
+        cmocka_unit_test(test_every_kind_has_a_name),
+        cmocka_unit_test(test_words_are_glibc_s),
+        cmocka_unit_test(test_report),
     };
 
     return RUN_TESTS(tests);
