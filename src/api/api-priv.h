@@ -28,7 +28,8 @@ struct sc_api_call {
     bool body_ended, wants_chunk_end;
     /* the answer (answer.c) */
     bool has_begun, in_chunks;
-    int status; /* of the failure */
+    int status;    /* of the failure */
+    int exit_code; /* that sc gives it; 127: the container's program is missing */
     struct sc_err err;
 };
 typedef int (*sc_api_fn)(struct sc_api_call *call); /* 0, or -1 with status and err */
@@ -56,16 +57,18 @@ enum { SC_API_IN = 1, SC_API_OUT = 2, SC_API_ERR = 4, SC_API_TTY = 8 };
 struct sc_api_child {
     pid_t pid;        /* 0: none */
     int in, out, err; /* our ends, or -1; with SC_API_TTY in and out are the terminal's */
+    int report;       /* where it tells an error's kind */
+    char said[4096];  /* the first of them, once it has ended; "" without one */
 };
 #define SC_API_CHILD_INIT                                                                                              \
     {                                                                                                                  \
-        .in = -1, .out = -1, .err = -1                                                                                 \
+        .in = -1, .out = -1, .err = -1, .report = -1                                                                   \
     }
 void sc_api_child_release(struct sc_api_child *child); /* kills what has not ended */
 #define sc_cleanup_api_child __attribute__((cleanup(sc_api_child_release))) struct sc_api_child
-/* env: "NAME=VALUE" or NULL; extra_fd: one more descriptor that it gets as 3, or -1 */
+/* env: "NAME=VALUE" or NULL */
 SC_MUST_CHECK int sc_api_spawn(struct sc_api_call *call, const struct sc_strv *words, int streams, const char *env,
-                               int extra_fd, struct sc_api_child *out);
+                               struct sc_api_child *out);
 int sc_api_child_wait(struct sc_api_child *child); /* its exit code */
 /* A list of words for sc: sc_api_words(arena, "inspect", "--type=image", NULL) */
 struct sc_strv sc_api_words(struct sc_arena *arena, ...) __attribute__((sentinel));
@@ -74,13 +77,16 @@ SC_MUST_CHECK int sc_api_run(struct sc_api_call *call, const struct sc_strv *wor
 SC_MUST_CHECK int sc_api_run_json(struct sc_api_call *call, const struct sc_strv *words, json_t **out);
 /* Each line is an object; the result an array. */
 SC_MUST_CHECK int sc_api_run_lines(struct sc_api_call *call, const struct sc_strv *words, json_t **out);
-int sc_api_fail_text(struct sc_api_call *call, const char *text, int code); /* what sc said on standard error; -1 */
-int sc_api_status_of(const char *message);                                  /* 404, 409, 400, 500 */
+/* It has ended with code. text: what it said on standard error, for what has not told its kind. -1 */
+int sc_api_fail_child(struct sc_api_call *call, const struct sc_api_child *child, const char *text, int code);
 /* The first of `sc inspect --type=TYPE -- WORD`; new. */
 SC_MUST_CHECK int sc_api_inspect(struct sc_api_call *call, const char *type, const char *word, json_t **out);
 SC_MUST_CHECK int sc_api_container_id(struct sc_api_call *call, const char *word, char **id, json_t **out);
 const json_t *sc_api_at(const json_t *json, const char *path);   /* "State.Running", or NULL */
 const char *sc_api_str_at(const json_t *json, const char *path); /* or "" */
+
+/* A login that came with a request: a file that others cannot read, below <run root>/api; unlinked with the answer. */
+SC_MUST_CHECK int sc_api_login_write(struct sc_api_call *call, const struct sc_buf *text, char name[64]);
 
 /* ---- relay.c */
 struct sc_api_relay {

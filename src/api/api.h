@@ -50,7 +50,8 @@ struct sc_api_request {
     int64_t length;            /* of the body; 0 without one */
     bool is_chunked;           /* the body has no length, but chunks */
     bool wants_upgrade, expects_continue;
-    char *registry_auth; /* X-Registry-Auth, or NULL */
+    char *registry_auth;   /* X-Registry-Auth, or NULL */
+    char *registry_config; /* X-Registry-Config, the logins of a build, or NULL */
 };
 
 /* Length of a head with its empty line, or 0: there is more to come. */
@@ -63,11 +64,23 @@ bool sc_api_query_is(const struct sc_api_request *request, const char *key);    
 /* The size that a chunk's first line says ("1a;x=y"), or -1. */
 int64_t sc_api_chunk_size(const char *line, size_t len);
 
+/* A line that sc writes to SC_ERROR_FD (base/err-report.c). */
+struct sc_api_failure {
+    enum sc_err_kind kind;
+    int errnum, exit_code;
+    const char *message; /* in the line */
+};
+bool sc_api_failure_parse(const char *line, struct sc_api_failure *out);
+int sc_api_failure_status(const struct sc_api_failure *failure); /* 404, 409, 400, ... */
+
 /* "filters={...}" to "--filter=key=value" words; both of Docker's forms, {"k":["v"]} and {"k":{"v":true}}. */
 SC_MUST_CHECK int sc_api_filters(const char *text, struct sc_arena *arena, struct sc_strv *words, struct sc_err *err);
 /* The body of POST /containers/create to the words behind `sc create`; body is borrowed. */
 SC_MUST_CHECK int sc_api_create_words(const json_t *body, const char *name, const char *platform,
                                       struct sc_arena *arena, struct sc_strv *words, struct sc_err *err);
+/* The query of POST /build to the words behind `sc build`. */
+SC_MUST_CHECK int sc_api_build_words(const struct sc_api_request *request, struct sc_arena *arena,
+                                     struct sc_strv *words, struct sc_err *err);
 /* The limits of a HostConfig, as create and update have them. */
 SC_MUST_CHECK int sc_api_limit_words(const json_t *host, struct sc_arena *arena, struct sc_strv *words,
                                      struct sc_err *err);
@@ -78,5 +91,7 @@ json_t *sc_api_summary(const json_t *container, const char *status);
 /* X-Registry-Auth (JSON in base64url) to the text of an authentication file for `host`; nothing in out: there is no
  * login in it. */
 SC_MUST_CHECK int sc_api_auth_file(const char *header, const char *host, struct sc_buf *out, struct sc_err *err);
+/* X-Registry-Config ({"host":{"username":...}} in base64url) to the text of an authentication file; as above. */
+SC_MUST_CHECK int sc_api_auth_files(const char *header, struct sc_buf *out, struct sc_err *err);
 
 #endif

@@ -8,60 +8,6 @@
 
 #define SAID_MAX (64 << 10)
 
-/* {"a":"1","b":null} of a query as --OPTION=a=1 --OPTION=b= */
-static int
-add_map(struct sc_api_call *call, struct sc_strv *words, const char *query, const char *option)
-{
-    const char *text = sc_api_query(&call->request, query), *key;
-    sc_cleanup_json map = NULL;
-    struct sc_err err = SC_ERR_INIT;
-    json_t *value;
-
-    if (!text || !*text)
-        return 0;
-    if (sc_json_parse(text, strlen(text), query, &map, &err) < 0)
-        return sc_api_fail_err(call, &err);
-    json_object_foreach (map, key, value) {
-        sc_strv_addf(words, call->arena, "--%s=%s=%s", option, key,
-                     json_is_string(value) ? json_string_value(value) : "");
-    }
-    return 0;
-}
-
-static int
-words_of(struct sc_api_call *call, struct sc_strv *words)
-{
-    static const char *const flags[][2] = {{"nocache", "no-cache"}, {"pull", "pull"}};
-    static const char *const values[][2] = {{"t", "tag"},
-                                            {"target", "target"},
-                                            {"networkmode", "network"},
-                                            {"platform", "platform"},
-                                            {"dockerfile", "file"}};
-    const struct sc_api_pairs *query = &call->request.query;
-
-    if (*(sc_api_query(&call->request, "remote") ? sc_api_query(&call->request, "remote") : ""))
-        return sc_api_fail(call, 501, "a context from elsewhere (remote) is not supported");
-    if (sc_str_eq(sc_api_query(&call->request, "version"), "2"))
-        return sc_api_fail(call, 501, "BuildKit's protocol is not supported: use DOCKER_BUILDKIT=0, or sc build");
-    for (size_t i = 0; i < SC_ARRAY_LEN(flags); i++) {
-        if (sc_api_query_is(&call->request, flags[i][0]))
-            sc_strv_addf(words, call->arena, "--%s", flags[i][1]);
-    }
-    for (size_t i = 0; i < query->count; i++) {
-        for (size_t k = 0; k < SC_ARRAY_LEN(values); k++) {
-            const char *value = query->items[i].value;
-
-            if (strcmp(query->items[i].key, values[k][0]) == 0 && *value && strcmp(value, "Dockerfile") != 0 &&
-                strcmp(value, "default") != 0)
-                sc_strv_addf(words, call->arena, "--%s=%s", values[k][1], value);
-        }
-    }
-    if (add_map(call, words, "buildargs", "build-arg") < 0 || add_map(call, words, "labels", "label") < 0)
-        return -1;
-    sc_strv_add(words, call->arena, "-");
-    return sc_arena_check(call->arena, &call->err);
-}
-
 static int
 tell(struct sc_api_call *call, const char *before, const char *text, size_t len, const char *after)
 {
@@ -98,43 +44,55 @@ show(struct sc_api_call *call, struct sc_api_child *child, struct sc_buf *last)
     }
 }
 
-static const char *
-last_error(const char *text)
+/* Clients look for these words: a library reads the id from them, Docker's command line shows them. */
+static int
+tell_success(struct sc_api_call *call, const char *id, size_t len)
 {
-    const char *found = NULL;
+    const char *digest = sc_str_starts(id, "sha256:") ? id + strlen("sha256:") : id, *line;
 
-    for (const char *at = text; *at;) {
-        if (sc_str_starts(at, "sc: ") && !sc_str_starts(at, "sc: note: "))
-            found = at + 4;
-        at += strcspn(at, "\n");
-        at += *at == '\n';
+    if (tell(call, "{\"aux\":{\"ID\":", id, len, "}}\r\n") < 0)
+        return -1;
+    if (sc_api_query_is(&call->request, "q")) {
+        line = sc_arena_printf(call->arena, "%.*s\n", (int)len, id);
+        return line ? tell(call, "{\"stream\":", line, strlen(line), "}\r\n") : sc_err_nomem(&call->err);
     }
-    return found ? found : "the build failed";
+    line = sc_arena_printf(call->arena, "Successfully built %.12s\n", digest);
+    if (!line || tell(call, "{\"stream\":", line, strlen(line), "}\r\n") < 0)
+        return -1;
+    for (size_t i = 0; i < call->request.query.count; i++) {
+        const struct sc_api_pair *pair = &call->request.query.items[i];
+        const char *name = strrchr(pair->value, '/') ? strrchr(pair->value, '/') : pair->value;
+
+        if (strcmp(pair->key, "t") != 0 || !*pair->value)
+            continue;
+        line =
+            sc_arena_printf(call->arena, "Successfully tagged %s%s\n", pair->value, strchr(name, ':') ? "" : ":latest");
+        if (!line || tell(call, "{\"stream\":", line, strlen(line), "}\r\n") < 0)
+            return -1;
+    }
+    return 0;
 }
 
 static int
 finish(struct sc_api_call *call, struct sc_api_child *child, const struct sc_buf *said)
 {
     sc_cleanup_buf id = SC_BUF_INIT;
-    size_t n;
     int code;
 
     if (sc_file_read_fd(child->out, SAID_MAX, &id, &call->err) < 0)
         return -1;
     code = sc_api_child_wait(child);
-    if (code != 0) {
-        const char *why = last_error(sc_buf_str(said));
-
-        n = strcspn(why, "\n");
-        if (tell(call, "{\"errorDetail\":{\"message\":", why, n, "},\"error\":") < 0 ||
-            tell(call, "", why, n, "}\r\n") < 0)
-            return -1;
-        return sc_api_stream_end(call);
-    }
-    n = strcspn(sc_buf_str(&id), "\n");
-    if (tell(call, "{\"aux\":{\"ID\":", sc_buf_str(&id), n, "}}\r\n") < 0)
+    if (code == 0 && tell_success(call, sc_buf_str(&id), strcspn(sc_buf_str(&id), "\n")) < 0)
         return -1;
-    sc_buf_clear(&id);
+    if (code != 0) {
+        const char *why;
+
+        (void)sc_api_fail_child(call, child, sc_buf_str(said), code);
+        why = call->err.msg;
+        if (tell(call, "{\"errorDetail\":{\"message\":", why, strlen(why), "},\"error\":") < 0 ||
+            tell(call, "", why, strlen(why), "}\r\n") < 0)
+            return -1;
+    }
     return sc_api_stream_end(call);
 }
 
@@ -145,13 +103,30 @@ build(struct sc_api_call *call)
     sc_cleanup_api_child child = SC_API_CHILD_INIT;
     sc_cleanup_buf said = SC_BUF_INIT;
 
+    sc_cleanup_buf logins = SC_BUF_INIT;
+    struct sc_err err = SC_ERR_INIT;
+    char name[64] = "";
+    const char *env = NULL;
+    int result;
+
+    if (sc_api_build_words(&call->request, call->arena, &words, &err) < 0 ||
+        sc_api_auth_files(call->request.registry_config, &logins, &err) < 0)
+        return sc_api_fail_err(call, &err);
+    if (logins.len > 0) {
+        if (sc_api_login_write(call, &logins, name) < 0)
+            return -1;
+        env = sc_arena_printf(call->arena, "REGISTRY_AUTH_FILE=%s/api/%s", call->server->run_root, name);
+    }
     /* it reads the archive to its end before it says more than a pipe holds */
-    if (words_of(call, &words) < 0 ||
-        sc_api_spawn(call, &words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
-        sc_api_feed_child(call, &child) < 0 || sc_api_stream_begin(call, "application/json", NULL, false) < 0 ||
-        show(call, &child, &said) < 0)
-        return -1;
-    return finish(call, &child, &said);
+    result = sc_api_spawn(call, &words, SC_API_IN | SC_API_OUT | SC_API_ERR, env, &child);
+    if (result == 0 && sc_api_feed_child(call, &child) == 0 &&
+        sc_api_stream_begin(call, "application/json", NULL, false) == 0 && show(call, &child, &said) == 0)
+        result = finish(call, &child, &said);
+    else
+        result = -1;
+    if (name[0])
+        (void)unlinkat(call->server->dir_fd, name, 0);
+    return result;
 }
 
 const struct sc_api_row sc_api_build[] = {

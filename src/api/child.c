@@ -31,6 +31,7 @@ sc_api_child_release(struct sc_api_child *child)
     sc_closep(&child->in);
     sc_closep(&child->out);
     sc_closep(&child->err);
+    sc_closep(&child->report);
     if (child->pid > 0) {
         (void)kill(child->pid, SIGKILL); /* sc can be ended anywhere; its containers have monitors of their own */
         while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
@@ -43,15 +44,19 @@ int
 sc_api_child_wait(struct sc_api_child *child)
 {
     int status = 0;
+    ssize_t n;
 
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
         ;
     child->pid = 0;
+    n = read(child->report, child->said, sizeof(child->said) - 1); /* does not wait: others may hold the other end */
+    child->said[n > 0 ? n : 0] = '\0';
+    child->said[strcspn(child->said, "\n")] = '\0';
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 struct ends {
-    int in, out, err; /* the child's */
+    int in, out, err, report; /* the child's */
 };
 
 static int
@@ -99,26 +104,28 @@ open_ends(int streams, struct sc_api_child *child, struct ends *ends, struct sc_
     }
     if ((streams & SC_API_ERR) && open_pipe(&child->err, &ends->err, false, err) < 0)
         return -1;
+    if (open_pipe(&child->report, &ends->report, false, err) < 0)
+        return -1;
+    /* neither end waits: who does not read what is told stops nobody */
+    if (fcntl(child->report, F_SETFL, O_NONBLOCK) < 0 || fcntl(ends->report, F_SETFL, O_NONBLOCK) < 0)
+        return sc_err_errno(err, errno, "make a pipe");
     return 0;
 }
 
-/* In the child: 0, 1, 2 and perhaps 3 are what they are to be, and nothing else is open after execve. */
+/* In the child: 0 to 3 are what they are to be, and nothing else is open after execve. */
 static _Noreturn void
 become(const struct sc_api_call *call, const struct sc_strv *argv, const struct ends *ends, bool has_terminal,
-       const char *env, int extra_fd)
+       const char *env)
 {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC); /* lint: the host's */
-    int fds[3] = {ends->in >= 0 ? ends->in : null, ends->out >= 0 ? ends->out : null,
-                  ends->err >= 0 ? ends->err : null};
+    int fds[] = {ends->in >= 0 ? ends->in : null, ends->out >= 0 ? ends->out : null, ends->err >= 0 ? ends->err : null,
+                 ends->report};
 
     /* first out of the way of 0 to 3 */
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < (int)SC_ARRAY_LEN(fds); i++)
         fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
-    extra_fd = extra_fd >= 0 ? fcntl(extra_fd, F_DUPFD_CLOEXEC, 10) : -1;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < (int)SC_ARRAY_LEN(fds); i++)
         (void)dup2(fds[i], i);
-    if (extra_fd >= 0)
-        (void)dup2(extra_fd, 3);
     (void)setsid();
     if (has_terminal)
         (void)ioctl(0, TIOCSCTTY, 0);
@@ -126,6 +133,7 @@ become(const struct sc_api_call *call, const struct sc_strv *argv, const struct 
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_PID");
+    (void)setenv("SC_ERROR_FD", "3", 1);
     if (env)
         (void)putenv((char *)(uintptr_t)env);
     (void)execv(call->server->sc, argv->items);
@@ -134,10 +142,10 @@ become(const struct sc_api_call *call, const struct sc_strv *argv, const struct 
 }
 
 int
-sc_api_spawn(struct sc_api_call *call, const struct sc_strv *words, int streams, const char *env, int extra_fd,
+sc_api_spawn(struct sc_api_call *call, const struct sc_strv *words, int streams, const char *env,
              struct sc_api_child *out)
 {
-    struct ends ends = {-1, -1, -1};
+    struct ends ends = {-1, -1, -1, -1};
     struct sc_strv argv = {0};
     int result;
 
@@ -150,69 +158,48 @@ sc_api_spawn(struct sc_api_call *call, const struct sc_strv *words, int streams,
     if (result == 0) {
         out->pid = fork();
         if (out->pid == 0)
-            become(call, &argv, &ends, streams & SC_API_TTY, env, extra_fd);
+            become(call, &argv, &ends, streams & SC_API_TTY, env);
         if (out->pid < 0)
             result = sc_err_errno(&call->err, errno, "start sc");
     }
     sc_closep(&ends.in);
     sc_closep(&ends.out);
     sc_closep(&ends.err);
+    sc_closep(&ends.report);
     return result;
 }
 
 /* ---- what it says ----------------------------------------------------------------------------------------------- */
 
-int
-sc_api_status_of(const char *message)
+/* Where sc died without a word of its own, the first line of standard error which is not a note. */
+static const char *
+last_words(struct sc_api_call *call, const char *text)
 {
-    static const struct {
-        const char *part;
-        int status;
-    } parts[] = {
-        {"no such ", 404},      {"not found", 404}, {"does not exist", 404},
-        {"is in use", 409},     {"already", 409},   {"is running", 409},
-        {"still running", 409}, {"runs", 409},      {"does not run", 409},
-        {"not running", 409},   {"is paused", 409}, {"is not paused", 409},
-        {"has the name", 409},  {"is used", 409},   {"has the image", 409},
-        {"is on it", 409},      {"are on it", 409}, {"connection refused", 500},
-        {"unauthorized", 401},  {"must ", 400},     {"invalid", 400},
-        {"not a ", 400},        {"is no ", 400},    {"unknown", 400},
-        {"is for ", 400},       {"only ", 400},     {"run \"", 400},
-        {"cannot ", 400},
-    };
-
-    if (sc_str_starts(message, "run \"")) /* a program of the container's that is missing */
-        return 400;
-    for (size_t i = 0; i < SC_ARRAY_LEN(parts); i++) {
-        if (strstr(message, parts[i].part))
-            return parts[i].status;
-    }
-    return 500;
+    while (sc_str_starts(text, "sc: note: ") && strchr(text, '\n'))
+        text = strchr(text, '\n') + 1;
+    if (sc_str_starts(text, "sc: "))
+        text += 4;
+    return sc_arena_strndup(call->arena, text, strcspn(text, "\n"));
 }
 
-/* The first line behind "sc: ", which is not a note. */
 int
-sc_api_fail_text(struct sc_api_call *call, const char *text, int code)
+sc_api_fail_child(struct sc_api_call *call, const struct sc_api_child *child, const char *text, int code)
 {
-    const char *line = text;
-    size_t n;
+    struct sc_api_failure failure = {.message = child->said};
+    char *line = sc_arena_strdup(call->arena, child->said);
 
-    while (sc_str_starts(line, "sc: note: ") && strchr(line, '\n'))
-        line = strchr(line, '\n') + 1;
-    if (sc_str_starts(line, "sc: "))
-        line += 4;
-    n = strcspn(line, "\n");
-    if (n == 0)
+    if (line && sc_api_failure_parse(line, &failure)) {
+        call->exit_code = failure.exit_code;
+        /* Docker's client pulls when it reads these words */
+        return sc_api_fail(call, sc_api_failure_status(&failure), "%s%s",
+                           sc_str_starts(failure.message, "no such image") ? "N" : "",
+                           failure.message + sc_str_starts(failure.message, "no such image"));
+    }
+    call->exit_code = code;
+    failure.message = last_words(call, text);
+    if (!failure.message || !*failure.message)
         return sc_api_fail(call, 500, "sc ended with %d and said nothing", code);
-    char *message = sc_arena_strndup(call->arena, line, n);
-    int status;
-
-    if (!message)
-        return sc_err_nomem(&call->err);
-    if (sc_str_starts(message, "no such image")) /* Docker's client pulls when it reads these words */
-        message[0] = 'N';
-    status = sc_api_status_of(message[0] == 'N' ? message + 1 : message);
-    return sc_api_fail(call, message[0] == 'N' ? 404 : status, "%s", message);
+    return sc_api_fail(call, 500, "%s", failure.message);
 }
 
 /* Both streams at once, so that neither fills up. What is more than max is dropped, and *is_whole false. */
@@ -252,12 +239,12 @@ sc_api_run(struct sc_api_call *call, const struct sc_strv *words, struct sc_buf 
     bool is_whole = true;
     int code;
 
-    if (sc_api_spawn(call, words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0)
+    if (sc_api_spawn(call, words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0)
         return -1;
     collect(&child, out ? out : &dropped, &said, &is_whole);
     code = sc_api_child_wait(&child);
     if (code != 0)
-        return sc_api_fail_text(call, sc_buf_str(&said), code);
+        return sc_api_fail_child(call, &child, sc_buf_str(&said), code);
     if (out && (!is_whole || out->has_failed))
         return sc_api_fail(call, 500, "the answer is larger than %d bytes", SC_API_KEPT_MAX);
     return 0;

@@ -125,9 +125,11 @@ create(struct sc_api_call *call)
 static int
 failed_start(struct sc_api_call *call)
 {
-    bool is_missing = strstr(call->err.msg, "no such file or directory") && sc_str_starts(call->err.msg, "run \"");
-
-    return is_missing ? sc_api_fail(call, 400, "%.900s: executable file not found", call->err.msg) : -1;
+    if (call->exit_code == 127)
+        return sc_api_fail(call, 400, "%.900s: executable file not found", call->err.msg);
+    if (call->exit_code == 126)
+        return sc_api_fail(call, 400, "%.900s: permission denied", call->err.msg);
+    return -1;
 }
 
 static int
@@ -152,6 +154,7 @@ start(struct sc_api_call *call)
     if (strcmp(reply, "ok") == 0)
         return sc_api_answer_none(call, 204);
     call->status = (int)strtol(reply, &end, 10);
+    call->exit_code = (int)strtol(end, &end, 10);
     (void)sc_api_fail(call, call->status, "%s", end + (*end == ' '));
     return failed_start(call);
 }

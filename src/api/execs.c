@@ -145,7 +145,7 @@ hold(struct sc_api_call *call, json_t *exec, const struct sc_strv *words, bool i
         return -1;
     code = mark(call, exec, true, 0);
     if (code == 0)
-        code = sc_api_spawn(call, words, streams | SC_API_ERR, NULL, -1, &child);
+        code = sc_api_spawn(call, words, streams | SC_API_ERR, NULL, &child);
     if (code == 0)
         code = sc_api_stream_begin(call, "application/vnd.docker.raw-stream", NULL, true);
     if (code == 0) {

@@ -89,11 +89,13 @@ see_first(struct sc_api_call *call, struct sc_api_child *child, struct sc_buf *s
         if (n <= 0 || seen->len > SEEN_MAX) {
             sc_cleanup_buf said = SC_BUF_INIT;
             struct sc_err ignored = SC_ERR_INIT;
+            int code;
 
             sc_closep(&child->out); /* it may be waiting for us to read on */
             if (sc_file_read_fd(child->err, SEEN_MAX, &said, &ignored) < 0)
                 return sc_api_fail(call, 500, "sc cp told too much");
-            return sc_api_fail_text(call, sc_buf_str(&said), sc_api_child_wait(child));
+            code = sc_api_child_wait(child);
+            return sc_api_fail_child(call, child, sc_buf_str(&said), code);
         }
         sc_buf_add(seen, piece, (size_t)n);
         if (seen->has_failed)
@@ -128,8 +130,8 @@ archive(struct sc_api_call *call)
     if (add_place(call, &words, &path) < 0)
         return -1;
     sc_strv_add(&words, call->arena, "-");
-    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
-        see_first(call, &child, &seen) < 0 || stat_header(call, path, first_member(&seen), &header) < 0)
+    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0 || see_first(call, &child, &seen) < 0 ||
+        stat_header(call, path, first_member(&seen), &header) < 0)
         return -1;
     if (strcmp(call->request.method, "HEAD") == 0)
         return sc_api_answer(call, 200, NULL, sc_buf_str(&header), "", 0);
@@ -157,7 +159,7 @@ static int export(struct sc_api_call *call)
     struct sc_strv words = sc_api_words(call->arena, "export", "--", call->word, NULL);
     sc_cleanup_api_child child = SC_API_CHILD_INIT;
 
-    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0 ||
         sc_api_pass(call, &child, "application/x-tar", NULL) < 0)
         return -1;
     return sc_api_stream_end(call);

@@ -176,6 +176,8 @@ parse_field(const char *name, char *value, struct sc_api_request *out, bool *has
         out->expects_continue = strcasecmp(value, "100-continue") == 0;
     } else if (strcasecmp(name, "x-registry-auth") == 0) {
         out->registry_auth = value;
+    } else if (strcasecmp(name, "x-registry-config") == 0) {
+        out->registry_config = value;
     }
     return 0;
 }

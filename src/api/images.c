@@ -187,8 +187,14 @@ prune(struct sc_api_call *call)
 
 /* ---- registries ------------------------------------------------------------------------------------------------- */
 
-/* A login that came with the request is in a file of its own, which others cannot read, and gone with the answer: on
- * the command line everybody could. */
+/* On the command line everybody could read it. */
+int
+sc_api_login_write(struct sc_api_call *call, const struct sc_buf *text, char name[64])
+{
+    (void)snprintf(name, 64, "login-%d", (int)getpid());
+    return sc_file_replace_at(call->server->dir_fd, name, text->data, text->len, 0600, SC_VOLATILE, &call->err);
+}
+
 static int
 login_file(struct sc_api_call *call, const char *image, char name[64], struct sc_strv *words)
 {
@@ -206,9 +212,10 @@ login_file(struct sc_api_call *call, const char *image, char name[64], struct sc
         return sc_api_fail_err(call, &err);
     if (text.len == 0)
         return 0;
-    (void)snprintf(name, 64, "login-%d", (int)getpid());
+    if (sc_api_login_write(call, &text, name) < 0)
+        return -1;
     sc_strv_addf(words, call->arena, "--authfile=%s/api/%s", call->server->run_root, name);
-    return sc_file_replace_at(call->server->dir_fd, name, text.data, text.len, 0600, SC_VOLATILE, &call->err);
+    return 0;
 }
 
 /* What fails after the first line of progress is told as one more line. */
@@ -247,7 +254,7 @@ transfer(struct sc_api_call *call, const char *verb, const char *image)
         return -1;
     sc_strv_add(&words, call->arena, "--");
     sc_strv_add(&words, call->arena, image);
-    result = sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child);
+    result = sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child);
     if (result == 0)
         result = sc_api_pass(call, &child, "application/json", NULL);
     if (login[0])
@@ -261,6 +268,7 @@ import(struct sc_api_call *call)
     struct sc_strv words = sc_api_words(call->arena, "import", NULL);
     sc_cleanup_buf text = SC_BUF_INIT;
     const char *name = name_of(call, "repo", NULL), *message = sc_api_query(&call->request, "message");
+    const char *platform = sc_api_query(&call->request, "platform");
 
     if (!sc_str_eq(sc_api_query(&call->request, "fromSrc"), "-"))
         return sc_api_fail(call, 501, "only an archive in the request can be imported (fromSrc=-)");
@@ -270,6 +278,8 @@ import(struct sc_api_call *call)
     }
     if (message && *message)
         sc_strv_addf(&words, call->arena, "--message=%s", message);
+    if (platform && *platform)
+        sc_strv_addf(&words, call->arena, "--platform=%s", platform);
     sc_strv_add(&words, call->arena, "--");
     sc_strv_add(&words, call->arena, "-");
     if (*name)
@@ -327,7 +337,7 @@ save(struct sc_api_call *call)
         if (strcmp(call->request.query.items[i].key, "names") == 0)
             sc_strv_add(&words, call->arena, call->request.query.items[i].value);
     }
-    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0 ||
         sc_api_pass(call, &child, "application/x-tar", NULL) < 0)
         return -1;
     return sc_api_stream_end(call);
@@ -341,7 +351,12 @@ commit(struct sc_api_call *call)
     const char *pause = sc_api_query(&call->request, "pause");
     static const char *const values[][2] = {{"author", "author"}, {"comment", "message"}, {"changes", "change"}};
     sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_json body = NULL;
 
+    if (sc_api_body_json(call, &body) < 0)
+        return -1;
+    if (json_object_size(body) > 0)
+        return sc_api_fail(call, 501, "a configuration in the body of a commit is not supported: use changes");
     for (size_t i = 0; i < call->request.query.count; i++) {
         const struct sc_api_pair *pair = &call->request.query.items[i];
 

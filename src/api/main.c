@@ -130,6 +130,15 @@ inherited(void)
     return 3;
 }
 
+/* connect(2) says the same of a file that is no socket, and that stays. */
+static bool
+is_socket(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISSOCK(st.st_mode); /* lint: the caller names its own socket */
+}
+
 /* Binds path, in place of what a server that is no more has left there. */
 static int
 listen_at(const char *path, struct sc_err *err)
@@ -147,7 +156,7 @@ listen_at(const char *path, struct sc_err *err)
         return sc_err_errno(err, errno, "listen at \"%s\"", path);
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
         return sc_err_set(err, SC_ERR_EXISTS, "listen at \"%s\": another server listens there", path);
-    if (errno == ECONNREFUSED)
+    if (errno == ECONNREFUSED && is_socket(path))
         (void)unlink(path); /* lint: the caller names its own socket */
     before = umask(0117);
     result = bind(fd, (const struct sockaddr *)&address, sizeof(address));
@@ -239,14 +248,15 @@ loop(const struct sc_api_server *server, int listener, int64_t idle_seconds)
     }
 }
 
-/* What nobody uses any more: executions that were made, and the directory when no client is attached. */
+/* What nobody uses any more: executions that were made, logins of requests that were killed, and the directory when no
+ * client is attached. */
 static void
 clean_up(int run_fd, int dir_fd)
 {
     sc_cleanup_dir dir = fdopendir(dir_fd);
 
     for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
-        if (sc_str_starts(entry->d_name, "exec-"))
+        if (sc_str_starts(entry->d_name, "exec-") || sc_str_starts(entry->d_name, "login-"))
             (void)unlinkat(dir_fd, entry->d_name, 0);
     }
     (void)unlinkat(run_fd, "api", AT_REMOVEDIR);

@@ -260,7 +260,7 @@ sc_api_pass(struct sc_api_call *call, struct sc_api_child *child, const char *ty
     }
     code = sc_api_child_wait(child);
     if (code != 0)
-        return sc_api_fail_text(call, sc_buf_str(&said), code);
+        return sc_api_fail_child(call, child, sc_buf_str(&said), code);
     if (!call->has_begun && sc_api_stream_begin(call, type, headers, false) < 0)
         return -1;
     return 0;
@@ -293,7 +293,7 @@ sc_api_feed(struct sc_api_call *call, const struct sc_strv *words, struct sc_buf
     int code;
 
     /* What it prints on the way is a few lines, less than a pipe holds. */
-    if (sc_api_spawn(call, words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, &child) < 0 ||
         sc_api_feed_child(call, &child) < 0)
         return -1;
     if (out && sc_file_read_fd(child.out, HELD_MAX, out, &call->err) < 0)
@@ -301,5 +301,5 @@ sc_api_feed(struct sc_api_call *call, const struct sc_strv *words, struct sc_buf
     if (sc_file_read_fd(child.err, HELD_MAX, &said, &call->err) < 0)
         return -1;
     code = sc_api_child_wait(&child);
-    return code == 0 ? 0 : sc_api_fail_text(call, sc_buf_str(&said), code);
+    return code == 0 ? 0 : sc_api_fail_child(call, &child, sc_buf_str(&said), code);
 }

@@ -3,7 +3,7 @@
  * connection of its own. The process that holds an attached client listens on a socket below <run root>/api that is
  * named KIND-ID-PID (a: attached, x: an execution), and is told
  *
- *     start             run the container now; answered "ok", or "STATUS message", or end of file: it died
+ *     start             run the container now; answered "ok", or "STATUS EXIT message", or end of file: it died
  *     attach            it was started by another; no answer
  *     resize ROWS COLS  no answer
  *

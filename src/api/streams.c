@@ -58,12 +58,12 @@ wait_for_start(struct attached *a)
 
 /* The start has failed: who asked for it is told why. */
 static void
-tell_failure(struct attached *a, const struct sc_buf *held, int code)
+tell_failure(struct attached *a, const struct sc_api_child *child, const struct sc_buf *held, int code)
 {
     char text[SC_API_SESSION_MSG];
 
-    (void)sc_api_fail_text(a->call, sc_buf_str(held), code);
-    (void)snprintf(text, sizeof(text), "%d %.900s", a->call->status, a->call->err.msg);
+    (void)sc_api_fail_child(a->call, child, sc_buf_str(held), code);
+    (void)snprintf(text, sizeof(text), "%d %d %.900s", a->call->status, a->call->exit_code, a->call->err.msg);
     (void)!send(a->starter, text, strlen(text), MSG_NOSIGNAL);
 }
 
@@ -103,11 +103,11 @@ hold(struct attached *a, bool starts)
         if (a->notify < 0)
             return sc_err_errno(&call->err, errno, "listen for the start");
     }
-    if (sc_api_spawn(call, &words, streams | SC_API_ERR, starts ? env : NULL, -1, &child) < 0)
+    if (sc_api_spawn(call, &words, streams | SC_API_ERR, starts ? env : NULL, &child) < 0)
         return -1;
     code = sc_api_relay(call, &relay);
     if (starts && relay.notify >= 0 && code >= 0)
-        tell_failure(a, &held, code);
+        tell_failure(a, &child, &held, code);
     return code < 0 ? -1 : sc_api_stream_end(call);
 }
 
@@ -122,7 +122,7 @@ follow_logs(struct attached *a, bool follows)
 
     if (follows)
         sc_strv_add(&words, call->arena, a->id);
-    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0)
+    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0)
         return -1;
     return sc_api_relay(call, &relay) < 0 ? -1 : sc_api_stream_end(call);
 }
@@ -147,11 +147,12 @@ static int
 attach(struct sc_api_call *call)
 {
     struct attached a = {.call = call, .session = -1, .starter = -1, .notify = -1};
-    sc_cleanup_json container = NULL;
+    sc_cleanup_json container = NULL, *body = NULL;
     char *id;
     int result;
 
-    if (sc_api_container_id(call, call->word, &id, &container) < 0)
+    /* it has none, and what it had is not the container's input */
+    if (sc_api_body_json(call, &body) < 0 || sc_api_container_id(call, call->word, &id, &container) < 0)
         return -1;
     a.id = id;
     a.is_tty = json_is_true(sc_api_at(container, "Config.Tty"));
@@ -213,7 +214,7 @@ logs(struct sc_api_call *call)
     sc_strv_add(&words, call->arena, "--");
     sc_strv_add(&words, call->arena, id);
     relay.is_tty = json_is_true(sc_api_at(container, "Config.Tty"));
-    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0 ||
         sc_api_stream_begin(call, RAW, NULL, false) < 0)
         return -1;
     return sc_api_relay(call, &relay) < 0 ? -1 : sc_api_stream_end(call);
@@ -271,7 +272,7 @@ wait_for_event(struct sc_api_call *call, const char *id, bool waits_for_removal,
 
     sc_strv_addf(&words, call->arena, "--filter=container=%s", id);
     sc_strv_addf(&words, call->arena, "--since=%s", since);
-    if (sc_api_spawn(call, &words, SC_API_OUT, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT, NULL, &child) < 0 ||
         sc_api_stream_begin(call, "application/json", NULL, false) < 0)
         return -1;
     for (;;) {
@@ -315,7 +316,7 @@ wait_now(struct sc_api_call *call, const char *id)
     char text[32] = "";
     int64_t code = 0;
 
-    if (sc_api_spawn(call, &words, SC_API_OUT, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT, NULL, &child) < 0 ||
         sc_api_stream_begin(call, "application/json", NULL, false) < 0)
         return -1;
     for (;;) {

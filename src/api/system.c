@@ -153,7 +153,7 @@ events(struct sc_api_call *call)
     if (sc_api_filters(sc_api_query(&call->request, "filters"), call->arena, &words, &err) < 0)
         return sc_api_fail_err(call, &err);
     /* sc prints events and nothing else: the answer may begin before the first */
-    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT | SC_API_ERR, NULL, &child) < 0 ||
         sc_api_stream_begin(call, "application/json", NULL, false) < 0 || sc_api_pass(call, &child, NULL, NULL) < 0)
         return -1;
     return sc_api_stream_end(call);
@@ -183,7 +183,7 @@ auth(struct sc_api_call *call)
     sc_strv_add(&words, call->arena, "--");
     if (*server)
         sc_strv_add(&words, call->arena, server);
-    if (sc_api_spawn(call, &words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, -1, &child) == 0 &&
+    if (sc_api_spawn(call, &words, SC_API_IN | SC_API_OUT | SC_API_ERR, NULL, &child) == 0 &&
         fcntl(child.in, F_SETFL, 0) == 0 && sc_io_write_all(child.in, password, strlen(password), &call->err) == 0) {
         sc_closep(&child.in);
         if (sc_file_read_fd(child.err, SC_API_BODY_MAX, &said, &call->err) == 0)
@@ -191,7 +191,7 @@ auth(struct sc_api_call *call)
     }
     (void)unlinkat(call->server->dir_fd, name, 0);
     if (code > 0) {
-        (void)sc_api_fail_text(call, sc_buf_str(&said), code);
+        (void)sc_api_fail_child(call, &child, sc_buf_str(&said), code);
         call->status = call->status == 500 ? 500 : 401;
     }
     if (code != 0)
@@ -263,7 +263,7 @@ stats(struct sc_api_call *call)
         sc_strv_add(&words, call->arena, "--no-stream");
     sc_strv_add(&words, call->arena, "--");
     sc_strv_add(&words, call->arena, id);
-    if (sc_api_spawn(call, &words, SC_API_OUT, NULL, -1, &child) < 0 ||
+    if (sc_api_spawn(call, &words, SC_API_OUT, NULL, &child) < 0 ||
         sc_api_stream_begin(call, "application/json", NULL, false) < 0)
         return -1;
     for (;;) {

@@ -1,6 +1,7 @@
 /* Pure translations: filters, a container's line in a list, a login. */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -35,6 +36,58 @@ sc_api_filters(const char *text, struct sc_arena *arena, struct sc_strv *words, 
         }
     }
     return sc_arena_check(arena, err);
+}
+
+bool
+sc_api_failure_parse(const char *line, struct sc_api_failure *out)
+{
+    int numbers[2] = {0, 0};
+    size_t n = strcspn(line, " ");
+
+    *out = (struct sc_api_failure){.kind = SC_ERR_INTERNAL};
+    for (int kind = SC_ERR_INVALID; kind <= SC_ERR_INTERNAL; kind++) {
+        const char *name = sc_err_kind_name((enum sc_err_kind)kind);
+
+        if (strlen(name) == n && memcmp(name, line, n) == 0)
+            out->kind = (enum sc_err_kind)kind;
+    }
+    line += n;
+    for (int i = 0; i < 2; i++) {
+        size_t digits = *line == ' ' ? strspn(line + 1, "0123456789") : 0;
+
+        if (digits == 0 || digits > 8)
+            return false;
+        numbers[i] = (int)strtol(line + 1, NULL, 10);
+        line += 1 + digits;
+    }
+    if (*line != ' ')
+        return false;
+    out->errnum = numbers[0];
+    out->exit_code = numbers[1];
+    out->message = line + 1;
+    return true;
+}
+
+int
+sc_api_failure_status(const struct sc_api_failure *failure)
+{
+    if (failure->exit_code == 126 || failure->exit_code == 127) /* the container's program */
+        return 400;
+    switch (failure->kind) {
+    case SC_ERR_INVALID:
+        return 400;
+    case SC_ERR_NOT_FOUND:
+        return 404;
+    case SC_ERR_EXISTS:
+    case SC_ERR_BUSY:
+        return failure->errnum ? 500 : 409; /* the kernel's EBUSY is no conflict of the client's making */
+    case SC_ERR_DENIED:
+        return failure->errnum ? 500 : 403;
+    case SC_ERR_UNSUPPORTED:
+        return failure->errnum ? 500 : 501;
+    default:
+        return 500;
+    }
 }
 
 const char *
@@ -168,7 +221,7 @@ decode_base64(const char *text, struct sc_buf *out, struct sc_err *err)
         int value = base64_value(*text);
 
         if (value < 0)
-            return sc_err_set(err, SC_ERR_INVALID, "X-Registry-Auth is not base64");
+            return sc_err_set(err, SC_ERR_INVALID, "no base64");
         bits = (bits << 6 | (unsigned)value) & 0xffffff;
         count += 6;
         if (count >= 8) {
@@ -194,24 +247,67 @@ encode_base64(const char *text, size_t len, struct sc_buf *out)
     }
 }
 
-int
-sc_api_auth_file(const char *header, const char *host, struct sc_buf *out, struct sc_err *err)
+/* One login to a member of "auths"; one without a name is none. */
+static int
+add_login(json_t *auths, const char *host, const json_t *given, struct sc_err *err)
 {
-    sc_cleanup_buf text = SC_BUF_INIT, login = SC_BUF_INIT, encoded = SC_BUF_INIT;
-    sc_cleanup_json given = NULL, *file = NULL;
+    sc_cleanup_buf login = SC_BUF_INIT, encoded = SC_BUF_INIT;
 
-    if (!header || !*header)
-        return 0;
-    if (decode_base64(header, &text, err) < 0)
-        return -1;
-    if (text.len == 0)
-        return 0;
-    if (sc_json_parse(text.data, text.len, "X-Registry-Auth", &given, err) < 0)
-        return -1;
     if (!*text_of(given, "username"))
         return 0;
     sc_buf_addf(&login, "%s:%s", text_of(given, "username"), text_of(given, "password"));
     encode_base64(sc_buf_str(&login), login.len, &encoded);
-    file = json_pack("{s:{s:{s:s}}}", "auths", host, "auth", sc_buf_str(&encoded));
+    if (sc_buf_check(&encoded, err) < 0)
+        return -1;
+    return json_object_set_new(auths, host, json_pack("{s:s}", "auth", sc_buf_str(&encoded))) < 0 ? sc_err_nomem(err)
+                                                                                                  : 0;
+}
+
+static int
+read_header(const char *header, const char *name, json_t **out, struct sc_err *err)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+
+    if (!header || !*header)
+        return 0;
+    if (decode_base64(header, &text, err) < 0)
+        return sc_err_set(err, SC_ERR_INVALID, "%s is not base64", name);
+    return text.len == 0 ? 0 : sc_json_parse(text.data, text.len, name, out, err);
+}
+
+static int
+write_file(json_t *auths, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_json file = NULL;
+
+    if (json_object_size(auths) == 0)
+        return 0;
+    file = json_pack("{s:O}", "auths", auths);
     return file ? sc_json_dump(file, out, err) : sc_err_nomem(err);
+}
+
+int
+sc_api_auth_file(const char *header, const char *host, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_json given = NULL, *auths = json_object();
+
+    if (read_header(header, "X-Registry-Auth", &given, err) < 0 || add_login(auths, host, given, err) < 0)
+        return -1;
+    return write_file(auths, out, err);
+}
+
+int
+sc_api_auth_files(const char *header, struct sc_buf *out, struct sc_err *err)
+{
+    sc_cleanup_json given = NULL, *auths = json_object();
+    const char *host;
+    json_t *one;
+
+    if (read_header(header, "X-Registry-Config", &given, err) < 0)
+        return -1;
+    json_object_foreach (given, host, one) {
+        if (add_login(auths, host, one, err) < 0)
+            return -1;
+    }
+    return write_file(auths, out, err);
 }

@@ -257,3 +257,134 @@ print(s.recv(100).decode().splitlines()[0])' "$SOCKET")" 'HTTP/1.1 400 Bad Reque
     printf 'FROM base\nRUN exit 3\n' >"$BATS_TEST_TMPDIR/context/Dockerfile"
     fails 1 dk build "$BATS_TEST_TMPDIR/context"
 }
+
+# says METHOD PATH STATUS [CURL-OPTION...]: the status, by whatever words
+says()
+{
+    local answer
+    answer=$(api "$1" "$2" "${@:4}")
+    [ "$(tail -n 1 <<<"$answer")" = "$3" ] || { echo "$1 $2: $answer, not $3" && return 1; }
+}
+
+@test "api: what fails has a status by its kind, not by its words" {
+    "$SC" run -d --name one base sleep 1000 >/dev/null
+    says POST containers/one/pause 204
+    says POST containers/one/pause 409
+    says POST containers/one/start 409
+    says POST containers/one/exec 409 -d '{"Cmd":["x"]}'
+    says POST containers/one/unpause 204
+    says POST containers/one/unpause 409
+    says DELETE containers/one 409
+    says DELETE 'images/base' 409
+    says POST 'containers/create?name=one' 409 -d '{"Image":"base"}'
+    says POST 'containers/create?name=-x' 400 -d '{"Image":"base"}'
+    says POST 'containers/create?name=not+found' 400 -d '{"Image":"base"}'
+    says POST 'containers/create?name=three' 201 -d '{"Image":"base","Cmd":["/nonexistent"]}'
+    says POST containers/three/start 400
+    says POST containers/three/kill 409
+    says GET containers/three/top 409
+    says POST 'containers/one/kill?signal=NOSUCH' 400
+    says POST 'containers/one/rename?name=three' 409
+    says GET 'containers/one/archive?path=/nosuch' 404
+    says PUT 'containers/one/archive?path=/nosuch' 400 --data-binary @/dev/null
+    # a name is never a path
+    says GET 'containers/%2e%2e/json' 404
+    says GET 'volumes/%2e%2e' 404
+    says DELETE 'volumes/%2e%2e?force=1' 400
+    says DELETE 'networks/%2e%2e' 404
+    says GET 'containers/--help/json' 404
+    says DELETE 'containers/--all' 404
+    says GET 'images/--help/json' 400
+    says POST 'images/nosuch/tag?repo=x' 404
+    says POST 'images/base/tag?repo=UPPER' 400
+    says POST images/load 400 --data-binary nonsense
+    says POST volumes/create 400 -d '{"Name":"-v"}'
+    says DELETE networks/bridge 403
+    says POST networks/create 201 -d '{"Name":"net"}'
+    says POST networks/create 409 -d '{"Name":"net"}'
+    says POST networks/net/connect 200 -d '{"Container":"one"}'
+    says POST networks/net/connect 409 -d '{"Container":"one"}'
+    says DELETE networks/net 409
+    says POST 'commit?container=one' 501 -d '{"Cmd":["x"]}'
+    says POST 'containers/create' 501 -d '{"Image":"base","HostConfig":{"MaskedPaths":["/proc/x"]}}'
+    # what is read is the kind on a descriptor of sc's own, which no container has
+    is "$("$SC" exec one ls /proc/1/fd | tr '\n' ' ')" "0 1 2 "
+    says POST 'containers/three/start' 400
+    "$SC" create --name four base sleep 1000 >/dev/null
+    says POST containers/four/start 204
+    is "$("$SC" exec four ls /proc/1/fd | tr '\n' ' ')" "0 1 2 "
+}
+
+@test "api: build: what was asked for is done or refused" {
+    export DOCKER_BUILDKIT=0
+    local context=$BATS_TEST_TMPDIR/context
+    mkdir -p "$context/sub"
+    cat >"$context/sub/File" <<'END'
+FROM base AS one
+ARG A
+RUN echo "A=$A shm=$(df -m /dev/shm | awk 'NR==2 {print $2}') host=$(grep -c 9.8.7.6 /etc/hosts) files=$(ulimit -n)"
+FROM base AS two
+RUN echo from-two
+END
+    ok dk build -t made:1 -t other --target one -f "$context/sub/File" --build-arg A=7 --label l=m --shm-size 8m --add-host h:9.8.7.6 \
+        --ulimit nofile=100:100 --no-cache "$context"
+    expect_output "A=7 shm=8 host=1 files=100"
+    expect_output "Successfully tagged made:1"
+    expect_output "Successfully tagged other:latest"
+    [[ $output != *from-two* ]]
+    is "$(dk inspect -f '{{.Config.Labels.l}}' other)" m
+    ok dk build -q -f "$context/sub/File" "$context"
+    is "$output" "$(dk images -q --no-trunc --filter dangling=true)"
+    fails 1 dk build --squash -f "$context/sub/File" "$context"
+    fails 1 dk build --security-opt a=b -f "$context/sub/File" "$context"
+    expect_stderr 'a build with "securityopt" is not supported'
+    says POST 'build?new=1' 501
+    # the file is one of the context, whatever its path says
+    fails 1 dk build -f "$context/nosuch" "$context"
+    tar -C "$context" -c sub | api POST 'build?dockerfile=/etc/passwd' --data-binary @- >"$BATS_TEST_TMPDIR/answer"
+    ! grep -q root: "$BATS_TEST_TMPDIR/answer"
+}
+
+@test "api: a file where the socket is to be is left alone" {
+    echo kept >"$BATS_TEST_TMPDIR/file"
+    fails 1 "$SC" api --listen "unix://$BATS_TEST_TMPDIR/file"
+    is "$(cat "$BATS_TEST_TMPDIR/file")" kept
+}
+
+@test "api: what is sent before an upgrade is the request's, what is behind it the container's" {
+    "$SC" create -i --name one base sh -c 'cat; echo end' >/dev/null
+    python3 - "$SOCKET" >"$BATS_TEST_TMPDIR/answer" <<'END'
+import socket, sys, http.client
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    return s
+a = connect()
+a.sendall(b"POST /containers/one/attach?stream=1&stdin=1&stdout=1 HTTP/1.1\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n"
+          b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nTrailer: x\r\n\r\nearly\n")
+answer = a.recv(4096)
+b = connect()
+b.sendall(b"POST /containers/one/start HTTP/1.1\r\n\r\n")
+print(b.recv(4096).split(b"\r\n")[0].decode())
+a.sendall(b"late\n")
+a.shutdown(socket.SHUT_WR)
+while True:
+    piece = a.recv(4096)
+    if not piece:
+        break
+    answer += piece
+head, body = answer.split(b"\r\n\r\n", 1)
+print(head.split(b"\r\n")[0].decode())
+text = b""
+while body:
+    n = int.from_bytes(body[4:8], "big")
+    text += body[8:8 + n]
+    body = body[8 + n:]
+print(text.decode(), end="")
+END
+    is "$(cat "$BATS_TEST_TMPDIR/answer")" "HTTP/1.1 204 No Content
+HTTP/1.1 101 UPGRADED
+early
+late
+end"
+}

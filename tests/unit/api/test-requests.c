@@ -99,6 +99,87 @@ test_filters(void **state)
                  "filters.a must be a list of texts");
 }
 
+/* What sc tells, to a status: the words have no part in it. */
+static int
+status(const char *line)
+{
+    struct sc_api_failure failure;
+
+    return sc_api_failure_parse(line, &failure) ? sc_api_failure_status(&failure) : -1;
+}
+
+static void
+test_failure(void **state)
+{
+    struct sc_api_failure failure;
+
+    (void)state;
+    assert_true(sc_api_failure_parse("NOT_FOUND 2 127 run \"x y\": no", &failure));
+    assert_int_equal(failure.kind, SC_ERR_NOT_FOUND);
+    assert_int_equal(failure.errnum, 2);
+    assert_int_equal(failure.exit_code, 127);
+    assert_string_equal(failure.message, "run \"x y\": no");
+    assert_int_equal(status("INVALID 0 125 already is not found"), 400);
+    assert_int_equal(status("NOT_FOUND 0 0 x"), 404);
+    assert_int_equal(status("NOT_FOUND 2 127 x"), 400);
+    assert_int_equal(status("EXISTS 0 0 x"), 409);
+    assert_int_equal(status("BUSY 0 0 x"), 409);
+    assert_int_equal(status("BUSY 16 0 x"), 500);
+    assert_int_equal(status("DENIED 0 0 x"), 403);
+    assert_int_equal(status("DENIED 13 0 x"), 500);
+    assert_int_equal(status("UNSUPPORTED 0 0 x"), 501);
+    assert_int_equal(status("KERNEL 5 0 no such container"), 500);
+    assert_int_equal(status("OTHER 0 0 x"), 500);
+    assert_int_equal(status(""), -1);
+    assert_int_equal(status("NOT_FOUND"), -1);
+    assert_int_equal(status("NOT_FOUND 0 x"), -1);
+    assert_int_equal(status("NOT_FOUND -1 0 x"), -1);
+}
+
+static const char *
+build_words(const char *query)
+{
+    struct sc_api_request r;
+    struct sc_strv words = {0};
+    const char *head = sc_arena_printf(&arena, "POST /build?%s HTTP/1.1\r\n\r\n", query);
+
+    assert_ok(parse(head, &r));
+    err = (struct sc_err)SC_ERR_INIT;
+    return sc_api_build_words(&r, &arena, &words, &err) < 0 ? err.msg : joined(&words);
+}
+
+static void
+test_build(void **state)
+{
+    (void)state;
+    /* what Docker's client sends that was told nothing */
+    assert_string_equal(build_words("buildargs=%7B%7D&cachefrom=null&cgroupparent=&cpuperiod=0&cpuquota=0&cpusetcpus="
+                                    "&cpusetmems=&cpushares=0&dockerfile=Dockerfile&labels=%7B%7D&memory=0&memswap=0"
+                                    "&networkmode=default&rm=1&shmsize=0&target=&ulimits=null&version=1"),
+                        "-");
+    assert_string_equal(
+        build_words("t=a:1&t=b&nocache=1&pull=1&q=1&memory=5&memswap=-1&shmsize=7&cpuquota=9&dockerfile=d/f&extrahosts="
+                    "h:1.2.3.4&platform=linux/amd64&cgroupparent=p&cpusetcpus=0&forcerm=1&cachefrom=%5B%22x%22%5D"),
+        "--tag=a:1 --tag=b --no-cache --pull --quiet --memory=5 --memory-swap=-1 --shm-size=7 --cpu-quota=9 --file=d/f "
+        "--add-host=h:1.2.3.4 --platform=linux/amd64 --cgroup-parent=p --cpuset-cpus=0 -");
+    /* only that key's default is nothing */
+    assert_string_equal(build_words("t=default&target=Dockerfile&dockerfile=--x"),
+                        "--tag=default --target=Dockerfile --file=--x -");
+    assert_string_equal(build_words("buildargs=%7B%22A%22:%221%22,%22B%22:null%7D&labels=%7B%22l%22:%22m=n%22%7D"
+                                    "&ulimits=%5B%7B%22Name%22:%22nofile%22,%22Soft%22:1,%22Hard%22:2%7D%5D"),
+                        "--build-arg=A=1 --label=l=m=n --ulimit=nofile=1:2 -");
+    assert_string_equal(build_words("squash=1"), "a build with \"squash\" is not supported");
+    assert_string_equal(build_words("squash=0"), "-");
+    assert_string_equal(build_words("remote=http://x"), "a build with \"remote\" is not supported");
+    assert_string_equal(build_words("securityopt=a"), "a build with \"securityopt\" is not supported");
+    assert_string_equal(build_words("new=1"), "a build with \"new\" is not supported");
+    assert_string_equal(build_words("version=2"),
+                        "BuildKit's protocol is not supported: use DOCKER_BUILDKIT=0, or sc build");
+    assert_string_equal(build_words("buildargs=%5B%5D"), "buildargs must be an object");
+    assert_string_equal(build_words("labels=%7B%22a=b%22:%22c%22%7D"), "labels must have names and texts");
+    assert_string_equal(build_words("dockerfile=-"), "dockerfile must be a file of the context");
+}
+
 static void
 test_time(void **state)
 {
@@ -213,9 +294,10 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_head),    cmocka_unit_test(test_bad_heads), cmocka_unit_test(test_chunk_size),
-        cmocka_unit_test(test_filters), cmocka_unit_test(test_create),    cmocka_unit_test(test_bad_create),
-        cmocka_unit_test(test_login),   cmocka_unit_test(test_time),      cmocka_unit_test(test_create_volumes),
+        cmocka_unit_test(test_head),    cmocka_unit_test(test_bad_heads),      cmocka_unit_test(test_chunk_size),
+        cmocka_unit_test(test_filters), cmocka_unit_test(test_create),         cmocka_unit_test(test_bad_create),
+        cmocka_unit_test(test_login),   cmocka_unit_test(test_failure),        cmocka_unit_test(test_build),
+        cmocka_unit_test(test_time),    cmocka_unit_test(test_create_volumes),
     };
     int result = cmocka_run_group_tests(tests, NULL, NULL);
 
