@@ -511,7 +511,7 @@ static int
 refuse_foreign(const struct writer *w, const json_t *host)
 {
     static const char *const texts[] = {"VolumeDriver", "Runtime"};
-    static const char *const lists[] = {"DeviceRequests"}, *const paths[] = {"MaskedPaths", "ReadonlyPaths"};
+    static const char *const lists[] = {"DeviceRequests"};
 
     for (size_t i = 0; i < SC_ARRAY_LEN(texts); i++) {
         const char *text = text_of(host, texts[i]);
@@ -522,10 +522,6 @@ refuse_foreign(const struct writer *w, const json_t *host)
     if (json_array_size(json_object_get(host, lists[0])) > 0 ||
         json_object_size(json_object_get(host, "StorageOpt")) > 0)
         return sc_err_set(w->err, SC_ERR_UNSUPPORTED, "DeviceRequests and StorageOpt are not supported");
-    for (size_t i = 0; i < SC_ARRAY_LEN(paths); i++) {
-        if (json_array_size(json_object_get(host, paths[i])) > 0)
-            return sc_err_set(w->err, SC_ERR_UNSUPPORTED, "%s of one's own are not supported", paths[i]);
-    }
     if (number_of(host, "KernelMemoryTCP") > 0)
         return sc_err_set(w->err, SC_ERR_UNSUPPORTED, "KernelMemoryTCP is not supported");
     return 0;

@@ -94,17 +94,23 @@ serve(const struct sc_api_server *server, int fd)
     struct sc_api_call call = {.server = server, .fd = fd, .arena = &arena, .err = SC_ERR_INIT};
     struct timeval patience = {.tv_sec = 600};
     char rest[4096];
+    bool may = is_allowed(fd);
     int result;
 
     (void)prctl(PR_SET_NAME, "sc-api-call");
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    result = is_allowed(fd) ? read_head(&call) : sc_api_fail(&call, 403, "only the owner of this socket and root may");
+    result = may ? read_head(&call) : sc_api_fail(&call, 403, "only the owner of this socket and root may");
     if (result == 0)
         result = sc_api_route(&call);
     if (result == -1)
         sc_api_answer_failure(&call);
     /* What was not read would make the kernel reset the connection, and the answer be lost. */
     (void)shutdown(fd, SHUT_WR);
+    if (!may) { /* its request was not waited for, and would find nobody to take it */
+        struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+        (void)poll(&poll_fd, 1, 1000);
+    }
     for (int i = 0; i < 256 && recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0; i++)
         ;
     sc_buf_release(&call.ahead);

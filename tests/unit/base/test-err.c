@@ -1,11 +1,11 @@
 /* Errors: kinds from errno, wrapping, cutting what is too long. */
+#include <ctype.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
 
 #include "test.h"
 
