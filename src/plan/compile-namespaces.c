@@ -71,10 +71,14 @@ is_mapped(const struct sc_oci_id_maps *maps, uint32_t id)
 
 int
 sc_compile_become_root(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l,
-                       const struct sc_oci_user *user, const char *why, struct sc_err *err)
+                       const struct sc_oci_process *process, const char *why, struct sc_err *err)
 {
-    struct sc_step *step = sc_steps_add(arena, steps, SC_OP_BECOME_ROOT, SC_SLOT_NONE, why);
+    const struct sc_oci_user *user = &process->user;
+    struct sc_step *step;
 
+    if (sc_compile_oom_score(arena, steps, process, "its file, as timens_offsets, is the host's root's", err) < 0)
+        return -1;
+    step = sc_steps_add(arena, steps, SC_OP_BECOME_ROOT, SC_SLOT_NONE, why);
     if (step == NULL)
         return sc_err_nomem(err);
     step->u.ids.uid = l == NULL || is_mapped(&l->uid_mappings, 0) ? 0 : user->uid;
@@ -89,7 +93,7 @@ compile_own_time_and_root(struct sc_compiler *c, struct sc_err *err)
 {
     if (compile_time_offsets(c, err) < 0)
         return -1;
-    return sc_compile_become_root(c->arena, &c->plan->child, &c->spec->linux_, &c->spec->process.user,
+    return sc_compile_become_root(c->arena, &c->plan->child, &c->spec->linux_, &c->spec->process,
                                   "what it makes now must belong to the container's root", err);
 }
 

@@ -38,6 +38,20 @@ compile_scheduling(struct sc_arena *arena, struct sc_steps *steps, const struct 
     return 0;
 }
 
+int
+sc_compile_oom_score(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *process,
+                     const char *why, struct sc_err *err)
+{
+    struct sc_step *step;
+
+    if (!process->oom_score_adj.is_set)
+        return 0;
+    if ((step = add(arena, steps, SC_OP_OOM_SCORE, why)) == NULL)
+        return sc_err_nomem(err);
+    step->u.number.value = process->oom_score_adj.value;
+    return 0;
+}
+
 /* That of open files comes when ours are closed: until then there may be more than it allows. */
 static int
 compile_rlimits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_process *p, bool are_files,
@@ -60,16 +74,12 @@ compile_rlimits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_
 static int
 compile_limits(struct sc_arena *arena, struct sc_steps *steps, const struct sc_process_ask *ask, struct sc_err *err)
 {
-    const struct sc_oci_process *p = ask->process;
-    struct sc_step *step;
-
-    if (compile_rlimits(arena, steps, p, false, err) < 0)
+    if (compile_rlimits(arena, steps, ask->process, false, err) < 0)
         return -1;
-    if (p->oom_score_adj.is_set) {
-        if ((step = add(arena, steps, SC_OP_OOM_SCORE, "how readily the OOM killer takes it")) == NULL)
-            return sc_err_nomem(err);
-        step->u.number.value = p->oom_score_adj.value;
-    }
+    /* in a user namespace sc_compile_become_root has done it */
+    if (!ask->has_user_ns &&
+        sc_compile_oom_score(arena, steps, ask->process, "how readily the OOM killer takes it", err) < 0)
+        return -1;
     return compile_scheduling(arena, steps, ask, err);
 }
 
@@ -428,7 +438,7 @@ compile_exec_joins(const struct sc_exec_ask *ask, bool is_unprivileged, struct s
         step->u.ns.flags = later;
         step->u.ns.pid = ask->pid;
     }
-    if (ask->has_user_namespace && sc_compile_become_root(arena, &out->child, ask->linux_, &out->process->user,
+    if (ask->has_user_namespace && sc_compile_become_root(arena, &out->child, ask->linux_, out->process,
                                                           "the caller's ids mean nothing in the container", err) < 0)
         return -1;
     if (sc_steps_add(arena, &out->child, SC_OP_SETSID, SC_SLOT_NONE, "no controlling terminal of the caller is kept") ==

@@ -92,7 +92,10 @@ SC_MUST_CHECK int sc_compile_key_label(struct sc_arena *arena, struct sc_steps *
                                        const struct sc_oci_process *process, struct sc_err *err);
 /* From here on the child is root of the user namespace; where 0 is not mapped, the user whom the program gets. */
 SC_MUST_CHECK int sc_compile_become_root(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l,
-                                         const struct sc_oci_user *user, const char *why, struct sc_err *err);
+                                         const struct sc_oci_process *process, const char *why, struct sc_err *err);
+/* Where the process has a user namespace, that is before its ids change: afterwards the file is not its own. */
+SC_MUST_CHECK int sc_compile_oom_score(struct sc_arena *arena, struct sc_steps *steps,
+                                       const struct sc_oci_process *process, const char *why, struct sc_err *err);
 /* Of every process of the container: its personality and memory policy. */
 SC_MUST_CHECK int sc_compile_personality(struct sc_arena *arena, struct sc_steps *steps, const struct sc_oci_linux *l,
                                          struct sc_err *err);

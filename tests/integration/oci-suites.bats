@@ -196,3 +196,20 @@ else.where"
         matches "$stderr" 'on /(etc|there): not a directory'
     done
 }
+
+@test "suites: oomScoreAdj in a user namespace, new and joined, and of an exec in it" {
+    local maps='.linux.uidMappings = [{"containerID": 0, "hostID": 300000, "size": 65536}] | .linux.gidMappings = .linux.uidMappings'
+    make_bundle "$B" "$sleeper | .process.oomScoreAdj = 200 | .linux.namespaces += [{type: \"user\"}] | $maps"
+    start_container
+    is "$(cat "/proc/$(init_pid)/oom_score_adj")" 200
+    echo '{"args": ["cat", "/proc/self/oom_score_adj", "/proc/self/uid_map"], "env": ["PATH=/bin"], "cwd": "/", "user": {"uid": 7, "gid": 8}, "oomScoreAdj": 300}' \
+        >"$BATS_TEST_TMPDIR/process.json"
+    oci exec --process "$BATS_TEST_TMPDIR/process.json" "$ID"
+    expect 0
+    matches "$output" $'^300\n +0 +300000 +65536$'
+    make_bundle "$B-2" ".process.oomScoreAdj = 400 | .process.args = [\"cat\", \"/proc/self/oom_score_adj\"]
+        | .linux.namespaces += [{type: \"user\", path: \"/proc/$(init_pid)/ns/user\"}]"
+    oci run --bundle "$B-2" "$ID-2"
+    expect 0
+    is "$output" 400
+}
