@@ -32,7 +32,7 @@ struct sc_builder {
     size_t entry_count, entry_capacity;
     char *dir_name, *dir; /* below image/tmp; absolute */
     size_t steps;         /* directories so far */
-    int64_t epoch; /* what SOURCE_DATE_EPOCH says, in ns: when all of it was made; 0: nothing */
+    int64_t epoch;        /* what SOURCE_DATE_EPOCH says, in ns: when all of it was made; 0: nothing */
     int dir_fd, signal_fd;
     int signum; /* the signal that has come; 0: none */
 };

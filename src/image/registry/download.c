@@ -7,8 +7,8 @@
 
 struct download {
     const struct sc_store *store;
-    const char *url; /* as it was asked for */
-    const struct sc_http_answer *answer;
+    const char *url;              /* as it was asked for */
+    struct sc_http_answer answer; /* of the address that is asked now */
     int fd;
     int64_t max, done;
 };
@@ -24,7 +24,7 @@ static int
 on_started(void *data, long status, struct sc_err *err)
 {
     const struct download *d = data;
-    const char *length = sc_http_header(d->answer, "content-length");
+    const char *length = sc_http_header(&d->answer, "content-length");
     struct sc_err ignored = SC_ERR_INIT;
     int64_t bytes;
 
@@ -57,26 +57,25 @@ fetch(void *curl, struct download *d, int64_t *modified, struct sc_err *err)
     for (int i = 0; i <= SC_REGISTRY_REDIRECTS; i++) {
         struct sc_http_ask ask = {
             .method = "GET", .url = url, .body_fd = -1, .sink = on_bytes, .started = on_started, .data = d};
-        struct sc_http_answer answer = {.status = 0};
         const char *location, *date;
         bool passing;
         int status;
 
-        d->answer = &answer;
-        status = sc_http_exchange(curl, &ask, &arena, &answer, &passing, err);
-        location = sc_http_header(&answer, "location");
-        date = sc_http_header(&answer, "last-modified");
-        sc_buf_release(&answer.body);
+        d->answer = (struct sc_http_answer){.status = 0};
+        status = sc_http_exchange(curl, &ask, &arena, &d->answer, &passing, err);
+        location = sc_http_header(&d->answer, "location");
+        date = sc_http_header(&d->answer, "last-modified");
+        sc_buf_release(&d->answer.body);
         if (status < 0)
             return -1;
-        if (answer.status >= 200 && answer.status <= 299) {
+        if (d->answer.status >= 200 && d->answer.status <= 299) {
             *modified = date ? sc_http_date(date) : 0;
             *modified = *modified < 0 ? 0 : *modified;
             return 0;
         }
-        if (answer.status < 300 || answer.status > 399 || !location)
-            return sc_err_set(err, answer.status == 404 ? SC_ERR_NOT_FOUND : SC_ERR_INVALID,
-                              "get \"%.300s\": the server answers with status %ld", url, answer.status);
+        if (d->answer.status < 300 || d->answer.status > 399 || !location)
+            return sc_err_set(err, d->answer.status == 404 ? SC_ERR_NOT_FOUND : SC_ERR_INVALID,
+                              "get \"%.300s\": the server answers with status %ld", url, d->answer.status);
         url = sc_url_resolve(url, location, &arena);
         if (!url)
             return sc_err_nomem(err);

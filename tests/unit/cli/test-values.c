@@ -199,7 +199,9 @@ test_ulimits(void **state)
 static void
 test_lists(void **state)
 {
-    static const char *const caps[] = {"ALL", "all", "NET_ADMIN", "net_admin", "CAP_NET_ADMIN", "cap_chown"};
+    static const char *const caps[] = {"ALL", "CAP_NET_ADMIN"};
+    static const char *const spelled[][2] = {
+        {"all", "ALL"}, {"NET_ADMIN", "CAP_NET_ADMIN"}, {"net_admin", "CAP_NET_ADMIN"}, {"cap_chown", "CAP_CHOWN"}};
     static const struct bad bad_caps[] = {{"", "\"\": no such capability"},
                                           {"FLY", "\"FLY\": no such capability"},
                                           {"CAP_", "\"CAP_\": no such capability"},
@@ -221,8 +223,17 @@ test_lists(void **state)
                                              {"=1", "\"=1\": must be NAME=VALUE"},
                                              {"net.ipv4.ip_forward", "\"net.ipv4.ip_forward\": must be NAME=VALUE"}};
 
+    sc_cleanup_arena arena = SC_ARENA_INIT;
+    struct sc_err err;
+
     (void)state;
     CHECK_LISTS(sc_value_cap, caps, bad_caps);
+    for (size_t i = 0; i < SC_ARRAY_LEN(spelled); i++) {
+        struct sc_strv list = {0};
+
+        assert_ok(sc_value_cap(&list, spelled[i][0], &arena, &err));
+        assert_string_equal(list.items[0], spelled[i][1]);
+    }
     CHECK_LISTS(sc_value_id_map, maps, bad_maps);
     CHECK_LISTS(sc_value_label, labels, bad_labels);
     CHECK_LISTS(sc_value_sysctl, sysctls, bad_sysctls);
