@@ -77,7 +77,7 @@ static void
 begin_line(struct sc_build_show *show)
 {
     erase(show);
-    if (show->is_live && !show->is_at_begin)
+    if (!show->is_at_begin)
         (void)fputc('\n', stderr);
     show->is_at_begin = true;
 }

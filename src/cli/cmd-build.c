@@ -87,6 +87,10 @@ full_names(const struct sc_strv *tags, struct sc_arena *arena, struct sc_strv *o
 static int
 build_args(const struct sc_strv *words, struct sc_arena *arena, struct sc_strv *out, struct sc_err *err)
 {
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+
+    if (epoch && *epoch) /* as buildx: for an ARG too; one that is said comes later and wins */
+        sc_strv_addf(out, arena, "SOURCE_DATE_EPOCH=%s", epoch);
     for (size_t i = 0; i < words->count; i++) {
         const char *word = words->items[i], *value = strchr(word, '=') ? NULL : getenv(word);
 

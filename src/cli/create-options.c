@@ -424,10 +424,13 @@ sc_run_options_finish(struct sc_run_options *options, const char *command, const
 
     drop_empty(o);
     if (take_args(o, command, args, arena, err) < 0 || sc_run_network_from_env(o, arena, err) < 0 ||
-        make_paths_absolute(o, arena, err) < 0 || sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
-        sc_label_collect(&options->label_files, &o->labels, arena, &labels, err) < 0 ||
-        sc_run_attach_flags(options, &ignored, err) < 0)
+        make_paths_absolute(o, arena, err) < 0 || sc_run_attach_flags(options, &ignored, err) < 0)
         return -1;
+    if (sc_env_collect(&options->env_files, &o->env, arena, &env, err) < 0 ||
+        sc_label_collect(&options->label_files, &o->labels, arena, &labels, err) < 0) {
+        err->exit_code = SC_EXIT_ENGINE; /* a flag's bad value, also of create */
+        return -1;
+    }
     o->env = env;
     o->labels = labels;
     if (options->entrypoint) {

@@ -12,6 +12,7 @@ static const char *const lists[] = {
     "CapAdd",
     "CapDrop",
     "Cmd",
+    "DNSNames",
     "DeviceCgroupRules",
     "Devices",
     "DeviceRequests",

@@ -238,6 +238,7 @@ sc_engine_commit_config(struct sc_engine *engine, const struct sc_container *c, 
         json_object_set_new(config, "Labels", map_of(&c->effective_labels)) < 0 ||
         (c->exposed.count + o->publish.count > 0 &&
          json_object_set_new(config, "ExposedPorts", sc_exposed_ports(c)) < 0) ||
+        json_object_set_new(config, "Volumes", sc_anonymous_volumes(o)) < 0 ||
         (healthcheck && json_object_set(config, "Healthcheck", healthcheck) < 0) ||
         (o->stop_signal && json_object_set_new(config, "StopSignal", json_string(o->stop_signal)) < 0))
         return sc_err_set(err, SC_ERR_INVALID, "commit container \"%s\": its configuration is not UTF-8", c->name);

@@ -482,8 +482,10 @@ json_t *sc_network_settings(struct sc_engine *engine, const struct sc_container 
 SC_MUST_CHECK int sc_ports_text(const struct sc_strv *exposed, const struct sc_ports *published, struct sc_buf *out,
                                 struct sc_err *err);
 json_t *sc_port_bindings(const struct sc_container *container);
-json_t *
-sc_exposed_ports(const struct sc_container *container); /* of the image, of --expose, and those that are published */
+/* A set, as in Config: ports of the image, of --expose, and those that are published */
+json_t *sc_exposed_ports(const struct sc_container *container);
+/* inspect.c: the same of volumes that the image or `-v /dir` asked for, without a name; null: there are none */
+json_t *sc_anonymous_volumes(const struct sc_create_options *options);
 /* network-carry.c: sockets for ports at the host's IPv6 addresses of a container that has none (monitor/ports.h) */
 struct sc_carried {
     int epoll_fd;      /* -1: none */

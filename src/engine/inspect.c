@@ -326,9 +326,8 @@ set_of(const struct sc_strv *list)
     return out;
 }
 
-/* Those that the image or `-v /dir` asked for, without a name. */
-static json_t *
-anonymous_volumes(const struct sc_create_options *o)
+json_t *
+sc_anonymous_volumes(const struct sc_create_options *o)
 {
     json_t *out = json_object();
 
@@ -369,7 +368,7 @@ config_of(const struct sc_container *c)
     (void)set(out, "Env", sc_json_strv(&c->effective_env));
     (void)set(out, "Cmd", cmd);
     (void)set(out, "Image", text(c->image_name));
-    (void)set(out, "Volumes", anonymous_volumes(o));
+    (void)set(out, "Volumes", sc_anonymous_volumes(o));
     (void)set(out, "WorkingDir", text(c->effective_workdir));
     (void)set(out, "Entrypoint", strings_or_null(&c->effective_entrypoint));
     (void)set(out, "Labels", map(&c->effective_labels));

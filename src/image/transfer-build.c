@@ -283,7 +283,7 @@ sc_job_apart(struct sc_job *job, int (*there)(void *data, int to, struct sc_err 
         memcpy(err, said->data, said->len);
         return -1;
     }
-    return sc_err_set(err, SC_ERR_PEER_DIED, "the process that copies was killed");
+    return sc_err_set(err, SC_ERR_PEER_DIED, "a process of the step was killed");
 }
 
 static int

@@ -96,7 +96,7 @@ run_table()
 --memory-swappiness|101|101
 --mount|type=other,target=/x|must be bind, volume or tmpfs
 --mount|type=bind,source=/no/such/dir,target=/x|make the directory first
---name|no/slash|use [a-zA-Z0-9]
+--name|no/slash|use 2 to 200 of a-z A-Z 0-9 _ . -
 --net-rate-in|x|is not a rate
 --net-rate-out|10q|is not a rate
 --network|other|no such network

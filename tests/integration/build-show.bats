@@ -66,6 +66,20 @@ plan()
     is "$("$SC" image inspect -f '{{.Created}}' "$first")" 2020-09-13T12:26:40.000000000Z
     SOURCE_DATE_EPOCH=1600000000 sc_ok build -q --no-cache .
     is "$output" "$first"
+    # what the cache has was made at another time, and the cache does not keep this one
+    sc_ok build -q --no-cache .
+    SOURCE_DATE_EPOCH=1600000000 sc_ok build -q .
+    is "$output" "$first"
+    sc_ok build -q --build-arg SOURCE_DATE_EPOCH=1600000000 .
+    is "$output" "$first"
+    sc_ok build -q .
+    matches "$("$SC" image inspect -f '{{.Created}}' "$output")" "$(date -u +%Y)-*"
+    # without a layer of its own, and at the beginning of time; RUN has it where an ARG asks for it
+    plan 'CMD y'
+    SOURCE_DATE_EPOCH=0 sc_ok build -q .
+    is "$("$SC" image inspect -f '{{.Created}}' "$output")" 1970-01-01T00:00:00.000000000Z
+    plan 'ARG SOURCE_DATE_EPOCH' 'RUN test "$SOURCE_DATE_EPOCH" = 1600000000'
+    SOURCE_DATE_EPOCH=1600000000 sc_ok build -q .
     SOURCE_DATE_EPOCH=x sc_fails 1 build -q .
     expect_error 1 SOURCE_DATE_EPOCH
     no_remains

@@ -747,6 +747,11 @@ END
     is "$("$SC" inspect three | jq -cS '.[0].Config.ExposedPorts')" '{"80/tcp":{},"81/udp":{},"99/udp":{}}'
     sc_ok commit three made
     is "$("$SC" image inspect made | jq -cS '.[0].Config.ExposedPorts')" '{"80/tcp":{},"81/udp":{},"99/udp":{}}'
+    is "$("$SC" image inspect made | jq -cS '.[0].Config.Volumes')" null
+    # and volumes without a name, not those that have one
+    sc_ok create --name four -v /cache -v named:/data -v /tmp:/host base true
+    sc_ok commit four made
+    is "$("$SC" image inspect made | jq -cS '.[0].Config.Volumes')" '{"/cache":{}}'
 }
 
 @test "ps: an image named by its id has no name, and long sources of mounts are cut" {

@@ -97,6 +97,8 @@ END
 125|run -m lots base true|--memory
 125|create -m lots base true|--memory
 125|create -e =x base true|invalid environment variable
+125|create --env-file /no/such/file base true|--env-file
+125|create --label-file /no/such/file base true|--label-file
 125|run --read-only=maybe base true|--read-only
 125|run --ulimit nofile base true|--ulimit
 1|kill -s NOPE one|--signal

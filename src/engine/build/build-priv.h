@@ -32,7 +32,7 @@ struct sc_builder {
     size_t entry_count, entry_capacity;
     char *dir_name, *dir; /* below image/tmp; absolute */
     size_t steps;         /* directories so far */
-    int64_t epoch;        /* what SOURCE_DATE_EPOCH says, in ns: when all of it was made; 0: nothing */
+    int64_t epoch;        /* what SOURCE_DATE_EPOCH says, in ns: when all of it was made; -1: nothing */
     int dir_fd, signal_fd;
     int signum; /* the signal that has come; 0: none */
 };
@@ -111,8 +111,9 @@ void sc_build_shell(const struct sc_build_stage *stage, struct sc_arena *arena, 
 SC_MUST_CHECK int sc_build_add_history(struct sc_build_stage *stage, const char *created_by, bool is_empty,
                                        int64_t created, struct sc_err *err);
 /* The document of the image that the stage is: Env, layers, times. */
+/* is_fixed: all that is not the base's was made `now`, whatever the cache says. */
 SC_MUST_CHECK int sc_build_finish_config(struct sc_build_stage *stage, const struct sc_strv *labels, int64_t now,
-                                         struct sc_err *err);
+                                         bool is_fixed, struct sc_err *err);
 
 /* ---- step.c */
 /* A directory for a step, below b->dir. */
@@ -129,7 +130,6 @@ char *sc_build_key(const char *kind, const struct sc_buf *text, struct sc_arena 
 SC_MUST_CHECK int sc_build_step_done(struct sc_builder *b, struct sc_build_stage *stage, const char *key,
                                      const char *written, const struct sc_built_layer *layer, int64_t created,
                                      struct sc_err *err);
-int64_t sc_build_now(const struct sc_builder *b); /* for what is made */
 void sc_build_say(const struct sc_builder *b, enum sc_build_event event, const char *text, int64_t nsec);
 
 /* ---- copy.c: where files are taken from. */

@@ -212,7 +212,8 @@ make_image(struct sc_builder *b, char **image_id, struct sc_err *err)
     struct sc_strv words = {0};
     const char *id;
 
-    if (sc_build_finish_config(stage, &b->ask->labels, sc_build_now(b), err) < 0)
+    if (sc_build_finish_config(stage, &b->ask->labels, b->epoch >= 0 ? b->epoch : sc_time_now(), b->epoch >= 0, err) <
+        0)
         return -1;
     input = json_pack("{s:o, s:O, s:o}", "layers", sc_built_layers_json(&stage->layers), "config", stage->root, "names",
                       sc_json_strv(&b->ask->names));
@@ -241,9 +242,9 @@ find_platform(struct sc_builder *b, struct sc_df_options *options, struct sc_err
 
 /* As for import and commit: who wants the same image twice says when it was made. */
 static int
-find_epoch(struct sc_builder *b, struct sc_err *err)
+find_epoch(struct sc_builder *b, const struct sc_df_options *options, struct sc_err *err)
 {
-    const char *text = getenv("SOURCE_DATE_EPOCH");
+    const char *text = sc_df_build_arg(options, "SOURCE_DATE_EPOCH");
     int64_t seconds = 0;
 
     if (!text || !*text)
@@ -265,7 +266,7 @@ build(struct sc_builder *b, char **image_id, struct sc_err *err)
     bool *is_done;
     ssize_t at;
 
-    if (find_epoch(b, err) < 0 || find_platform(b, &options, err) < 0 ||
+    if (find_epoch(b, &options, err) < 0 || find_platform(b, &options, err) < 0 ||
         sc_df_parse(ask->dockerfile, ask->dockerfile_len, ask->dockerfile_name, b->arena, &file, err) < 0 ||
         sc_df_plan_make(&file, &options, b->arena, &b->plan, err) < 0 || check_platform(b, ask->platform, err) < 0)
         return -1;
@@ -365,7 +366,7 @@ int
 sc_engine_build(struct sc_engine *engine, const struct sc_build_ask *ask, struct sc_arena *arena, char **image_id,
                 struct sc_err *err)
 {
-    struct sc_builder b = {.engine = engine, .ask = ask, .arena = arena, .dir_fd = -1, .signal_fd = -1};
+    struct sc_builder b = {.engine = engine, .ask = ask, .arena = arena, .epoch = -1, .dir_fd = -1, .signal_fd = -1};
     const struct sigaction is_ignored = {.sa_handler = SIG_IGN};
     struct sigaction old_pipe;
     sigset_t old;

@@ -225,15 +225,15 @@ first_time(const json_t *history, size_t at)
 
 /* An instruction that made no layer has the time of the layer before it. */
 static int
-fill_times(json_t *history, size_t from, int64_t now, char last[SC_TIME_MAX], struct sc_err *err)
+fill_times(json_t *history, size_t from, int64_t now, bool is_fixed, char last[SC_TIME_MAX], struct sc_err *err)
 {
-    const char *first = first_time(history, from);
+    const char *first = is_fixed ? NULL : first_time(history, from);
 
     sc_time_format(now, last);
     if (first)
         (void)snprintf(last, SC_TIME_MAX, "%s", first);
     for (size_t i = from; i < json_array_size(history); i++) {
-        const char *own = created_of(history, i);
+        const char *own = is_fixed ? NULL : created_of(history, i);
 
         if (own)
             (void)snprintf(last, SC_TIME_MAX, "%s", own);
@@ -257,7 +257,8 @@ put_diff_ids(struct sc_build_stage *stage, struct sc_err *err)
 }
 
 int
-sc_build_finish_config(struct sc_build_stage *stage, const struct sc_strv *labels, int64_t now, struct sc_err *err)
+sc_build_finish_config(struct sc_build_stage *stage, const struct sc_strv *labels, int64_t now, bool is_fixed,
+                       struct sc_err *err)
 {
     json_t *config = sc_build_config_of(stage);
     char created[SC_TIME_MAX];
@@ -274,7 +275,7 @@ sc_build_finish_config(struct sc_build_stage *stage, const struct sc_strv *label
             return sc_err_wrap(err, "--label");
     }
     if (put(config, "Env", sc_json_strv(&stage->scope.env), err) < 0 || put_diff_ids(stage, err) < 0 ||
-        fill_times(json_object_get(stage->root, "history"), stage->inherited, now, created, err) < 0)
+        fill_times(json_object_get(stage->root, "history"), stage->inherited, now, is_fixed, created, err) < 0)
         return -1;
     return put(stage->root, "created", json_string(created), err);
 }

@@ -198,7 +198,7 @@ take_answer(struct copy *copy, const json_t *answer, bool *has_layer, struct sc_
     const json_t *layer = json_object_get(answer, "layer");
     const bool is_cached = json_is_true(json_object_get(answer, "isCached"));
     const char *key = json_string_value(json_object_get(answer, "key"));
-    int64_t created = is_cached ? json_integer_value(json_object_get(answer, "created")) : sc_build_now(copy->b);
+    int64_t created = is_cached ? json_integer_value(json_object_get(answer, "created")) : sc_time_now();
     struct sc_built_layer built;
 
     *has_layer = json_is_object(layer);

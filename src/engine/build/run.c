@@ -313,8 +313,8 @@ make_layer(struct run *run, const char *key, bool *has_layer, struct sc_err *err
     *has_layer = json_is_object(layer);
     if (*has_layer && sc_built_layer_read(layer, b->arena, &built, err) < 0)
         return -1;
-    return sc_build_step_done(b, run->stage, key, run->step->instr->original, *has_layer ? &built : NULL,
-                              sc_build_now(b), err);
+    return sc_build_step_done(b, run->stage, key, run->step->instr->original, *has_layer ? &built : NULL, sc_time_now(),
+                              err);
 }
 
 /* A Dockerfile, or a base image's trigger, does not choose these by itself. */

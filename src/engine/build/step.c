@@ -17,12 +17,6 @@ sc_build_say(const struct sc_builder *b, enum sc_build_event event, const char *
         b->ask->say(b->ask->say_data, event, text, nsec);
 }
 
-int64_t
-sc_build_now(const struct sc_builder *b)
-{
-    return b->epoch > 0 ? b->epoch : sc_time_now();
-}
-
 int
 sc_build_step_dir(struct sc_builder *b, char **out, struct sc_err *err)
 {

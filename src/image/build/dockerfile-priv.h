@@ -89,8 +89,6 @@ struct sc_df_stage_name {
 /* What --from= of an instruction means. */
 SC_MUST_CHECK int sc_df_from_resolve(const struct sc_df_plan *plan, const char *from, struct sc_arena *arena,
                                      struct sc_df_from *out, struct sc_err *err);
-/* The value of --build-arg NAME, or NULL. */
-const char *sc_df_build_arg(const struct sc_df_options *options, const char *name);
 
 /* ---- mount.c ---- */
 

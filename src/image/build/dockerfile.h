@@ -138,6 +138,9 @@ struct sc_df_options {
     struct sc_df_platform build, platform; /* this machine's, and what is built for (--platform; else the same) */
 };
 
+/* The value of --build-arg NAME, or NULL. */
+const char *sc_df_build_arg(const struct sc_df_options *options, const char *name);
+
 enum sc_df_base { SC_DF_BASE_SCRATCH, SC_DF_BASE_STAGE, SC_DF_BASE_IMAGE };
 
 struct sc_df_stage_plan {

@@ -55,8 +55,13 @@ fetch(void *curl, struct download *d, int64_t *modified, struct sc_err *err)
     const char *url = d->url;
 
     for (int i = 0; i <= SC_REGISTRY_REDIRECTS; i++) {
-        struct sc_http_ask ask = {
-            .method = "GET", .url = url, .body_fd = -1, .sink = on_bytes, .started = on_started, .data = d};
+        struct sc_http_ask ask = {.method = "GET",
+                                  .url = url,
+                                  .body_fd = -1,
+                                  .is_file = true,
+                                  .sink = on_bytes,
+                                  .started = on_started,
+                                  .data = d};
         const char *location, *date;
         bool passing;
         int status;

@@ -411,9 +411,16 @@ failed(CURL *curl, CURLcode code, const struct sc_http_ask *ask, const char *tex
     if (code == CURLE_SSL_CONNECT_ERROR && strstr(text, "wrong version number")) /* OpenSSL's word for no TLS at all */
         text = "it does not speak https";
     sc_err_set(err, code == CURLE_COULDNT_RESOLVE_HOST ? SC_ERR_NOT_FOUND : SC_ERR_KERNEL, "talk to %s: %s",
-               origin ? origin : "the registry", text[0] ? text : curl_easy_strerror(code));
+               origin         ? origin
+               : ask->is_file ? "the server"
+                              : "the registry",
+               text[0] ? text : curl_easy_strerror(code));
     if (code == CURLE_COULDNT_CONNECT)
         err->errnum = ECONNREFUSED;
+    if (ask->is_file)
+        return code == CURLE_PEER_FAILED_VERIFICATION
+                   ? sc_err_remedy(err, "its certificate must be one that this machine trusts")
+                   : -1;
     if (code == CURLE_SSL_CONNECT_ERROR && sc_str_ends(err->msg, "it does not speak https"))
         return sc_err_remedy(err, "for a registry of plain http, where that is safe, say --tls-verify=false");
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE)

@@ -25,6 +25,7 @@ struct sc_http_ask {
     int64_t body_offset;
     const char *ca_pem, *cert_file, *key_file; /* or NULL */
     bool skip_verify;
+    bool is_file; /* of a web server: what helps with a registry does not help here */
     /* Bytes of a 2xx answer's body, as they come; NULL: they go to the answer's body. An error ends the exchange and is
      * its error. */
     int (*sink)(void *data, const void *bytes, size_t len, struct sc_err *err);
