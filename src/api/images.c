@@ -352,11 +352,16 @@ commit(struct sc_api_call *call)
     static const char *const values[][2] = {{"author", "author"}, {"comment", "message"}, {"changes", "change"}};
     sc_cleanup_buf text = SC_BUF_INIT;
     sc_cleanup_json body = NULL;
+    const char *member;
+    json_t *unused;
 
     if (sc_api_body_json(call, &body) < 0)
         return -1;
-    if (json_object_size(body) > 0)
-        return sc_api_fail(call, 501, "a configuration in the body of a commit is not supported: use changes");
+    /* Some clients say the query's words here again (container, repo, tag); a configuration's members have capitals. */
+    json_object_foreach (body, member, unused) {
+        if (*member >= 'A' && *member <= 'Z')
+            return sc_api_fail(call, 501, "a configuration in the body of a commit is not supported: use changes");
+    }
     for (size_t i = 0; i < call->request.query.count; i++) {
         const struct sc_api_pair *pair = &call->request.query.items[i];
 

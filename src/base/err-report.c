@@ -40,8 +40,9 @@ sc_err_report(const struct sc_err *err, const char *line)
     if (fd < 0)
         return;
     sc_buf_addf(&text, "%s %d %d %s", sc_err_kind_name(err->kind), err->errnum, err->exit_code, line);
+    /* at once or not at all: whose pipe is full and does not wait loses the line, and stops nobody */
     if (sc_buf_check(&text, &ignored) == 0)
-        (void)!sc_io_write_all(fd, text.data, text.len, &ignored);
+        (void)!write(fd, text.data, text.len);
 }
 
 void

@@ -357,10 +357,18 @@ run_create(struct sc_cli *cli, struct sc_err *err)
 static int
 remove_one(struct sc_cli *cli, const struct sc_net *net, const char *name, struct sc_err *err)
 {
+    const bool is_default = strcmp(name, "bridge") == 0 || strcmp(name, SC_NET_DEFAULT) == 0;
+    struct sc_err damaged = SC_ERR_INIT;
     struct sc_network network;
 
-    if (strcmp(name, "host") == 0 || strcmp(name, "none") == 0 || strcmp(name, "bridge") == 0 ||
-        strcmp(name, SC_NET_DEFAULT) == 0)
+    /* The default network's record goes when it is damaged: the next start makes it anew. */
+    if (is_default && sc_network_remove_damaged(net, SC_NET_DEFAULT, &damaged) == 0)
+        return 0;
+    if (is_default && damaged.kind == SC_ERR_BUSY) {
+        *err = damaged;
+        return -1;
+    }
+    if (is_default || strcmp(name, "host") == 0 || strcmp(name, "none") == 0)
         return sc_err_set(err, SC_ERR_DENIED, "%s is a pre-defined network and cannot be removed", name);
     if (sc_network_find(net, name, &cli->arena, &network, err) < 0) {
         struct sc_err why = SC_ERR_INIT;

@@ -41,6 +41,19 @@ takes_processes(const char *dir)
            strcmp(sc_buf_str(&text), "domain\n") == 0;
 }
 
+/* From below a cgroup that gives controllers to its children nothing can be moved back into it: what a look left would
+ * stay in ours, and be killed by the next. */
+static bool
+has_controllers_below(const char *dir)
+{
+    sc_cleanup_buf text = SC_BUF_INIT;
+    sc_cleanup_fd fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW); /* lint: a cgroup's */
+    struct sc_err ignored = SC_ERR_INIT;
+
+    return fd >= 0 && sc_file_read_at(fd, "cgroup.subtree_control", SC_SMALL_FILE_MAX, &text, &ignored) == 0 &&
+           text.len > 1;
+}
+
 void
 sc_exec_group_make(struct sc_exec_group *group, const struct sc_state *state, struct sc_arena *arena,
                    struct sc_strv *dirs)
@@ -50,7 +63,7 @@ sc_exec_group_make(struct sc_exec_group *group, const struct sc_state *state, st
 
     group->dir[0] = '\0';
     *dirs = state->cgroup_dirs;
-    if (!above || strlen(above) + sizeof(GROUP) > sizeof(group->dir))
+    if (!above || strlen(above) + sizeof(GROUP) > sizeof(group->dir) || has_controllers_below(above))
         return;
     (void)snprintf(group->dir, sizeof(group->dir), "%s" GROUP, above);
     if (mkdir(group->dir, 0755) < 0) { /* lint: a cgroup's */

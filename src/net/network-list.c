@@ -35,6 +35,12 @@ sc_network_read(int dir, const char *file, struct sc_arena *arena, struct sc_net
                                                                                : 0;
 }
 
+bool
+sc_network_is_damage(const struct sc_err *why)
+{
+    return why->errnum == 0 || why->errnum == EISDIR || why->errnum == ELOOP;
+}
+
 static int
 by_name(const void *a, const void *b)
 {
@@ -66,9 +72,12 @@ sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *o
         why = (struct sc_err)SC_ERR_INIT;
         if (sc_network_read(dir_fd, item->d_name, arena, &out->items[out->count], &why) == 0) {
             out->count++;
-        } else if (why.errnum != ENOENT) { /* else it was removed meanwhile */
+        } else if (sc_network_is_damage(&why)) {
             sc_strv_addf(&out->damaged, arena, "%.*s", (int)(strlen(item->d_name) - strlen(END)), item->d_name);
             sc_strv_add(&out->why, arena, why.msg);
+        } else if (why.errnum != ENOENT) { /* else it was removed meanwhile */
+            *err = why;
+            return -1;
         }
     }
     if (errno != 0)

@@ -221,8 +221,12 @@ sc_network_find(const struct sc_net *net, const char *name, struct sc_arena *are
         (void)snprintf(file, sizeof(file), "%s.json", is_default ? SC_NET_DEFAULT : name);
         if (sc_network_read(dir, file, arena, out, &why) == 0)
             return 0;
-        if (why.errnum != ENOENT)
+        if (sc_network_is_damage(&why))
             return sc_network_damaged(name, why.msg, err);
+        if (why.errnum != ENOENT) {
+            *err = why;
+            return -1;
+        }
     }
     if (!is_default)
         return find_by_id(dir, name, arena, out, err);
@@ -244,6 +248,8 @@ other_has_v6(int dir, const struct sc_network *network, struct sc_arena *arena)
     struct sc_network_list all;
 
     if (sc_network_list_in(dir, arena, &all, &ignored) < 0)
+        return true;
+    if (all.damaged.count > 0) /* perhaps one of them */
         return true;
     for (size_t i = 0; i < all.count; i++) {
         if (strcmp(all.items[i].name, network->name) != 0 && all.items[i].driver == SC_NET_BRIDGE &&

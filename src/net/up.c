@@ -51,6 +51,24 @@ send_table(const struct sc_network_list *networks, const struct sc_ports *ports,
                : -1;
 }
 
+/* Rules that are made anew must be those of all networks with containers. */
+static int
+check_damaged(const struct sc_net *net, const struct sc_network_list *all, struct sc_arena *arena, struct sc_err *err)
+{
+    for (size_t i = 0; i < all->damaged.count; i++) {
+        const struct sc_network network = {.name = all->damaged.items[i]};
+        struct sc_lease_list leases;
+
+        if (sc_network_leases(net, &network, arena, &leases, err) < 0)
+            return -1;
+        for (size_t k = 0; k < leases.count; k++) {
+            if (net->is_alive(leases.items[k].id, net->data))
+                return sc_network_damaged(network.name, all->why.items[i], err);
+        }
+    }
+    return 0;
+}
+
 /* A port that is taken meanwhile adds its element itself, unless it was too early for the old table and is in no new
  * one: so until the leases are the same before and after. The lock keeps those away that give ports back. */
 static int
@@ -69,7 +87,8 @@ replace_table(const struct sc_net *net, struct sc_err *err)
     if (lock < 0 || flock(lock, LOCK_EX) < 0 || sc_port_leases(net, NULL, &arena, &ports, &targets, err) < 0)
         return lock < 0 ? -1 : sc_err_wrap(err, "lock the leases of ports");
     for (int i = 0; i < ROUNDS; i++) {
-        if (sc_network_list(net, &arena, &networks, err) < 0 || send_table(&networks, &ports, targets, err) < 0 ||
+        if (sc_network_list(net, &arena, &networks, err) < 0 || check_damaged(net, &networks, &arena, err) < 0 ||
+            send_table(&networks, &ports, targets, err) < 0 ||
             sc_port_leases(net, NULL, &arena, &now, &ignored, err) < 0)
             return -1;
         if (now.count == ports.count &&
@@ -93,7 +112,7 @@ encode_guards(const struct sc_net *net, struct sc_buf *out, size_t *count, struc
     char link[SC_NET_LINK_MAX];
 
     *count = 0;
-    if (sc_network_list(net, &arena, &networks, err) < 0)
+    if (sc_network_list(net, &arena, &networks, err) < 0 || check_damaged(net, &networks, &arena, err) < 0)
         return -1;
     sc_nl_batch_begin(out);
     sc_guard_table(out);

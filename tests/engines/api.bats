@@ -306,6 +306,8 @@ says()
     says POST networks/net/connect 409 -d '{"Container":"one"}'
     says DELETE networks/net 409
     says POST 'commit?container=one' 501 -d '{"Cmd":["x"]}'
+    # dockerode says its words twice
+    says POST 'commit?container=one&repo=twice' 201 -d '{"container":"one","repo":"twice"}'
     says POST 'containers/create' 501 -d '{"Image":"base","HostConfig":{"KernelMemoryTCP":1}}'
     # what is read is the kind on a descriptor of sc's own, which no container has
     is "$("$SC" exec one ls /proc/1/fd | tr '\n' ' ')" "0 1 2 "

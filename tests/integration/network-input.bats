@@ -190,6 +190,15 @@ ROWS
         sc_ok network rm bad
         [ ! -e "$SC_DATA_ROOT/network/bad.json" ]
     done
+    # the default one's too, which the next start makes anew; a whole one stays
+    echo x >"$SC_DATA_ROOT/network/sc0.json"
+    sc_fails 1 network inspect bridge
+    expect_stderr 'remove it: sc network rm bridge'
+    sc_ok network rm bridge
+    [ ! -e "$SC_DATA_ROOT/network/sc0.json" ]
+    sc_ok network inspect bridge
+    sc_fails 1 network rm bridge
+    expect_stderr 'pre-defined network'
     echo x >"$SC_DATA_ROOT/network/bad.json"
     sc_ok network prune -f --filter until=1h
     [ -e "$SC_DATA_ROOT/network/bad.json" ]

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -15,8 +16,10 @@
 
 #include "kernel/cgroup/cgroup-priv.h"
 #include "kernel/cgroup/groups.h"
+#include "kernel/kernel.h"
 
-#define FILE_MAX ((size_t)16 << 20)
+#define FILE_MAX   ((size_t)16 << 20)
+#define MOVE_BATCH 64 /* descriptors at a time */
 
 /* ---- files ------------------------------------------------------------------------------------------------- */
 
@@ -146,6 +149,39 @@ sc_cgroup_names(int fd, bool of_groups, struct sc_arena *arena, struct sc_strv *
 
 /* ---- removing ---------------------------------------------------------------------------------------------- */
 
+/* As for signals (live.c): a pid that was read a moment ago may be another process's by now, on the host's side. One
+ * that is pinned, listed again and has not ended is this cgroup's. */
+static int
+move_batch(const char *dir, int fd, int above, const pid_t *pids, size_t count, struct sc_arena *arena,
+           struct sc_err *err)
+{
+    struct sc_pid_list now = {.count = 0};
+    struct sc_err ignored = SC_ERR_INIT;
+    int pins[MOVE_BATCH], result;
+
+    for (size_t i = 0; i < count; i++)
+        pins[i] = sc_pidfd_open(pids[i], 0, &ignored);
+    result = sc_cgroup_collect(fd, true, arena, &now, err);
+    for (size_t i = 0; i < count; i++) {
+        struct pollfd end = {.fd = pins[i], .events = POLLIN};
+        struct sc_err one = SC_ERR_INIT;
+        bool is_here = false;
+
+        for (size_t k = 0; result == 0 && pins[i] >= 0 && k < now.count && !is_here; k++)
+            is_here = now.items[k] == pids[i];
+        if (is_here && poll(&end, 1, 0) == 0 && sc_cgroup_attach(above, pids[i], &one) < 0 &&
+            one.kind != SC_ERR_NOT_FOUND) {
+            *err = one;
+            sc_err_wrap(err, "move process %d out of cgroup \"%s\"", (int)pids[i], dir);
+            if (one.errnum == EBUSY)
+                sc_err_remedy(err, "move its processes to a cgroup without children first: sc cgroup classify");
+            result = -1;
+        }
+        sc_closep(&pins[i]);
+    }
+    return result;
+}
+
 /* Forks go on while it is emptied: again until nobody is in it. */
 static int
 move_out(const char *dir, int above, struct sc_err *err)
@@ -161,16 +197,11 @@ move_out(const char *dir, int above, struct sc_err *err)
             return -1;
         if (pids.count == 0)
             return 0;
-        for (size_t i = 0; i < pids.count; i++) {
-            struct sc_err one = SC_ERR_INIT;
+        for (size_t i = 0; i < pids.count; i += MOVE_BATCH) {
+            const size_t left = pids.count - i;
 
-            if (sc_cgroup_attach(above, pids.items[i], &one) == 0 || one.kind == SC_ERR_NOT_FOUND)
-                continue;
-            *err = one;
-            sc_err_wrap(err, "move process %d out of cgroup \"%s\"", (int)pids.items[i], dir);
-            if (one.errnum == EBUSY)
-                return sc_err_remedy(err, "move its processes to a cgroup without children first: sc cgroup classify");
-            return -1;
+            if (move_batch(dir, fd, above, pids.items + i, left < MOVE_BATCH ? left : MOVE_BATCH, &arena, err) < 0)
+                return -1;
         }
     }
     return sc_err_set(err, SC_ERR_BUSY, "empty cgroup \"%s\": its processes fork faster than they can be moved", dir);
