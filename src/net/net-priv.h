@@ -25,7 +25,7 @@ SC_MUST_CHECK int sc_net_option_apply(const char *option, struct sc_arena *arena
 SC_MUST_CHECK int sc_network_dir(const struct sc_net *net, bool is_locked, struct sc_err *err);
 SC_MUST_CHECK int sc_network_read(int dir_fd, const char *file, struct sc_arena *arena, struct sc_network *out,
                                   struct sc_err *err);
-/* What sc_network_read failed with says that the record itself is none; else it could not be read now, or is not there. */
+/* What sc_network_read failed with says that it is no record; else it could not be read now, or is not there. */
 bool sc_network_is_damage(const struct sc_err *why);
 /* Of an open directory, by name. */
 SC_MUST_CHECK int sc_network_list_in(int dir_fd, struct sc_arena *arena, struct sc_network_list *out,
