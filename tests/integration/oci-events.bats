@@ -44,6 +44,7 @@ is_between()
     [ "$1" -le "$2" ] && [ "$2" -le "$3" ] || { echo "not in order: $1 $2 $3" && return 1; }
 }
 
+# any-kernel: the members are ours
 @test "--stats has runc's members, and ends" {
     make_bundle "$B" "$sleeper"
     start_container

@@ -300,6 +300,7 @@ notify='.linux.seccomp = {defaultAction: "SCMP_ACT_ALLOW", listenerPath: $sock, 
     expect_error 255 "linux.intelRdt: this host has no resctrl file system"
 }
 
+# any-kernel: affinity is that of every kernel
 @test "execCPUAffinity: of an exec, not of the container" {
     [ "$(nproc)" -ge 2 ] || skip "one CPU"
     make_bundle "$b" '.process.args = ["sleep", "1000"] | .process.execCPUAffinity = {initial: "0", final: "1"}'

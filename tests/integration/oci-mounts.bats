@@ -147,6 +147,7 @@ mount_on()
     is "$(cat "$BATS_TEST_TMPDIR/result")" $'rshared 1 1\nrslave 0 1\nrprivate 0 0'
 }
 
+# any-kernel: binds are those of every kernel
 @test "mounts: of a file, a socket, a link's target, a descriptor" {
     mkdir -p "$BATS_TEST_TMPDIR/src"
     echo file >"$BATS_TEST_TMPDIR/src/file"
@@ -191,6 +192,7 @@ mount_on()
     expect_error 255 "too many levels of symbolic links"
 }
 
+# any-kernel: the copy is ours
 @test "tmpcopyup: the tmpfs begins with what it covers, the image stays as it is" {
     make_bundle "$b"
     mkdir -p "$b/rootfs/etc/sub/deep"

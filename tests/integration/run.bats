@@ -655,6 +655,7 @@ perl_inside()
     is "$(jq -cs 'map(select(.nanoseconds == null) | .op)' <<<"$stderr")" '["exec"]'
 }
 
+# any-kernel: the script is compared with what is built beside it
 @test "explain=sh: the script builds the same container by hand" {
     need_root
     inside='hostname; echo $$; grep Cap /proc/self/status; ls /dev; ls /sys/class/net; id; cut -d" " -f2-3 /proc/self/mounts | grep -v cgroup | sort; exit 3'

@@ -160,6 +160,7 @@ as_user()
     sc_ok rm -f box
 }
 
+# any-kernel: what is refused is refused by us
 @test "userns: an ordinary user without ranges has id 0 alone, and is told" {
     user_programs
     run_split env SC_TEST_SUBIDS=no "$TESTS/as-user" "$BATS_TEST_TMPDIR/home" \
@@ -254,6 +255,7 @@ as_rangeless()
     expect 0
 }
 
+# any-kernel: what is refused is refused by us
 @test "userns: where an ordinary user has no namespaces, its images are loaded all the same" {
     local name
     mkdir "$BATS_TEST_TMPDIR/root"
