@@ -13,15 +13,6 @@ sc_api_head_len(const char *text, size_t len)
     return end ? (size_t)(end - text) + 4 : 0;
 }
 
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* %xx, and in a query + for a space. A byte 0 would end the word somewhere else than it seems. */
 static char *
 decode(const char *text, size_t len, bool is_query, struct sc_arena *arena, struct sc_err *err)
@@ -37,7 +28,7 @@ decode(const char *text, size_t len, bool is_query, struct sc_arena *arena, stru
         char c = text[i];
 
         if (c == '%') {
-            int high = len - i > 2 ? hex_digit(text[i + 1]) : -1, low = len - i > 2 ? hex_digit(text[i + 2]) : -1;
+            int high = len - i > 2 ? sc_hex_digit(text[i + 1]) : -1, low = len - i > 2 ? sc_hex_digit(text[i + 2]) : -1;
 
             if (high < 0 || low < 0 || (high == 0 && low == 0)) {
                 sc_err_set(err, SC_ERR_INVALID, "a %% in the address that two digits do not follow, or two zeros");
@@ -248,10 +239,10 @@ sc_api_chunk_size(const char *line, size_t len)
     int64_t size = 0;
     size_t i = 0;
 
-    for (; i < len && hex_digit(line[i]) >= 0; i++) {
+    for (; i < len && sc_hex_digit(line[i]) >= 0; i++) {
         if (i >= 12)
             return -1;
-        size = size * 16 + hex_digit(line[i]);
+        size = size * 16 + sc_hex_digit(line[i]);
     }
     return i > 0 && (i == len || line[i] == ';' || line[i] == ' ') ? size : -1;
 }

@@ -217,6 +217,7 @@ void sc_time_format(int64_t nsec, char out[SC_TIME_MAX]); /* "2026-11-23T09:10:4
 SC_MUST_CHECK int sc_time_parse(const char *text, int64_t *nsec, struct sc_err *err);
 int64_t sc_time_now(void);       /* CLOCK_REALTIME, ns */
 int64_t sc_time_monotonic(void); /* CLOCK_MONOTONIC, ns */
+int sc_hex_digit(char c);        /* 0 to 15; -1: it is none */
 bool sc_str_starts(const char *text, const char *prefix);
 bool sc_str_ends(const char *text, const char *suffix);
 bool sc_str_eq(const char *a, const char *b); /* both may be NULL */

@@ -250,6 +250,15 @@ sc_parse_cpu_list(const char *text, struct sc_err *err)
     return parse_err(err, text, "a list such as 0-3,7");
 }
 
+int
+sc_hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
 bool
 sc_str_starts(const char *text, const char *prefix)
 {

@@ -206,16 +206,6 @@ sc_undo_add(struct sc_buf *text, enum sc_undo_op op, const char *target)
     sc_buf_addc(text, '\n');
 }
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Percent-decodes in place; false where a '%' is followed by anything but two digits, or by 00. */
 static bool
 decode(char *text)
@@ -227,7 +217,7 @@ decode(char *text)
             *to = *from++;
             continue;
         }
-        int high = hex_digit(from[1]), low = high < 0 ? -1 : hex_digit(from[2]);
+        int high = sc_hex_digit(from[1]), low = high < 0 ? -1 : sc_hex_digit(from[2]);
 
         if (low < 0 || high * 16 + low == 0)
             return false;

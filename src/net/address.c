@@ -188,22 +188,13 @@ sc_subnet_unique_local(const unsigned char random[5], struct sc_subnet *out)
 /* ---- MACs -----------------------------------------------------------------------------------------------------------
  */
 
-static int
-hex_digit(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c | 0x20 : c) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
 int
 sc_mac_parse(const char *text, unsigned char out[6], struct sc_err *err)
 {
     bool is_good = strlen(text) == 17;
 
     for (size_t i = 0; i < 6 && is_good; i++) {
-        int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
+        int high = sc_hex_digit(text[3 * i]), low = sc_hex_digit(text[3 * i + 1]);
 
         is_good = high >= 0 && low >= 0 && text[3 * i + 2] == (i < 5 ? ':' : '\0');
         if (is_good)

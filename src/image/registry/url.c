@@ -67,15 +67,6 @@ sc_url_resolve(const char *base, const char *location, struct sc_arena *arena)
     return sc_arena_printf(arena, "%.*s%s%s", (int)path, base, base[path - 1] == '/' ? "" : "/", location);
 }
 
-static int
-hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 char *
 sc_url_file_name(const char *url, struct sc_arena *arena)
 {
@@ -86,7 +77,7 @@ sc_url_file_name(const char *url, struct sc_arena *arena)
         return NULL;
     /* Decoded first: an encoded '/' is one. */
     for (const char *at = path; *at; at++) {
-        const int high = *at == '%' ? hex_digit(at[1]) : -1, low = high < 0 ? -1 : hex_digit(at[2]);
+        const int high = *at == '%' ? sc_hex_digit(at[1]) : -1, low = high < 0 ? -1 : sc_hex_digit(at[2]);
 
         *to++ = low < 0 ? *at : (char)(high << 4 | low);
         at += low < 0 ? 0 : 2;

@@ -57,6 +57,23 @@ end(struct fixture *fixture)
     return target;
 }
 
+/* Before it is taken the lease is as `before` says; what the taking answers, and what the lease is then. */
+static void
+check_take(const char *before, bool is_overtaken, int answer, const char *after)
+{
+    struct fixture fixture;
+    struct sc_net net;
+    struct sc_err err;
+    char owner[SC_ID_LEN + 1] = "";
+
+    begin(&fixture, &net, before);
+    fixture.is_overtaken = is_overtaken;
+    assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), answer);
+    if (answer == 0)
+        assert_string_equal(owner, OTHER);
+    assert_string_equal(end(&fixture), after);
+}
+
 static void
 test_a_lease_is_taken(void **state)
 {
@@ -70,44 +87,23 @@ test_a_lease_is_taken(void **state)
     assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), 1);
     assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), 1); /* ours already */
     assert_string_equal(end(&fixture), OURS "/0//");
-    begin(&fixture, &net, OTHER "/0//");
-    assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), 0);
-    assert_string_equal(owner, OTHER);
-    assert_string_equal(end(&fixture), OTHER "/0//");
+    check_take(OTHER "/0//", false, 0, OTHER "/0//");
 }
 
 static void
 test_a_dead_ones_lease_is_taken(void **state)
 {
-    struct fixture fixture;
-    struct sc_net net;
-    struct sc_err err;
-    char owner[SC_ID_LEN + 1] = "";
-
     (void)state;
-    begin(&fixture, &net, DEAD "/0//");
-    assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), 1);
-    assert_string_equal(end(&fixture), OURS "/0//");
-    begin(&fixture, &net, "nobody");
-    assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), 1);
-    assert_string_equal(end(&fixture), OURS "/0//");
+    check_take(DEAD "/0//", false, 1, OURS "/0//");
+    check_take("nobody", false, 1, OURS "/0//");
 }
 
 /* Between the look and the taking it can become another's, who lives. */
 static void
 test_a_lease_that_is_anothers_meanwhile_stays(void **state)
 {
-    struct fixture fixture;
-    struct sc_net net;
-    struct sc_err err;
-    char owner[SC_ID_LEN + 1] = "";
-
     (void)state;
-    begin(&fixture, &net, DEAD "/0//");
-    fixture.is_overtaken = true;
-    assert_int_equal(sc_lease_take(&net, fixture.dir, NAME, OURS "/0//", owner, &err), 0);
-    assert_string_equal(owner, OTHER);
-    assert_string_equal(end(&fixture), OTHER "/0//");
+    check_take(DEAD "/0//", true, 0, OTHER "/0//");
 }
 
 int
